@@ -1,0 +1,42 @@
+/*
+ * line.h - the record line: one JSON object a line, byte-exact both ways (evtools(7), RECORD LINE)
+ *
+ * Writer and reader make one pass and build no tree. The writer puts a value that is a JSON
+ * document (no surrounding white space, no CR or LF in it, within the limits of event/json.h)
+ * verbatim as "value", other UTF-8 as "text", other bytes as "base64", null as "value":null.
+ */
+#ifndef EV_LINE_H
+#define EV_LINE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "record/record.h"
+
+/* Append the line of `r`, with its LF. Fails only by marking `out` failed (memory). */
+void ev_line_write(struct ev_buf *out, const struct ev_record *r);
+
+/* Append `s` as a JSON string with quotes; bytes that are not UTF-8 must not be given. */
+void ev_json_quote(struct ev_buf *out, struct ev_slice s);
+
+/* Is `s` well-formed UTF-8 (RFC 3629: no surrogates, no overlongs)? */
+bool ev_utf8_valid(struct ev_slice s);
+
+/* Standard base64 with padding (RFC 4648 section 4). Decode is strict; false on any fault. */
+void ev_base64_encode(struct ev_buf *out, struct ev_slice s);
+bool ev_base64_decode(struct ev_buf *out, struct ev_slice s);
+
+struct ev_line_reader; /* owns the decoded bytes of the record read last */
+
+struct ev_line_reader *ev_line_reader_new(void);
+void ev_line_reader_free(struct ev_line_reader *lr);
+
+/*
+ * Read one line (without its LF). `rec` borrows from `line` and from the reader and is valid until
+ * the next read with the same reader; rec->part is 0. What is missing or doubled, an unknown
+ * member, a wrong type, bytes behind the object: -1, EV_DATA, the text says what and at which byte
+ * ("byte 17: ..."), the caller puts file:line before it.
+ */
+int ev_line_read(struct ev_line_reader *lr, struct ev_slice line, struct ev_record *rec,
+		 struct ev_error *err);
+
+#endif

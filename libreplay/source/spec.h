@@ -1,0 +1,49 @@
+/*
+ * spec.h - the positional SOURCE words of the argument language, and how to open them
+ *
+ *   TOPIC | TOPIC/0,2-5 | ./file.ndjson[.gz] | /abs/file.ndjson[.gz] | - ; --lines TOPIC
+ */
+#ifndef EV_SPEC_H
+#define EV_SPEC_H
+
+#include "source/source.h"
+
+struct ev_topic_spec {
+	char *topic;
+	int32_t *partitions; /* sorted, no doubles; NULL: all of the topic */
+	size_t npartitions;
+};
+
+struct ev_source_spec {
+	struct ev_topic_spec *topics;
+	size_t ntopics;
+	char **files; /* paths; "-" is stdin */
+	size_t nfiles;
+	char *lines_topic; /* --lines: files hold one value a line; NULL otherwise */
+
+	/* Kafka only */
+	char *brokers;        /* -b, EV_BROKERS */
+	char **properties;    /* -X name=value */
+	size_t nproperties;
+	char *properties_file;/* -F */
+	int timeout_ms;       /* --timeout; 30000 */
+	int txn_wait_ms;      /* --txn-wait; 30000 */
+	size_t memory;        /* bytes for all queues (--memory) */
+	bool need_headers;    /* headers are wanted in records (costs time) */
+	bool follow_hint;     /* small reads first: favour latency over throughput */
+};
+
+#define EV_SOURCE_SPEC_INIT { .timeout_ms = 30000, .txn_wait_ms = 30000, .memory = 256u << 20 }
+
+/* Add one positional word. Topics and files in one spec are EV_USAGE (archives come later). */
+int ev_source_spec_add(struct ev_source_spec *spec, const char *word, struct ev_error *err);
+void ev_source_spec_release(struct ev_source_spec *spec);
+
+/* Open what the spec names: Kafka or files. The spec may be released afterwards. */
+struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_error *err);
+
+/* The implementations behind it. */
+struct ev_source *ev_kafka_open(const struct ev_source_spec *spec, struct ev_error *err);
+struct ev_source *ev_file_open(const struct ev_source_spec *spec, struct ev_error *err);
+
+#endif

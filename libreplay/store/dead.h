@@ -1,0 +1,58 @@
+/*
+ * dead.h - dead letters and the records held back behind them, in the store
+ *
+ *   ev_dead(projection, topic, partition, record_offset, state, behind_offset, key_bytes, reason,
+ *           line, tries, created_at; PK projection, topic, partition, record_offset)
+ * state: dead (poison), held (waits behind `behind_offset`), dropped (given up), retried (applied since).
+ * `line` is the record line (record/line.h) and so holds the record's bytes exactly.
+ * decided_seq: the cut at which it was dropped or retried, -1 before.
+ */
+#ifndef EV_DEAD_H
+#define EV_DEAD_H
+
+#include "record/record.h"
+#include "store/store.h"
+
+struct ev_dead_letter {
+	struct ev_slice topic;
+	int32_t partition;
+	int64_t offset;
+	int64_t behind;         /* held: offset of the dead letter before it; else -1 */
+	struct ev_slice state, reason, line, key; /* key may be null */
+	int64_t tries;
+	int64_t decided_seq;
+	int64_t created_at;     /* ms, clock */
+};
+/* Borrowed for the call; non-zero stops. */
+typedef int (*ev_dead_fn)(void *ctx, const struct ev_dead_letter *d);
+
+int ev_dead_create(struct ev_store *s, struct ev_error *err);
+
+/* In the open transaction: keep a poison record (`behind` -1) or a held one. */
+int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_record *r,
+		int64_t behind, const char *reason, struct ev_error *err);
+
+/*
+ * The offset of the dead letter that holds back records of this topic and key, or -1 for none, -2
+ * on error. Null keys hold nothing. Fast when there are no letters at all (one cached flag).
+ */
+int64_t ev_dead_blocking(struct ev_store *s, const char *projection, const struct ev_record *r,
+			 struct ev_error *err);
+
+/* Walk letters in (topic, partition, offset) order; `state` NULL: dead and held. */
+int ev_dead_each(struct ev_store *s, const char *projection, const char *state, ev_dead_fn fn,
+		 void *ctx, struct ev_error *err);
+/* A letter and the records held behind it, in the order they are to be applied (merge order). */
+int ev_dead_chain(struct ev_store *s, const char *projection, struct ev_slice topic,
+		  int32_t partition, int64_t offset, ev_dead_fn fn, void *ctx,
+		  struct ev_error *err);
+int ev_dead_set_state(struct ev_store *s, const char *projection, struct ev_slice topic,
+		      int32_t partition, int64_t offset, const char *state, int64_t decided_seq,
+		      struct ev_error *err);
+int ev_dead_count(struct ev_store *s, const char *projection, int64_t *dead, int64_t *held,
+		  struct ev_error *err);
+/* A retry that failed again: counts the try and keeps the new reason. */
+int ev_dead_tried(struct ev_store *s, const char *projection, struct ev_slice topic,
+		  int32_t partition, int64_t offset, const char *reason, struct ev_error *err);
+
+#endif

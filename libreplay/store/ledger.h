@@ -1,0 +1,111 @@
+/*
+ * ledger.h - what a projection's tables stand for: fingerprint, generation, position, counts
+ *
+ * Tables (created on first use, columns documented in evproject(1), LEDGER TABLES):
+ *   ev_projection(name PK, version, fingerprint, generation, holder, mode, watermark, updated_at)
+ *   ev_table(table_name PK, projection)           which projection owns which table
+ *   ev_ledger(projection, topic, partition, begin_offset, next_offset, target_offset, cluster_id,
+ *             last_offset, last_timestamp, last_hash, applied, ignored, filtered, deduplicated,
+ *             dead, held, dropped, invisible, untouched; PK projection, topic, partition)
+ *   ev_cut(projection, seq, position; PK projection, seq)     position as of position.h
+ * Invariant per partition: next - begin = applied + ignored + filtered + deduplicated + dead + held
+ * + dropped + invisible.
+ */
+#ifndef EV_LEDGER_H
+#define EV_LEDGER_H
+
+#include "position/position.h"
+#include "store/store.h"
+
+enum ev_count {
+	EV_APPLIED,
+	EV_IGNORED,      /* no handler for its type */
+	EV_FILTERED,     /* @filter said no */
+	EV_DEDUPLICATED,
+	EV_DEAD,         /* poison, kept as a dead letter */
+	EV_HELD_BACK,    /* waits behind a dead letter of its key */
+	EV_DROPPED,      /* dead letter given up */
+	EV_INVISIBLE,    /* offsets without a record */
+	EV_COUNTS
+};
+extern const char *const ev_count_names[EV_COUNTS];
+
+struct ev_ledger_part {
+	char *topic;
+	int32_t partition;
+	int64_t begin;    /* where the view began */
+	int64_t next;     /* next offset */
+	int64_t target;   /* end of the range under way; -1: none */
+	char *cluster_id; /* NULL for files */
+	int64_t last_offset; /* of the last record, -1: none yet */
+	int64_t last_timestamp;
+	uint64_t last_hash;
+	int64_t counts[EV_COUNTS];
+	int64_t untouched; /* applied records that touched no row */
+	bool dirty;       /* changed since the last save */
+};
+
+struct ev_ledger {
+	char *projection;
+	int64_t version;
+	char fingerprint[33];
+	int64_t generation;  /* as read; every writer that is not the follower at work bumps it */
+	int64_t watermark;   /* dedupe watermark, ms; INT64_MIN: none */
+	bool exists;         /* the projection is in the store */
+	int64_t updated_at;  /* ms of the last commit, by the clock (for people only) */
+	int64_t cuts;        /* seq of the last cut */
+	struct ev_ledger_part *parts; /* sorted by topic, partition */
+	size_t nparts, cap;
+};
+
+/* Create the ev_ tables where missing. In a transaction of its own. */
+int ev_ledger_create(struct ev_store *s, struct ev_error *err);
+
+/* Is there any ledger in this store? 1, 0, -1. */
+int ev_ledger_present(struct ev_store *s, struct ev_error *err);
+
+/* Read the state of a projection (exists = false when it has none). */
+int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger *l,
+		   struct ev_error *err);
+void ev_ledger_release(struct ev_ledger *l);
+
+/* Names of all projections in the store, NUL after each. */
+int ev_ledger_names(struct ev_store *s, struct ev_buf *names, struct ev_error *err);
+
+/*
+ * First run: register projection, its tables (NUL after each) and holder in the open transaction.
+ * A table that another projection owns, or that exists without an owner, is EV_USAGE (checked
+ * by the caller through ev_ledger_owner before the DDL runs).
+ */
+int ev_ledger_register(struct ev_store *s, struct ev_ledger *l, const char *fingerprint,
+		       int64_t version, const struct ev_buf *tables, struct ev_error *err);
+/* The projection that owns a table into `owner` (empty: none). */
+int ev_ledger_owner(struct ev_store *s, const char *table, struct ev_buf *owner,
+		    struct ev_error *err);
+/* The tables a projection owns, NUL after each. */
+int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *tables,
+		     struct ev_error *err);
+
+/*
+ * In an open transaction (so under the writer's lock): is the store still where `l` stands? Compares
+ * generation and fingerprint, and every partition's next_offset. EV_HELD when another has moved it
+ * (names holder: pid and host).
+ */
+int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err);
+
+/* Write the dirty partitions, watermark, holder and, with `cut`, one more cut. In the transaction. */
+int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_error *err);
+/* The same and generation + 1: for writers beside a follower (dead retry, repair). */
+int ev_ledger_bump(struct ev_store *s, struct ev_ledger *l, struct ev_error *err);
+
+/* The partition's entry, added when `add` (next = begin = -1, target = -1), else NULL. Pointers move on add. */
+struct ev_ledger_part *ev_ledger_part(struct ev_ledger *l, const char *topic, int32_t partition,
+				      bool add);
+
+/* The next offsets as a position. */
+void ev_ledger_position(const struct ev_ledger *l, struct ev_position *out);
+
+/* Does the equation hold for every partition? If not, `why` says where. */
+bool ev_ledger_balanced(const struct ev_ledger *l, struct ev_buf *why);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * store.h - the database that holds the projected tables; one file per implementation (sqlite.c)
+ *
+ * A store is one connection, used by one thread. It knows SQL, transactions and errors, nothing of
+ * projections: ledger, dead letters and seen ids (ledger.h, dead.h, seen.h) are written once, in
+ * SQL that both dialects understand, with ?1-style placeholders that the store renders.
+ *
+ * Errors, by class: EV_DATA is the statement's or its values' fault (a poison record when it was a
+ * handler); EV_STORE the store's own (disk, connection; `retriable` when trying again may help);
+ * EV_HELD a lock that another holds. A failing store is never EV_DATA.
+ */
+#ifndef EV_STORE_H
+#define EV_STORE_H
+
+#include "base/error.h"
+#include "projection/projection.h"
+
+enum ev_bind_kind {
+	EV_BIND_NULL,
+	EV_BIND_BOOL,   /* i */
+	EV_BIND_INT,    /* i */
+	EV_BIND_NUMBER, /* text: a JSON number that is not integral or does not fit 64 bits */
+	EV_BIND_TEXT,   /* text: UTF-8 (may hold NUL, which is EV_DATA where the store cannot) */
+	EV_BIND_BYTES,  /* text: any bytes */
+	EV_BIND_JSON,   /* text: JSON of an object or array */
+	EV_BIND_TIME,   /* text: 2026-11-20T10:00:00.123Z */
+};
+
+struct ev_bind {
+	enum ev_bind_kind kind;
+	int64_t i;
+	struct ev_slice text;
+};
+
+/* A cell of a result row. */
+enum ev_cell_kind { EV_CELL_NULL, EV_CELL_INT, EV_CELL_REAL, EV_CELL_TEXT, EV_CELL_BYTES };
+struct ev_cell {
+	enum ev_cell_kind kind;
+	int64_t i;
+	double real;
+	struct ev_slice text; /* TEXT, BYTES; for INT and REAL the text as the store prints it */
+};
+
+/* Called per row, cells borrowed for the call; non-zero stops and is returned by the select. */
+typedef int (*ev_row_fn)(void *ctx, const struct ev_cell *cells, size_t n);
+
+/* A handler's statement has run: `touched` rows, or -1 and `err`. Tag is the caller's. */
+typedef void (*ev_result_fn)(void *ctx, uint64_t tag, int64_t touched, const struct ev_error *err);
+
+struct ev_store;
+struct ev_query; /* a prepared statement of a store */
+
+struct ev_store_options {
+	const char *schema;  /* PostgreSQL; NULL: default */
+	int lock_wait_ms;    /* how long to wait for another writer; 10000 */
+	bool read_only;      /* status, checks: never creates or writes anything */
+};
+
+struct ev_store_ops {
+	const char *name;
+	enum ev_dialect dialect;
+
+	/* Run a script of ours (several statements, no results). */
+	int (*script)(struct ev_store *s, const char *sql, struct ev_error *err);
+
+	/*
+	 * Run the projection's DDL under the authorizer: only CREATE TABLE, INDEX, VIEW, COMMENT; no
+	 * ev_ names; no volatile defaults, AUTOINCREMENT, triggers. A fault: EV_USAGE and *at, the byte
+	 * of `sql` it points to. The names of created tables are appended to `tables`, NUL after each.
+	 */
+	int (*schema)(struct ev_store *s, const char *sql, struct ev_buf *tables, size_t *at,
+		      struct ev_error *err);
+
+	/* Does a table or view of this name exist? 1, 0 or -1. */
+	int (*has_table)(struct ev_store *s, const char *name, struct ev_error *err);
+
+	/*
+	 * Prepare one statement of ours (`handler` false: anything, ?N rendered) or of a projection
+	 * (`handler` true: sql is already in the store's dialect; only SELECT/INSERT/UPDATE/DELETE on
+	 * tables in `tables` (NUL after each, may be NULL: any but ev_), reads also of `reads`, and
+	 * deterministic functions). EV_USAGE for faults in the SQL, with *at the byte or SIZE_MAX.
+	 */
+	struct ev_query *(*prepare)(struct ev_store *s, const char *sql, bool handler,
+				    const struct ev_buf *tables, const struct ev_buf *reads,
+				    size_t *at, struct ev_error *err);
+	void (*finish)(struct ev_store *s, struct ev_query *q); /* NULL allowed */
+
+	/* Begin: takes the writer's lock (waits lock_wait_ms, then EV_HELD). */
+	int (*begin)(struct ev_store *s, struct ev_error *err);
+	int (*commit)(struct ev_store *s, struct ev_error *err);
+	void (*rollback)(struct ev_store *s); /* idempotent; never fails */
+	int (*savepoint)(struct ev_store *s, struct ev_error *err);   /* one level */
+	int (*release)(struct ev_store *s, struct ev_error *err);     /* keep what was done since */
+	int (*rollback_to)(struct ev_store *s, struct ev_error *err); /* undo it, close the savepoint */
+
+	/*
+	 * Run a statement now: rows touched, or -1. Bytes are borrowed for the call only.
+	 */
+	int64_t (*run)(struct ev_store *s, struct ev_query *q, const struct ev_bind *b, size_t n,
+		       struct ev_error *err);
+
+	/*
+	 * Run a handler's statement, perhaps later: its result is reported to on_result in order, at
+	 * the latest before sync returns. A store without pipelining reports at once. After the
+	 * first failure nothing more is run until rollback or rollback_to.
+	 * Returns -1 only when the store itself fails.
+	 */
+	int (*apply)(struct ev_store *s, struct ev_query *q, const struct ev_bind *b, size_t n,
+		     uint64_t tag, struct ev_error *err);
+	int (*sync)(struct ev_store *s, struct ev_error *err);
+
+	/* Run a query; `row` per row. 0, the callback's non-zero, or -1. */
+	int (*select)(struct ev_store *s, struct ev_query *q, const struct ev_bind *b, size_t n,
+		      ev_row_fn row, void *ctx, struct ev_error *err);
+	/* Column names of a prepared query. */
+	size_t (*columns)(struct ev_store *s, struct ev_query *q);
+	const char *(*column)(struct ev_store *s, struct ev_query *q, size_t i);
+
+	void (*close)(struct ev_store *s); /* rolls back what is open; NULL allowed */
+};
+
+struct ev_store {
+	const struct ev_store_ops *ops;
+	char *url;               /* as given without password, for messages */
+	ev_result_fn on_result;  /* set by the engine before apply */
+	void *on_result_ctx;
+};
+
+#define EV_STORE_OPTIONS_INIT { .lock_wait_ms = 10000 }
+
+/* Open by URL: a path or sqlite:PATH (":memory:" allowed), postgresql://… (not built yet: EV_USAGE). */
+struct ev_store *ev_store_open(const char *url, const struct ev_store_options *opt,
+			       struct ev_error *err);
+struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options *opt,
+				struct ev_error *err);
+
+#endif
