@@ -39,38 +39,45 @@ CMD_OBJ := $(CMD_SRC:%.c=$B/%.o)
 PROGRAMS := $(COMMANDS:%=$B/%)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
 BENCH := $(BENCH_SRC:tests/bench/%.c=$B/bench/%)
+FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
 HELPERS := $(HELPER_SRC:tests/helpers/%.c=$B/helpers/%)
 
-.PHONY: all check test demo bench fuzz lint install uninstall clean help setup setup-test docs
+.PHONY: all check test demo bench fuzz fuzz-run lint docs install uninstall clean help setup setup-test
 .SECONDARY:
 all: $(PROGRAMS)
 
 $B/libreplay.a: $(LIB_OBJ)
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	ar rcs $@ $(LIB_OBJ)
 
 $B/libcmd.a: $(CMD_OBJ)
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	ar rcs $@ $(CMD_OBJ)
 
+LINK = @mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 $(PROGRAMS): $B/%: $B/cmd/%.o $B/libcmd.a $B/libreplay.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(LINK)
 
 $B/unit/%: $B/tests/unit/%.o $B/libcmd.a $B/libreplay.a
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(LINK)
 
 $B/bench/%: $B/tests/bench/%.o $B/libreplay.a
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(LINK)
 
 $B/helpers/%: $B/tests/helpers/%.o $B/libreplay.a
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(LINK)
 
-$B/%.o: %.c
+$B/fuzz/%: $B/tests/fuzz/%.o $B/libcmd.a $B/libreplay.a
+	$(LINK) -fsanitize=fuzzer
+
+$B/%.o: %.c Makefile | build/have-packages
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+build/have-packages:
+	@pkg-config --exists $(PACKAGES) || { echo "libraries are missing: run make setup" >&2; exit 1; }
+	@mkdir -p $(@D) && touch $@
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 
@@ -78,9 +85,67 @@ $B/%.o: %.c
 check: all $(UNIT) $(HELPERS)
 	tests/run --build $B --effort $(EFFORT) --tier check
 
+# The whole suite on this machine, with a real Kafka. The second make sees what setup installed.
+test: setup-test
+	@$(MAKE) all $(UNIT) $(HELPERS) $(BENCH)
+	tests/run --build $B --effort $(EFFORT) --tier all
+
+demo: setup
+	@$(MAKE) --no-print-directory -s all
+	@scripts/demo --build $B
+
+bench: all $(BENCH) $(HELPERS)
+	@scripts/bench --build $B
+
+fuzz:
+	@$(MAKE) CC=clang SANITIZE=address,undefined,fuzzer-no-link fuzz-run
+
+fuzz-run: $(FUZZ)
+	scripts/fuzz --seconds $(FUZZ_SECONDS) $(FUZZ)
+
+lint:
+	scripts/lint
+
+setup:
+	@scripts/setup
+
+setup-test:
+	@scripts/setup --test
+
+# OPTIONS of the man pages and the completions, from the option tables of the commands.
+docs: all
+	scripts/gen-docs --build $B
+
+share := $(DESTDIR)$(PREFIX)/share
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(share)/man/man1 $(share)/man/man5 $(share)/man/man7
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	for page in $(MAN); do install -m 644 $$page $(share)/man/man$${page##*.} || exit 1; done
+	install -d $(share)/bash-completion/completions $(share)/zsh/site-functions
+	install -d $(share)/fish/vendor_completions.d $(share)/evtools/projections/cases $(share)/doc/evtools
+	for c in $(COMMANDS); do \
+		install -m 644 completions/$$c.bash $(share)/bash-completion/completions/$$c && \
+		install -m 644 completions/_$$c $(share)/zsh/site-functions/_$$c && \
+		install -m 644 completions/$$c.fish $(share)/fish/vendor_completions.d/$$c.fish || exit 1; done
+	install -m 644 projections/*.sql $(share)/evtools/projections
+	install -m 644 projections/cases/*.json $(share)/evtools/projections/cases
+	install -m 644 README.md NEWS $(share)/doc/evtools
+
+uninstall:
+	cd $(DESTDIR)$(PREFIX)/bin && rm -f $(COMMANDS)
+	for page in $(notdir $(MAN)); do rm -f $(share)/man/man$${page##*.}/$$page; done
+	for c in $(COMMANDS); do rm -f $(share)/bash-completion/completions/$$c \
+		$(share)/zsh/site-functions/_$$c $(share)/fish/vendor_completions.d/$$c.fish; done
+	rm -rf $(share)/evtools $(share)/doc/evtools
+
 help:
-	@echo "all check test demo bench fuzz lint install uninstall clean"
-	@echo "variables: CC SANITIZE=address,undefined COVERAGE=1 EFFORT=1..10 FUZZ_SECONDS=10 PREFIX DESTDIR"
+	@echo "demo       set up, build, and show a view of the bundled events"
+	@echo "test       set up, build, and run the whole suite with a real Kafka"
+	@echo "check      build and run what needs no server"
+	@echo "bench      measure; fuzz: fuzz the decoders; lint: check the sources' manners"
+	@echo "docs       write OPTIONS and completions anew; setup: install what building needs"
+	@echo "install    into DESTDIR and PREFIX ($(PREFIX)); uninstall"
+	@echo "variables  CC SANITIZE=address,undefined COVERAGE=1 EFFORT=1..10 FUZZ_SECONDS=10 PREFIX DESTDIR"
 
 clean:
 	rm -rf build

@@ -11,8 +11,8 @@
  * A PATH alone is true when it is the JSON `true`. A missing path makes any test false (so `!=` on
  * a missing path is false too; `not ($.x = 1)` is true then). Numbers compare exactly by value with
  * numbers, strings bytewise with strings, true/false/null only by = and !=. Different types: `!=`
- * is true, all others false. `$.x = null` is true only for an explicit null. GLOB (* ? [set], whole string, case
- * matters) is for strings. Keywords in any case.
+ * is true, all others false. `$.x = null` is true only for an explicit null. GLOB (* ? [set], whole
+ * string, case matters) is for strings. Keywords in any case.
  */
 #ifndef EV_WHERE_H
 #define EV_WHERE_H

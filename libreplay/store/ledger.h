@@ -98,7 +98,10 @@ int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_
 /* The same and generation + 1: for writers beside a follower (dead retry, repair). */
 int ev_ledger_bump(struct ev_store *s, struct ev_ledger *l, struct ev_error *err);
 
-/* The partition's entry, added when `add` (next = begin = -1, target = -1), else NULL. Pointers move on add. */
+/*
+ * The partition's entry, added when `add` (next = begin = -1, target = -1), else NULL. Pointers
+ * move on add.
+ */
 struct ev_ledger_part *ev_ledger_part(struct ev_ledger *l, const char *topic, int32_t partition,
 				      bool add);
 

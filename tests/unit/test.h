@@ -20,8 +20,8 @@
 
 static int test_count, test_failed;
 
-__attribute__((format(printf, 5, 6))) static inline bool test_check(bool ok, const char *expr, const char *file, int line,
-								      const char *fmt, ...)
+__attribute__((format(printf, 5, 6))) static inline bool
+test_check(bool ok, const char *expr, const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -50,7 +50,7 @@ static inline int test_done(void)
 static inline int test_effort(void)
 {
 	const char *e = getenv("EFFORT");
-	int n = e ? atoi(e) : 1;
+	int n = e ? (int)strtol(e, NULL, 10) : 1;
 
 	return n > 0 ? n : 1;
 }
