@@ -18,8 +18,9 @@ struct ev_partition {
 	char *topic;
 	int32_t partition;
 	int64_t low;    /* log start offset when opened or refreshed; files: 0 (--lines: 1) */
-	int64_t high;   /* high watermark: one past the last offset; files: INT64_MAX (not known) */
-	int64_t stable; /* last stable offset; == high without open transactions */
+	int64_t high;   /* high watermark: one past the last offset; files: INT64_MAX (not known)
+			   until scan() */
+	int64_t stable; /* last stable offset; == high without open transactions and for files */
 };
 
 struct ev_span; /* position/range.h */
@@ -48,7 +49,10 @@ struct ev_source_ops {
 	 */
 	int (*refresh)(struct ev_source *s, struct ev_error *err);
 
-	/* First offset whose record has timestamp >= ms, per partition; high when there is none. */
+	/*
+	 * First offset whose record has timestamp >= ms, per partition; high when there is none.
+	 * Of a one_sequence source only after scan(), and it reads everything once more.
+	 */
 	int (*offsets_for_time)(struct ev_source *s, int64_t ms, int64_t *offsets,
 				struct ev_error *err);
 
@@ -67,14 +71,44 @@ struct ev_source_ops {
 			 bool *found, struct ev_error *err);
 
 	/*
+	 * One_sequence sources only (NULL for others), never while a read is under way. scan() reads
+	 * everything once, so that all partitions stand in the table with their real high: for -N,
+	 * @TIME and an end that must be a number. Standard input that is a pipe cannot be read twice:
+	 * EV_USAGE with a hint. Costs a whole read: call it only when the range needs it.
+	 */
+	int (*scan)(struct ev_source *s, struct ev_error *err);
+
+	/*
+	 * One_sequence sources only (NULL for others), before start(): the span of every partition
+	 * that is not in the table at start() and shows up while reading. An entry of `from` or `to`
+	 * (either may be NULL; both are copied) wins over the default. Without a call: 0 and
+	 * INT64_MAX. So, without any scan:
+	 *   --from begin, --to end or stable   defaults 0, INT64_MAX
+	 *   --from 5 --to 9                    defaults 5, 9
+	 *   --from FILE.json                   from = the file, default 0 (absent: its start)
+	 *   --to FILE.json                     to = the file, default 0 (absent: nothing of it)
+	 *   a stored position                  from = the position, default 0 (or what --from says)
+	 * `--from end` is the default INT64_MAX.
+	 */
+	void (*bounds)(struct ev_source *s, const struct ev_position *from,
+		       const struct ev_position *to, int64_t default_from, int64_t default_to);
+
+	/* One_sequence only: the span in force of a partition of the table, once it is known. */
+	void (*span)(struct ev_source *s, uint32_t part, struct ev_span *out);
+
+	/*
 	 * Start (or start anew) a read of spans[0..nparts). With `follow`, ends are ignored, the read
 	 * never ends and new partitions are added to the table and read from their first offset.
-	 * Sets s->nlanes.
+	 * Sets s->nlanes. A file ends also with `follow`; a regular file refuses it (EV_USAGE).
 	 */
 	int (*start)(struct ev_source *s, const struct ev_span *spans, bool merge, bool follow,
 		     struct ev_error *err);
 
-	/* The next batch of a lane, waiting up to timeout_ms for one. */
+	/*
+	 * The next batch of a lane, waiting up to timeout_ms for one. Batches stay valid until they
+	 * are released, in any order, however many more are fetched meanwhile. After an error the
+	 * lane gives the same error for ever; what stood before the fault was given before it.
+	 */
 	enum ev_fetch (*fetch)(struct ev_source *s, size_t lane, struct ev_batch *batch,
 			       int timeout_ms, struct ev_error *err);
 	void (*release)(struct ev_source *s, struct ev_batch *batch);
@@ -82,7 +116,8 @@ struct ev_source_ops {
 	/*
 	 * How far the read of a partition has come apart from records: the offset up to which it is
 	 * known that nothing more is to be delivered but what was fetched already (end of the span,
-	 * or an end-of-partition reached, so holes and markers at the end count as passed);
+	 * or an end-of-partition reached, so holes and markers at the end count as passed; at the end
+	 * of a file: one past the last record, as a file does not tell what followed it);
 	 * -1 when unknown. Records already fetched but not consumed lie below it.
 	 */
 	int64_t (*passed)(struct ev_source *s, uint32_t part);
@@ -96,9 +131,9 @@ struct ev_source {
 	size_t nparts;
 	size_t nlanes;
 	char *cluster_id; /* of the broker's cluster; NULL for files */
-	bool one_sequence; /* a file: partitions show up as they are read, ends are not known; the
-			      spans given to start() are those of `parts` then known, and others
-			      are read whole */
+	bool one_sequence; /* files: partitions show up as they are read (added at the end of parts,
+			      which may move), ends are not known without scan(); the spans given
+			      to start() are those of `parts` then known, others follow bounds() */
 };
 
 #endif
