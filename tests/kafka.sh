@@ -1,0 +1,56 @@
+# tests/kafka.sh - sourced after lib.sh by the tests that need a real broker (t5*-t9*).
+#
+#   . "$(dirname "$0")/lib.sh"; . "$(dirname "$0")/kafka.sh"
+#   topic orders 3 cleanup.policy=compact      # makes a topic of a unique name: $orders holds it
+#   put <<'END' ... END                        # evproduce script; see tests/helpers/evproduce.c
+#   txn_open ID; txn 'put ...' begin commit    # a producer that stays: one command a word, each awaited
+#   txn_leave                                  # it goes, and leaves what is open open
+#   own_broker                                 # a broker of this script alone: $broker_dir, may be killed
+#
+# One broker serves the whole run: tests/run starts it and sets EV_TEST_BROKERS; a script that is run
+# by hand starts one for itself. EV_BROKERS is set, so commands need no -b.
+kafka=$TOP/scripts/kafka
+_topics=0
+
+own_broker() {
+	broker_dir=$T/broker
+	EV_BROKERS=$("$kafka" start "$broker_dir" 2>"$T/broker.err") || {
+		fail "a Kafka broker starts"; show <"$T/broker.err"; done_testing; exit 1
+	}
+	export EV_BROKERS
+	at_exit '"$kafka" kill "$broker_dir"'
+}
+
+if [ -n "${EV_TEST_BROKERS:-}" ]; then
+	export EV_BROKERS=$EV_TEST_BROKERS
+else
+	own_broker
+fi
+
+# topic NAME PARTITIONS [config=value...]
+topic() {
+	local name=$1
+	_topics=$((_topics + 1))
+	printf -v "$name" '%s' "$name-$$-$_topics"
+	evadmin create "${!name}" "${@:2}" || fail "topic ${!name} is made"
+}
+put() { { cat; echo flush; } | evproduce "$@" script >/dev/null || fail "records are produced"; }
+
+txn_open() {
+	coproc TXN { exec evproduce -t "$1-$$" script 2>&1; }
+	_txn_in=${TXN[1]} _txn_out=${TXN[0]} _txn_pid=$TXN_PID
+}
+txn() {
+	local word answer
+	for word in "$@"; do
+		echo "$word" >&"$_txn_in"
+		case $word in
+		put*|many*) ;;
+		*) read -r -t 60 answer <&"$_txn_out" && [ "$answer" = ok ] || fail "$word: ${answer:-no answer}" ;;
+		esac
+	done
+}
+txn_leave() {
+	exec {_txn_in}>&-
+	wait "$_txn_pid" 2>/dev/null
+}
