@@ -43,10 +43,10 @@ struct ev_param {
 	char *header;      /* HEADER: its name */
 	int64_t window_ms; /* WINDOW: size; 0 for `:window` of the handler */
 	char *text;        /* as written, for messages */
-	struct ev_place place;
+	struct ev_place place; /* of its first use */
 };
 
-/* One SQL statement: text pieces with a parameter between each two: pieces = nparams_used + 1. */
+/* One SQL statement. Placeholder N stands for params[N - 1]. */
 struct ev_statement {
 	char *sql[2];      /* rendered per dialect: ?1 ?2 … for SQLite, $1 $2 … for PostgreSQL;
 			      comments dropped, same parameter text = same number */
@@ -55,7 +55,7 @@ struct ev_statement {
 	struct ev_place place;
 	/* For errors of the store's prepare: offset in sql[dialect] -> place in the file. */
 	struct ev_offset_map { size_t offset; struct ev_place place; } *map;
-	size_t nmap;       /* offsets are of sql[EV_SQLITE] */
+	size_t nmap;       /* offsets are of sql[EV_SQLITE]; one per token, ascending */
 	size_t nmap_pg;
 	struct ev_offset_map *map_pg;
 };
@@ -76,15 +76,15 @@ struct ev_handler {
 
 struct ev_query_def { /* @check, @sample */
 	char *name;
-	char *sql;
-	struct ev_place place;
+	char *sql;             /* one statement as written, without its `;` */
+	struct ev_place place; /* of sql */
 };
 
 struct ev_schema_def {
 	bool any;                /* plain @schema: both dialects */
 	enum ev_dialect dialect; /* when !any */
-	char *sql;
-	struct ev_place place;
+	char *sql;               /* as written */
+	struct ev_place place;   /* of sql */
 };
 
 struct ev_projection {
@@ -120,8 +120,17 @@ struct ev_projection *ev_projection_parse(const char *file, struct ev_slice text
 struct ev_projection *ev_projection_load(const char *file, struct ev_error *err);
 void ev_projection_free(struct ev_projection *p);
 
-/* The place in the file of byte `offset` of a statement's SQL in that dialect. */
+/*
+ * The place in the file of byte `offset` of a statement's SQL in that dialect; of its beginning when
+ * the offset is not in it (a store that does not know where says SIZE_MAX).
+ */
 struct ev_place ev_statement_place(const struct ev_statement *s, enum ev_dialect d, size_t offset);
+
+/*
+ * The same for the SQL of a schema, check or sample, which is kept as it stands in the file from
+ * `start`, its place, on.
+ */
+struct ev_place ev_sql_place(const char *sql, struct ev_place start, size_t offset);
 
 /*
  * Do the handlers of all tables provably commute over partitions? Conservative: true only when every

@@ -1,0 +1,9 @@
+/* fingerprint.h - fills projection->fingerprint; for the parser */
+#ifndef EV_FINGERPRINT_H
+#define EV_FINGERPRINT_H
+
+#include "projection/projection.h"
+
+void ev_projection_fingerprint(struct ev_projection *p);
+
+#endif
