@@ -1,0 +1,206 @@
+/* message.c - see message.h */
+#include "common/message.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/term.h"
+
+static void write_all(int fd, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return; /* nowhere left to complain */
+		p += w;
+		n -= (size_t)w;
+	}
+}
+
+void ev_messages_clear(struct ev_messages *m)
+{
+	if (m->live)
+		write_all(STDERR_FILENO, "\r\x1b[K", 4);
+	m->live = false;
+}
+
+void ev_messages_line(struct ev_messages *m, const struct ev_buf *line)
+{
+	ev_messages_clear(m);
+	write_all(STDERR_FILENO, ev_buf_str(line), line->len);
+}
+
+void ev_message_quote(struct ev_buf *out, const char *s)
+{
+	struct ev_slice rest = ev_slice_str(s);
+
+	ev_buf_addc(out, '"');
+	while (rest.len) {
+		size_t n;
+		int32_t c = ev_utf8_next(rest, &n);
+
+		if (c < 0)
+			ev_buf_adds(out, "\xef\xbf\xbd");
+		else if (c == '"' || c == '\\')
+			ev_buf_addf(out, "\\%c", (int)c);
+		else if (c == '\n')
+			ev_buf_adds(out, "\\n");
+		else if (c < 0x20 || c == 0x7f)
+			ev_buf_addf(out, "\\u%04x", (unsigned)c);
+		else
+			ev_buf_add(out, rest.ptr, n);
+		rest.ptr += n;
+		rest.len -= n;
+	}
+	ev_buf_addc(out, '"');
+}
+
+static void add_text(struct ev_messages *m, struct ev_buf *line, const char *level, const char *text,
+		     const char *hint, int status)
+{
+	if (m->json) {
+		ev_buf_addf(line, "{\"level\":\"%s\",\"command\":", level);
+		ev_message_quote(line, m->command);
+		if (status)
+			ev_buf_addf(line, ",\"status\":%d", status);
+		ev_buf_adds(line, ",\"message\":");
+		ev_message_quote(line, text);
+		if (hint && *hint) {
+			ev_buf_adds(line, ",\"hint\":");
+			ev_message_quote(line, hint);
+		}
+		ev_buf_adds(line, "}\n");
+		return;
+	}
+	ev_buf_addf(line, "%s: ", m->command);
+	if (!strcmp(level, "warning"))
+		ev_buf_adds(line, "warning: ");
+	ev_term_escape(line, ev_slice_str(text));
+	ev_buf_addc(line, '\n');
+	if (hint && *hint) {
+		ev_buf_adds(line, "hint: ");
+		ev_term_escape(line, ev_slice_str(hint));
+		ev_buf_addc(line, '\n');
+	}
+}
+
+static void say(struct ev_messages *m, const char *level, const char *text, const char *hint, int status)
+{
+	struct ev_buf line = EV_BUF_INIT;
+
+	add_text(m, &line, level, text, hint, status);
+	ev_messages_line(m, &line);
+	ev_buf_release(&line);
+}
+
+void ev_say(struct ev_messages *m, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	say(m, "info", text, NULL, 0);
+}
+
+void ev_warn(struct ev_messages *m, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	say(m, "warning", text, NULL, 0);
+}
+
+int ev_report(struct ev_messages *m, const struct ev_error *err)
+{
+	int status = err->class == EV_OK ? EV_BUG : (int)err->class;
+
+	say(m, "error", err->text[0] ? err->text : "failed without a reason", err->hint, status);
+	return status;
+}
+
+/* ---- signals: the one place where state must be global ---- */
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int sig)
+{
+	stop_signal = sig;
+}
+
+void ev_signals_install(void)
+{
+	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	sigemptyset(&stop.sa_mask);
+	sigemptyset(&ignore.sa_mask);
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+bool ev_stopped(void)
+{
+	return stop_signal != 0;
+}
+
+int ev_stop_signal(void)
+{
+	return stop_signal;
+}
+
+int ev_stop_status(bool follow)
+{
+	return follow ? 0 : 128 + (int)stop_signal;
+}
+
+/* ---- stdout ---- */
+
+static int stdout_failed(struct ev_error *err)
+{
+	if (errno == EPIPE)
+		return 1;
+	return ev_fail(err, EV_STORE, "cannot write to standard output: %s", strerror(errno));
+}
+
+int ev_stdout_write(const char *data, size_t n, struct ev_error *err)
+{
+	while (n) {
+		ssize_t w = write(STDOUT_FILENO, data, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return stdout_failed(err);
+		data += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+int ev_stdout_finish(struct ev_error *err)
+{
+	errno = 0;
+	if (ferror(stdout)) {
+		if (!errno)
+			errno = EIO;
+		return stdout_failed(err);
+	}
+	if (fflush(stdout))
+		return stdout_failed(err);
+	if (close(STDOUT_FILENO) && errno != EBADF)
+		return stdout_failed(err);
+	return 0;
+}

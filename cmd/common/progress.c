@@ -1,0 +1,147 @@
+/* progress.c - see progress.h */
+#include "common/progress.h"
+
+#include <inttypes.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/term.h"
+
+#define LIVE_MS 200
+#define SPARSE_MS 10000
+#define FIRST_LIVE_MS 500 /* a run that is done by then shows nothing */
+
+static int64_t clock_of(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t ev_clock_ms(void)
+{
+	return clock_of(CLOCK_MONOTONIC);
+}
+
+int64_t ev_now_ms(void)
+{
+	return clock_of(CLOCK_REALTIME);
+}
+
+void ev_progress_init(struct ev_progress *p, struct ev_messages *msg, bool quiet)
+{
+	*p = (struct ev_progress){ .msg = msg, .on = !quiet };
+	p->tty = isatty(STDERR_FILENO) && !msg->json;
+	p->start_ms = ev_clock_ms();
+	p->last_ms = p->start_ms + (p->tty ? FIRST_LIVE_MS - LIVE_MS : 0);
+}
+
+static double percent(const struct ev_progress_now *now)
+{
+	double pc = now->total ? 100.0 * (double)now->done / (double)now->total : 0;
+
+	return pc > 100 ? 100 : pc;
+}
+
+/* Milliseconds to go by the offsets passed so far; -1 when nothing can be said. */
+static int64_t eta_ms(const struct ev_progress_now *now, int64_t elapsed)
+{
+	if (!now->total || !now->done || now->done >= now->total)
+		return -1;
+	return (int64_t)((double)elapsed / (double)now->done * (double)(now->total - now->done));
+}
+
+static void json_line(const struct ev_progress *p, const struct ev_progress_now *now, int64_t elapsed,
+		      struct ev_buf *out)
+{
+	ev_buf_adds(out, "{\"level\":\"info\",\"command\":");
+	ev_message_quote(out, p->msg->command);
+	ev_buf_addf(out, ",\"progress\":{\"records\":%" PRIu64 ",\"per_second\":%.0f", now->records, p->rate);
+	if (now->phase) {
+		ev_buf_adds(out, ",\"phase\":");
+		ev_message_quote(out, now->phase);
+	}
+	if (now->total)
+		ev_buf_addf(out, ",\"percent\":%.1f", percent(now));
+	if (eta_ms(now, elapsed) >= 0)
+		ev_buf_addf(out, ",\"eta_ms\":%" PRId64, eta_ms(now, elapsed));
+	if (now->lag >= 0)
+		ev_buf_addf(out, ",\"lag\":%" PRId64, now->lag);
+	if (now->lag_ms >= 0)
+		ev_buf_addf(out, ",\"lag_ms\":%" PRId64, now->lag_ms);
+	ev_buf_adds(out, "}}\n");
+}
+
+static void text_line(const struct ev_progress *p, const struct ev_progress_now *now, int64_t elapsed,
+		      struct ev_buf *out)
+{
+	ev_buf_addf(out, "%s: ", p->msg->command);
+	if (now->phase)
+		ev_buf_addf(out, "%s: ", now->phase);
+	ev_buf_addf(out, "%" PRIu64 " records, %.0f/s", now->records, p->rate);
+	if (now->total)
+		ev_buf_addf(out, ", %.0f%%", percent(now));
+	if (eta_ms(now, elapsed) >= 0) {
+		ev_buf_adds(out, ", ");
+		ev_term_duration(out, eta_ms(now, elapsed));
+		ev_buf_adds(out, " to go");
+	}
+	if (now->lag >= 0)
+		ev_buf_addf(out, ", %" PRId64 " behind", now->lag);
+	if (now->lag_ms >= 0) {
+		ev_buf_adds(out, ", last record ");
+		ev_term_duration(out, now->lag_ms);
+		ev_buf_adds(out, " old");
+	}
+}
+
+static void draw(struct ev_progress *p, const struct ev_progress_now *now, int64_t elapsed)
+{
+	struct ev_buf text = EV_BUF_INIT, line = EV_BUF_INIT;
+	struct ev_term t;
+
+	if (p->msg->json) {
+		json_line(p, now, elapsed, &text);
+	} else {
+		text_line(p, now, elapsed, &text);
+		if (!p->tty)
+			ev_buf_addc(&text, '\n');
+	}
+	if (!p->tty) {
+		ev_messages_line(p->msg, &text);
+	} else {
+		ev_term_init(&t, STDERR_FILENO);
+		ev_term_cut(&t, &line, ev_buf_slice(&text), t.width - 1);
+		ev_messages_line(p->msg, &line);
+		p->msg->live = true;
+	}
+	ev_buf_release(&text);
+	ev_buf_release(&line);
+}
+
+void ev_progress_update(struct ev_progress *p, const struct ev_progress_now *now)
+{
+	int64_t t, since;
+	double rate;
+
+	if (!p->on)
+		return;
+	t = ev_clock_ms();
+	since = t - p->last_ms;
+	if (since < (p->tty ? LIVE_MS : SPARSE_MS))
+		return;
+	if (!p->rate)
+		since = t - p->start_ms;
+	rate = (double)(now->records - p->last_records) * 1000 / (double)(since > 0 ? since : 1);
+	p->rate = p->rate && p->tty ? 0.7 * p->rate + 0.3 * rate : rate;
+	p->last_ms = t;
+	p->last_records = now->records;
+	draw(p, now, t - p->start_ms);
+}
+
+void ev_progress_clear(struct ev_progress *p)
+{
+	if (p->on)
+		ev_messages_clear(p->msg);
+}
