@@ -1,0 +1,43 @@
+/*
+ * ddl.h - the little that the commutation proof must know of a projection's CREATE TABLEs
+ *
+ * Names and types are in lower case. What is not understood is marked `odd`.
+ */
+#ifndef EV_DDL_H
+#define EV_DDL_H
+
+#include "projection/projection.h"
+#include "projection/sql.h"
+
+struct ev_column {
+	char *name;
+	char *type; /* its first word; "" when there is none */
+};
+
+struct ev_table {
+	char *name;
+	struct ev_column *columns;
+	size_t ncolumns;
+	size_t keys; /* PRIMARY KEY and UNIQUE constraints and indexes */
+	bool odd;    /* CHECK, REFERENCES, COLLATE, generated columns, or a clause we do not know */
+};
+
+struct ev_tables {
+	struct ev_table *v;
+	size_t n;
+};
+
+/* All tables of all schemas, one of each dialect's definition; ev_tables_free it. */
+void ev_tables_of(const struct ev_projection *p, struct ev_tables *out);
+void ev_tables_free(struct ev_tables *t);
+
+/* The type of a column, or NULL. */
+const char *ev_table_type(const struct ev_table *t, const char *column);
+
+/* The tokens of `sql` without space, in an array to free; *n of them. */
+struct ev_token *ev_sql_tokens(const char *sql, size_t *n);
+
+/* The name in a token as a string to free. */
+char *ev_token_name(const struct ev_token *t);
+
+#endif
