@@ -12,10 +12,17 @@
 #include "base/error.h"
 #include "record/record.h"
 
+#define EV_LINE_MAX (512u << 20)    /* bytes of one line that is read: 64 MiB at their longest */
+#define EV_LINE_MAX_HEADERS 65536   /* headers of one record that is read */
+
 /* Append the line of `r`, with its LF. Fails only by marking `out` failed (memory). */
 void ev_line_write(struct ev_buf *out, const struct ev_record *r);
 
-/* Append `s` as a JSON string with quotes; bytes that are not UTF-8 must not be given. */
+/*
+ * Append `s` as a JSON string with quotes; bytes that are not UTF-8 must not be given. Besides what
+ * JSON asks for, DEL, U+0080 to U+009F, U+2028 and U+2029 are escaped: no terminal or line splitter
+ * sees a control character.
+ */
 void ev_json_quote(struct ev_buf *out, struct ev_slice s);
 
 /* Is `s` well-formed UTF-8 (RFC 3629: no surrogates, no overlongs)? */
@@ -31,10 +38,19 @@ struct ev_line_reader *ev_line_reader_new(void);
 void ev_line_reader_free(struct ev_line_reader *lr);
 
 /*
+ * Normally a read gives the bytes decoded by the read before back to the allocator. With `keep`
+ * they stay until ev_line_reader_reset, so that many records can be valid at a time.
+ */
+void ev_line_reader_keep(struct ev_line_reader *lr, bool keep);
+void ev_line_reader_reset(struct ev_line_reader *lr);
+
+/*
  * Read one line (without its LF). `rec` borrows from `line` and from the reader and is valid until
- * the next read with the same reader; rec->part is 0. What is missing or doubled, an unknown
- * member, a wrong type, bytes behind the object: -1, EV_DATA, the text says what and at which byte
- * ("byte 17: ..."), the caller puts file:line before it.
+ * the next read with the same reader (or its reset); rec->part is 0. Members come in any order, with
+ * white space between tokens. Absent may be the timestamp (none), its type (create), the key (null)
+ * and the headers (none). What else is missing or doubled, an unknown member, a wrong type, bytes
+ * behind the object, a lone surrogate in a string, a topic that ev_topic_valid refuses: -1, EV_DATA,
+ * the text says what and at which byte, from 1 ("byte 17: ..."), the caller puts file:line before it.
  */
 int ev_line_read(struct ev_line_reader *lr, struct ev_slice line, struct ev_record *rec,
 		 struct ev_error *err);

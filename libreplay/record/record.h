@@ -31,6 +31,10 @@ struct ev_record {
 	uint32_t part;       /* index into the partition table of the source that gave it (source.h) */
 };
 
+/* A topic name as Kafka takes it: 1 to 249 of letters, digits, `.`, `_`, `-`; not `.` or `..`. */
+#define EV_TOPIC_MAX 249
+bool ev_topic_valid(struct ev_slice name);
+
 /* The value of the last header named `name` (as Kafka's lastHeader); NULL when there is none. */
 const struct ev_header *ev_record_header(const struct ev_record *r, const char *name);
 
