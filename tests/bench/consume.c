@@ -73,6 +73,8 @@ int main(int argc, char **argv)
 	rk = consumer(argv[1]);
 	queue = rd_kafka_queue_get_consumer(rk);
 	open = assign(rk, argv + 2);
+	if (!open)
+		die(argv[2], "no such topic");
 	while (open > 0) {
 		ssize_t n = rd_kafka_consume_batch_queue(queue, WAIT_MS, batch, BATCH);
 
