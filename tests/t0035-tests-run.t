@@ -1,0 +1,44 @@
+# tests/run believes nothing: a test that fails in whatever way makes the run fail.
+. "$(dirname "$0")/lib.sh"
+mkdir -p build/unit
+runs() { # runs WANTED SENTENCE: the script on stdin is the only test
+	{ echo '#!/bin/bash'; cat; } >build/unit/probe_test
+	chmod +x build/unit/probe_test
+	run "$TOP/tests/run" --build "$T/build" --tier check probe_test
+	check_status "$1" "$2"
+}
+unset CI
+runs 0 "a test that passes" <<'END'
+echo "ok 1 - a"; echo 1..1
+END
+check_grep "the count is printed" '^1 passed, 0 failed, 0 skipped$' "$out"
+runs 1 "a check that fails" <<'END'
+echo "ok 1 - a"; echo "not ok 2 - b"; echo 1..2
+END
+check_grep "and is shown" 'not ok 2 - b' "$out"
+runs 1 "no plan" <<'END'
+echo "ok 1 - a"
+END
+runs 1 "fewer checks than planned" <<'END'
+echo "ok 1 - a"; echo 1..2
+END
+runs 1 "all is well, but the exit status" <<'END'
+echo "ok 1 - a"; echo 1..1; exit 3
+END
+runs 1 "a crash" <<'END'
+echo "ok 1 - a"; kill -SEGV $$
+END
+runs 1 "nothing at all" <<'END'
+true
+END
+runs 0 "a skip passes by hand" <<'END'
+echo "ok 1 - a"; echo "ok 2 - b # SKIP no such tool"; echo 1..2
+END
+check_grep "but is counted" '1 passed, 0 failed, 1 skipped' "$out"
+export CI=1
+runs 1 "a skip fails in CI" <<'END'
+echo "ok 1 - a"; echo "ok 2 - b # SKIP no such tool"; echo 1..2
+END
+run "$TOP/tests/run" --build "$T/build" --tier check no_such_test
+check_status 1 "a run of no tests"
+done_testing
