@@ -1,0 +1,168 @@
+/*
+ * kafka.h - the Kafka source from inside: shared by kafka*.c and nobody else
+ *
+ *   kafka.c         open, close, the table of operations
+ *   kafka_config.c  properties, client handles, what librdkafka said last
+ *   kafka_query.c   metadata, watermarks, offsets for times, groups, one record
+ *   kafka_read.c    lanes: start, fetch, release
+ *
+ * Two client handles. `probe` reads uncommitted, because under read_committed the broker answers
+ * the last stable offset where the high watermark is asked for. `reader` has the user's isolation
+ * level (read_committed) and queues cut to the number of lanes; it is made anew when a read needs
+ * them cut otherwise. Reading uses librdkafka's simple consumer, so no group is joined and no right
+ * on a group is needed.
+ */
+#ifndef EV_KAFKA_H
+#define EV_KAFKA_H
+
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+
+#include "position/range.h"
+#include "source/spec.h"
+
+struct kafka_log; /* the last thing that went wrong in a client, for messages */
+
+struct kafka_property {
+	char *name, *value;
+};
+
+struct kafka_topic {
+	char *name;
+	int32_t *partitions; /* asked for; NULL: all */
+	size_t npartitions;
+	rd_kafka_topic_t *probe, *reader; /* handles of the two clients; NULL until needed */
+};
+
+struct kafka_part {
+	size_t topic;        /* index */
+	int64_t begin, end;  /* the span read */
+	int64_t next;        /* behind the last record or end-of-partition seen */
+	int64_t passed;      /* see source.h */
+	int64_t stuck_since; /* ms: end of partition below the end; 0: no */
+	size_t lane;
+	bool started; /* fetched by the client */
+	bool live;    /* has more to give */
+};
+
+struct kafka_lane {
+	rd_kafka_queue_t *queue;
+	size_t live;   /* partitions that have more to give */
+	bool single;   /* holds one partition only: `part` */
+	uint32_t part;
+};
+
+struct kafka_headers { /* never moves while a record points into it */
+	struct kafka_headers *next;
+	size_t n, cap;
+	struct ev_header v[];
+};
+
+struct kafka_batch {
+	struct kafka_batch *all, *free; /* lists: every one; those at rest */
+	size_t cap, nmessages;
+	rd_kafka_message_t **messages; /* those that the records point into */
+	struct ev_record *records;
+	struct kafka_headers *headers;
+};
+
+/* How the reader's queues are cut. */
+struct kafka_shape {
+	size_t queues;
+	bool follow;
+};
+
+struct ev_kafka {
+	struct ev_source base;
+	char *brokers; /* for messages */
+	struct kafka_property *properties; /* the user's, in order */
+	size_t nproperties, properties_cap;
+	bool uncommitted; /* the user asked for isolation.level=read_uncommitted */
+	int timeout_ms, txn_wait_ms;
+	size_t memory;
+	bool need_headers, follow_hint;
+	struct kafka_log *log;
+
+	rd_kafka_t *probe, *reader;
+	struct kafka_shape shape; /* of the reader */
+	rd_kafka_t *group; /* the client of the group used last */
+	char *group_name;
+
+	struct kafka_topic *topics; /* sorted by name */
+	size_t ntopics;
+	struct kafka_part *kp; /* one for each of base.parts */
+	size_t kp_cap, parts_cap;
+
+	bool reading, follow;
+	struct kafka_lane *lanes;
+	size_t batch_size;
+	struct kafka_batch *batches, *free_batches;
+	struct kafka_batch *single; /* holds what record_at found */
+	rd_kafka_topic_t *last_topic; /* the partition found last on a shared lane */
+	uint32_t last_part;
+	int64_t last_event;    /* ms: when anything arrived */
+	int64_t next_discover; /* ms: when new partitions are looked for (follow) */
+	struct ev_error error; /* of a read that failed: stays */
+};
+
+int64_t ev_kafka_now(void); /* ms, monotonic */
+
+/* kafka_config.c */
+struct kafka_log *ev_kafka_log_new(void);
+void ev_kafka_log_free(struct kafka_log *log);
+void ev_kafka_log_clear(struct kafka_log *log);
+/* All brokers have been unreachable since then (ms); 0: no. Serves the client's callbacks. */
+int64_t ev_kafka_down_since(struct ev_kafka *k, rd_kafka_t *rk);
+/* EV_SOURCE: "cannot VERB ...: reason", the reason being what the client said last, or `e`. */
+int ev_kafka_fail(struct ev_kafka *k, struct ev_error *err, rd_kafka_resp_err_t e, const char *fmt,
+		  ...) __attribute__((format(printf, 4, 5)));
+int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec,
+			struct ev_error *err);
+enum kafka_role { KAFKA_PROBE, KAFKA_READER, KAFKA_GROUP };
+rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char *group,
+			    struct ev_error *err);
+/* The reader, its queues cut for the shape. */
+int ev_kafka_need_reader(struct ev_kafka *k, struct kafka_shape shape, struct ev_error *err);
+rd_kafka_topic_t *ev_kafka_reader_topic(struct ev_kafka *k, size_t topic);
+
+/* kafka_query.c */
+/* Add the partitions of all topics that the table lacks, sorted among themselves. */
+int ev_kafka_discover(struct ev_kafka *k, int timeout_ms, struct ev_error *err);
+int ev_kafka_watermarks(struct ev_kafka *k, size_t first, int timeout_ms, struct ev_error *err);
+int ev_kafka_refresh(struct ev_source *s, struct ev_error *err);
+int ev_kafka_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets,
+			      struct ev_error *err);
+
+/* kafka_group.c */
+int ev_kafka_group_offsets(struct ev_source *s, const char *group, struct ev_position *out,
+			   struct ev_error *err);
+int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct ev_position *pos,
+			  struct ev_error *err);
+
+/* kafka_batch.c */
+struct kafka_batch *ev_kafka_batch(struct ev_kafka *k);
+/* Append a message as a record; the batch owns the message from then on. */
+void ev_kafka_batch_add(struct ev_kafka *k, struct kafka_batch *b, rd_kafka_message_t *m,
+			uint32_t part, bool headers);
+void ev_kafka_batch_rest(struct ev_kafka *k, struct kafka_batch *b);
+void ev_kafka_batches_free(struct ev_kafka *k);
+
+/* kafka_read.c */
+int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge, bool follow,
+		   struct ev_error *err);
+enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *batch,
+			     int timeout_ms, struct ev_error *err);
+void ev_kafka_release(struct ev_source *s, struct ev_batch *batch);
+int64_t ev_kafka_passed(struct ev_source *s, uint32_t part);
+void ev_kafka_stop(struct ev_kafka *k);
+int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,
+		       bool *found, struct ev_error *err);
+
+/* kafka_trouble.c */
+/* A message that is an error: 0 when the read may go on. */
+int ev_kafka_trouble(struct ev_kafka *k, uint32_t part, const rd_kafka_message_t *m,
+		     struct ev_error *err);
+/* Nothing arrives on the lane: 0 while it is right to wait on. */
+int ev_kafka_idle(struct ev_kafka *k, size_t lane, struct ev_error *err);
+
+#endif

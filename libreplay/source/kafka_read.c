@@ -1,0 +1,351 @@
+/* kafka_read.c - lanes of the Kafka source: start, fetch, release; see kafka.h */
+#include <string.h>
+
+#include "base/mem.h"
+#include "source/kafka.h"
+
+enum { DISCOVER_MS = 3000, TURN_MS = 50, BATCH = 1024, BATCH_MIN = 64 };
+
+static void stop_part(struct ev_kafka *k, size_t part)
+{
+	struct kafka_part *p = &k->kp[part];
+
+	if (p->started)
+		rd_kafka_consume_stop(ev_kafka_reader_topic(k, p->topic), k->base.parts[part].partition);
+	p->started = false;
+}
+
+/* The partition has given all there is in its span. */
+static void finish_part(struct ev_kafka *k, size_t part)
+{
+	struct kafka_part *p = &k->kp[part];
+
+	if (!p->live)
+		return;
+	p->live = false;
+	p->stuck_since = 0;
+	p->passed = p->end;
+	k->lanes[p->lane].live--;
+	stop_part(k, part);
+}
+
+void ev_kafka_stop(struct ev_kafka *k)
+{
+	if (!k->reading)
+		return;
+	for (size_t i = 0; i < k->base.nparts; i++)
+		stop_part(k, i);
+	for (size_t i = 0; i < k->base.nlanes; i++)
+		rd_kafka_queue_destroy(k->lanes[i].queue);
+	free(k->lanes);
+	k->lanes = NULL;
+	k->base.nlanes = 0;
+	k->reading = false;
+}
+
+static int start_part(struct ev_kafka *k, size_t part, struct ev_error *err)
+{
+	struct kafka_part *p = &k->kp[part];
+	struct ev_partition *at = &k->base.parts[part];
+	struct kafka_lane *lane = &k->lanes[p->lane];
+
+	p->next = p->begin;
+	p->passed = -1;
+	p->stuck_since = 0;
+	p->live = k->follow || p->begin < p->end;
+	if (!p->live) {
+		p->passed = p->end;
+		return 0;
+	}
+	if (rd_kafka_consume_start_queue(ev_kafka_reader_topic(k, p->topic), at->partition, p->begin,
+					 lane->queue))
+		return ev_kafka_fail(k, err, rd_kafka_last_error(), "cannot start to read '%s/%d'",
+				     at->topic, (int)at->partition);
+	p->started = true;
+	lane->live++;
+	return 0;
+}
+
+int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge, bool follow,
+		   struct ev_error *err)
+{
+	struct ev_kafka *k = (struct ev_kafka *)s;
+	bool lanes = merge && !follow && s->nparts;
+	struct kafka_shape shape = { .queues = lanes ? s->nparts : 1, .follow = follow };
+
+	ev_kafka_stop(k);
+	ev_kafka_log_clear(k->log);
+	if (ev_kafka_need_reader(k, shape, err))
+		return -1;
+	k->follow = follow;
+	k->reading = true;
+	k->last_topic = NULL;
+	k->error = (struct ev_error)EV_ERROR_INIT;
+	k->last_event = ev_kafka_now();
+	k->next_discover = k->last_event + DISCOVER_MS;
+	k->batch_size = 8192 / shape.queues > BATCH ? BATCH : 8192 / shape.queues < BATCH_MIN ? BATCH_MIN :
+			8192 / shape.queues;
+	k->free_batches = NULL; /* of another size, perhaps; freed at close */
+	s->nlanes = shape.queues;
+	k->lanes = ev_alloc(s->nlanes * sizeof(*k->lanes));
+	for (size_t i = 0; i < s->nlanes; i++) {
+		k->lanes[i].queue = rd_kafka_queue_new(k->reader);
+		k->lanes[i].single = lanes;
+		k->lanes[i].part = (uint32_t)i;
+	}
+	for (size_t i = 0; i < s->nparts; i++) {
+		k->kp[i].begin = spans[i].begin;
+		k->kp[i].end = spans[i].end;
+		k->kp[i].lane = lanes ? i : 0;
+		if (start_part(k, i, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* Partitions added since are read from their first offset. A broker that is away is no error yet. */
+static int discover(struct ev_kafka *k, struct ev_error *err)
+{
+	size_t known = k->base.nparts;
+	struct ev_error ignored;
+
+	k->next_discover = ev_kafka_now() + DISCOVER_MS;
+	if (ev_kafka_discover(k, TURN_MS * 4, &ignored))
+		return 0;
+	if (k->base.nparts == known)
+		return 0;
+	if (ev_kafka_watermarks(k, known, k->timeout_ms, err))
+		return -1;
+	for (size_t i = known; i < k->base.nparts; i++) {
+		k->kp[i].begin = k->base.parts[i].low;
+		k->kp[i].end = INT64_MAX;
+		if (start_part(k, i, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* The table's index of a message's partition; nparts when it has none. Records come in runs. */
+static uint32_t part_of(struct ev_kafka *k, const struct kafka_lane *lane, const rd_kafka_message_t *m)
+{
+	if (lane->single)
+		return lane->part;
+	if (k->last_topic == m->rkt && m->rkt && k->base.parts[k->last_part].partition == m->partition)
+		return k->last_part;
+	for (uint32_t i = 0; m->rkt && i < k->base.nparts; i++)
+		if (k->topics[k->kp[i].topic].reader == m->rkt &&
+		    k->base.parts[i].partition == m->partition) {
+			k->last_topic = m->rkt;
+			k->last_part = i;
+			return i;
+		}
+	return (uint32_t)k->base.nparts;
+}
+
+/* An end of partition: the end of the span, or, below it, all that may be read now. */
+static void take_eof(struct ev_kafka *k, uint32_t part, int64_t offset)
+{
+	struct kafka_part *p = &k->kp[part];
+
+	if (offset > p->next)
+		p->next = offset;
+	if (p->next > p->passed)
+		p->passed = p->next;
+	if (k->follow)
+		return;
+	if (p->next >= p->end)
+		finish_part(k, part);
+	else if (!p->stuck_since)
+		p->stuck_since = ev_kafka_now();
+}
+
+/* One message: into the batch, or consumed here. */
+static int take(struct ev_kafka *k, const struct kafka_lane *lane, struct kafka_batch *b,
+		rd_kafka_message_t *m, struct ev_error *err)
+{
+	uint32_t part = part_of(k, lane, m);
+	struct kafka_part *p = part < k->base.nparts ? &k->kp[part] : NULL;
+	int rc = 0;
+
+	if (!m->err && p && p->live && m->offset < p->end) {
+		p->next = m->offset + 1;
+		p->stuck_since = 0;
+		ev_kafka_batch_add(k, b, m, part, k->need_headers);
+		if (p->next == p->end && !k->follow)
+			finish_part(k, part);
+		return 0;
+	}
+	if (!m->err) {
+		if (p && p->live)
+			finish_part(k, part);
+	} else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		if (p && p->live)
+			take_eof(k, part, m->offset);
+	} else if (!p || p->live) {
+		rc = ev_kafka_trouble(k, part, m, err);
+	}
+	rd_kafka_message_destroy(m);
+	return rc;
+}
+
+/*
+ * Whatever is there at once; else wait for one message and take what came with it: librdkafka's
+ * batch call itself waits until the batch is full.
+ */
+static ssize_t collect(rd_kafka_queue_t *q, rd_kafka_message_t **v, size_t cap, int wait_ms)
+{
+	ssize_t n = rd_kafka_consume_batch_queue(q, 0, v, cap), more;
+
+	if (n || !wait_ms)
+		return n;
+	n = rd_kafka_consume_batch_queue(q, wait_ms, v, 1);
+	if (n == 1 && cap > 1) {
+		more = rd_kafka_consume_batch_queue(q, 0, v + 1, cap - 1);
+		n += more > 0 ? more : 0;
+	}
+	return n;
+}
+
+/* One turn: what arrived goes into the batch; on an error what stood before it stays in the batch. */
+static int turn(struct ev_kafka *k, size_t at, struct kafka_batch *b, int wait_ms, struct ev_error *err)
+{
+	struct kafka_lane *lane = &k->lanes[at];
+	rd_kafka_message_t *messages[BATCH];
+	ssize_t n = collect(lane->queue, messages, b->cap, wait_ms);
+	int rc = 0;
+
+	if (n <= 0)
+		return ev_kafka_idle(k, at, err);
+	k->last_event = ev_kafka_now();
+	ev_kafka_log_clear(k->log);
+	for (ssize_t i = 0; i < n; i++) {
+		if (rc)
+			rd_kafka_message_destroy(messages[i]);
+		else
+			rc = take(k, lane, b, messages[i], err);
+	}
+	return rc;
+}
+
+static enum ev_fetch give(struct kafka_batch *b, struct ev_batch *out)
+{
+	out->records = b->records;
+	out->n = b->nmessages;
+	out->owner = b;
+	return EV_FETCH_SOME;
+}
+
+enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *out, int timeout_ms,
+			     struct ev_error *err)
+{
+	struct ev_kafka *k = (struct ev_kafka *)s;
+	int64_t until = ev_kafka_now() + timeout_ms, left = timeout_ms;
+	struct kafka_batch *b = ev_kafka_batch(k);
+	enum ev_fetch rc = EV_FETCH_WAIT;
+
+	for (;;) {
+		if (k->follow && ev_kafka_now() >= k->next_discover && !k->error.class)
+			discover(k, &k->error);
+		if (k->error.class) {
+			*err = k->error;
+			rc = EV_FETCH_ERROR;
+			break;
+		}
+		if (!k->follow && !k->lanes[lane].live) {
+			rc = EV_FETCH_DONE;
+			break;
+		}
+		turn(k, lane, b, (int)(left > TURN_MS ? TURN_MS : left), &k->error);
+		if (b->nmessages)
+			return give(b, out);
+		left = until - ev_kafka_now();
+		if (left <= 0 && !k->error.class && (k->follow || k->lanes[lane].live))
+			break;
+		if (left < 0)
+			left = 0;
+	}
+	ev_kafka_batch_rest(k, b);
+	return rc;
+}
+
+void ev_kafka_release(struct ev_source *s, struct ev_batch *batch)
+{
+	if (batch->owner)
+		ev_kafka_batch_rest((struct ev_kafka *)s, batch->owner);
+	*batch = (struct ev_batch){ 0 };
+}
+
+int64_t ev_kafka_passed(struct ev_source *s, uint32_t part)
+{
+	return ((struct ev_kafka *)s)->kp[part].passed;
+}
+
+/* The first message that tells: the record, a later one, or an end of partition. */
+static int await_record(struct ev_kafka *k, rd_kafka_queue_t *q, uint32_t part, int64_t offset,
+			rd_kafka_message_t **out, struct ev_error *err)
+{
+	const struct ev_partition *p = &k->base.parts[part];
+	int64_t until = ev_kafka_now() + k->timeout_ms;
+
+	while (ev_kafka_now() < until) {
+		rd_kafka_message_t *m = rd_kafka_consume_queue(q, TURN_MS);
+
+		if (!m) {
+			ev_kafka_down_since(k, k->reader);
+			continue;
+		}
+		if (!m->err && m->offset >= offset) {
+			*out = m;
+			return 0;
+		}
+		if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
+		    m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+		    m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+			rd_kafka_message_destroy(m);
+			*out = NULL;
+			return 0;
+		}
+		rd_kafka_message_destroy(m);
+	}
+	return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot read '%s/%d' at offset %lld",
+			     p->topic, (int)p->partition, (long long)offset);
+}
+
+int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,
+		       bool *found, struct ev_error *err)
+{
+	struct ev_kafka *k = (struct ev_kafka *)s;
+	rd_kafka_message_t *m = NULL;
+	rd_kafka_topic_t *rkt;
+	rd_kafka_queue_t *q;
+	int rc;
+
+	*found = false;
+	if (k->reading)
+		return ev_fail(err, EV_BUG, "record_at during a read");
+	if (k->single)
+		ev_kafka_batch_rest(k, k->single);
+	k->single = NULL;
+	if (offset < s->parts[part].low)
+		return 0;
+	ev_kafka_log_clear(k->log);
+	rkt = ev_kafka_reader_topic(k, k->kp[part].topic);
+	q = rd_kafka_queue_new(k->reader);
+	if (rd_kafka_consume_start_queue(rkt, s->parts[part].partition, offset, q)) {
+		rd_kafka_queue_destroy(q);
+		return ev_kafka_fail(k, err, rd_kafka_last_error(), "cannot start to read '%s/%d'",
+				     s->parts[part].topic, (int)s->parts[part].partition);
+	}
+	rc = await_record(k, q, part, offset, &m, err);
+	if (m && m->offset == offset) {
+		k->single = ev_kafka_batch(k);
+		ev_kafka_batch_add(k, k->single, m, part, true);
+		*rec = k->single->records[0];
+		*found = true;
+	} else if (m) {
+		rd_kafka_message_destroy(m);
+	}
+	rd_kafka_consume_stop(rkt, s->parts[part].partition);
+	rd_kafka_queue_destroy(q);
+	return rc;
+}

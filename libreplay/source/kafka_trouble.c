@@ -1,0 +1,118 @@
+/* kafka_trouble.c - when a read does not go on: lost offsets, open transactions, silence */
+#include "base/mem.h"
+#include "source/kafka.h"
+
+enum { ASK_MS = 5000 };
+
+static int out_of_range(struct ev_kafka *k, uint32_t part, struct ev_error *err)
+{
+	const struct ev_partition *p = &k->base.parts[part];
+	int64_t next = k->kp[part].next;
+
+	if (ev_kafka_watermarks(k, 0, k->timeout_ms, err))
+		return -1;
+	if (p->low > next) {
+		ev_fail(err, EV_DATA,
+			"lost offsets %lld..%lld of '%s/%d': deleted on the broker before they were read",
+			(long long)next, (long long)p->low - 1, p->topic, (int)p->partition);
+		return ev_hint(err, "Retention is shorter than the read took; --from begin starts at what is left.");
+	}
+	if (p->high >= next)
+		return 0; /* passing: a leader that was behind for a moment */
+	ev_fail(err, EV_DATA, "cannot read '%s/%d' at offset %lld: it ends at %lld now", p->topic,
+		(int)p->partition, (long long)next, (long long)p->high);
+	return ev_hint(err, "The topic was deleted and made again, or the broker lost its tail.");
+}
+
+/* A broker that has just started may not know the topic yet: ask before it is taken as gone. */
+static int gone(struct ev_kafka *k, struct ev_error *err)
+{
+	ev_kafka_log_clear(k->log);
+	return ev_kafka_discover(k, k->timeout_ms, err);
+}
+
+int ev_kafka_trouble(struct ev_kafka *k, uint32_t part, const rd_kafka_message_t *m,
+		     struct ev_error *err)
+{
+	const struct ev_partition *p = part < k->base.nparts ? &k->base.parts[part] : NULL;
+
+	switch (m->err) {
+	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+		return p ? out_of_range(k, part, err) : 0;
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+		return gone(k, err);
+	case RD_KAFKA_RESP_ERR__BAD_MSG:
+	case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG:
+		return ev_fail(err, EV_DATA, "corrupt data in '%s/%d' at offset %lld: %s", p ? p->topic : "?",
+			       p ? (int)p->partition : -1, (long long)m->offset, rd_kafka_message_errstr(m));
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR__FATAL:
+		return ev_fail(err, EV_SOURCE, "cannot read '%s/%d': %s", p ? p->topic : "?",
+			       p ? (int)p->partition : -1, rd_kafka_message_errstr(m));
+	default:
+		return 0; /* the connection, a leader that moves: the client tries again by itself */
+	}
+}
+
+/* An end of partition below the end has lasted for --txn-wait. */
+static int stuck(struct ev_kafka *k, uint32_t part, struct ev_error *err)
+{
+	struct kafka_part *p = &k->kp[part];
+	const struct ev_partition *at = &k->base.parts[part];
+	int64_t end = p->end;
+
+	if (ev_kafka_watermarks(k, 0, k->timeout_ms, err))
+		return -1;
+	if (at->high < end)
+		return ev_fail(err, EV_DATA, "cannot read '%s/%d' to its end %lld: it ends at %lld now",
+			       at->topic, (int)at->partition, (long long)end, (long long)at->high);
+	if (at->stable > p->next) {
+		p->stuck_since = ev_kafka_now(); /* ended in this moment: its records are on their way */
+		return 0;
+	}
+	ev_fail(err, EV_SOURCE,
+		"cannot read '%s/%d' to its end %lld: an open transaction keeps what follows offset %lld back",
+		at->topic, (int)at->partition, (long long)end, (long long)p->next);
+	err->retriable = true;
+	return ev_hint(err, "Waited %d ms (--txn-wait); --to stable reads up to the transaction.",
+		       k->txn_wait_ms);
+}
+
+/* Nothing at all for the whole --timeout: does anybody answer? */
+static int silent(struct ev_kafka *k, struct ev_error *err)
+{
+	int wait = k->timeout_ms < ASK_MS ? k->timeout_ms : ASK_MS;
+
+	if (ev_kafka_watermarks(k, 0, wait, err))
+		return ev_context(err, "nothing arrived for %d ms", k->timeout_ms);
+	k->last_event = ev_kafka_now();
+	return 0;
+}
+
+int ev_kafka_idle(struct ev_kafka *k, size_t lane, struct ev_error *err)
+{
+	int64_t now = ev_kafka_now(), down = ev_kafka_down_since(k, k->reader);
+	bool waits = false;
+
+	for (size_t i = 0; !k->follow && i < k->base.nparts; i++) {
+		const struct kafka_part *p = &k->kp[i];
+
+		if (p->lane != lane || !p->live || !p->stuck_since)
+			continue;
+		waits = true;
+		if (now - p->stuck_since >= k->txn_wait_ms)
+			return stuck(k, (uint32_t)i, err);
+	}
+	if (down && now - down >= k->timeout_ms && now - k->last_event >= k->timeout_ms)
+		return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, "lost broker '%s'",
+				     k->brokers);
+	if (!k->follow && !waits && now - k->last_event >= k->timeout_ms)
+		return silent(k, err);
+	return 0;
+}
