@@ -10,8 +10,9 @@
 #define MAX_NAME 63      /* fits an identifier of PostgreSQL */
 #define MAX_TOPIC 249    /* Kafka's own limit */
 
-static const char *const words[] = { "projection", "topics", "envelope", "filter", "dedupe", "reads",
-				     "schema",	   "on",     "check",	 "sample", NULL };
+static const char *const words[] = { "projection", "topics", "envelope", "filter", "dedupe",
+				     "reads", "schema", "on", "check", "sample", NULL };
+#define ONCE 5 /* of the words may stand only once: the first ones */
 
 static bool is_blank(char c)
 {
@@ -184,13 +185,12 @@ static int parse_envelope(struct ev_args *a)
 				     "'id=$.event_id type=$.event_type time=$.produced_at'");
 	copy = ev_slice_dup(text);
 	rc = ev_envelope_parse(&a->ps->p->envelope, a->ps->p->paths, copy, &err);
-	free(copy);
+	a->ps->envelope = copy;
 	if (rc) {
 		ev_parse_fail(a->ps, text.ptr, "%s", err.text);
 		return err.hint[0] ? ev_hint(a->ps->err, "%s", err.hint) : -1;
 	}
 	a->end = a->at; /* all is taken */
-	a->ps->envelope_at = text.ptr;
 	return 0;
 }
 
@@ -300,7 +300,8 @@ static int parse_schema(struct ev_args *a)
 	return rc < 0 ? -1 : 0;
 }
 
-static int parse_query(struct ev_args *a, struct ev_query_def **defs, size_t *ndefs, const char *word)
+static int parse_query(struct ev_args *a, struct ev_query_def **defs, size_t *ndefs,
+		       const char *word)
 {
 	struct ev_slice name = rest(a);
 
@@ -382,7 +383,7 @@ static int which(struct ev_args *a)
 	}
 	if (i && !(ps->seen & 1))
 		return ev_parse_fail(ps, a->directive, "'@projection NAME version N' must come first");
-	if (i < 5 && (ps->seen & 1u << i)) /* @projection to @dedupe */
+	if (i < ONCE && (ps->seen & 1u << i))
 		return ev_parse_fail(ps, a->directive, "'@%s' stands twice", words[i]);
 	ps->seen |= 1u << i;
 	return (int)i;

@@ -4,6 +4,7 @@
 
 #include "projection/projection.h"
 
-void ev_projection_fingerprint(struct ev_projection *p);
+/* `envelope` is the text of the mapping. */
+void ev_projection_fingerprint(struct ev_projection *p, const char *envelope);
 
 #endif

@@ -58,6 +58,7 @@ static int take_each(struct ev_args *a, struct ev_handler *h)
 	if (h->each < 0)
 		return ev_parse_fail(a->ps, a->start, "%s", err.text);
 	h->item_paths = ev_paths_new();
+	h->each_text = ev_strdup(a->text.data);
 	return 0;
 }
 
@@ -195,7 +196,7 @@ int ev_parse_finish(struct ev_parser *ps)
 				     "'-- @projection NAME version N'");
 	if (!p->ntopics)
 		return ev_parse_fail(ps, ps->end, "there is no '-- @topics' line");
-	if (!ps->envelope_at && ev_envelope_parse(&p->envelope, p->paths, "default", ps->err))
+	if (!ps->envelope && ev_envelope_parse(&p->envelope, p->paths, "default", ps->err))
 		return -1;
 	if (p->dedupe && p->envelope.path[EV_FIELD_ID] < 0)
 		return ev_parse_fail(ps, ps->dedupe_at, "'@dedupe id' needs a path of 'id' in '@envelope'");

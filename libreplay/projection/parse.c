@@ -171,13 +171,14 @@ struct ev_projection *ev_projection_parse(const char *file, struct ev_slice text
 		ps.lx = (struct ev_lexer){ .at = ps.begin, .end = ps.end, .directives = true };
 		rc = parse_file(&ps);
 	}
+	if (!rc)
+		ev_projection_fingerprint(p, ps.envelope ? ps.envelope : "default");
+	free(ps.envelope);
 	free(ps.toks);
-	if (rc) {
-		ev_projection_free(p);
-		return NULL;
-	}
-	ev_projection_fingerprint(p);
-	return p;
+	if (!rc)
+		return p;
+	ev_projection_free(p);
+	return NULL;
 }
 
 static int read_file(FILE *f, const char *file, struct ev_buf *text, struct ev_error *err)

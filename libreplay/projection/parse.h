@@ -26,7 +26,8 @@ struct ev_parser {
 	size_t ntoks, cap;
 
 	unsigned seen;           /* directives that may stand only once, by bit */
-	const char *envelope_at, *dedupe_at; /* where they stand, for checks at the end */
+	char *envelope;          /* the mapping's text; NULL when there is no @envelope */
+	const char *dedupe_at;   /* where @dedupe stands, for a check at the end */
 	const char *mark;        /* cursor of ev_parse_place: it stands on line `line` ... */
 	const char *line_at;     /* ... which begins here */
 	int line;

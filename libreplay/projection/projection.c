@@ -30,6 +30,7 @@ static void free_handler(struct ev_handler *h)
 	free(h->statements);
 	free_words(h->types, h->ntypes);
 	free(h->of_topic);
+	free(h->each_text);
 	ev_paths_free(h->item_paths);
 }
 

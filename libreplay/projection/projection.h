@@ -66,6 +66,7 @@ struct ev_handler {
 	bool tombstone;
 	char *of_topic;    /* NULL: any of the projection's topics */
 	int each;          /* index in projection->paths of `each PATH`, or -1 */
+	char *each_text;   /* the path as written, for messages; NULL without each */
 	struct ev_paths *item_paths; /* NULL without each */
 	bool must_touch;
 	int64_t every_ms, over_ms; /* 0: no sliding window */

@@ -3,8 +3,9 @@
  *
  * One tokenizer serves the projection parser, the fingerprint and the commutation proof. Whatever
  * one of the two databases would take for a parameter is a PARAM, so that nobody binds it by
- * accident: `:name`, and `?1`, `$1`, `$name`, `@name`, `#name`, which no projection may use. A lone `?` is an
- * OP (PostgreSQL's jsonb operator); its reader must see to it that it stands between operands.
+ * accident: `:name`, and `?1`, `$1`, `$name`, `@name`, `#name`, which no
+ * projection may use. A lone `?` is an OP (PostgreSQL's jsonb operator); its reader must see to it
+ * that it stands between operands.
  */
 #ifndef EV_SQL_H
 #define EV_SQL_H
