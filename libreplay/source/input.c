@@ -1,0 +1,209 @@
+/* input.c - see input.h */
+#include "source/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/mem.h"
+
+#define RAW (128u << 10)
+
+struct ev_input {
+	char *path;
+	int fd;
+	bool regular;
+	off_t begin;    /* of a regular file: where it stood when opened */
+	bool consumed;  /* something was read since the begin */
+	bool sniffed;   /* it is known whether it is gzip */
+	bool gzip;
+	bool eof;       /* of the file */
+	bool in_member; /* gzip: some bytes of a member were read, and its end was not */
+	const char *broken; /* gzip: what is wrong behind what was given */
+	z_stream z;
+	unsigned char *raw; /* read but not given: raw[at..have) */
+	size_t at, have;
+};
+
+static bool is_stdin(const struct ev_input *in)
+{
+	return strcmp(in->path, "-") == 0;
+}
+
+const char *ev_input_name(const struct ev_input *in)
+{
+	return is_stdin(in) ? "stdin" : in->path;
+}
+
+struct ev_input *ev_input_open(const char *path, struct ev_error *err)
+{
+	struct ev_input *in = ev_alloc(sizeof(*in));
+	struct stat st;
+
+	in->path = ev_strdup(path);
+	in->fd = is_stdin(in) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	errno = in->fd < 0 || fstat(in->fd, &st) ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
+	if (errno) {
+		ev_fail(err, EV_SOURCE, "cannot open '%s': %s", ev_input_name(in), strerror(errno));
+		ev_input_close(in);
+		return NULL;
+	}
+	in->regular = S_ISREG(st.st_mode);
+	if (in->regular) {
+		in->begin = lseek(in->fd, 0, SEEK_CUR);
+		(void)posix_fadvise(in->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	}
+	/* 15 bits of window, plus 16: gzip only. */
+	if (inflateInit2(&in->z, 15 + 16) != Z_OK)
+		abort();
+	in->raw = ev_alloc(RAW);
+	return in;
+}
+
+void ev_input_close(struct ev_input *in)
+{
+	if (!in)
+		return;
+	if (in->fd >= 0 && !is_stdin(in))
+		close(in->fd);
+	if (in->raw)
+		inflateEnd(&in->z);
+	free(in->raw);
+	free(in->path);
+	free(in);
+}
+
+bool ev_input_regular(const struct ev_input *in)
+{
+	return in->regular;
+}
+
+int ev_input_rewind(struct ev_input *in, struct ev_error *err)
+{
+	if (!in->consumed)
+		return 0;
+	if (!in->regular) {
+		ev_fail(err, EV_USAGE, "cannot read '%s' twice: it is a pipe", ev_input_name(in));
+		return ev_hint(err, "write it to a file first, and give that as the source");
+	}
+	if (lseek(in->fd, in->begin, SEEK_SET) < 0)
+		return ev_fail(err, EV_SOURCE, "cannot read '%s' again: %s", in->path, strerror(errno));
+	inflateReset(&in->z);
+	in->consumed = in->sniffed = in->gzip = in->eof = in->in_member = false;
+	in->broken = NULL;
+	in->at = in->have = 0;
+	return 0;
+}
+
+/* From the file itself; results as of ev_input_read. */
+static long read_raw(struct ev_input *in, void *buf, size_t cap, int timeout_ms, struct ev_error *err)
+{
+	struct pollfd p = { .fd = in->fd, .events = POLLIN };
+	ssize_t n;
+
+	if (in->eof)
+		return EV_INPUT_END;
+	if (!in->regular && poll(&p, 1, timeout_ms) <= 0)
+		return EV_INPUT_WAIT; /* a signal too: the caller looks at its flags */
+	n = read(in->fd, buf, cap);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return EV_INPUT_WAIT;
+	if (n < 0)
+		return ev_fail(err, EV_SOURCE, "cannot read: %s", strerror(errno));
+	in->consumed = true;
+	in->eof = n == 0;
+	return n;
+}
+
+/* Find out what it is; 1 when that is known. */
+static long sniff(struct ev_input *in, int timeout_ms, struct ev_error *err)
+{
+	size_t len = strlen(in->path);
+	long n;
+
+	while (in->have < 2 && !in->eof) {
+		n = read_raw(in, in->raw + in->have, RAW - in->have, timeout_ms, err);
+		if (n < 0)
+			return n;
+		in->have += (size_t)n;
+	}
+	in->gzip = in->have >= 2 && in->raw[0] == 0x1f && in->raw[1] == 0x8b;
+	if (!in->gzip && len > 3 && strcmp(in->path + len - 3, ".gz") == 0)
+		return ev_fail(err, EV_DATA, in->have < 2 ? "gzip data is cut short" : "not gzip data");
+	in->sniffed = true;
+	return 1;
+}
+
+/* One call of inflate; the number of bytes given, with broken and in_member brought up to date. */
+static size_t unpack(struct ev_input *in, char *buf, size_t cap)
+{
+	z_stream *z = &in->z;
+	uInt before = (uInt)(in->have - in->at), room = cap > (1u << 30) ? 1u << 30 : (uInt)cap;
+	int rc;
+
+	z->next_in = in->raw + in->at;
+	z->avail_in = before;
+	z->next_out = (unsigned char *)buf;
+	z->avail_out = room;
+	rc = inflate(z, Z_NO_FLUSH);
+	in->at = in->have - z->avail_in;
+	if (z->avail_in < before)
+		in->in_member = true;
+	if (rc == Z_STREAM_END) {
+		inflateReset(z);
+		in->in_member = false;
+	} else if (rc != Z_OK && rc != Z_BUF_ERROR) {
+		in->broken = z->msg ? z->msg : "unknown fault";
+	}
+	return room - z->avail_out;
+}
+
+static long read_gzip(struct ev_input *in, char *buf, size_t cap, int timeout_ms, struct ev_error *err)
+{
+	size_t got;
+	long n;
+
+	for (;;) {
+		if (in->broken)
+			return ev_fail(err, EV_DATA, "gzip data is corrupt: %s", in->broken);
+		got = unpack(in, buf, cap);
+		if (got)
+			return (long)got;
+		if (in->broken || in->at < in->have)
+			continue;
+		n = read_raw(in, in->raw, RAW, timeout_ms, err);
+		if (n < 0)
+			return n;
+		if (n == 0)
+			return in->in_member ? ev_fail(err, EV_DATA, "gzip data is cut short") : EV_INPUT_END;
+		in->at = 0;
+		in->have = (size_t)n;
+	}
+}
+
+long ev_input_read(struct ev_input *in, char *buf, size_t cap, int timeout_ms, struct ev_error *err)
+{
+	size_t n = in->have - in->at;
+	long rc;
+
+	if (!in->sniffed) {
+		rc = sniff(in, timeout_ms, err);
+		if (rc < 0)
+			return rc;
+		n = in->have;
+	}
+	if (in->gzip)
+		return read_gzip(in, buf, cap, timeout_ms, err);
+	if (!n)
+		return read_raw(in, buf, cap, timeout_ms, err);
+	if (n > cap)
+		n = cap;
+	memcpy(buf, in->raw + in->at, n);
+	in->at += n;
+	return (long)n;
+}

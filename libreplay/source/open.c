@@ -1,0 +1,18 @@
+/* open.c - from a spec to the source that reads it; see spec.h */
+#include "source/spec.h"
+
+struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_error *err)
+{
+	if (!spec->nfiles && !spec->ntopics) {
+		ev_fail(err, EV_USAGE, "no source given");
+		ev_hint(err, "name a topic, a file that starts with '/' or '.', or '-' for standard input");
+		return NULL;
+	}
+	if (spec->nfiles)
+		return ev_file_open(spec, err);
+	if (spec->lines_topic) {
+		ev_fail(err, EV_USAGE, "--lines reads files and standard input, not topics");
+		return NULL;
+	}
+	return ev_kafka_open(spec, err);
+}
