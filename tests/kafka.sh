@@ -1,6 +1,6 @@
 # tests/kafka.sh - sourced after lib.sh by the tests that need a real broker (t5*-t9*).
 #
-#   . "$(dirname "$0")/lib.sh"; . "$(dirname "$0")/kafka.sh"
+#   . "$(dirname "$0")/lib.sh"; . "$TOP/tests/kafka.sh"
 #   topic orders 3 cleanup.policy=compact      # makes a topic of a unique name: $orders holds it
 #   put <<'END' ... END                        # evproduce script; see tests/helpers/evproduce.c
 #   txn_open ID; txn 'put ...' begin commit    # a producer that stays: one command a word, each awaited

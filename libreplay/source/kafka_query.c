@@ -148,6 +148,16 @@ int ev_kafka_discover(struct ev_kafka *k, int timeout_ms, struct ev_error *err)
 	return 0;
 }
 
+/* The client has not heard of a partition that was found by the other one: let it ask. */
+static void learn(struct ev_kafka *k, rd_kafka_t *rk, size_t topic)
+{
+	rd_kafka_topic_t *rkt = rk == k->probe ? k->topics[topic].probe : ev_kafka_reader_topic(k, topic);
+	const struct rd_kafka_metadata *md;
+
+	if (!rd_kafka_metadata(rk, 0, rkt, &md, SLICE_MS))
+		rd_kafka_metadata_destroy(md);
+}
+
 /*
  * One ListOffsets for many partitions: `at` is LATEST, EARLIEST (which librdkafka passes on as the
  * protocol has them: no call of its own asks for many partitions at once) or a time in ms. NULL,
@@ -176,7 +186,11 @@ static rd_kafka_topic_partition_list_t *list_offsets(struct ev_kafka *k, rd_kafk
 			return l;
 		rd_kafka_topic_partition_list_destroy(l);
 		ev_kafka_down_since(k, rk);
-		if (!passing(*e) || ev_kafka_now() >= until)
+		if (ev_kafka_now() >= until)
+			return NULL;
+		if (*e == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || *e == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
+			learn(k, rk, k->kp[*bad].topic);
+		else if (!passing(*e))
 			return NULL;
 		pause_ms(RETRY_MS);
 	}
