@@ -20,6 +20,9 @@ check_status 2 "an unknown property is exit 2"
 check_grep "and is named" 'no\.such\.property' "$err"
 run evtail -X ssl.key.password orders
 check_status 2 "a property without a value is exit 2"
+run evtail -X enable.partition.eof=false orders
+check_status 2 "a property that a read that ends rests on is refused"
+check_grep "and is named" 'enable\.partition\.eof' "$err"
 printf '# comment\n\nsecurity.protocol = sasl_plaintext\nsasl.username=u\nsasl.password=hunter2\nsasl.mechanism=NOPE\nqueued.min.messages=hunter3\n' >props
 run evtail -F props orders
 check_status 2 "a bad value in a properties file is exit 2"

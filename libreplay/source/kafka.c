@@ -33,8 +33,8 @@ static void kafka_close(struct ev_source *s)
 	for (size_t i = 0; i < s->nparts; i++)
 		free(s->parts[i].topic);
 	for (size_t i = 0; i < k->nproperties; i++) {
-		free(k->properties[i].name);
-		free(k->properties[i].value);
+		free((void *)(uintptr_t)k->properties[i].name);
+		free((void *)(uintptr_t)k->properties[i].value);
 	}
 	free(s->parts);
 	free(s->cluster_id);

@@ -24,7 +24,7 @@
 struct kafka_log; /* the last thing that went wrong in a client, for messages */
 
 struct kafka_property {
-	char *name, *value;
+	const char *name, *value;
 };
 
 struct kafka_topic {

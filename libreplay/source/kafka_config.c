@@ -156,6 +156,25 @@ static int add_file(struct ev_kafka *k, rd_kafka_conf_t *conf, const char *path,
 	return rc;
 }
 
+/*
+ * What a read that ends rests on. In a properties file, which may serve other clients too, they
+ * are passed over; asked for by -X they are an error.
+ */
+static const struct kafka_property forced[] = {
+	{ "enable.partition.eof", "true" },
+	{ "auto.offset.reset", "error" },
+	{ "enable.auto.commit", "false" },
+};
+
+static int refuse_forced(const struct kafka_property *p, struct ev_error *err)
+{
+	for (size_t i = 0; i < sizeof(forced) / sizeof(forced[0]); i++)
+		if (!strcmp(p->name, forced[i].name) && strcmp(p->value, forced[i].value))
+			return ev_fail(err, EV_USAGE, "cannot set property '%s': it has to be '%s'",
+				       p->name, forced[i].value);
+	return 0;
+}
+
 /* What the user's properties come to, after all defaults. */
 static const char *effective(rd_kafka_conf_t *conf, const char *name, char *out, size_t size)
 {
@@ -171,7 +190,8 @@ int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec, s
 	if (spec->properties_file)
 		rc = add_file(k, conf, spec->properties_file, err);
 	for (size_t i = 0; !rc && i < spec->nproperties; i++)
-		rc = add_property(k, conf, spec->properties[i], err);
+		if (!(rc = add_property(k, conf, spec->properties[i], err)))
+			rc = refuse_forced(&k->properties[k->nproperties - 1], err);
 	if (!rc) {
 		k->uncommitted = !strcmp(effective(conf, "isolation.level", value, sizeof(value)),
 					 "read_uncommitted");
@@ -228,11 +248,8 @@ static void set_defaults(rd_kafka_conf_t *conf)
 {
 	set(conf, "client.id", "evtools");
 	set(conf, "check.crcs", "true");
-	set(conf, "enable.auto.commit", "false");
 	set(conf, "auto.commit.enable", "false");
 	set(conf, "enable.auto.offset.store", "false");
-	set(conf, "auto.offset.reset", "error");
-	set(conf, "enable.partition.eof", "true");
 	set(conf, "isolation.level", "read_committed");
 	set(conf, "allow.auto.create.topics", "false");
 	set(conf, "log.connection.close", "false");
@@ -257,6 +274,8 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 			rd_kafka_conf_destroy(conf);
 			return NULL;
 		}
+	for (size_t i = 0; i < sizeof(forced) / sizeof(forced[0]); i++)
+		set(conf, forced[i].name, forced[i].value);
 	if (role == KAFKA_PROBE)
 		set(conf, "isolation.level", k->uncommitted ? "read_committed" : "read_uncommitted");
 	if (role == KAFKA_GROUP)

@@ -289,6 +289,19 @@ static void shuffle(struct fake *f)
 	f->lane[0] = mixed;
 }
 
+static bool offsets_rise(const struct ev_record *v, size_t n)
+{
+	int64_t last[PARTS_MAX];
+
+	memset(last, -1, sizeof(last));
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].offset <= last[v[i].part])
+			return false;
+		last[v[i].part] = v[i].offset;
+	}
+	return true;
+}
+
 static void follow(uint64_t seed)
 {
 	static struct ev_record got[OUT];
@@ -314,6 +327,7 @@ static void follow(uint64_t seed)
 		n += k > 0 ? (size_t)k : 0;
 		positions &= n == total || next_is_right(m, &f, got, n);
 	}
+	CHECK(offsets_rise(got, n), "seed %" PRIu64 ": a follower keeps the order of each partition", seed);
 	CHECK(n == total && merged, "seed %" PRIu64 ": each read of a follower is a merge", seed);
 	CHECK(positions, "seed %" PRIu64 ": a follower's position is behind what it gave", seed);
 	ev_merge_free(m);
