@@ -108,16 +108,21 @@ int ev_cursor_integer(struct ev_cursor *c, int64_t *out)
 	return 0;
 }
 
+static bool is_plain(char ch)
+{
+	return (unsigned char)ch >= 0x20 && (unsigned char)ch < 0x80 && ch != '"' && ch != '\\';
+}
+
 /* The quote that closes the string whose first byte is at p; checks all that needs no decoding. */
 static const char *string_end(struct ev_cursor *c, const char *p, bool *escaped)
 {
+	bool control;
 	size_t n;
 
 	for (;;) {
 		while (c->end - p >= 8 && !ev_any_special(ev_load8(p)))
 			p += 8;
-		while (p < c->end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
-		       *p != '\\')
+		while (p < c->end && is_plain(*p))
 			p++;
 		if (p == c->end) {
 			ev_cursor_fail(c, p, "a string without its closing quote");
@@ -130,10 +135,11 @@ static const char *string_end(struct ev_cursor *c, const char *p, bool *escaped)
 			p += c->end - p >= 2 ? 2 : 1;
 			continue;
 		}
-		n = (unsigned char)*p < 0x20 ? 0 : ev_utf8_sequence(p, c->end);
+		control = (unsigned char)*p < 0x20;
+		n = control ? 0 : ev_utf8_sequence(p, c->end);
 		if (!n) {
-			ev_cursor_fail(c, p, (unsigned char)*p < 0x20 ? "a control character in a string" :
-									"invalid UTF-8");
+			ev_cursor_fail(c, p, "%s", control ? "a control character in a string" :
+							     "invalid UTF-8");
 			return NULL;
 		}
 		p += n;
@@ -315,7 +321,8 @@ int ev_cursor_document(struct ev_cursor *c, struct ev_slice *out)
 	end = skip_document(c->p, c->end);
 	*out = trimmed(c->p, end);
 	if (ev_json_validate(*out, &top, &jerr))
-		return ev_cursor_fail(c, out->ptr + jerr.at, "the value is no JSON document: %s", jerr.what);
+		return ev_cursor_fail(c, out->ptr + jerr.at, "the value is no JSON document: %s",
+				      jerr.what);
 	c->p = end;
 	return 0;
 }

@@ -46,11 +46,12 @@ void ev_line_reader_reset(struct ev_line_reader *lr);
 
 /*
  * Read one line (without its LF). `rec` borrows from `line` and from the reader and is valid until
- * the next read with the same reader (or its reset); rec->part is 0. Members come in any order, with
- * white space between tokens. Absent may be the timestamp (none), its type (create), the key (null)
- * and the headers (none). What else is missing or doubled, an unknown member, a wrong type, bytes
- * behind the object, a lone surrogate in a string, a topic that ev_topic_valid refuses: -1, EV_DATA,
- * the text says what and at which byte, from 1 ("byte 17: ..."), the caller puts file:line before it.
+ * the next read with the same reader (or its reset); rec->part is 0. Members come in any order,
+ * with white space between tokens. Absent may be the timestamp (none), its type (create), the key
+ * (null) and the headers (none). What else is missing or doubled, an unknown member, a wrong type,
+ * bytes behind the object, a lone surrogate in a string, a topic that ev_topic_valid refuses: -1,
+ * EV_DATA; the text says what and at which byte, from 1 ("byte 17: ..."), and the caller puts
+ * file:line before it.
  */
 int ev_line_read(struct ev_line_reader *lr, struct ev_slice line, struct ev_record *rec,
 		 struct ev_error *err);

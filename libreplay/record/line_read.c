@@ -105,7 +105,7 @@ static int read_header_part(struct ev_cursor *c, struct ev_slice *out)
 	if (ev_cursor_string(c, &name))
 		return -1;
 	if (!ev_slice_is(name, "base64"))
-		return ev_cursor_fail(c, at, "the only member of an object in headers is \"base64\"");
+		return ev_cursor_fail(c, at, "an object in headers has one member, \"base64\"");
 	ev_cursor_space(c);
 	if (!ev_cursor_take(c, ':'))
 		return ev_cursor_fail(c, c->p, "expected ':'");

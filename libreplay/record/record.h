@@ -28,7 +28,7 @@ struct ev_record {
 	struct ev_slice value; /* null is a tombstone */
 	const struct ev_header *headers; /* in order, duplicates kept */
 	size_t nheaders;
-	uint32_t part;       /* index into the partition table of the source that gave it (source.h) */
+	uint32_t part;       /* index into the partition table of its source (source.h) */
 };
 
 /* A topic name as Kafka takes it: 1 to 249 of letters, digits, `.`, `_`, `-`; not `.` or `..`. */

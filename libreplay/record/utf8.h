@@ -26,7 +26,7 @@ static inline uint64_t ev_any_byte(uint64_t w, unsigned char c)
 	return (x - EV_ONES) & ~x & EV_HIGHS;
 }
 
-/* Non-zero when any byte ends the plain ASCII inside of a JSON string: control, `"`, `\`, >= 0x80. */
+/* Non-zero when any byte ends plain ASCII in a JSON string: control, `"`, `\`, >= 0x80. */
 static inline uint64_t ev_any_special(uint64_t w)
 {
 	return ((w - EV_ONES * 0x20) & ~w & EV_HIGHS) | ev_any_byte(w, '"') | ev_any_byte(w, '\\') |

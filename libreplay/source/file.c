@@ -7,7 +7,7 @@
 #include "source/file_impl.h"
 
 #define BLOCK (256u << 10)
-#define BLOCK_MIN (16u << 10) /* with very many files, so that all of them keep to the memory given */
+#define BLOCK_MIN (16u << 10) /* with very many files: all of them keep to the memory given */
 #define BATCH 4096
 
 static struct ev_file_source *file_of(struct ev_source *s)
@@ -22,8 +22,8 @@ static int refresh(struct ev_source *s, struct ev_error *err)
 	return 0;
 }
 
-static void set_bounds(struct ev_source *s, const struct ev_position *from, const struct ev_position *to,
-		       int64_t default_from, int64_t default_to)
+static void set_bounds(struct ev_source *s, const struct ev_position *from,
+		       const struct ev_position *to, int64_t default_from, int64_t default_to)
 {
 	struct ev_file_source *fs = file_of(s);
 
@@ -90,7 +90,7 @@ static int start(struct ev_source *s, const struct ev_span *spans, bool merge, b
 	return 0;
 }
 
-/* Enter the record's partition; it must be new to other files, and its offset greater than before. */
+/* Enter the record's partition: not that of another file, and its offset greater than before. */
 static int place(struct ev_file_source *fs, size_t index, struct ev_record *r, struct ev_error *err)
 {
 	struct ev_file_lane *lane = &fs->lanes[index];
@@ -105,9 +105,11 @@ static int place(struct ev_file_source *fs, size_t index, struct ev_record *r, s
 		st->lane = index;
 	if (st->lane != index)
 		return ev_fail(err, EV_DATA, "%s/%" PRId32 " is in '%s' and in '%s' too", p->topic,
-			       p->partition, ev_input_name(fs->lanes[st->lane].in), ev_input_name(lane->in));
+			       p->partition, ev_input_name(fs->lanes[st->lane].in),
+			       ev_input_name(lane->in));
 	if (r->offset <= st->last)
-		return ev_fail(err, EV_DATA, "offset %" PRId64 " of %s/%" PRId32 " stands after offset %" PRId64,
+		return ev_fail(err, EV_DATA,
+			       "offset %" PRId64 " of %s/%" PRId32 " stands after offset %" PRId64,
 			       r->offset, p->topic, p->partition, st->last);
 	st->last = r->offset;
 	return 0;
@@ -168,8 +170,8 @@ static struct ev_block *read_block(struct ev_file_source *fs, size_t index)
 	return ev_lines_take(&lane->lines);
 }
 
-enum ev_fetch ev_file_fetch(struct ev_source *s, size_t index, struct ev_batch *batch, int timeout_ms,
-			    struct ev_error *err)
+enum ev_fetch ev_file_fetch(struct ev_source *s, size_t index, struct ev_batch *batch,
+			    int timeout_ms, struct ev_error *err)
 {
 	struct ev_file_source *fs = file_of(s);
 	struct ev_file_lane *lane = &fs->lanes[index];
@@ -266,7 +268,7 @@ static int check_lines(const struct ev_source_spec *spec, struct ev_error *err)
 		return ev_fail(err, EV_USAGE, "cannot read lines as '%s': not a topic name",
 			       spec->lines_topic);
 	if (spec->nfiles > 1)
-		return ev_fail(err, EV_USAGE, "cannot read the lines of several files as one topic");
+		return ev_fail(err, EV_USAGE, "cannot read lines of several files as one topic");
 	return 0;
 }
 

@@ -50,13 +50,14 @@ void ev_file_parts_release(struct ev_file_source *fs);
 
 /* file.c: all lanes back to their beginning, all partitions not seen. */
 int ev_file_rewind(struct ev_file_source *fs, struct ev_error *err);
-enum ev_fetch ev_file_fetch(struct ev_source *s, size_t lane, struct ev_batch *batch, int timeout_ms,
-			    struct ev_error *err);
+enum ev_fetch ev_file_fetch(struct ev_source *s, size_t lane, struct ev_batch *batch,
+			    int timeout_ms, struct ev_error *err);
 void ev_file_release(struct ev_source *s, struct ev_batch *batch);
 
 /* file_scan.c */
 int ev_file_scan(struct ev_source *s, struct ev_error *err);
-int ev_file_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets, struct ev_error *err);
+int ev_file_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets,
+			     struct ev_error *err);
 int ev_file_record_at(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,
 		      bool *found, struct ev_error *err);
 

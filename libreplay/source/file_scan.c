@@ -37,7 +37,7 @@ static int refuse_pipes(struct ev_file_source *fs, struct ev_error *err)
 	for (size_t i = 0; i < fs->base.nlanes; i++) {
 		if (ev_input_regular(fs->lanes[i].in))
 			continue;
-		ev_fail(err, EV_USAGE, "cannot look for the ends in '%s': it is a pipe and can be read once only",
+		ev_fail(err, EV_USAGE, "cannot look for the ends of '%s': a pipe is read only once",
 			ev_input_name(fs->lanes[i].in));
 		return ev_hint(err, "write it to a file first, and give that as the source");
 	}
@@ -78,7 +78,8 @@ static int note_first(void *arg, const struct ev_record *r)
 	return 0;
 }
 
-int ev_file_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets, struct ev_error *err)
+int ev_file_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets,
+			     struct ev_error *err)
 {
 	struct ev_file_source *fs = (struct ev_file_source *)s;
 	struct time_walk w = { ms, offsets, s->nparts };

@@ -92,7 +92,8 @@ int ev_input_rewind(struct ev_input *in, struct ev_error *err)
 		return ev_hint(err, "write it to a file first, and give that as the source");
 	}
 	if (lseek(in->fd, in->begin, SEEK_SET) < 0)
-		return ev_fail(err, EV_SOURCE, "cannot read '%s' again: %s", in->path, strerror(errno));
+		return ev_fail(err, EV_SOURCE, "cannot read '%s' again: %s", ev_input_name(in),
+			       strerror(errno));
 	inflateReset(&in->z);
 	in->consumed = in->sniffed = in->gzip = in->eof = in->in_member = false;
 	in->broken = NULL;
@@ -101,7 +102,8 @@ int ev_input_rewind(struct ev_input *in, struct ev_error *err)
 }
 
 /* From the file itself; results as of ev_input_read. */
-static long read_raw(struct ev_input *in, void *buf, size_t cap, int timeout_ms, struct ev_error *err)
+static long read_raw(struct ev_input *in, void *buf, size_t cap, int timeout_ms,
+		     struct ev_error *err)
 {
 	struct pollfd p = { .fd = in->fd, .events = POLLIN };
 	ssize_t n;
@@ -134,7 +136,8 @@ static long sniff(struct ev_input *in, int timeout_ms, struct ev_error *err)
 	}
 	in->gzip = in->have >= 2 && in->raw[0] == 0x1f && in->raw[1] == 0x8b;
 	if (!in->gzip && len > 3 && strcmp(in->path + len - 3, ".gz") == 0)
-		return ev_fail(err, EV_DATA, in->have < 2 ? "gzip data is cut short" : "not gzip data");
+		return ev_fail(err, EV_DATA, "%s",
+			       in->have < 2 ? "gzip data is cut short" : "not gzip data");
 	in->sniffed = true;
 	return 1;
 }
@@ -163,7 +166,8 @@ static size_t unpack(struct ev_input *in, char *buf, size_t cap)
 	return room - z->avail_out;
 }
 
-static long read_gzip(struct ev_input *in, char *buf, size_t cap, int timeout_ms, struct ev_error *err)
+static long read_gzip(struct ev_input *in, char *buf, size_t cap, int timeout_ms,
+		      struct ev_error *err)
 {
 	size_t got;
 	long n;
@@ -179,14 +183,17 @@ static long read_gzip(struct ev_input *in, char *buf, size_t cap, int timeout_ms
 		n = read_raw(in, in->raw, RAW, timeout_ms, err);
 		if (n < 0)
 			return n;
+		if (n == 0 && in->in_member)
+			return ev_fail(err, EV_DATA, "gzip data is cut short");
 		if (n == 0)
-			return in->in_member ? ev_fail(err, EV_DATA, "gzip data is cut short") : EV_INPUT_END;
+			return EV_INPUT_END;
 		in->at = 0;
 		in->have = (size_t)n;
 	}
 }
 
-long ev_input_read(struct ev_input *in, char *buf, size_t cap, int timeout_ms, struct ev_error *err)
+long ev_input_read(struct ev_input *in, char *buf, size_t cap, int timeout_ms,
+		   struct ev_error *err)
 {
 	size_t n = in->have - in->at;
 	long rc;

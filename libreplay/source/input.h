@@ -27,9 +27,10 @@ int ev_input_rewind(struct ev_input *in, struct ev_error *err);
 
 /*
  * Up to `cap` (at least 1) bytes: their number, EV_INPUT_END, EV_INPUT_WAIT (nothing within
- * timeout_ms, or a signal came), or EV_INPUT_ERROR: EV_SOURCE (read error) or EV_DATA (gzip cut short
- * or corrupt; what could be unpacked before it was given). The text is without the name.
+ * timeout_ms, or a signal came), or EV_INPUT_ERROR: EV_SOURCE (read error) or EV_DATA (gzip cut
+ * short or corrupt; what could be unpacked before it was given). The text is without the name.
  */
-long ev_input_read(struct ev_input *in, char *buf, size_t cap, int timeout_ms, struct ev_error *err);
+long ev_input_read(struct ev_input *in, char *buf, size_t cap, int timeout_ms,
+		   struct ev_error *err);
 
 #endif

@@ -2,9 +2,9 @@
  * lines.h - the lines of an input, borrowed from blocks
  *
  * Lines are found in the block that is being filled. ev_lines_take gives that block away with all
- * lines handed out of it, and goes on in another one, to which the rest of the bytes moves: so lines
- * stay valid as long as their block, however much is read meanwhile. Blocks come from a pool and go
- * back to it.
+ * lines handed out of it, and goes on in another one, to which the rest of the bytes moves: so
+ * lines stay valid as long as their block, however much is read meanwhile. Blocks come from a pool
+ * and go back to it.
  */
 #ifndef EV_LINES_H
 #define EV_LINES_H
@@ -48,8 +48,8 @@ struct ev_lines {
 void ev_lines_begin(struct ev_lines *l, struct ev_input *in, struct ev_pool *pool, size_t max);
 
 /*
- * See to it that there is a line to hand out: EV_FETCH_SOME, or WAIT, DONE or ERROR (without name or
- * number; the same for ever).
+ * See to it that there is a line to hand out: EV_FETCH_SOME, or WAIT, DONE or ERROR (without name
+ * or number; the same for ever).
  */
 enum ev_fetch ev_lines_fill(struct ev_lines *l, int timeout_ms, struct ev_error *err);
 

@@ -5,7 +5,7 @@ struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_er
 {
 	if (!spec->nfiles && !spec->ntopics) {
 		ev_fail(err, EV_USAGE, "no source given");
-		ev_hint(err, "name a topic, a file that starts with '/' or '.', or '-' for standard input");
+		ev_hint(err, "name a topic, a file (starts with '/' or '.'), or '-' for stdin");
 		return NULL;
 	}
 	if (spec->nfiles)

@@ -14,7 +14,8 @@ static uint64_t hash(struct ev_slice topic, int32_t partition)
 	return h ^ h >> 32;
 }
 
-static bool is_part(const struct ev_file_source *fs, uint32_t i, struct ev_slice topic, int32_t partition)
+static bool is_part(const struct ev_file_source *fs, uint32_t i, struct ev_slice topic,
+		    int32_t partition)
 {
 	const struct ev_partition *p = &fs->base.parts[i];
 
@@ -23,7 +24,8 @@ static bool is_part(const struct ev_file_source *fs, uint32_t i, struct ev_slice
 }
 
 /* The slot that holds the partition, or the free one where it belongs. */
-static uint32_t *find_slot(const struct ev_file_source *fs, struct ev_slice topic, int32_t partition)
+static uint32_t *find_slot(const struct ev_file_source *fs, struct ev_slice topic,
+			   int32_t partition)
 {
 	size_t at = hash(topic, partition) & (fs->nslots - 1);
 
@@ -61,11 +63,12 @@ static uint32_t add_part(struct ev_file_source *fs, struct ev_slice topic, int32
 	EV_GROW(fs->state, fs->state_n, fs->state_cap);
 	p = &fs->base.parts[fs->base.nparts++];
 	*p = (struct ev_partition){
-		.topic = ev_slice_dup(topic), .partition = partition, .low = fs->lines_topic ? 1 : 0,
-		.high = INT64_MAX, .stable = INT64_MAX,
+		.topic = ev_slice_dup(topic), .partition = partition,
+		.low = fs->lines_topic ? 1 : 0, .high = INT64_MAX, .stable = INT64_MAX,
 	};
 	st = &fs->state[fs->state_n++];
-	*st = (struct ev_file_part){ .last = p->low - 1, .lane = EV_NO_LANE, .topic_len = topic.len };
+	*st = (struct ev_file_part){ .last = p->low - 1, .lane = EV_NO_LANE };
+	st->topic_len = topic.len;
 	st->span.begin = bound(&fs->from, p, fs->default_from);
 	st->span.end = bound(&fs->to, p, fs->default_to);
 	return (uint32_t)fs->base.nparts - 1;

@@ -75,8 +75,9 @@ static int read_partitions(struct ev_topic_spec *t, const char *list, const char
 		if (low < 0 || high < low || (*p && *p != ','))
 			return bad_partitions(word, err);
 		if (!add_range(t, low, high))
-			return ev_fail(err, EV_USAGE, "cannot read source '%s': more than %d partitions",
-				       word, EV_SPEC_MAX_PARTITIONS);
+			return ev_fail(err, EV_USAGE,
+				       "cannot read source '%s': more than %d partitions", word,
+				       EV_SPEC_MAX_PARTITIONS);
 		if (!*p)
 			break;
 		p++;
@@ -128,13 +129,13 @@ static int add_topic(struct ev_source_spec *spec, const char *word, struct ev_er
 	struct ev_topic_spec t = { NULL, NULL, 0 };
 
 	if ((ends_with(word, ".ndjson") || ends_with(word, ".gz")) && access(word, F_OK) == 0) {
-		ev_fail(err, EV_USAGE, "cannot read source '%s': this names a topic, and is a file", word);
+		ev_fail(err, EV_USAGE, "cannot read '%s': this names a topic, and is a file", word);
 		return ev_hint(err, "write ./%s for the file", word);
 	}
 	if (!ev_topic_valid(name)) {
 		ev_fail(err, EV_USAGE, "cannot read source '%s': not a topic name", word);
-		return ev_hint(err, "a topic has 1 to 249 letters, digits, '.', '_' and '-'; a file starts "
-			       "with '/' or '.'");
+		return ev_hint(err, "a topic has 1 to 249 letters, digits, '.', '_' and '-'; "
+			       "a file starts with '/' or '.'");
 	}
 	if (slash && read_partitions(&t, slash + 1, word, err)) {
 		free(t.partitions);
@@ -154,7 +155,8 @@ static int add_file(struct ev_source_spec *spec, const char *word, struct ev_err
 			return ev_fail(err, EV_USAGE, "source '%s' is given twice", word);
 	if (strcmp(word, "-") != 0) {
 		if (stat(word, &st))
-			return ev_fail(err, EV_SOURCE, "cannot open '%s': %s", word, strerror(errno));
+			return ev_fail(err, EV_SOURCE, "cannot open '%s': %s", word,
+				       strerror(errno));
 		if (S_ISDIR(st.st_mode))
 			return ev_fail(err, EV_USAGE,
 				       "cannot read folder '%s': archives are not built yet", word);
@@ -169,7 +171,8 @@ int ev_source_spec_add(struct ev_source_spec *spec, const char *word, struct ev_
 	bool file = word[0] == '/' || word[0] == '.' || strcmp(word, "-") == 0;
 
 	if (file ? spec->ntopics > 0 : spec->nfiles > 0)
-		return ev_fail(err, EV_USAGE, "cannot read '%s': topics and files cannot be mixed", word);
+		return ev_fail(err, EV_USAGE, "cannot read '%s': topics and files cannot be mixed",
+			       word);
 	return file ? add_file(spec, word, err) : add_topic(spec, word, err);
 }
 

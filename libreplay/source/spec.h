@@ -38,9 +38,9 @@ struct ev_source_spec {
 #define EV_SPEC_MAX_PARTITIONS 65536 /* in one list */
 
 /*
- * Add one positional word. A file (starts with `/` or `.`, or is `-`) must exist (EV_SOURCE) and be no
- * folder (EV_USAGE, until archives are there); the same file twice is EV_USAGE. The same topic twice
- * is the union of its partitions. Topics and files in one spec are EV_USAGE.
+ * Add one positional word. A file (starts with `/` or `.`, or is `-`) must exist (EV_SOURCE) and be
+ * no folder (EV_USAGE, until archives are there); the same file twice is EV_USAGE. The same topic
+ * twice is the union of its partitions. Topics and files in one spec are EV_USAGE.
  */
 int ev_source_spec_add(struct ev_source_spec *spec, const char *word, struct ev_error *err);
 void ev_source_spec_release(struct ev_source_spec *spec);
