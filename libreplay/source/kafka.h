@@ -101,6 +101,7 @@ struct ev_kafka {
 	rd_kafka_topic_t *last_topic; /* the partition found last on a shared lane */
 	uint32_t last_part;
 	int64_t last_event;    /* ms: when anything arrived */
+	int silences;          /* how often --timeout has passed since then */
 	int64_t next_discover; /* ms: when new partitions are looked for (follow) */
 	struct ev_error error; /* of a read that failed: stays */
 };
@@ -126,6 +127,8 @@ int ev_kafka_need_reader(struct ev_kafka *k, struct kafka_shape shape, struct ev
 rd_kafka_topic_t *ev_kafka_reader_topic(struct ev_kafka *k, size_t topic);
 
 /* kafka_query.c */
+/* Up to where the broker gives the reader records: the last stable offset, as last asked. */
+int64_t ev_kafka_readable(const struct ev_kafka *k, size_t part);
 /* Add the partitions of all topics that the table lacks, sorted among themselves. */
 int ev_kafka_discover(struct ev_kafka *k, int timeout_ms, struct ev_error *err);
 int ev_kafka_watermarks(struct ev_kafka *k, size_t first, int timeout_ms, struct ev_error *err);

@@ -249,6 +249,11 @@ int ev_kafka_watermarks(struct ev_kafka *k, size_t first, int timeout_ms, struct
 	return 0;
 }
 
+int64_t ev_kafka_readable(const struct ev_kafka *k, size_t part)
+{
+	return k->uncommitted ? k->base.parts[part].high : k->base.parts[part].stable;
+}
+
 int ev_kafka_refresh(struct ev_source *s, struct ev_error *err)
 {
 	struct ev_kafka *k = (struct ev_kafka *)s;

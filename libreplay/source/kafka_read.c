@@ -57,6 +57,9 @@ static int start_part(struct ev_kafka *k, size_t part, struct ev_error *err)
 		p->passed = p->end;
 		return 0;
 	}
+	/* Started behind the last stable offset, the client never tells of an end of partition. */
+	if (p->begin > ev_kafka_readable(k, part))
+		p->stuck_since = ev_kafka_now();
 	if (rd_kafka_consume_start_queue(ev_kafka_reader_topic(k, p->topic), at->partition, p->begin,
 					 lane->queue))
 		return ev_kafka_fail(k, err, rd_kafka_last_error(), "cannot start to read '%s/%d'",
@@ -81,6 +84,7 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	k->reading = true;
 	k->last_topic = NULL;
 	k->error = (struct ev_error)EV_ERROR_INIT;
+	k->silences = 0;
 	k->last_event = ev_kafka_now();
 	k->next_discover = k->last_event + DISCOVER_MS;
 	k->batch_size = 8192 / shape.queues > BATCH ? BATCH : 8192 / shape.queues < BATCH_MIN ? BATCH_MIN :
@@ -217,6 +221,7 @@ static int turn(struct ev_kafka *k, size_t at, struct kafka_batch *b, int wait_m
 	if (n <= 0)
 		return ev_kafka_idle(k, at, err);
 	k->last_event = ev_kafka_now();
+	k->silences = 0;
 	ev_kafka_log_clear(k->log);
 	for (ssize_t i = 0; i < n; i++) {
 		if (rc)
@@ -326,9 +331,11 @@ int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struc
 	if (k->single)
 		ev_kafka_batch_rest(k, k->single);
 	k->single = NULL;
-	if (offset < s->parts[part].low)
-		return 0;
 	ev_kafka_log_clear(k->log);
+	if (offset >= ev_kafka_readable(k, part) && ev_kafka_watermarks(k, 0, k->timeout_ms, err))
+		return -1;
+	if (offset < s->parts[part].low || offset >= ev_kafka_readable(k, part))
+		return 0;
 	rkt = ev_kafka_reader_topic(k, k->kp[part].topic);
 	q = rd_kafka_queue_new(k->reader);
 	if (rd_kafka_consume_start_queue(rkt, s->parts[part].partition, offset, q)) {

@@ -2,7 +2,7 @@
 #include "base/mem.h"
 #include "source/kafka.h"
 
-enum { ASK_MS = 5000 };
+enum { ASK_MS = 5000, SILENCES_MAX = 3 };
 
 static int out_of_range(struct ev_kafka *k, uint32_t part, struct ev_error *err)
 {
@@ -72,8 +72,8 @@ static int stuck(struct ev_kafka *k, uint32_t part, struct ev_error *err)
 	if (at->high < end)
 		return ev_fail(err, EV_DATA, "cannot read '%s/%d' to its end %lld: it ends at %lld now",
 			       at->topic, (int)at->partition, (long long)end, (long long)at->high);
-	if (at->stable > p->next) {
-		p->stuck_since = ev_kafka_now(); /* ended in this moment: its records are on their way */
+	if (ev_kafka_readable(k, part) > p->next) {
+		p->stuck_since = 0; /* ended in this moment: its records are on their way */
 		return 0;
 	}
 	ev_fail(err, EV_SOURCE,
@@ -84,14 +84,29 @@ static int stuck(struct ev_kafka *k, uint32_t part, struct ev_error *err)
 		       k->txn_wait_ms);
 }
 
-/* Nothing at all for the whole --timeout: does anybody answer? */
-static int silent(struct ev_kafka *k, struct ev_error *err)
+/*
+ * Nothing at all for the whole --timeout: does anybody answer? A transaction that is in the way is
+ * waited for; a broker that answers but gives nothing is not waited for without end.
+ */
+static int silent(struct ev_kafka *k, size_t lane, struct ev_error *err)
 {
 	int wait = k->timeout_ms < ASK_MS ? k->timeout_ms : ASK_MS;
+	bool waits = false;
 
 	if (ev_kafka_watermarks(k, 0, wait, err))
 		return ev_context(err, "nothing arrived for %d ms", k->timeout_ms);
 	k->last_event = ev_kafka_now();
+	for (size_t i = 0; i < k->base.nparts; i++) {
+		struct kafka_part *p = &k->kp[i];
+
+		if (p->lane != lane || !p->live || ev_kafka_readable(k, i) > p->next)
+			continue;
+		p->stuck_since = k->last_event;
+		waits = true;
+	}
+	if (!waits && ++k->silences >= SILENCES_MAX)
+		return ev_fail(err, EV_SOURCE, "broker '%s' answers but has given nothing for %d ms",
+			       k->brokers, k->timeout_ms * SILENCES_MAX);
 	return 0;
 }
 
@@ -113,6 +128,6 @@ int ev_kafka_idle(struct ev_kafka *k, size_t lane, struct ev_error *err)
 		return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, "lost broker '%s'",
 				     k->brokers);
 	if (!k->follow && !waits && now - k->last_event >= k->timeout_ms)
-		return silent(k, err);
+		return silent(k, lane, err);
 	return 0;
 }
