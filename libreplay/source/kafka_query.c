@@ -179,9 +179,13 @@ static rd_kafka_topic_partition_list_t *list_offsets(struct ev_kafka *k, rd_kafk
 				->offset = at;
 		*e = rd_kafka_offsets_for_times(rk, l, left < 1 ? 1 : least(left, 10 * SLICE_MS));
 		*bad = first;
-		for (int i = 0; !*e && i < l->cnt; i++)
-			if ((*e = l->elems[i].err))
+		for (int i = 0; !*e && i < l->cnt; i++) {
+			*e = l->elems[i].err;
+			if (!*e && at < 0 && l->elems[i].offset < 0) /* not answered: still the question */
+				*e = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+			if (*e)
 				*bad = first + (size_t)i;
+		}
 		if (!*e)
 			return l;
 		rd_kafka_topic_partition_list_destroy(l);
