@@ -1,0 +1,80 @@
+/*
+ * apply.h - records into a store, exactly once: one batch is one transaction
+ *
+ * Rows, position, ledger and dead letters change together. A batch is first run straight through; if
+ * a record in it is poison the transaction is rolled back and the batch is run again with a savepoint
+ * around each record, so a poison record leaves nothing behind and costs nothing when there is
+ * none. Stages of a record: position (already applied?), filter, type, dedupe, hold, apply.
+ *
+ * The fold is a function of the sequence of records alone: batch sizes, restarts and records
+ * given twice at the same offset change nothing.
+ */
+#ifndef EV_APPLY_H
+#define EV_APPLY_H
+
+#include "projection/projection.h"
+#include "record/record.h"
+#include "store/ledger.h"
+#include "store/store.h"
+
+struct ev_apply_options {
+	bool dead;         /* --on-error dead: keep poison as dead letters; else stop */
+	int64_t max_dead;  /* dead letters in the store before the run stops; -1: no limit */
+	int64_t max_held;
+	int lock_wait_ms;  /* wait for another run of this projection */
+};
+
+#define EV_APPLY_OPTIONS_INIT { .max_dead = -1, .max_held = -1, .lock_wait_ms = 10000 }
+
+struct ev_apply;
+
+/*
+ * Bring store and projection together: takes the projection's run lock, creates ledger tables and
+ * the projection's own where they are missing, refuses another fingerprint (EV_USAGE) and tables that
+ * no ledger of this projection owns (EV_USAGE), prepares all statements (EV_USAGE with
+ * file:line:column). The store and the projection must outlive it.
+ */
+struct ev_apply *ev_apply_open(struct ev_store *s, const struct ev_projection *p,
+			       const struct ev_apply_options *opt, struct ev_error *err);
+void ev_apply_close(struct ev_apply *a); /* NULL allowed; what is not committed is rolled back */
+
+/* The ledger as last committed (or as loaded). Borrowed. */
+const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a);
+
+/* Does the projection provably commute over partitions? If not, `why` (until close) says where. */
+bool ev_apply_commutes(const struct ev_apply *a, const char **why);
+
+/*
+ * Tell which partition of the ledger records with rec->part == `part` belong to; `begin` is where the
+ * view begins there if the ledger does not know it yet. Must be called before such a record is given.
+ */
+void ev_apply_partition(struct ev_apply *a, uint32_t part, const char *topic, int32_t partition,
+			int64_t begin, const char *cluster_id);
+
+/* Store the range that is about to be read: its end per partition (-1: none). One transaction. */
+int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, struct ev_error *err);
+
+/*
+ * One transaction: records[0..n) in order, then every partition i < nparts moves on to next[i] (what
+ * lies between is counted invisible; next NULL: positions follow the records alone). `cut`: store the
+ * position as a cut where order matters; `finished`: the stored range is done. On a poison record
+ * in stop mode everything before it is committed, and the error (EV_DATA) names it.
+ * EV_HELD: another writer moved the position.
+ */
+int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n,
+		   const int64_t *next, size_t nparts, bool cut, bool finished,
+		   struct ev_error *err);
+
+/* Records that ev_apply_batch skipped since they lie below the stored position. */
+int64_t ev_apply_skipped(const struct ev_apply *a);
+
+/*
+ * Dead letters (§5). Retry the letter at topic/partition@offset and then what it held back, or drop
+ * it and apply what it held back; one transaction, generation bumped, cut stored. Where a record
+ * fails again nothing changes but its tries and reason (EV_DATA).
+ * *applied: how many records were applied.
+ */
+int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int64_t offset,
+		   bool drop, int64_t *applied, struct ev_error *err);
+
+#endif

@@ -1,0 +1,378 @@
+/* batch.c - transactions: guard, records, ledger, commit; see apply.h for the protocol */
+#include "apply/internal.h"
+
+#include <inttypes.h>
+
+#include "base/mem.h"
+
+void ev_batch_reserve(struct ev_apply *a, size_t n)
+{
+	if (n > a->batch_cap) {
+		a->touched = ev_realloc_n(a->touched, n, sizeof(*a->touched));
+		a->fates = ev_realloc_n(a->fates, n, sizeof(*a->fates));
+		a->batch_cap = n;
+	}
+	if (n)
+		memset(a->touched, 0, n * sizeof(*a->touched));
+	a->failed = false;
+}
+
+static void snapshot(struct ev_apply *a)
+{
+	if (a->ledger.nparts > a->nsaved)
+		a->saved = ev_realloc_n(a->saved, a->ledger.nparts, sizeof(*a->saved));
+	a->nsaved = a->ledger.nparts;
+	if (a->nsaved)
+		memcpy(a->saved, a->ledger.parts, a->nsaved * sizeof(*a->saved));
+	a->saved_watermark = a->ledger.watermark;
+	a->saved_cuts = a->ledger.cuts;
+	a->saved_dead = a->dead;
+	a->saved_held = a->held;
+}
+
+void ev_transaction_undo(struct ev_apply *a)
+{
+	a->store->ops->rollback(a->store);
+	if (a->nsaved)
+		memcpy(a->ledger.parts, a->saved, a->nsaved * sizeof(*a->saved));
+	a->ledger.watermark = a->saved_watermark;
+	a->ledger.cuts = a->saved_cuts;
+	a->dead = a->saved_dead;
+	a->held = a->saved_held;
+}
+
+/*
+ * Another writer (a dead letter's retry, a repair) has bumped the generation: take over what it wrote, if
+ * every partition still stands where we left it. 0, or -1 when it does not (`err` is the guard's).
+ */
+static int take_over(struct ev_apply *a, struct ev_error *err)
+{
+	struct ev_ledger now = { 0 };
+	struct ev_error err2 = EV_ERROR_INIT;
+
+	if (ev_ledger_load(a->store, a->projection->name, &now, &err2) < 0) {
+		*err = err2;
+		return -1;
+	}
+	if (!now.exists || strcmp(now.fingerprint, a->ledger.fingerprint) != 0 ||
+	    now.generation == a->ledger.generation)
+		goto held;
+	for (size_t i = 0; i < a->ledger.nparts; i++) {
+		const struct ev_ledger_part *mine = &a->ledger.parts[i];
+		struct ev_ledger_part *p = ev_ledger_part(&now, mine->topic, mine->partition, false);
+
+		if (p ? p->next != mine->next : mine->next != mine->begin)
+			goto held;
+		if (!p) { /* ours alone, not saved yet */
+			p = ev_ledger_part(&now, mine->topic, mine->partition, true);
+			p->begin = p->next = mine->begin;
+			p->cluster_id = ev_strdup(mine->cluster_id);
+			p->dirty = true;
+		}
+	}
+	if (now.nparts != a->ledger.nparts)
+		goto held;
+	ev_ledger_release(&a->ledger);
+	a->ledger = now;
+	return ev_dead_count(a->store, a->projection->name, &a->dead, &a->held, err);
+held:
+	ev_ledger_release(&now);
+	return -1;
+}
+
+int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
+{
+	if (a->store->ops->begin(a->store, err) < 0)
+		return -1;
+	if (ev_ledger_guard(a->store, &a->ledger, err) < 0 &&
+	    (err->class != EV_HELD || take_over(a, err) < 0)) {
+		a->store->ops->rollback(a->store);
+		return -1;
+	}
+	if (a->cut_first && !a->commutes) {
+		if (ev_ledger_save(a->store, &a->ledger, true, err) < 0) {
+			a->store->ops->rollback(a->store);
+			return -1;
+		}
+		a->cut_first = false;
+	}
+	snapshot(a);
+	return 0;
+}
+
+int ev_transaction_commit(struct ev_apply *a, struct ev_error *err)
+{
+	if (a->store->ops->commit(a->store, err) < 0) {
+		ev_transaction_undo(a);
+		return -1;
+	}
+	for (size_t i = 0; i < a->ledger.nparts; i++)
+		a->ledger.parts[i].dirty = false;
+	return 0;
+}
+
+static bool limit_reached(const struct ev_apply *a, bool held)
+{
+	return held ? a->opt.max_held >= 0 && a->held >= a->opt.max_held
+		    : a->opt.max_dead >= 0 && a->dead >= a->opt.max_dead;
+}
+
+/* Keep a record as a dead letter, or behind the one that blocks it. */
+static int keep(struct ev_apply *a, const struct ev_record *r, int64_t behind,
+		const struct ev_error *why, struct ev_error *err)
+{
+	bool held = behind >= 0;
+
+	if (limit_reached(a, held)) {
+		ev_fail(err, EV_DATA, "%s", held ? "too many records are held back" : why->text);
+		ev_hint(err, "the store keeps %" PRId64 " %s already, the limit of --max-%s",
+			held ? a->held : a->dead, held ? "held records" : "dead letters",
+			held ? "held" : "dead");
+		return EV_FATE_ERROR;
+	}
+	if (ev_dead_add(a->store, a->projection->name, r, behind, held ? "" : why->text, err) < 0) {
+		if (err->class == EV_DATA)
+			err->class = EV_STORE; /* ours, not the record's */
+		return EV_FATE_ERROR;
+	}
+	*(held ? &a->held : &a->dead) += 1;
+	return held ? EV_HELD_BACK : EV_DEAD;
+}
+
+/* Is the record behind a dead letter of its key? 1 and *behind, 0 or -1. */
+static int blocked(struct ev_apply *a, const struct ev_record *r, int64_t *behind,
+		   struct ev_error *err)
+{
+	*behind = -1;
+	if (!a->dead || !r->key.ptr)
+		return 0;
+	*behind = ev_dead_blocking(a->store, a->projection->name, r, err);
+	return *behind == -2 ? -1 : *behind >= 0;
+}
+
+/* Statements under a savepoint, so that a poison record leaves nothing of itself. */
+static int apply_guarded(struct ev_apply *a, size_t index, const int *handlers,
+			 struct ev_error *err)
+{
+	const struct ev_store_ops *ops = a->store->ops;
+	struct ev_error err2 = EV_ERROR_INIT;
+	int rc;
+
+	a->failed = false;
+	a->touched[index] = 0;
+	if (ops->savepoint(a->store, err) < 0)
+		return -1;
+	rc = ev_record_apply(a, index, handlers, err);
+	if (rc == 0 && ops->sync(a->store, err) < 0)
+		rc = -1;
+	if (rc == 0 && a->failed) {
+		*err = a->poison;
+		rc = -1;
+	}
+	if (rc == 0)
+		return ops->release(a->store, err);
+	a->failed = false;
+	a->touched[index] = 0;
+	if (err->class == EV_DATA && ops->rollback_to(a->store, &err2) < 0)
+		*err = err2;
+	return -1;
+}
+
+/* One record; `careful`: a poison record becomes a dead letter. An enum ev_fate. */
+static int take(struct ev_apply *a, const struct ev_record *r, size_t index, bool careful,
+		struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+	const int *handlers = NULL;
+	int64_t behind;
+	int fate = ev_record_stages(a, r, &handlers, &why), rc;
+
+	if (fate != EV_APPLIED && !(fate == EV_FATE_ERROR && why.class == EV_DATA)) {
+		if (fate == EV_FATE_ERROR)
+			*err = why;
+		return fate;
+	}
+	rc = blocked(a, r, &behind, err);
+	if (rc < 0)
+		return EV_FATE_ERROR;
+	if (rc)
+		return keep(a, r, behind, NULL, err);
+	if (fate == EV_APPLIED)
+		rc = careful ? apply_guarded(a, index, handlers, &why)
+			     : ev_record_apply(a, index, handlers, &why);
+	else
+		rc = -1;
+	if (rc == 0)
+		return EV_APPLIED;
+	if (careful && why.class == EV_DATA)
+		return keep(a, r, -1, &why, err);
+	*err = why;
+	return EV_FATE_ERROR;
+}
+
+static void advance(struct ev_ledger_part *p, const struct ev_record *r, int fate)
+{
+	p->counts[EV_INVISIBLE] += r->offset - p->next;
+	p->counts[fate]++;
+	p->next = r->offset + 1;
+	p->last_offset = r->offset;
+	p->last_timestamp = r->timestamp;
+	p->dirty = true;
+}
+
+/*
+ * Records [0, n) inside the open transaction. Returns n, or the index of the record at which `err`
+ * happened; everything before it is in the transaction.
+ */
+static size_t take_all(struct ev_apply *a, const struct ev_record *records, size_t n, bool careful,
+		       struct ev_error *err)
+{
+	ev_batch_reserve(a, n);
+	for (size_t i = 0; i < n; i++) {
+		struct ev_ledger_part *p = ev_record_part(a, &records[i]);
+		int fate;
+
+		if (records[i].offset < p->next) {
+			a->fates[i] = EV_FATE_SKIPPED;
+			continue;
+		}
+		fate = take(a, &records[i], i, careful, err);
+		if (fate == EV_FATE_ERROR)
+			return i;
+		a->fates[i] = (unsigned char)fate;
+		advance(p, &records[i], fate);
+	}
+	if (a->store->ops->sync(a->store, err) < 0)
+		return n ? n - 1 : 0;
+	if (a->failed) {
+		*err = a->poison;
+		return a->failed_at;
+	}
+	err->class = EV_OK;
+	return n;
+}
+
+/* Rows touched, and the identity of each partition's last record; only once all results are in. */
+static void settle(struct ev_apply *a, const struct ev_record *records, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct ev_ledger_part *p = ev_record_part(a, &records[i]);
+
+		if (a->fates[i] == EV_FATE_SKIPPED)
+			a->skipped++;
+		else if (p->last_offset == records[i].offset)
+			p->last_hash = ev_record_hash(&records[i]);
+		if (a->fates[i] == EV_APPLIED && !a->touched[i])
+			p->untouched++;
+	}
+}
+
+static void pass_holes(struct ev_apply *a, const int64_t *next, size_t nparts, bool finished)
+{
+	for (size_t i = 0; i < nparts && i < a->nparts; i++) {
+		struct ev_ledger_part *p = &a->ledger.parts[a->parts[i]];
+
+		if (next && next[i] > p->next) {
+			p->counts[EV_INVISIBLE] += next[i] - p->next;
+			p->next = next[i];
+			p->dirty = true;
+		}
+		if (finished && p->target != -1) {
+			p->target = -1;
+			p->dirty = true;
+		}
+	}
+}
+
+static int finish(struct ev_apply *a, const struct ev_record *records, size_t n,
+		  const int64_t *next, size_t nparts, bool cut, bool finished, struct ev_error *err)
+{
+	settle(a, records, n);
+	pass_holes(a, next, nparts, finished);
+	if (ev_ledger_save(a->store, &a->ledger, cut && !a->commutes && a->ledger.nparts > 1,
+			   err) < 0) {
+		ev_transaction_undo(a);
+		return -1;
+	}
+	return ev_transaction_commit(a, err);
+}
+
+static int name_record(const struct ev_record *r, struct ev_error *err)
+{
+	if (err->class == EV_DATA)
+		ev_context(err, "%.*s/%d@%" PRId64, (int)r->topic.len, r->topic.ptr, r->partition,
+			   r->offset);
+	return -1;
+}
+
+/* A limit was reached in careful mode, or the run stops at poison: commit what stands before it. */
+static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t at, bool again,
+		   bool cut, struct ev_error *err)
+{
+	struct ev_error why = *err, err2 = EV_ERROR_INIT;
+
+	if (again) {
+		ev_transaction_undo(a);
+		if (ev_transaction_begin(a, err) < 0)
+			return -1;
+		if (take_all(a, records, at, false, &err2) != at || err2.class != EV_OK) {
+			ev_transaction_undo(a);
+			*err = err2;
+			return ev_context(err, "a second try differs from the first");
+		}
+	}
+	if (finish(a, records, at, NULL, 0, cut, false, err) < 0)
+		return -1;
+	*err = why;
+	if (!err->hint[0] && !a->opt.dead)
+		ev_hint(err, "nothing after it was applied; mend the projection, or keep such "
+			     "records with --on-error dead");
+	return name_record(&records[at], err);
+}
+
+int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n,
+		   const int64_t *next, size_t nparts, bool cut, bool finished, struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+	bool careful = false;
+	size_t at;
+
+	if (ev_transaction_begin(a, err) < 0)
+		return -1;
+	at = take_all(a, records, n, false, &why);
+	if (why.class == EV_DATA && a->opt.dead) {
+		careful = true;
+		ev_transaction_undo(a);
+		if (ev_transaction_begin(a, err) < 0)
+			return -1;
+		why = (struct ev_error)EV_ERROR_INIT;
+		at = take_all(a, records, n, true, &why);
+	}
+	if (why.class == EV_DATA) {
+		*err = why;
+		return stop_at(a, records, at, !careful, cut && !finished, err);
+	}
+	if (why.class != EV_OK) {
+		ev_transaction_undo(a);
+		*err = why;
+		return -1;
+	}
+	return finish(a, records, n, next, nparts, cut, finished, err);
+}
+
+int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, struct ev_error *err)
+{
+	if (ev_transaction_begin(a, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nparts && i < a->nparts; i++) {
+		struct ev_ledger_part *p = &a->ledger.parts[a->parts[i]];
+
+		p->target = ends[i];
+		p->dirty = true;
+	}
+	if (ev_ledger_save(a->store, &a->ledger, false, err) < 0) {
+		ev_transaction_undo(a);
+		return -1;
+	}
+	return ev_transaction_commit(a, err);
+}

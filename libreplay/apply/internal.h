@@ -1,0 +1,79 @@
+/*
+ * internal.h - the engine's own state, shared by the files of apply/ and nobody else
+ *
+ * open.c brings store and projection together, record.c takes one record through the stages,
+ * batch.c makes transactions of them, retry.c gives dead letters another chance.
+ */
+#ifndef EV_APPLY_INTERNAL_H
+#define EV_APPLY_INTERNAL_H
+
+#include "apply/apply.h"
+#include "apply/bind.h"
+#include "apply/match.h"
+#include "event/decoder.h"
+#include "store/dead.h"
+#include "store/seen.h"
+
+struct ev_apply {
+	struct ev_store *store;
+	const struct ev_projection *projection;
+	struct ev_apply_options opt;
+	struct ev_ledger ledger;
+	struct ev_ledger_part *saved; /* counts at the start of the transaction, for rollback */
+	size_t nsaved;
+	int64_t saved_watermark, saved_cuts;
+
+	struct ev_query ***queries;   /* [handler][statement] */
+	struct ev_bind *binds;        /* as many as the widest statement has parameters */
+	struct ev_match *match;
+	struct ev_decoder *decoder;
+	struct ev_event event;
+	bool commutes;
+	struct ev_buf why;            /* why not */
+	struct ev_buf tables;         /* the projection's, NUL after each */
+	struct ev_buf reads;
+
+	size_t *parts;                /* source partition -> index in ledger.parts */
+	size_t nparts;
+
+	/* results of the statements of the batch at hand, by record */
+	int64_t *touched;             /* rows touched, per record of the batch */
+	unsigned char *fates;         /* enum ev_fate, per record of the batch */
+	size_t batch_cap;
+	bool failed;                  /* a statement failed: `poison` says why, `failed_at` where */
+	size_t failed_at;
+	struct ev_error poison;
+
+	int64_t dead, held;           /* letters in the store */
+	int64_t saved_dead, saved_held;
+	bool cut_first;               /* a second partition came: the position before it is a cut */
+	int64_t skipped;
+};
+
+/* What became of a record. */
+enum ev_fate {
+	EV_FATE_ERROR = -1, /* err is filled: EV_DATA is poison, anything else ends the run */
+	EV_FATE_SKIPPED = EV_COUNTS, /* below the position */
+	/* else an enum ev_count */
+};
+
+/*
+ * Stages before the statements: an enum ev_fate, EV_APPLIED with the handlers (ended by -1, valid until
+ * the next record) when statements are to be run. Tombstones pass filter and dedupe by.
+ */
+int ev_record_stages(struct ev_apply *a, const struct ev_record *r, const int **handlers,
+		     struct ev_error *err);
+/* Run the handlers' statements; their results are counted under `index`. */
+int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
+
+/* Receives statements' results (store on_result). */
+void ev_record_result(void *ctx, uint64_t tag, int64_t touched, const struct ev_error *err);
+
+int ev_transaction_begin(struct ev_apply *a, struct ev_error *err); /* and guard, and snapshot */
+int ev_transaction_commit(struct ev_apply *a, struct ev_error *err);
+void ev_transaction_undo(struct ev_apply *a); /* rollback, counts as before */
+void ev_batch_reserve(struct ev_apply *a, size_t n); /* room for n records' results, zeroed */
+
+struct ev_ledger_part *ev_record_part(struct ev_apply *a, const struct ev_record *r);
+
+#endif

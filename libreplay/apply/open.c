@@ -1,0 +1,235 @@
+/* open.c - bring store and projection together; see apply.h */
+#include "apply/internal.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+
+static int at_place(const struct ev_projection *p, struct ev_place place, struct ev_error *err)
+{
+	return ev_context(err, "%s:%d:%d", p->file, place.line, place.column);
+}
+
+/* The place of byte `at` of a section's SQL that starts at `start`. */
+static struct ev_place walk(struct ev_place start, const char *sql, size_t at)
+{
+	for (; at != SIZE_MAX && at && *sql; at--, sql++) {
+		start.column++;
+		if (*sql == '\n')
+			start = (struct ev_place){ start.line + 1, 1 };
+	}
+	return start;
+}
+
+static int run_schema(struct ev_apply *a, struct ev_error *err)
+{
+	const struct ev_projection *p = a->projection;
+
+	for (size_t i = 0; i < p->nschemas; i++) {
+		const struct ev_schema_def *d = &p->schemas[i];
+		size_t at = SIZE_MAX;
+
+		if (!d->any && d->dialect != a->store->ops->dialect)
+			continue;
+		if (a->store->ops->schema(a->store, d->sql, &a->tables, &at, err) < 0)
+			return at_place(p, walk(d->place, d->sql, at), err);
+	}
+	return 0;
+}
+
+/* First run: the projection's tables and its entry in the ledger, in one transaction. */
+static int build(struct ev_apply *a, struct ev_error *err)
+{
+	const struct ev_projection *p = a->projection;
+
+	if (a->store->ops->begin(a->store, err) < 0)
+		return -1;
+	if (run_schema(a, err) < 0 ||
+	    ev_ledger_register(a->store, &a->ledger, p->fingerprint, p->version, &a->tables, err) < 0 ||
+	    a->store->ops->commit(a->store, err) < 0) {
+		a->store->ops->rollback(a->store);
+		return -1;
+	}
+	return 0;
+}
+
+static int same_projection(struct ev_apply *a, struct ev_error *err)
+{
+	const struct ev_projection *p = a->projection;
+
+	if (strcmp(a->ledger.fingerprint, p->fingerprint) == 0)
+		return 0;
+	ev_fail(err, EV_USAGE,
+		"%s: projection '%s' has changed since its tables were built (version %lld in the "
+		"store, %lld in the file)",
+		p->file, p->name, (long long)a->ledger.version, (long long)p->version);
+	if (a->ledger.version == p->version)
+		return ev_hint(err, "raise the version in the file, then build the view anew: rebuild");
+	return ev_hint(err, "the old tables hold the old meaning; build the view anew: rebuild");
+}
+
+static int prepare_handler(struct ev_apply *a, size_t i, struct ev_error *err)
+{
+	const struct ev_handler *h = &a->projection->handlers[i];
+	enum ev_dialect d = a->store->ops->dialect;
+
+	a->queries[i] = ev_alloc(h->nstatements * sizeof(*a->queries[i]));
+	for (size_t j = 0; j < h->nstatements; j++) {
+		const struct ev_statement *s = &h->statements[j];
+		size_t at = SIZE_MAX;
+
+		a->queries[i][j] = a->store->ops->prepare(a->store, s->sql[d], true, &a->tables,
+							  &a->reads, &at, err);
+		if (!a->queries[i][j])
+			return at_place(a->projection,
+					at == SIZE_MAX ? s->place : ev_statement_place(s, d, at), err);
+	}
+	return 0;
+}
+
+static int prepare_all(struct ev_apply *a, struct ev_error *err)
+{
+	const struct ev_projection *p = a->projection;
+	size_t widest = 1;
+
+	a->queries = ev_alloc(p->nhandlers * sizeof(*a->queries));
+	for (size_t i = 0; i < p->nhandlers; i++) {
+		if (prepare_handler(a, i, err) < 0)
+			return -1;
+		for (size_t j = 0; j < p->handlers[i].nstatements; j++)
+			if (p->handlers[i].statements[j].nparams > widest)
+				widest = p->handlers[i].statements[j].nparams;
+	}
+	a->binds = ev_alloc(widest * sizeof(*a->binds));
+	return 0;
+}
+
+static int create_ledger(struct ev_store *s, struct ev_error *err)
+{
+	int present = ev_ledger_present(s, err);
+
+	if (present)
+		return present < 0 ? -1 : 0;
+	if (ev_ledger_create(s, err) < 0 || ev_dead_create(s, err) < 0)
+		return -1;
+	return ev_seen_create(s, err);
+}
+
+static int open_store(struct ev_apply *a, struct ev_error *err)
+{
+	const struct ev_projection *p = a->projection;
+
+	if (create_ledger(a->store, err) < 0 ||
+	    ev_ledger_load(a->store, p->name, &a->ledger, err) < 0)
+		return -1;
+	if (!a->ledger.exists) {
+		if (build(a, err) < 0)
+			return -1;
+	} else if (same_projection(a, err) < 0 ||
+		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0) {
+		return -1;
+	}
+	for (size_t i = 0; i < p->nreads; i++)
+		ev_buf_add(&a->reads, p->reads[i], strlen(p->reads[i]) + 1);
+	if (prepare_all(a, err) < 0)
+		return -1;
+	return ev_dead_count(a->store, p->name, &a->dead, &a->held, err);
+}
+
+struct ev_apply *ev_apply_open(struct ev_store *s, const struct ev_projection *p,
+			       const struct ev_apply_options *opt, struct ev_error *err)
+{
+	struct ev_apply *a = ev_alloc(sizeof(*a));
+
+	a->store = s;
+	a->projection = p;
+	a->opt = *opt;
+	a->match = ev_match_new(p);
+	a->decoder = ev_decoder_json();
+	ev_event_init(&a->event, p);
+	a->commutes = ev_projection_commutes(p, &a->why);
+	s->on_result = ev_record_result;
+	s->on_result_ctx = a;
+	if (open_store(a, err) < 0) {
+		ev_apply_close(a);
+		return NULL;
+	}
+	return a;
+}
+
+void ev_apply_close(struct ev_apply *a)
+{
+	if (!a)
+		return;
+	a->store->ops->rollback(a->store);
+	for (size_t i = 0; a->queries && i < a->projection->nhandlers; i++) {
+		for (size_t j = 0; a->queries[i] && j < a->projection->handlers[i].nstatements; j++)
+			a->store->ops->finish(a->store, a->queries[i][j]);
+		free(a->queries[i]);
+	}
+	free(a->queries);
+	free(a->binds);
+	ev_match_free(a->match);
+	a->decoder->ops->free(a->decoder);
+	ev_event_release(&a->event);
+	ev_ledger_release(&a->ledger);
+	ev_buf_release(&a->why);
+	ev_buf_release(&a->tables);
+	ev_buf_release(&a->reads);
+	free(a->saved);
+	free(a->parts);
+	free(a->touched);
+	free(a->fates);
+	free(a);
+}
+
+const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a)
+{
+	return &a->ledger;
+}
+
+bool ev_apply_commutes(const struct ev_apply *a, const char **why)
+{
+	*why = ev_buf_str(&a->why);
+	return a->commutes;
+}
+
+int64_t ev_apply_skipped(const struct ev_apply *a)
+{
+	return a->skipped;
+}
+
+/* The ledger keeps its partitions sorted, so one that is added moves those behind it. */
+static size_t add_partition(struct ev_apply *a, const char *topic, int32_t partition, int64_t begin,
+			    const char *cluster_id)
+{
+	struct ev_ledger_part *p = ev_ledger_part(&a->ledger, topic, partition, true);
+	size_t at = (size_t)(p - a->ledger.parts);
+
+	for (size_t i = 0; i < a->nparts; i++)
+		if (a->parts[i] != SIZE_MAX && a->parts[i] >= at)
+			a->parts[i]++;
+	p->begin = p->next = begin;
+	p->target = p->last_offset = -1;
+	p->cluster_id = ev_strdup(cluster_id);
+	p->dirty = true;
+	/* with one partition the order is that of its offsets; from now on it is not */
+	if (a->ledger.nparts == 2)
+		a->cut_first = true;
+	return at;
+}
+
+void ev_apply_partition(struct ev_apply *a, uint32_t part, const char *topic, int32_t partition,
+			int64_t begin, const char *cluster_id)
+{
+	struct ev_ledger_part *p = ev_ledger_part(&a->ledger, topic, partition, false);
+	size_t at = p ? (size_t)(p - a->ledger.parts)
+		      : add_partition(a, topic, partition, begin, cluster_id);
+
+	if (part >= a->nparts) {
+		a->parts = ev_realloc_n(a->parts, (size_t)part + 1, sizeof(*a->parts));
+		while (a->nparts <= part)
+			a->parts[a->nparts++] = SIZE_MAX;
+	}
+	a->parts[part] = at;
+}

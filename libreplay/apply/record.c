@@ -1,0 +1,195 @@
+/* record.c - one record through the stages: filter, type, dedupe, hold, apply */
+#include "apply/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define TAG(index, must_touch) ((uint64_t)(index) << 1 | (must_touch))
+
+struct ev_ledger_part *ev_record_part(struct ev_apply *a, const struct ev_record *r)
+{
+	return &a->ledger.parts[a->parts[r->part]];
+}
+
+void ev_record_result(void *ctx, uint64_t tag, int64_t touched, const struct ev_error *err)
+{
+	struct ev_apply *a = ctx;
+	size_t index = tag >> 1;
+
+	if (a->failed)
+		return;
+	if (touched > 0)
+		a->touched[index] += touched;
+	if (touched >= 0 && !((tag & 1) && touched == 0))
+		return;
+	a->failed = true;
+	a->failed_at = index;
+	if (touched < 0)
+		a->poison = *err;
+	else
+		ev_fail(&a->poison, EV_DATA, "the statement touched no row (must touch)");
+}
+
+static void no_values(struct ev_event *e)
+{
+	size_t n = ev_paths_count(e->projection->paths);
+
+	memset(e->values, 0, (n + 1) * sizeof(*e->values));
+}
+
+/* 0 and the values of all paths, or -1 EV_DATA and all values missing. */
+static int decode(struct ev_apply *a, const struct ev_record *r, struct ev_error *err)
+{
+	struct ev_json_error je;
+	struct ev_slice json;
+
+	if (a->decoder->ops->decode(a->decoder, r, &json, err) < 0) {
+		no_values(&a->event);
+		return -1;
+	}
+	if (ev_json_extract(a->projection->paths, json, a->event.values, &je) < 0) {
+		no_values(&a->event);
+		return ev_fail(err, EV_DATA, "the value is not JSON: %s at byte %zu", je.what,
+			       je.at);
+	}
+	return 0;
+}
+
+static int duplicate(struct ev_apply *a, const struct ev_record *r, struct ev_error *err)
+{
+	const struct ev_projection *p = a->projection;
+	int path = p->envelope.path[EV_FIELD_ID];
+	const struct ev_value *v = path >= 0 ? &a->event.values[path] : NULL;
+	struct ev_slice id;
+
+	if (!v || (v->type != EV_JSON_STRING && v->type != EV_JSON_NUMBER))
+		return ev_fail(err, EV_DATA, "the event has no id, which @dedupe needs");
+	id = v->raw;
+	ev_buf_clear(&a->event.scratch);
+	if (v->type == EV_JSON_STRING && ev_value_text(v, &a->event.scratch, &id) < 0)
+		return ev_fail(err, EV_DATA, "the event's id holds a lone surrogate escape");
+	return ev_seen_check(a->store, p->name, r, id, p->dedupe_across, p->dedupe_ms,
+			     &a->ledger.watermark, err);
+}
+
+/* The handlers of an event, or a count that ends its way here. */
+static int route(struct ev_apply *a, const struct ev_record *r, const int **handlers,
+		 struct ev_error *err)
+{
+	const struct ev_projection *p = a->projection;
+	struct ev_slice type = EV_LITERAL("");
+	struct ev_error bad = EV_ERROR_INIT;
+	int undecodable = decode(a, r, &bad);
+
+	if (p->has_filter && !ev_where_test(p->filter, a->event.values, &a->event.scratch))
+		return EV_FILTERED;
+	if (undecodable) {
+		*err = bad;
+		return EV_FATE_ERROR;
+	}
+	if (p->envelope.path[EV_FIELD_TYPE] >= 0) {
+		ev_buf_clear(&a->event.scratch);
+		type = ev_envelope_type(&p->envelope, a->event.values, &a->event.scratch);
+		if (!type.ptr) {
+			ev_fail(err, EV_DATA, "the event has no type");
+			return EV_FATE_ERROR;
+		}
+	}
+	*handlers = ev_match_event(a->match, r->topic, type);
+	return **handlers < 0 ? EV_IGNORED : EV_APPLIED;
+}
+
+int ev_record_stages(struct ev_apply *a, const struct ev_record *r, const int **handlers,
+		     struct ev_error *err)
+{
+	int fate;
+
+	ev_event_begin(&a->event, r);
+	if (!r->value.ptr) {
+		no_values(&a->event);
+		*handlers = ev_match_tombstone(a->match, r->topic);
+		return **handlers < 0 ? EV_IGNORED : EV_APPLIED;
+	}
+	fate = route(a, r, handlers, err);
+	if (fate == EV_APPLIED && a->projection->dedupe) {
+		int dup = duplicate(a, r, err);
+
+		if (dup)
+			return dup < 0 ? EV_FATE_ERROR : EV_DEDUPLICATED;
+	}
+	return fate;
+}
+
+static int run_statements(struct ev_apply *a, const struct ev_handler *h, size_t handler,
+			  size_t index, struct ev_error *err)
+{
+	for (size_t i = 0; i < h->nstatements; i++) {
+		const struct ev_statement *s = &h->statements[i];
+
+		if (ev_bind_statement(&a->event, s, a->binds, err) < 0)
+			return -1;
+		if (a->store->ops->apply(a->store, a->queries[handler][i], a->binds, s->nparams,
+					 TAG(index, h->must_touch), err) < 0)
+			return -1;
+		if (a->failed) {
+			*err = a->poison;
+			return ev_context(err, "%s:%d", a->projection->file, s->place.line);
+		}
+	}
+	return 0;
+}
+
+/* Once for each sliding window that holds the event's time: starts in (time - over, time]. */
+static int run_windows(struct ev_apply *a, const struct ev_handler *h, size_t handler,
+		       size_t index, struct ev_error *err)
+{
+	int64_t ms, first;
+
+	if (!h->every_ms)
+		return run_statements(a, h, handler, index, err);
+	if (ev_event_time(&a->event, &ms, err) < 0)
+		return -1;
+	first = ev_window_start(ms - h->over_ms, h->every_ms) + h->every_ms;
+	for (a->event.window = first; a->event.window <= ms; a->event.window += h->every_ms)
+		if (run_statements(a, h, handler, index, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int run_handler(struct ev_apply *a, size_t handler, size_t index, struct ev_error *err)
+{
+	const struct ev_handler *h = &a->projection->handlers[handler];
+	struct ev_json_error je;
+	struct ev_value element;
+	const struct ev_value *array;
+	struct ev_each it;
+
+	if (h->each < 0)
+		return run_windows(a, h, handler, index, err);
+	array = &a->event.values[h->each];
+	if (array->type == EV_JSON_MISSING || array->type == EV_JSON_NULL)
+		return 0;
+	if (array->type != EV_JSON_ARRAY)
+		return ev_fail(err, EV_DATA, "%s:%d: `each` wants an array", a->projection->file,
+			       h->place.line);
+	ev_each_begin(&it, array);
+	while (ev_each_next(&it, &element)) {
+		struct ev_slice json = element.raw;
+
+		if (element.type == EV_JSON_STRING) /* with its quotes: a document of its own */
+			json = ev_slice(json.ptr - 1, json.len + 2);
+		if (ev_json_extract(h->item_paths, json, a->event.item, &je) < 0)
+			return ev_fail(err, EV_BUG, "an element was valid and is not: %s", je.what);
+		if (run_windows(a, h, handler, index, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err)
+{
+	for (; *handlers >= 0; handlers++)
+		if (run_handler(a, (size_t)*handlers, index, err) < 0)
+			return -1;
+	return 0;
+}
