@@ -63,6 +63,10 @@ enum ev_fate {
  */
 int ev_record_stages(struct ev_apply *a, const struct ev_record *r, const int **handlers,
 		     struct ev_error *err);
+/* The same without dedupe: what a dead letter goes through again. */
+int ev_record_route(struct ev_apply *a, const struct ev_record *r, const int **handlers,
+		    struct ev_error *err);
+
 /* Run the handlers' statements; their results are counted under `index`. */
 int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
 

@@ -72,7 +72,7 @@ static int duplicate(struct ev_apply *a, const struct ev_record *r, struct ev_er
 			     &a->ledger.watermark, err);
 }
 
-/* The handlers of an event, or a count that ends its way here. */
+/* An event (not a tombstone): its handlers, or a count that ends its way here. */
 static int route(struct ev_apply *a, const struct ev_record *r, const int **handlers,
 		 struct ev_error *err)
 {
@@ -99,19 +99,23 @@ static int route(struct ev_apply *a, const struct ev_record *r, const int **hand
 	return **handlers < 0 ? EV_IGNORED : EV_APPLIED;
 }
 
+int ev_record_route(struct ev_apply *a, const struct ev_record *r, const int **handlers,
+		    struct ev_error *err)
+{
+	ev_event_begin(&a->event, r);
+	if (r->value.ptr)
+		return route(a, r, handlers, err);
+	no_values(&a->event);
+	*handlers = ev_match_tombstone(a->match, r->topic);
+	return **handlers < 0 ? EV_IGNORED : EV_APPLIED;
+}
+
 int ev_record_stages(struct ev_apply *a, const struct ev_record *r, const int **handlers,
 		     struct ev_error *err)
 {
-	int fate;
+	int fate = ev_record_route(a, r, handlers, err);
 
-	ev_event_begin(&a->event, r);
-	if (!r->value.ptr) {
-		no_values(&a->event);
-		*handlers = ev_match_tombstone(a->match, r->topic);
-		return **handlers < 0 ? EV_IGNORED : EV_APPLIED;
-	}
-	fate = route(a, r, handlers, err);
-	if (fate == EV_APPLIED && a->projection->dedupe) {
+	if (fate == EV_APPLIED && a->projection->dedupe && r->value.ptr) {
 		int dup = duplicate(a, r, err);
 
 		if (dup)

@@ -1,0 +1,167 @@
+/* retry.c - dead letters: another try, or given up; then what they held back (see apply.h) */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "apply/internal.h"
+#include "base/mem.h"
+#include "record/line.h"
+
+struct letter {
+	char *topic;
+	int32_t partition;
+	int64_t offset, behind;
+	char *line;
+	size_t line_len;
+};
+
+struct chain {
+	struct letter *v;
+	size_t n, cap;
+};
+
+static int collect(void *ctx, const struct ev_dead_letter *d)
+{
+	struct chain *c = ctx;
+
+	EV_GROW(c->v, c->n, c->cap);
+	c->v[c->n++] = (struct letter){ ev_slice_dup(d->topic), d->partition, d->offset, d->behind,
+					ev_slice_dup(d->line), d->line.len };
+	return 0;
+}
+
+static void release(struct chain *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		free(c->v[i].topic);
+		free(c->v[i].line);
+	}
+	free(c->v);
+}
+
+/* The record of a letter through its handlers; filter and dedupe have let it pass already. */
+static int apply_letter(struct ev_apply *a, struct ev_line_reader *lr, const struct letter *l,
+			struct ev_error *err)
+{
+	size_t len = l->line_len && l->line[l->line_len - 1] == '\n' ? l->line_len - 1 : l->line_len;
+	const int *handlers = NULL;
+	struct ev_record rec;
+	int fate;
+
+	if (ev_line_read(lr, ev_slice(l->line, len), &rec, err) < 0) {
+		err->class = EV_STORE;
+		return ev_context(err, "the letter's line in the store is damaged");
+	}
+	fate = ev_record_route(a, &rec, &handlers, err);
+	if (fate == EV_FATE_ERROR)
+		return -1;
+	ev_batch_reserve(a, 1);
+	if (fate == EV_APPLIED && ev_record_apply(a, 0, handlers, err) < 0)
+		return -1;
+	if (a->store->ops->sync(a->store, err) < 0)
+		return -1;
+	if (a->failed) {
+		*err = a->poison;
+		return -1;
+	}
+	return 0;
+}
+
+static int forget_id(struct ev_apply *a, struct ev_line_reader *lr, const struct letter *l,
+		     struct ev_error *err)
+{
+	struct ev_record rec;
+
+	if (!a->projection->dedupe)
+		return 0;
+	if (ev_line_read(lr, ev_slice(l->line, l->line_len - 1), &rec, err) < 0)
+		return -1;
+	return ev_seen_forget(a->store, a->projection->name, &rec, err);
+}
+
+static int decide(struct ev_apply *a, const struct letter *l, bool dropped, struct ev_error *err)
+{
+	struct ev_ledger_part *p = ev_ledger_part(&a->ledger, l->topic, l->partition, false);
+
+	if (!p)
+		return ev_fail(err, EV_BUG, "a dead letter of %s/%d, which the ledger lacks", l->topic,
+			       l->partition);
+	p->counts[l->behind >= 0 ? EV_HELD_BACK : EV_DEAD]--;
+	p->counts[dropped ? EV_DROPPED : EV_APPLIED]++;
+	p->dirty = true;
+	return ev_dead_set_state(a->store, a->projection->name, ev_slice_str(l->topic),
+				 l->partition, l->offset, dropped ? "dropped" : "retried",
+				 a->ledger.cuts + 1, err);
+}
+
+/* All of the chain in the open transaction; *at is the letter at hand. */
+static int apply_chain(struct ev_apply *a, const struct chain *c, bool drop, size_t *at,
+		       struct ev_error *err)
+{
+	struct ev_line_reader *lr = ev_line_reader_new();
+	int rc = 0;
+
+	for (*at = 0; *at < c->n && rc == 0; ++*at) {
+		bool dropped = drop && *at == 0;
+
+		rc = dropped ? forget_id(a, lr, &c->v[*at], err)
+			     : apply_letter(a, lr, &c->v[*at], err);
+		if (rc == 0)
+			rc = decide(a, &c->v[*at], dropped, err);
+		if (rc < 0)
+			break;
+	}
+	ev_line_reader_free(lr);
+	return rc;
+}
+
+static int keep_reason(struct ev_apply *a, const struct letter *l, const struct ev_error *why,
+		       struct ev_error *err)
+{
+	if (ev_transaction_begin(a, err) < 0)
+		return -1;
+	if (ev_dead_tried(a->store, a->projection->name, ev_slice_str(l->topic), l->partition,
+			  l->offset, why->text, err) < 0) {
+		ev_transaction_undo(a);
+		return -1;
+	}
+	return ev_transaction_commit(a, err);
+}
+
+static int failed_again(struct ev_apply *a, const struct letter *l, struct ev_error *err)
+{
+	struct ev_error why = *err;
+
+	ev_transaction_undo(a);
+	if (why.class == EV_DATA && keep_reason(a, l, &why, err) < 0)
+		return -1;
+	*err = why;
+	ev_context(err, "%s/%d@%" PRId64, l->topic, l->partition, l->offset);
+	return err->class == EV_DATA ? ev_hint(err, "nothing was changed") : -1;
+}
+
+int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int64_t offset,
+		   bool drop, int64_t *applied, struct ev_error *err)
+{
+	struct chain c = { 0 };
+	size_t at = 0;
+	int rc = -1;
+
+	if (ev_transaction_begin(a, err) < 0)
+		return -1;
+	if (ev_dead_chain(a->store, a->projection->name, ev_slice_str(topic), partition, offset,
+			  collect, &c, err) < 0) {
+		ev_transaction_undo(a);
+	} else if (!c.n || c.v[0].behind >= 0) {
+		ev_transaction_undo(a);
+		ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64, topic, partition, offset);
+	} else if (apply_chain(a, &c, drop, &at, err) < 0) {
+		failed_again(a, &c.v[at], err);
+	} else if (ev_ledger_bump(a->store, &a->ledger, err) < 0) {
+		ev_transaction_undo(a);
+	} else {
+		rc = ev_transaction_commit(a, err);
+		*applied = (int64_t)c.n - drop;
+	}
+	release(&c);
+	return rc;
+}

@@ -1,0 +1,333 @@
+/* run.c - see run.h; identity.c holds the checks before the first record is read */
+#include "apply/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "apply/identity.h"
+#include "base/mem.h"
+#include "merge/merge.h"
+
+#define POLL_MS 200
+#define LINGER_MS 50       /* a follower's transaction waits this long to fill */
+#define IDLE_SAVE_MS 1000  /* holes alone are saved at most this often */
+#define GROUP_EVERY_MS 5000
+
+struct run {
+	struct ev_apply *a;
+	struct ev_source *src;
+	const struct ev_run_options *opt;
+	const struct ev_run_hooks *hooks;
+	struct ev_run_status *st;
+	struct ev_record *records;
+	int64_t *next;
+	size_t nnext;
+	size_t mapped;       /* partitions of the source known to the ledger */
+	int64_t last_commit, last_group; /* ms, monotonic */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void note(struct run *r, const char *text)
+{
+	if (r->hooks->note)
+		r->hooks->note(r->hooks->ctx, text);
+}
+
+static bool stop(struct run *r)
+{
+	if (r->hooks->stop && r->hooks->stop(r->hooks->ctx))
+		r->st->stopped = true;
+	return r->st->stopped;
+}
+
+static const struct ev_ledger_part *ledger_part(struct run *r, size_t i)
+{
+	const struct ev_partition *p = &r->src->parts[i];
+
+	return ev_ledger_part((struct ev_ledger *)ev_apply_ledger(r->a), p->topic, p->partition,
+			      false);
+}
+
+/* A file's partition begins with its first record; a topic's where its span begins. */
+static void map_file_partitions(struct run *r, size_t n)
+{
+	for (; r->mapped < r->src->nparts; r->mapped++) {
+		const struct ev_partition *p = &r->src->parts[r->mapped];
+		int64_t begin = 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (r->records[i].part == r->mapped) {
+				begin = r->records[i].offset;
+				break;
+			}
+		ev_apply_partition(r->a, (uint32_t)r->mapped, p->topic, p->partition, begin, NULL);
+	}
+}
+
+static void map_topic_partitions(struct run *r, const struct ev_span *spans)
+{
+	for (; r->mapped < r->src->nparts; r->mapped++) {
+		const struct ev_partition *p = &r->src->parts[r->mapped];
+
+		ev_apply_partition(r->a, (uint32_t)r->mapped, p->topic, p->partition,
+				   spans ? spans[r->mapped].begin : p->low, r->src->cluster_id);
+	}
+}
+
+static int commit_group(struct run *r, bool now, struct ev_error *err)
+{
+	struct ev_position pos = EV_POSITION_INIT;
+	int rc;
+
+	if (!r->opt->group || r->src->one_sequence ||
+	    (!now && now_ms() - r->last_group < GROUP_EVERY_MS))
+		return 0;
+	ev_ledger_position(ev_apply_ledger(r->a), &pos);
+	rc = r->src->ops->commit_group(r->src, r->opt->group, &pos, err);
+	ev_position_release(&pos);
+	r->last_group = now_ms();
+	return rc;
+}
+
+static void count(struct run *r, size_t n)
+{
+	r->st->records += (int64_t)n;
+	for (size_t i = 0; i < n; i++)
+		r->st->bytes += (int64_t)(r->records[i].key.len + r->records[i].value.len);
+}
+
+/* Is there anything to save besides records? */
+static bool holes_passed(struct run *r)
+{
+	for (size_t i = 0; i < r->nnext; i++) {
+		const struct ev_ledger_part *p = ledger_part(r, i);
+
+		if (p && r->next[i] > p->next)
+			return true;
+	}
+	return false;
+}
+
+static void take_next(struct run *r, const struct ev_merge *m)
+{
+	if (r->src->nparts > r->nnext)
+		r->next = ev_realloc_n(r->next, r->src->nparts, sizeof(*r->next));
+	r->nnext = r->src->nparts;
+	for (size_t i = 0; i < r->nnext; i++)
+		r->next[i] = ev_merge_next(m, (uint32_t)i);
+}
+
+static void progress(struct run *r, const struct ev_span *spans, size_t nspans)
+{
+	int64_t passed = 0;
+
+	for (size_t i = 0; i < nspans && i < r->nnext; i++)
+		if (r->next[i] > spans[i].begin)
+			passed += r->next[i] - spans[i].begin;
+	r->st->passed = passed;
+	if (r->hooks->progress)
+		r->hooks->progress(r->hooks->ctx, r->st);
+}
+
+/* One read and its transaction. 1 when the read has ended, 0 to go on, -1. */
+static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error *err)
+{
+	bool done = false;
+	int n = ev_merge_read(m, r->records, r->opt->batch, r->opt->batch_bytes, POLL_MS, &done,
+			      err);
+
+	if (n < 0)
+		return -1;
+	if (r->src->one_sequence)
+		map_file_partitions(r, (size_t)n);
+	else
+		map_topic_partitions(r, NULL);
+	take_next(r, m);
+	count(r, (size_t)n);
+	if (n == 0 && !done &&
+	    !(follow && now_ms() - r->last_commit > IDLE_SAVE_MS && holes_passed(r)))
+		return 0;
+	if (ev_apply_batch(r->a, r->records, (size_t)n, r->next, r->nnext, follow || done, done,
+			   err) < 0)
+		return -1;
+	r->st->transactions++;
+	r->last_commit = now_ms();
+	if (commit_group(r, done, err) < 0)
+		return -1;
+	return done;
+}
+
+static int read_spans(struct run *r, const struct ev_span *spans, bool follow, struct ev_error *err)
+{
+	struct ev_merge_options mo = { .merge = true, .follow = follow, .linger_ms = LINGER_MS };
+	size_t nspans = r->src->nparts;
+	struct ev_merge *m = ev_merge_new(r->src, spans, &mo, err);
+	int rc = m ? 0 : -1;
+
+	r->st->following = follow;
+	r->st->span = r->src->one_sequence || follow ? -1 : 0;
+	for (size_t i = 0; i < nspans && r->st->span >= 0; i++)
+		r->st->span += spans[i].end - spans[i].begin;
+	while (rc == 0 && !stop(r)) {
+		rc = step(r, m, follow, err);
+		if (rc >= 0)
+			progress(r, spans, nspans);
+	}
+	ev_merge_free(m);
+	return rc < 0 ? -1 : 0;
+}
+
+static int read_range(struct run *r, const struct ev_span *spans, struct ev_error *err)
+{
+	int64_t *ends;
+	int rc;
+
+	if (!r->src->one_sequence) {
+		map_topic_partitions(r, spans);
+		ends = ev_alloc(r->src->nparts * sizeof(*ends));
+		for (size_t i = 0; i < r->src->nparts; i++)
+			ends[i] = spans[i].end;
+		rc = ev_apply_target(r->a, ends, r->src->nparts, err);
+		free(ends);
+		if (rc < 0)
+			return -1;
+	}
+	return read_spans(r, spans, false, err);
+}
+
+/*
+ * The range that an earlier run stored and did not finish, cut short by an explicit end before it.
+ * 1 and its spans when there is one.
+ */
+static bool stored_range(struct run *r, const struct ev_span *wanted, struct ev_span *spans)
+{
+	bool bounded = r->opt->range->to.kind != EV_POINT_NONE || r->opt->range->has_until;
+	bool any = false, cut = false;
+
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		const struct ev_ledger_part *p = ledger_part(r, i);
+
+		spans[i] = (struct ev_span){ wanted[i].begin, wanted[i].begin };
+		if (!p || p->target < 0)
+			continue;
+		any = true;
+		spans[i].end = p->target;
+		if (bounded && wanted[i].end < p->target) {
+			spans[i].end = wanted[i].end;
+			cut = true;
+		}
+	}
+	if (cut)
+		note(r, "the range of the run before is cut short by --to or --until");
+	else if (any)
+		note(r, "finishing the range of the run before");
+	return any;
+}
+
+static void stored_position(struct run *r, struct ev_position *pos)
+{
+	ev_ledger_position(ev_apply_ledger(r->a), pos);
+}
+
+static int resolve(struct run *r, struct ev_span **spans, struct ev_error *err)
+{
+	struct ev_range_args args = *r->opt->range;
+	struct ev_position pos = EV_POSITION_INIT;
+	int rc;
+
+	args.prefix = true;
+	stored_position(r, &pos);
+	*spans = ev_realloc_n(*spans, r->src->nparts, sizeof(**spans));
+	rc = ev_range_resolve(r->src, &args, pos.n ? &pos : NULL, *spans, err);
+	ev_position_release(&pos);
+	return rc;
+}
+
+static int bounded(struct run *r, struct ev_error *err)
+{
+	struct ev_span *spans = NULL, *first;
+	int rc = resolve(r, &spans, err);
+
+	first = ev_alloc(r->src->nparts * sizeof(*first));
+	if (rc == 0 && !r->src->one_sequence && stored_range(r, spans, first)) {
+		rc = read_range(r, first, err);
+		for (size_t i = 0; i < r->src->nparts && rc == 0; i++)
+			spans[i].begin = first[i].end;
+	}
+	if (rc == 0 && !r->st->stopped)
+		rc = read_range(r, spans, err);
+	free(first);
+	free(spans);
+	return rc;
+}
+
+static int follow(struct run *r, struct ev_error *err)
+{
+	struct ev_span *spans = ev_alloc(r->src->nparts * sizeof(*spans));
+	int rc;
+
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		const struct ev_ledger_part *p = ledger_part(r, i);
+
+		spans[i] = (struct ev_span){ p ? p->next : r->src->parts[i].low, INT64_MAX };
+	}
+	map_topic_partitions(r, spans);
+	rc = read_spans(r, spans, true, err);
+	free(spans);
+	return rc;
+}
+
+/* Records behind the end whose time lies before --until: they are not in the view. */
+static int scan_late(struct run *r, struct ev_error *err)
+{
+	struct ev_merge_options mo = { .merge = false };
+	struct ev_span *spans = ev_alloc(r->src->nparts * sizeof(*spans));
+	struct ev_merge *m;
+	bool done = false;
+	int n = 0;
+
+	for (size_t i = 0; i < r->src->nparts; i++)
+		spans[i] = (struct ev_span){ ledger_part(r, i)->next, r->src->parts[i].high };
+	m = ev_merge_new(r->src, spans, &mo, err);
+	free(spans);
+	while (m && !done && n >= 0 && !stop(r)) {
+		n = ev_merge_read(m, r->records, r->opt->batch, r->opt->batch_bytes, POLL_MS, &done,
+				  err);
+		for (int i = 0; i < n; i++)
+			r->st->late += r->records[i].timestamp < r->opt->range->until;
+	}
+	ev_merge_free(m);
+	return m && n >= 0 ? 0 : -1;
+}
+
+int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_options *opt,
+	   const struct ev_run_hooks *hooks, struct ev_run_status *status, struct ev_error *err)
+{
+	struct run r = { .a = a, .src = src, .opt = opt, .hooks = hooks, .st = status };
+	int rc;
+
+	*status = (struct ev_run_status){ .span = -1 };
+	r.last_commit = r.last_group = now_ms();
+	r.records = ev_alloc(opt->batch * sizeof(*r.records));
+	rc = ev_identity_check(ev_apply_ledger(a), src, opt->range, hooks, err);
+	if (rc == 0)
+		rc = bounded(&r, err);
+	if (rc == 0 && opt->scan_late && opt->range->has_until && !src->one_sequence &&
+	    !status->stopped)
+		rc = scan_late(&r, err);
+	if (rc == 0 && opt->follow && !status->stopped && !src->one_sequence)
+		rc = follow(&r, err);
+	if (rc == 0)
+		rc = commit_group(&r, true, err);
+	free(r.records);
+	free(r.next);
+	return rc;
+}

@@ -1,0 +1,45 @@
+/*
+ * run.h - from a source to a store: finish the stored range, read on to the end, perhaps follow
+ *
+ * The end of a bounded read is stored before it is read (ev_apply_target), so a killed run that is
+ * started again first finishes the very same range in the same order; then it goes on to its own end.
+ */
+#ifndef EV_RUN_H
+#define EV_RUN_H
+
+#include "apply/apply.h"
+#include "position/range.h"
+#include "source/source.h"
+
+struct ev_run_options {
+	const struct ev_range_args *range; /* `prefix` is taken as set */
+	bool follow;
+	bool scan_late;     /* count later offsets with a time before --until */
+	const char *group;  /* also commit the position to this consumer group, or NULL */
+	size_t batch;       /* records per transaction, at most */
+	size_t batch_bytes; /* their keys and values, about */
+};
+
+#define EV_RUN_OPTIONS_INIT { .batch = 10000, .batch_bytes = 32u << 20 }
+
+struct ev_run_status {
+	int64_t records, bytes;   /* read by this run */
+	int64_t passed, span;     /* offsets passed and to pass in the range at hand; span -1: unknown */
+	int64_t transactions;
+	int64_t late;             /* scan_late */
+	bool following;
+	bool stopped;             /* by the hook, before the end */
+};
+
+struct ev_run_hooks {
+	void *ctx;
+	bool (*stop)(void *ctx);
+	void (*progress)(void *ctx, const struct ev_run_status *s);
+	void (*note)(void *ctx, const char *text); /* a fact worth a line to the user */
+};
+
+/* `src` must be open; its partitions decide what is read. 0 when the end was reached or stopped. */
+int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_options *opt,
+	   const struct ev_run_hooks *hooks, struct ev_run_status *status, struct ev_error *err);
+
+#endif
