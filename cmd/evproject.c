@@ -1,5 +1,19 @@
-/* evproject - apply a projection file to a store */
-int main(void)
+/* evproject - apply a projection file to a store: once or following (evproject(1)) */
+#include "evproject/evproject.h"
+
+static const struct ev_command *const subs[] = {
+	&ev_draft_command, &ev_check_command, &ev_test_command, &ev_run_command,
+	&ev_show_command,  &ev_status_command, &ev_dead_command, NULL,
+};
+
+static const struct ev_command evproject = {
+	.name = "evproject",
+	.about = "apply a projection file to a store",
+	.synopsis = "COMMAND [OPTION]...",
+	.subs = subs,
+};
+
+int main(int argc, char **argv)
 {
-	return 2;
+	return ev_command_main(&evproject, argc, argv);
 }

@@ -1,0 +1,121 @@
+/* check.c - evproject check: parse, prepare against an empty SQLite, print the plan */
+#include <stdio.h>
+
+#include "apply/apply.h"
+#include "evproject/evproject.h"
+
+struct args {
+	bool quiet;
+};
+
+static const struct ev_option options[] = {
+	EV_FLAG('q', "quiet", struct args, quiet, "say nothing when all is well"),
+	EV_END,
+};
+
+static int check_queries(struct ev_store *s, const struct ev_projection *p,
+			 const struct ev_query_def *defs, size_t n, struct ev_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t at = SIZE_MAX;
+		struct ev_query *q = s->ops->prepare(s, defs[i].sql, true, NULL, NULL, &at, err);
+		struct ev_place place;
+
+		if (!q) {
+			place = ev_sql_place(defs[i].sql, defs[i].place, at);
+			return ev_context(err, "%s:%d:%d", p->file, place.line, place.column);
+		}
+		s->ops->finish(s, q);
+	}
+	return 0;
+}
+
+static void print_list(const char *label, char **v, size_t n)
+{
+	printf("  %-12s", label);
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s", i ? ", " : "", v[i]);
+	putchar('\n');
+}
+
+static void print_handler(const struct ev_projection *p, const struct ev_handler *h)
+{
+	printf("  %s:%d  on ", p->file, h->place.line);
+	if (h->tombstone)
+		printf("tombstone");
+	for (size_t i = 0; i < h->ntypes; i++)
+		printf("%s%s", i ? ", " : "", h->types[i]);
+	if (h->of_topic)
+		printf(" of %s", h->of_topic);
+	if (h->each >= 0)
+		printf(", each element");
+	if (h->every_ms)
+		printf(", sliding windows");
+	if (h->must_touch)
+		printf(", must touch");
+	printf(": %zu statement%s\n", h->nstatements, h->nstatements == 1 ? "" : "s");
+}
+
+static void print_plan(const struct ev_projection *p, const struct ev_apply *a)
+{
+	const char *why;
+
+	printf("%s version %lld  %s\n", p->name, (long long)p->version, p->fingerprint);
+	print_list("topics", p->topics, p->ntopics);
+	if (p->nreads)
+		print_list("reads", p->reads, p->nreads);
+	printf("  %-12s%zu handlers, %zu checks, %zu samples\n", "holds", p->nhandlers, p->nchecks,
+	       p->nsamples);
+	for (size_t i = 0; i < p->nhandlers; i++)
+		print_handler(p, &p->handlers[i]);
+	if (ev_apply_commutes(a, &why)) {
+		puts("  order       does not matter between partitions: all handlers commute");
+	} else {
+		puts("  order       matters between partitions: cuts are stored, because");
+		while (*why) {
+			const char *end = strchrnul(why, '\n');
+
+			printf("                %.*s\n", (int)(end - why), why);
+			why = *end ? end + 1 : end;
+		}
+	}
+	if (p->nreads)
+		puts("  proof       not provable: it reads tables of others (@reads)");
+}
+
+static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
+	struct ev_store_options so = EV_STORE_OPTIONS_INIT;
+	struct ev_projection *p = ev_operand_projection(rest, err);
+	struct ev_store *s = NULL;
+	struct ev_apply *a = NULL;
+	int rc = -1;
+
+	(void)msg;
+	if (p && ev_no_operands(rest, err) == 0)
+		s = ev_sqlite_open(":memory:", &so, err);
+	if (s)
+		a = ev_apply_open(s, p, &ao, err);
+	if (a && check_queries(s, p, p->checks, p->nchecks, err) == 0 &&
+	    check_queries(s, p, p->samples, p->nsamples, err) == 0) {
+		rc = 0;
+		if (!((struct args *)args)->quiet)
+			print_plan(p, a);
+	}
+	ev_apply_close(a);
+	if (s)
+		s->ops->close(s);
+	ev_projection_free(p);
+	return rc;
+}
+
+const struct ev_command ev_check_command = {
+	.name = "check",
+	.about = "parse a projection, prepare every statement, print the plan",
+	.synopsis = "FILE",
+	.notes = "Needs no broker and no store: statements are prepared on an empty SQLite.",
+	.options = options,
+	.args_size = sizeof(struct args),
+	.run = run,
+};

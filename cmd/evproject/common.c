@@ -1,0 +1,58 @@
+/* common.c - operands, store and confirmation for the subcommands */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "evproject/evproject.h"
+
+void ev_store_args_init(struct ev_store_args *a)
+{
+	a->lock_wait_ms = 10000;
+}
+
+struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_only,
+				    struct ev_error *err)
+{
+	struct ev_store_options opt = EV_STORE_OPTIONS_INIT;
+
+	if (!a->url) {
+		ev_fail(err, EV_USAGE, "which store?");
+		ev_hint(err, "name the database with --store, for example --store view.db");
+		return NULL;
+	}
+	opt.lock_wait_ms = (int)a->lock_wait_ms;
+	opt.read_only = read_only;
+	return ev_store_open(a->url, &opt, err);
+}
+
+struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_error *err)
+{
+	if (!rest->n) {
+		ev_fail(err, EV_USAGE, "which projection file?");
+		return NULL;
+	}
+	rest->n--;
+	rest->v++;
+	return ev_projection_load(rest->v[-1], err);
+}
+
+int ev_no_operands(const struct ev_operands *rest, struct ev_error *err)
+{
+	if (rest->n)
+		return ev_fail(err, EV_USAGE, "unexpected argument '%s'", rest->v[0]);
+	return 0;
+}
+
+int ev_confirm(bool yes, const char *question, struct ev_error *err)
+{
+	char answer[16];
+
+	if (yes)
+		return 1;
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+		ev_fail(err, EV_USAGE, "this wants a yes, and there is no terminal to ask on");
+		return ev_hint(err, "give --yes if you mean it");
+	}
+	fprintf(stderr, "%s [y/N] ", question);
+	fflush(stderr);
+	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}

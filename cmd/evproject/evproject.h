@@ -1,0 +1,41 @@
+/* evproject.h - what the subcommands of evproject share */
+#ifndef EV_EVPROJECT_H
+#define EV_EVPROJECT_H
+
+#include "common/options.h"
+#include "projection/projection.h"
+#include "store/store.h"
+
+extern const struct ev_command ev_draft_command, ev_check_command, ev_test_command, ev_run_command,
+	ev_show_command, ev_status_command, ev_dead_command;
+
+struct ev_store_args {
+	const char *url;
+	int64_t lock_wait_ms;
+};
+
+#define EV_STORE_ROWS(S, m)                                                                       \
+	EV_STRING(0, "store", "URL", S, m.url, "the database: a path, sqlite:PATH"),              \
+	EV_DURATION(0, "lock-wait", "TIME", S, m.lock_wait_ms, "wait for another writer (10s)")
+
+void ev_store_args_init(struct ev_store_args *a);
+/* EV_USAGE without --store. */
+struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_only,
+				    struct ev_error *err);
+
+/* The projection file that is operand 0 (removed from `rest`); NULL with EV_USAGE without one. */
+struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_error *err);
+int ev_no_operands(const struct ev_operands *rest, struct ev_error *err);
+
+/* What needs a yes asks on a terminal; without one it is EV_USAGE unless `yes`. 1 yes, 0 no, -1. */
+int ev_confirm(bool yes, const char *question, struct ev_error *err);
+
+/* The rows of a query as a table on stdout, with a bar behind a last column of numbers. */
+int ev_print_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *q,
+		   size_t *rows, struct ev_error *err);
+
+/* Run the file's checks: each that has rows is printed with some of them. Number that failed, or -1. */
+int ev_run_checks(struct ev_store *s, const struct ev_projection *p, struct ev_messages *msg,
+		  struct ev_error *err);
+
+#endif

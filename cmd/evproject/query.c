@@ -1,0 +1,169 @@
+/* query.c - checks and samples: queries of the projection file, printed */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "common/term.h"
+#include "evproject/evproject.h"
+#include "store/ledger.h"
+
+#define BAR_WIDTH 24
+#define CHECK_ROWS 5
+
+struct printed {
+	struct ev_table table;
+	double *last; /* the last column as a number, NAN when it is none */
+	size_t rows, cap, columns, limit;
+	bool numbers;
+};
+
+static int add_row(void *ctx, const struct ev_cell *cells, size_t n)
+{
+	struct printed *p = ctx;
+	const struct ev_cell *last = &cells[n - 1];
+
+	if (p->limit && p->rows >= p->limit) {
+		p->rows++;
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		ev_table_slice(&p->table, cells[i].kind == EV_CELL_NULL ? EV_LITERAL("")
+									: cells[i].text);
+	EV_GROW(p->last, p->rows, p->cap);
+	p->last[p->rows++] = last->kind == EV_CELL_INT	  ? (double)last->i
+			     : last->kind == EV_CELL_REAL ? last->real
+							  : NAN;
+	if (last->kind != EV_CELL_INT && last->kind != EV_CELL_REAL)
+		p->numbers = false;
+	return 0;
+}
+
+static struct ev_query *prepare(struct ev_store *s, const struct ev_projection *p,
+				const struct ev_query_def *d, struct ev_error *err)
+{
+	struct ev_query *q;
+	struct ev_place at_place;
+	size_t at = SIZE_MAX;
+
+	q = s->ops->prepare(s, d->sql, true, NULL, NULL, &at, err);
+	if (!q) {
+		at_place = ev_sql_place(d->sql, d->place, at);
+		ev_context(err, "%s:%d:%d", p->file, at_place.line, at_place.column);
+	}
+	return q;
+}
+
+/* Rebuild the table with one more column of bars: cells are known only now. */
+static void print(struct printed *p, const struct ev_term *t, struct ev_buf *out)
+{
+	bool bars = p->numbers && p->rows > 1 && p->columns > 1;
+	struct ev_table with;
+	double max = 0;
+
+	if (!bars) {
+		ev_table_print(&p->table, t, true, out);
+		return;
+	}
+	for (size_t i = 0; i < p->rows; i++)
+		max = p->last[i] > max ? p->last[i] : max;
+	ev_table_init(&with, NULL);
+	with.columns = p->columns + 1;
+	{
+		char align[130];
+		size_t n = p->columns < 128 ? p->columns : 128;
+
+		memset(align, 'l', n + 1);
+		align[n - 1] = 'r';
+		align[n + 1] = '\0';
+		with.align = align;
+		for (size_t i = 0; i <= p->rows; i++) {
+			struct ev_buf bar = EV_BUF_INIT;
+
+			for (size_t j = 0; j < p->columns; j++)
+				ev_table_add(&with, p->table.cells[i * p->columns + j]);
+			if (i)
+				ev_term_bar(t, &bar, p->last[i - 1], max, BAR_WIDTH);
+			ev_table_add(&with, ev_buf_str(&bar));
+			ev_buf_release(&bar);
+		}
+		ev_table_print(&with, t, true, out);
+	}
+	ev_table_release(&with);
+}
+
+/* Run a prepared query into a table; the heading is the columns' names. */
+static int fill(struct ev_store *s, struct ev_query *q, struct printed *p, struct ev_error *err)
+{
+	p->columns = s->ops->columns(s, q);
+	p->table.columns = p->columns;
+	p->numbers = true;
+	for (size_t i = 0; i < p->columns; i++)
+		ev_table_add(&p->table, s->ops->column(s, q, i));
+	return s->ops->select(s, q, NULL, 0, add_row, p, err);
+}
+
+static int run_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *d,
+		     size_t limit, struct ev_buf *out, size_t *rows, struct ev_error *err)
+{
+	struct ev_query *q = prepare(s, p, d, err);
+	struct printed shown = { .limit = limit };
+	struct ev_term term;
+	char align[130];
+	int rc;
+
+	if (!q)
+		return -1;
+	ev_term_init(&term, 1);
+	memset(align, 'l', sizeof(align));
+	align[sizeof(align) - 1] = '\0';
+	ev_table_init(&shown.table, align);
+	rc = fill(s, q, &shown, err);
+	if (rc == 0 && shown.rows && limit) {
+		shown.numbers = false;
+		print(&shown, &term, out);
+	} else if (rc == 0) {
+		print(&shown, &term, out);
+	}
+	*rows = shown.rows;
+	ev_table_release(&shown.table);
+	free(shown.last);
+	s->ops->finish(s, q);
+	return rc;
+}
+
+int ev_print_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *q,
+		   size_t *rows, struct ev_error *err)
+{
+	struct ev_buf out = EV_BUF_INIT;
+	int rc = run_query(s, p, q, 0, &out, rows, err);
+
+	if (rc == 0)
+		fwrite(ev_buf_str(&out), 1, out.len, stdout);
+	ev_buf_release(&out);
+	return rc;
+}
+
+int ev_run_checks(struct ev_store *s, const struct ev_projection *p, struct ev_messages *msg,
+		  struct ev_error *err)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < p->nchecks; i++) {
+		struct ev_buf out = EV_BUF_INIT;
+		size_t rows;
+
+		if (run_query(s, p, &p->checks[i], CHECK_ROWS, &out, &rows, err) < 0) {
+			ev_buf_release(&out);
+			return -1;
+		}
+		if (rows) {
+			failed++;
+			ev_say(msg, "check failed: %s (%zu rows)", p->checks[i].name, rows);
+			fwrite(ev_buf_str(&out), 1, out.len, stdout);
+			if (rows > CHECK_ROWS)
+				printf("... and %zu more\n", rows - CHECK_ROWS);
+		}
+		ev_buf_release(&out);
+	}
+	return failed;
+}
