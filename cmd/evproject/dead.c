@@ -1,0 +1,240 @@
+/* dead.c - evproject dead: list, show, retry and drop dead letters */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "apply/apply.h"
+#include "base/mem.h"
+#include "common/progress.h"
+#include "common/term.h"
+#include "event/time.h"
+#include "evproject/evproject.h"
+#include "store/dead.h"
+
+struct args {
+	struct ev_store_args store;
+	bool all, yes;
+};
+
+static const struct ev_option options[] = {
+	EV_GROUP("Store"),
+	EV_STORE_ROWS(struct args, store),
+	EV_FLAG(0, "all", struct args, all, "retry or drop every letter"),
+	EV_FLAG('y', "yes", struct args, yes, "drop without asking"),
+	EV_END,
+};
+
+struct letters {
+	struct { char *topic; int32_t partition; int64_t offset; } *v;
+	size_t n, cap;
+};
+
+static void init(void *args)
+{
+	ev_store_args_init(&((struct args *)args)->store);
+}
+
+/* TOPIC/PARTITION@OFFSET */
+static int add_place(struct letters *l, const char *text, struct ev_error *err)
+{
+	const char *slash = strrchr(text, '/'), *at = slash ? strchr(slash, '@') : NULL;
+	int64_t partition, offset;
+	char *number = at ? ev_strndup(slash + 1, (size_t)(at - slash - 1)) : NULL;
+	bool ok = at && slash > text && ev_parse_i64(number, &partition) &&
+		  ev_parse_i64(at + 1, &offset) && partition >= 0 && partition <= INT32_MAX &&
+		  offset >= 0;
+
+	free(number);
+	if (!ok) {
+		ev_fail(err, EV_USAGE, "'%s' is no dead letter's place", text);
+		return ev_hint(err, "write TOPIC/PARTITION@OFFSET, as `dead list` prints it");
+	}
+	EV_GROW(l->v, l->n, l->cap);
+	l->v[l->n].topic = ev_strndup(text, (size_t)(slash - text));
+	l->v[l->n].partition = (int32_t)partition;
+	l->v[l->n++].offset = offset;
+	return 0;
+}
+
+static int collect(void *ctx, const struct ev_dead_letter *d)
+{
+	struct letters *l = ctx;
+
+	EV_GROW(l->v, l->n, l->cap);
+	l->v[l->n].topic = ev_slice_dup(d->topic);
+	l->v[l->n].partition = d->partition;
+	l->v[l->n++].offset = d->offset;
+	return 0;
+}
+
+static void letters_release(struct letters *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i].topic);
+	free(l->v);
+}
+
+static int list_one(void *ctx, const struct ev_dead_letter *d)
+{
+	struct ev_table *tb = ctx;
+	char time[EV_TIME_TEXT];
+
+	ev_time_format(d->created_at, time);
+	ev_table_addf(tb, "%.*s/%d@%" PRId64, (int)d->topic.len, d->topic.ptr, d->partition, d->offset);
+	ev_table_slice(tb, d->state);
+	ev_table_slice(tb, d->key);
+	ev_table_addf(tb, "%" PRId64, d->tries);
+	ev_table_add(tb, time);
+	if (d->behind >= 0)
+		ev_table_addf(tb, "waits behind offset %" PRId64, d->behind);
+	else
+		ev_table_slice(tb, d->reason);
+	return 0;
+}
+
+static int list(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	struct ev_buf out = EV_BUF_INIT;
+	struct ev_table tb;
+	struct ev_term term;
+	int rc;
+
+	ev_term_init(&term, 1);
+	ev_table_init(&tb, "lllrll");
+	for (const char *const *h = (const char *const[]){ "letter", "state", "key", "tries", "since",
+	     "reason", NULL }; *h; h++)
+		ev_table_add(&tb, *h);
+	rc = ev_dead_each(s, projection, NULL, list_one, &tb, err);
+	if (rc == 0 && tb.n > 6)
+		ev_table_print(&tb, &term, true, &out);
+	fwrite(ev_buf_str(&out), 1, out.len, stdout);
+	ev_table_release(&tb);
+	ev_buf_release(&out);
+	return rc;
+}
+
+static int show_one(void *ctx, const struct ev_dead_letter *d)
+{
+	size_t *shown = ctx;
+
+	++*shown;
+	fwrite(d->line.ptr, 1, d->line.len, stdout);
+	if (!d->line.len || d->line.ptr[d->line.len - 1] != '\n')
+		putchar('\n');
+	return 0;
+}
+
+/* The letter and what it holds back, as record lines: bytes as they came. */
+static int show(struct ev_store *s, const char *projection, const struct letters *l,
+		struct ev_error *err)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		size_t shown = 0;
+
+		if (ev_dead_chain(s, projection, ev_slice_str(l->v[i].topic), l->v[i].partition,
+				  l->v[i].offset, show_one, &shown, err) < 0)
+			return -1;
+		if (!shown)
+			return ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64,
+				       l->v[i].topic, l->v[i].partition, l->v[i].offset);
+	}
+	return 0;
+}
+
+static int decide(struct ev_store *s, const struct ev_projection *p, const struct letters *l,
+		  bool drop, struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
+	struct ev_apply *a;
+	int rc = 0;
+
+	ao.beside = true;
+	a = ev_apply_open(s, p, &ao, err);
+	if (!a)
+		return -1;
+	for (size_t i = 0; i < l->n && rc == 0; i++) {
+		int64_t applied = 0;
+
+		rc = ev_apply_retry(a, l->v[i].topic, l->v[i].partition, l->v[i].offset, drop, &applied,
+				    err);
+		if (rc == 0)
+			ev_say(msg, "%s/%d@%" PRId64 " %s, %" PRId64 " records applied", l->v[i].topic,
+			       l->v[i].partition, l->v[i].offset, drop ? "dropped" : "retried", applied);
+	}
+	ev_apply_close(a);
+	return rc;
+}
+
+static int places(struct args *a, struct ev_store *s, const char *projection,
+		  const struct ev_operands *rest, struct letters *l, struct ev_error *err)
+{
+	if (a->all == (rest->n > 0)) {
+		ev_fail(err, EV_USAGE, a->all ? "--all and letters exclude each other" : "which letter?");
+		return ev_hint(err, "give TOPIC/PARTITION@OFFSET, or --all");
+	}
+	if (a->all)
+		return ev_dead_each(s, projection, "dead", collect, l, err);
+	for (size_t i = 0; i < rest->n; i++)
+		if (add_place(l, rest->v[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int act(struct args *a, const char *action, struct ev_store *s, const struct ev_projection *p,
+	       struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
+{
+	struct letters l = { 0 };
+	bool drop = strcmp(action, "drop") == 0;
+	int rc;
+
+	if (strcmp(action, "list") == 0)
+		return ev_no_operands(rest, err) < 0 ? -1 : list(s, p->name, err);
+	rc = places(a, s, p->name, rest, &l, err);
+	if (rc == 0 && drop) {
+		rc = ev_confirm(a->yes, "Give these records up for ever?", err);
+		rc = rc < 0 ? -1 : rc == 0 ? EV_NO : 0;
+	}
+	if (rc == 0)
+		rc = strcmp(action, "show") == 0 ? show(s, p->name, &l, err)
+						 : decide(s, p, &l, drop, msg, err);
+	letters_release(&l);
+	return rc;
+}
+
+static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
+{
+	static const char *const actions[] = { "list", "show", "retry", "drop", NULL };
+	struct args *a = args;
+	struct ev_projection *p;
+	struct ev_store *s;
+	const char *action = rest->n ? rest->v[0] : "";
+	bool known = false, writes;
+	int rc = -1;
+
+	for (const char *const *w = actions; *w; w++)
+		known |= strcmp(action, *w) == 0;
+	if (!known) {
+		ev_fail(err, EV_USAGE, rest->n ? "unknown action '%s'" : "which action?%s", action);
+		return ev_hint(err, "one of list, show, retry, drop");
+	}
+	rest->n--;
+	rest->v++;
+	p = ev_operand_projection(rest, err);
+	writes = action[0] == 'r' || action[0] == 'd';
+	s = p ? ev_store_args_open(&a->store, !writes, err) : NULL;
+	if (s)
+		rc = act(a, action, s, p, rest, msg, err);
+	if (s)
+		s->ops->close(s);
+	ev_projection_free(p);
+	return rc;
+}
+
+const struct ev_command ev_dead_command = {
+	.name = "dead",
+	.about = "list, show, retry or drop dead letters",
+	.synopsis = "list|show|retry|drop FILE --store URL [TOPIC/PARTITION@OFFSET]...",
+	.options = options,
+	.args_size = sizeof(struct args),
+	.init = init,
+	.run = run,
+};

@@ -1,0 +1,288 @@
+/* run.c - evproject run: catch up from the stored position and stop, or follow */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "apply/run.h"
+#include "common/metrics.h"
+#include "common/progress.h"
+#include "common/source_options.h"
+#include "evproject/evproject.h"
+
+#define METRICS_EVERY_MS 10000
+
+static const char *const on_error_words[] = { "stop", "dead", NULL };
+
+struct args {
+	struct ev_store_args store;
+	struct ev_source_args src;
+	int on_error;
+	int64_t max_dead, max_held, batch;
+	bool follow, check, scan_late, quiet;
+	const char *group, *metrics;
+};
+
+static const struct ev_option options[] = {
+	EV_GROUP("Store"),
+	EV_STORE_ROWS(struct args, store),
+	EV_FLAG('f', "follow", struct args, follow, "go on with new records until stopped"),
+	EV_FLAG(0, "check", struct args, check, "run the file's checks at the end"),
+	EV_ENUM(0, "on-error", "stop|dead", struct args, on_error, on_error_words,
+		"a poison record stops the run, or is kept"),
+	EV_INT(0, "max-dead", "N", struct args, max_dead, 0, INT64_MAX, "stop past N dead letters"),
+	EV_INT(0, "max-held", "N", struct args, max_held, 0, INT64_MAX, "stop past N held records"),
+	EV_INT(0, "batch", "N", struct args, batch, 1, 1000000, "records per transaction (10000)"),
+	EV_STRING('g', "group", "NAME", struct args, group, "also commit the position to this group"),
+	EV_STRING(0, "metrics", "FILE", struct args, metrics, "write a Prometheus textfile"),
+	EV_FLAG('q', "quiet", struct args, quiet, "no progress, no summary"),
+	EV_BRIEF("Range (first run only for --from and --since)"),
+	EV_RANGE_ROWS(struct args, src),
+	EV_FLAG(0, "scan-late", struct args, scan_late, "count later records before --until"),
+	EV_BRIEF("Source"),
+	EV_SOURCE_ROWS(struct args, src),
+	EV_END,
+};
+
+struct state {
+	struct args *a;
+	struct ev_messages *msg;
+	struct ev_progress progress;
+	struct ev_apply *apply;
+	const struct ev_projection *projection;
+	int64_t last_metrics;
+	bool metrics_failed;
+	struct ev_error metrics_error;
+};
+
+static void init(void *args)
+{
+	struct args *a = args;
+
+	ev_store_args_init(&a->store);
+	ev_source_args_init(&a->src);
+	a->max_dead = a->max_held = -1;
+	a->batch = 10000;
+}
+
+static void release(void *args)
+{
+	ev_source_args_release(&((struct args *)args)->src);
+}
+
+static void add_counts(struct ev_metrics *m, const char *projection, const struct ev_ledger *l)
+{
+	char partition[16];
+
+	ev_metric(m, "ev_projection_records_total", "counter",
+		  "Offsets of the log by what became of them.");
+	for (size_t i = 0; i < l->nparts; i++) {
+		snprintf(partition, sizeof(partition), "%d", l->parts[i].partition);
+		for (int c = 0; c < EV_COUNTS; c++)
+			ev_metric_value(m, (double)l->parts[i].counts[c], "projection", projection,
+					"topic", l->parts[i].topic, "partition", partition, "fate",
+					ev_count_names[c], NULL);
+	}
+	ev_metric(m, "ev_projection_next_offset", "gauge", "Position of the view.");
+	for (size_t i = 0; i < l->nparts; i++) {
+		snprintf(partition, sizeof(partition), "%d", l->parts[i].partition);
+		ev_metric_value(m, (double)l->parts[i].next, "projection", projection, "topic",
+				l->parts[i].topic, "partition", partition, NULL);
+	}
+}
+
+static int write_metrics(struct state *st, struct ev_error *err)
+{
+	struct ev_metrics m;
+	int rc;
+
+	if (!st->a->metrics)
+		return 0;
+	ev_metrics_init(&m);
+	add_counts(&m, st->projection->name, ev_apply_ledger(st->apply));
+	ev_metric(&m, "ev_projection_updated_seconds", "gauge", "When this file was written.");
+	ev_metric_value(&m, (double)ev_now_ms() / 1000, "projection", st->projection->name, NULL);
+	rc = ev_metrics_save(&m, st->a->metrics, err);
+	ev_metrics_release(&m);
+	st->last_metrics = ev_clock_ms();
+	return rc;
+}
+
+static bool stop(void *ctx)
+{
+	struct state *st = ctx;
+
+	return ev_stopped() || st->metrics_failed;
+}
+
+static void progress(void *ctx, const struct ev_run_status *s)
+{
+	struct state *st = ctx;
+	struct ev_progress_now now = {
+		.records = (uint64_t)s->records,
+		.done = (uint64_t)s->passed,
+		.total = s->span > 0 ? (uint64_t)s->span : 0,
+		.lag = -1,
+		.lag_ms = -1,
+		.phase = s->following ? "following" : NULL,
+	};
+
+	ev_progress_update(&st->progress, &now);
+	if (st->a->metrics && ev_clock_ms() - st->last_metrics > METRICS_EVERY_MS &&
+	    write_metrics(st, &st->metrics_error) < 0)
+		st->metrics_failed = true;
+}
+
+static void note(void *ctx, const char *text)
+{
+	ev_say(((struct state *)ctx)->msg, "%s", text);
+}
+
+/* `orders: 1200 records: 1100 applied (3 touched no row), 80 ignored, 20 dead; 2 offsets without a record` */
+static void summary(struct state *st, const struct ev_run_status *s, int64_t ms)
+{
+	const struct ev_ledger *l = ev_apply_ledger(st->apply);
+	int64_t counts[EV_COUNTS] = { 0 }, untouched = 0;
+	struct ev_buf line = EV_BUF_INIT;
+
+	for (size_t i = 0; i < l->nparts; i++) {
+		untouched += l->parts[i].untouched;
+		for (int c = 0; c < EV_COUNTS; c++)
+			counts[c] += l->parts[i].counts[c];
+	}
+	ev_buf_addf(&line, "%s: %" PRId64 " records read in %.1f s; the view now: ",
+		    st->projection->name, s->records, (double)ms / 1000);
+	ev_buf_addf(&line, "%" PRId64 " applied", counts[EV_APPLIED]);
+	if (untouched)
+		ev_buf_addf(&line, " (%" PRId64 " touched no row)", untouched);
+	for (int c = EV_APPLIED + 1; c < EV_COUNTS; c++)
+		if (counts[c])
+			ev_buf_addf(&line, ", %" PRId64 " %s", counts[c], ev_count_names[c]);
+	if (s->late)
+		ev_buf_addf(&line, "; %" PRId64 " later records carry an earlier time", s->late);
+	ev_say(st->msg, "%s", ev_buf_str(&line));
+	ev_buf_release(&line);
+}
+
+static int use_topics(struct ev_source_args *src, const struct ev_projection *p,
+		      struct ev_error *err)
+{
+	if (src->spec.ntopics || src->spec.nfiles)
+		return 0;
+	for (size_t i = 0; i < p->ntopics; i++)
+		if (ev_source_spec_add(&src->spec, p->topics[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static bool wants_headers(const struct ev_projection *p)
+{
+	for (size_t i = 0; i < p->nhandlers; i++)
+		for (size_t j = 0; j < p->handlers[i].nstatements; j++)
+			for (size_t k = 0; k < p->handlers[i].statements[j].nparams; k++)
+				if (p->handlers[i].statements[j].params[k].kind == EV_PARAM_HEADER)
+					return true;
+	return false;
+}
+
+static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
+		    struct ev_error *err)
+{
+	struct ev_run_options opt = EV_RUN_OPTIONS_INIT;
+	struct ev_run_hooks hooks = { st, stop, progress, note };
+	struct ev_run_status status;
+	struct ev_error err2 = EV_ERROR_INIT;
+	int64_t start = ev_clock_ms();
+	int rc;
+
+	opt.range = &st->a->src.range;
+	opt.follow = st->a->follow;
+	opt.scan_late = st->a->scan_late;
+	opt.group = st->a->group;
+	opt.batch = (size_t)st->a->batch;
+	ev_progress_init(&st->progress, st->msg, st->a->quiet);
+	rc = ev_run(st->apply, src, &opt, &hooks, &status, err);
+	ev_progress_clear(&st->progress);
+	if (rc == 0 && st->metrics_failed) {
+		*err = st->metrics_error;
+		rc = -1;
+	}
+	if (write_metrics(st, &err2) < 0 && rc == 0) {
+		*err = err2;
+		rc = -1;
+	}
+	if (!st->a->quiet)
+		summary(st, &status, ev_clock_ms() - start);
+	if (rc < 0)
+		return -1;
+	if (status.stopped)
+		return ev_stop_status(st->a->follow);
+	if (st->a->check) {
+		rc = ev_run_checks(s, st->projection, st->msg, err);
+		return rc < 0 ? -1 : rc ? EV_NO : 0;
+	}
+	return 0;
+}
+
+static int with_store(struct state *st, struct ev_store *s, struct ev_error *err)
+{
+	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
+	struct args *a = st->a;
+	struct ev_source *src = NULL;
+	int rc = -1;
+
+	ao.dead = a->on_error == 1;
+	ao.max_dead = a->max_dead;
+	ao.max_held = a->max_held;
+	ao.lock_wait_ms = (int)a->store.lock_wait_ms;
+	st->apply = ev_apply_open(s, st->projection, &ao, err);
+	if (st->apply)
+		src = ev_source_open(&a->src.spec, err);
+	if (src)
+		rc = read_all(st, src, s, err);
+	if (src)
+		src->ops->close(src);
+	ev_apply_close(st->apply);
+	return rc;
+}
+
+static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
+{
+	struct args *a = args;
+	struct ev_projection *p = ev_operand_projection(rest, err);
+	struct state st = { .a = a, .msg = msg, .projection = p };
+	struct ev_store *s;
+	int rc;
+
+	if (!p)
+		return -1;
+	rc = ev_source_args_finish(&a->src, rest, ev_now_ms(), err);
+	if (rc == 0 && a->src.no_merge) {
+		const char *none = "without it the view would depend on network timing";
+
+		rc = ev_fail(err, EV_USAGE, "--no-merge is not for a view");
+		ev_hint(err, "%s", none);
+	}
+	if (rc == 0)
+		rc = use_topics(&a->src, p, err);
+	if (rc == 0) {
+		a->src.spec.need_headers = true;
+		if (!wants_headers(p) && a->on_error == 0)
+			a->src.spec.need_headers = false;
+		s = ev_store_args_open(&a->store, false, err);
+		rc = s ? with_store(&st, s, err) : -1;
+		if (s)
+			s->ops->close(s);
+	}
+	ev_projection_free(p);
+	return rc;
+}
+
+const struct ev_command ev_run_command = {
+	.name = "run",
+	.about = "apply new records to a view, exactly once, then stop or follow",
+	.synopsis = "FILE --store URL [OPTION]... [SOURCE]...",
+	.options = options,
+	.args_size = sizeof(struct args),
+	.init = init,
+	.release = release,
+	.run = run,
+};

@@ -1,0 +1,291 @@
+/* status.c - evproject status: where the views of a store stand */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/progress.h"
+#include "common/source_options.h"
+#include "common/term.h"
+#include "evproject/evproject.h"
+#include "record/line.h"
+#include "store/dead.h"
+#include "store/ledger.h"
+
+static const char *const format_words[] = { "text", "json", NULL };
+
+struct args {
+	struct ev_store_args store;
+	struct ev_source_args src;
+	int format;
+	int64_t max_lag, max_age, max_dead;
+};
+
+static const struct ev_option options[] = {
+	EV_GROUP("Store"),
+	EV_STORE_ROWS(struct args, store),
+	EV_ENUM(0, "format", "text|json", struct args, format, format_words, "for people or programs"),
+	EV_GROUP("Limits (exit 1 past one)"),
+	EV_INT(0, "max-lag", "N", struct args, max_lag, 0, INT64_MAX, "records behind the log"),
+	EV_DURATION(0, "max-age", "TIME", struct args, max_age, "age of the last record, when behind"),
+	EV_INT(0, "max-dead", "N", struct args, max_dead, 0, INT64_MAX, "dead letters"),
+	EV_BRIEF("Source (to know the lag)"),
+	EV_SOURCE_ROWS(struct args, src),
+	EV_END,
+};
+
+struct view {
+	struct ev_ledger ledger;
+	int64_t dead, held;
+	int64_t lag;    /* records; -1 not known */
+	int64_t age_ms; /* of the last record; -1 not known */
+	bool balanced;
+	struct ev_buf why;
+};
+
+static void init(void *args)
+{
+	struct args *a = args;
+
+	ev_store_args_init(&a->store);
+	ev_source_args_init(&a->src);
+	a->max_lag = a->max_dead = -1;
+}
+
+static void release(void *args)
+{
+	ev_source_args_release(&((struct args *)args)->src);
+}
+
+/* The log's end for every partition of the ledger; partitions that the ledger lacks are all lag. */
+static int64_t lag_of(const struct ev_ledger *l, const struct ev_source *src)
+{
+	int64_t lag = 0;
+
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		const struct ev_ledger_part *q =
+			ev_ledger_part((struct ev_ledger *)l, p->topic, p->partition, false);
+
+		lag += p->high - (q ? q->next : p->low);
+	}
+	return lag;
+}
+
+static int ask_log(struct args *a, struct view *v, struct ev_error *err)
+{
+	struct ev_source_spec spec = a->src.spec;
+	struct ev_source *src;
+	int rc = 0;
+
+	v->lag = -1;
+	if (!spec.brokers || !v->ledger.nparts || !v->ledger.parts[0].cluster_id)
+		return 0;
+	spec.topics = NULL;
+	spec.ntopics = 0;
+	for (size_t i = 0; i < v->ledger.nparts && rc == 0; i++)
+		if (!i || strcmp(v->ledger.parts[i].topic, v->ledger.parts[i - 1].topic) != 0)
+			rc = ev_source_spec_add(&spec, v->ledger.parts[i].topic, err);
+	src = rc == 0 ? ev_source_open(&spec, err) : NULL;
+	if (src) {
+		v->lag = lag_of(&v->ledger, src);
+		src->ops->close(src);
+	}
+	for (size_t i = 0; i < spec.ntopics; i++) {
+		free(spec.topics[i].topic);
+		free(spec.topics[i].partitions);
+	}
+	free(spec.topics);
+	return src ? 0 : -1;
+}
+
+static int load(struct args *a, struct ev_store *s, const char *name, struct view *v,
+		struct ev_error *err)
+{
+	int64_t last = EV_NO_TIMESTAMP;
+
+	if (ev_ledger_load(s, name, &v->ledger, err) < 0)
+		return -1;
+	if (!v->ledger.exists)
+		return ev_fail(err, EV_USAGE, "%s has no view '%s'", a->store.url, name);
+	if (ev_dead_count(s, name, &v->dead, &v->held, err) < 0)
+		return -1;
+	for (size_t i = 0; i < v->ledger.nparts; i++)
+		if (v->ledger.parts[i].last_offset >= 0 && v->ledger.parts[i].last_timestamp > last)
+			last = v->ledger.parts[i].last_timestamp;
+	v->age_ms = last == EV_NO_TIMESTAMP ? -1 : ev_now_ms() - last;
+	v->balanced = ev_ledger_balanced(&v->ledger, &v->why);
+	return ask_log(a, v, err);
+}
+
+static void print_text(const struct view *v)
+{
+	const struct ev_ledger *l = &v->ledger;
+	struct ev_buf out = EV_BUF_INIT;
+	struct ev_table tb;
+	struct ev_term term;
+	char time[EV_TIME_TEXT];
+
+	ev_term_init(&term, 1);
+	ev_time_format(l->updated_at, time);
+	printf("%s version %" PRId64 ", fingerprint %s, last commit %s\n", l->projection, l->version,
+	       l->fingerprint, time);
+	if (v->lag >= 0)
+		printf("lag %" PRId64 " records", v->lag);
+	else
+		printf("lag not known (no broker asked)");
+	if (v->age_ms >= 0) {
+		ev_term_duration(&out, v->age_ms);
+		printf(", last record %s old", ev_buf_str(&out));
+		ev_buf_clear(&out);
+	}
+	printf(", dead letters %" PRId64 ", held %" PRId64 "\n", v->dead, v->held);
+	ev_table_init(&tb, "lrrrrrrrrrrrr");
+	for (const char *const *h = (const char *const[]){ "topic/partition", "begin", "next", "applied",
+	     "ignored", "filtered", "dedup", "dead", "held", "dropped", "invisible", "no row", NULL }; *h; h++)
+		ev_table_add(&tb, *h);
+	tb.columns = 12;
+	for (size_t i = 0; i < l->nparts; i++) {
+		const struct ev_ledger_part *p = &l->parts[i];
+
+		ev_table_addf(&tb, "%s/%d", p->topic, p->partition);
+		ev_table_addf(&tb, "%" PRId64, p->begin);
+		ev_table_addf(&tb, "%" PRId64, p->next);
+		for (int c = 0; c < EV_COUNTS; c++)
+			ev_table_addf(&tb, "%" PRId64, p->counts[c]);
+		ev_table_addf(&tb, "%" PRId64, p->untouched);
+	}
+	ev_table_print(&tb, &term, true, &out);
+	fwrite(ev_buf_str(&out), 1, out.len, stdout);
+	if (!v->balanced)
+		printf("THE LEDGER DOES NOT BALANCE: %s\n", ev_buf_str(&v->why));
+	ev_table_release(&tb);
+	ev_buf_release(&out);
+}
+
+static void print_json(const struct view *v)
+{
+	const struct ev_ledger *l = &v->ledger;
+	struct ev_buf o = EV_BUF_INIT;
+	char time[EV_TIME_TEXT];
+
+	ev_time_format(l->updated_at, time);
+	ev_buf_adds(&o, "{\"projection\":");
+	ev_json_quote(&o, ev_slice_str(l->projection));
+	ev_buf_addf(&o, ",\"version\":%" PRId64 ",\"fingerprint\":\"%s\",\"generation\":%" PRId64
+			",\"last_commit\":\"%s\",", l->version, l->fingerprint, l->generation, time);
+	ev_buf_adds(&o, "\"lag\":");
+	v->lag >= 0 ? ev_buf_add_i64(&o, v->lag) : ev_buf_adds(&o, "null");
+	ev_buf_adds(&o, ",\"age_ms\":");
+	v->age_ms >= 0 ? ev_buf_add_i64(&o, v->age_ms) : ev_buf_adds(&o, "null");
+	ev_buf_addf(&o, ",\"dead\":%" PRId64 ",\"held\":%" PRId64 ",\"balanced\":%s,\"partitions\":[",
+		    v->dead, v->held, v->balanced ? "true" : "false");
+	for (size_t i = 0; i < l->nparts; i++) {
+		const struct ev_ledger_part *p = &l->parts[i];
+
+		ev_buf_adds(&o, i ? ",{\"topic\":" : "{\"topic\":");
+		ev_json_quote(&o, ev_slice_str(p->topic));
+		ev_buf_addf(&o, ",\"partition\":%d,\"begin\":%" PRId64 ",\"next\":%" PRId64, p->partition,
+			    p->begin, p->next);
+		for (int c = 0; c < EV_COUNTS; c++)
+			ev_buf_addf(&o, ",\"%s\":%" PRId64, ev_count_names[c], p->counts[c]);
+		ev_buf_addf(&o, ",\"untouched\":%" PRId64 "}", p->untouched);
+	}
+	ev_buf_adds(&o, "]}\n");
+	fwrite(ev_buf_str(&o), 1, o.len, stdout);
+	ev_buf_release(&o);
+}
+
+/* 1 when a limit is passed; what cannot be known never passes as kept. -1. */
+static int limits(const struct args *a, const struct view *v, struct ev_messages *msg,
+		  struct ev_error *err)
+{
+	const char *name = v->ledger.projection;
+	int passed = 0;
+
+	if (a->max_lag >= 0 || a->max_age) {
+		if (v->lag < 0) {
+			ev_fail(err, EV_USAGE, "the lag of '%s' is not known", name);
+			return ev_hint(err, "name the broker with -b");
+		}
+		if (a->max_lag >= 0 && v->lag > a->max_lag) {
+			ev_say(msg, "%s: lag %" PRId64 " is over %" PRId64, name, v->lag, a->max_lag);
+			passed = 1;
+		}
+		if (a->max_age && v->lag > 0 && v->age_ms > a->max_age) {
+			ev_say(msg, "%s: behind, and the last record is over --max-age old", name);
+			passed = 1;
+		}
+	}
+	if (a->max_dead >= 0 && v->dead > a->max_dead) {
+		ev_say(msg, "%s: %" PRId64 " dead letters are over %" PRId64, name, v->dead, a->max_dead);
+		passed = 1;
+	}
+	if (!v->balanced) {
+		ev_say(msg, "%s: the ledger does not balance: %s", name, ev_buf_str(&v->why));
+		passed = 1;
+	}
+	return passed;
+}
+
+static int one(struct args *a, struct ev_store *s, const char *name, struct ev_messages *msg,
+	       struct ev_error *err)
+{
+	struct view v = { .lag = -1 };
+	int rc = load(a, s, name, &v, err);
+
+	if (rc == 0) {
+		a->format ? print_json(&v) : print_text(&v);
+		rc = limits(a, &v, msg, err);
+	}
+	ev_ledger_release(&v.ledger);
+	ev_buf_release(&v.why);
+	return rc;
+}
+
+static int all(struct args *a, struct ev_store *s, struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_buf names = EV_BUF_INIT;
+	int rc = ev_ledger_names(s, &names, err), worst = 0;
+	const char *end = ev_buf_str(&names) + names.len;
+
+	if (rc == 0 && !names.len)
+		rc = ev_fail(err, EV_USAGE, "%s has no views", a->store.url);
+	for (const char *n = ev_buf_str(&names); rc >= 0 && n < end; n += strlen(n) + 1) {
+		rc = one(a, s, n, msg, err);
+		worst = rc > worst ? rc : worst;
+	}
+	ev_buf_release(&names);
+	return rc < 0 ? -1 : worst;
+}
+
+static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_operands none = { 0 };
+	struct ev_projection *p = NULL;
+	struct args *a = args;
+	struct ev_store *s = NULL;
+	int rc = -1;
+
+	if (ev_source_args_finish(&a->src, &none, ev_now_ms(), err) < 0)
+		return -1;
+	if (rest->n && !(p = ev_operand_projection(rest, err)))
+		return -1;
+	if (ev_no_operands(rest, err) == 0)
+		s = ev_store_args_open(&a->store, true, err);
+	if (s)
+		rc = p ? one(a, s, p->name, msg, err) : all(a, s, msg, err);
+	if (s)
+		s->ops->close(s);
+	ev_projection_free(p);
+	return rc;
+}
+
+const struct ev_command ev_status_command = {
+	.name = "status",
+	.about = "where the views of a store stand: position, lag, ledger, dead letters",
+	.synopsis = "[FILE] --store URL [OPTION]...",
+	.options = options,
+	.args_size = sizeof(struct args),
+	.init = init,
+	.release = release,
+	.run = run,
+};
