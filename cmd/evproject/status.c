@@ -5,6 +5,7 @@
 #include "common/progress.h"
 #include "common/source_options.h"
 #include "common/term.h"
+#include "event/time.h"
 #include "evproject/evproject.h"
 #include "record/line.h"
 #include "store/dead.h"
