@@ -1,6 +1,7 @@
 /* status.c - evproject status: where the views of a store stand */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/progress.h"
 #include "common/source_options.h"

@@ -1,0 +1,61 @@
+/* sqlite_lock.c - see sqlite_lock.h */
+#include "store/sqlite_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/buf.h"
+
+#define POLL_MS 20
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int open_file(const char *database, struct ev_error *err)
+{
+	struct ev_buf name = EV_BUF_INIT;
+	int fd;
+
+	ev_buf_addf(&name, "%s-evlock", database);
+	fd = open(ev_buf_str(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0)
+		ev_fail(err, EV_STORE, "cannot open lock file '%s': %s", ev_buf_str(&name),
+			strerror(errno));
+	ev_buf_release(&name);
+	return fd;
+}
+
+int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, struct ev_error *err)
+{
+	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	struct timespec pause = { .tv_nsec = POLL_MS * 1000000 };
+	int64_t end = now_ms() + wait_ms;
+	int fd = open_file(database, err);
+
+	if (fd < 0)
+		return -1;
+	range.l_start = (off_t)(XXH3_64bits(projection, strlen(projection)) >> 2);
+	while (fcntl(fd, F_OFD_SETLK, &range) < 0) {
+		if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
+			ev_fail(err, EV_STORE, "cannot lock '%s-evlock': %s", database, strerror(errno));
+			close(fd);
+			return -1;
+		}
+		if (now_ms() >= end) {
+			ev_fail(err, EV_HELD, "another process runs projection '%s'", projection);
+			close(fd);
+			return -1;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return fd;
+}
