@@ -46,11 +46,11 @@ static int sample(struct ev_draft *d, struct ev_source *src, const struct args *
 {
 	struct ev_merge_options mo = { .merge = !a->src.no_merge };
 	struct ev_record *records = ev_alloc(BATCH * sizeof(*records));
-	struct ev_span *spans = ev_alloc((src->nparts + 1) * sizeof(*spans));
+	struct ev_span *spans = NULL;
 	int64_t seen = 0;
 	struct ev_merge *m = NULL;
 	bool done = false;
-	int n = ev_range_resolve(src, &a->src.range, NULL, spans, err);
+	int n = ev_range_resolve(src, &a->src.range, NULL, &spans, err);
 
 	if (n == 0)
 		m = ev_merge_new(src, spans, &mo, err);

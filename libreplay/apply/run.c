@@ -245,8 +245,7 @@ static int resolve(struct run *r, struct ev_span **spans, struct ev_error *err)
 
 	args.prefix = true;
 	stored_position(r, &pos);
-	*spans = ev_realloc_n(*spans, r->src->nparts, sizeof(**spans));
-	rc = ev_range_resolve(r->src, &args, pos.n ? &pos : NULL, *spans, err);
+	rc = ev_range_resolve(r->src, &args, pos.n ? &pos : NULL, spans, err);
 	ev_position_release(&pos);
 	return rc;
 }
@@ -256,7 +255,7 @@ static int bounded(struct run *r, struct ev_error *err)
 	struct ev_span *spans = NULL, *first;
 	int rc = resolve(r, &spans, err);
 
-	first = ev_alloc(r->src->nparts * sizeof(*first));
+	first = ev_alloc((r->src->nparts + 1) * sizeof(*first));
 	if (rc == 0 && !r->src->one_sequence && stored_range(r, spans, first)) {
 		rc = read_range(r, first, err);
 		for (size_t i = 0; i < r->src->nparts && rc == 0; i++)

@@ -30,7 +30,8 @@ struct ev_span {
 };
 
 /*
- * Resolve for every partition of `src` into spans[src->nparts], which the caller provides.
+ * Resolve for every partition of `src` into *spans, an array of src->nparts that the caller frees (a
+ * file source may learn of its partitions here, so the table can grow). On failure *spans is untouched.
  * `stored` (may be NULL) is where the reader already stands: it is the begin of partitions that it
  * holds, and partitions that it lacks begin at their first offset. Without `stored` and `from` the
  * begin is the first offset. Errors: start after end (EV_USAGE); a position file's partition that
@@ -41,7 +42,7 @@ struct ev_span {
  * group's offset or a stored position, never for begin, -N or a time.
  */
 int ev_range_resolve(struct ev_source *src, const struct ev_range_args *args,
-		     const struct ev_position *stored, struct ev_span *spans,
+		     const struct ev_position *stored, struct ev_span **spans,
 		     struct ev_error *err);
 
 #endif
