@@ -232,7 +232,6 @@ static int with_store(struct state *st, struct ev_store *s, struct ev_error *err
 	ao.dead = a->on_error == 1;
 	ao.max_dead = a->max_dead;
 	ao.max_held = a->max_held;
-	ao.lock_wait_ms = (int)a->store.lock_wait_ms;
 	st->apply = ev_apply_open(s, st->projection, &ao, err);
 	if (st->apply)
 		src = ev_source_open(&a->src.spec, err);

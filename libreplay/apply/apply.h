@@ -21,11 +21,10 @@ struct ev_apply_options {
 	bool dead;         /* --on-error dead: keep poison as dead letters; else stop */
 	int64_t max_dead;  /* dead letters in the store before the run stops; -1: no limit */
 	int64_t max_held;
-	int lock_wait_ms;  /* wait for another run of this projection */
 	bool beside;       /* no run lock: one transaction beside a follower (dead retry) */
 };
 
-#define EV_APPLY_OPTIONS_INIT { .max_dead = -1, .max_held = -1, .lock_wait_ms = 10000 }
+#define EV_APPLY_OPTIONS_INIT { .max_dead = -1, .max_held = -1 }
 
 struct ev_apply;
 

@@ -82,8 +82,11 @@ held:
 
 int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
 {
-	if (a->store->ops->begin(a->store, err) < 0)
+	if (a->store->ops->begin(a->store, err) < 0) {
+		if (err->class == EV_HELD)
+			ev_ledger_name_holder(a->store, a->projection->name, err);
 		return -1;
+	}
 	if (ev_ledger_guard(a->store, &a->ledger, err) < 0 &&
 	    (err->class != EV_HELD || take_over(a, err) < 0)) {
 		a->store->ops->rollback(a->store);

@@ -115,11 +115,21 @@ static int create_ledger(struct ev_store *s, struct ev_error *err)
 	return ev_seen_create(s, err);
 }
 
+/* EV_HELD says by whom. */
+static int take_lock(struct ev_apply *a, struct ev_error *err)
+{
+	if (a->opt.beside || a->store->ops->lock(a->store, a->projection->name, err) == 0)
+		return 0;
+	if (err->class == EV_HELD)
+		ev_ledger_name_holder(a->store, a->projection->name, err);
+	return -1;
+}
+
 static int open_store(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
-	if (create_ledger(a->store, err) < 0 ||
+	if (take_lock(a, err) < 0 || create_ledger(a->store, err) < 0 ||
 	    ev_ledger_load(a->store, p->name, &a->ledger, err) < 0)
 		return -1;
 	if (!a->ledger.exists) {
@@ -131,7 +141,7 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 	}
 	for (size_t i = 0; i < p->nreads; i++)
 		ev_buf_add(&a->reads, p->reads[i], strlen(p->reads[i]) + 1);
-	if (prepare_all(a, err) < 0)
+	if (a->store->ops->guard(a->store, &a->tables, err) < 0 || prepare_all(a, err) < 0)
 		return -1;
 	return ev_dead_count(a->store, p->name, &a->dead, &a->held, err);
 }

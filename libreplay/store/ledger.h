@@ -2,7 +2,8 @@
  * ledger.h - what a projection's tables stand for: fingerprint, generation, position, counts
  *
  * Tables (created on first use, columns documented in evproject(1), LEDGER TABLES):
- *   ev_projection(name PK, version, fingerprint, generation, holder, mode, watermark, updated_at)
+ *   ev_projection(name PK, version, fingerprint, generation, holder, mode, watermark, cuts,
+ *             last_error, updated_at)
  *   ev_table(table_name PK, projection)           which projection owns which table
  *   ev_ledger(projection, topic, partition, begin_offset, next_offset, target_offset, cluster_id,
  *             last_offset, last_timestamp, last_hash, applied, ignored, filtered, deduplicated,
@@ -54,6 +55,8 @@ struct ev_ledger {
 	bool exists;         /* the projection is in the store */
 	int64_t updated_at;  /* ms of the last commit, by the clock (for people only) */
 	int64_t cuts;        /* seq of the last cut */
+	char *last_error;    /* what stopped the last run, NULL when it ended well */
+	char *holder;        /* who committed last: "pid 12 on host" */
 	struct ev_ledger_part *parts; /* sorted by topic, partition */
 	size_t nparts, cap;
 };

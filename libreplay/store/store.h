@@ -112,6 +112,18 @@ struct ev_store_ops {
 	/* Run a query; `row` per row. 0, the callback's non-zero, or -1. */
 	int (*select)(struct ev_store *s, struct ev_query *q, const struct ev_bind *b, size_t n,
 		      ev_row_fn row, void *ctx, struct ev_error *err);
+	/*
+	 * Be the only run of this projection until close, waiting up to lock_wait_ms (EV_HELD then).
+	 * Released by the system however the process ends.
+	 */
+	int (*lock)(struct ev_store *s, const char *projection, struct ev_error *err);
+
+	/*
+	 * What a column cannot hold is poison, also where the store would take it: SQLite keeps any
+	 * value in any column, so checks are put on these tables (NUL after each) for this connection.
+	 */
+	int (*guard)(struct ev_store *s, const struct ev_buf *tables, struct ev_error *err);
+
 	/* Column names of a prepared query. */
 	size_t (*columns)(struct ev_store *s, struct ev_query *q);
 	const char *(*column)(struct ev_store *s, struct ev_query *q, size_t i);
@@ -124,7 +136,42 @@ struct ev_store {
 	char *url;               /* as given without password, for messages */
 	ev_result_fn on_result;  /* set by the engine before apply */
 	void *on_result_ctx;
+	struct ev_store_cached { const char *sql; struct ev_query *query; } *cached; /* ours */
+	size_t ncached, cached_cap;
 };
+
+/*
+ * A statement of ours, prepared once per store: `sql` must be a constant, its address is the key. The
+ * store keeps it until ev_store_forget, which every close calls first.
+ */
+struct ev_query *ev_store_query(struct ev_store *s, const char *sql, struct ev_error *err);
+void ev_store_forget(struct ev_store *s);
+
+/* Prepare by ev_store_query, run; rows touched or -1. The class of an error is never EV_DATA. */
+int64_t ev_store_run(struct ev_store *s, const char *sql, const struct ev_bind *b, size_t n,
+		     struct ev_error *err);
+int ev_store_select(struct ev_store *s, const char *sql, const struct ev_bind *b, size_t n,
+		    ev_row_fn row, void *ctx, struct ev_error *err);
+
+static inline struct ev_bind ev_bind_text(const char *s)
+{
+	return (struct ev_bind){ s ? EV_BIND_TEXT : EV_BIND_NULL, 0, ev_slice_str(s) };
+}
+
+static inline struct ev_bind ev_bind_int(int64_t i)
+{
+	return (struct ev_bind){ EV_BIND_INT, i, EV_NULL_SLICE };
+}
+
+static inline struct ev_bind ev_bind_bytes(struct ev_slice s)
+{
+	return (struct ev_bind){ s.ptr ? EV_BIND_BYTES : EV_BIND_NULL, 0, s };
+}
+
+static inline struct ev_bind ev_bind_slice(struct ev_slice s)
+{
+	return (struct ev_bind){ s.ptr ? EV_BIND_TEXT : EV_BIND_NULL, 0, s };
+}
 
 #define EV_STORE_OPTIONS_INIT { .lock_wait_ms = 10000 }
 

@@ -1,0 +1,206 @@
+/* dead.c - see dead.h */
+#include "store/dead.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "record/line.h"
+
+static const char create_sql[] =
+	"CREATE TABLE IF NOT EXISTS ev_dead ("
+	" projection text NOT NULL, topic text NOT NULL, partition bigint NOT NULL,"
+	" record_offset bigint NOT NULL, record_timestamp bigint, state text NOT NULL,"
+	" behind_partition bigint NOT NULL, behind_offset bigint NOT NULL, key_bytes blob,"
+	" reason text NOT NULL, line text NOT NULL, tries bigint NOT NULL,"
+	" decided_seq bigint NOT NULL, created_at bigint NOT NULL, arrival bigint NOT NULL,"
+	" PRIMARY KEY (projection, topic, partition, record_offset));"
+	"CREATE INDEX IF NOT EXISTS ev_dead_key ON ev_dead (projection, topic, key_bytes)"
+	" WHERE state = 'dead';"
+	"CREATE INDEX IF NOT EXISTS ev_dead_arrival ON ev_dead (projection, arrival);";
+
+#define COLUMNS                                                                            \
+	"SELECT topic, partition, record_offset, behind_offset, state, reason, line, "     \
+	"key_bytes, tries, decided_seq, created_at FROM ev_dead WHERE projection = ?1 "
+
+static const char add_sql[] =
+	"INSERT INTO ev_dead (projection, topic, partition, record_offset, record_timestamp, state, "
+	"behind_partition, behind_offset, key_bytes, reason, line, tries, decided_seq, created_at, "
+	"arrival) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?13, -1, ?12, "
+	"(SELECT coalesce(max(arrival), 0) + 1 FROM ev_dead WHERE projection = ?1))";
+static const char blocking_sql[] =
+	"SELECT partition, record_offset FROM ev_dead WHERE projection = ?1 AND topic = ?2 AND "
+	"key_bytes = ?3 AND state = 'dead'";
+static const char each_sql[] =
+	COLUMNS "AND state IN ('dead', 'held') ORDER BY topic, partition, record_offset";
+static const char each_state_sql[] =
+	COLUMNS "AND state = ?2 ORDER BY topic, partition, record_offset";
+/* The letter first, then what it holds back, in the order in which it came. */
+static const char chain_sql[] =
+	COLUMNS "AND topic = ?2 AND ((state = 'dead' AND partition = ?3 AND record_offset = ?4) OR "
+	"(state = 'held' AND behind_partition = ?3 AND behind_offset = ?4)) "
+	"ORDER BY CASE state WHEN 'dead' THEN 0 ELSE 1 END, arrival";
+static const char state_sql[] =
+	"UPDATE ev_dead SET state = ?5, decided_seq = ?6 WHERE projection = ?1 AND topic = ?2 AND "
+	"partition = ?3 AND record_offset = ?4";
+static const char count_sql[] =
+	"SELECT count(CASE WHEN state = 'dead' THEN 1 END), count(CASE WHEN state = 'held' THEN 1 END) "
+	"FROM ev_dead WHERE projection = ?1";
+static const char tried_sql[] =
+	"UPDATE ev_dead SET tries = tries + 1, reason = ?5 WHERE projection = ?1 AND topic = ?2 AND "
+	"partition = ?3 AND record_offset = ?4";
+
+int ev_dead_create(struct ev_store *s, struct ev_error *err)
+{
+	return s->ops->script(s, create_sql, err);
+}
+
+static int64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct blocker {
+	int64_t partition, offset;
+};
+
+static int take_blocker(void *ctx, const struct ev_cell *c, size_t n)
+{
+	(void)n;
+	*(struct blocker *)ctx = (struct blocker){ c[0].i, c[1].i };
+	return 0;
+}
+
+static int find_blocker(struct ev_store *s, const char *projection, const struct ev_record *r,
+			struct blocker *b, struct ev_error *err)
+{
+	*b = (struct blocker){ -1, -1 };
+	if (!r->key.ptr)
+		return 0;
+	return ev_store_select(s, blocking_sql,
+			       (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(r->topic),
+						   ev_bind_bytes(r->key) }, 3, take_blocker, b, err);
+}
+
+int64_t ev_dead_blocking(struct ev_store *s, const char *projection, const struct ev_record *r,
+			 struct ev_error *err)
+{
+	struct blocker b;
+
+	return find_blocker(s, projection, r, &b, err) < 0 ? -2 : b.offset;
+}
+
+int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_record *r, int64_t behind,
+		const char *reason, struct ev_error *err)
+{
+	struct blocker b = { -1, -1 };
+	struct ev_buf line = EV_BUF_INIT;
+	struct ev_bind timestamp = ev_bind_int(r->timestamp);
+	int64_t rc;
+
+	if (behind >= 0 && find_blocker(s, projection, r, &b, err) < 0)
+		return -1;
+	if (r->timestamp == EV_NO_TIMESTAMP)
+		timestamp.kind = EV_BIND_NULL;
+	ev_line_write(&line, r);
+	rc = line.failed ? ev_fail(err, EV_STORE, "out of memory for a dead letter")
+			 : ev_store_run(s, add_sql,
+					(struct ev_bind[]){
+						ev_bind_text(projection), ev_bind_slice(r->topic),
+						ev_bind_int(r->partition), ev_bind_int(r->offset),
+						timestamp, ev_bind_text(behind >= 0 ? "held" : "dead"),
+						ev_bind_int(b.partition), ev_bind_int(behind),
+						ev_bind_bytes(r->key), ev_bind_text(reason),
+						ev_bind_slice(ev_buf_slice(&line)),
+						ev_bind_int(clock_ms()), ev_bind_int(behind < 0) },
+					13, err);
+	ev_buf_release(&line);
+	return rc < 0 ? -1 : 0;
+}
+
+struct walk {
+	ev_dead_fn fn;
+	void *ctx;
+};
+
+static int take_letter(void *ctx, const struct ev_cell *c, size_t n)
+{
+	struct walk *w = ctx;
+	struct ev_dead_letter d = {
+		.topic = c[0].text, .partition = (int32_t)c[1].i, .offset = c[2].i, .behind = c[3].i,
+		.state = c[4].text, .reason = c[5].text, .line = c[6].text, .key = c[7].text,
+		.tries = c[8].i, .decided_seq = c[9].i, .created_at = c[10].i,
+	};
+
+	(void)n;
+	return w->fn(w->ctx, &d);
+}
+
+int ev_dead_each(struct ev_store *s, const char *projection, const char *state, ev_dead_fn fn,
+		 void *ctx, struct ev_error *err)
+{
+	struct walk w = { fn, ctx };
+
+	return ev_store_select(s, state ? each_state_sql : each_sql,
+			       (struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(state) },
+			       state ? 2 : 1, take_letter, &w, err);
+}
+
+int ev_dead_chain(struct ev_store *s, const char *projection, struct ev_slice topic,
+		  int32_t partition, int64_t offset, ev_dead_fn fn, void *ctx, struct ev_error *err)
+{
+	struct walk w = { fn, ctx };
+
+	return ev_store_select(s, chain_sql,
+			       (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic),
+						   ev_bind_int(partition), ev_bind_int(offset) },
+			       4, take_letter, &w, err);
+}
+
+int ev_dead_set_state(struct ev_store *s, const char *projection, struct ev_slice topic,
+		      int32_t partition, int64_t offset, const char *state, int64_t decided_seq,
+		      struct ev_error *err)
+{
+	return ev_store_run(s, state_sql,
+			    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic),
+						ev_bind_int(partition), ev_bind_int(offset),
+						ev_bind_text(state), ev_bind_int(decided_seq) },
+			    6, err) < 0 ? -1 : 0;
+}
+
+struct two {
+	int64_t *dead, *held;
+};
+
+static int take_counts(void *ctx, const struct ev_cell *c, size_t n)
+{
+	struct two *t = ctx;
+
+	(void)n;
+	*t->dead = c[0].i;
+	*t->held = c[1].i;
+	return 0;
+}
+
+int ev_dead_count(struct ev_store *s, const char *projection, int64_t *dead, int64_t *held,
+		  struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(projection);
+	struct two t = { dead, held };
+
+	*dead = *held = 0;
+	return ev_store_select(s, count_sql, &name, 1, take_counts, &t, err);
+}
+
+int ev_dead_tried(struct ev_store *s, const char *projection, struct ev_slice topic,
+		  int32_t partition, int64_t offset, const char *reason, struct ev_error *err)
+{
+	return ev_store_run(s, tried_sql,
+			    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic),
+						ev_bind_int(partition), ev_bind_int(offset),
+						ev_bind_text(reason) },
+			    5, err) < 0 ? -1 : 0;
+}

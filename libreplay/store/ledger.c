@@ -1,0 +1,420 @@
+/* ledger.c - see ledger.h; SQL that SQLite and PostgreSQL both understand */
+#include "store/ledger.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+const char *const ev_count_names[EV_COUNTS] = { "applied", "ignored", "filtered", "deduplicated",
+						"dead",    "held",    "dropped",  "invisible" };
+
+static const char create_sql[] =
+	"CREATE TABLE IF NOT EXISTS ev_projection ("
+	" name text PRIMARY KEY, version bigint NOT NULL, fingerprint text NOT NULL,"
+	" generation bigint NOT NULL, holder text NOT NULL, mode text NOT NULL, watermark bigint,"
+	" cuts bigint NOT NULL, last_error text, updated_at bigint NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS ev_table ("
+	" table_name text PRIMARY KEY, projection text NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS ev_ledger ("
+	" projection text NOT NULL, topic text NOT NULL, partition bigint NOT NULL,"
+	" begin_offset bigint NOT NULL, next_offset bigint NOT NULL, target_offset bigint NOT NULL,"
+	" cluster_id text, last_offset bigint NOT NULL, last_timestamp bigint, last_hash bigint NOT NULL,"
+	" applied bigint NOT NULL, ignored bigint NOT NULL, filtered bigint NOT NULL,"
+	" deduplicated bigint NOT NULL, dead bigint NOT NULL, held bigint NOT NULL,"
+	" dropped bigint NOT NULL, invisible bigint NOT NULL, untouched bigint NOT NULL,"
+	" PRIMARY KEY (projection, topic, partition));"
+	"CREATE TABLE IF NOT EXISTS ev_cut ("
+	" projection text NOT NULL, seq bigint NOT NULL, position text NOT NULL,"
+	" PRIMARY KEY (projection, seq));";
+
+static const char load_projection_sql[] =
+	"SELECT version, fingerprint, generation, watermark, updated_at, cuts, last_error, holder "
+	"FROM ev_projection WHERE name = ?1";
+static const char load_ledger_sql[] =
+	"SELECT topic, partition, begin_offset, next_offset, target_offset, cluster_id, last_offset, "
+	"last_timestamp, last_hash, applied, ignored, filtered, deduplicated, dead, held, dropped, "
+	"invisible, untouched FROM ev_ledger WHERE projection = ?1 ORDER BY topic, partition";
+static const char names_sql[] = "SELECT name FROM ev_projection ORDER BY name";
+static const char insert_projection_sql[] =
+	"INSERT INTO ev_projection (name, version, fingerprint, generation, holder, mode, watermark, "
+	"cuts, last_error, updated_at) VALUES (?1, ?2, ?3, 1, ?4, 'stop', NULL, 0, NULL, ?5)";
+static const char insert_table_sql[] = "INSERT INTO ev_table (table_name, projection) VALUES (?1, ?2)";
+static const char owner_sql[] = "SELECT projection FROM ev_table WHERE table_name = ?1";
+static const char tables_sql[] =
+	"SELECT table_name FROM ev_table WHERE projection = ?1 ORDER BY table_name";
+static const char guard_projection_sql[] =
+	"SELECT fingerprint, generation FROM ev_projection WHERE name = ?1";
+static const char guard_ledger_sql[] =
+	"SELECT topic, partition, next_offset FROM ev_ledger WHERE projection = ?1";
+static const char save_projection_sql[] =
+	"UPDATE ev_projection SET generation = ?2, holder = ?3, watermark = ?4, cuts = ?5, "
+	"updated_at = ?6 WHERE name = ?1";
+static const char save_ledger_sql[] =
+	"INSERT INTO ev_ledger (projection, topic, partition, begin_offset, next_offset, target_offset, "
+	"cluster_id, last_offset, last_timestamp, last_hash, applied, ignored, filtered, deduplicated, "
+	"dead, held, dropped, invisible, untouched) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+	"?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) ON CONFLICT (projection, topic, partition) "
+	"DO UPDATE SET next_offset = excluded.next_offset, target_offset = excluded.target_offset, "
+	"last_offset = excluded.last_offset, last_timestamp = excluded.last_timestamp, "
+	"last_hash = excluded.last_hash, applied = excluded.applied, ignored = excluded.ignored, "
+	"filtered = excluded.filtered, deduplicated = excluded.deduplicated, dead = excluded.dead, "
+	"held = excluded.held, dropped = excluded.dropped, invisible = excluded.invisible, "
+	"untouched = excluded.untouched, cluster_id = excluded.cluster_id";
+static const char insert_cut_sql[] =
+	"INSERT INTO ev_cut (projection, seq, position) VALUES (?1, ?2, ?3)";
+static const char note_error_sql[] = "UPDATE ev_projection SET last_error = ?2 WHERE name = ?1";
+static const char holder_sql[] = "SELECT holder, updated_at FROM ev_projection WHERE name = ?1";
+
+static int64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void holder_text(char out[128])
+{
+	char host[64] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	snprintf(out, 128, "pid %ld on %s", (long)getpid(), host);
+}
+
+int ev_ledger_create(struct ev_store *s, struct ev_error *err)
+{
+	return s->ops->script(s, create_sql, err);
+}
+
+int ev_ledger_present(struct ev_store *s, struct ev_error *err)
+{
+	return s->ops->has_table(s, "ev_projection", err);
+}
+
+static int load_projection(void *ctx, const struct ev_cell *c, size_t n)
+{
+	struct ev_ledger *l = ctx;
+
+	(void)n;
+	l->exists = true;
+	l->version = c[0].i;
+	snprintf(l->fingerprint, sizeof(l->fingerprint), "%.*s", (int)c[1].text.len, c[1].text.ptr);
+	l->generation = c[2].i;
+	l->watermark = c[3].kind == EV_CELL_NULL ? INT64_MIN : c[3].i;
+	l->updated_at = c[4].i;
+	l->cuts = c[5].i;
+	l->last_error = ev_slice_dup(c[6].text);
+	l->holder = ev_slice_dup(c[7].text);
+	return 0;
+}
+
+static int load_part(void *ctx, const struct ev_cell *c, size_t n)
+{
+	struct ev_ledger *l = ctx;
+	struct ev_ledger_part *p;
+
+	(void)n;
+	EV_GROW(l->parts, l->nparts, l->cap);
+	p = &l->parts[l->nparts++];
+	*p = (struct ev_ledger_part){
+		.topic = ev_slice_dup(c[0].text),
+		.partition = (int32_t)c[1].i,
+		.begin = c[2].i,
+		.next = c[3].i,
+		.target = c[4].i,
+		.cluster_id = ev_slice_dup(c[5].text),
+		.last_offset = c[6].i,
+		.last_timestamp = c[7].kind == EV_CELL_NULL ? EV_NO_TIMESTAMP : c[7].i,
+		.last_hash = (uint64_t)c[8].i,
+		.untouched = c[9 + EV_COUNTS].i,
+	};
+	for (int i = 0; i < EV_COUNTS; i++)
+		p->counts[i] = c[9 + i].i;
+	return 0;
+}
+
+int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger *l,
+		   struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(projection);
+	int present = ev_ledger_present(s, err);
+
+	*l = (struct ev_ledger){ .projection = ev_strdup(projection), .watermark = INT64_MIN };
+	if (present <= 0)
+		return present;
+	if (ev_store_select(s, load_projection_sql, &name, 1, load_projection, l, err) < 0)
+		return -1;
+	return ev_store_select(s, load_ledger_sql, &name, 1, load_part, l, err);
+}
+
+void ev_ledger_release(struct ev_ledger *l)
+{
+	for (size_t i = 0; i < l->nparts; i++) {
+		free(l->parts[i].topic);
+		free(l->parts[i].cluster_id);
+	}
+	free(l->parts);
+	free(l->projection);
+	free(l->last_error);
+	free(l->holder);
+	*l = (struct ev_ledger){ 0 };
+}
+
+static int add_name(void *ctx, const struct ev_cell *c, size_t n)
+{
+	(void)n;
+	ev_buf_add(ctx, c[0].text.ptr, c[0].text.len);
+	ev_buf_addc(ctx, '\0');
+	return 0;
+}
+
+int ev_ledger_names(struct ev_store *s, struct ev_buf *names, struct ev_error *err)
+{
+	int present = ev_ledger_present(s, err);
+
+	return present <= 0 ? present : ev_store_select(s, names_sql, NULL, 0, add_name, names, err);
+}
+
+int ev_ledger_register(struct ev_store *s, struct ev_ledger *l, const char *fingerprint,
+		       int64_t version, const struct ev_buf *tables, struct ev_error *err)
+{
+	const char *t = ev_buf_str(tables), *end = t + tables->len;
+	char holder[128];
+
+	holder_text(holder);
+	l->updated_at = clock_ms();
+	if (ev_store_run(s, insert_projection_sql,
+			 (struct ev_bind[]){ ev_bind_text(l->projection), ev_bind_int(version),
+					     ev_bind_text(fingerprint), ev_bind_text(holder),
+					     ev_bind_int(l->updated_at) }, 5, err) < 0)
+		return -1;
+	for (; t < end; t += strlen(t) + 1)
+		if (ev_store_run(s, insert_table_sql,
+				 (struct ev_bind[]){ ev_bind_text(t), ev_bind_text(l->projection) }, 2,
+				 err) < 0)
+			return -1;
+	l->exists = true;
+	l->version = version;
+	l->generation = 1;
+	snprintf(l->fingerprint, sizeof(l->fingerprint), "%s", fingerprint);
+	return 0;
+}
+
+static int take_name(void *ctx, const struct ev_cell *c, size_t n)
+{
+	(void)n;
+	ev_buf_add_slice(ctx, c[0].text);
+	return 0;
+}
+
+int ev_ledger_owner(struct ev_store *s, const char *table, struct ev_buf *owner, struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(table);
+
+	return ev_store_select(s, owner_sql, &name, 1, take_name, owner, err);
+}
+
+int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *tables,
+		     struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(projection);
+
+	return ev_store_select(s, tables_sql, &name, 1, add_name, tables, err);
+}
+
+struct guard {
+	const struct ev_ledger *ledger;
+	bool found, moved;
+	size_t parts;
+};
+
+static int guard_projection(void *ctx, const struct ev_cell *c, size_t n)
+{
+	struct guard *g = ctx;
+
+	(void)n;
+	g->found = true;
+	g->moved |= !ev_slice_is(c[0].text, g->ledger->fingerprint) || c[1].i != g->ledger->generation;
+	return 0;
+}
+
+static int guard_part(void *ctx, const struct ev_cell *c, size_t n)
+{
+	struct guard *g = ctx;
+
+	(void)n;
+	for (size_t i = 0; i < g->ledger->nparts; i++) {
+		const struct ev_ledger_part *p = &g->ledger->parts[i];
+
+		if (p->partition == c[1].i && ev_slice_is(c[0].text, p->topic)) {
+			g->moved |= p->next != c[2].i;
+			return 0;
+		}
+	}
+	g->moved = true; /* a partition that we do not know */
+	return 0;
+}
+
+int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(l->projection);
+	struct guard g = { .ledger = l };
+
+	if (ev_store_select(s, guard_projection_sql, &name, 1, guard_projection, &g, err) < 0 ||
+	    ev_store_select(s, guard_ledger_sql, &name, 1, guard_part, &g, err) < 0)
+		return -1;
+	if (g.found && !g.moved)
+		return 0;
+	ev_fail(err, EV_HELD, "another process has moved projection '%s'", l->projection);
+	ev_ledger_name_holder(s, l->projection, err);
+	return -1;
+}
+
+static int save_part(struct ev_store *s, const struct ev_ledger *l, const struct ev_ledger_part *p,
+		     struct ev_error *err)
+{
+	struct ev_bind b[19] = {
+		ev_bind_text(l->projection), ev_bind_text(p->topic), ev_bind_int(p->partition),
+		ev_bind_int(p->begin), ev_bind_int(p->next), ev_bind_int(p->target),
+		ev_bind_text(p->cluster_id), ev_bind_int(p->last_offset),
+		ev_bind_int(p->last_timestamp), ev_bind_int((int64_t)p->last_hash),
+	};
+
+	if (p->last_timestamp == EV_NO_TIMESTAMP)
+		b[8].kind = EV_BIND_NULL;
+	for (int i = 0; i < EV_COUNTS; i++)
+		b[10 + i] = ev_bind_int(p->counts[i]);
+	b[18] = ev_bind_int(p->untouched);
+	return ev_store_run(s, save_ledger_sql, b, 19, err) < 0 ? -1 : 0;
+}
+
+static int save_cut(struct ev_store *s, struct ev_ledger *l, struct ev_error *err)
+{
+	struct ev_position pos = EV_POSITION_INIT;
+	struct ev_buf text = EV_BUF_INIT;
+	int rc;
+
+	ev_ledger_position(l, &pos);
+	ev_position_print(&pos, &text);
+	rc = ev_store_run(s, insert_cut_sql,
+			  (struct ev_bind[]){ ev_bind_text(l->projection), ev_bind_int(l->cuts + 1),
+					      ev_bind_slice(ev_buf_slice(&text)) }, 3, err) < 0 ? -1 : 0;
+	l->cuts += rc == 0;
+	ev_position_release(&pos);
+	ev_buf_release(&text);
+	return rc;
+}
+
+int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_error *err)
+{
+	struct ev_bind watermark = ev_bind_int(l->watermark);
+	char holder[128];
+
+	for (size_t i = 0; i < l->nparts; i++)
+		if (l->parts[i].dirty && save_part(s, l, &l->parts[i], err) < 0)
+			return -1;
+	if (cut && save_cut(s, l, err) < 0)
+		return -1;
+	if (l->watermark == INT64_MIN)
+		watermark.kind = EV_BIND_NULL;
+	holder_text(holder);
+	l->updated_at = clock_ms();
+	return ev_store_run(s, save_projection_sql,
+			    (struct ev_bind[]){ ev_bind_text(l->projection),
+						ev_bind_int(l->generation), ev_bind_text(holder),
+						watermark, ev_bind_int(l->cuts),
+						ev_bind_int(l->updated_at) }, 6, err) < 0 ? -1 : 0;
+}
+
+int ev_ledger_bump(struct ev_store *s, struct ev_ledger *l, struct ev_error *err)
+{
+	l->generation++;
+	if (ev_ledger_save(s, l, true, err) == 0)
+		return 0;
+	l->generation--;
+	return -1;
+}
+
+int ev_ledger_note_error(struct ev_store *s, const char *projection, const char *text,
+			 struct ev_error *err)
+{
+	return ev_store_run(s, note_error_sql,
+			    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(text) }, 2,
+			    err) < 0 ? -1 : 0;
+}
+
+static int take_holder(void *ctx, const struct ev_cell *c, size_t n)
+{
+	struct ev_error *err = ctx;
+	int64_t ago = (clock_ms() - c[1].i) / 1000;
+
+	(void)n;
+	ev_hint(err, "it is held by %.*s, which last committed %" PRId64 " s ago; wait for it, or give "
+		"a longer --lock-wait", (int)c[0].text.len, c[0].text.ptr, ago);
+	return 0;
+}
+
+void ev_ledger_name_holder(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(projection);
+	struct ev_error ignored = EV_ERROR_INIT;
+
+	if (ev_ledger_present(s, &ignored) > 0)
+		ev_store_select(s, holder_sql, &name, 1, take_holder, err, &ignored);
+}
+
+static int part_cmp(const struct ev_ledger_part *p, const char *topic, int32_t partition)
+{
+	int c = strcmp(p->topic, topic);
+
+	return c ? c : (p->partition > partition) - (p->partition < partition);
+}
+
+struct ev_ledger_part *ev_ledger_part(struct ev_ledger *l, const char *topic, int32_t partition,
+				      bool add)
+{
+	size_t at = 0;
+
+	while (at < l->nparts && part_cmp(&l->parts[at], topic, partition) < 0)
+		at++;
+	if (at < l->nparts && part_cmp(&l->parts[at], topic, partition) == 0)
+		return &l->parts[at];
+	if (!add)
+		return NULL;
+	EV_GROW(l->parts, l->nparts, l->cap);
+	memmove(l->parts + at + 1, l->parts + at, (l->nparts - at) * sizeof(*l->parts));
+	l->nparts++;
+	l->parts[at] = (struct ev_ledger_part){
+		.topic = ev_strdup(topic), .partition = partition, .begin = -1, .next = -1,
+		.target = -1, .last_offset = -1, .last_timestamp = EV_NO_TIMESTAMP,
+	};
+	return &l->parts[at];
+}
+
+void ev_ledger_position(const struct ev_ledger *l, struct ev_position *out)
+{
+	ev_position_release(out);
+	for (size_t i = 0; i < l->nparts; i++)
+		ev_position_set(out, l->parts[i].topic, l->parts[i].partition, l->parts[i].next);
+}
+
+bool ev_ledger_balanced(const struct ev_ledger *l, struct ev_buf *why)
+{
+	for (size_t i = 0; i < l->nparts; i++) {
+		const struct ev_ledger_part *p = &l->parts[i];
+		int64_t sum = 0;
+
+		for (int c = 0; c < EV_COUNTS; c++)
+			sum += p->counts[c];
+		if (sum != p->next - p->begin) {
+			ev_buf_addf(why, "%s/%d: %" PRId64 " offsets passed, %" PRId64 " accounted for",
+				    p->topic, p->partition, p->next - p->begin, sum);
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,405 @@
+/* sqlite.c - the SQLite store: connection, transactions, statements (see store.h) */
+#include <stdint.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "event/number.h"
+#include "store/sqlite_internal.h"
+#include "store/sqlite_lock.h"
+
+int ev_sqlite_error(struct ev_sqlite *s, int rc, bool handler, struct ev_error *err)
+{
+	const char *why = sqlite3_errmsg(s->db);
+
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		ev_fail(err, EV_HELD, "the store '%s' is locked by another writer", s->base.url);
+		err->retriable = true;
+		return -1;
+	case SQLITE_ERROR:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+	case SQLITE_RANGE:
+		if (handler)
+			return ev_fail(err, EV_DATA, "%s", why);
+		break;
+	}
+	return ev_fail(err, EV_STORE, "store '%s': %s", s->base.url, why);
+}
+
+static int exec(struct ev_sqlite *s, const char *sql, struct ev_error *err)
+{
+	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : ev_sqlite_error(s, rc, false, err);
+}
+
+static int script(struct ev_store *store, const char *sql, struct ev_error *err)
+{
+	return exec(ev_sqlite_of(store), sql, err);
+}
+
+static int has_table(struct ev_store *store, const char *name, struct ev_error *err)
+{
+	struct ev_sqlite *s = ev_sqlite_of(store);
+	sqlite3_stmt *stmt;
+	int rc = sqlite3_prepare_v2(s->db, "SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') "
+				    "AND name = ?1 COLLATE NOCASE", -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	sqlite3_finalize(stmt);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return ev_sqlite_error(s, rc, false, err);
+	return rc == SQLITE_ROW;
+}
+
+static enum ev_auth auth_of(const char *sql, bool handler)
+{
+	sql += strspn(sql, " \t\r\n(");
+	return !handler ? EV_AUTH_OURS : strncasecmp(sql, "SELECT", 6) == 0 ? EV_AUTH_QUERY
+									   : EV_AUTH_HANDLER;
+}
+
+static struct ev_query *prepare(struct ev_store *store, const char *sql, bool handler,
+				const struct ev_buf *tables, const struct ev_buf *reads, size_t *at,
+				struct ev_error *err)
+{
+	struct ev_sqlite *s = ev_sqlite_of(store);
+	struct ev_query *q;
+	sqlite3_stmt *stmt;
+	int rc;
+
+	s->auth = auth_of(sql, handler);
+	s->tables = tables;
+	s->reads = reads;
+	s->refused[0] = '\0';
+	rc = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
+	s->auth = EV_AUTH_OURS;
+	if (rc != SQLITE_OK) {
+		*at = s->refused[0] ? SIZE_MAX : ev_sqlite_error_at(s);
+		ev_sqlite_error(s, rc, true, err);
+		if (s->refused[0])
+			ev_fail(err, EV_USAGE, "%s", s->refused);
+		else if (err->class == EV_DATA)
+			err->class = EV_USAGE;
+		return NULL;
+	}
+	q = ev_alloc(sizeof(*q));
+	q->stmt = stmt;
+	q->handler = handler;
+	return q;
+}
+
+static void finish(struct ev_store *store, struct ev_query *q)
+{
+	(void)store;
+	if (q)
+		sqlite3_finalize(q->stmt);
+	free(q);
+}
+
+static int begin(struct ev_store *store, struct ev_error *err)
+{
+	struct ev_sqlite *s = ev_sqlite_of(store);
+
+	s->failed = false;
+	return exec(s, "BEGIN IMMEDIATE", err);
+}
+
+static void rollback(struct ev_store *store)
+{
+	struct ev_sqlite *s = ev_sqlite_of(store);
+
+	s->failed = false;
+	if (!sqlite3_get_autocommit(s->db)) /* some errors have rolled back already */
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static int commit(struct ev_store *store, struct ev_error *err)
+{
+	return exec(ev_sqlite_of(store), "COMMIT", err);
+}
+
+static int savepoint(struct ev_store *store, struct ev_error *err)
+{
+	return exec(ev_sqlite_of(store), "SAVEPOINT ev_record", err);
+}
+
+static int release(struct ev_store *store, struct ev_error *err)
+{
+	return exec(ev_sqlite_of(store), "RELEASE ev_record", err);
+}
+
+static int rollback_to(struct ev_store *store, struct ev_error *err)
+{
+	ev_sqlite_of(store)->failed = false;
+	return exec(ev_sqlite_of(store), "ROLLBACK TO ev_record; RELEASE ev_record", err);
+}
+
+/* No number of SQLite holds it exactly: an integer past 64 bits is refused, a fraction is REAL. */
+static int bind_number(struct ev_sqlite *s, sqlite3_stmt *stmt, int i, struct ev_slice text,
+		       struct ev_error *err)
+{
+	int64_t whole;
+	char small[64], *copy = small;
+	double d;
+
+	if (ev_number_scaled(text, 0, &whole) == EV_NUMBER_RANGE)
+		return ev_fail(err, EV_DATA, "%.*s does not fit 64 bits",
+			       text.len < 60 ? (int)text.len : 60, text.ptr);
+	if (text.len >= sizeof(small))
+		copy = ev_strndup(text.ptr, text.len);
+	else
+		memcpy(small, text.ptr, text.len), small[text.len] = '\0';
+	d = strtod_l(copy, NULL, s->c_locale);
+	if (copy != small)
+		free(copy);
+	sqlite3_bind_double(stmt, i, d);
+	return 0;
+}
+
+static int bind_one(struct ev_sqlite *s, sqlite3_stmt *stmt, int i, const struct ev_bind *b,
+		    struct ev_error *err)
+{
+	int rc = SQLITE_OK;
+
+	switch (b->kind) {
+	case EV_BIND_NULL:
+		rc = sqlite3_bind_null(stmt, i);
+		break;
+	case EV_BIND_BOOL:
+	case EV_BIND_INT:
+		rc = sqlite3_bind_int64(stmt, i, b->i);
+		break;
+	case EV_BIND_NUMBER:
+		return bind_number(s, stmt, i, b->text, err);
+	case EV_BIND_TEXT:
+	case EV_BIND_JSON:
+	case EV_BIND_TIME:
+		rc = sqlite3_bind_text64(stmt, i, b->text.len ? b->text.ptr : "", b->text.len,
+					 SQLITE_STATIC, SQLITE_UTF8);
+		break;
+	case EV_BIND_BYTES:
+		rc = b->text.len ? sqlite3_bind_blob64(stmt, i, b->text.ptr, b->text.len, SQLITE_STATIC)
+				 : sqlite3_bind_zeroblob(stmt, i, 0);
+		break;
+	}
+	return rc == SQLITE_OK ? 0 : ev_sqlite_error(s, rc, true, err);
+}
+
+static int bind_all(struct ev_sqlite *s, struct ev_query *q, const struct ev_bind *b, size_t n,
+		    struct ev_error *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bind_one(s, q->stmt, (int)i + 1, &b[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int64_t run(struct ev_store *store, struct ev_query *q, const struct ev_bind *b, size_t n,
+		   struct ev_error *err)
+{
+	struct ev_sqlite *s = ev_sqlite_of(store);
+	int rc;
+
+	if (bind_all(s, q, b, n, err) < 0)
+		return -1;
+	do
+		rc = sqlite3_step(q->stmt);
+	while (rc == SQLITE_ROW); /* RETURNING */
+	if (rc != SQLITE_DONE)
+		ev_sqlite_error(s, rc, q->handler, err);
+	sqlite3_reset(q->stmt);
+	if (rc != SQLITE_DONE)
+		return -1;
+	return sqlite3_stmt_readonly(q->stmt) ? 0 : sqlite3_changes64(s->db);
+}
+
+static int apply(struct ev_store *store, struct ev_query *q, const struct ev_bind *b, size_t n,
+		 uint64_t tag, struct ev_error *err)
+{
+	struct ev_sqlite *s = ev_sqlite_of(store);
+	int64_t touched;
+
+	if (s->failed)
+		return 0;
+	touched = run(store, q, b, n, err);
+	if (touched < 0 && err->class != EV_DATA)
+		return -1;
+	s->failed = touched < 0;
+	store->on_result(store->on_result_ctx, tag, touched, err);
+	return 0;
+}
+
+static int sync_results(struct ev_store *store, struct ev_error *err)
+{
+	(void)store;
+	(void)err;
+	return 0;
+}
+
+static void fill_cell(sqlite3_stmt *stmt, int i, struct ev_cell *c)
+{
+	*c = (struct ev_cell){ .kind = EV_CELL_NULL };
+	switch (sqlite3_column_type(stmt, i)) {
+	case SQLITE_NULL:
+		return;
+	case SQLITE_INTEGER:
+		c->kind = EV_CELL_INT;
+		c->i = sqlite3_column_int64(stmt, i);
+		break;
+	case SQLITE_FLOAT:
+		c->kind = EV_CELL_REAL;
+		c->real = sqlite3_column_double(stmt, i);
+		break;
+	case SQLITE_BLOB:
+		c->kind = EV_CELL_BYTES;
+		c->text.ptr = sqlite3_column_blob(stmt, i);
+		c->text.len = (size_t)sqlite3_column_bytes(stmt, i);
+		if (!c->text.ptr)
+			c->text.ptr = "";
+		return;
+	default:
+		c->kind = EV_CELL_TEXT;
+	}
+	c->text.ptr = (const char *)sqlite3_column_text(stmt, i);
+	c->text.len = (size_t)sqlite3_column_bytes(stmt, i);
+}
+
+static int select_rows(struct ev_store *store, struct ev_query *q, const struct ev_bind *b, size_t n,
+		       ev_row_fn row, void *ctx, struct ev_error *err)
+{
+	struct ev_sqlite *s = ev_sqlite_of(store);
+	int columns = sqlite3_column_count(q->stmt), rc, stop = 0;
+	struct ev_cell *cells;
+
+	if (bind_all(s, q, b, n, err) < 0)
+		return -1;
+	cells = ev_alloc((size_t)columns * sizeof(*cells));
+	while (!stop && (rc = sqlite3_step(q->stmt)) == SQLITE_ROW) {
+		for (int i = 0; i < columns; i++)
+			fill_cell(q->stmt, i, &cells[i]);
+		stop = row(ctx, cells, (size_t)columns);
+	}
+	free(cells);
+	if (!stop && rc != SQLITE_DONE)
+		stop = ev_sqlite_error(s, rc, q->handler, err);
+	sqlite3_reset(q->stmt);
+	return stop;
+}
+
+static int lock(struct ev_store *store, const char *projection, struct ev_error *err)
+{
+	struct ev_sqlite *s = ev_sqlite_of(store);
+
+	if (s->lock_fd >= 0 || strcmp(s->path, ":memory:") == 0)
+		return 0;
+	s->lock_fd = ev_sqlite_lock(s->path, projection, s->lock_wait_ms, err);
+	return s->lock_fd < 0 ? -1 : 0;
+}
+
+static size_t columns(struct ev_store *store, struct ev_query *q)
+{
+	(void)store;
+	return (size_t)sqlite3_column_count(q->stmt);
+}
+
+static const char *column(struct ev_store *store, struct ev_query *q, size_t i)
+{
+	(void)store;
+	return sqlite3_column_name(q->stmt, (int)i);
+}
+
+static void close_store(struct ev_store *store)
+{
+	struct ev_sqlite *s = ev_sqlite_of(store);
+
+	if (!s)
+		return;
+	if (s->db)
+		rollback(store);
+	ev_store_forget(store);
+	sqlite3_close_v2(s->db);
+	ev_sqlite_time_release(s);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	if (s->c_locale)
+		freelocale(s->c_locale);
+	free(s->path);
+	free(s->base.url);
+	free(s);
+}
+
+static const struct ev_store_ops ops = {
+	.name = "sqlite",
+	.dialect = EV_SQLITE,
+	.script = script,
+	.schema = ev_sqlite_schema,
+	.has_table = has_table,
+	.prepare = prepare,
+	.finish = finish,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.savepoint = savepoint,
+	.release = release,
+	.rollback_to = rollback_to,
+	.run = run,
+	.apply = apply,
+	.sync = sync_results,
+	.select = select_rows,
+	.lock = lock,
+	.guard = ev_sqlite_guard,
+	.columns = columns,
+	.column = column,
+	.close = close_store,
+};
+
+/*
+ * WAL with synchronous=NORMAL: a power cut may take back the last commits, rows and ledger together, so
+ * the next run reads those records again; nothing is ever torn.
+ */
+static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struct ev_error *err)
+{
+	sqlite3_extended_result_codes(s->db, 1);
+	sqlite3_busy_timeout(s->db, opt->lock_wait_ms);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	if (!opt->read_only && exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", err) < 0)
+		return -1;
+	if (exec(s, "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+		    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; PRAGMA schema_version;", err) < 0)
+		return -1;
+	sqlite3_set_authorizer(s->db, ev_sqlite_authorize, s);
+	return ev_sqlite_time_install(s, err);
+}
+
+struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options *opt,
+				struct ev_error *err)
+{
+	struct ev_sqlite *s = ev_alloc(sizeof(*s));
+	int flags = opt->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+
+	s->base.ops = &ops;
+	s->base.url = ev_strdup(path);
+	s->path = ev_strdup(path);
+	s->lock_fd = -1;
+	s->lock_wait_ms = opt->lock_wait_ms;
+	s->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
+		ev_fail(err, EV_STORE, "cannot open store '%s': %s", path, sqlite3_errmsg(s->db));
+		close_store(&s->base);
+		return NULL;
+	}
+	if (set_up(s, opt, err) < 0) {
+		close_store(&s->base);
+		return NULL;
+	}
+	return &s->base;
+}

@@ -1,0 +1,66 @@
+/*
+ * sqlite_internal.h - the SQLite store's own state
+ *
+ * sqlite.c has connection, transactions and statements; sqlite_auth.c what a projection's SQL may do;
+ * sqlite_schema.c its DDL and the type guards; sqlite_time.c date functions that give the same
+ * answer tomorrow; sqlite_lock.c the lock of a whole run.
+ */
+#ifndef EV_SQLITE_INTERNAL_H
+#define EV_SQLITE_INTERNAL_H
+
+#include <locale.h>
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+enum ev_auth { EV_AUTH_OURS, EV_AUTH_SCHEMA, EV_AUTH_HANDLER, EV_AUTH_QUERY };
+
+struct ev_sqlite_time; /* sqlite_time.c */
+
+struct ev_sqlite {
+	struct ev_store base;
+	sqlite3 *db;
+	char *path;
+	int lock_wait_ms, lock_fd;
+	bool failed;      /* apply: nothing more until rollback */
+	locale_t c_locale;
+	struct ev_sqlite_time *time;
+
+	/* the authorizer's orders */
+	enum ev_auth auth;
+	const struct ev_buf *tables, *reads; /* NUL after each name; NULL: any but ours */
+	const struct ev_buf *existing;       /* tables that were there before the schema ran */
+	struct ev_buf *created;
+	char refused[256]; /* why, in words; "" when nothing was refused */
+};
+
+struct ev_query {
+	sqlite3_stmt *stmt;
+	bool handler;
+};
+
+static inline struct ev_sqlite *ev_sqlite_of(struct ev_store *s)
+{
+	return (struct ev_sqlite *)s; /* base comes first */
+}
+
+/* Is `name` in a list of names with a NUL after each? Case-insensitive, as SQLite's names are. */
+bool ev_sqlite_listed(const struct ev_buf *list, const char *name);
+
+int ev_sqlite_authorize(void *ctx, int action, const char *a, const char *b, const char *db,
+			const char *inner);
+
+/* Fill `err` from the connection's last error. `handler`: constraint and expression faults are EV_DATA. */
+int ev_sqlite_error(struct ev_sqlite *s, int rc, bool handler, struct ev_error *err);
+
+int ev_sqlite_schema(struct ev_store *s, const char *sql, struct ev_buf *tables, size_t *at,
+		     struct ev_error *err);
+int ev_sqlite_guard(struct ev_store *s, const struct ev_buf *tables, struct ev_error *err);
+
+/* The byte that the last error of prepare points to, SIZE_MAX when SQLite does not say. */
+size_t ev_sqlite_error_at(struct ev_sqlite *s);
+
+int ev_sqlite_time_install(struct ev_sqlite *s, struct ev_error *err);
+void ev_sqlite_time_release(struct ev_sqlite *s);
+
+#endif

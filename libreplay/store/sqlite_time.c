@@ -1,0 +1,116 @@
+/*
+ * sqlite_time.c - SQLite's date and time functions without the clock and the time zone
+ *
+ * Same names, same answers, but for 'now', a call without a time, and the modifiers localtime and
+ * utc, which are errors: also when such a word comes from an event. The built-in functions do
+ * the work, on a private empty connection, as a function that is overridden cannot be called.
+ */
+#include <strings.h>
+
+#include "base/mem.h"
+#include "store/sqlite_internal.h"
+
+#define MAX_ARGS 8
+
+static const char *const names[] = { "date", "time", "datetime", "julianday", "unixepoch", "strftime" };
+#define NAMES (sizeof(names) / sizeof(*names))
+
+struct function {
+	struct ev_sqlite_time *owner;
+	const char *name;
+	int first; /* argument that holds the time */
+	sqlite3_stmt *stmts[MAX_ARGS + 1];
+};
+
+struct ev_sqlite_time {
+	sqlite3 *db;
+	struct function functions[NAMES];
+};
+
+static sqlite3_stmt *statement(struct function *f, int argc)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+
+	if (argc > MAX_ARGS)
+		return NULL;
+	if (!f->stmts[argc]) {
+		ev_buf_addf(&sql, "SELECT %s(", f->name);
+		for (int i = 0; i < argc; i++)
+			ev_buf_addf(&sql, "%s?%d", i ? "," : "", i + 1);
+		ev_buf_addc(&sql, ')');
+		sqlite3_prepare_v2(f->owner->db, ev_buf_str(&sql), -1, &f->stmts[argc], NULL);
+		ev_buf_release(&sql);
+	}
+	return f->stmts[argc];
+}
+
+static bool forbidden(const struct function *f, int argc, sqlite3_value **argv)
+{
+	if (argc <= f->first)
+		return true;
+	for (int i = f->first; i < argc; i++) {
+		const char *text = sqlite3_value_type(argv[i]) == SQLITE_TEXT
+					   ? (const char *)sqlite3_value_text(argv[i]) : NULL;
+
+		if (text && (strcasecmp(text, "now") == 0 || strcasecmp(text, "localtime") == 0 ||
+			     strcasecmp(text, "utc") == 0))
+			return true;
+	}
+	return false;
+}
+
+static void call(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	struct function *f = sqlite3_user_data(ctx);
+	sqlite3_stmt *stmt;
+
+	if (forbidden(f, argc, argv)) {
+		sqlite3_result_error(ctx, "the clock and the local time zone are not for a view: "
+					  "give the time of the event", -1);
+		return;
+	}
+	stmt = statement(f, argc);
+	if (!stmt) {
+		sqlite3_result_error(ctx, "too many arguments of a date function", -1);
+		return;
+	}
+	for (int i = 0; i < argc; i++)
+		sqlite3_bind_value(stmt, i + 1, argv[i]);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		sqlite3_result_value(ctx, sqlite3_column_value(stmt, 0));
+	else
+		sqlite3_result_error(ctx, sqlite3_errmsg(f->owner->db), -1);
+	sqlite3_reset(stmt);
+}
+
+int ev_sqlite_time_install(struct ev_sqlite *s, struct ev_error *err)
+{
+	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+
+	s->time = ev_alloc(sizeof(*s->time));
+	if (sqlite3_open_v2(":memory:", &s->time->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+		return ev_fail(err, EV_STORE, "cannot open a private SQLite: out of memory");
+	for (size_t i = 0; i < NAMES; i++) {
+		struct function *f = &s->time->functions[i];
+		int rc;
+
+		f->owner = s->time;
+		f->name = names[i];
+		f->first = strcmp(names[i], "strftime") == 0;
+		rc = sqlite3_create_function_v2(s->db, names[i], -1, flags, f, call, NULL, NULL, NULL);
+		if (rc != SQLITE_OK)
+			return ev_sqlite_error(s, rc, false, err);
+	}
+	return 0;
+}
+
+void ev_sqlite_time_release(struct ev_sqlite *s)
+{
+	if (!s->time)
+		return;
+	for (size_t i = 0; i < NAMES; i++)
+		for (int j = 0; j <= MAX_ARGS; j++)
+			sqlite3_finalize(s->time->functions[i].stmts[j]);
+	sqlite3_close(s->time->db);
+	free(s->time);
+}

@@ -1,0 +1,71 @@
+/* store.c - which store an URL means, and statements of ours that are prepared once */
+#include "store/store.h"
+
+#include "base/mem.h"
+
+struct ev_store *ev_store_open(const char *url, const struct ev_store_options *opt,
+			       struct ev_error *err)
+{
+	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0) {
+		ev_fail(err, EV_USAGE, "PostgreSQL stores are not built yet");
+		return NULL;
+	}
+	if (strncmp(url, "sqlite:", 7) == 0)
+		url += 7;
+	if (!*url) {
+		ev_fail(err, EV_USAGE, "the store's path is empty");
+		return NULL;
+	}
+	return ev_sqlite_open(url, opt, err);
+}
+
+struct ev_query *ev_store_query(struct ev_store *s, const char *sql, struct ev_error *err)
+{
+	struct ev_query *q;
+	size_t at;
+
+	for (size_t i = 0; i < s->ncached; i++)
+		if (s->cached[i].sql == sql)
+			return s->cached[i].query;
+	q = s->ops->prepare(s, sql, false, NULL, NULL, &at, err);
+	if (!q) {
+		if (err->class == EV_USAGE)
+			err->class = EV_STORE; /* a table of ours is not as it should be */
+		return NULL;
+	}
+	EV_GROW(s->cached, s->ncached, s->cached_cap);
+	s->cached[s->ncached].sql = sql;
+	s->cached[s->ncached++].query = q;
+	return q;
+}
+
+void ev_store_forget(struct ev_store *s)
+{
+	for (size_t i = 0; i < s->ncached; i++)
+		s->ops->finish(s, s->cached[i].query);
+	free(s->cached);
+	s->cached = NULL;
+	s->ncached = s->cached_cap = 0;
+}
+
+int64_t ev_store_run(struct ev_store *s, const char *sql, const struct ev_bind *b, size_t n,
+		     struct ev_error *err)
+{
+	struct ev_query *q = ev_store_query(s, sql, err);
+	int64_t touched = q ? s->ops->run(s, q, b, n, err) : -1;
+
+	if (touched < 0 && err->class == EV_DATA)
+		err->class = EV_STORE;
+	return touched;
+}
+
+int ev_store_select(struct ev_store *s, const char *sql, const struct ev_bind *b, size_t n,
+		    ev_row_fn row, void *ctx, struct ev_error *err)
+{
+	struct ev_query *q = ev_store_query(s, sql, err);
+	int rc = q ? s->ops->select(s, q, b, n, row, ctx, err) : -1;
+
+	if (rc < 0 && err->class == EV_DATA)
+		err->class = EV_STORE;
+	return rc;
+}
