@@ -101,6 +101,13 @@ int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_
 /* The same and generation + 1: for writers beside a follower (dead retry, repair). */
 int ev_ledger_bump(struct ev_store *s, struct ev_ledger *l, struct ev_error *err);
 
+/* What stopped a run (NULL: nothing), for `status`. Outside of a transaction, or in the open one. */
+int ev_ledger_note_error(struct ev_store *s, const char *projection, const char *text,
+			 struct ev_error *err);
+
+/* Put the holder of the projection (who committed last) into the hint of an EV_HELD error. */
+void ev_ledger_name_holder(struct ev_store *s, const char *projection, struct ev_error *err);
+
 /*
  * The partition's entry, added when `add` (next = begin = -1, target = -1), else NULL. Pointers
  * move on add.
