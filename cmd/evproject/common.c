@@ -24,15 +24,23 @@ struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_onl
 	return ev_store_open(a->url, &opt, err);
 }
 
+char *ev_operand_shift(struct ev_operands *rest)
+{
+	char *first = rest->n ? rest->v[0] : NULL;
+
+	if (first)
+		memmove(rest->v, rest->v + 1, --rest->n * sizeof(*rest->v));
+	return first;
+}
+
 struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_error *err)
 {
-	if (!rest->n) {
-		ev_fail(err, EV_USAGE, "which projection file?");
-		return NULL;
-	}
-	rest->n--;
-	rest->v++;
-	return ev_projection_load(rest->v[-1], err);
+	const char *file = ev_operand_shift(rest);
+
+	if (file)
+		return ev_projection_load(file, err);
+	ev_fail(err, EV_USAGE, "which projection file?");
+	return NULL;
 }
 
 int ev_no_operands(const struct ev_operands *rest, struct ev_error *err)

@@ -206,18 +206,16 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct args *a = args;
 	struct ev_projection *p;
 	struct ev_store *s;
-	const char *action = rest->n ? rest->v[0] : "";
+	const char *word = ev_operand_shift(rest), *action = word ? word : "";
 	bool known = false, writes;
 	int rc = -1;
 
 	for (const char *const *w = actions; *w; w++)
 		known |= strcmp(action, *w) == 0;
 	if (!known) {
-		ev_fail(err, EV_USAGE, rest->n ? "unknown action '%s'" : "which action?%s", action);
+		ev_fail(err, EV_USAGE, word ? "unknown action '%s'" : "which action?%s", action);
 		return ev_hint(err, "one of list, show, retry, drop");
 	}
-	rest->n--;
-	rest->v++;
 	p = ev_operand_projection(rest, err);
 	writes = action[0] == 'r' || action[0] == 'd';
 	s = p ? ev_store_args_open(&a->store, !writes, err) : NULL;

@@ -23,6 +23,9 @@ void ev_store_args_init(struct ev_store_args *a);
 struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_only,
 				    struct ev_error *err);
 
+/* Take operand 0 away; NULL when there is none. */
+char *ev_operand_shift(struct ev_operands *rest);
+
 /* The projection file that is operand 0 (removed from `rest`); NULL with EV_USAGE without one. */
 struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_error *err);
 int ev_no_operands(const struct ev_operands *rest, struct ev_error *err);
