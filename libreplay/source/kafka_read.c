@@ -69,6 +69,14 @@ static int start_part(struct ev_kafka *k, size_t part, struct ev_error *err)
 	return 0;
 }
 
+/* What record_at found points into a message of the reader, which may be made anew. */
+static void drop_single(struct ev_kafka *k)
+{
+	if (k->single)
+		ev_kafka_batch_rest(k, k->single);
+	k->single = NULL;
+}
+
 int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge, bool follow,
 		   struct ev_error *err)
 {
@@ -77,6 +85,7 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	struct kafka_shape shape = { .queues = lanes ? s->nparts : 1, .follow = follow };
 
 	ev_kafka_stop(k);
+	drop_single(k);
 	ev_kafka_log_clear(k->log);
 	if (ev_kafka_need_reader(k, shape, err))
 		return -1;
@@ -248,6 +257,8 @@ enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *
 	struct kafka_batch *b = ev_kafka_batch(k);
 	enum ev_fetch rc = EV_FETCH_WAIT;
 
+	if (!k->reading)
+		ev_fail(&k->error, EV_BUG, "a fetch without a read");
 	for (;;) {
 		if (k->follow && ev_kafka_now() >= k->next_discover && !k->error.class)
 			discover(k, &k->error);
@@ -326,11 +337,8 @@ int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struc
 	int rc;
 
 	*found = false;
-	if (k->reading)
-		return ev_fail(err, EV_BUG, "record_at during a read");
-	if (k->single)
-		ev_kafka_batch_rest(k, k->single);
-	k->single = NULL;
+	ev_kafka_stop(k); /* a read that was given up */
+	drop_single(k);
 	ev_kafka_log_clear(k->log);
 	if (offset >= ev_kafka_readable(k, part) && ev_kafka_watermarks(k, 0, k->timeout_ms, err))
 		return -1;
