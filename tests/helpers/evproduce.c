@@ -10,6 +10,7 @@
  *         words are parted by blanks; `~` is null, `''` empty, a TIMESTAMP `-` now; a header NAME
  *         without `=` has a null value
  *     many TOPIC/PARTITION TIMESTAMP COUNT    keys k0.., values v0.., a millisecond apart
+ *     {record line}                           topic, partition, timestamp, key, headers, value of it
  *     begin | commit | abort                  a transaction
  *     flush                                   wait until all is on the broker
  *
@@ -17,6 +18,7 @@
  *   a transaction that is open then is left open, as by a producer that died.
  */
 #include "client.h"
+#include "record/line.h"
 
 enum { MAX_WORDS = 64, TXN_MS = 30000 };
 
@@ -140,6 +142,24 @@ static void transaction(rd_kafka_t *rk, const char *verb, bool *ready)
 		die(verb, rd_kafka_error_string(e));
 }
 
+static void put_line(rd_kafka_t *rk, struct ev_line_reader *lr, struct ev_slice line)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_record r;
+	rd_kafka_headers_t *h;
+	char *topic;
+
+	if (ev_line_read(lr, line, &r, &err))
+		die("record line", err.text);
+	h = rd_kafka_headers_new(r.nheaders);
+	for (size_t i = 0; i < r.nheaders; i++)
+		rd_kafka_header_add(h, r.headers[i].name.ptr, (ssize_t)r.headers[i].name.len,
+				    r.headers[i].value.ptr, (ssize_t)r.headers[i].value.len);
+	topic = ev_slice_dup(r.topic);
+	put(rk, topic, r.partition, r.timestamp == EV_NO_TIMESTAMP ? 0 : r.timestamp, r.key, r.value, h);
+	free(topic);
+}
+
 static void run_line(rd_kafka_t *rk, char *line, bool *ready)
 {
 	char *words[MAX_WORDS], *save = NULL;
@@ -169,6 +189,7 @@ static void run_line(rd_kafka_t *rk, char *line, bool *ready)
 
 static void script(rd_kafka_t *rk)
 {
+	struct ev_line_reader *lr = ev_line_reader_new();
 	char *line = NULL;
 	size_t cap = 0;
 	ssize_t n;
@@ -177,10 +198,14 @@ static void script(rd_kafka_t *rk)
 	while ((n = getline(&line, &cap, stdin)) > 0) {
 		if (line[n - 1] == '\n')
 			line[--n] = '\0';
-		run_line(rk, line, &ready);
+		if (line[0] == '{')
+			put_line(rk, lr, ev_slice(line, (size_t)n));
+		else
+			run_line(rk, line, &ready);
 		rd_kafka_poll(rk, 0);
 	}
 	free(line);
+	ev_line_reader_free(lr);
 	flush(rk);
 }
 
