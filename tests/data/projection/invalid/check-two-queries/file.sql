@@ -1,0 +1,6 @@
+-- @projection p version 1
+-- @topics t
+-- @schema
+CREATE TABLE t (k text PRIMARY KEY, n integer);
+-- @check c
+SELECT 1; SELECT 2;

@@ -1,0 +1,5 @@
+-- @projection p version 1
+-- @topics t
+-- @schema
+CREATE TABLE t (k text PRIMARY KEY, n integer);
+-- @check c

@@ -1,0 +1,1 @@
+-- @projection p version 1

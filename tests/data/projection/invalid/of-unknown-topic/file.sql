@@ -1,0 +1,6 @@
+-- @projection p version 1
+-- @topics orders, payments
+-- @schema
+CREATE TABLE t (k text PRIMARY KEY, n integer);
+-- @on a of order
+DELETE FROM t;

@@ -1,0 +1,4 @@
+-- @projection p version 1
+-- @topics t
+-- @schema
+CREATE TABLE t (k int GENERATED ALWAYS AS IDENTITY);

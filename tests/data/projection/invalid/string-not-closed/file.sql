@@ -1,0 +1,8 @@
+-- @projection p version 1
+-- @topics t
+-- @schema
+CREATE TABLE t (k text PRIMARY KEY, n integer);
+-- @on a
+INSERT INTO t (k) VALUES ('it);
+-- @check c
+SELECT 1;

@@ -1,0 +1,2 @@
+-- @projection p verison 1
+-- @topics t

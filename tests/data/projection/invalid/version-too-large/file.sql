@@ -1,0 +1,1 @@
+-- @projection p version 9223372036854775808

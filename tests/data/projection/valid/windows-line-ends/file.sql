@@ -1,0 +1,8 @@
+-- @projection p version 1
+-- @topics t
+-- @schema
+CREATE TABLE t (k text PRIMARY KEY, n integer);
+-- @on a each $.items must touch
+DELETE FROM t WHERE k = $item.k!;
+-- @check c
+SELECT 1;

@@ -1,0 +1,16 @@
+-- @projection p version 1
+-- @topics t
+-- @schema
+CREATE TABLE t (k text PRIMARY KEY, n integer);
+-- @on a
+INSERT INTO t (k) VALUES ('
+-- @check in a string
+'), ($$
+-- @check in dollars
+$$);
+/*
+-- @check in a comment
+*/
+DELETE FROM "
+-- @check in a name
+" WHERE k = 1

@@ -1,0 +1,7 @@
+-- @projection p version 1
+-- @topics t
+-- @schema
+CREATE TABLE t (k text PRIMARY KEY, n integer);
+-- @on a
+INSERT INTO t (k) VALUES ('$.x :id ?1'), (E'it\'s $.x'), ($q$ $.x :id $q$), (":id"), (`$.y`), ([$.z]) -- $.c :d
+/* :e */;

@@ -1,0 +1,2 @@
+-- @on a.b, 'c d'  e*,"f"
+DELETE FROM t;
