@@ -4,30 +4,24 @@
 
 #define MAX_NAME 50
 
-/* Reserved by SQLite or PostgreSQL, or a name of ours. */
+/* Reserved by SQLite or PostgreSQL, or a name that all tables of one of them have. */
 static const char *const reserved[] = {
-	"abort", "action", "add", "after", "all", "alter", "always", "analyse", "analyze", "and", "any",
-	"array", "as", "asc", "asymmetric", "attach", "authorization", "autoincrement", "before",
-	"begin", "between", "binary", "both", "by", "cascade", "case", "cast", "check", "collate",
-	"collation", "column", "commit", "concurrently", "conflict", "constraint", "create", "cross",
-	"current", "current_catalog", "current_date", "current_role", "current_schema", "current_time",
-	"current_timestamp", "current_user", "database", "default", "deferrable", "deferred", "delete",
-	"desc", "detach", "distinct", "do", "drop", "each", "else", "end", "escape", "except", "exclude",
-	"exclusive", "exists", "explain", "fail", "false", "fetch", "filter", "first", "following",
-	"for", "foreign", "freeze", "from", "full", "generated", "glob", "grant", "group", "groups",
-	"having", "if", "ignore", "ilike", "immediate", "in", "index", "indexed", "initially", "inner",
-	"insert", "instead", "intersect", "into", "is", "isnull", "join", "key", "last", "lateral",
-	"leading", "left", "like", "limit", "localtime", "localtimestamp", "match", "materialized",
-	"natural", "new", "no", "not", "nothing", "notnull", "null", "nulls", "of", "off", "offset",
-	"old", "on", "only", "or", "order", "others", "outer", "over", "overlaps", "partition",
-	"placing", "plan", "pragma", "preceding", "primary", "query", "raise", "range", "recursive",
-	"references", "regexp", "reindex", "release", "rename", "replace", "restrict", "returning",
-	"right", "rollback", "row", "rowid", "rows", "savepoint", "select", "session_user", "set",
-	"similar", "some", "symmetric", "system_user", "table", "tablesample", "temp", "temporary",
-	"then", "ties", "to", "trailing", "transaction", "trigger", "true", "unbounded", "union",
-	"unique", "update", "user", "using", "vacuum", "values", "variadic", "verbose", "view",
-	"virtual", "when", "where", "window", "with", "without", "oid", "xmin", "xmax", "ctid", "cmin",
-	"cmax", "tableoid", "excluded", NULL,
+	"add", "all", "alter", "analyse", "analyze", "and", "any", "array", "as", "asc",
+	"asymmetric", "authorization", "autoincrement", "between", "binary", "both", "case",
+	"cast", "check", "collate", "collation", "column", "commit", "concurrently",
+	"constraint", "create", "cross", "current", "current_catalog", "current_date",
+	"current_role", "current_schema", "current_time", "current_timestamp", "current_user",
+	"default", "deferrable", "delete", "desc", "distinct", "do", "drop", "else", "end",
+	"escape", "except", "excluded", "exists", "false", "fetch", "filter", "for", "foreign",
+	"freeze", "from", "full", "glob", "grant", "group", "having", "if", "ilike", "in", "index",
+	"indexed", "initially", "inner", "insert", "intersect", "into", "is", "isnull", "join",
+	"lateral", "leading", "left", "like", "limit", "localtime", "localtimestamp", "natural",
+	"not", "nothing", "notnull", "null", "offset", "on", "only", "or", "order", "outer",
+	"over", "overlaps", "placing", "primary", "references", "returning", "right", "rowid",
+	"select", "session_user", "set", "similar", "some", "symmetric", "system_user", "table",
+	"tablesample", "then", "to", "trailing", "transaction", "true", "union", "unique",
+	"update", "user", "using", "values", "variadic", "verbose", "when", "where", "window",
+	"with", "oid", "xmin", "xmax", "cmin", "cmax", "ctid", "tableoid", "raise", "begin", NULL,
 };
 
 static bool is_lower(char c)

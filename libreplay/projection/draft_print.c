@@ -197,10 +197,13 @@ static void print_queries(struct printer *pr)
 	struct ev_buf *out = pr->out;
 	const char *key = pr->g->path[EV_FIELD_ID] ? "event_id" : "log_topic, log_partition, log_offset";
 
-	ev_buf_addf(out, "\n-- @check no event is later than the year 2999\nSELECT * FROM %s WHERE ",
-		    pr->types->v[0].table);
-	ev_buf_adds(out, pr->g->has_time ? "event_time > '2999'" : "log_offset < 0");
-	ev_buf_adds(out, ";\n\n-- @sample rows per table\n");
+	if (pr->g->has_time)
+		ev_buf_addf(out, "\n-- @check no event is later than the year 2999\n"
+			    "SELECT * FROM %s WHERE event_time > '2999';\n", pr->types->v[0].table);
+	else
+		ev_buf_addf(out, "\n-- @check every event has a name\nSELECT * FROM %s WHERE %s IS NULL;\n",
+			    pr->types->v[0].table, pr->g->path[EV_FIELD_ID] ? "event_id" : "log_offset");
+	ev_buf_adds(out, "\n-- @sample rows per table\n");
 	for (size_t i = 0; i < pr->types->n; i++)
 		ev_buf_addf(out, "%sSELECT '%s' AS name, count(*) AS n FROM %s", i ? "\nUNION ALL " : "",
 			    pr->types->v[i].table, pr->types->v[i].table);

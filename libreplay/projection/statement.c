@@ -1,6 +1,8 @@
 /* statement.c - a handler's statements as SQL with numbered placeholders; see parse.h */
 #include "projection/parse.h"
 
+#define MAX_PARAMS 32766 /* SQLite's limit, less than PostgreSQL's */
+
 struct renderer {
 	struct ev_parser *ps;
 	struct ev_handler *handler;
@@ -67,6 +69,8 @@ static int render_token(struct renderer *r, size_t *i)
 		return -1;
 	}
 	add_placeholder(r, number(r->s, &q));
+	if (r->s->nparams > MAX_PARAMS)
+		return ev_parse_fail(ps, t.text.ptr, "more than %d parameters in a statement", MAX_PARAMS);
 	return 0;
 }
 

@@ -41,22 +41,27 @@ static void test_proved(void)
 			    "lo = min(t.lo, excluded.lo), hi = greatest(excluded.hi, hi)");
 	check("several handlers that do the same to each column", NULL,
 	      HEAD TABLE ON INSERT "n = t.n + excluded.n;\n-- @on b each $.items\n"
-				   "INSERT INTO t (n, k) VALUES (1, $item.k) ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
-	check("a set of keys", NULL, HEAD KEYS ON "INSERT INTO t (k) VALUES ($.k) ON CONFLICT (k) DO NOTHING");
+				   "INSERT INTO t (n, k) VALUES (1, $item.k) "
+		   "ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
+	check("a set of keys", NULL,
+	      HEAD KEYS ON "INSERT INTO t (k) VALUES ($.k) ON CONFLICT (k) DO NOTHING");
 	check("a whole key that is required", NULL,
 	      HEAD "-- @schema\nCREATE TABLE t (k integer PRIMARY KEY, n int);\n" ON
 		   "INSERT INTO t (k, n) VALUES ($.k!, 1) ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
 	check("a key of two columns", NULL,
 	      HEAD "-- @schema\nCREATE TABLE t (a integer, b text, n int, PRIMARY KEY (a, b));\n" ON
-		   "INSERT INTO t (a, b, n) VALUES ($.a, $.b, 1) ON CONFLICT (a, b) DO UPDATE SET n = t.n + 1");
+		   "INSERT INTO t (a, b, n) VALUES ($.a, $.b, 1) "
+		   "ON CONFLICT (a, b) DO UPDATE SET n = t.n + 1");
 }
 
 static void test_shapes(void)
 {
 	check("a plain INSERT", "table 't', handler at line 6: its INSERT has no ON CONFLICT",
 	      HEAD TABLE ON "INSERT INTO t (k, n) VALUES ($.k, 1)");
-	check("an UPDATE", "handler at line 6: UPDATE and DELETE", HEAD TABLE ON "UPDATE t SET n = n + 1 WHERE k = $.k");
-	check("a DELETE", "table 't', handler at line 6: UPDATE and DELETE", HEAD TABLE ON "DELETE FROM t WHERE k = $.k");
+	check("an UPDATE", "handler at line 6: UPDATE and DELETE",
+	      HEAD TABLE ON "UPDATE t SET n = n + 1 WHERE k = $.k");
+	check("a DELETE", "table 't', handler at line 6: UPDATE and DELETE",
+	      HEAD TABLE ON "DELETE FROM t WHERE k = $.k");
 	check("the last value", "SET is more than", HEAD TABLE ON INSERT "n = excluded.n");
 	check("a step that is not the first value", "SET is more than", HEAD TABLE ON INSERT "n = t.n + 1");
 	check("a difference", "SET is more than", HEAD TABLE ON INSERT "n = t.n - excluded.n");
@@ -66,22 +71,29 @@ static void test_shapes(void)
 	check("a condition on the update", "not understood",
 	      HEAD TABLE ON INSERT "n = t.n + excluded.n WHERE t.n < 10");
 	check("a column that is only inserted", "keeps what came first",
-	      HEAD TABLE ON "INSERT INTO t (k, n, lo) VALUES ($.k, 1, $.lo) ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
+	      HEAD TABLE ON "INSERT INTO t (k, n, lo) VALUES ($.k, 1, $.lo) "
+		   "ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
 	check("the first row wins", "first to come wins",
 	      HEAD TABLE ON "INSERT INTO t (k, n) VALUES ($.k, 1) ON CONFLICT (k) DO NOTHING");
 	check("a subselect", "VALUES use more",
-	      HEAD TABLE ON "INSERT INTO t (k, n) VALUES ($.k, (SELECT max(n) FROM t)) ON CONFLICT (k) DO UPDATE SET n = t.n + excluded.n");
+	      HEAD TABLE ON "INSERT INTO t (k, n) VALUES ($.k, (SELECT max(n) FROM t)) "
+		   "ON CONFLICT (k) DO UPDATE SET n = t.n + excluded.n");
 	check("an INSERT from a SELECT", "no plain VALUES",
-	      HEAD TABLE ON "INSERT INTO t (k, n) SELECT k, 1 FROM t WHERE true ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
+	      HEAD TABLE ON "INSERT INTO t (k, n) SELECT k, 1 FROM t WHERE true "
+		   "ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
 	check("a function", "VALUES use more",
-	      HEAD TABLE ON "INSERT INTO t (k, n) VALUES (lower($.k), 1) ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
+	      HEAD TABLE ON "INSERT INTO t (k, n) VALUES (lower($.k), 1) "
+		   "ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
 	check("WITH", "not understood",
-	      HEAD TABLE ON "WITH x AS (SELECT 1) INSERT INTO t (k, n) VALUES ($.k, 1) ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
-	check("OR REPLACE", "not understood", HEAD TABLE ON "INSERT OR REPLACE INTO t (k, n) VALUES ($.k, 1)");
+	      HEAD TABLE ON "WITH x AS (SELECT 1) INSERT INTO t (k, n) VALUES ($.k, 1) "
+		   "ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
+	check("OR REPLACE", "not understood",
+	      HEAD TABLE ON "INSERT OR REPLACE INTO t (k, n) VALUES ($.k, 1)");
 	check("RETURNING", "not understood", HEAD TABLE ON INSERT "n = t.n + excluded.n RETURNING n");
 	check("a value cut short", "fewer values", HEAD TABLE ON "INSERT INTO t (k, n) VALUES ($.k)");
 	check("two rows", "no ON CONFLICT",
-	      HEAD TABLE ON "INSERT INTO t (k, n) VALUES ($.k, 1), ($.l, 1) ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
+	      HEAD TABLE ON "INSERT INTO t (k, n) VALUES ($.k, 1), ($.l, 1) "
+		   "ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
 	check("too few values", "fewer values",
 	      HEAD TABLE ON "INSERT INTO t (k, n) VALUES ($.k) ON CONFLICT (k) DO UPDATE SET n = t.n + 1");
 	check("a statement cut short", "no plain VALUES", HEAD KEYS ON "INSERT INTO t (k) VALUES");
@@ -125,7 +137,8 @@ static void test_pairs(void)
 	      HEAD TABLE ON INSERT "n = t.n + excluded.n;" INSERT "n = max(t.n, excluded.n)");
 	check("other columns there", "writes other columns",
 	      HEAD TABLE ON INSERT "n = t.n + excluded.n;"
-				   "INSERT INTO t (k, hi) VALUES ($.k, 1) ON CONFLICT (k) DO UPDATE SET hi = t.hi + 1");
+				   "INSERT INTO t (k, hi) VALUES ($.k, 1) "
+		   "ON CONFLICT (k) DO UPDATE SET hi = t.hi + 1");
 	check("a delete in the last handler", "line 8: UPDATE and DELETE",
 	      HEAD TABLE ON INSERT "n = t.n + excluded.n;\n-- @on b\nDELETE FROM t WHERE k = $.k");
 	check("must touch, with nothing to do the second time", "must touch",

@@ -124,7 +124,7 @@ static void test_hostile(void)
 	struct ev_projection *p;
 
 	add(d, NULL, "{\"type\":\"select\",\"a b\":1,\"A-B\":2,\"a'b\\\\\":3,\"x\\ny\":4,\"order\":5,\"1\":6,\"\":7,"
-		     "\"data\":{\"a_b\":8,\"ev_x\":9,\"\\u00e9\":10,\"a\\u0000\":11}}");
+		     "\"data\":{\"a_b\":8,\"ev_x\":9,\"\\u00e9\":10,\"a\\u0001\":11}}");
 	add(d, NULL, "{\"type\":\"it's * [all], ok?\",\"x\":1}");
 	add(d, NULL, "{\"type\":\"tombstone\",\"x\":1}");
 	add(d, NULL, "{\"type\":\"ev_x\",\"x\":1}");
@@ -142,13 +142,40 @@ static void test_hostile(void)
 	ev_buf_release(&text);
 }
 
+/* Members and types that are called as SQL's own words. */
+static void test_keywords(void)
+{
+	struct ev_draft *d = ev_draft_new();
+	struct ev_buf text = EV_BUF_INIT, value = EV_BUF_INIT;
+	int n = sqlite3_keyword_count();
+
+	for (int i = 0; i < n; i++) {
+		const char *word;
+		int len;
+
+		sqlite3_keyword_name(i, &word, &len);
+		ev_buf_clear(&value);
+		ev_buf_addf(&value, "{\"type\":\"%.*s\",\"n\":1}", len, word);
+		if (i % 3 == 0) /* few enough types for a table each */
+			add(d, NULL, value.data);
+		ev_buf_clear(&value);
+		ev_buf_addf(&value, "{\"type\":\"t%d\",\"%.*s\":1}", i / 12, len, word);
+		add(d, NULL, value.data);
+	}
+	ev_projection_free(finish(d, &text, "keywords as names"));
+	CHECK(!strstr(ev_buf_str(&text), "-- @on *"), "a table per type");
+	ev_buf_release(&value);
+	ev_buf_release(&text);
+}
+
 static void test_guesses(void)
 {
 	struct ev_draft *d = ev_draft_new();
 	struct ev_buf text = EV_BUF_INIT;
 	struct ev_projection *p;
 
-	add(d, NULL, "{\"specversion\":\"1.0\",\"id\":\"1\",\"type\":\"a\",\"source\":\"s\",\"time\":\"2026-01-01T00:00:00Z\"}");
+	add(d, NULL, "{\"specversion\":\"1.0\",\"id\":\"1\",\"type\":\"a\",\"source\":\"s\","
+		     "\"time\":\"2026-01-01T00:00:00Z\"}");
 	p = finish(d, &text, "CloudEvents");
 	CHECK(has(&text, "-- @envelope   cloudevents\n"), "CloudEvents are recognised");
 	ev_projection_free(p);
@@ -158,7 +185,8 @@ static void test_guesses(void)
 	add(d, NULL, "{\"id\":1,\"type\":\"a\",\"time\":\"soon\",\"n\":1}");
 	add(d, NULL, "{\"id\":1,\"type\":\"a\",\"time\":\"later\",\"n\":2}");
 	p = finish(d, &text, "ids and times that are none");
-	CHECK(has(&text, "-- @envelope   type=$.type\n"), "an id that two events share is none, nor is any text a time");
+	CHECK(has(&text, "-- @envelope   type=$.type\n"),
+	      "an id that two events share is none, nor is any text a time");
 	ev_projection_free(p);
 
 	d = ev_draft_new();
@@ -201,6 +229,7 @@ int main(void)
 	test_orders();
 	test_github();
 	test_hostile();
+	test_keywords();
 	test_guesses();
 	test_nothing();
 	return test_done();

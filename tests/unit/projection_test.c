@@ -213,7 +213,9 @@ static bool is_at(const struct ev_statement *s, enum ev_dialect d, const char *w
 
 static void test_places(void)
 {
-	struct ev_projection *p = parse(HEAD "-- @on a\n  UPDATE t /* x\n y */ SET n = $['a long name'],\n\tm = 'two\nlines' + bad\n");
+	struct ev_projection *p = parse(HEAD
+		"-- @on a\n  UPDATE t /* x\n y */ SET n = $['a long name'],\n"
+		"\tm = 'two\nlines' + bad\n");
 	const struct ev_statement *s = first(p);
 
 	if (!CHECK(s != NULL, "a statement over several lines"))
