@@ -121,12 +121,33 @@ int ev_parse_gather(struct ev_parser *ps)
 	}
 }
 
+/* Length of the UTF-8 character at p (RFC 3629: no surrogates, no overlong forms), or 0. */
+static size_t character(const unsigned char *p, size_t left)
+{
+	size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+
+	if (n > left)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
+	    (*p == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
 static int check_text(struct ev_parser *ps)
 {
-	const char *nul = memchr(ps->begin, '\0', (size_t)(ps->end - ps->begin));
+	size_t n;
 
-	if (nul)
-		return ev_parse_fail(ps, nul, "NUL byte in a projection file");
+	for (const char *p = ps->begin; p < ps->end; p += n) {
+		n = character((const unsigned char *)p, (size_t)(ps->end - p));
+		if (!n)
+			return ev_parse_fail(ps, p, "invalid UTF-8");
+		if (!*p)
+			return ev_parse_fail(ps, p, "NUL byte in a projection file");
+	}
 	return 0;
 }
 

@@ -238,6 +238,8 @@ static void test_places(void)
 
 static void test_limits(void)
 {
+	static const char *const not_utf8[] = { "\xff", "\x80", "\xc3", "\xc0\xaf", "\xe0\x9f\xbf",
+						"\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82" };
 	struct ev_error err = EV_ERROR_INIT;
 	size_t n = EV_PROJECTION_MAX_SIZE;
 	char *text = malloc(n + 1);
@@ -246,6 +248,14 @@ static void test_limits(void)
 	CHECK(!ev_projection_parse("f", ev_slice("-- @projection \0", 16), &err) &&
 		      strcmp(err.text, "f:1:16: NUL byte in a projection file") == 0,
 	      "a NUL byte is refused");
+	for (size_t i = 0; i < sizeof(not_utf8) / sizeof(*not_utf8); i++) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "-- a\n--%s", not_utf8[i]);
+		CHECK(!ev_projection_parse("f", ev_slice_str(line), &err) &&
+			      strcmp(err.text, "f:2:3: invalid UTF-8") == 0,
+		      "bytes that are no UTF-8 are refused (%zu)", i);
+	}
 	CHECK(!ev_projection_load("no/such/file", &err) && strstr(err.text, "cannot open 'no/such/file'"),
 	      "a file that is not there is named");
 	memset(text, ';', n + 1);
