@@ -205,6 +205,35 @@ static void test_guesses(void)
 	ev_buf_release(&text);
 }
 
+/* More members than a table shall have columns. */
+static void test_choice(void)
+{
+	struct ev_draft *d = ev_draft_new();
+	struct ev_buf text = EV_BUF_INIT;
+	struct ev_projection *p;
+
+	for (int i = 0; i < 2; i++) {
+		struct ev_buf value = EV_BUF_INIT;
+
+		ev_buf_adds(&value, "{\"type\":\"a\"");
+		for (int k = 0; k < 20; k++)
+			ev_buf_addf(&value, ",\"m%d\":%d", k, i);
+		ev_buf_addf(&value, ",\"data\":{\"best\":%d,\"deep\":{\"x\":%d},\"link\":\"https://x/%d\",\"same\":0}}",
+			    i, i, i);
+		add(d, NULL, value.data);
+		ev_buf_release(&value);
+	}
+	p = finish(d, &text, "many members");
+	CHECK(has(&text, "  best integer,\n") && has(&text, "  m0 integer,\n") && has(&text, "  m10 integer,\n") &&
+		      !strstr(ev_buf_str(&text), "m11"),
+	      "what the event is about comes first, then what it has at its top");
+	CHECK(!strstr(ev_buf_str(&text), "deep") && !strstr(ev_buf_str(&text), "link") &&
+		      !strstr(ev_buf_str(&text), "same"),
+	      "what is deep, a link, or always the same comes last");
+	ev_projection_free(p);
+	ev_buf_release(&text);
+}
+
 static void test_nothing(void)
 {
 	struct ev_draft *d = ev_draft_new();
@@ -231,6 +260,7 @@ int main(void)
 	test_hostile();
 	test_keywords();
 	test_guesses();
+	test_choice();
 	test_nothing();
 	return test_done();
 }
