@@ -69,6 +69,7 @@ static int run_leaf(const struct ev_command *cmd, const struct ev_command *paren
 	struct ev_builtin_args builtin = { 0 };
 	struct ev_error err = EV_ERROR_INIT;
 	void *args = ev_alloc(cmd->args_size ? cmd->args_size : 1);
+	char **words = rest.v; /* a command may take operands from the front of rest */
 	int status;
 
 	if (cmd->init)
@@ -90,7 +91,7 @@ static int run_leaf(const struct ev_command *cmd, const struct ev_command *paren
 		cmd->release(args);
 	ev_options_release(cmd, args);
 	free(args);
-	free(rest.v);
+	free(words);
 	return status;
 }
 
@@ -110,7 +111,7 @@ static int unknown_sub(const struct ev_command *cmd, struct ev_messages *msg, co
 	const char *best;
 	size_t n = 0;
 
-	for (; cmd->subs[n] && n < 63; n++)
+	for (; n < 63 && cmd->subs[n]; n++)
 		names[n] = cmd->subs[n]->name;
 	names[n] = NULL;
 	best = ev_suggest(word, names);
