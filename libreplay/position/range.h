@@ -30,16 +30,17 @@ struct ev_span {
 };
 
 /*
- * Resolve for every partition of `src` into *spans, an array of src->nparts that the caller frees (a
- * file source may learn of its partitions here, so the table can grow). On failure *spans is untouched.
+ * Resolve for every partition of `src` into *spans, an array of src->nparts that the caller frees: a
+ * source may learn of partitions here, so the table can grow. On failure *spans is untouched.
  * `stored` (may be NULL) is where the reader already stands: it is the begin of partitions that it
  * holds, and partitions that it lacks begin at their first offset. Without `stored` and `from` the
  * begin is the first offset. Errors: start after end (EV_USAGE); a position file's partition that
  * the topic lacks, or an offset past the end (EV_USAGE); stored or asked begin below the low
  * watermark (EV_DATA, names topic/partition and the lost span); stored position past the high
  * watermark (EV_DATA: the topic was recreated).
- * An asked begin below the low watermark is lost only where it was given as an offset, a saved position, a
- * group's offset or a stored position, never for begin, -N or a time.
+ * An asked begin below the low watermark is lost only where it was given as an offset, a saved
+ * position, a group's offset or a stored position, never for begin, -N or a time. A `stored` without
+ * entries is none. With `--to stable` a range that begins behind the last stable offset is empty.
  */
 int ev_range_resolve(struct ev_source *src, const struct ev_range_args *args,
 		     const struct ev_position *stored, struct ev_span **spans,

@@ -1,47 +1,48 @@
 /*
  * range_file.c - ranges of files: partitions show up while reading, so an end is a rule, not a number
  *
- * Each end becomes a position plus a default for partitions that it does not hold (source.h, bounds).
- * Only -N and @TIME need numbers of the whole file: then it is scanned once.
+ * Each end becomes a position and a default for partitions that it lacks (source.h, bounds). Only -N
+ * and @TIME need numbers of the whole file: then it is scanned once.
  */
-#include <inttypes.h>
-
 #include "base/mem.h"
-#include "position/range_internal.h"
+#include "position/range_impl.h"
 
 struct end {
 	struct ev_position position;
-	bool has_position;
 	int64_t other; /* for partitions that the position lacks */
 };
 
-static int scanned(struct ev_source *src, const struct ev_point *p, struct end *e,
+static bool needs_scan(const struct ev_point *p)
+{
+	return p->kind == EV_POINT_LAST || p->kind == EV_POINT_TIME;
+}
+
+/* The source was scanned: all partitions stand in its table with their real ends. */
+static int of_scan(struct ev_source *src, const struct ev_point *point, struct end *e,
 		   struct ev_error *err)
 {
-	int64_t *times = NULL;
-	int rc = src->ops->scan(src, err);
+	int64_t *offsets = ev_alloc((src->nparts + 1) * sizeof(*offsets));
+	int rc = 0;
 
-	if (rc == 0 && p->kind == EV_POINT_TIME) {
-		times = ev_alloc((src->nparts + 1) * sizeof(*times));
-		rc = src->ops->offsets_for_time(src, p->n, times, err);
-	}
-	for (size_t i = 0; i < src->nparts && rc == 0; i++) {
-		const struct ev_partition *part = &src->parts[i];
-		int64_t last = part->high - part->low < p->n ? part->low : part->high - p->n;
+	if (point->kind == EV_POINT_TIME)
+		rc = src->ops->offsets_for_time(src, point->n, offsets, err);
+	for (size_t i = 0; i < src->nparts && !rc; i++) {
+		const struct ev_partition *p = &src->parts[i];
 
-		ev_position_set(&e->position, part->topic, part->partition, times ? times[i] : last);
+		if (point->kind == EV_POINT_LAST)
+			offsets[i] = p->high - p->low < point->n ? p->low : p->high - point->n;
+		ev_position_set(&e->position, p->topic, p->partition, offsets[i]);
 	}
-	free(times);
-	e->has_position = true;
+	free(offsets);
 	return rc;
 }
 
-/* `other` is what no word at all means for this end. */
-static int resolve_end(struct ev_source *src, const struct ev_point *p, int64_t other, struct end *e,
-		       struct ev_error *err)
+/* `none` is what the end is when nothing is said. */
+static int resolve_end(struct ev_source *src, const struct ev_point *point, int64_t none,
+		       struct end *e, struct ev_error *err)
 {
-	e->other = other;
-	switch (p->kind) {
+	e->other = none;
+	switch (point->kind) {
 	case EV_POINT_NONE:
 		return 0;
 	case EV_POINT_BEGIN:
@@ -52,71 +53,86 @@ static int resolve_end(struct ev_source *src, const struct ev_point *p, int64_t 
 		e->other = INT64_MAX;
 		return 0;
 	case EV_POINT_OFFSET:
-		e->other = p->n;
+		e->other = point->n;
 		return 0;
 	case EV_POINT_LAST:
 	case EV_POINT_TIME:
-		return scanned(src, p, e, err);
+		return of_scan(src, point, e, err);
 	case EV_POINT_FILE:
-		ev_position_copy(&e->position, &p->position);
-		e->has_position = true;
+		ev_position_copy(&e->position, &point->position);
 		e->other = 0; /* an absent partition stands at its start */
 		return 0;
 	case EV_POINT_GROUP:
 		break;
 	}
-	return ev_fail(err, EV_USAGE, "group:%s is a position of a topic, not of a file", p->name);
+	return ev_fail(err, EV_USAGE, "group:%s is a position in topics, not in files", point->name);
 }
 
-static int64_t value(const struct end *e, const struct ev_partition *p)
+static int64_t at(const struct end *e, const char *topic, int32_t partition)
 {
-	int64_t at = e->has_position ? ev_position_get(&e->position, p->topic, p->partition) : -1;
+	int64_t offset = ev_position_get(&e->position, topic, partition);
 
-	return at < 0 ? e->other : at;
+	return offset < 0 ? e->other : offset;
 }
 
-static int spans_of(struct ev_source *src, const struct end *from, const struct end *to,
-		    struct ev_span *spans, struct ev_error *err)
+static int check_entries(const struct ev_position *p, const struct end *from, const struct end *to,
+			 struct ev_error *err)
 {
+	for (size_t i = 0; i < p->n; i++) {
+		const struct ev_position_entry *e = &p->v[i];
+		int64_t begin = at(from, e->topic, e->partition), end = at(to, e->topic, e->partition);
+
+		if (begin > end)
+			return ev_range_backwards(e->topic, e->partition, begin, end, err);
+	}
+	return 0;
+}
+
+/* Partitions that neither end names are those of the two defaults; unless both ends are files. */
+static int check_order(const struct end *from, const struct end *to, struct ev_error *err)
+{
+	if (from->other > to->other && !to->position.n)
+		return ev_range_backwards(NULL, 0, from->other, to->other, err);
+	if (check_entries(&from->position, from, to, err))
+		return -1;
+	return check_entries(&to->position, from, to, err);
+}
+
+static struct ev_span *spans_of(const struct ev_source *src, const struct end *from,
+				const struct end *to)
+{
+	struct ev_span *spans = ev_alloc((src->nparts + 1) * sizeof(*spans));
+
 	for (size_t i = 0; i < src->nparts; i++) {
 		const struct ev_partition *p = &src->parts[i];
 
-		spans[i] = (struct ev_span){ value(from, p), value(to, p) };
-		if (spans[i].begin > spans[i].end && to->other != INT64_MAX)
-			return ev_fail(err, EV_USAGE, "%s/%d: the start %" PRId64 " is after the end %"
-				       PRId64, p->topic, p->partition, spans[i].begin, spans[i].end);
+		spans[i].begin = at(from, p->topic, p->partition);
+		spans[i].end = at(to, p->topic, p->partition);
 	}
-	return 0;
+	return spans;
 }
 
 int ev_range_file(struct ev_source *src, const struct ev_point *from, const struct ev_point *to,
 		  const struct ev_position *stored, struct ev_span **spans, struct ev_error *err)
 {
-	struct ev_span *out = NULL;
-	struct end first = { 0 }, last = { 0 };
+	struct end first = { EV_POSITION_INIT, 0 }, last = { EV_POSITION_INIT, INT64_MAX };
 	int rc = 0;
 
-	if (stored) {
+	if ((!stored && needs_scan(from)) || needs_scan(to))
+		rc = src->ops->scan(src, err);
+	if (!rc && stored)
 		ev_position_copy(&first.position, stored);
-		first.has_position = true;
-	} else {
+	else if (!rc)
 		rc = resolve_end(src, from, 0, &first, err);
-	}
-	if (rc == 0)
+	if (!rc)
 		rc = resolve_end(src, to, INT64_MAX, &last, err);
-	if (rc == 0 && !first.has_position && !last.has_position && first.other > last.other)
-		rc = ev_fail(err, EV_USAGE, "the start %" PRId64 " is after the end %" PRId64, first.other,
-			     last.other);
-	if (rc == 0) {
-		src->ops->bounds(src, first.has_position ? &first.position : NULL,
-				 last.has_position ? &last.position : NULL, first.other, last.other);
-		out = ev_alloc((src->nparts + 1) * sizeof(*out));
-		rc = spans_of(src, &first, &last, out, err);
+	if (!rc)
+		rc = check_order(&first, &last, err);
+	if (!rc) {
+		src->ops->bounds(src, first.position.n ? &first.position : NULL,
+				 last.position.n ? &last.position : NULL, first.other, last.other);
+		*spans = spans_of(src, &first, &last);
 	}
-	if (rc == 0)
-		*spans = out;
-	else
-		free(out);
 	ev_position_release(&first.position);
 	ev_position_release(&last.position);
 	return rc;
