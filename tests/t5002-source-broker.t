@@ -34,7 +34,7 @@ check_grep "a misspelt property is named with its line" 'props:1.*sasl\.pasword'
 check_no_grep "without its value" hunter2 "$err"
 
 topic bulk 2
-evproduce -X linger.ms=50 orders "$bulk" 2 300000
+evproduce -X linger.ms=50 orders "$bulk" 2 150000
 evtail --from begin --to end "$bulk" | md5sum >want
 
 # Kill the broker when some has been read, start it again: the read goes on and loses nothing.
@@ -51,33 +51,56 @@ exec 7<&-
 check "a read over a killed and restarted broker ends well" wait $reader
 check "and gives the same bytes" cmp <(md5sum <got) want
 
-# A broker that stays away: the read ends with exit 3, it does not hang.
-evtail --from begin --to end --memory 16m --timeout 2s "$bulk" >pipe 2>"$err" &
-reader=$!
-exec 7<pipe
-head -c 200000 <&7 >/dev/null
+# interrupted TOPIC OPTIONS... : start a read that a full pipe holds up; `resumed` lets it go on.
+interrupted() {
+	evtail --from begin --to end --memory 16m "$@" >pipe 2>"$err" &
+	reader=$!
+	exec 7<pipe
+	head -c 200000 <&7 >/dev/null
+}
+resumed() {
+	cat <&7 >/dev/null
+	exec 7<&-
+	wait $reader
+	status=$?
+}
+
+interrupted "$bulk" --timeout 2s
 "$kafka" kill "$broker_dir"
-cat <&7 >/dev/null
-exec 7<&-
-wait $reader
-status=$?
-check_status 3 "a broker that stays away is exit 3"
+resumed
+check_status 3 "a broker that stays away is exit 3, not a hang"
 check_grep "which names it" '127\.0\.0\.1:[0-9]+' "$err"
 "$kafka" restart "$broker_dir" >/dev/null || fail "the broker starts again"
 
-# Records deleted before a slow reader came to them.
-evtail --from begin --to end --memory 16m "$bulk" >pipe 2>"$err" &
-reader=$!
-exec 7<pipe
-head -c 200000 <&7 >/dev/null
-evadmin trim "$bulk/0" 140000
-evadmin trim "$bulk/1" 140000
-cat <&7 >/dev/null
-exec 7<&-
-wait $reader
-status=$?
+interrupted "$bulk" --timeout 2s
+kill -STOP "$(cat "$broker_dir/pid")"
+resumed
+kill -CONT "$(cat "$broker_dir/pid")"
+check_status 3 "and so is one that hangs"
+
+interrupted "$bulk"
+evadmin trim "$bulk/0" 70000
+evadmin trim "$bulk/1" 70000
+resumed
 check_status 5 "retention that overtakes a read is exit 5"
-check_grep "which names what is lost" "$bulk/[01]" "$err"
+check_grep "which names what is lost" "lost offsets [0-9]+\.\.69999 of '$bulk/[01]'" "$err"
+
+topic deleted 2
+evproduce -X linger.ms=50 orders "$deleted" 2 150000
+interrupted "$deleted" --timeout 2s
+evadmin delete "$deleted"
+resumed
+check_status 3 "a topic that is deleted while it is read is exit 3"
+check_grep "which names it" "$deleted" "$err"
+
+topic again 2
+evproduce -X linger.ms=50 orders "$again" 2 150000
+interrupted "$again"
+evadmin delete "$again"
+evadmin create "$again" 2
+resumed
+check_status 5 "a topic that is made anew while it is read is exit 5"
+check_grep "which names it and where it ends now" "$again.* ends at 0" "$err"
 
 topic grows 1
 put <<END
