@@ -97,7 +97,7 @@ static bool in_ranges(int32_t c, const struct range *r, size_t n)
 }
 
 /* Controls, and what changes the direction or hides in a line: must not reach a terminal. */
-static bool unsafe(int32_t c)
+bool ev_term_unsafe(int32_t c)
 {
 	static const struct range bad[] = {
 		{ 0, 0x1f },	    { 0x7f, 0x9f },	{ 0x61c, 0x61c },     { 0x200e, 0x200f },
@@ -138,7 +138,7 @@ static int next_shown(struct ev_slice s, char out[12], size_t *n)
 
 	if (c < 0)
 		return snprintf(out, 12, "\\x%02x", (unsigned char)s.ptr[0]);
-	if (!unsafe(c)) {
+	if (!ev_term_unsafe(c)) {
 		memcpy(out, s.ptr, *n);
 		out[*n] = '\0';
 		return columns_of(c);

@@ -39,6 +39,9 @@ int ev_term_columns(struct ev_slice s); /* columns of `s` as ev_term_escape writ
 /* The code point at the start of s (len > 0), its length in *n; -1, *n = 1 when not UTF-8. */
 int32_t ev_utf8_next(struct ev_slice s, size_t *n);
 
+/* Must this code point not reach a terminal: a control, a bidi override, an invisible? */
+bool ev_term_unsafe(int32_t c);
+
 /* A horizontal bar of value/max of `width` columns, in eighths of a column where UTF-8 allows. */
 void ev_term_bar(const struct ev_term *t, struct ev_buf *out, double value, double max, int width);
 
