@@ -263,8 +263,7 @@ static int open_and_read(struct tail *t, struct ev_error *err)
 	t->src = ev_source_open(&a->src.spec, err);
 	if (!t->src)
 		return -1;
-	t->spans = ev_alloc((t->src->nparts + 1) * sizeof(*t->spans));
-	if (ev_range_resolve(t->src, &a->src.range, NULL, t->spans, err))
+	if (ev_range_resolve(t->src, &a->src.range, NULL, &t->spans, err))
 		return -1;
 	t->nspans = t->src->nparts;
 	rc = read_all(t, err);
