@@ -54,16 +54,16 @@ check_offsets "" "and gives nothing"
 
 topic unsorted 1
 put <<END
-put $unsorted/0 1000 a 1
-put $unsorted/0 3000 a 2
-put $unsorted/0 2000 a 3
-put $unsorted/0 1500 a 4
-put $unsorted/0 4000 a 5
-put $unsorted/0 100 a 6
+put $unsorted/0 1700000001000 a 1
+put $unsorted/0 1700000003000 a 2
+put $unsorted/0 1700000002000 a 3
+put $unsorted/0 1700000001500 a 4
+put $unsorted/0 1700000004000 a 5
+put $unsorted/0 1700000000100 a 6
 END
-run timeout 60 evtail --since 1500 --until 2500 "$unsorted"
+run timeout 60 evtail --since 1700000001500 --until 1700000002500 "$unsorted"
 check_offsets "0@2 0@3 " "--until does not stop at the first later timestamp"
-run timeout 60 evtail --since 9000000 "$unsorted"
+run timeout 60 evtail --since 1800000000000 "$unsorted"
 check_status 0 "a time after all records is empty, not the whole log"
 check_offsets "" "and gives nothing"
 

@@ -47,9 +47,9 @@ check_grep "by reading, not by offsets: 2 of 11" "$holes[/	 ]+0.*[^0-9]2([^0-9]|
 
 topic grouped 3
 put <<END
-many $grouped/0 1000 5
-many $grouped/1 2000 5
-many $grouped/2 3000 2
+many $grouped/0 1700000001000 5
+many $grouped/1 1700000002000 5
+many $grouped/2 1700000003000 2
 END
 evadmin commit "g-$$" "$grouped/0=3" "$grouped/1=5"
 tail_ --from "group:g-$$" --to end "$grouped"
@@ -67,7 +67,7 @@ tail_ --from far.json --to end "$grouped"
 check "a saved position behind the end is an error" test "$status" = 2 -o "$status" = 5
 check_grep "that names the partition" "$grouped/0" "$err"
 
-tail_ --from @2000 --to end "$grouped"
+tail_ --from @1700000002000 --to end "$grouped"
 check_offsets "1@0 1@1 1@2 1@3 1@4 2@0 2@1 " "a time as a position is the first offset at or after it"
 tail_ --from -1 --to end "$grouped"
 check_offsets "0@4 1@4 2@1 " "-1 is the last of each partition"
