@@ -85,23 +85,21 @@ static bool takes(const char **p, const char *end, uint32_t c)
 bool ev_glob(const char *pattern, struct ev_slice text)
 {
 	const char *p = pattern, *pend = pattern + strlen(pattern);
-	const char *t = text.ptr, *tend = text.ptr + text.len;
+	const char *t = text.ptr, *tend;
 	const char *star = NULL, *from = NULL;
 	size_t len;
 
-	if (!text.ptr)
+	if (!t)
 		return false;
+	tend = t + text.len;
 	for (;;) {
 		if (p < pend && *p == '*') {
 			star = ++p;
 			from = t;
 			continue;
 		}
-		if (t == tend) {
-			if (p == pend)
-				return true;
-			return false;
-		}
+		if (t == tend)
+			return p == pend;
 		if (p < pend) {
 			uint32_t c = character(t, tend, &len);
 
