@@ -61,7 +61,8 @@ static void man_option(const struct ev_option *o, struct ev_buf *out)
 		ev_buf_adds(out, "May be given several times.\n");
 }
 
-static void man_table(const struct ev_option *table, struct ev_buf *out)
+/* `first`: nothing stands above it in its section, and mdoc wants no paragraph there. */
+static void man_table(const struct ev_option *table, bool first, struct ev_buf *out)
 {
 	bool open = false;
 
@@ -71,7 +72,7 @@ static void man_table(const struct ev_option *table, struct ev_buf *out)
 		if (heading && open)
 			ev_buf_adds(out, ".El\n");
 		if (heading)
-			ev_buf_addf(out, ".Pp\n%s:\n", o->name);
+			ev_buf_addf(out, "%s%s:\n", first && !open ? "" : ".Pp\n", o->name);
 		if (heading || !open)
 			ev_buf_adds(out, ".Bl -tag -width Ds\n");
 		open = true;
@@ -82,12 +83,6 @@ static void man_table(const struct ev_option *table, struct ev_buf *out)
 		ev_buf_adds(out, ".El\n");
 }
 
-static void man_general(struct ev_buf *out)
-{
-	ev_buf_adds(out, ".Pp\nGeneral:\n");
-	man_table(ev_builtin_options, out);
-}
-
 void ev_options_man(const struct ev_command *cmd, const struct ev_command *parent,
 		    struct ev_buf *out)
 {
@@ -95,11 +90,10 @@ void ev_options_man(const struct ev_command *cmd, const struct ev_command *paren
 	for (size_t i = 0; cmd->subs && cmd->subs[i]; i++) {
 		ev_buf_addf(out, ".Ss %s %s\n", cmd->name, cmd->subs[i]->name);
 		mdoc_text(out, cmd->subs[i]->about);
-		man_table(cmd->subs[i]->options, out);
+		man_table(cmd->subs[i]->options, false, out);
 	}
 	if (!cmd->subs)
-		man_table(cmd->options, out);
-	else
-		ev_buf_adds(out, ".Ss all commands\n");
-	man_general(out);
+		man_table(cmd->options, true, out);
+	ev_buf_adds(out, cmd->subs ? ".Ss all commands\n" : ".Pp\nGeneral:\n");
+	man_table(ev_builtin_options, true, out);
 }

@@ -31,7 +31,8 @@ static void put(rd_kafka_t *rk, const struct ev_record *r)
 				    r->headers[i].value.ptr, (ssize_t)r->headers[i].value.len);
 	while ((e = rd_kafka_producev(
 			rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(r->partition),
-			RD_KAFKA_V_TIMESTAMP(r->timestamp < 0 ? 0 : r->timestamp), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+			RD_KAFKA_V_TIMESTAMP(r->timestamp < 0 ? 0 : r->timestamp),
+			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 			RD_KAFKA_V_KEY(bytes(r->key), r->key.len),
 			RD_KAFKA_V_VALUE(bytes(r->value), r->value.len), RD_KAFKA_V_HEADERS(h),
 			RD_KAFKA_V_END)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)

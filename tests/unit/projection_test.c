@@ -137,7 +137,8 @@ static void test_params(void)
 	struct ev_projection *p = parse(HEAD
 		"-- @on a each $.items\n"
 		"INSERT INTO t VALUES ($.a.b[0], $item.c!, :time, :key, :offset, :header('it''s'),\n"
-		"  :window('5 minutes'), :scaled($item.d!, 18), :timestamp, :partition, :topic, $.a.b[0]!, $item.c);\n");
+		"  :window('5 minutes'), :scaled($item.d!, 18), :timestamp, :partition, :topic,"
+		" $.a.b[0]!, $item.c);\n");
 	const struct ev_param *q = param(p, 10);
 
 	CHECK(q && first(p)->nparams == 11, "thirteen parameters of which twice two are one path");

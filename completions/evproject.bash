@@ -1,0 +1,144 @@
+# bash completion of evproject; made by: evproject --dump-options bash
+# shellcheck shell=bash disable=SC2207
+_evproject_draft() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	-n|--count) COMPREPLY=(); return ;;
+	--name) COMPREPLY=(); return ;;
+	--from) COMPREPLY=(); return ;;
+	--to) COMPREPLY=(); return ;;
+	--since) COMPREPLY=(); return ;;
+	--until) COMPREPLY=(); return ;;
+	-b|--broker) COMPREPLY=(); return ;;
+	-X|--property) COMPREPLY=(); return ;;
+	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--lines) COMPREPLY=(); return ;;
+	--timeout) COMPREPLY=(); return ;;
+	--txn-wait) COMPREPLY=(); return ;;
+	--memory) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --count -n --name --from --to --since --until --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+_evproject_check() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --quiet -q --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+_evproject_test() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+_evproject_run() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--store) COMPREPLY=(); return ;;
+	--lock-wait) COMPREPLY=(); return ;;
+	--on-error) COMPREPLY=($(compgen -W 'stop dead' -- "$cur")); return ;;
+	--max-dead) COMPREPLY=(); return ;;
+	--max-held) COMPREPLY=(); return ;;
+	--batch) COMPREPLY=(); return ;;
+	-g|--group) COMPREPLY=(); return ;;
+	--metrics) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--from) COMPREPLY=(); return ;;
+	--to) COMPREPLY=(); return ;;
+	--since) COMPREPLY=(); return ;;
+	--until) COMPREPLY=(); return ;;
+	-b|--broker) COMPREPLY=(); return ;;
+	-X|--property) COMPREPLY=(); return ;;
+	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--lines) COMPREPLY=(); return ;;
+	--timeout) COMPREPLY=(); return ;;
+	--txn-wait) COMPREPLY=(); return ;;
+	--memory) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --store --lock-wait --follow -f --check --on-error --max-dead --max-held --batch --group -g --metrics --quiet -q --from --to --since --until --scan-late --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+_evproject_show() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--store) COMPREPLY=(); return ;;
+	--lock-wait) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --store --lock-wait --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+_evproject_status() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--store) COMPREPLY=(); return ;;
+	--lock-wait) COMPREPLY=(); return ;;
+	--format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	--max-lag) COMPREPLY=(); return ;;
+	--max-age) COMPREPLY=(); return ;;
+	--max-dead) COMPREPLY=(); return ;;
+	-b|--broker) COMPREPLY=(); return ;;
+	-X|--property) COMPREPLY=(); return ;;
+	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--lines) COMPREPLY=(); return ;;
+	--timeout) COMPREPLY=(); return ;;
+	--txn-wait) COMPREPLY=(); return ;;
+	--memory) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --store --lock-wait --format --max-lag --max-age --max-dead --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+_evproject_dead() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--store) COMPREPLY=(); return ;;
+	--lock-wait) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --store --lock-wait --all --yes -y --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+_evproject() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	if [[ $COMP_CWORD -gt 1 ]]; then
+		case ${COMP_WORDS[1]} in
+		draft) _evproject_draft; return ;;
+		check) _evproject_check; return ;;
+		test) _evproject_test; return ;;
+		run) _evproject_run; return ;;
+		show) _evproject_show; return ;;
+		status) _evproject_status; return ;;
+		dead) _evproject_dead; return ;;
+		esac
+	fi
+	COMPREPLY=($(compgen -W 'help draft check test run show status dead --log-format --help -h --version' -- "$cur"))
+}
+complete -o filenames -F _evproject evproject
