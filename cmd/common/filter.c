@@ -181,8 +181,9 @@ static struct ev_slice type_of(struct ev_filter *f)
 bool ev_filter_test(struct ev_filter *f, const struct ev_record *r, struct ev_filter_event *event)
 {
 	struct ev_json_error bad;
+	const char *why;
 
-	*event = (struct ev_filter_event){ false, EV_NULL_SLICE };
+	*event = (struct ev_filter_event){ false, EV_NULL_SLICE, r->timestamp };
 	if (!cheap_tests(f, r))
 		return false;
 	if (!f->parse)
@@ -191,6 +192,8 @@ bool ev_filter_test(struct ev_filter *f, const struct ev_record *r, struct ev_fi
 		return !f->args->types.n && !f->nwheres;
 	event->json = true;
 	event->type = type_of(f);
+	if (f->mapped && ev_envelope_time(&f->envelope, r, f->values, &event->time, &why))
+		event->time = r->timestamp;
 	if (!any_glob(&f->args->types, event->type))
 		return false;
 	for (size_t i = 0; i < f->nwheres; i++) {

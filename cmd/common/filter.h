@@ -16,6 +16,7 @@ struct ev_filter;
 struct ev_filter_event {
 	bool json;            /* the value is a JSON document */
 	struct ev_slice type; /* null: none */
+	int64_t time;         /* ms: of the event where --envelope maps it, else of the record */
 };
 
 /*

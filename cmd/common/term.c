@@ -257,18 +257,20 @@ void ev_term_bytes(struct ev_buf *out, uint64_t n)
 	ev_buf_addf(out, u && v < 100 ? "%.1f %s" : "%.0f %s", v, units[u]);
 }
 
+/* `90061ms` as 1m30s: the two largest units, the smaller left out when it is zero. */
 void ev_term_duration(struct ev_buf *out, int64_t ms)
 {
-	int64_t s = ms / 1000;
+	static const struct {
+		int64_t ms;
+		const char *name;
+	} units[] = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" } };
+	size_t u = 0;
+	int64_t rest;
 
-	if (ms < 1000)
-		ev_buf_addf(out, "%dms", (int)ms);
-	else if (s < 60)
-		ev_buf_addf(out, "%ds", (int)s);
-	else if (s < 3600)
-		ev_buf_addf(out, "%dm%02ds", (int)(s / 60), (int)(s % 60));
-	else if (s < 86400)
-		ev_buf_addf(out, "%dh%02dm", (int)(s / 3600), (int)(s / 60 % 60));
-	else
-		ev_buf_addf(out, "%lldd%02dh", (long long)(s / 86400), (int)(s / 3600 % 24));
+	while (u < 4 && ms < units[u].ms)
+		u++;
+	ev_buf_addf(out, "%lld%s", (long long)(ms / units[u].ms), units[u].name);
+	rest = u < 3 ? ms % units[u].ms / units[u + 1].ms : 0;
+	if (rest)
+		ev_buf_addf(out, "%02lld%s", (long long)rest, units[u + 1].name);
 }

@@ -55,7 +55,10 @@ int tail_take(struct tail *t, const struct ev_record *r, struct ev_error *err)
 	}
 	count(t, r->part);
 	if (t->summary) {
-		ev_summary_add(t->summary, r, event.json, event.type);
+		struct ev_record at = *r;
+
+		at.timestamp = event.time;
+		ev_summary_add(t->summary, &at, event.json, event.type);
 		return 0;
 	}
 	if (t->args->counting)
