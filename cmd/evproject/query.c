@@ -8,10 +8,12 @@
 #include "store/ledger.h"
 
 #define BAR_WIDTH 24
+#define MAX_COLUMNS 64 /* wider results have no bars */
 #define CHECK_ROWS 5
 
 struct printed {
 	struct ev_table table;
+	char *align;
 	double *last; /* the last column as a number, NAN when it is none */
 	size_t rows, cap, columns, limit;
 	bool numbers;
@@ -53,49 +55,51 @@ static struct ev_query *prepare(struct ev_store *s, const struct ev_projection *
 	return q;
 }
 
-/* Rebuild the table with one more column of bars: cells are known only now. */
-static void print(struct printed *p, const struct ev_term *t, struct ev_buf *out)
+/* The same rows with one more column: a bar of the last one's number. */
+static void print_bars(const struct printed *p, const struct ev_term *t, struct ev_buf *out)
 {
-	bool bars = p->numbers && p->rows > 1 && p->columns > 1;
+	char align[MAX_COLUMNS + 2];
 	struct ev_table with;
 	double max = 0;
 
-	if (!bars) {
-		ev_table_print(&p->table, t, true, out);
-		return;
-	}
 	for (size_t i = 0; i < p->rows; i++)
 		max = p->last[i] > max ? p->last[i] : max;
-	ev_table_init(&with, NULL);
-	with.columns = p->columns + 1;
-	{
-		char align[130];
-		size_t n = p->columns < 128 ? p->columns : 128;
+	memset(align, 'l', sizeof(align));
+	align[p->columns - 1] = 'r';
+	align[p->columns + 1] = '\0';
+	ev_table_init(&with, align);
+	for (size_t i = 0; i <= p->rows; i++) {
+		struct ev_buf bar = EV_BUF_INIT;
 
-		memset(align, 'l', n + 1);
-		align[n - 1] = 'r';
-		align[n + 1] = '\0';
-		with.align = align;
-		for (size_t i = 0; i <= p->rows; i++) {
-			struct ev_buf bar = EV_BUF_INIT;
-
-			for (size_t j = 0; j < p->columns; j++)
-				ev_table_add(&with, p->table.cells[i * p->columns + j]);
-			if (i)
-				ev_term_bar(t, &bar, p->last[i - 1], max, BAR_WIDTH);
-			ev_table_add(&with, ev_buf_str(&bar));
-			ev_buf_release(&bar);
-		}
-		ev_table_print(&with, t, true, out);
+		for (size_t j = 0; j < p->columns; j++)
+			ev_table_add(&with, p->table.cells[i * p->columns + j]);
+		if (i)
+			ev_term_bar(t, &bar, p->last[i - 1], max, BAR_WIDTH);
+		ev_table_add(&with, ev_buf_str(&bar));
+		ev_buf_release(&bar);
 	}
+	ev_table_print(&with, t, true, out);
 	ev_table_release(&with);
+}
+
+static void print(const struct printed *p, const struct ev_term *t, struct ev_buf *out)
+{
+	if (p->numbers && !p->limit && p->rows > 1 && p->columns > 1 && p->columns <= MAX_COLUMNS)
+		print_bars(p, t, out);
+	else
+		ev_table_print(&p->table, t, true, out);
 }
 
 /* Run a prepared query into a table; the heading is the columns' names. */
 static int fill(struct ev_store *s, struct ev_query *q, struct printed *p, struct ev_error *err)
 {
+	char *align;
+
 	p->columns = s->ops->columns(s, q);
-	p->table.columns = p->columns;
+	align = ev_alloc(p->columns + 1);
+	memset(align, 'l', p->columns);
+	p->align = align;
+	ev_table_init(&p->table, align);
 	p->numbers = true;
 	for (size_t i = 0; i < p->columns; i++)
 		ev_table_add(&p->table, s->ops->column(s, q, i));
@@ -108,24 +112,17 @@ static int run_query(struct ev_store *s, const struct ev_projection *p, const st
 	struct ev_query *q = prepare(s, p, d, err);
 	struct printed shown = { .limit = limit };
 	struct ev_term term;
-	char align[130];
 	int rc;
 
 	if (!q)
 		return -1;
 	ev_term_init(&term, 1);
-	memset(align, 'l', sizeof(align));
-	align[sizeof(align) - 1] = '\0';
-	ev_table_init(&shown.table, align);
 	rc = fill(s, q, &shown, err);
-	if (rc == 0 && shown.rows && limit) {
-		shown.numbers = false;
+	if (rc == 0)
 		print(&shown, &term, out);
-	} else if (rc == 0) {
-		print(&shown, &term, out);
-	}
 	*rows = shown.rows;
 	ev_table_release(&shown.table);
+	free(shown.align);
 	free(shown.last);
 	s->ops->finish(s, q);
 	return rc;
