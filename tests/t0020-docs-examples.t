@@ -1,0 +1,9 @@
+# Every example of the documentation that needs no broker runs and ends as it says.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/examples.sh"
+
+for document in "$TOP"/README.md "$TOP"/docs/*.md "$TOP"/docs/man/*.[157]; do
+	examples "$document" local
+done
+check "the documents have examples" test "$_n" -ge 20
+done_testing
