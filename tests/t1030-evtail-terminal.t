@@ -14,7 +14,7 @@ plain() { sed 's/\x1b\[[0-9;]*m//g' "$out"; }
 
 on_terminal evtail ./x.ndjson
 plain >got
-check_grep "time, place, type, key, value" '^22:13:20.000 orders/2@7 order.created c-1 \{"type"' got
+check_grep "time, place, type, key, value" '^22:13:20.000 orders/2@7 order.created c-1 +\{"type"' got
 check_grep "the day stands on a line of its own" '^-- 2023-11-14 UTC --$' got
 check_grep "and again when it changes" '^-- 2023-11-15 UTC --$' got
 check "no line is wider than the terminal" test "$(wc -L <got)" -le 80
@@ -23,6 +23,8 @@ check_grep "a tombstone is called one" '\(tombstone\)$' got
 check_grep "there are colours" $'\x1b\\[36morders/2@7' "$out"
 check_grep "control characters of a key are shown, not obeyed" '\\x1b\[2J\\u202e' got
 check "no escape sequence but colours came out" test -z "$(tr -d '\n' <got | LC_ALL=C grep -aP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]')"
+
+check_grep "columns line up with those of later records" '^22:13:20.000 orders/2@7 order.created c-1            *\{' got
 
 NO_COLOR=1 on_terminal evtail ./x.ndjson
 check_no_grep "NO_COLOR is heard" $'\x1b' "$out"

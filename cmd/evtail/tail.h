@@ -85,6 +85,7 @@ struct tail {
 	int64_t skip;           /* -n +K: records still to skip */
 	struct tail_ring ring;
 	bool use_ring;
+	bool measuring;         /* a first look at the ring, for the widths of columns */
 	uint64_t *matched;      /* per partition: records that passed the filters */
 	size_t nmatched;
 	uint64_t read;          /* records read by this pass */

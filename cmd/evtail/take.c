@@ -68,25 +68,44 @@ int tail_take(struct tail *t, const struct ev_record *r, struct ev_error *err)
 	return print(t, r, event.type, err);
 }
 
+/* Every record of the ring into t->out. */
+static int format_ring(struct tail *t, struct ev_line_reader *reader, struct ev_error *err)
+{
+	struct ev_filter_event event;
+	struct ev_record r;
+
+	for (size_t i = 0; i < t->ring.n; i++) {
+		struct ev_slice line = tail_ring_line(&t->ring, i);
+
+		if (ev_line_read(reader, ev_slice(line.ptr, line.len - 1), &r, err)) {
+			ev_context(err, "record line of our own");
+			err->class = EV_BUG;
+			return -1;
+		}
+		ev_filter_test(t->filter, &r, &event);
+		if (t->measuring) {
+			tail_format_record(&t->format, &t->out, &r, event.type);
+			ev_buf_clear(&t->out);
+		} else if (print(t, &r, event.type, err)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int tail_print_ring(struct tail *t, struct ev_error *err)
 {
 	struct ev_line_reader *reader = ev_line_reader_new();
-	struct ev_filter_event event;
-	struct ev_record r;
 	int rc = 0;
 
-	for (size_t i = 0; !rc && i < t->ring.n; i++) {
-		struct ev_slice line = tail_ring_line(&t->ring, i);
-
-		rc = ev_line_read(reader, ev_slice(line.ptr, line.len - 1), &r, err);
-		if (rc) {
-			ev_context(err, "record line of our own");
-			err->class = EV_BUG;
-			break;
-		}
-		ev_filter_test(t->filter, &r, &event);
-		rc = print(t, &r, event.type, err);
-	}
+	/* a screen's columns are as wide as the widest: look at all before the first is shown */
+	t->measuring = t->format.kind == TAIL_SCREEN;
+	if (t->measuring)
+		rc = format_ring(t, reader, err);
+	t->measuring = false;
+	t->format.day = INT64_MIN;
+	if (!rc)
+		rc = format_ring(t, reader, err);
 	ev_line_reader_free(reader);
 	tail_ring_clear(&t->ring);
 	return rc ? rc : tail_flush(t, err);
