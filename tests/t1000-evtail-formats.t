@@ -17,12 +17,12 @@ gzip -k x.ndjson
 run evtail ./x.ndjson.gz
 check "and a gzip file" cmp x.ndjson "$out"
 
-run evtail ./x.ndjson -o '%t|%p|%o|%k|%K|%S|%s|%T|%h|%y|%%\t'
+run evtail ./x.ndjson -o '%t|%p|%o|%k|%K|%S|%s|%T|%h|%y|%%\t.'
 check_out "a FORMAT has all fields" <<EOT
-o|0|5|k1|2|27|1700000000000|2023-11-14T22:13:20.000Z|h=a,h=b|made|%	
-o|1|0||-1|-1|1700000000001|2023-11-14T22:13:20.001Z|||%	
-o|0|6||0|7|||||%	
-p|0|0|$(printf '\377')|1|2|1700000001000|2023-11-14T22:13:21.000Z|||%	
+o|0|5|k1|2|27|1700000000000|2023-11-14T22:13:20.000Z|h=a,h=b|made|%	.
+o|1|0||-1|-1|1700000000001|2023-11-14T22:13:20.001Z|||%	.
+o|0|6||0|7|||||%	.
+p|0|0|$(printf '\377')|1|2|1700000001000|2023-11-14T22:13:21.000Z|||%	.
 EOT
 run evtail ./x.ndjson -o value
 printf '{"event_type":"made","n":1}\n\nplain \001\n\377\376\n' >want

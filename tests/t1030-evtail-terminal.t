@@ -28,7 +28,7 @@ check_grep "columns line up with those of later records" '^22:13:20.000 orders/2
 
 NO_COLOR=1 on_terminal evtail ./x.ndjson
 check_no_grep "NO_COLOR is heard" $'\x1b' "$out"
-NO_COLOR= on_terminal evtail ./x.ndjson
+NO_COLOR='' on_terminal evtail ./x.ndjson
 check_grep "an empty NO_COLOR is none" $'\x1b\\[' "$out"
 TERM=dumb on_terminal evtail ./x.ndjson
 check_no_grep "a dumb terminal gets no colours" $'\x1b' "$out"
