@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 10000, WAIT_MS = 30000 };
+/* A batch that is not full is waited for, so the wait is short; after PATIENCE empty ones it is over. */
+enum { BATCH = 10000, BATCH_MS = 5, PATIENCE = 6000, WAIT_MS = 30000 };
 
 static void die(const char *what, const char *why)
 {
@@ -21,7 +22,9 @@ static rd_kafka_t *consumer(const char *brokers)
 	static const char *const properties[] = {
 		"group.id", "bench", "enable.auto.commit", "false", "enable.partition.eof", "true",
 		"isolation.level", "read_committed", "check.crcs", "true", "fetch.wait.max.ms", "20",
-		"queued.min.messages", "1000000", "queued.max.messages.kbytes", "262144", NULL };
+		"queued.min.messages", "1000000", "queued.max.messages.kbytes", "262144",
+		"enable.auto.offset.store", "false", "reconnect.backoff.ms", "50",
+		"log.connection.close", "false", NULL };
 	char why[256];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_t *rk;
@@ -35,6 +38,16 @@ static rd_kafka_t *consumer(const char *brokers)
 		die("client", why);
 	rd_kafka_poll_set_consumer(rk);
 	return rk;
+}
+
+/* Asked for, because a symbolic offset may cost librdkafka half a second. */
+static int64_t first(rd_kafka_t *rk, const char *topic, int32_t partition)
+{
+	int64_t low, high;
+
+	if (rd_kafka_query_watermark_offsets(rk, topic, partition, &low, &high, WAIT_MS))
+		die(topic, "no watermarks");
+	return low;
 }
 
 /* Assign all partitions of the topics from their first offset on; returns how many there are. */
@@ -51,7 +64,7 @@ static int assign(rd_kafka_t *rk, char **topics)
 			for (int p = 0; !strcmp(md->topics[i].topic, *topics) &&
 					p < md->topics[i].partition_cnt; p++)
 				rd_kafka_topic_partition_list_add(list, *topics, p)->offset =
-					RD_KAFKA_OFFSET_BEGINNING;
+					first(rk, *topics, p);
 	rd_kafka_metadata_destroy(md);
 	n = list->cnt;
 	if (rd_kafka_assign(rk, list))
@@ -66,7 +79,7 @@ int main(int argc, char **argv)
 	unsigned long long records = 0, bytes = 0;
 	rd_kafka_queue_t *queue;
 	rd_kafka_t *rk;
-	int open;
+	int open, empty = 0;
 
 	if (argc < 3)
 		die("usage", "consume BROKERS TOPIC...");
@@ -76,9 +89,10 @@ int main(int argc, char **argv)
 	if (!open)
 		die(argv[2], "no such topic");
 	while (open > 0) {
-		ssize_t n = rd_kafka_consume_batch_queue(queue, WAIT_MS, batch, BATCH);
+		ssize_t n = rd_kafka_consume_batch_queue(queue, BATCH_MS, batch, BATCH);
 
-		if (n <= 0)
+		empty = n > 0 ? 0 : empty + 1;
+		if (n < 0 || empty > PATIENCE)
 			die("consume", "no record came");
 		for (ssize_t i = 0; i < n; i++) {
 			if (batch[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
