@@ -21,7 +21,7 @@ topic orders 4
 topic payments 2
 "$TOP/scripts/generate" orders $count 7 | sed "s/\"topic\":\"orders\"/\"topic\":\"$orders\"/;
 	s/\"topic\":\"payments\"/\"topic\":\"$payments\"/" >events.ndjson
-evproduce lines <events.ndjson >/dev/null || fail "the events are on the broker"
+evload lines <events.ndjson >/dev/null || fail "the events are on the broker"
 sed "s/^-- @topics .*/-- @topics $orders, $payments/; s/ must touch//; s/^-- @on tombstone of orders/-- @on tombstone of $orders/" \
 	"$TOP/projections/orders.sql" >orders.sql
 
