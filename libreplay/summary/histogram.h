@@ -22,7 +22,7 @@ struct ev_histogram {
 };
 
 void ev_histogram_add(struct ev_histogram *h, int64_t ms);
-/* Fold until at most `max` (>= 1) bars are left. */
+/* Fold until at most `max` (>= 1) bars are left, or the step is the widest, 36000 days. */
 void ev_histogram_fit(struct ev_histogram *h, size_t max);
 int64_t ev_histogram_width(const struct ev_histogram *h); /* ms of one bar */
 int64_t ev_histogram_start(const struct ev_histogram *h, size_t bar);
