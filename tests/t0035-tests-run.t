@@ -39,6 +39,17 @@ export CI=1
 runs 1 "a skip fails in CI" <<'END'
 echo "ok 1 - a"; echo "ok 2 - b # SKIP no such tool"; echo 1..2
 END
+
+# stopped in mid-run: the test under way goes as well
+printf '#!/bin/bash\necho $$ >"%s/pid"; sleep 100\n' "$T" >build/unit/probe_test
+"$TOP/tests/run" --build "$T/build" --tier check probe_test >/dev/null 2>&1 &
+runner=$!
+wait_for 20 test -s pid
+kill $runner
+wait $runner
+check "a stopped run ends with 130" test $? = 130
+gone() { ! kill -0 "$(cat pid)" 2>/dev/null; }
+check "and so does the test that it ran" wait_for 20 gone
 run "$TOP/tests/run" --build "$T/build" --tier check no_such_test
 check_status 1 "a run of no tests"
 done_testing
