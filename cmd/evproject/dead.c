@@ -18,7 +18,7 @@ struct args {
 static const struct ev_option options[] = {
 	EV_GROUP("Store"),
 	EV_STORE_ROWS(struct args, store),
-	EV_FLAG(0, "all", struct args, all, "retry or drop every letter"),
+	EV_FLAG(0, "all", struct args, all, "show, retry or drop every letter"),
 	EV_FLAG('y', "yes", struct args, yes, "drop without asking"),
 	EV_END,
 };
@@ -230,7 +230,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 const struct ev_command ev_dead_command = {
 	.name = "dead",
 	.about = "list, show, retry or drop dead letters",
-	.synopsis = "list|show|retry|drop FILE --store URL [TOPIC/PARTITION@OFFSET]...",
+	.synopsis = "list|show|retry|drop FILE --store URL [LETTER]...",
+	.notes = "A LETTER is TOPIC/PARTITION@OFFSET, as list prints it. show prints record lines.",
 	.options = options,
 	.args_size = sizeof(struct args),
 	.init = init,

@@ -209,7 +209,7 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 		*err = err2;
 		rc = -1;
 	}
-	if (!st->a->quiet)
+	if (!st->a->quiet && (rc == 0 || status.records))
 		summary(st, &status, ev_clock_ms() - start);
 	if (rc < 0)
 		return -1;
@@ -220,6 +220,24 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 		return rc < 0 ? -1 : rc ? EV_NO : 0;
 	}
 	return 0;
+}
+
+/*
+ * For `status`: what ended the run, or that it ended well. Only bad data, source and store end a
+ * run; usage did not let it begin. Best effort, after the rollback: the run's own error counts.
+ */
+static void note_end(struct state *st, struct ev_store *s, int rc, const struct ev_error *err)
+{
+	const char *before = ev_apply_ledger(st->apply)->last_error, *now = NULL;
+	struct ev_error ignored = EV_ERROR_INIT;
+
+	if (rc < 0 && err->class != EV_SOURCE && err->class != EV_STORE && err->class != EV_DATA)
+		return;
+	if (rc < 0)
+		now = err->text;
+	s->ops->rollback(s);
+	if (now ? !before || strcmp(now, before) != 0 : before != NULL)
+		ev_ledger_note_error(s, st->projection->name, now, &ignored);
 }
 
 static int with_store(struct state *st, struct ev_store *s, struct ev_error *err)
@@ -237,6 +255,8 @@ static int with_store(struct state *st, struct ev_store *s, struct ev_error *err
 		src = ev_source_open(&a->src.spec, err);
 	if (src)
 		rc = read_all(st, src, s, err);
+	if (st->apply)
+		note_end(st, s, rc, err);
 	if (src)
 		src->ops->close(src);
 	ev_apply_close(st->apply);

@@ -140,6 +140,13 @@ static void print_text(const struct view *v)
 		ev_buf_clear(&out);
 	}
 	printf(", dead letters %" PRId64 ", held %" PRId64 "\n", v->dead, v->held);
+	if (l->last_error && *l->last_error) {
+		printf("last error: ");
+		fflush(stdout);
+		ev_term_escape(&out, ev_slice_str(l->last_error));
+		puts(ev_buf_str(&out));
+		ev_buf_clear(&out);
+	}
 	ev_table_init(&tb, "lrrrrrrrrrrrr");
 	for (const char *const *h = (const char *const[]){ "topic/partition", "begin", "next", "applied",
 	     "ignored", "filtered", "dedup", "dead", "held", "dropped", "invisible", "no row", NULL }; *h; h++)
@@ -174,7 +181,10 @@ static void print_json(const struct view *v)
 	ev_json_quote(&o, ev_slice_str(l->projection));
 	ev_buf_addf(&o, ",\"version\":%" PRId64 ",\"fingerprint\":\"%s\",\"generation\":%" PRId64
 			",\"last_commit\":\"%s\",", l->version, l->fingerprint, l->generation, time);
-	ev_buf_adds(&o, "\"lag\":");
+	ev_buf_adds(&o, "\"last_error\":");
+	l->last_error && *l->last_error ? ev_json_quote(&o, ev_slice_str(l->last_error))
+					: ev_buf_adds(&o, "null");
+	ev_buf_adds(&o, ",\"lag\":");
 	v->lag >= 0 ? ev_buf_add_i64(&o, v->lag) : ev_buf_adds(&o, "null");
 	ev_buf_adds(&o, ",\"age_ms\":");
 	v->age_ms >= 0 ? ev_buf_add_i64(&o, v->age_ms) : ev_buf_adds(&o, "null");
@@ -283,7 +293,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 
 const struct ev_command ev_status_command = {
 	.name = "status",
-	.about = "where the views of a store stand: position, lag, ledger, dead letters",
+	.about = "where the views of a store stand: position, lag, counts",
 	.synopsis = "[FILE] --store URL [OPTION]...",
 	.options = options,
 	.args_size = sizeof(struct args),

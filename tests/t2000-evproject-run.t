@@ -1,0 +1,165 @@
+# evproject run: first run, further runs, sources, positions and who owns the tables
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+
+{ rec add a 1; rec add b 2; rec nop a 1; rec del b 0 5; } >a.ndjson
+project s.db ./a.ndjson
+check_status 0 "a first run"
+check "the rows are there" test "$(dump s.db)" = "a|1|0"
+check_grep "the summary counts what became of the records" \
+	'^evproject run: acc: 4 records read in .* s; the view now: 3 applied, 1 ignored, 2 invisible$' "$err"
+check "nothing is written to stdout" test ! -s "$out"
+project s.db ./a.ndjson
+check_status 0 "a second run"
+check_grep "finds nothing new" 'acc: 0 records read' "$err"
+rec add c 7 >>a.ndjson
+project s.db ./a.ndjson --quiet
+check_status 0 "a file that has grown"
+check "--quiet says nothing" test ! -s "$err"
+check "only the new record is applied" test "$(dump s.db)" = "a|1|0
+c|7|6"
+check "and the ledger balances" ledger s.db '.balanced and .partitions[0].next == 7'
+dump s.db >want
+
+gzip -k a.ndjson
+project gz.db ./a.ndjson.gz
+check "a gzip file gives the same" test "$status $(dump gz.db)" = "0 $(cat want)"
+evproject run p.sql --store pipe.db - <a.ndjson 2>"$err"
+check "stdin gives the same" test "$(dump pipe.db)" = "$(cat want)"
+head -n 3 a.ndjson >a1.ndjson
+tail -n 2 a.ndjson >a2.ndjson
+project two.db ./a1.ndjson
+project two.db ./a2.ndjson
+check "the log in two files, one after the other, gives the same" test "$(dump two.db)" = "$(cat want)"
+rec add a 10 0 0 u >u.ndjson
+project both.db ./u.ndjson ./a.ndjson
+check "several files merge by time" test "$status $(dump both.db)" = "0 a|11|0
+c|7|6"
+printf '%s\n' '{"type":"add","k":"x","n":1}' '{"type":"add","k":"x","n":2}' >x.txt
+project lines.db --lines t ./x.txt
+check "--lines takes each line as a value" test "$status $(dump lines.db)" = "0 x|3|2"
+run evproject run p.sql --store lines.db --log-format json --lines t ./x.txt
+check "--log-format json speaks JSON" jq -e .message "$err"
+
+# bad files: named, nothing past the fault applied, goes on when mended
+bad() { # bad NAME STATUS-TEXT REGEX FILE: a fault behind three records
+	run evproject run p.sql --store "$1.db" "./$4"
+	check_status 5 "$2 is bad data"
+	check_grep "$2 is named" "$3" "$err"
+	check "$2: all before it is applied, nothing after" test "$(dump "$1.db")" = "a|1|0
+b|2|1"
+	check "$2: status tells the last error" ledger "$1.db" '.balanced and (.last_error | length > 0)'
+	cp a.ndjson "$4" 2>/dev/null
+}
+mend() {
+	run evproject run p.sql --store "$1.db" "./$2"
+	check_status 0 "mended, it goes on"
+	check "to the same rows" test "$(dump "$1.db")" = "$(cat want)"
+	check "and the last error is forgotten" ledger "$1.db" '.last_error == null'
+}
+{ head -n 3 a.ndjson; head -n 4 a.ndjson | tail -n 1 | head -c 30; } >torn.ndjson
+bad torn "a torn last line" 'torn\.ndjson:4' torn.ndjson
+mend torn torn.ndjson
+{ head -n 3 a.ndjson; echo '{"topic":"t","bad":1}'; tail -n 2 a.ndjson; } >line.ndjson
+bad line "a bad line" 'line\.ndjson:4' line.ndjson
+mend line line.ndjson
+{ head -n 3 a.ndjson; head -n 1 a.ndjson; } >back.ndjson
+bad back "an offset that goes back" 'back\.ndjson:4: .*offset' back.ndjson
+mend back back.ndjson
+head -n 3 a.ndjson | gzip -c | head -c -5 >cut.ndjson.gz
+run evproject run p.sql --store cut.db ./cut.ndjson.gz
+check_status 5 "a gzip file cut short is bad data"
+check_grep "and is named" 'cut\.ndjson\.gz' "$err"
+cp a.ndjson.gz cut.ndjson.gz
+mend cut cut.ndjson.gz
+run evproject run p.sql --store s.db ./missing.ndjson
+check_status 3 "a missing file is exit 3"
+
+# positions
+project s.db --from 0 ./a.ndjson
+check_status 2 "--from with a stored position is refused"
+check_grep "with a reason" '--from and --since are for the first run' "$err"
+check_no_grep "and without a summary of nothing" 'records read' "$err"
+project s.db --since 2020-01-01T00:00:00Z ./a.ndjson
+check_status 2 "so is --since"
+project s.db --to 3 ./a.ndjson
+check_status 2 "--to behind the stored position is refused"
+check "a usage error is not the view's last error" ledger s.db '.last_error == null'
+project to.db --to 2 ./a.ndjson
+check "--to stops before that offset" test "$(dump to.db)" = "a|1|0
+b|2|1"
+project to.db ./a.ndjson
+check "and the next run goes on from there" test "$(dump to.db)" = "$(cat want)"
+project until.db --until 2025-11-15T09:46:40.002Z ./a.ndjson
+check "--until is a prefix" ledger until.db '.partitions[0].next == 2'
+project since.db --since 2025-11-15T09:46:40.001Z ./a.ndjson
+check "--since begins the view there" ledger since.db '.balanced and .partitions[0].begin == 1'
+project from.db --from -1 ./a.ndjson
+check "--from -1 takes the last record" test "$(dump from.db)" = "c|7|6"
+
+# the file and its tables
+sed 's/acc.n + excluded/acc.n - excluded/' p.sql >other.sql
+run evproject run other.sql --store s.db ./a.ndjson
+check_status 2 "a changed file under the same version is refused"
+check_grep "and says to raise the version" 'raise the version' "$err"
+sed -i 's/version 1/version 2/' other.sql
+run evproject run other.sql --store s.db ./a.ndjson
+check_status 2 "a changed file with another version is refused"
+check_grep "and says rebuild" 'rebuild' "$err"
+{ sed 's/version 1/version 5/' p.sql; echo '-- @check more'; echo 'SELECT 1 WHERE 0;'; } >same.sql
+run evproject run same.sql --store s.db ./a.ndjson
+check_status 0 "another version with the same meaning goes on"
+for ddl in 'CREATE TABLE' 'CREATE TABLE IF NOT EXISTS'; do
+	rm -f own.db
+	sqlite3 own.db 'CREATE TABLE acc (k text PRIMARY KEY, n integer, at integer)'
+	sed "s/CREATE TABLE/$ddl/" p.sql >own.sql
+	run evproject run own.sql --store own.db ./a.ndjson
+	check_status 2 "a table that no ledger owns is refused ($ddl)"
+	check_grep "by name" "own.sql:5:1: table 'acc'" "$err"
+	check "and left alone" test -z "$(dump own.db)"
+done
+sed 's/@projection acc/@projection second/' p.sql >second.sql
+run evproject run second.sql --store s.db ./a.ndjson
+check_status 2 "a table of another projection is refused"
+check_grep "which is named" "'acc'" "$err"
+sed -i 's/acc/others/g' second.sql
+run evproject run second.sql --store s.db ./a.ndjson
+check_status 0 "two projections share a store"
+check "and do not disturb each other" test "$(dump s.db)$(sqlite3 s.db 'SELECT count(*) FROM others')" = \
+	"$(cat want)2"
+
+# checks, samples, outputs
+{ cat a.ndjson; rec add neg -4 7; } >neg.ndjson
+project neg.db --check ./neg.ndjson
+check_status 1 "a check that fails is exit 1"
+check_grep "it is named" 'check failed: no negatives \(1 row' "$err"
+check_grep "its rows are printed" '^neg +-4' "$out"
+project neg2.db --check ./a.ndjson
+check_status 0 "checks that hold are exit 0"
+project neg.db ./neg.ndjson
+check_status 0 "without --check nobody asks"
+evproject run p.sql --store neg.db --check ./neg.ndjson >/dev/full 2>"$err"
+status=$?
+check_status 4 "a full disk behind stdout is exit 4"
+project no/such/x.db ./a.ndjson
+check_status 4 "a store in a folder that is not there is exit 4"
+check_grep "and is named" "cannot open store 'no/such/x.db'" "$err"
+project met.db --metrics m.prom ./a.ndjson
+check_grep "--metrics: counts" \
+	'^ev_projection_records_total\{projection="acc",topic="t",partition="0",fate="applied"\} 4$' m.prom
+check_grep "--metrics: position" '^ev_projection_next_offset\{projection="acc",topic="t",partition="0"\} 7$' m.prom
+check "--metrics: every line is Prometheus text" test -z "$(grep -vE \
+	'^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"]*",?)+\})? -?[0-9.e+]+)$' m.prom)"
+project met.db --metrics no/such/m.prom ./a.ndjson
+check_status 4 "a metrics file that cannot be written is exit 4"
+project s.db --no-merge ./a.ndjson
+check_status 2 "--no-merge is not for a view"
+run evproject run p.sql ./a.ndjson
+check_status 2 "--store is required"
+run evproject run
+check_status 2 "so is a file"
+for c in '' draft check test run show status dead; do
+	run evproject $c --help
+	check "evproject $c --help fits a screen" test "$(wc -l <"$out")" -le 24 -a "$(wc -L <"$out")" -le 80
+done
+done_testing
