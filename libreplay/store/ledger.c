@@ -229,7 +229,7 @@ int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *
 struct guard {
 	const struct ev_ledger *ledger;
 	bool found, moved;
-	size_t parts;
+	size_t advanced; /* partitions of ours, past their begin, that the store has too */
 };
 
 static int guard_projection(void *ctx, const struct ev_cell *c, size_t n)
@@ -252,6 +252,7 @@ static int guard_part(void *ctx, const struct ev_cell *c, size_t n)
 
 		if (p->partition == c[1].i && ev_slice_is(c[0].text, p->topic)) {
 			g->moved |= p->next != c[2].i;
+			g->advanced += p->next != p->begin;
 			return 0;
 		}
 	}
@@ -263,11 +264,15 @@ int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 {
 	struct ev_bind name = ev_bind_text(l->projection);
 	struct guard g = { .ledger = l };
+	size_t advanced = 0;
 
 	if (ev_store_select(s, guard_projection_sql, &name, 1, guard_projection, &g, err) < 0 ||
 	    ev_store_select(s, guard_ledger_sql, &name, 1, guard_part, &g, err) < 0)
 		return -1;
-	if (g.found && !g.moved)
+	/* a projection that was dropped and built anew has the same generation, but not our partitions */
+	for (size_t i = 0; i < l->nparts; i++)
+		advanced += l->parts[i].next != l->parts[i].begin;
+	if (g.found && !g.moved && g.advanced == advanced)
 		return 0;
 	ev_fail(err, EV_HELD, "another process has moved projection '%s'", l->projection);
 	ev_ledger_name_holder(s, l->projection, err);

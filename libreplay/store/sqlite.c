@@ -1,13 +1,15 @@
 /* sqlite.c - the SQLite store: connection, transactions, statements (see store.h) */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "event/number.h"
 #include "store/sqlite_internal.h"
 #include "store/sqlite_lock.h"
+
+#define FEW_COLUMNS 32
 
 int ev_sqlite_error(struct ev_sqlite *s, int rc, bool handler, struct ev_error *err)
 {
@@ -43,7 +45,7 @@ static int script(struct ev_store *store, const char *sql, struct ev_error *err)
 	return exec(ev_sqlite_of(store), sql, err);
 }
 
-static int has_table(struct ev_store *store, const char *name, struct ev_error *err)
+int ev_sqlite_has_table(struct ev_store *store, const char *name, struct ev_error *err)
 {
 	struct ev_sqlite *s = ev_sqlite_of(store);
 	sqlite3_stmt *stmt;
@@ -58,51 +60,6 @@ static int has_table(struct ev_store *store, const char *name, struct ev_error *
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return ev_sqlite_error(s, rc, false, err);
 	return rc == SQLITE_ROW;
-}
-
-static enum ev_auth auth_of(const char *sql, bool handler)
-{
-	sql += strspn(sql, " \t\r\n(");
-	return !handler ? EV_AUTH_OURS : strncasecmp(sql, "SELECT", 6) == 0 ? EV_AUTH_QUERY
-									   : EV_AUTH_HANDLER;
-}
-
-static struct ev_query *prepare(struct ev_store *store, const char *sql, bool handler,
-				const struct ev_buf *tables, const struct ev_buf *reads, size_t *at,
-				struct ev_error *err)
-{
-	struct ev_sqlite *s = ev_sqlite_of(store);
-	struct ev_query *q;
-	sqlite3_stmt *stmt;
-	int rc;
-
-	s->auth = auth_of(sql, handler);
-	s->tables = tables;
-	s->reads = reads;
-	s->refused[0] = '\0';
-	rc = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
-	s->auth = EV_AUTH_OURS;
-	if (rc != SQLITE_OK) {
-		*at = s->refused[0] ? SIZE_MAX : ev_sqlite_error_at(s);
-		ev_sqlite_error(s, rc, true, err);
-		if (s->refused[0])
-			ev_fail(err, EV_USAGE, "%s", s->refused);
-		else if (err->class == EV_DATA)
-			err->class = EV_USAGE;
-		return NULL;
-	}
-	q = ev_alloc(sizeof(*q));
-	q->stmt = stmt;
-	q->handler = handler;
-	return q;
-}
-
-static void finish(struct ev_store *store, struct ev_query *q)
-{
-	(void)store;
-	if (q)
-		sqlite3_finalize(q->stmt);
-	free(q);
 }
 
 static int begin(struct ev_store *store, struct ev_error *err)
@@ -161,6 +118,8 @@ static int bind_number(struct ev_sqlite *s, sqlite3_stmt *stmt, int i, struct ev
 	d = strtod_l(copy, NULL, s->c_locale);
 	if (copy != small)
 		free(copy);
+	if (isinf(d))
+		return ev_fail(err, EV_DATA, "%.60s... does not fit a floating point number", text.ptr);
 	sqlite3_bind_double(stmt, i, d);
 	return 0;
 }
@@ -203,6 +162,24 @@ static int bind_all(struct ev_sqlite *s, struct ev_query *q, const struct ev_bin
 	return 0;
 }
 
+/*
+ * A statement has failed. A handler's is to blame only when it still compiles: a table that was dropped
+ * or changed under it is the store's fault, and no poison.
+ */
+static int step_error(struct ev_sqlite *s, struct ev_query *q, int rc, struct ev_error *err)
+{
+	sqlite3_stmt *again = NULL;
+
+	ev_sqlite_error(s, rc, q->handler, err);
+	if (err->class == EV_DATA && (rc & 0xff) == SQLITE_ERROR) {
+		rc = sqlite3_prepare_v2(s->db, sqlite3_sql(q->stmt), -1, &again, NULL);
+		if (rc != SQLITE_OK)
+			ev_sqlite_error(s, rc, false, err);
+		sqlite3_finalize(again);
+	}
+	return -1;
+}
+
 static int64_t run(struct ev_store *store, struct ev_query *q, const struct ev_bind *b, size_t n,
 		   struct ev_error *err)
 {
@@ -215,7 +192,7 @@ static int64_t run(struct ev_store *store, struct ev_query *q, const struct ev_b
 		rc = sqlite3_step(q->stmt);
 	while (rc == SQLITE_ROW); /* RETURNING */
 	if (rc != SQLITE_DONE)
-		ev_sqlite_error(s, rc, q->handler, err);
+		step_error(s, q, rc, err);
 	sqlite3_reset(q->stmt);
 	if (rc != SQLITE_DONE)
 		return -1;
@@ -278,19 +255,21 @@ static int select_rows(struct ev_store *store, struct ev_query *q, const struct 
 {
 	struct ev_sqlite *s = ev_sqlite_of(store);
 	int columns = sqlite3_column_count(q->stmt), rc, stop = 0;
-	struct ev_cell *cells;
+	struct ev_cell few[FEW_COLUMNS], *cells = few;
 
 	if (bind_all(s, q, b, n, err) < 0)
 		return -1;
-	cells = ev_alloc((size_t)columns * sizeof(*cells));
+	if (columns > FEW_COLUMNS) /* never so where it runs once per event */
+		cells = ev_alloc((size_t)columns * sizeof(*cells));
 	while (!stop && (rc = sqlite3_step(q->stmt)) == SQLITE_ROW) {
 		for (int i = 0; i < columns; i++)
 			fill_cell(q->stmt, i, &cells[i]);
 		stop = row(ctx, cells, (size_t)columns);
 	}
-	free(cells);
+	if (cells != few)
+		free(cells);
 	if (!stop && rc != SQLITE_DONE)
-		stop = ev_sqlite_error(s, rc, q->handler, err);
+		stop = step_error(s, q, rc, err);
 	sqlite3_reset(q->stmt);
 	return stop;
 }
@@ -332,6 +311,7 @@ static void close_store(struct ev_store *store)
 		close(s->lock_fd);
 	if (s->c_locale)
 		freelocale(s->c_locale);
+	ev_buf_release(&s->unsure);
 	free(s->path);
 	free(s->base.url);
 	free(s);
@@ -342,9 +322,9 @@ static const struct ev_store_ops ops = {
 	.dialect = EV_SQLITE,
 	.script = script,
 	.schema = ev_sqlite_schema,
-	.has_table = has_table,
-	.prepare = prepare,
-	.finish = finish,
+	.has_table = ev_sqlite_has_table,
+	.prepare = ev_sqlite_prepare,
+	.finish = ev_sqlite_finish,
 	.begin = begin,
 	.commit = commit,
 	.rollback = rollback,
@@ -371,10 +351,15 @@ static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struc
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_timeout(s->db, opt->lock_wait_ms);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	/* "odd" is a name; SQLite would take one that it does not know for a text */
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	if (!opt->read_only && exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", err) < 0)
 		return -1;
 	if (exec(s, "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-		    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; PRAGMA schema_version;", err) < 0)
+		    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; PRAGMA schema_version;"
+		    /* their first use declares them, which a handler might not */
+		    "SELECT 1 FROM json_each('[]'), json_tree('[]');", err) < 0)
 		return -1;
 	sqlite3_set_authorizer(s->db, ev_sqlite_authorize, s);
 	return ev_sqlite_time_install(s, err);

@@ -91,20 +91,20 @@ static int in_schema(struct ev_sqlite *s, int action, const char *a, const char 
 	case SQLITE_CREATE_INDEX:
 		if (reserved(a) && strncasecmp(a, "sqlite_autoindex", 16) != 0)
 			return refuse(s, "names that begin with ev_ or sqlite_ are taken: '%s'", a);
+		if (!ev_sqlite_listed(s->created, b))
+			return refuse(s, "table '%s' is not of this projection: it gets no index", b);
 		return SQLITE_OK;
 	case SQLITE_INSERT:
 	case SQLITE_UPDATE:
 	case SQLITE_DELETE:
-		if (a && strcasecmp(a, "sqlite_sequence") == 0)
-			return refuse(s, "AUTOINCREMENT is not allowed: its numbers depend on the past");
 		return a && strncasecmp(a, "sqlite_", 7) == 0
 			       ? SQLITE_OK
 			       : refuse(s, "a schema only creates tables, indexes and views");
 	case SQLITE_READ:
-	case SQLITE_SELECT:
-	case SQLITE_REINDEX:
-	case SQLITE_RECURSIVE:
+	case SQLITE_REINDEX: /* part of CREATE INDEX */
 		return SQLITE_OK;
+	case SQLITE_SELECT:
+		return refuse(s, "a table is filled by handlers, not by AS SELECT");
 	case SQLITE_FUNCTION:
 		return function(s, b);
 	default:
@@ -120,10 +120,15 @@ static int read_column(struct ev_sqlite *s, const char *table, const char *colum
 		return refuse(s, "the rowid of '%s' may not be seen: it differs at every rebuild", table);
 	if (strcasecmp(table, "json_each") == 0 || strcasecmp(table, "json_tree") == 0)
 		return SQLITE_OK;
-	if (reserved(table) || (s->tables && !ev_sqlite_listed(s->tables, table) &&
-				!(s->reads && ev_sqlite_listed(s->reads, table))))
-		return refuse(s, "table '%s' is not of this projection (declare it with @reads)", table);
-	return SQLITE_OK;
+	if (!reserved(table) && (!s->tables || ev_sqlite_listed(s->tables, table) ||
+				 (s->reads && ev_sqlite_listed(s->reads, table))))
+		return SQLITE_OK;
+	/* count(*) reads no column: of a table, or of a WITH, whose name is given in the same way */
+	if (column && !*column && !reserved(table)) {
+		ev_buf_add(&s->unsure, table, strlen(table) + 1);
+		return SQLITE_OK;
+	}
+	return refuse(s, "table '%s' is not of this projection (declare it with @reads)", table);
 }
 
 static int in_handler(struct ev_sqlite *s, int action, const char *a, const char *b)
@@ -141,6 +146,8 @@ static int in_handler(struct ev_sqlite *s, int action, const char *a, const char
 	case SQLITE_DELETE:
 		if (s->auth == EV_AUTH_QUERY)
 			return refuse(s, "checks and samples only read");
+		if (action == SQLITE_UPDATE && b && strcasecmp(b, "ROWID") == 0)
+			return refuse(s, "the rowid of '%s' may not be set", a);
 		if (reserved(a) || (s->tables && !ev_sqlite_listed(s->tables, a)))
 			return refuse(s, "table '%s' is not of this projection", a);
 		return SQLITE_OK;
@@ -154,9 +161,10 @@ int ev_sqlite_authorize(void *ctx, int action, const char *a, const char *b, con
 {
 	struct ev_sqlite *s = ctx;
 
-	(void)db;
-	/* type guards are ours, also where a handler's statement fires them */
-	if (s->auth == EV_AUTH_OURS || (inner && strncmp(inner, "ev_guard_", 9) == 0))
+	(void)inner; /* may be the name of any WITH, so it proves nothing */
+	if (s->auth == EV_AUTH_OURS)
 		return SQLITE_OK;
+	if (db && strcmp(db, "main") != 0)
+		return refuse(s, "only the store's own tables may be used, none of '%s'", db);
 	return s->auth == EV_AUTH_SCHEMA ? in_schema(s, action, a, b) : in_handler(s, action, a, b);
 }

@@ -1,9 +1,10 @@
 /*
  * sqlite_internal.h - the SQLite store's own state
  *
- * sqlite.c has connection, transactions and statements; sqlite_auth.c what a projection's SQL may do;
- * sqlite_schema.c its DDL and the type guards; sqlite_time.c date functions that give the same
- * answer tomorrow; sqlite_lock.c the lock of a whole run.
+ * sqlite.c has connection, transactions and the running of statements; sqlite_prepare.c their
+ * compilation; sqlite_auth.c what a projection's SQL may do; sqlite_schema.c its DDL; sqlite_guard.c the
+ * type guards; sqlite_time.c date functions that give the same answer tomorrow; sqlite_lock.c the lock
+ * of a whole run.
  */
 #ifndef EV_SQLITE_INTERNAL_H
 #define EV_SQLITE_INTERNAL_H
@@ -31,6 +32,7 @@ struct ev_sqlite {
 	const struct ev_buf *tables, *reads; /* NUL after each name; NULL: any but ours */
 	const struct ev_buf *existing;       /* tables that were there before the schema ran */
 	struct ev_buf *created;
+	struct ev_buf unsure; /* read without a column and not ours: other tables, or names of WITH */
 	char refused[256]; /* why, in words; "" when nothing was refused */
 };
 
@@ -53,6 +55,11 @@ int ev_sqlite_authorize(void *ctx, int action, const char *a, const char *b, con
 /* Fill `err` from the connection's last error. `handler`: constraint and expression faults are EV_DATA. */
 int ev_sqlite_error(struct ev_sqlite *s, int rc, bool handler, struct ev_error *err);
 
+int ev_sqlite_has_table(struct ev_store *s, const char *name, struct ev_error *err);
+struct ev_query *ev_sqlite_prepare(struct ev_store *s, const char *sql, bool handler,
+				   const struct ev_buf *tables, const struct ev_buf *reads,
+				   size_t *at, struct ev_error *err);
+void ev_sqlite_finish(struct ev_store *s, struct ev_query *q);
 int ev_sqlite_schema(struct ev_store *s, const char *sql, struct ev_buf *tables, size_t *at,
 		     struct ev_error *err);
 int ev_sqlite_guard(struct ev_store *s, const struct ev_buf *tables, struct ev_error *err);

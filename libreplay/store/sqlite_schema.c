@@ -1,7 +1,8 @@
-/* sqlite_schema.c - the projection's DDL, and guards for what its columns can hold */
+/* sqlite_schema.c - the projection's DDL */
 #include <stdint.h>
-#include <strings.h>
+#include <stdio.h>
 
+#include "projection/sql.h"
 #include "store/sqlite_internal.h"
 
 static int add_name(void *ctx, int n, char **cells, char **names)
@@ -24,34 +25,139 @@ size_t ev_sqlite_error_at(struct ev_sqlite *s)
 #endif
 }
 
+struct statement {
+	size_t start, len; /* of its first word; of all, with the `;` */
+	const char *why;   /* it is refused; NULL: not yet */
+	size_t at;         /* the word that it is refused for */
+	bool skip;         /* COMMENT ON, which SQLite lacks */
+};
+
+/* One statement, up to its `;`, and what in it no authorizer is told of. */
+static struct statement look(const char *sql)
+{
+	struct ev_lexer lx = { .at = sql, .end = sql + strlen(sql) };
+	struct ev_token t, last = { 0 };
+	struct statement st = { 0 };
+
+	while ((t = ev_sql_next(&lx)).kind != EV_TOKEN_END && !ev_token_is(t, ";")) {
+		const char *fault = NULL;
+
+		if (t.kind == EV_TOKEN_SPACE)
+			continue;
+		if (!last.kind)
+			st.start = (size_t)(t.text.ptr - sql);
+		if (!last.kind && ev_token_is(t, "COMMENT"))
+			st.skip = true;
+		else if (!last.kind && !ev_token_is(t, "CREATE"))
+			fault = "a schema only creates tables, indexes and views";
+		else if (ev_token_is(t, "AUTOINCREMENT"))
+			fault = "AUTOINCREMENT is not allowed: its numbers depend on the past";
+		else if (ev_token_is(t, "ROLLBACK") && ev_token_is(last, "CONFLICT"))
+			fault = "ON CONFLICT ROLLBACK is not allowed: a poison record must leave the "
+				"others as they are";
+		else if (ev_token_is(t, "DEFERRED") && ev_token_is(last, "INITIALLY"))
+			fault = "INITIALLY DEFERRED is not allowed: the record that breaks the "
+				"constraint must be the one that fails";
+		if (fault && !st.why) {
+			st.why = fault;
+			st.at = (size_t)(t.text.ptr - sql);
+		}
+		last = t;
+	}
+	st.len = (size_t)(lx.at - sql);
+	return st;
+}
+
+/* A row of pragma_table_xinfo: table, column, default. The default must be the same at every rebuild. */
+static int check_default(void *ctx, int n, char **cells, char **names)
+{
+	struct ev_sqlite *s = ctx;
+	struct ev_buf sql = EV_BUF_INIT, none = EV_BUF_INIT;
+	char why[128] = "";
+	sqlite3_stmt *stmt = NULL;
+
+	(void)n;
+	(void)names;
+	ev_buf_addf(&sql, "SELECT (%s)", cells[2]);
+	s->refused[0] = '\0';
+	s->tables = s->reads = &none;
+	s->auth = EV_AUTH_HANDLER;
+	/* one that does not compile is a bare word, which is a text in this place alone */
+	if (sqlite3_prepare_v2(s->db, ev_buf_str(&sql), -1, &stmt, NULL) != SQLITE_OK)
+		snprintf(why, sizeof(why), "%s", s->refused);
+	else if (sqlite3_step(stmt) != SQLITE_ROW)
+		snprintf(why, sizeof(why), "%s", sqlite3_errmsg(s->db));
+	s->auth = EV_AUTH_OURS;
+	sqlite3_finalize(stmt);
+	ev_buf_release(&sql);
+	s->refused[0] = '\0';
+	if (why[0])
+		snprintf(s->refused, sizeof(s->refused), "default of %.60s.%.60s: %s", cells[0], cells[1],
+			 why);
+	return why[0] != '\0';
+}
+
+/* The tables that were created from byte `from` of the list on. */
+static int check_defaults(struct ev_sqlite *s, size_t from, struct ev_error *err)
+{
+	static const char sql[] = "SELECT %Q, name, dflt_value FROM pragma_table_xinfo(%Q) "
+				  "WHERE dflt_value IS NOT NULL";
+	int rc = SQLITE_OK;
+
+	for (; from < s->created->len && rc == SQLITE_OK; from += strlen(s->created->data + from) + 1) {
+		const char *table = s->created->data + from;
+		char *text = sqlite3_mprintf(sql, table, table);
+
+		s->auth = EV_AUTH_OURS;
+		s->refused[0] = '\0';
+		rc = text ? sqlite3_exec(s->db, text, check_default, s, NULL) : SQLITE_NOMEM;
+		sqlite3_free(text);
+	}
+	s->auth = EV_AUTH_SCHEMA;
+	if (rc == SQLITE_ABORT && s->refused[0])
+		return ev_fail(err, EV_USAGE, "%s", s->refused);
+	return rc == SQLITE_OK ? 0 : ev_sqlite_error(s, rc, false, err);
+}
+
+/* One statement; *at is set to its byte that a fault points to, where SQLite says. */
+static int run_statement(struct ev_sqlite *s, const char *sql, size_t len, size_t *at,
+			 struct ev_error *err)
+{
+	size_t created = s->created->len, fault;
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(s->db, sql, (int)len, &stmt, NULL);
+
+	if (rc != SQLITE_OK && (fault = ev_sqlite_error_at(s)) != SIZE_MAX)
+		*at = fault;
+	if (rc != SQLITE_OK && s->refused[0])
+		return ev_fail(err, EV_USAGE, "%s", s->refused);
+	if (rc == SQLITE_OK)
+		rc = stmt ? sqlite3_step(stmt) : SQLITE_DONE;
+	sqlite3_finalize(stmt);
+	if (rc == SQLITE_DONE)
+		return check_defaults(s, created, err);
+	if (ev_sqlite_error(s, rc, true, err) < 0 && err->class == EV_DATA)
+		err->class = EV_USAGE;
+	return -1;
+}
+
 static int run_statements(struct ev_sqlite *s, const char *sql, size_t *at, struct ev_error *err)
 {
 	const char *rest = sql;
 
 	while (*rest) {
-		sqlite3_stmt *stmt = NULL;
-		const char *tail;
-		int rc = sqlite3_prepare_v2(s->db, rest, -1, &stmt, &tail);
+		struct statement st = look(rest);
+		size_t in = st.why ? st.at : st.start;
 
-		if (rc != SQLITE_OK) {
-			size_t in = ev_sqlite_error_at(s);
-
-			*at = (size_t)(rest - sql) + (in == SIZE_MAX ? strspn(rest, " \t\r\n") : in);
-			if (s->refused[0])
-				return ev_fail(err, EV_USAGE, "%s", s->refused);
-			return ev_fail(err, EV_USAGE, "%s", sqlite3_errmsg(s->db));
-		}
-		rc = stmt ? sqlite3_step(stmt) : SQLITE_DONE;
-		sqlite3_finalize(stmt);
-		if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
-			*at = (size_t)(rest - sql) + strspn(rest, " \t\r\n");
-			ev_sqlite_error(s, rc, true, err);
-			if (err->class == EV_DATA)
-				err->class = EV_USAGE;
+		if (st.why)
+			ev_fail(err, EV_USAGE, "%s", st.why);
+		if (st.why || (!st.skip && run_statement(s, rest, st.len, &in, err) < 0)) {
+			*at = (size_t)(rest - sql) + in;
 			return -1;
 		}
-		rest = tail;
+		rest += st.len;
 	}
+	*at = SIZE_MAX;
 	return 0;
 }
 
@@ -76,133 +182,4 @@ int ev_sqlite_schema(struct ev_store *store, const char *sql, struct ev_buf *tab
 	s->auth = EV_AUTH_OURS;
 	ev_buf_release(&existing);
 	return rc;
-}
-
-static bool contains(const char *type, const char *part)
-{
-	return strcasestr(type, part) != NULL;
-}
-
-static void quoted(struct ev_buf *out, const char *name, char quote)
-{
-	ev_buf_addc(out, quote);
-	for (; *name; name++) {
-		if (*name == quote)
-			ev_buf_addc(out, quote);
-		ev_buf_addc(out, *name);
-	}
-	ev_buf_addc(out, quote);
-}
-
-/*
- * When does a value not fit? By the affinity that SQLite derives from the declared type (its datatype3
- * document, section 3.1), as a condition on NEW, where the affinity has been applied already. NULL:
- * anything fits.
- */
-static const char *misfit(const char *type)
-{
-	if (contains(type, "INT"))
-		return "typeof(%s) NOT IN ('integer', 'null')";
-	if (contains(type, "CHAR") || contains(type, "CLOB") || contains(type, "TEXT"))
-		return "typeof(%s) NOT IN ('text', 'null')";
-	if (!*type || contains(type, "BLOB"))
-		return NULL;
-	if (contains(type, "REAL") || contains(type, "FLOA") || contains(type, "DOUB"))
-		return "typeof(%s) NOT IN ('real', 'integer', 'null')";
-	if (contains(type, "BOOL"))
-		return "(%s IS NOT NULL AND (typeof(%s) <> 'integer' OR %s NOT IN (0, 1)))";
-	if (contains(type, "DATE") || contains(type, "TIME"))
-		return "typeof(%s) = 'blob'";
-	return "typeof(%s) NOT IN ('integer', 'real', 'null')";
-}
-
-struct guard {
-	const char *table;
-	struct ev_buf when, body;
-};
-
-/* A row of pragma_table_xinfo: name, type, hidden. */
-static int add_column(void *ctx, int n, char **cells, char **names)
-{
-	const char *condition = misfit(cells[1] ? cells[1] : "");
-	struct ev_buf column = EV_BUF_INIT, text = EV_BUF_INIT, message = EV_BUF_INIT;
-	struct guard *g = ctx;
-
-	(void)n;
-	(void)names;
-	if (!condition || strcmp(cells[2], "0") != 0)
-		return 0;
-	ev_buf_adds(&column, "NEW.");
-	quoted(&column, cells[0], '"');
-	for (const char *p = condition; *p; p++) {
-		if (p[0] == '%' && p[1] == 's') {
-			ev_buf_adds(&text, ev_buf_str(&column));
-			p++;
-		} else {
-			ev_buf_addc(&text, *p);
-		}
-	}
-	ev_buf_addf(&g->when, "%s%s", g->when.len ? " OR " : "", ev_buf_str(&text));
-	ev_buf_addf(&message, "%s.%s is %s and cannot hold this value", g->table, cells[0], cells[1]);
-	ev_buf_addf(&g->body, " WHEN %s THEN RAISE(ABORT, ", ev_buf_str(&text));
-	quoted(&g->body, ev_buf_str(&message), '\'');
-	ev_buf_addc(&g->body, ')');
-	ev_buf_release(&column);
-	ev_buf_release(&text);
-	ev_buf_release(&message);
-	return 0;
-}
-
-static int create_guards(struct ev_sqlite *s, const struct guard *g, struct ev_error *err)
-{
-	static const char *const events[] = { "INSERT", "UPDATE" };
-	struct ev_buf sql = EV_BUF_INIT;
-	int rc = SQLITE_OK;
-
-	for (int i = 0; i < 2 && rc == SQLITE_OK && g->when.len; i++) {
-		struct ev_buf name = EV_BUF_INIT;
-
-		ev_buf_addf(&name, "ev_guard_%s_%s", g->table, events[i]);
-		ev_buf_clear(&sql);
-		ev_buf_adds(&sql, "CREATE TEMP TRIGGER IF NOT EXISTS ");
-		quoted(&sql, ev_buf_str(&name), '"');
-		ev_buf_addf(&sql, " BEFORE %s ON main.", events[i]);
-		quoted(&sql, g->table, '"');
-		ev_buf_addf(&sql, " WHEN %s BEGIN SELECT CASE%s END; END", ev_buf_str(&g->when),
-			    ev_buf_str(&g->body));
-		rc = sqlite3_exec(s->db, ev_buf_str(&sql), NULL, NULL, NULL);
-		ev_buf_release(&name);
-	}
-	ev_buf_release(&sql);
-	return rc == SQLITE_OK ? 0 : ev_sqlite_error(s, rc, false, err);
-}
-
-static int guard_table(struct ev_sqlite *s, const char *table, struct ev_error *err)
-{
-	struct guard g = { .table = table };
-	struct ev_buf sql = EV_BUF_INIT;
-	int rc;
-
-	/* STRICT tables guard themselves; views have no triggers of this kind */
-	ev_buf_adds(&sql, "SELECT x.name, x.type, x.hidden FROM pragma_table_list l, "
-			  "pragma_table_xinfo(l.name) x WHERE l.schema = 'main' AND NOT l.strict AND "
-			  "l.type = 'table' AND l.name = ");
-	quoted(&sql, table, '\'');
-	ev_buf_adds(&sql, " COLLATE NOCASE");
-	rc = sqlite3_exec(s->db, ev_buf_str(&sql), add_column, &g, NULL);
-	rc = rc == SQLITE_OK ? create_guards(s, &g, err) : ev_sqlite_error(s, rc, false, err);
-	ev_buf_release(&sql);
-	ev_buf_release(&g.when);
-	ev_buf_release(&g.body);
-	return rc;
-}
-
-int ev_sqlite_guard(struct ev_store *store, const struct ev_buf *tables, struct ev_error *err)
-{
-	const char *t = ev_buf_str(tables), *end = t + tables->len;
-
-	for (; t < end; t += strlen(t) + 1)
-		if (guard_table(ev_sqlite_of(store), t, err) < 0)
-			return -1;
-	return 0;
 }

@@ -44,16 +44,19 @@ static sqlite3_stmt *statement(struct function *f, int argc)
 	return f->stmts[argc];
 }
 
+/* A time of 'subsec' is SQLite's (3.42) other word for now; as a modifier it is harmless. */
 static bool forbidden(const struct function *f, int argc, sqlite3_value **argv)
 {
 	if (argc <= f->first)
 		return true;
 	for (int i = f->first; i < argc; i++) {
-		const char *text = sqlite3_value_type(argv[i]) == SQLITE_TEXT
+		int type = sqlite3_value_type(argv[i]);
+		const char *text = type == SQLITE_TEXT || type == SQLITE_BLOB
 					   ? (const char *)sqlite3_value_text(argv[i]) : NULL;
 
 		if (text && (strcasecmp(text, "now") == 0 || strcasecmp(text, "localtime") == 0 ||
-			     strcasecmp(text, "utc") == 0))
+			     strcasecmp(text, "utc") == 0 ||
+			     (i == f->first && strncasecmp(text, "subsec", 6) == 0)))
 			return true;
 	}
 	return false;

@@ -65,8 +65,10 @@ struct ev_store_ops {
 
 	/*
 	 * Run the projection's DDL under the authorizer: only CREATE TABLE, INDEX, VIEW, COMMENT; no
-	 * ev_ names; no volatile defaults, AUTOINCREMENT, triggers. A fault: EV_USAGE and *at, the byte
-	 * of `sql` it points to. The names of created tables are appended to `tables`, NUL after each.
+	 * ev_ names; no volatile defaults, AUTOINCREMENT, triggers, nothing that acts beyond its record
+	 * (ON CONFLICT ROLLBACK, INITIALLY DEFERRED). A fault: EV_USAGE and *at, the byte of `sql` it
+	 * points to. The names of created tables are appended to `tables`, NUL after each. A store
+	 * without COMMENT passes over it.
 	 */
 	int (*schema)(struct ev_store *s, const char *sql, struct ev_buf *tables, size_t *at,
 		      struct ev_error *err);
@@ -77,8 +79,9 @@ struct ev_store_ops {
 	/*
 	 * Prepare one statement of ours (`handler` false: anything, ?N rendered) or of a projection
 	 * (`handler` true: sql is already in the store's dialect; only SELECT/INSERT/UPDATE/DELETE on
-	 * tables in `tables` (NUL after each, may be NULL: any but ev_), reads also of `reads`, and
-	 * deterministic functions). EV_USAGE for faults in the SQL, with *at the byte or SIZE_MAX.
+	 * tables in `tables` (NUL after each), reads also of `reads`, and deterministic functions;
+	 * `tables` NULL is a check or sample: it only reads, any table but ev_). EV_USAGE for
+	 * faults in the SQL, with *at the byte or SIZE_MAX.
 	 */
 	struct ev_query *(*prepare)(struct ev_store *s, const char *sql, bool handler,
 				    const struct ev_buf *tables, const struct ev_buf *reads,
@@ -120,7 +123,8 @@ struct ev_store_ops {
 
 	/*
 	 * What a column cannot hold is poison, also where the store would take it: SQLite keeps any
-	 * value in any column, so checks are put on these tables (NUL after each) for this connection.
+	 * value in any column and NULL in a primary key (or makes up a number), so checks are put on
+	 * these tables (NUL after each) for this connection.
 	 */
 	int (*guard)(struct ev_store *s, const struct ev_buf *tables, struct ev_error *err);
 
