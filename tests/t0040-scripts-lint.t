@@ -1,0 +1,25 @@
+# scripts/lint passes on the tree, and finds what it is there to find.
+. "$(dirname "$0")/lib.sh"
+
+run "$TOP/scripts/lint" --quick
+check_status 0 "the tree is clean under make lint"
+show <"$out"
+
+# a tree with one fault of each kind
+mkdir -p scripts libreplay/base cmd tests && cp "$TOP/scripts/lint" scripts/ && git init -q .
+{
+	printf 'int f(char *a, const char *b)\n{\n\tstrcpy(a, b); \n\texit(1);\n}\n'
+	printf 'int g(void)\n{\n'; for ((i = 0; i < 90; i++)); do printf '\t;\n'; done; printf '\treturn 0;\n}\n'
+	for ((i = 0; i < 520; i++)); do echo; done
+} >libreplay/base/bad.c
+printf '#!/bin/bash\nrm -rf $1/*\nfor f in $(ls); do echo "$g"; done\ncd nowhere\n' >scripts/bad
+git add -A
+run scripts/lint --quick
+check_status 1 "a tree with faults fails"
+check_grep "a banned function" 'bad.c:3: banned function' "$out"
+check_grep "an exit in the library" 'bad.c:4: the library never' "$out"
+check_grep "white space at the end of a line" 'bad.c:3: trailing white space' "$out"
+check_grep "a long function" 'bad.c:6: function longer' "$out"
+check_grep "a long file" 'bad.c:6[0-9][0-9]: longer than 600 lines' "$out"
+check_grep "a shell script's fault" 'SC2164' "$out"
+done_testing
