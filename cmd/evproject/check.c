@@ -1,6 +1,4 @@
 /* check.c - evproject check: parse, prepare against an empty SQLite, print the plan */
-#include <stdio.h>
-
 #include "apply/apply.h"
 #include "evproject/evproject.h"
 
@@ -30,59 +28,6 @@ static int check_queries(struct ev_store *s, const struct ev_projection *p,
 	return 0;
 }
 
-static void print_list(const char *label, char **v, size_t n)
-{
-	printf("  %-12s", label);
-	for (size_t i = 0; i < n; i++)
-		printf("%s%s", i ? ", " : "", v[i]);
-	putchar('\n');
-}
-
-static void print_handler(const struct ev_projection *p, const struct ev_handler *h)
-{
-	printf("  %s:%d  on ", p->file, h->place.line);
-	if (h->tombstone)
-		printf("tombstone");
-	for (size_t i = 0; i < h->ntypes; i++)
-		printf("%s%s", i ? ", " : "", h->types[i]);
-	if (h->of_topic)
-		printf(" of %s", h->of_topic);
-	if (h->each >= 0)
-		printf(", each element");
-	if (h->every_ms)
-		printf(", sliding windows");
-	if (h->must_touch)
-		printf(", must touch");
-	printf(": %zu statement%s\n", h->nstatements, h->nstatements == 1 ? "" : "s");
-}
-
-static void print_plan(const struct ev_projection *p, const struct ev_apply *a)
-{
-	const char *why;
-
-	printf("%s version %lld  %s\n", p->name, (long long)p->version, p->fingerprint);
-	print_list("topics", p->topics, p->ntopics);
-	if (p->nreads)
-		print_list("reads", p->reads, p->nreads);
-	printf("  %-12s%zu handlers, %zu checks, %zu samples\n", "holds", p->nhandlers, p->nchecks,
-	       p->nsamples);
-	for (size_t i = 0; i < p->nhandlers; i++)
-		print_handler(p, &p->handlers[i]);
-	if (ev_apply_commutes(a, &why)) {
-		puts("  order       does not matter between partitions: all handlers commute");
-	} else {
-		puts("  order       matters between partitions: cuts are stored, because");
-		while (*why) {
-			const char *end = strchrnul(why, '\n');
-
-			printf("                %.*s\n", (int)(end - why), why);
-			why = *end ? end + 1 : end;
-		}
-	}
-	if (p->nreads)
-		puts("  proof       not provable: it reads tables of others (@reads)");
-}
-
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
 	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
@@ -90,9 +35,9 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct ev_projection *p = ev_operand_projection(rest, err);
 	struct ev_store *s = NULL;
 	struct ev_apply *a = NULL;
+	const char *why = "";
 	int rc = -1;
 
-	(void)msg;
 	if (p && ev_no_operands(rest, err) == 0)
 		s = ev_sqlite_open(":memory:", &so, err);
 	if (s)
@@ -100,8 +45,12 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (a && check_queries(s, p, p->checks, p->nchecks, err) == 0 &&
 	    check_queries(s, p, p->samples, p->nsamples, err) == 0) {
 		rc = 0;
-		if (!((struct args *)args)->quiet)
-			print_plan(p, a);
+		ev_plan_warn(p, msg);
+		if (!((struct args *)args)->quiet) {
+			bool commutes = ev_apply_commutes(a, &why);
+
+			ev_plan_print(p, commutes, why);
+		}
 	}
 	ev_apply_close(a);
 	if (s)

@@ -100,6 +100,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (rc == 0)
 		src = ev_source_open(&a->src.spec, err);
 	rc = src ? sample(d, src, a, err) : -1;
+	if (src && rc < 0 && err->class == EV_DATA && a->src.spec.nfiles && !a->src.lines)
+		ev_hint(err, "if these are not record lines but events, one a line, give --lines TOPIC");
 	if (rc == 0) {
 		topics = topics_of(src, &ntopics);
 		rc = ev_draft_print(d, a->name ? a->name : topics[0], topics, ntopics, &out, err);

@@ -37,6 +37,12 @@ int ev_confirm(bool yes, const char *question, struct ev_error *err);
 int ev_print_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *q,
 		   size_t *rows, struct ev_error *err);
 
+/* The plan of a projection on stdout. `why`: lines that say where its handlers do not commute. */
+void ev_plan_print(const struct ev_projection *p, bool commutes, const char *why);
+
+/* Warn where a handler adds decimals into a column that SQLite keeps as a binary fraction. */
+void ev_plan_warn(const struct ev_projection *p, struct ev_messages *msg);
+
 /* Run the file's checks: each that has rows is printed with some of them. Number that failed, or -1. */
 int ev_run_checks(struct ev_store *s, const struct ev_projection *p, struct ev_messages *msg,
 		  struct ev_error *err);

@@ -205,8 +205,11 @@ static int one(const struct ev_projection *p, const struct ev_value *object, siz
 
 	if (rc == 0)
 		rc = ev_case_given(&c, p, err);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = run_case(p, &c, &failure, err);
+		if (rc < 0)
+			ev_context(err, "case '%s'", c.name);
+	}
 	if (rc == 0) {
 		report(ctx, c.name, ev_buf_str(&failure));
 		rc = failure.len > 0;

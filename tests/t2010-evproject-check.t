@@ -1,0 +1,88 @@
+# evproject check: errors by file:line:column, what is refused, the plan, the warnings
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+
+wrong() { # wrong TEXT SED LINE:COL REGEX: the file with that change is refused there
+	sed "$2" p.sql >e.sql
+	run evproject check e.sql
+	check_status 2 "$1"
+	check_grep "$1: where and why" "^evproject check: e\.sql:$3: .*$4" "$err"
+	check "$1: no plan" test ! -s "$out"
+}
+wrong "an unknown directive" 's/@topics/@topicz/' 2:4 "unknown directive '@topicz'"
+check_grep "is suggested another" "^hint: did you mean '@?topics'" "$err"
+wrong "no version" 's/version 1/version x/' 1:28 "'x'"
+wrong "an unknown envelope field" 's/type=\$.type/type=$.type tim=$.t/' 3:14 "'tim'"
+wrong "a schema with a syntax error" 's/at integer);/at integer,);/' '5:[0-9]+' 'syntax error'
+wrong "an open bracket" 's/at integer);/at integer;/' '5:18' "never closed"
+wrong "a handler with a syntax error" 's/VALUES (/VALUEZ (/' 7:28 'near "VALUEZ"'
+wrong "an unknown table" 's/DELETE FROM acc WHERE k = \$/DELETE FROM accc WHERE k = $/' '10:[0-9]+' 'no such table: accc'
+wrong "an unknown column" 's/= acc.n/= acc.m/' 8:35 'no such column: acc.m'
+wrong "an unknown parameter" 's/= :key/= :kee/' 14:27 "unknown parameter ':kee'"
+check_grep "is suggested another" "did you mean ':key'" "$err"
+wrong "a parameter of the database's own" 's/= :key/= ?1/' 14:27 "'\?1' is no parameter"
+wrong "a path that is none" 's/\$.n!/$.n[/' '7:42' 'no path'
+wrong "a path in a tombstone" 's/k = :key/k = $.k/' 14:27 'a tombstone has no value'
+wrong "a tombstone of which topic?" 's/tombstone of t/tombstone/' '13:1' "needs 'of TOPIC'"
+wrong "a topic that is not read" 's/tombstone of t/tombstone of v/' 13:21 "'v' is not in '@topics'"
+wrong "random()" 's/excluded.n,/random(),/' '8:[0-9]+' "'random' cannot be used"
+wrong "changes()" 's/excluded.n,/changes(),/' '8:[0-9]+' "'changes' cannot be used"
+wrong "a random default" 's/at integer);/at integer DEFAULT (random()));/' '5:[0-9]+' "'random'"
+wrong "LIMIT without an order" 's/k = \$.k;/k IN (SELECT k FROM acc LIMIT 1);/' '10:[0-9]+' 'LIMIT'
+wrong "a sequence" 's/k text PRIMARY KEY/k integer PRIMARY KEY AUTOINCREMENT/' '5:[0-9]+' 'AUTOINCREMENT'
+wrong "a trigger" 's/at integer);/at integer); CREATE TRIGGER x AFTER INSERT ON acc BEGIN SELECT 1; END;/' \
+	'5:[0-9]+' 'can only CREATE TABLE'
+wrong "a table of the ledger's" 's/CREATE TABLE acc/CREATE TABLE ev_acc/' '5:[0-9]+' 'ev_'
+wrong "DDL in a handler" 's/^DELETE FROM acc WHERE k = \$.k/DROP TABLE acc/' '10:1' "not 'DROP'"
+wrong "an unknown column in a check" 's/SELECT k, n FROM acc WHERE/SELECT k, m FROM acc WHERE/' 16:11 'no such column: m'
+wrong "a sample that is no query" 's/SELECT k, n FROM acc ORDER/SELEC k, n FROM acc ORDER/' 18:1 'can only SELECT'
+wrong "an open string" "s/\\\$.n!/'open/" '7:42' 'never closed'
+: >empty.sql
+run evproject check empty.sql
+check_status 2 "an empty file"
+check_grep "is told how to begin" "empty.sql:1:1: .*@projection NAME version N" "$err"
+run evproject check missing.sql
+check_status 2 "a file that is not there"
+run evproject check p.sql more
+check_status 2 "one file only"
+run evproject check
+check_status 2 "and no less"
+
+# the plan, without a store and a broker
+EV_BROKERS=127.0.0.1:1 run evproject check p.sql
+check_status 0 "a good file"
+fingerprint=$(sed -n 's/.*fingerprint //p;q' "$out")
+check "the fingerprint has 32 digits" test ${#fingerprint} = 32
+check_out "the plan" <<PLAN
+acc version 1, fingerprint $fingerprint
+  topics    t, u
+  tables    acc (k text, n integer, at integer)
+  handlers  add             line 7    upsert acc
+            del             line 10   delete from acc
+            put             line 12   update acc, must touch a row
+            tombstone of t  line 14   delete from acc
+  checks    no negatives
+  samples   all
+  order     matters between partitions, so every transaction stores its cut:
+            table 'acc', handler at line 7: its SET is more than a sum, minimum or maximum of old and new
+PLAN
+check "nothing is left behind" test "$(ls)" = "$(printf 'e.sql\nempty.sql\np.sql')"
+run evproject check -q p.sql
+check "--quiet says nothing" test "$status" = 0 -a ! -s "$out" -a ! -s "$err"
+sed '/^-- @on del/,/:key;$/d; s/, at = excluded.at//; s/, at)/)/; s/, :offset)/)/' p.sql >sum.sql
+run evproject check sum.sql
+check_grep "handlers that only add up commute" 'does not matter between partitions' "$out"
+sed 's/n integer/n decimal(10,2)/' p.sql >real.sql
+run evproject check real.sql
+check_status 0 "decimals that are added up pass"
+check_grep "with a warning" 'real.sql:8:31: acc.n is decimal: .*:scaled' "$err"
+run evproject check p.sql
+check_no_grep "whole numbers without" 'warning' "$err"
+for f in "$TOP"/projections/*.sql; do
+	run evproject check "$f"
+	check "${f##*/} passes without a warning" test "$status" = 0 -a ! -s "$err"
+done
+evproject check p.sql >/dev/full 2>"$err"
+status=$?
+check_status 4 "a full disk behind stdout is exit 4"
+done_testing
