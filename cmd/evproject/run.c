@@ -240,56 +240,57 @@ static void note_end(struct state *st, struct ev_store *s, int rc, const struct 
 		ev_ledger_note_error(s, st->projection->name, now, &ignored);
 }
 
-static int with_store(struct state *st, struct ev_store *s, struct ev_error *err)
+static int with_source(struct state *st, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
 	struct args *a = st->a;
-	struct ev_source *src = NULL;
+	struct ev_store *s = ev_store_args_open(&a->store, false, err);
 	int rc = -1;
 
+	if (!s)
+		return -1;
 	ao.dead = a->on_error == 1;
 	ao.max_dead = a->max_dead;
 	ao.max_held = a->max_held;
 	st->apply = ev_apply_open(s, st->projection, &ao, err);
-	if (st->apply)
-		src = ev_source_open(&a->src.spec, err);
-	if (src)
+	if (st->apply) {
 		rc = read_all(st, src, s, err);
-	if (st->apply)
 		note_end(st, s, rc, err);
-	if (src)
-		src->ops->close(src);
+	}
 	ev_apply_close(st->apply);
+	s->ops->close(s);
 	return rc;
 }
 
+static int settle(struct args *a, struct ev_operands *rest, const struct ev_projection *p,
+		  struct ev_error *err)
+{
+	if (!a->store.url)
+		return ev_store_args_open(&a->store, false, err) ? 0 : -1; /* says how to name it */
+	if (ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
+		return -1;
+	if (a->src.no_merge) {
+		ev_fail(err, EV_USAGE, "--no-merge is not for a view");
+		return ev_hint(err, "without the merge it would depend on network timing");
+	}
+	a->src.spec.need_headers = wants_headers(p) || a->on_error == 1;
+	return use_topics(&a->src, p, err);
+}
+
+/* The source first: where there is nothing to read from, the store is left alone. */
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
 	struct args *a = args;
 	struct ev_projection *p = ev_operand_projection(rest, err);
 	struct state st = { .a = a, .msg = msg, .projection = p };
-	struct ev_store *s;
-	int rc;
+	struct ev_source *src = NULL;
+	int rc = -1;
 
-	if (!p)
-		return -1;
-	rc = ev_source_args_finish(&a->src, rest, ev_now_ms(), err);
-	if (rc == 0 && a->src.no_merge) {
-		const char *none = "without it the view would depend on network timing";
-
-		rc = ev_fail(err, EV_USAGE, "--no-merge is not for a view");
-		ev_hint(err, "%s", none);
-	}
-	if (rc == 0)
-		rc = use_topics(&a->src, p, err);
-	if (rc == 0) {
-		a->src.spec.need_headers = true;
-		if (!wants_headers(p) && a->on_error == 0)
-			a->src.spec.need_headers = false;
-		s = ev_store_args_open(&a->store, false, err);
-		rc = s ? with_store(&st, s, err) : -1;
-		if (s)
-			s->ops->close(s);
+	if (p && settle(a, rest, p, err) == 0)
+		src = ev_source_open(&a->src.spec, err);
+	if (src) {
+		rc = with_source(&st, src, err);
+		src->ops->close(src);
 	}
 	ev_projection_free(p);
 	return rc;
