@@ -26,6 +26,9 @@ static void snapshot(struct ev_apply *a)
 		memcpy(a->saved, a->ledger.parts, a->nsaved * sizeof(*a->saved));
 	a->saved_watermark = a->ledger.watermark;
 	a->saved_cuts = a->ledger.cuts;
+	a->saved_generation = a->ledger.generation;
+	a->saved_cut_first = a->cut_first;
+	a->saved_skipped = a->skipped;
 	a->saved_dead = a->dead;
 	a->saved_held = a->held;
 }
@@ -37,6 +40,9 @@ void ev_transaction_undo(struct ev_apply *a)
 		memcpy(a->ledger.parts, a->saved, a->nsaved * sizeof(*a->saved));
 	a->ledger.watermark = a->saved_watermark;
 	a->ledger.cuts = a->saved_cuts;
+	a->ledger.generation = a->saved_generation;
+	a->cut_first = a->saved_cut_first;
+	a->skipped = a->saved_skipped;
 	a->dead = a->saved_dead;
 	a->held = a->saved_held;
 }
@@ -51,6 +57,7 @@ static int take_over(struct ev_apply *a, struct ev_error *err)
 	struct ev_error err2 = EV_ERROR_INIT;
 
 	if (ev_ledger_load(a->store, a->projection->name, &now, &err2) < 0) {
+		ev_ledger_release(&now);
 		*err = err2;
 		return -1;
 	}
@@ -92,14 +99,16 @@ int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
 		a->store->ops->rollback(a->store);
 		return -1;
 	}
+	a->store->on_result = ev_record_result; /* several projections may share the connection */
+	a->store->on_result_ctx = a;
+	snapshot(a);
 	if (a->cut_first && !a->commutes) {
 		if (ev_ledger_save(a->store, &a->ledger, true, err) < 0) {
-			a->store->ops->rollback(a->store);
+			ev_transaction_undo(a);
 			return -1;
 		}
 		a->cut_first = false;
 	}
-	snapshot(a);
 	return 0;
 }
 
@@ -109,8 +118,6 @@ int ev_transaction_commit(struct ev_apply *a, struct ev_error *err)
 		ev_transaction_undo(a);
 		return -1;
 	}
-	for (size_t i = 0; i < a->ledger.nparts; i++)
-		a->ledger.parts[i].dirty = false;
 	return 0;
 }
 
@@ -273,8 +280,11 @@ static void settle(struct ev_apply *a, const struct ev_record *records, size_t n
 static void pass_holes(struct ev_apply *a, const int64_t *next, size_t nparts, bool finished)
 {
 	for (size_t i = 0; i < nparts && i < a->nparts; i++) {
-		struct ev_ledger_part *p = &a->ledger.parts[a->parts[i]];
+		struct ev_ledger_part *p;
 
+		if (a->parts[i] == SIZE_MAX)
+			continue;
+		p = &a->ledger.parts[a->parts[i]];
 		if (next && next[i] > p->next) {
 			p->counts[EV_INVISIBLE] += next[i] - p->next;
 			p->next = next[i];
@@ -287,12 +297,28 @@ static void pass_holes(struct ev_apply *a, const int64_t *next, size_t nparts, b
 	}
 }
 
+/*
+ * Ids that lie behind the watermark are garbage. They are swept each time that it crosses half a span, so
+ * that the table holds at most one and a half, at the cost of a look at each row per half.
+ */
+static int sweep(struct ev_apply *a, struct ev_error *err)
+{
+	int64_t half = a->projection->dedupe_ms / 2, now = a->ledger.watermark;
+
+	if (!a->projection->dedupe || half <= 0 || now == INT64_MIN ||
+	    (a->saved_watermark != INT64_MIN &&
+	     ev_window_start(now, half) == ev_window_start(a->saved_watermark, half)))
+		return 0;
+	return ev_seen_sweep(a->store, a->projection->name, a->projection->dedupe_ms, now, err);
+}
+
 static int finish(struct ev_apply *a, const struct ev_record *records, size_t n,
 		  const int64_t *next, size_t nparts, bool cut, bool finished, struct ev_error *err)
 {
 	settle(a, records, n);
 	pass_holes(a, next, nparts, finished);
-	if (ev_ledger_save(a->store, &a->ledger, cut && !a->commutes && a->ledger.nparts > 1,
+	if (sweep(a, err) < 0 ||
+	    ev_ledger_save(a->store, &a->ledger, cut && !a->commutes && a->ledger.nparts > 1,
 			   err) < 0) {
 		ev_transaction_undo(a);
 		return -1;
@@ -308,21 +334,22 @@ static int name_record(const struct ev_record *r, struct ev_error *err)
 	return -1;
 }
 
-/* A limit was reached in careful mode, or the run stops at poison: commit what stands before it. */
-static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t at, bool again,
+/*
+ * A limit was reached in careful mode, or the run stops at poison: commit what stands before it. The
+ * transaction is done anew, as the record at `at` may have left something: its id among those seen.
+ */
+static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t at, bool careful,
 		   bool cut, struct ev_error *err)
 {
 	struct ev_error why = *err, err2 = EV_ERROR_INIT;
 
-	if (again) {
+	ev_transaction_undo(a);
+	if (ev_transaction_begin(a, err) < 0)
+		return -1;
+	if (take_all(a, records, at, careful, &err2) != at || err2.class != EV_OK) {
 		ev_transaction_undo(a);
-		if (ev_transaction_begin(a, err) < 0)
-			return -1;
-		if (take_all(a, records, at, false, &err2) != at || err2.class != EV_OK) {
-			ev_transaction_undo(a);
-			*err = err2;
-			return ev_context(err, "a second try differs from the first");
-		}
+		*err = err2;
+		return ev_context(err, "a second try differs from the first");
 	}
 	if (finish(a, records, at, NULL, 0, cut, false, err) < 0)
 		return -1;
@@ -353,7 +380,7 @@ int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 	}
 	if (why.class == EV_DATA) {
 		*err = why;
-		return stop_at(a, records, at, !careful, cut && !finished, err);
+		return stop_at(a, records, at, careful, cut && !finished, err);
 	}
 	if (why.class != EV_OK) {
 		ev_transaction_undo(a);
@@ -368,8 +395,11 @@ int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, stru
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;
 	for (size_t i = 0; i < nparts && i < a->nparts; i++) {
-		struct ev_ledger_part *p = &a->ledger.parts[a->parts[i]];
+		struct ev_ledger_part *p;
 
+		if (a->parts[i] == SIZE_MAX)
+			continue;
+		p = &a->ledger.parts[a->parts[i]];
 		p->target = ends[i];
 		p->dirty = true;
 	}

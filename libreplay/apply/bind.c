@@ -37,6 +37,12 @@ int ev_event_time(struct ev_event *e, int64_t *ms, struct ev_error *err)
 {
 	const char *why;
 
+	if (!e->has_time && !e->record->value.ptr) { /* a tombstone holds no mapped time */
+		if (e->record->timestamp == EV_NO_TIMESTAMP)
+			return ev_fail(err, EV_DATA, "the tombstone has no time: no timestamp");
+		e->time_ms = e->record->timestamp;
+		e->has_time = true;
+	}
 	if (!e->has_time) {
 		if (ev_envelope_time(&e->projection->envelope, e->record, e->values, &e->time_ms,
 				     &why) < 0)

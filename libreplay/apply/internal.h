@@ -21,7 +21,8 @@ struct ev_apply {
 	struct ev_ledger ledger;
 	struct ev_ledger_part *saved; /* counts at the start of the transaction, for rollback */
 	size_t nsaved;
-	int64_t saved_watermark, saved_cuts;
+	int64_t saved_watermark, saved_cuts, saved_generation, saved_skipped;
+	bool saved_cut_first;
 
 	struct ev_query ***queries;   /* [handler][statement] */
 	struct ev_bind *binds;        /* as many as the widest statement has parameters */
@@ -66,6 +67,9 @@ int ev_record_stages(struct ev_apply *a, const struct ev_record *r, const int **
 /* The same without dedupe: what a dead letter goes through again. */
 int ev_record_route(struct ev_apply *a, const struct ev_record *r, const int **handlers,
 		    struct ev_error *err);
+
+/* @dedupe needs an id: EV_DATA when the event routed last has none. */
+int ev_record_id(struct ev_apply *a, struct ev_slice *id, struct ev_error *err);
 
 /* Run the handlers' statements; their results are counted under `index`. */
 int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);

@@ -104,15 +104,42 @@ static int prepare_all(struct ev_apply *a, struct ev_error *err)
 	return 0;
 }
 
+/* All of our tables or none: a run that is killed in between must not leave a half of them. */
 static int create_ledger(struct ev_store *s, struct ev_error *err)
 {
 	int present = ev_ledger_present(s, err);
 
 	if (present)
 		return present < 0 ? -1 : 0;
-	if (ev_ledger_create(s, err) < 0 || ev_dead_create(s, err) < 0)
+	if (s->ops->begin(s, err) < 0)
 		return -1;
-	return ev_seen_create(s, err);
+	if (ev_ledger_create(s, err) < 0 || ev_dead_create(s, err) < 0 ||
+	    ev_seen_create(s, err) < 0 || s->ops->commit(s, err) < 0) {
+		s->ops->rollback(s);
+		return -1;
+	}
+	return 0;
+}
+
+/* Beside another run nothing is created: what is not there is a mistake in the call. */
+static int present_beside(struct ev_apply *a, struct ev_error *err)
+{
+	int present = a->opt.beside ? ev_ledger_present(a->store, err) : 1;
+
+	if (present)
+		return present < 0 ? -1 : 0;
+	return ev_fail(err, EV_USAGE, "the store '%s' holds no projections", a->store->url);
+}
+
+/* The one who has the run lock is the holder from now on, not only from its first commit. */
+static int settle_in(struct ev_apply *a, struct ev_error *err)
+{
+	if (!a->ledger.exists && a->opt.beside)
+		return ev_fail(err, EV_USAGE, "projection '%s' is not in the store '%s'",
+			       a->projection->name, a->store->url);
+	if (!a->ledger.exists || a->opt.beside)
+		return 0;
+	return ev_ledger_hold(a->store, a->projection->name, err);
 }
 
 /* EV_HELD says by whom. */
@@ -129,8 +156,8 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
-	if (take_lock(a, err) < 0 || create_ledger(a->store, err) < 0 ||
-	    ev_ledger_load(a->store, p->name, &a->ledger, err) < 0)
+	if (take_lock(a, err) < 0 || present_beside(a, err) < 0 || create_ledger(a->store, err) < 0 ||
+	    ev_ledger_load(a->store, p->name, &a->ledger, err) < 0 || settle_in(a, err) < 0)
 		return -1;
 	if (!a->ledger.exists) {
 		if (build(a, err) < 0)

@@ -55,19 +55,27 @@ static int decode(struct ev_apply *a, const struct ev_record *r, struct ev_error
 	return 0;
 }
 
-static int duplicate(struct ev_apply *a, const struct ev_record *r, struct ev_error *err)
+int ev_record_id(struct ev_apply *a, struct ev_slice *id, struct ev_error *err)
 {
-	const struct ev_projection *p = a->projection;
-	int path = p->envelope.path[EV_FIELD_ID];
+	int path = a->projection->envelope.path[EV_FIELD_ID];
 	const struct ev_value *v = path >= 0 ? &a->event.values[path] : NULL;
-	struct ev_slice id;
 
 	if (!v || (v->type != EV_JSON_STRING && v->type != EV_JSON_NUMBER))
 		return ev_fail(err, EV_DATA, "the event has no id, which @dedupe needs");
-	id = v->raw;
+	*id = v->raw;
 	ev_buf_clear(&a->event.scratch);
-	if (v->type == EV_JSON_STRING && ev_value_text(v, &a->event.scratch, &id) < 0)
+	if (v->type == EV_JSON_STRING && ev_value_text(v, &a->event.scratch, id) < 0)
 		return ev_fail(err, EV_DATA, "the event's id holds a lone surrogate escape");
+	return 0;
+}
+
+static int duplicate(struct ev_apply *a, const struct ev_record *r, struct ev_error *err)
+{
+	const struct ev_projection *p = a->projection;
+	struct ev_slice id;
+
+	if (ev_record_id(a, &id, err) < 0)
+		return -1;
 	return ev_seen_check(a->store, p->name, r, id, p->dedupe_across, p->dedupe_ms,
 			     &a->ledger.watermark, err);
 }

@@ -11,7 +11,7 @@ struct letter {
 	int32_t partition;
 	int64_t offset, behind;
 	char *line;
-	size_t line_len;
+	size_t line_len; /* without the line feed */
 };
 
 struct chain {
@@ -23,9 +23,12 @@ static int collect(void *ctx, const struct ev_dead_letter *d)
 {
 	struct chain *c = ctx;
 
+	size_t len = d->line.len;
+
 	EV_GROW(c->v, c->n, c->cap);
+	len -= len && d->line.ptr[len - 1] == '\n';
 	c->v[c->n++] = (struct letter){ ev_slice_dup(d->topic), d->partition, d->offset, d->behind,
-					ev_slice_dup(d->line), d->line.len };
+					ev_slice_dup(d->line), len };
 	return 0;
 }
 
@@ -38,21 +41,34 @@ static void release(struct chain *c)
 	free(c->v);
 }
 
-/* The record of a letter through its handlers; filter and dedupe have let it pass already. */
+static int read_letter(struct ev_line_reader *lr, const struct letter *l, struct ev_record *rec,
+		       struct ev_error *err)
+{
+	if (ev_line_read(lr, ev_slice(l->line, l->line_len), rec, err) == 0)
+		return 0;
+	err->class = EV_STORE;
+	return ev_context(err, "the letter's line in the store is damaged");
+}
+
+/*
+ * The record of a letter through its handlers; filter and dedupe have let it pass already, but for an
+ * event that is dead because it has no id.
+ */
 static int apply_letter(struct ev_apply *a, struct ev_line_reader *lr, const struct letter *l,
 			struct ev_error *err)
 {
-	size_t len = l->line_len && l->line[l->line_len - 1] == '\n' ? l->line_len - 1 : l->line_len;
 	const int *handlers = NULL;
 	struct ev_record rec;
+	struct ev_slice id;
 	int fate;
 
-	if (ev_line_read(lr, ev_slice(l->line, len), &rec, err) < 0) {
-		err->class = EV_STORE;
-		return ev_context(err, "the letter's line in the store is damaged");
-	}
+	if (read_letter(lr, l, &rec, err) < 0)
+		return -1;
 	fate = ev_record_route(a, &rec, &handlers, err);
 	if (fate == EV_FATE_ERROR)
+		return -1;
+	if (fate == EV_APPLIED && a->projection->dedupe && rec.value.ptr &&
+	    ev_record_id(a, &id, err) < 0)
 		return -1;
 	ev_batch_reserve(a, 1);
 	if (fate == EV_APPLIED && ev_record_apply(a, 0, handlers, err) < 0)
@@ -73,7 +89,7 @@ static int forget_id(struct ev_apply *a, struct ev_line_reader *lr, const struct
 
 	if (!a->projection->dedupe)
 		return 0;
-	if (ev_line_read(lr, ev_slice(l->line, l->line_len - 1), &rec, err) < 0)
+	if (read_letter(lr, l, &rec, err) < 0)
 		return -1;
 	return ev_seen_forget(a->store, a->projection->name, &rec, err);
 }
@@ -87,6 +103,7 @@ static int decide(struct ev_apply *a, const struct letter *l, bool dropped, stru
 			       l->partition);
 	p->counts[l->behind >= 0 ? EV_HELD_BACK : EV_DEAD]--;
 	p->counts[dropped ? EV_DROPPED : EV_APPLIED]++;
+	p->untouched += !dropped && !a->touched[0];
 	p->dirty = true;
 	return ev_dead_set_state(a->store, a->projection->name, ev_slice_str(l->topic),
 				 l->partition, l->offset, dropped ? "dropped" : "retried",
@@ -156,7 +173,8 @@ int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int
 		ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64, topic, partition, offset);
 	} else if (apply_chain(a, &c, drop, &at, err) < 0) {
 		failed_again(a, &c.v[at], err);
-	} else if (ev_ledger_bump(a->store, &a->ledger, err) < 0) {
+	} else if (ev_dead_count(a->store, a->projection->name, &a->dead, &a->held, err) < 0 ||
+		   ev_ledger_bump(a->store, &a->ledger, err) < 0) {
 		ev_transaction_undo(a);
 	} else {
 		rc = ev_transaction_commit(a, err);

@@ -6,18 +6,20 @@
 
 #include "base/mem.h"
 #include "record/line.h"
+#include "record/utf8.h"
 
-static const char create_sql[] =
-	"CREATE TABLE IF NOT EXISTS ev_dead ("
-	" projection text NOT NULL, topic text NOT NULL, partition bigint NOT NULL,"
-	" record_offset bigint NOT NULL, record_timestamp bigint, state text NOT NULL,"
-	" behind_partition bigint NOT NULL, behind_offset bigint NOT NULL, key_bytes blob,"
-	" reason text NOT NULL, line text NOT NULL, tries bigint NOT NULL,"
-	" decided_seq bigint NOT NULL, created_at bigint NOT NULL, arrival bigint NOT NULL,"
-	" PRIMARY KEY (projection, topic, partition, record_offset));"
-	"CREATE INDEX IF NOT EXISTS ev_dead_key ON ev_dead (projection, topic, key_bytes)"
-	" WHERE state = 'dead';"
-	"CREATE INDEX IF NOT EXISTS ev_dead_arrival ON ev_dead (projection, arrival);";
+/* %s is the dialect's type for bytes. */
+#define CREATE_SQL                                                                            \
+	"CREATE TABLE IF NOT EXISTS ev_dead ("                                                \
+	" projection text NOT NULL, topic text NOT NULL, partition bigint NOT NULL,"          \
+	" record_offset bigint NOT NULL, record_timestamp bigint, state text NOT NULL,"       \
+	" behind_partition bigint NOT NULL, behind_offset bigint NOT NULL, key_bytes %s,"     \
+	" reason text NOT NULL, line text NOT NULL, tries bigint NOT NULL,"                   \
+	" decided_seq bigint NOT NULL, created_at bigint NOT NULL, arrival bigint NOT NULL,"  \
+	" PRIMARY KEY (projection, topic, partition, record_offset));"                        \
+	"CREATE INDEX IF NOT EXISTS ev_dead_key ON ev_dead (projection, topic, key_bytes)"    \
+	" WHERE state = 'dead';"                                                              \
+	"CREATE INDEX IF NOT EXISTS ev_dead_arrival ON ev_dead (projection, arrival);"
 
 #define COLUMNS                                                                            \
 	"SELECT topic, partition, record_offset, behind_offset, state, reason, line, "     \
@@ -52,7 +54,13 @@ static const char tried_sql[] =
 
 int ev_dead_create(struct ev_store *s, struct ev_error *err)
 {
-	return s->ops->script(s, create_sql, err);
+	struct ev_buf sql = EV_BUF_INIT;
+	int rc;
+
+	ev_buf_addf(&sql, CREATE_SQL, s->ops->dialect == EV_POSTGRESQL ? "bytea" : "blob");
+	rc = s->ops->script(s, ev_buf_str(&sql), err);
+	ev_buf_release(&sql);
+	return rc;
 }
 
 static int64_t clock_ms(void)
@@ -93,11 +101,27 @@ int64_t ev_dead_blocking(struct ev_store *s, const char *projection, const struc
 	return find_blocker(s, projection, r, &b, err) < 0 ? -2 : b.offset;
 }
 
+/* The reason as UTF-8: it may quote bytes of the record, and may be cut in the middle of a letter. */
+static void clean(const char *reason, struct ev_buf *out)
+{
+	const char *end = reason + strlen(reason);
+
+	while (reason < end) {
+		size_t n = (unsigned char)*reason < 0x80 ? 1 : ev_utf8_sequence(reason, end);
+
+		if (n)
+			ev_buf_add(out, reason, n);
+		else
+			ev_buf_addc(out, '?');
+		reason += n ? n : 1;
+	}
+}
+
 int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_record *r, int64_t behind,
 		const char *reason, struct ev_error *err)
 {
 	struct blocker b = { -1, -1 };
-	struct ev_buf line = EV_BUF_INIT;
+	struct ev_buf line = EV_BUF_INIT, text = EV_BUF_INIT;
 	struct ev_bind timestamp = ev_bind_int(r->timestamp);
 	int64_t rc;
 
@@ -106,6 +130,7 @@ int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_reco
 	if (r->timestamp == EV_NO_TIMESTAMP)
 		timestamp.kind = EV_BIND_NULL;
 	ev_line_write(&line, r);
+	clean(reason, &text);
 	rc = line.failed ? ev_fail(err, EV_STORE, "out of memory for a dead letter")
 			 : ev_store_run(s, add_sql,
 					(struct ev_bind[]){
@@ -113,11 +138,13 @@ int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_reco
 						ev_bind_int(r->partition), ev_bind_int(r->offset),
 						timestamp, ev_bind_text(behind >= 0 ? "held" : "dead"),
 						ev_bind_int(b.partition), ev_bind_int(behind),
-						ev_bind_bytes(r->key), ev_bind_text(reason),
+						ev_bind_bytes(r->key),
+						ev_bind_text(ev_buf_str(&text)),
 						ev_bind_slice(ev_buf_slice(&line)),
 						ev_bind_int(clock_ms()), ev_bind_int(behind < 0) },
 					13, err);
 	ev_buf_release(&line);
+	ev_buf_release(&text);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -160,15 +187,27 @@ int ev_dead_chain(struct ev_store *s, const char *projection, struct ev_slice to
 			       4, take_letter, &w, err);
 }
 
+/* A change of one letter's row: that it is there is the caller's knowledge. */
+static int change(struct ev_store *s, const char *sql, const struct ev_bind *b, size_t n,
+		  struct ev_error *err)
+{
+	int64_t touched = ev_store_run(s, sql, b, n, err);
+
+	if (touched == 0)
+		return ev_fail(err, EV_STORE, "the dead letter %.*s/%lld@%lld is gone from the store",
+			       (int)b[1].text.len, b[1].text.ptr, (long long)b[2].i, (long long)b[3].i);
+	return touched < 0 ? -1 : 0;
+}
+
 int ev_dead_set_state(struct ev_store *s, const char *projection, struct ev_slice topic,
 		      int32_t partition, int64_t offset, const char *state, int64_t decided_seq,
 		      struct ev_error *err)
 {
-	return ev_store_run(s, state_sql,
-			    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic),
-						ev_bind_int(partition), ev_bind_int(offset),
-						ev_bind_text(state), ev_bind_int(decided_seq) },
-			    6, err) < 0 ? -1 : 0;
+	return change(s, state_sql,
+		      (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic),
+					  ev_bind_int(partition), ev_bind_int(offset),
+					  ev_bind_text(state), ev_bind_int(decided_seq) },
+		      6, err);
 }
 
 struct two {
@@ -188,19 +227,25 @@ static int take_counts(void *ctx, const struct ev_cell *c, size_t n)
 int ev_dead_count(struct ev_store *s, const char *projection, int64_t *dead, int64_t *held,
 		  struct ev_error *err)
 {
-	struct ev_bind name = ev_bind_text(projection);
+	struct ev_bind name[] = { ev_bind_text(projection) };
 	struct two t = { dead, held };
 
 	*dead = *held = 0;
-	return ev_store_select(s, count_sql, &name, 1, take_counts, &t, err);
+	return ev_store_select(s, count_sql, name, 1, take_counts, &t, err);
 }
 
 int ev_dead_tried(struct ev_store *s, const char *projection, struct ev_slice topic,
 		  int32_t partition, int64_t offset, const char *reason, struct ev_error *err)
 {
-	return ev_store_run(s, tried_sql,
-			    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic),
-						ev_bind_int(partition), ev_bind_int(offset),
-						ev_bind_text(reason) },
-			    5, err) < 0 ? -1 : 0;
+	struct ev_buf text = EV_BUF_INIT;
+	int rc;
+
+	clean(reason, &text);
+	rc = change(s, tried_sql,
+		    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic),
+					ev_bind_int(partition), ev_bind_int(offset),
+					ev_bind_text(ev_buf_str(&text)) },
+		    5, err);
+	ev_buf_release(&text);
+	return rc;
 }

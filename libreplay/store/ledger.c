@@ -67,7 +67,11 @@ static const char save_ledger_sql[] =
 static const char insert_cut_sql[] =
 	"INSERT INTO ev_cut (projection, seq, position) VALUES (?1, ?2, ?3)";
 static const char note_error_sql[] = "UPDATE ev_projection SET last_error = ?2 WHERE name = ?1";
-static const char holder_sql[] = "SELECT holder, updated_at FROM ev_projection WHERE name = ?1";
+static const char hold_sql[] = "UPDATE ev_projection SET holder = ?2 WHERE name = ?1";
+/* The projection's own holder before others in the same store, and never ourselves. */
+static const char holder_sql[] =
+	"SELECT holder, updated_at, name FROM ev_projection WHERE holder <> ?2 "
+	"ORDER BY CASE name WHEN ?1 THEN 0 ELSE 1 END, updated_at DESC LIMIT 1";
 
 static int64_t clock_ms(void)
 {
@@ -137,6 +141,20 @@ static int load_part(void *ctx, const struct ev_cell *c, size_t n)
 	return 0;
 }
 
+static int part_cmp(const struct ev_ledger_part *p, const char *topic, int32_t partition)
+{
+	int c = strcmp(p->topic, topic);
+
+	return c ? c : (p->partition > partition) - (p->partition < partition);
+}
+
+static int compare_parts(const void *a, const void *b)
+{
+	const struct ev_ledger_part *q = b;
+
+	return part_cmp(a, q->topic, q->partition);
+}
+
 int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger *l,
 		   struct ev_error *err)
 {
@@ -148,7 +166,12 @@ int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger 
 		return present;
 	if (ev_store_select(s, load_projection_sql, &name, 1, load_projection, l, err) < 0)
 		return -1;
-	return ev_store_select(s, load_ledger_sql, &name, 1, load_part, l, err);
+	if (ev_store_select(s, load_ledger_sql, &name, 1, load_part, l, err) < 0)
+		return -1;
+	/* not left to the store, whose collation may be another */
+	if (l->nparts)
+		qsort(l->parts, l->nparts, sizeof(*l->parts), compare_parts);
+	return 0;
 }
 
 void ev_ledger_release(struct ev_ledger *l)
@@ -229,7 +252,8 @@ int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *
 struct guard {
 	const struct ev_ledger *ledger;
 	bool found, moved;
-	size_t advanced; /* partitions of ours, past their begin, that the store has too */
+	size_t at;     /* entries come in no promised order, but mostly in ours */
+	size_t stored; /* entries seen that we know to be stored */
 };
 
 static int guard_projection(void *ctx, const struct ev_cell *c, size_t n)
@@ -248,11 +272,13 @@ static int guard_part(void *ctx, const struct ev_cell *c, size_t n)
 
 	(void)n;
 	for (size_t i = 0; i < g->ledger->nparts; i++) {
-		const struct ev_ledger_part *p = &g->ledger->parts[i];
+		size_t at = (g->at + i) % g->ledger->nparts;
+		const struct ev_ledger_part *p = &g->ledger->parts[at];
 
 		if (p->partition == c[1].i && ev_slice_is(c[0].text, p->topic)) {
 			g->moved |= p->next != c[2].i;
-			g->advanced += p->next != p->begin;
+			g->stored += !p->dirty;
+			g->at = at + 1;
 			return 0;
 		}
 	}
@@ -264,15 +290,15 @@ int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 {
 	struct ev_bind name = ev_bind_text(l->projection);
 	struct guard g = { .ledger = l };
-	size_t advanced = 0;
+	size_t stored = 0;
+
+	for (size_t i = 0; i < l->nparts; i++)
+		stored += !l->parts[i].dirty; /* what is dirty now has never been saved */
 
 	if (ev_store_select(s, guard_projection_sql, &name, 1, guard_projection, &g, err) < 0 ||
 	    ev_store_select(s, guard_ledger_sql, &name, 1, guard_part, &g, err) < 0)
 		return -1;
-	/* a projection that was dropped and built anew has the same generation, but not our partitions */
-	for (size_t i = 0; i < l->nparts; i++)
-		advanced += l->parts[i].next != l->parts[i].begin;
-	if (g.found && !g.moved && g.advanced == advanced)
+	if (g.found && !g.moved && g.stored == stored)
 		return 0;
 	ev_fail(err, EV_HELD, "another process has moved projection '%s'", l->projection);
 	ev_ledger_name_holder(s, l->projection, err);
@@ -319,9 +345,11 @@ int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_
 	struct ev_bind watermark = ev_bind_int(l->watermark);
 	char holder[128];
 
-	for (size_t i = 0; i < l->nparts; i++)
+	for (size_t i = 0; i < l->nparts; i++) {
 		if (l->parts[i].dirty && save_part(s, l, &l->parts[i], err) < 0)
 			return -1;
+		l->parts[i].dirty = false;
+	}
 	if (cut && save_cut(s, l, err) < 0)
 		return -1;
 	if (l->watermark == INT64_MIN)
@@ -352,40 +380,61 @@ int ev_ledger_note_error(struct ev_store *s, const char *projection, const char 
 			    err) < 0 ? -1 : 0;
 }
 
+int ev_ledger_hold(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	char holder[128];
+
+	holder_text(holder);
+	return ev_store_run(s, hold_sql,
+			    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(holder) }, 2,
+			    err) < 0 ? -1 : 0;
+}
+
 static int take_holder(void *ctx, const struct ev_cell *c, size_t n)
 {
 	struct ev_error *err = ctx;
 	int64_t ago = (clock_ms() - c[1].i) / 1000;
 
 	(void)n;
-	ev_hint(err, "it is held by %.*s, which last committed %" PRId64 " s ago; wait for it, or give "
-		"a longer --lock-wait", (int)c[0].text.len, c[0].text.ptr, ago);
+	ev_hint(err, "it is held by %.*s (projection %.*s, last commit %" PRId64 " s ago); wait for it, "
+		"or give a longer --lock-wait", (int)c[0].text.len, c[0].text.ptr, (int)c[2].text.len,
+		c[2].text.ptr, ago > 0 ? ago : 0);
 	return 0;
 }
 
 void ev_ledger_name_holder(struct ev_store *s, const char *projection, struct ev_error *err)
 {
-	struct ev_bind name = ev_bind_text(projection);
 	struct ev_error ignored = EV_ERROR_INIT;
+	char own[128];
 
+	holder_text(own);
 	if (ev_ledger_present(s, &ignored) > 0)
-		ev_store_select(s, holder_sql, &name, 1, take_holder, err, &ignored);
+		ev_store_select(s, holder_sql,
+				(struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(own) }, 2,
+				take_holder, err, &ignored);
 }
 
-static int part_cmp(const struct ev_ledger_part *p, const char *topic, int32_t partition)
+/* The first entry that is not before (topic, partition). */
+static size_t lower_bound(const struct ev_ledger *l, const char *topic, int32_t partition)
 {
-	int c = strcmp(p->topic, topic);
+	size_t low = 0, high = l->nparts;
 
-	return c ? c : (p->partition > partition) - (p->partition < partition);
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (part_cmp(&l->parts[mid], topic, partition) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 struct ev_ledger_part *ev_ledger_part(struct ev_ledger *l, const char *topic, int32_t partition,
 				      bool add)
 {
-	size_t at = 0;
+	size_t at = lower_bound(l, topic, partition);
 
-	while (at < l->nparts && part_cmp(&l->parts[at], topic, partition) < 0)
-		at++;
 	if (at < l->nparts && part_cmp(&l->parts[at], topic, partition) == 0)
 		return &l->parts[at];
 	if (!add)
