@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -280,7 +281,8 @@ static int lock(struct ev_store *store, const char *projection, struct ev_error 
 
 	if (s->lock_fd >= 0 || strcmp(s->path, ":memory:") == 0)
 		return 0;
-	s->lock_fd = ev_sqlite_lock(s->path, projection, s->lock_wait_ms, err);
+	/* SQLite's own idea of the path: absolute, and without symbolic links */
+	s->lock_fd = ev_sqlite_lock(sqlite3_db_filename(s->db, "main"), projection, s->lock_wait_ms, err);
 	return s->lock_fd < 0 ? -1 : 0;
 }
 
@@ -342,6 +344,22 @@ static const struct ev_store_ops ops = {
 	.close = close_store,
 };
 
+/* Two that open a new store at once: the switch to WAL does not wait by itself. */
+static int set_wal(struct ev_sqlite *s, struct ev_error *err)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000000 };
+	int rc;
+
+	for (int waited = 0;; waited += 10) {
+		rc = sqlite3_exec(s->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+		if (rc == SQLITE_OK)
+			return 0;
+		if ((rc & 0xff) != SQLITE_BUSY || waited >= s->lock_wait_ms)
+			return ev_sqlite_error(s, rc, false, err);
+		nanosleep(&pause, NULL);
+	}
+}
+
 /*
  * WAL with synchronous=NORMAL: a power cut may take back the last commits, rows and ledger together, so
  * the next run reads those records again; nothing is ever torn.
@@ -354,7 +372,7 @@ static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struc
 	/* "odd" is a name; SQLite would take one that it does not know for a text */
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	if (!opt->read_only && exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", err) < 0)
+	if (!opt->read_only && (set_wal(s, err) < 0 || exec(s, "PRAGMA synchronous=NORMAL", err) < 0))
 		return -1;
 	if (exec(s, "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
 		    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; PRAGMA schema_version;"
@@ -383,6 +401,8 @@ struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options 
 		return NULL;
 	}
 	if (set_up(s, opt, err) < 0) {
+		if (err->class == EV_STORE)
+			ev_fail(err, EV_STORE, "cannot open store '%s': %s", path, sqlite3_errmsg(s->db));
 		close_store(&s->base);
 		return NULL;
 	}

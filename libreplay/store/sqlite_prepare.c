@@ -19,8 +19,10 @@ static int check_words(const char *sql, size_t *at, struct ev_error *err)
 		*at = (size_t)(t.text.ptr - sql);
 		if (ended && !ev_token_is(t, ";"))
 			return ev_fail(err, EV_USAGE, "more than one statement");
-		if (!last[1].kind && ev_token_is(t, "EXPLAIN"))
-			return ev_fail(err, EV_USAGE, "EXPLAIN is no statement of a projection");
+		/* the authorizer is not even asked about these */
+		if (!last[1].kind && (ev_token_is(t, "EXPLAIN") || ev_token_is(t, "VACUUM")))
+			return ev_fail(err, EV_USAGE, "%.*s is no statement of a projection",
+				       (int)t.text.len, t.text.ptr);
 		/* it would end our transaction, not only the statement */
 		if (ev_token_is(t, "ROLLBACK") && ev_token_is(last[1], "OR") &&
 		    (ev_token_is(last[0], "INSERT") || ev_token_is(last[0], "UPDATE")))

@@ -141,6 +141,38 @@ static int run_statement(struct ev_sqlite *s, const char *sql, size_t len, size_
 	return -1;
 }
 
+static int check_reference(void *ctx, int n, char **cells, char **names)
+{
+	struct ev_sqlite *s = ctx;
+
+	(void)n;
+	(void)names;
+	if (ev_sqlite_listed(s->created, cells[0]))
+		return 0;
+	snprintf(s->refused, sizeof(s->refused), "table '%.100s' is not of this projection: a foreign key "
+		 "to it would tie the one to the other", cells[0]);
+	return 1;
+}
+
+/* Once all tables are there, as a key may point to one that comes later. */
+static int check_references(struct ev_sqlite *s, struct ev_error *err)
+{
+	const char *t = ev_buf_str(s->created), *end = t + s->created->len;
+	int rc = SQLITE_OK;
+
+	s->auth = EV_AUTH_OURS;
+	for (; t < end && rc == SQLITE_OK; t += strlen(t) + 1) {
+		char *text = sqlite3_mprintf("SELECT \"table\" FROM pragma_foreign_key_list(%Q)", t);
+
+		s->refused[0] = '\0';
+		rc = text ? sqlite3_exec(s->db, text, check_reference, s, NULL) : SQLITE_NOMEM;
+		sqlite3_free(text);
+	}
+	if (rc == SQLITE_ABORT && s->refused[0])
+		return ev_fail(err, EV_USAGE, "%s", s->refused);
+	return rc == SQLITE_OK ? 0 : ev_sqlite_error(s, rc, false, err);
+}
+
 static int run_statements(struct ev_sqlite *s, const char *sql, size_t *at, struct ev_error *err)
 {
 	const char *rest = sql;
@@ -158,7 +190,7 @@ static int run_statements(struct ev_sqlite *s, const char *sql, size_t *at, stru
 		rest += st.len;
 	}
 	*at = SIZE_MAX;
-	return 0;
+	return check_references(s, err);
 }
 
 int ev_sqlite_schema(struct ev_store *store, const char *sql, struct ev_buf *tables, size_t *at,
