@@ -21,24 +21,25 @@ static void quoted(struct ev_buf *out, const char *name, char quote)
 
 /*
  * When does a value not fit? By the affinity that SQLite derives from the declared type (its datatype3
- * document, section 3.1), as a condition on NEW, where the affinity has been applied already. NULL:
- * anything fits.
+ * document, section 3.1), as a condition on NEW, where the affinity has been applied already. Numbers
+ * sort before text, text before blobs: to compare tells the type at a fraction of the cost of
+ * typeof(x) IN (...), and is unknown, so no misfit, for NULL. NULL: anything fits.
  */
 static const char *misfit(const char *type)
 {
 	if (contains(type, "INT"))
-		return "typeof(%s) NOT IN ('integer', 'null')";
+		return "%s >= '' OR typeof(%s) = 'real'";
 	if (contains(type, "CHAR") || contains(type, "CLOB") || contains(type, "TEXT"))
-		return "typeof(%s) NOT IN ('text', 'null')";
+		return "%s >= x''";
 	if (!*type || contains(type, "BLOB"))
 		return NULL;
 	if (contains(type, "REAL") || contains(type, "FLOA") || contains(type, "DOUB"))
-		return "typeof(%s) NOT IN ('real', 'integer', 'null')";
-	if (contains(type, "BOOL"))
-		return "(%s IS NOT NULL AND (typeof(%s) <> 'integer' OR %s NOT IN (0, 1)))";
+		return "%s >= ''";
+	if (contains(type, "BOOL")) /* 1.0 and '1' have become 1 */
+		return "%s NOT IN (0, 1)";
 	if (contains(type, "DATE") || contains(type, "TIME"))
-		return "typeof(%s) = 'blob'";
-	return "typeof(%s) NOT IN ('integer', 'real', 'null')";
+		return "%s >= x''";
+	return "%s >= ''";
 }
 
 /* The two triggers of a table: their conditions, and what they raise. */
