@@ -24,6 +24,7 @@ struct run {
 	int64_t *next;
 	size_t nnext;
 	size_t mapped;       /* partitions of the source known to the ledger */
+	bool *told;          /* file sources: which of them are */
 	int64_t last_commit, last_group; /* ms, monotonic */
 };
 
@@ -56,19 +57,26 @@ static const struct ev_ledger_part *ledger_part(struct run *r, size_t i)
 			      false);
 }
 
-/* A file's partition begins with its first record; a topic's where its span begins. */
+/*
+ * A file's partition begins with its first record; a topic's where its span begins. A file source
+ * reads ahead of the batch, so only those partitions are told that have a record in it: where a view
+ * begins may not depend on the batch size.
+ */
 static void map_file_partitions(struct run *r, size_t n)
 {
-	for (; r->mapped < r->src->nparts; r->mapped++) {
-		const struct ev_partition *p = &r->src->parts[r->mapped];
-		int64_t begin = 0;
+	if (r->src->nparts > r->mapped) {
+		r->told = ev_realloc_n(r->told, r->src->nparts, sizeof(*r->told));
+		while (r->mapped < r->src->nparts)
+			r->told[r->mapped++] = false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct ev_record *rec = &r->records[i];
+		const struct ev_partition *p = &r->src->parts[rec->part];
 
-		for (size_t i = 0; i < n; i++)
-			if (r->records[i].part == r->mapped) {
-				begin = r->records[i].offset;
-				break;
-			}
-		ev_apply_partition(r->a, (uint32_t)r->mapped, p->topic, p->partition, begin, NULL);
+		if (r->told[rec->part])
+			continue;
+		r->told[rec->part] = true;
+		ev_apply_partition(r->a, rec->part, p->topic, p->partition, rec->offset, NULL);
 	}
 }
 
@@ -328,5 +336,6 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 		rc = commit_group(&r, true, err);
 	free(r.records);
 	free(r.next);
+	free(r.told);
 	return rc;
 }
