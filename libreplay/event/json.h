@@ -33,7 +33,7 @@ enum ev_json_type {
 struct ev_value {
 	enum ev_json_type type;
 	bool escaped;        /* STRING only: raw holds at least one backslash */
-	struct ev_slice raw; /* the value's bytes; of a STRING without its quotes; null if MISSING */
+	struct ev_slice raw; /* its bytes; of a STRING without the quotes; null if MISSING */
 };
 
 struct ev_json_error {
@@ -48,8 +48,8 @@ void ev_paths_free(struct ev_paths *p);
 
 /*
  * Add a path: `$`, then any of `.name` (letters, digits, _ and -, any non-ASCII; not starting with
- * a digit or -), `['any name']` (backslash escapes ' and \), `[0]`. Returns its index (the same path
- * always has the same index), or -1 with EV_USAGE and what is wrong at which character.
+ * a digit or -), `['any name']` (backslash escapes ' and \), `[0]`. Returns its index (the same
+ * path always has the same index), or -1 with EV_USAGE and what is wrong at which character.
  * `len` characters of `path` are the whole path.
  */
 int ev_paths_add(struct ev_paths *p, const char *path, size_t len, struct ev_error *err);
@@ -69,8 +69,8 @@ int ev_json_extract(const struct ev_paths *p, struct ev_slice json, struct ev_va
 int ev_json_validate(struct ev_slice json, struct ev_value *top, struct ev_json_error *err);
 
 /*
- * The text of a STRING. Borrowed from the value when nothing is escaped, else decoded at the end of
- * `scratch` (which is appended to, so earlier results stay valid only if it does not move: use
+ * The text of a STRING. Borrowed from the value when nothing is escaped, else decoded at the end
+ * of `scratch` (which is appended to, so earlier results stay valid only if it does not move: use
  * ev_buf_reserve up front, or copy). A lone surrogate escape (\ud800) has no UTF-8 form: -1.
  */
 int ev_value_text(const struct ev_value *v, struct ev_buf *scratch, struct ev_slice *out);

@@ -1,16 +1,28 @@
-/* json_path.c - path texts into a trie (json_internal.h) */
-#include <stdio.h>
-
+/* json_path.c - path texts, and the trie they are compiled into; see json_impl.h */
 #include "base/mem.h"
-#include "event/json_internal.h"
+#include "event/json_impl.h"
 #include "record/line.h"
+
+#define ITEM "item"
+
+struct step {
+	struct ev_buf name;
+	int64_t index; /* -1: a name */
+};
+
+static void add_node(struct ev_paths *p, struct ev_node node)
+{
+	EV_GROW(p->nodes, p->nnodes, p->cap);
+	node.path = -1;
+	node.last_index = -1;
+	p->nodes[p->nnodes++] = node;
+}
 
 struct ev_paths *ev_paths_new(void)
 {
 	struct ev_paths *p = ev_alloc(sizeof(*p));
 
-	EV_GROW(p->nodes, p->nnodes, p->node_cap);
-	p->nodes[p->nnodes++] = (struct ev_node){ .path = -1, .child = -1, .next = -1 };
+	add_node(p, (struct ev_node){ .name = NULL });
 	return p;
 }
 
@@ -18,8 +30,10 @@ void ev_paths_free(struct ev_paths *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < p->nnodes; i++)
-		free(p->nodes[i].name);
+	for (size_t i = 0; i < p->nnodes; i++) {
+		free((char *)p->nodes[i].name);
+		free(p->nodes[i].slots);
+	}
 	free(p->nodes);
 	free(p);
 }
@@ -29,124 +43,215 @@ size_t ev_paths_count(const struct ev_paths *p)
 	return p->npaths;
 }
 
-static bool name_start(char c)
+static bool is_digit(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
+	return c >= '0' && c <= '9';
 }
 
-static bool name_char(char c)
+static bool starts_name(char c)
 {
-	return name_start(c) || (c >= '0' && c <= '9') || c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80);
 }
 
-/*
- * One step at text[*at]: 1 and its name (decoded into `name`) or index (*index >= 0), 0 when no step
- * starts there, -1 when one starts that is no step.
- */
-static int read_step(const char *text, size_t len, size_t *at, struct ev_buf *name, int64_t *index)
+/* Each reader of a step returns what is wrong at text[*at], or NULL and *at is behind the step. */
+static const char *read_name(const char *text, size_t len, size_t *at, struct ev_buf *name)
 {
-	size_t i = *at;
+	size_t from = ++*at;
 
-	*index = -1;
-	ev_buf_clear(name);
-	if (i + 1 < len && text[i] == '.') {
-		if (!name_start(text[i + 1]))
-			return -1;
-		for (i++; i < len && name_char(text[i]); i++)
-			ev_buf_addc(name, text[i]);
-	} else if (i + 1 < len && text[i] == '[' && text[i + 1] == '\'') {
-		for (i += 2; i < len && text[i] != '\''; i++) {
-			if (text[i] == '\\' && ++i == len)
-				return -1;
-			ev_buf_addc(name, text[i]);
-		}
-		if (i + 1 >= len || text[i + 1] != ']')
-			return -1;
-		i += 2;
-	} else if (i < len && text[i] == '[') {
-		*index = 0;
-		for (i++; i < len && text[i] >= '0' && text[i] <= '9' && *index <= INT32_MAX; i++)
-			*index = *index * 10 + (text[i] - '0');
-		if (i == *at + 1 || i >= len || text[i] != ']' || *index > INT32_MAX)
-			return -1;
-		i++;
-	} else {
-		return 0;
+	if (from == len || !starts_name(text[from]))
+		return "a name is expected (or ['a quoted one'])";
+	while (*at < len && (starts_name(text[*at]) || is_digit(text[*at]) || text[*at] == '-'))
+		++*at;
+	ev_buf_add(name, text + from, *at - from);
+	return NULL;
+}
+
+static const char *read_quoted(const char *text, size_t len, size_t *at, struct ev_buf *name)
+{
+	for (*at += 2; *at < len && text[*at] != '\''; ++*at) {
+		if (text[*at] == '\\' && (++*at == len || !strchr("'\\", text[*at]) || !text[*at]))
+			return "a backslash goes before ' or \\ only";
+		ev_buf_addc(name, text[*at]);
 	}
-	*at = i;
-	return 1;
+	if (*at == len)
+		return "the closing ' is missing";
+	if (++*at == len || text[*at] != ']')
+		return "a ] is expected";
+	++*at;
+	return NULL;
 }
 
-static size_t root_length(const char *text, size_t len)
+static const char *read_index(const char *text, size_t len, size_t *at, int64_t *index)
 {
+	size_t from = ++*at;
+
+	for (*index = 0; *at < len && is_digit(text[*at]); ++*at) {
+		*index = *index * 10 + (text[*at] - '0');
+		if (*index > INT32_MAX)
+			return "the index is too large";
+	}
+	if (*at == from)
+		return "an index or a 'name' is expected";
+	if (text[from] == '0' && *at > from + 1)
+		return "an index has no leading zero";
+	if (*at == len || text[*at] != ']')
+		return "a ] is expected";
+	++*at;
+	return NULL;
+}
+
+static const char *read_step(const char *text, size_t len, size_t *at, struct step *step)
+{
+	size_t from = *at;
+	const char *why;
+
+	step->index = -1;
+	ev_buf_clear(&step->name);
+	if (text[from] == '.')
+		why = read_name(text, len, at, &step->name);
+	else if (text[from] != '[')
+		return "a . or [ is expected";
+	else if (from + 1 < len && text[from + 1] == '\'')
+		why = read_quoted(text, len, at, &step->name);
+	else
+		why = read_index(text, len, at, &step->index);
+	if (!why && !ev_utf8_valid(ev_buf_slice(&step->name))) {
+		*at = from;
+		why = "invalid UTF-8 in the name";
+	}
+	return why;
+}
+
+/* The length of `$` or `$item`; 0 when the text starts with none. */
+static size_t read_root(const char *text, size_t len)
+{
+	size_t n = 1;
+
 	if (!len || text[0] != '$')
 		return 0;
-	if (len >= 5 && memcmp(text, "$item", 5) == 0 && (len == 5 || !name_char(text[5])))
-		return 5;
-	return 1;
+	while (n < len && (starts_name(text[n]) || is_digit(text[n])))
+		n++;
+	return n == sizeof("$" ITEM) - 1 && !memcmp(text + 1, ITEM, n - 1) ? n : 1;
 }
 
 size_t ev_path_scan(const char *text, size_t len)
 {
-	struct ev_buf name = EV_BUF_INIT;
-	size_t at = root_length(text, len);
-	int64_t index;
+	struct step step = { .name = EV_BUF_INIT };
+	size_t good = read_root(text, len), at = good;
 
-	while (at && read_step(text, len, &at, &name, &index) > 0)
-		;
-	ev_buf_release(&name);
-	return at;
+	while (good && good < len && !read_step(text, len, &at, &step))
+		good = at;
+	ev_buf_release(&step.name);
+	return good;
 }
 
-static int child(struct ev_paths *p, int parent, struct ev_slice name, int64_t index)
+static void put_slot(struct ev_paths *p, struct ev_node *parent, uint32_t child)
 {
-	int *link = &p->nodes[parent].child, at;
+	const struct ev_node *n = &p->nodes[child];
+	uint64_t hash = n->name ? ev_json_hash(n->head, n->name, n->len)
+				: ev_json_hash_index((int64_t)n->head);
+	size_t i = hash >> (64 - parent->bits);
 
-	for (; *link >= 0; link = &p->nodes[*link].next) {
-		struct ev_node *n = &p->nodes[*link];
+	while (parent->slots[i])
+		i = (i + 1) & ((1u << parent->bits) - 1);
+	parent->slots[i] = child;
+}
 
-		if (index >= 0 ? n->index == index
-			       : n->index < 0 && ev_slice_eq(ev_slice(n->name, n->len), name))
-			return *link;
+/* The table stays at most half full, so that a search for what is not there ends soon. */
+static void link_child(struct ev_paths *p, struct ev_node *parent, uint32_t child)
+{
+	struct ev_node *n = &p->nodes[child];
+
+	n->next = parent->child;
+	n->ordinal = parent->nchildren++;
+	parent->child = child;
+	if (!n->name && (int64_t)n->head > parent->last_index)
+		parent->last_index = (int64_t)n->head;
+	if (parent->slots && parent->nchildren * 2 <= 1u << parent->bits) {
+		put_slot(p, parent, child);
+		return;
 	}
-	at = *link = (int)p->nnodes;
-	EV_GROW(p->nodes, p->nnodes, p->node_cap);
-	p->nodes[p->nnodes++] = (struct ev_node){
-		.name = index < 0 ? ev_strndup(name.ptr, name.len) : NULL,
-		.len = name.len,
-		.index = index < 0 ? -1 : (int32_t)index,
-		.path = -1,
-		.child = -1,
-		.next = -1,
-	};
-	return at;
+	parent->bits = parent->slots ? parent->bits + 1 : 2;
+	free(parent->slots);
+	parent->slots = ev_alloc(sizeof(*parent->slots) << parent->bits);
+	for (uint32_t i = child; i; i = p->nodes[i].next)
+		put_slot(p, parent, i);
+}
+
+static uint32_t find_or_add(struct ev_paths *p, uint32_t parent, const struct step *step)
+{
+	struct ev_slice name = ev_buf_slice(&step->name);
+
+	for (uint32_t i = p->nodes[parent].child; i; i = p->nodes[i].next) {
+		const struct ev_node *n = &p->nodes[i];
+
+		if (step->index >= 0 ? !n->name && n->head == (uint64_t)step->index
+				     : n->name && ev_slice_eq(ev_slice(n->name, n->len), name))
+			return i;
+	}
+	if (step->index >= 0)
+		add_node(p, (struct ev_node){ .head = (uint64_t)step->index });
+	else
+		add_node(p, (struct ev_node){
+			.head = ev_json_head(name.ptr, name.len, name.ptr + name.len),
+			.name = ev_strndup(name.ptr, name.len),
+			.len = (uint32_t)name.len,
+		});
+	link_child(p, &p->nodes[parent], (uint32_t)p->nnodes - 1);
+	return (uint32_t)p->nnodes - 1;
+}
+
+/* Of a long path a message shows the beginning. */
+static int shown(size_t len)
+{
+	return len < 200 ? (int)len : 200;
+}
+
+static int refuse(struct ev_error *err, const char *path, size_t len, size_t at, const char *why)
+{
+	size_t character = 1;
+
+	for (size_t i = 0; i < at; i++)
+		character += ((unsigned char)path[i] & 0xc0) != 0x80;
+	ev_fail(err, EV_USAGE, "'%.*s' is no path: %s at character %zu", shown(len), path, why,
+		character);
+	return ev_hint(err, "write $.name, $['any name'], $[0] or several of them");
+}
+
+/* Nodes are made only for a path that is right to its end. */
+static const char *check(const char *path, size_t len, size_t *at)
+{
+	struct step step = { .name = EV_BUF_INIT };
+	const char *why = NULL;
+	size_t steps = 0;
+
+	*at = read_root(path, len);
+	if (!*at)
+		why = "a $ is expected";
+	while (!why && *at < len)
+		why = ++steps > EV_JSON_MAX_PATH_STEPS ? "too many steps"
+						       : read_step(path, len, at, &step);
+	ev_buf_release(&step.name);
+	return why;
 }
 
 int ev_paths_add(struct ev_paths *p, const char *path, size_t len, struct ev_error *err)
 {
-	struct ev_buf name = EV_BUF_INIT;
-	size_t at = root_length(path, len), steps = 0;
-	int node = 0, rc = at ? 1 : -1;
-	int64_t index;
+	struct step step = { .name = EV_BUF_INIT };
+	uint32_t node = 0;
+	size_t at;
+	const char *why = check(path, len, &at);
 
-	while (rc > 0 && at < len) {
-		rc = read_step(path, len, &at, &name, &index);
-		if (rc > 0 && ++steps > EV_JSON_MAX_PATH_STEPS)
-			rc = -1;
-		if (rc > 0 && !ev_utf8_valid(ev_buf_slice(&name)))
-			rc = -1;
-		if (rc > 0)
-			node = child(p, node, ev_buf_slice(&name), index);
-	}
-	ev_buf_release(&name);
-	if (rc <= 0) {
-		ev_fail(err, EV_USAGE, "'%.*s' is no path: character %zu", (int)len, path, at + 1);
-		return ev_hint(err, "write $.name, $['any name'], $[0] or several of them");
-	}
+	if (why)
+		return refuse(err, path, len, at, why);
+	for (at = read_root(path, len); at < len && !read_step(path, len, &at, &step);)
+		node = find_or_add(p, node, &step);
+	ev_buf_release(&step.name);
 	if (p->nodes[node].path < 0) {
 		if (p->npaths == EV_JSON_MAX_PATHS)
-			return ev_fail(err, EV_USAGE, "more than %d paths", EV_JSON_MAX_PATHS);
-		p->nodes[node].path = (int)p->npaths++;
+			return ev_fail(err, EV_USAGE, "cannot add path '%.*s': %d are the most",
+				       shown(len), path, EV_JSON_MAX_PATHS);
+		p->nodes[node].path = (int32_t)p->npaths++;
 	}
 	return p->nodes[node].path;
 }

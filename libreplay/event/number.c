@@ -101,7 +101,7 @@ static void add_digits(const struct decimal *d, int64_t from, int64_t to, struct
 	int64_t n = (int64_t)(d->last - d->first);
 
 	for (int64_t i = from; i < to; i++)
-		ev_buf_addc(out, i < 0 || i >= n ? '0' : (char)('0' + digit_at(d, d->first + (size_t)i)));
+		ev_buf_addc(out, i >= n ? '0' : (char)('0' + digit_at(d, d->first + (size_t)i)));
 }
 
 bool ev_number_canonical(struct ev_slice number, struct ev_buf *out)

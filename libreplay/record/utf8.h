@@ -1,4 +1,4 @@
-/* utf8.h - what the record line's writer and reader share about UTF-8; internal to record/ */
+/* utf8.h - UTF-8 for those who read and write JSON strings; internal to record/ and event/ */
 #ifndef EV_UTF8_H
 #define EV_UTF8_H
 
