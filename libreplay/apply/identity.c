@@ -49,6 +49,23 @@ static int same_topics(const struct ev_ledger *l, const struct ev_source *src, s
 	return ev_hint(err, "give the same topics as before, or build the view anew: rebuild");
 }
 
+/* Its stored range could not be finished; asked last, so that a topic made anew is told as such. */
+static int same_partitions(const struct ev_ledger *l, const struct ev_source *src,
+			   struct ev_error *err)
+{
+	uint32_t i;
+
+	for (size_t k = 0; k < l->nparts; k++) {
+		if (find(src, &l->parts[k], &i))
+			continue;
+		ev_fail(err, EV_USAGE, "the view stands on partition '%s/%d', which is not read",
+			l->parts[k].topic, l->parts[k].partition);
+		return ev_hint(err, "give the same partitions as before, or build the view anew: "
+				    "rebuild");
+	}
+	return 0;
+}
+
 static int recreated(const struct ev_ledger_part *p, const char *what, struct ev_error *err)
 {
 	ev_fail(err, EV_DATA, "%s/%d is not the log that the view was built from: %s", p->topic,
@@ -65,7 +82,11 @@ static int check_partition(const struct ev_ledger_part *p, struct ev_source *src
 	uint32_t i;
 	bool found;
 
-	if (!find(src, p, &i) || p->last_offset < 0)
+	if (!find(src, p, &i))
+		return 0;
+	if (p->cluster_id && src->cluster_id && strcmp(p->cluster_id, src->cluster_id) != 0)
+		return recreated(p, "the cluster's id is another", err);
+	if (p->last_offset < 0)
 		return 0;
 	if (src->parts[i].high < p->next) {
 		snprintf(text, sizeof(text),
@@ -80,8 +101,6 @@ static int check_partition(const struct ev_ledger_part *p, struct ev_source *src
 			 p->last_offset);
 		return recreated(p, text, err);
 	}
-	if (p->cluster_id && src->cluster_id && strcmp(p->cluster_id, src->cluster_id) != 0)
-		return recreated(p, "the cluster's id is another", err);
 	if (!found && hooks->note) {
 		snprintf(text, sizeof(text),
 			 "%s/%d: no record at offset %" PRId64
@@ -108,5 +127,5 @@ int ev_identity_check(const struct ev_ledger *l, struct ev_source *src,
 	for (size_t i = 0; i < l->nparts; i++)
 		if (check_partition(&l->parts[i], src, hooks, err) < 0)
 			return -1;
-	return 0;
+	return same_partitions(l, src, err);
 }
