@@ -49,6 +49,7 @@ struct state {
 	struct ev_apply *apply;
 	const struct ev_projection *projection;
 	int64_t last_metrics;
+	int64_t lag; /* as last told; -1: not known */
 	bool metrics_failed;
 	struct ev_error metrics_error;
 };
@@ -98,6 +99,10 @@ static int write_metrics(struct state *st, struct ev_error *err)
 		return 0;
 	ev_metrics_init(&m);
 	add_counts(&m, st->projection->name, ev_apply_ledger(st->apply));
+	if (st->lag >= 0) {
+		ev_metric(&m, "ev_projection_lag_records", "gauge", "Offsets of the log behind the view.");
+		ev_metric_value(&m, (double)st->lag, "projection", st->projection->name, NULL);
+	}
 	ev_metric(&m, "ev_projection_updated_seconds", "gauge", "When this file was written.");
 	ev_metric_value(&m, (double)ev_now_ms() / 1000, "projection", st->projection->name, NULL);
 	rc = ev_metrics_save(&m, st->a->metrics, err);
@@ -113,6 +118,17 @@ static bool stop(void *ctx)
 	return ev_stopped() || st->metrics_failed;
 }
 
+/* Of the youngest record in the view; -1: it has none, or none with a time. */
+static int64_t age_ms(const struct ev_ledger *l)
+{
+	int64_t last = -1;
+
+	for (size_t i = 0; i < l->nparts; i++)
+		if (l->parts[i].last_offset >= 0 && l->parts[i].last_timestamp > last)
+			last = l->parts[i].last_timestamp;
+	return last < 0 ? -1 : ev_now_ms() - last;
+}
+
 static void progress(void *ctx, const struct ev_run_status *s)
 {
 	struct state *st = ctx;
@@ -120,11 +136,12 @@ static void progress(void *ctx, const struct ev_run_status *s)
 		.records = (uint64_t)s->records,
 		.done = (uint64_t)s->passed,
 		.total = s->span > 0 ? (uint64_t)s->span : 0,
-		.lag = -1,
-		.lag_ms = -1,
+		.lag = s->lag,
+		.lag_ms = s->following ? age_ms(ev_apply_ledger(st->apply)) : -1,
 		.phase = s->following ? "following" : NULL,
 	};
 
+	st->lag = s->lag;
 	ev_progress_update(&st->progress, &now);
 	if (st->a->metrics && ev_clock_ms() - st->last_metrics > METRICS_EVERY_MS &&
 	    write_metrics(st, &st->metrics_error) < 0)
@@ -196,6 +213,7 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 	opt.range = &st->a->src.range;
 	opt.follow = st->a->follow;
 	opt.scan_late = st->a->scan_late;
+	opt.no_merge = st->a->src.no_merge;
 	opt.group = st->a->group;
 	opt.batch = (size_t)st->a->batch;
 	ev_progress_init(&st->progress, st->msg, st->a->quiet);
@@ -262,6 +280,21 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 	return rc;
 }
 
+/* Without the merge the order of partitions is that of the network. */
+static bool order_counts(const struct ev_projection *p, struct ev_error *err)
+{
+	struct ev_buf why = EV_BUF_INIT;
+	bool commutes = ev_projection_commutes(p, &why);
+
+	if (!commutes) {
+		ev_fail(err, EV_USAGE, "%s: --no-merge wants handlers that commute: %s", p->file,
+			ev_buf_str(&why));
+		ev_hint(err, "without the merge the view would depend on network timing");
+	}
+	ev_buf_release(&why);
+	return !commutes;
+}
+
 static int settle(struct args *a, struct ev_operands *rest, const struct ev_projection *p,
 		  struct ev_error *err)
 {
@@ -269,10 +302,8 @@ static int settle(struct args *a, struct ev_operands *rest, const struct ev_proj
 		return ev_store_args_open(&a->store, false, err) ? 0 : -1; /* says how to name it */
 	if (ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
 		return -1;
-	if (a->src.no_merge) {
-		ev_fail(err, EV_USAGE, "--no-merge is not for a view");
-		return ev_hint(err, "without the merge it would depend on network timing");
-	}
+	if (a->src.no_merge && order_counts(p, err))
+		return -1;
 	a->src.spec.need_headers = wants_headers(p) || a->on_error == 1;
 	return use_topics(&a->src, p, err);
 }
@@ -282,7 +313,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 {
 	struct args *a = args;
 	struct ev_projection *p = ev_operand_projection(rest, err);
-	struct state st = { .a = a, .msg = msg, .projection = p };
+	struct state st = { .a = a, .msg = msg, .projection = p, .lag = -1 };
 	struct ev_source *src = NULL;
 	int rc = -1;
 

@@ -26,6 +26,7 @@ struct run {
 	size_t mapped;       /* partitions of the source known to the ledger */
 	bool *told;          /* file sources: which of them are */
 	int64_t last_commit, last_group; /* ms, monotonic */
+	bool group_behind;   /* the last commit to the group failed */
 };
 
 static int64_t now_ms(void)
@@ -90,18 +91,34 @@ static void map_topic_partitions(struct run *r, const struct ev_span *spans)
 	}
 }
 
-static int commit_group(struct run *r, bool now, struct ev_error *err)
+/* Not the end yet, so it is no failure of the run: said once, and tried again. */
+static int group_failed(struct run *r, struct ev_error *err)
+{
+	char text[sizeof(err->text) + 64];
+
+	snprintf(text, sizeof(text), "%s; going on, the position is in the store", err->text);
+	if (!r->group_behind)
+		note(r, text);
+	r->group_behind = true;
+	*err = (struct ev_error)EV_ERROR_INIT;
+	return 0;
+}
+
+static int commit_group(struct run *r, bool last, struct ev_error *err)
 {
 	struct ev_position pos = EV_POSITION_INIT;
 	int rc;
 
 	if (!r->opt->group || r->src->one_sequence ||
-	    (!now && now_ms() - r->last_group < GROUP_EVERY_MS))
+	    (!last && now_ms() - r->last_group < GROUP_EVERY_MS))
 		return 0;
 	ev_ledger_position(ev_apply_ledger(r->a), &pos);
 	rc = r->src->ops->commit_group(r->src, r->opt->group, &pos, err);
 	ev_position_release(&pos);
 	r->last_group = now_ms();
+	if (rc < 0 && !last)
+		return group_failed(r, err);
+	r->group_behind = false;
 	return rc;
 }
 
@@ -133,6 +150,19 @@ static void take_next(struct run *r, const struct ev_merge *m)
 		r->next[i] = ev_merge_next(m, (uint32_t)i);
 }
 
+static int64_t lag(const struct run *r)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		int64_t next = i < r->nnext ? r->next[i] : r->src->parts[i].low;
+
+		if (r->src->parts[i].high > next)
+			sum += r->src->parts[i].high - next;
+	}
+	return sum;
+}
+
 static void progress(struct run *r, const struct ev_span *spans, size_t nspans)
 {
 	int64_t passed = 0;
@@ -141,6 +171,7 @@ static void progress(struct run *r, const struct ev_span *spans, size_t nspans)
 		if (r->next[i] > spans[i].begin)
 			passed += r->next[i] - spans[i].begin;
 	r->st->passed = passed;
+	r->st->lag = r->st->following ? lag(r) : -1;
 	if (r->hooks->progress)
 		r->hooks->progress(r->hooks->ctx, r->st);
 }
@@ -175,7 +206,9 @@ static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error 
 
 static int read_spans(struct run *r, const struct ev_span *spans, bool follow, struct ev_error *err)
 {
-	struct ev_merge_options mo = { .merge = true, .follow = follow, .linger_ms = LINGER_MS };
+	struct ev_merge_options mo = {
+		.merge = !r->opt->no_merge, .follow = follow, .linger_ms = LINGER_MS,
+	};
 	size_t nspans = r->src->nparts;
 	struct ev_merge *m = ev_merge_new(r->src, spans, &mo, err);
 	int rc = m ? 0 : -1;
@@ -321,7 +354,7 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 	struct run r = { .a = a, .src = src, .opt = opt, .hooks = hooks, .st = status };
 	int rc;
 
-	*status = (struct ev_run_status){ .span = -1 };
+	*status = (struct ev_run_status){ .span = -1, .lag = -1 };
 	r.last_commit = r.last_group = now_ms();
 	r.records = ev_alloc(opt->batch * sizeof(*r.records));
 	rc = ev_identity_check(ev_apply_ledger(a), src, opt->range, hooks, err);

@@ -3,6 +3,9 @@
  *
  * The end of a bounded read is stored before it is read (ev_apply_target), so a killed run that is
  * started again first finishes the very same range in the same order; then it goes on to its own end.
+ *
+ * The position of truth is the store's. A commit to a group that fails on the way is noted and made
+ * up for by the next one; only the one at the end must succeed.
  */
 #ifndef EV_RUN_H
 #define EV_RUN_H
@@ -15,6 +18,7 @@ struct ev_run_options {
 	const struct ev_range_args *range; /* `prefix` is taken as set */
 	bool follow;
 	bool scan_late;     /* count later offsets with a time before --until */
+	bool no_merge;      /* as it comes; only right where the handlers commute */
 	const char *group;  /* also commit the position to this consumer group, or NULL */
 	size_t batch;       /* records per transaction, at most */
 	size_t batch_bytes; /* their keys and values, about */
@@ -27,6 +31,7 @@ struct ev_run_status {
 	int64_t passed, span;     /* offsets passed and to pass in the range at hand; span -1: unknown */
 	int64_t transactions;
 	int64_t late;             /* scan_late */
+	int64_t lag;              /* following: offsets of the log behind the position; -1: unknown */
 	bool following;
 	bool stopped;             /* by the hook, before the end */
 };

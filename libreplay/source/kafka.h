@@ -103,6 +103,7 @@ struct ev_kafka {
 	int64_t last_event;    /* ms: when anything arrived */
 	int silences;          /* how often --timeout has passed since then */
 	int64_t next_discover; /* ms: when new partitions are looked for (follow) */
+	int64_t next_marks;    /* ms: when the ends of the log are taken over (follow) */
 	struct ev_error error; /* of a read that failed: stays */
 };
 

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "source/kafka.h"
 
-enum { DISCOVER_MS = 3000, TURN_MS = 50, BATCH = 1024, BATCH_MIN = 64 };
+enum { DISCOVER_MS = 3000, TURN_MS = 50, MARKS_MS = 200, BATCH = 1024, BATCH_MIN = 64 };
 
 static void stop_part(struct ev_kafka *k, size_t part)
 {
@@ -138,6 +138,20 @@ static int discover(struct ev_kafka *k, struct ev_error *err)
 	return 0;
 }
 
+/* A follower's ends of the log, as the fetches that were answered told them: no question is asked. */
+static void take_marks(struct ev_kafka *k)
+{
+	k->next_marks = ev_kafka_now() + MARKS_MS;
+	for (size_t i = 0; i < k->base.nparts; i++) {
+		struct ev_partition *p = &k->base.parts[i];
+		int64_t low, high;
+
+		if (!rd_kafka_get_watermark_offsets(k->reader, p->topic, p->partition, &low, &high) &&
+		    high > p->high)
+			p->high = high;
+	}
+}
+
 /* The table's index of a message's partition; nparts when it has none. Records come in runs. */
 static uint32_t part_of(struct ev_kafka *k, const struct kafka_lane *lane, const rd_kafka_message_t *m)
 {
@@ -259,6 +273,8 @@ enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *
 
 	if (!k->reading)
 		ev_fail(&k->error, EV_BUG, "a fetch without a read");
+	if (k->follow && ev_kafka_now() >= k->next_marks)
+		take_marks(k);
 	for (;;) {
 		if (k->follow && ev_kafka_now() >= k->next_discover && !k->error.class)
 			discover(k, &k->error);

@@ -19,7 +19,7 @@ struct ev_partition {
 	int32_t partition;
 	int64_t low;    /* log start offset when opened or refreshed; files: 0 (--lines: 1) */
 	int64_t high;   /* high watermark: one past the last offset; files: INT64_MAX (not known)
-			   until scan() */
+			   until scan(); kept up to date, roughly, by a read that follows */
 	int64_t stable; /* last stable offset; == high without open transactions and for files */
 };
 
