@@ -57,19 +57,37 @@ static void release(void *args)
 	ev_source_args_release(&((struct args *)args)->src);
 }
 
-/* The log's end for every partition of the ledger; partitions that the ledger lacks are all lag. */
-static int64_t lag_of(const struct ev_ledger *l, const struct ev_source *src)
+/* Behind another log, or one that was made anew, nobody can lag. */
+static int other_log(const struct ev_ledger_part *p, const struct ev_source *src, int64_t high,
+		     struct ev_error *err)
 {
-	int64_t lag = 0;
+	if (p->cluster_id && src->cluster_id && strcmp(p->cluster_id, src->cluster_id) != 0)
+		ev_fail(err, EV_DATA, "%s/%d is not the log that the view was built from: the cluster's "
+			"id is another", p->topic, p->partition);
+	else if (high < p->next)
+		ev_fail(err, EV_DATA, "%s/%d is not the log that the view was built from: it ends at "
+			"offset %" PRId64 ", the view stands at %" PRId64, p->topic, p->partition, high,
+			p->next);
+	else
+		return 0;
+	return -1;
+}
 
+/* The log's end for every partition of the ledger; partitions that the ledger lacks are all lag. */
+static int lag_of(const struct ev_ledger *l, const struct ev_source *src, int64_t *lag,
+		  struct ev_error *err)
+{
+	*lag = 0;
 	for (size_t i = 0; i < src->nparts; i++) {
 		const struct ev_partition *p = &src->parts[i];
 		const struct ev_ledger_part *q =
 			ev_ledger_part((struct ev_ledger *)l, p->topic, p->partition, false);
 
-		lag += p->high - (q ? q->next : p->low);
+		if (q && other_log(q, src, p->high, err) < 0)
+			return -1;
+		*lag += p->high - (q ? q->next : p->low);
 	}
-	return lag;
+	return 0;
 }
 
 static int ask_log(struct args *a, struct view *v, struct ev_error *err)
@@ -88,7 +106,7 @@ static int ask_log(struct args *a, struct view *v, struct ev_error *err)
 			rc = ev_source_spec_add(&spec, v->ledger.parts[i].topic, err);
 	src = rc == 0 ? ev_source_open(&spec, err) : NULL;
 	if (src) {
-		v->lag = lag_of(&v->ledger, src);
+		rc = lag_of(&v->ledger, src, &v->lag, err);
 		src->ops->close(src);
 	}
 	for (size_t i = 0; i < spec.ntopics; i++) {
@@ -96,7 +114,7 @@ static int ask_log(struct args *a, struct view *v, struct ev_error *err)
 		free(spec.topics[i].partitions);
 	}
 	free(spec.topics);
-	return src ? 0 : -1;
+	return src ? rc : -1;
 }
 
 static int load(struct args *a, struct ev_store *s, const char *name, struct view *v,
