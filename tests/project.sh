@@ -1,0 +1,49 @@
+# tests/project.sh - sourced after kafka.sh by tests of evproject on a broker.
+#
+#   chain_projection TOPIC... >FILE   a projection whose rows tell the order in which records came:
+#                                     `chain` folds all of them to one hash, `last` keeps the last of a key
+#   event PARTITION TIME KEY V        one `put` line of a chain event for $topic (see evproduce)
+#   position STORE                    partition:next words; with the topic where there are several
+#   dump STORE                        the chain's tables and the ledger, in key order
+#   balanced STORE
+#   project ARGS...                   evproject run chain.sql ARGS, quiet and bounded in time
+chain_projection() {
+	local topics=$*
+	cat <<END
+-- @projection chain version 1
+-- @topics ${topics// /, }
+-- @envelope type=\$.type
+-- @schema
+CREATE TABLE chain (id integer PRIMARY KEY, n integer NOT NULL, h integer NOT NULL);
+CREATE TABLE last (k text PRIMARY KEY, v integer NOT NULL, p integer NOT NULL, o integer NOT NULL);
+-- @on put
+INSERT INTO chain (id, n, h) VALUES (1, 1, :offset * 7 + :partition)
+ON CONFLICT (id) DO UPDATE SET n = chain.n + 1,
+	h = (chain.h * 31 + :offset * 7 + :partition) % 1000000007;
+INSERT INTO last (k, v, p, o) VALUES (:key, \$.v!, :partition, :offset)
+ON CONFLICT (k) DO UPDATE SET v = excluded.v, p = excluded.p, o = excluded.o;
+END
+	for topics; do
+		printf -- '-- @on tombstone of %s\nDELETE FROM last WHERE k = :key;\n' "$topics"
+	done
+}
+event() { echo "put $topic/$1 $2 $3 {\"type\":\"put\",\"v\":$4}"; }
+# events FIRST COUNT PARTITIONS: times in a disorder that is the same everywhere
+events() {
+	awk -v t="$topic" -v first="$1" -v n="$2" -v parts="$3" 'BEGIN {
+		for (i = first; i < first + n; i++)
+			printf "put %s/%d %d k%d {\"type\":\"put\",\"v\":%d}\n", t, (i * 7 + int(i / 5)) % parts,
+				1000000 + i * 10 + (i * 7919) % 97, i % 13, i
+	}'
+}
+sql() { sqlite3 -cmd '.timeout 5000' "$@"; }
+position() { sql "$1" 'SELECT partition, next_offset FROM ev_ledger ORDER BY topic, partition' | tr '|\n' ': '; }
+chain() { sql "$1" 'SELECT n FROM chain'; }
+dump() {
+	sql "$1" 'SELECT * FROM chain; SELECT * FROM last ORDER BY k;
+		SELECT topic, partition, begin_offset, next_offset, target_offset, last_offset, last_hash, applied,
+		ignored, filtered, deduplicated, dead, held, dropped, invisible, untouched
+		FROM ev_ledger ORDER BY topic, partition'
+}
+balanced() { [ "$(evproject status --store "$1" --format json | jq .balanced)" = true ]; }
+project() { run timeout 60 evproject run chain.sql --quiet --timeout 10s "$@"; }
