@@ -2,7 +2,7 @@
 #include "event/number.h"
 
 #define MAX_CANONICAL 1000
-#define MAX_EXPONENT (INT64_C(1) << 40) /* beyond it nothing differs any more */
+#define MAX_EXPONENT INT64_C(100000000000000000) /* 10^17, see number.h */
 
 /* value = 0.d1d2...dn * 10^point, without leading or trailing zeros; zero has no digits. */
 struct decimal {
@@ -39,6 +39,8 @@ static struct decimal parse(struct ev_slice s)
 		for (; p < end; p++)
 			if (exponent < MAX_EXPONENT)
 				exponent = exponent * 10 + (*p - '0');
+		if (exponent > MAX_EXPONENT)
+			exponent = MAX_EXPONENT;
 	}
 	d.last = d.nint + d.nfraction;
 	while (d.first < d.last && digit_at(&d, d.first) == 0)
@@ -96,12 +98,16 @@ int ev_number_cmp(struct ev_slice a, struct ev_slice b)
 	return nx == ny ? 0 : nx < ny ? -sign : sign;
 }
 
+/* Zeros before the first significant digit (a negative place) and behind the last one. */
 static void add_digits(const struct decimal *d, int64_t from, int64_t to, struct ev_buf *out)
 {
 	int64_t n = (int64_t)(d->last - d->first);
 
-	for (int64_t i = from; i < to; i++)
-		ev_buf_addc(out, i >= n ? '0' : (char)('0' + digit_at(d, d->first + (size_t)i)));
+	for (int64_t i = from; i < to; i++) {
+		int digit = i < 0 || i >= n ? 0 : digit_at(d, d->first + (size_t)i);
+
+		ev_buf_addc(out, (char)('0' + digit));
+	}
 }
 
 bool ev_number_canonical(struct ev_slice number, struct ev_buf *out)

@@ -1,7 +1,8 @@
 /*
  * number.h - exact arithmetic on JSON number texts
  *
- * Arguments are valid JSON numbers (RFC 8259) of any length; nothing goes through a double.
+ * Arguments are valid JSON numbers (RFC 8259) of any length; nothing goes through a double. An
+ * exponent beyond 10^17 counts as 10^17, one below -10^17 as that.
  */
 #ifndef EV_NUMBER_H
 #define EV_NUMBER_H
@@ -25,7 +26,8 @@ int ev_number_cmp(struct ev_slice a, struct ev_slice b);
 
 /*
  * Canonical decimal: no exponent, no superfluous zeros, "0" for every zero; appended to `out`.
- * False when it would need more than 1000 digits (then nothing is appended).
+ * False when it would need more than 1000 digits, the 0 before a point not counted (then nothing
+ * is appended).
  */
 bool ev_number_canonical(struct ev_slice number, struct ev_buf *out);
 
