@@ -6,6 +6,8 @@
  */
 #include "event/json_impl.h"
 
+_Static_assert(EV_JSON_MAX_PATH_STEPS < EV_JSON_MAX_DEPTH, "no path leads too deep");
+
 static const char *visit(struct ev_scan *s, const char *p, const struct ev_node *node,
 			 unsigned depth);
 
@@ -131,8 +133,6 @@ static const char *inside(struct ev_scan *s, const char *p, const struct ev_node
 	const struct ev_node *n;
 	uint64_t seen = 0;
 
-	if (depth > EV_JSON_MAX_DEPTH)
-		return ev_scan_fail(s, p, "nested too deep");
 	p = ev_scan_space(p + 1, s->end);
 	if (p < s->end && *p == close)
 		return p + 1;
