@@ -11,7 +11,7 @@ VERSION := 0.1.0
 COMMANDS := evtail evproject
 MAN := $(wildcard docs/man/*.[157])
 
-PACKAGES := rdkafka sqlite3 jansson zlib libxxhash
+PACKAGES := rdkafka sqlite3 libpq jansson zlib libxxhash
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
 # texts of messages are cut to their buffer on purpose (clang has no such warning)

@@ -50,6 +50,8 @@ _evproject_run() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
 	--store) COMPREPLY=(); return ;;
+	--schema) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
 	--on-error) COMPREPLY=($(compgen -W 'stop dead' -- "$cur")); return ;;
 	--max-dead) COMPREPLY=(); return ;;
@@ -71,7 +73,7 @@ _evproject_run() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --lock-wait --follow -f --check --on-error --max-dead --max-held --batch --group -g --metrics --quiet -q --from --to --since --until --scan-late --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --follow -f --check --on-error --max-dead --max-held --batch --group -g --metrics --quiet -q --from --to --since --until --scan-late --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -80,11 +82,13 @@ _evproject_show() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
 	--store) COMPREPLY=(); return ;;
+	--schema) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --lock-wait --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -93,6 +97,8 @@ _evproject_status() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
 	--store) COMPREPLY=(); return ;;
+	--schema) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
 	--format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	--max-lag) COMPREPLY=(); return ;;
@@ -108,7 +114,7 @@ _evproject_status() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --lock-wait --format --max-lag --max-age --max-dead --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --format --max-lag --max-age --max-dead --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -117,11 +123,13 @@ _evproject_dead() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
 	--store) COMPREPLY=(); return ;;
+	--schema) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --lock-wait --all --yes -y --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --all --yes -y --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

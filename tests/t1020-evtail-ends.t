@@ -49,7 +49,7 @@ check "a reader that goes away is a quiet end" test "$(cat rc)" = 0 -a ! -s "$er
 run evtail --help
 check "--help fits a screen" test "$(wc -l <"$out")" -le 24 -a "$(wc -L <"$out")" -le 80
 run evtail --version
-check_grep "--version names the libraries" '^librdkafka [0-9.]+, SQLite [0-9.]+, jansson .*, zlib .*, libxxhash ' "$out"
+check_grep "--version names the libraries" '^librdkafka [0-9.]+, SQLite [0-9.]+, libpq [0-9.]+, jansson .*, zlib .*, libxxhash ' "$out"
 for shell in man bash zsh fish json; do
 	run evtail --dump-options $shell
 	check "--dump-options $shell prints something" test "$status" = 0 -a -s "$out"

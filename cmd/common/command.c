@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <jansson.h>
+#include <libpq-fe.h>
 #include <librdkafka/rdkafka.h>
 #include <sqlite3.h>
 #include <xxhash.h>
@@ -16,8 +17,10 @@
 static void version_text(const struct ev_command *root, struct ev_buf *out)
 {
 	ev_buf_addf(out, "%s %s\n", root->name, EV_VERSION);
-	ev_buf_addf(out, "librdkafka %s, SQLite %s, jansson %s, zlib %s, libxxhash %u.%u.%u\n",
-		    rd_kafka_version_str(), sqlite3_libversion(), JANSSON_VERSION, zlibVersion(),
+	ev_buf_addf(out, "librdkafka %s, SQLite %s, libpq %d.%d, jansson %s, zlib %s, "
+		    "libxxhash %u.%u.%u\n",
+		    rd_kafka_version_str(), sqlite3_libversion(), PQlibVersion() / 10000,
+		    PQlibVersion() % 10000, JANSSON_VERSION, zlibVersion(),
 		    XXH_versionNumber() / 10000, XXH_versionNumber() / 100 % 100,
 		    XXH_versionNumber() % 100);
 }

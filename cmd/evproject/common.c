@@ -7,6 +7,7 @@
 void ev_store_args_init(struct ev_store_args *a)
 {
 	a->lock_wait_ms = 10000;
+	a->timeout_ms = 30000;
 }
 
 struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_only,
@@ -20,6 +21,8 @@ struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_onl
 		return NULL;
 	}
 	opt.lock_wait_ms = (int)a->lock_wait_ms;
+	opt.timeout_ms = (int)a->timeout_ms;
+	opt.schema = a->schema;
 	opt.read_only = read_only;
 	return ev_store_open(a->url, &opt, err);
 }

@@ -10,12 +10,14 @@ extern const struct ev_command ev_draft_command, ev_check_command, ev_test_comma
 	ev_show_command, ev_status_command, ev_dead_command;
 
 struct ev_store_args {
-	const char *url;
-	int64_t lock_wait_ms;
+	const char *url, *schema;
+	int64_t lock_wait_ms, timeout_ms;
 };
 
 #define EV_STORE_ROWS(S, m)                                                                       \
-	EV_STRING(0, "store", "URL", S, m.url, "the database: a path, sqlite:PATH"),              \
+	EV_STRING(0, "store", "URL", S, m.url, "a path, sqlite:PATH, or postgresql://..."),       \
+	EV_STRING(0, "schema", "NAME", S, m.schema, "PostgreSQL: where the tables are"),          \
+	EV_DURATION(0, "store-timeout", "TIME", S, m.timeout_ms, "try again while it fails (30s)"), \
 	EV_DURATION(0, "lock-wait", "TIME", S, m.lock_wait_ms, "wait for another writer (10s)")
 
 void ev_store_args_init(struct ev_store_args *a);

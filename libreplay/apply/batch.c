@@ -112,13 +112,49 @@ int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
 	return 0;
 }
 
+/*
+ * The answer to COMMIT was lost. The ledger says what came of it, under the lock of its row, which waits
+ * for the lost session to end: 1 committed, 0 not (`err` as it was), -1 another error.
+ */
+static int settle_commit(struct ev_apply *a, struct ev_error *err)
+{
+	struct ev_error why = *err, found = EV_ERROR_INIT;
+	int rc;
+
+	do {
+		a->store->ops->rollback(a->store);
+		if (a->store->ops->recover(a->store, err) < 0)
+			return -1;
+		found = (struct ev_error)EV_ERROR_INIT;
+		rc = a->store->ops->begin(a->store, &found);
+		if (rc == 0)
+			rc = ev_ledger_guard(a->store, &a->ledger, &found);
+	} while (rc < 0 && ev_transaction_may_retry(a, &found));
+	a->store->ops->rollback(a->store);
+	if (rc == 0)
+		return 1;
+	*err = found.class == EV_HELD ? why : found;
+	return found.class == EV_HELD ? 0 : -1;
+}
+
 int ev_transaction_commit(struct ev_apply *a, struct ev_error *err)
 {
-	if (a->store->ops->commit(a->store, err) < 0) {
-		ev_transaction_undo(a);
-		return -1;
-	}
-	return 0;
+	if (a->store->ops->commit(a->store, err) == 0)
+		return 0;
+	if (ev_transaction_may_retry(a, err) && settle_commit(a, err) == 1)
+		return 0;
+	ev_transaction_undo(a);
+	return -1;
+}
+
+bool ev_transaction_may_retry(const struct ev_apply *a, const struct ev_error *err)
+{
+	return a->store->ops->recover && err->class == EV_STORE && err->retriable;
+}
+
+bool ev_transaction_retry(struct ev_apply *a, struct ev_error *err)
+{
+	return ev_transaction_may_retry(a, err) && a->store->ops->recover(a->store, err) == 0;
 }
 
 static bool limit_reached(const struct ev_apply *a, bool held)
@@ -231,6 +267,27 @@ static void advance(struct ev_ledger_part *p, const struct ev_record *r, int fat
 }
 
 /*
+ * Record `at` is poison by what was seen of it here; one before it, whose statements are still under way,
+ * may be poison too, and then comes first.
+ */
+static size_t first_fault(struct ev_apply *a, size_t at, struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+
+	if (err->class != EV_DATA)
+		return at;
+	if (a->store->ops->sync(a->store, &why) < 0) {
+		*err = why;
+		return at;
+	}
+	if (a->failed && a->failed_at < at) {
+		*err = a->poison;
+		return a->failed_at;
+	}
+	return at;
+}
+
+/*
  * Records [0, n) inside the open transaction. Returns n, or the index of the record at which `err`
  * happened; everything before it is in the transaction.
  */
@@ -248,7 +305,11 @@ static size_t take_all(struct ev_apply *a, const struct ev_record *records, size
 		}
 		fate = take(a, &records[i], i, careful, err);
 		if (fate == EV_FATE_ERROR)
-			return i;
+			return first_fault(a, i, err);
+		if (a->failed) {
+			*err = a->poison;
+			return a->failed_at;
+		}
 		a->fates[i] = (unsigned char)fate;
 		advance(p, &records[i], fate);
 	}
@@ -360,8 +421,8 @@ static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t a
 	return name_record(&records[at], err);
 }
 
-int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n,
-		   const int64_t *next, size_t nparts, bool cut, bool finished, struct ev_error *err)
+static int try_batch(struct ev_apply *a, const struct ev_record *records, size_t n,
+		     const int64_t *next, size_t nparts, bool cut, bool finished, struct ev_error *err)
 {
 	struct ev_error why = EV_ERROR_INIT;
 	bool careful = false;
@@ -390,7 +451,18 @@ int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 	return finish(a, records, n, next, nparts, cut, finished, err);
 }
 
-int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, struct ev_error *err)
+int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n,
+		   const int64_t *next, size_t nparts, bool cut, bool finished, struct ev_error *err)
+{
+	int rc;
+
+	do
+		rc = try_batch(a, records, n, next, nparts, cut, finished, err);
+	while (rc < 0 && ev_transaction_retry(a, err));
+	return rc;
+}
+
+static int try_target(struct ev_apply *a, const int64_t *ends, size_t nparts, struct ev_error *err)
 {
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;
@@ -408,4 +480,14 @@ int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, stru
 		return -1;
 	}
 	return ev_transaction_commit(a, err);
+}
+
+int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, struct ev_error *err)
+{
+	int rc;
+
+	do
+		rc = try_target(a, ends, nparts, err);
+	while (rc < 0 && ev_transaction_retry(a, err));
+	return rc;
 }

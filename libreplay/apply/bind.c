@@ -264,6 +264,7 @@ int ev_bind_statement(struct ev_event *e, const struct ev_statement *s, struct e
 		if (bind_param(e, p, &b[i], err) < 0)
 			return ev_context(err, "%s:%d:%d", e->projection->file, p->place.line,
 					  p->place.column);
+		b[i].name = p->text;
 	}
 	return 0;
 }

@@ -25,6 +25,8 @@ struct ev_apply {
 	bool saved_cut_first;
 
 	struct ev_query ***queries;   /* [handler][statement] */
+	size_t *numbers;              /* [handler]: of its first statement among all */
+	int *lines;                   /* [number]: where in the file */
 	struct ev_bind *binds;        /* as many as the widest statement has parameters */
 	struct ev_match *match;
 	struct ev_decoder *decoder;
@@ -78,7 +80,10 @@ int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struc
 void ev_record_result(void *ctx, uint64_t tag, int64_t touched, const struct ev_error *err);
 
 int ev_transaction_begin(struct ev_apply *a, struct ev_error *err); /* and guard, and snapshot */
-int ev_transaction_commit(struct ev_apply *a, struct ev_error *err);
+int ev_transaction_commit(struct ev_apply *a, struct ev_error *err); /* settles a lost answer */
+/* Is this a fault of the store that another try may not meet? retry: then wait, and connect anew. */
+bool ev_transaction_may_retry(const struct ev_apply *a, const struct ev_error *err);
+bool ev_transaction_retry(struct ev_apply *a, struct ev_error *err);
 void ev_transaction_undo(struct ev_apply *a); /* rollback, counts as before */
 void ev_batch_reserve(struct ev_apply *a, size_t n); /* room for n records' results, zeroed */
 

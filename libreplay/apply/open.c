@@ -37,20 +37,14 @@ static int run_schema(struct ev_apply *a, struct ev_error *err)
 	return 0;
 }
 
-/* First run: the projection's tables and its entry in the ledger, in one transaction. */
+/* First run: the projection's tables and its entry in the ledger, in the open transaction. */
 static int build(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
-	if (a->store->ops->begin(a->store, err) < 0)
+	if (run_schema(a, err) < 0)
 		return -1;
-	if (run_schema(a, err) < 0 ||
-	    ev_ledger_register(a->store, &a->ledger, p->fingerprint, p->version, &a->tables, err) < 0 ||
-	    a->store->ops->commit(a->store, err) < 0) {
-		a->store->ops->rollback(a->store);
-		return -1;
-	}
-	return 0;
+	return ev_ledger_register(a->store, &a->ledger, p->fingerprint, p->version, &a->tables, err);
 }
 
 static int same_projection(struct ev_apply *a, struct ev_error *err)
@@ -90,15 +84,22 @@ static int prepare_handler(struct ev_apply *a, size_t i, struct ev_error *err)
 static int prepare_all(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
-	size_t widest = 1;
+	size_t widest = 1, n = 0, cap = 0;
 
 	a->queries = ev_alloc(p->nhandlers * sizeof(*a->queries));
+	a->numbers = ev_alloc(p->nhandlers * sizeof(*a->numbers));
 	for (size_t i = 0; i < p->nhandlers; i++) {
 		if (prepare_handler(a, i, err) < 0)
 			return -1;
-		for (size_t j = 0; j < p->handlers[i].nstatements; j++)
-			if (p->handlers[i].statements[j].nparams > widest)
-				widest = p->handlers[i].statements[j].nparams;
+		a->numbers[i] = n;
+		for (size_t j = 0; j < p->handlers[i].nstatements; j++) {
+			const struct ev_statement *s = &p->handlers[i].statements[j];
+
+			EV_GROW(a->lines, n, cap);
+			a->lines[n++] = s->place.line;
+			if (s->nparams > widest)
+				widest = s->nparams;
+		}
 	}
 	a->binds = ev_alloc(widest * sizeof(*a->binds));
 	return 0;
@@ -152,6 +153,26 @@ static int take_lock(struct ev_apply *a, struct ev_error *err)
 	return -1;
 }
 
+static int compile(struct ev_apply *a, struct ev_error *err)
+{
+	const struct ev_projection *p = a->projection;
+
+	for (size_t i = 0; i < p->nreads; i++)
+		ev_buf_add(&a->reads, p->reads[i], strlen(p->reads[i]) + 1);
+	return a->store->ops->guard(a->store, &a->tables, err) < 0 ? -1 : prepare_all(a, err);
+}
+
+/* One transaction with the statements' compilation: a file with a fault leaves nothing in the store. */
+static int build_and_compile(struct ev_apply *a, struct ev_error *err)
+{
+	if (a->store->ops->begin(a->store, err) < 0)
+		return -1;
+	if (build(a, err) == 0 && compile(a, err) == 0 && a->store->ops->commit(a->store, err) == 0)
+		return 0;
+	a->store->ops->rollback(a->store);
+	return -1;
+}
+
 static int open_store(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
@@ -160,16 +181,12 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 	    ev_ledger_load(a->store, p->name, &a->ledger, err) < 0 || settle_in(a, err) < 0)
 		return -1;
 	if (!a->ledger.exists) {
-		if (build(a, err) < 0)
+		if (build_and_compile(a, err) < 0)
 			return -1;
 	} else if (same_projection(a, err) < 0 ||
-		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0) {
+		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0 || compile(a, err) < 0) {
 		return -1;
 	}
-	for (size_t i = 0; i < p->nreads; i++)
-		ev_buf_add(&a->reads, p->reads[i], strlen(p->reads[i]) + 1);
-	if (a->store->ops->guard(a->store, &a->tables, err) < 0 || prepare_all(a, err) < 0)
-		return -1;
 	return ev_dead_count(a->store, p->name, &a->dead, &a->held, err);
 }
 
@@ -205,6 +222,8 @@ void ev_apply_close(struct ev_apply *a)
 		free(a->queries[i]);
 	}
 	free(a->queries);
+	free(a->numbers);
+	free(a->lines);
 	free(a->binds);
 	ev_match_free(a->match);
 	a->decoder->ops->free(a->decoder);

@@ -4,7 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define TAG(index, must_touch) ((uint64_t)(index) << 1 | (must_touch))
+/* What a statement's result is told by: its record in the batch, its own number, and `must touch`. */
+#define TAG(index, number, must_touch) \
+	((uint64_t)(number) << 40 | (uint64_t)(index) << 1 | (must_touch))
+#define TAG_INDEX(tag) ((size_t)((tag) >> 1 & 0x7fffffffff))
+#define TAG_NUMBER(tag) ((size_t)((tag) >> 40))
 
 struct ev_ledger_part *ev_record_part(struct ev_apply *a, const struct ev_record *r)
 {
@@ -14,7 +18,7 @@ struct ev_ledger_part *ev_record_part(struct ev_apply *a, const struct ev_record
 void ev_record_result(void *ctx, uint64_t tag, int64_t touched, const struct ev_error *err)
 {
 	struct ev_apply *a = ctx;
-	size_t index = tag >> 1;
+	size_t index = TAG_INDEX(tag);
 
 	if (a->failed)
 		return;
@@ -28,6 +32,7 @@ void ev_record_result(void *ctx, uint64_t tag, int64_t touched, const struct ev_
 		a->poison = *err;
 	else
 		ev_fail(&a->poison, EV_DATA, "the statement touched no row (must touch)");
+	ev_context(&a->poison, "%s:%d", a->projection->file, a->lines[TAG_NUMBER(tag)]);
 }
 
 static void no_values(struct ev_event *e)
@@ -141,11 +146,11 @@ static int run_statements(struct ev_apply *a, const struct ev_handler *h, size_t
 		if (ev_bind_statement(&a->event, s, a->binds, err) < 0)
 			return -1;
 		if (a->store->ops->apply(a->store, a->queries[handler][i], a->binds, s->nparams,
-					 TAG(index, h->must_touch), err) < 0)
+					 TAG(index, a->numbers[handler] + i, h->must_touch), err) < 0)
 			return -1;
 		if (a->failed) {
 			*err = a->poison;
-			return ev_context(err, "%s:%d", a->projection->file, s->place.line);
+			return -1;
 		}
 	}
 	return 0;

@@ -48,6 +48,9 @@ static const char tables_sql[] =
 	"SELECT table_name FROM ev_table WHERE projection = ?1 ORDER BY table_name";
 static const char guard_projection_sql[] =
 	"SELECT fingerprint, generation FROM ev_projection WHERE name = ?1";
+/* where transactions run side by side, the row is what they queue for */
+static const char guard_projection_lock_sql[] =
+	"SELECT fingerprint, generation FROM ev_projection WHERE name = ?1 FOR UPDATE";
 static const char guard_ledger_sql[] =
 	"SELECT topic, partition, next_offset FROM ev_ledger WHERE projection = ?1";
 static const char save_projection_sql[] =
@@ -295,7 +298,9 @@ int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 	for (size_t i = 0; i < l->nparts; i++)
 		stored += !l->parts[i].dirty; /* what is dirty now has never been saved */
 
-	if (ev_store_select(s, guard_projection_sql, &name, 1, guard_projection, &g, err) < 0 ||
+	if (ev_store_select(s, s->ops->dialect == EV_POSTGRESQL ? guard_projection_lock_sql
+								: guard_projection_sql, &name, 1,
+			    guard_projection, &g, err) < 0 ||
 	    ev_store_select(s, guard_ledger_sql, &name, 1, guard_part, &g, err) < 0)
 		return -1;
 	if (g.found && !g.moved && g.stored == stored)

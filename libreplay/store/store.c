@@ -6,10 +6,8 @@
 struct ev_store *ev_store_open(const char *url, const struct ev_store_options *opt,
 			       struct ev_error *err)
 {
-	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0) {
-		ev_fail(err, EV_USAGE, "PostgreSQL stores are not built yet");
-		return NULL;
-	}
+	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
+		return ev_pg_open(url, opt, err);
 	if (strncmp(url, "sqlite:", 7) == 0)
 		url += 7;
 	if (!*url) {

@@ -1,5 +1,6 @@
 /*
- * store.h - the database that holds the projected tables; one file per implementation (sqlite.c)
+ * store.h - the database that holds the projected tables; one family of files per implementation
+ * (sqlite*.c, pg*.c)
  *
  * A store is one connection, used by one thread. It knows SQL, transactions and errors, nothing of
  * projections: ledger, dead letters and seen ids (ledger.h, dead.h, seen.h) are written once, in
@@ -30,6 +31,7 @@ struct ev_bind {
 	enum ev_bind_kind kind;
 	int64_t i;
 	struct ev_slice text;
+	const char *name; /* what the projection calls it, for messages, or NULL */
 };
 
 /* A cell of a result row. */
@@ -53,6 +55,7 @@ struct ev_query; /* a prepared statement of a store */
 struct ev_store_options {
 	const char *schema;  /* PostgreSQL; NULL: default */
 	int lock_wait_ms;    /* how long to wait for another writer; 10000 */
+	int timeout_ms;      /* how long to try again when the store fails; 30000 */
 	bool read_only;      /* status, checks: never creates or writes anything */
 };
 
@@ -95,6 +98,13 @@ struct ev_store_ops {
 	int (*savepoint)(struct ev_store *s, struct ev_error *err);   /* one level */
 	int (*release)(struct ev_store *s, struct ev_error *err);     /* keep what was done since */
 	int (*rollback_to)(struct ev_store *s, struct ev_error *err); /* undo it, close the savepoint */
+
+	/*
+	 * After a retriable EV_STORE, rolled back: wait a little, connect anew where the connection is
+	 * gone. 0: try the transaction again; -1 when options.timeout_ms has passed since the first
+	 * failure (`err` stays what it was, no more retriable). NULL: a store that has no such faults.
+	 */
+	int (*recover)(struct ev_store *s, struct ev_error *err);
 
 	/*
 	 * Run a statement now: rows touched, or -1. Bytes are borrowed for the call only.
@@ -159,30 +169,34 @@ int ev_store_select(struct ev_store *s, const char *sql, const struct ev_bind *b
 
 static inline struct ev_bind ev_bind_text(const char *s)
 {
-	return (struct ev_bind){ s ? EV_BIND_TEXT : EV_BIND_NULL, 0, ev_slice_str(s) };
+	return (struct ev_bind){ s ? EV_BIND_TEXT : EV_BIND_NULL, 0, ev_slice_str(s), NULL };
 }
 
 static inline struct ev_bind ev_bind_int(int64_t i)
 {
-	return (struct ev_bind){ EV_BIND_INT, i, EV_NULL_SLICE };
+	return (struct ev_bind){ EV_BIND_INT, i, EV_NULL_SLICE, NULL };
 }
 
 static inline struct ev_bind ev_bind_bytes(struct ev_slice s)
 {
-	return (struct ev_bind){ s.ptr ? EV_BIND_BYTES : EV_BIND_NULL, 0, s };
+	return (struct ev_bind){ s.ptr ? EV_BIND_BYTES : EV_BIND_NULL, 0, s, NULL };
 }
 
 static inline struct ev_bind ev_bind_slice(struct ev_slice s)
 {
-	return (struct ev_bind){ s.ptr ? EV_BIND_TEXT : EV_BIND_NULL, 0, s };
+	return (struct ev_bind){ s.ptr ? EV_BIND_TEXT : EV_BIND_NULL, 0, s, NULL };
 }
 
-#define EV_STORE_OPTIONS_INIT { .lock_wait_ms = 10000 }
+#define EV_STORE_OPTIONS_INIT { .lock_wait_ms = 10000, .timeout_ms = 30000 }
 
-/* Open by URL: a path or sqlite:PATH (":memory:" allowed), postgresql://… (not built yet: EV_USAGE). */
+/*
+ * Open by URL: a path or sqlite:PATH (":memory:" allowed); postgresql://… or postgres://…, anything
+ * that libpq takes.
+ */
 struct ev_store *ev_store_open(const char *url, const struct ev_store_options *opt,
 			       struct ev_error *err);
 struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options *opt,
 				struct ev_error *err);
+struct ev_store *ev_pg_open(const char *url, const struct ev_store_options *opt, struct ev_error *err);
 
 #endif

@@ -1,0 +1,401 @@
+/* pg.c - the PostgreSQL store: transactions and statements (see store.h and pg_internal.h) */
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "event/number.h"
+#include "store/pg_internal.h"
+
+int ev_pg_exec(struct ev_pg *s, const char *sql, struct ev_error *err)
+{
+	PGresult *res = PQexec(s->conn, sql);
+	ExecStatusType status = PQresultStatus(res);
+	int rc = 0;
+
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
+		rc = ev_pg_error(s, res, false, err);
+	PQclear(res);
+	return rc;
+}
+
+PGresult *ev_pg_ask(struct ev_pg *s, const char *sql, int n, const char *const *values,
+		    struct ev_error *err)
+{
+	PGresult *res = PQexecParams(s->conn, sql, n, NULL, values, NULL, NULL, 0);
+
+	if (PQresultStatus(res) == PGRES_TUPLES_OK || PQresultStatus(res) == PGRES_COMMAND_OK)
+		return res;
+	ev_pg_error(s, res, false, err);
+	PQclear(res);
+	return NULL;
+}
+
+static int start(struct ev_pg *s, struct ev_error *err)
+{
+	if (ev_pg_lost(s) && (ev_pg_connect(s, err) < 0 || ev_pg_relock(s, err) < 0))
+		return -1;
+	if (PQtransactionStatus(s->conn) != PQTRANS_IDLE) /* an end that went wrong */
+		ev_pg_exec(s, "ROLLBACK", err);
+	return ev_pg_exec(s, ev_buf_str(&s->prelude), err);
+}
+
+static int begin(struct ev_store *store, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+
+	s->failed = false;
+	if (start(s, err) < 0)
+		return -1;
+	s->open = true;
+	return 0;
+}
+
+static void rollback(struct ev_store *store)
+{
+	struct ev_pg *s = ev_pg_of(store);
+
+	ev_pg_pipe_drop(s);
+	if (s->open && !ev_pg_lost(s))
+		PQclear(PQexec(s->conn, "ROLLBACK"));
+	s->open = s->failed = false;
+}
+
+/* A COMMIT of a failed transaction is answered by ROLLBACK and no error. */
+static int commit(struct ev_store *store, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+	PGresult *res;
+	int rc = 0;
+
+	if (ev_pg_sync(store, err) < 0)
+		return -1;
+	res = PQexec(s->conn, "COMMIT");
+	if (PQresultStatus(res) != PGRES_COMMAND_OK)
+		rc = ev_pg_error(s, res, false, err);
+	else if (strcmp(PQcmdStatus(res), "COMMIT") != 0)
+		rc = ev_fail(err, EV_STORE, "store '%s': the server rolled the transaction back",
+			     s->base.url);
+	PQclear(res);
+	s->open = false;
+	if (rc == 0)
+		s->trouble_since = 0;
+	return rc;
+}
+
+int ev_pg_enter(struct ev_pg *s, bool *own, struct ev_error *err)
+{
+	*own = !s->open;
+	return s->open ? ev_pg_sync(&s->base, err) : start(s, err);
+}
+
+int ev_pg_leave(struct ev_pg *s, bool own, int rc, struct ev_error *err)
+{
+	if (own && rc < 0)
+		PQclear(PQexec(s->conn, "ROLLBACK"));
+	else if (own && ev_pg_exec(s, "COMMIT", err) < 0)
+		return -1;
+	return rc;
+}
+
+static int script(struct ev_store *store, const char *sql, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+	bool own;
+
+	if (ev_pg_enter(s, &own, err) < 0)
+		return -1;
+	return ev_pg_leave(s, own, ev_pg_exec(s, sql, err), err);
+}
+
+static int savepoint(struct ev_store *store, struct ev_error *err)
+{
+	return script(store, "SAVEPOINT ev_record", err);
+}
+
+static int release(struct ev_store *store, struct ev_error *err)
+{
+	return script(store, "RELEASE SAVEPOINT ev_record", err);
+}
+
+static int rollback_to(struct ev_store *store, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+
+	ev_pg_pipe_drop(s);
+	s->failed = false;
+	return ev_pg_exec(s, "ROLLBACK TO SAVEPOINT ev_record; RELEASE SAVEPOINT ev_record", err);
+}
+
+static int has_table(struct ev_store *store, const char *name, struct ev_error *err)
+{
+	static const char sql[] =
+		"SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+		"ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 "
+		"AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
+	struct ev_pg *s = ev_pg_of(store);
+	const char *values[] = { s->schema, name };
+	PGresult *res;
+	bool own;
+	int rc = -1;
+
+	if (ev_pg_enter(s, &own, err) < 0)
+		return -1;
+	res = ev_pg_ask(s, sql, 2, values, err);
+	if (res)
+		rc = PQntuples(res) > 0;
+	PQclear(res);
+	return ev_pg_leave(s, own, rc, err);
+}
+
+/* Run a prepared statement and wait for its result; NULL with `err`. */
+static PGresult *execute(struct ev_pg *s, struct ev_query *q, const struct ev_bind *b, size_t n,
+			 struct ev_error *err)
+{
+	ExecStatusType status;
+	PGresult *res;
+
+	if (ev_pg_prepare_again(s, q, err) < 0 || ev_pg_bind(s, q, b, n, err) < 0)
+		return NULL;
+	res = PQexecPrepared(s->conn, q->name, (int)n, s->values, s->lengths, s->formats, 0);
+	status = PQresultStatus(res);
+	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
+		return res;
+	ev_pg_error(s, res, q->handler, err);
+	PQclear(res);
+	return NULL;
+}
+
+static int64_t run(struct ev_store *store, struct ev_query *q, const struct ev_bind *b, size_t n,
+		   struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+	int64_t touched = -1;
+	PGresult *res;
+	bool own;
+
+	if (ev_pg_enter(s, &own, err) < 0)
+		return -1;
+	if (s->failed)
+		return 0;
+	res = execute(s, q, b, n, err);
+	if (res)
+		touched = ev_pg_touched(res);
+	PQclear(res);
+	return ev_pg_leave(s, own, touched < 0 ? -1 : 0, err) < 0 ? -1 : touched;
+}
+
+/* Integral decimals that fit become integers, as a sum of bigint is numeric. */
+static void fill_number(struct ev_cell *c)
+{
+	if (ev_number_scaled(c->text, 0, &c->i) == EV_NUMBER_OK) {
+		c->kind = EV_CELL_INT;
+		return;
+	}
+	c->kind = EV_CELL_REAL;
+	c->real = strtod(c->text.ptr, NULL);
+}
+
+static void fill_cell(const PGresult *res, int row, int column, struct ev_cell *c, void **owned)
+{
+	size_t n;
+
+	*c = (struct ev_cell){ .kind = EV_CELL_NULL };
+	*owned = NULL;
+	if (PQgetisnull(res, row, column))
+		return;
+	c->kind = EV_CELL_TEXT;
+	c->text = ev_slice(PQgetvalue(res, row, column), (size_t)PQgetlength(res, row, column));
+	switch (PQftype(res, column)) {
+	case EV_PG_INT2:
+	case EV_PG_INT4:
+	case EV_PG_INT8:
+	case EV_PG_OID:
+		c->kind = EV_CELL_INT;
+		c->i = strtoll(c->text.ptr, NULL, 10);
+		break;
+	case EV_PG_BOOL: /* as the other dialect has it */
+		c->kind = EV_CELL_INT;
+		c->i = c->text.ptr[0] == 't';
+		c->text = ev_slice_str(c->i ? "1" : "0");
+		break;
+	case EV_PG_FLOAT4:
+	case EV_PG_FLOAT8:
+		c->kind = EV_CELL_REAL;
+		c->real = strtod(c->text.ptr, NULL);
+		break;
+	case EV_PG_NUMERIC:
+		if ((c->text.ptr[0] >= '0' && c->text.ptr[0] <= '9') || c->text.ptr[0] == '-')
+			fill_number(c);
+		break;
+	case EV_PG_BYTEA:
+		*owned = PQunescapeBytea((const unsigned char *)c->text.ptr, &n);
+		c->kind = EV_CELL_BYTES;
+		c->text = ev_slice(*owned ? *owned : "", *owned ? n : 0);
+		break;
+	}
+}
+
+static int give_rows(const PGresult *res, ev_row_fn row, void *ctx)
+{
+	int rows = PQntuples(res), columns = PQnfields(res), stop = 0;
+	struct ev_cell *cells = ev_alloc((size_t)(columns ? columns : 1) * sizeof(*cells));
+	void **owned = ev_alloc((size_t)(columns ? columns : 1) * sizeof(*owned));
+
+	for (int r = 0; r < rows && !stop; r++) {
+		for (int c = 0; c < columns; c++)
+			fill_cell(res, r, c, &cells[c], &owned[c]);
+		stop = row(ctx, cells, (size_t)columns);
+		for (int c = 0; c < columns; c++)
+			PQfreemem(owned[c]);
+	}
+	free(cells);
+	free(owned);
+	return stop;
+}
+
+static int select_rows(struct ev_store *store, struct ev_query *q, const struct ev_bind *b, size_t n,
+		       ev_row_fn row, void *ctx, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+	PGresult *res;
+	bool own;
+	int rc;
+
+	if (ev_pg_enter(s, &own, err) < 0)
+		return -1;
+	if (s->failed)
+		return 0;
+	res = execute(s, q, b, n, err);
+	if (ev_pg_leave(s, own, res ? 0 : -1, err) < 0) {
+		PQclear(res);
+		return -1;
+	}
+	rc = give_rows(res, row, ctx);
+	PQclear(res);
+	return rc;
+}
+
+static int guard(struct ev_store *store, const struct ev_buf *tables, struct ev_error *err)
+{
+	(void)store; /* columns hold nothing but their type */
+	(void)tables;
+	(void)err;
+	return 0;
+}
+
+static size_t columns(struct ev_store *store, struct ev_query *q)
+{
+	(void)store;
+	return q->ncolumns;
+}
+
+static const char *column(struct ev_store *store, struct ev_query *q, size_t i)
+{
+	(void)store;
+	return q->columns[i];
+}
+
+static void close_store(struct ev_store *store)
+{
+	struct ev_pg *s = ev_pg_of(store);
+
+	if (!s)
+		return;
+	if (s->conn)
+		rollback(store);
+	ev_store_forget(store);
+	PQfinish(s->conn);
+	ev_buf_release(&s->prelude);
+	ev_buf_release(&s->scratch);
+	free(s->values);
+	free(s->lengths);
+	free(s->formats);
+	free(s->pending);
+	free(s->conninfo);
+	free(s->schema);
+	free(s->beyond);
+	free(s->base.url);
+	free(s);
+}
+
+static const struct ev_store_ops ops = {
+	.name = "postgresql",
+	.dialect = EV_POSTGRESQL,
+	.script = script,
+	.schema = ev_pg_schema,
+	.has_table = has_table,
+	.prepare = ev_pg_prepare,
+	.finish = ev_pg_finish,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.savepoint = savepoint,
+	.release = release,
+	.rollback_to = rollback_to,
+	.recover = ev_pg_recover,
+	.run = run,
+	.apply = ev_pg_apply,
+	.sync = ev_pg_sync,
+	.select = select_rows,
+	.lock = ev_pg_lock,
+	.guard = guard,
+	.columns = columns,
+	.column = column,
+	.close = close_store,
+};
+
+/* For messages: what was given, and never the password that may be in it. */
+static char *public_url(const char *conninfo)
+{
+	struct ev_buf b = EV_BUF_INIT;
+	PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
+	const char *host = NULL, *port = NULL, *user = NULL, *db = NULL, *service = NULL;
+	char *url;
+
+	for (PQconninfoOption *o = all; o && o->keyword; o++) {
+		if (!o->val)
+			continue;
+		if (!strcmp(o->keyword, "host") || !strcmp(o->keyword, "hostaddr"))
+			host = o->val;
+		else if (!strcmp(o->keyword, "port"))
+			port = o->val;
+		else if (!strcmp(o->keyword, "user"))
+			user = o->val;
+		else if (!strcmp(o->keyword, "dbname"))
+			db = o->val;
+		else if (!strcmp(o->keyword, "service"))
+			service = o->val;
+	}
+	ev_buf_addf(&b, "postgresql://%s%s%s%s%s/%s", user ? user : "", user ? "@" : "",
+		    host ? host : "", port ? ":" : "", port ? port : "", db ? db : "");
+	if (service)
+		ev_buf_addf(&b, "?service=%s", service);
+	PQconninfoFree(all);
+	url = ev_strdup(ev_buf_str(&b));
+	ev_buf_release(&b);
+	return url;
+}
+
+struct ev_store *ev_pg_open(const char *url, const struct ev_store_options *opt, struct ev_error *err)
+{
+	struct ev_pg *s = ev_alloc(sizeof(*s));
+	char *why = NULL;
+
+	s->base.ops = &ops;
+	s->conninfo = ev_strdup(url);
+	s->base.url = public_url(url);
+	s->schema = ev_strdup(opt->schema);
+	s->lock_wait_ms = opt->lock_wait_ms;
+	s->timeout_ms = opt->timeout_ms;
+	s->read_only = opt->read_only;
+	PQconninfoFree(PQconninfoParse(url, &why));
+	if (why) { /* libpq quotes what it does not understand, which may be a password */
+		PQfreemem(why);
+		ev_fail(err, EV_USAGE, "the store's URL is not one that PostgreSQL understands");
+		ev_hint(err, "it looks like postgresql://user@host:5432/database; a password goes into "
+			     "PGPASSWORD or ~/.pgpass");
+	} else if (ev_pg_connect(s, err) == 0) {
+		return &s->base;
+	}
+	close_store(&s->base);
+	return NULL;
+}

@@ -1,0 +1,169 @@
+/* pg_connect.c - a connection, and another one when it is lost */
+#include <errno.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "store/pg_internal.h"
+
+#define FIRST_PAUSE_MS 20
+#define LONGEST_PAUSE_MS 2000
+
+static int64_t monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+bool ev_pg_lost(const struct ev_pg *s)
+{
+	return PQstatus(s->conn) != CONNECTION_OK;
+}
+
+static void be_silent(void *ctx, const char *message)
+{
+	(void)ctx;
+	(void)message;
+}
+
+/* A name as SQL writes it. */
+static void quote(struct ev_buf *out, const char *name)
+{
+	ev_buf_addc(out, '"');
+	for (; *name; name++) {
+		if (*name == '"')
+			ev_buf_addc(out, '"');
+		ev_buf_addc(out, *name);
+	}
+	ev_buf_addc(out, '"');
+}
+
+/* What a result could depend on, pinned for each transaction. */
+static void make_prelude(struct ev_pg *s)
+{
+	struct ev_buf *b = &s->prelude;
+
+	ev_buf_clear(b);
+	ev_buf_adds(b, "BEGIN ISOLATION LEVEL READ COMMITTED");
+	ev_buf_adds(b, s->read_only ? " READ ONLY" : "");
+	ev_buf_adds(b, "; SET LOCAL search_path = ");
+	quote(b, s->schema);
+	if (s->beyond) {
+		ev_buf_adds(b, ", ");
+		quote(b, s->beyond);
+	}
+	ev_buf_addf(b, ", pg_temp; SET LOCAL lock_timeout = %d; SET LOCAL TimeZone = 'UTC'; "
+		    "SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'iso_8601'; "
+		    "SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; "
+		    "SET LOCAL standard_conforming_strings = on; SET LOCAL xmloption = content; "
+		    "SET LOCAL transform_null_equals = off; SET LOCAL array_nulls = on",
+		    s->lock_wait_ms > 0 ? s->lock_wait_ms : 1);
+}
+
+/* The schema that tables are made in: --schema, else the first of the search path. */
+static int find_schema(struct ev_pg *s, struct ev_error *err)
+{
+	PGresult *res;
+	int rc = 0;
+
+	if (s->schema) {
+		const char *name[] = { s->schema };
+
+		res = PQexecParams(s->conn, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", 1,
+				   NULL, name, NULL, NULL, 0);
+		if (PQresultStatus(res) != PGRES_TUPLES_OK) {
+			rc = ev_pg_error(s, res, false, err);
+		} else if (PQntuples(res) == 0) {
+			ev_fail(err, EV_USAGE, "store '%s' has no schema '%s'", s->base.url, s->schema);
+			rc = ev_hint(err, "create it first: CREATE SCHEMA \"%s\"", s->schema);
+		}
+		PQclear(res);
+		return rc;
+	}
+	res = PQexec(s->conn, "SELECT current_schema()");
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		rc = ev_pg_error(s, res, false, err);
+	else if (PQgetisnull(res, 0, 0))
+		rc = ev_fail(err, EV_USAGE, "store '%s': no schema of the search path exists; name one by "
+			     "--schema", s->base.url);
+	else
+		s->schema = ev_strdup(PQgetvalue(res, 0, 0));
+	PQclear(res);
+	return rc;
+}
+
+int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
+{
+	/* those before `dbname` can be set otherwise by what is given; those behind it cannot */
+	static const char *const keywords[] = {
+		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+		"tcp_user_timeout", "fallback_application_name", "dbname", "client_encoding", NULL,
+	};
+	const char *values[] = { "10", "10", "5", "3", "20000", "evtools", s->conninfo, "UTF8", NULL };
+
+	PQfinish(s->conn);
+	s->conn = PQconnectdbParams(keywords, values, 1);
+	s->epoch++;
+	s->open = s->piping = false;
+	s->npending = 0;
+	s->syncs = 0;
+	if (!s->conn)
+		return ev_fail(err, EV_STORE, "out of memory");
+	if (PQstatus(s->conn) != CONNECTION_OK) {
+		ev_pg_error(s, NULL, false, err);
+		if (strstr(err->text, "invalid connection option") || strstr(err->text, "missing \"=\"") ||
+		    strstr(err->text, "invalid URI"))
+			err->class = EV_USAGE;
+		return -1;
+	}
+	PQsetNoticeProcessor(s->conn, be_silent, NULL);
+	if (PQserverVersion(s->conn) < 120000)
+		return ev_fail(err, EV_USAGE, "store '%s': PostgreSQL %d.%d is too old, 12 or later is "
+			       "needed", s->base.url, PQserverVersion(s->conn) / 10000,
+			       PQserverVersion(s->conn) % 10000);
+	if (find_schema(s, err) < 0)
+		return -1;
+	make_prelude(s);
+	return 0;
+}
+
+static void nap(int ms)
+{
+	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	while (nanosleep(&t, &t) < 0 && errno == EINTR)
+		;
+}
+
+int ev_pg_recover(struct ev_store *store, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+	struct ev_error why = *err;
+	int64_t now = monotonic_ms();
+
+	if (!s->trouble_since) {
+		s->trouble_since = now;
+		s->pause_ms = FIRST_PAUSE_MS;
+	}
+	for (;;) {
+		if (now - s->trouble_since + s->pause_ms > s->timeout_ms) {
+			*err = why;
+			err->retriable = false;
+			if (!err->hint[0])
+				ev_hint(err, "gave up after %d s (--store-timeout); nothing is lost, the "
+					"next run goes on from the stored position",
+					(int)((now - s->trouble_since) / 1000));
+			return -1;
+		}
+		nap(s->pause_ms);
+		s->pause_ms = s->pause_ms * 2 < LONGEST_PAUSE_MS ? s->pause_ms * 2 : LONGEST_PAUSE_MS;
+		if (!ev_pg_lost(s))
+			return 0;
+		if (ev_pg_connect(s, err) == 0 && ev_pg_relock(s, err) == 0)
+			return 0;
+		if (err->class == EV_USAGE)
+			return -1;
+		now = monotonic_ms();
+	}
+}

@@ -1,0 +1,123 @@
+/* pg_error.c - what a SQLSTATE means for us; see PostgreSQL's appendix of error codes */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "store/pg_internal.h"
+
+enum fault {
+	FAULT_STORE,  /* the store's, and trying again does not help */
+	FAULT_RETRY,  /* the store's, and trying again may help */
+	FAULT_DATA,   /* the statement's, or its values' */
+	FAULT_LOCKED, /* somebody holds a lock */
+};
+
+static const struct rule {
+	const char *prefix; /* of the SQLSTATE; the first that fits counts */
+	enum fault fault;
+	const char *hint;
+} rules[] = {
+	{ "08", FAULT_RETRY, NULL }, /* connection exception */
+	{ "57P01", FAULT_RETRY, NULL }, /* admin_shutdown: also pg_terminate_backend */
+	{ "57P02", FAULT_RETRY, NULL },
+	{ "57P03", FAULT_RETRY, NULL }, /* cannot_connect_now */
+	{ "57P05", FAULT_RETRY, NULL }, /* idle_session_timeout */
+	{ "57014", FAULT_STORE, "the server's statement_timeout for this role, or somebody's cancel; "
+				"raise it for this role, or make the batch smaller" },
+	{ "25P03", FAULT_RETRY, NULL }, /* idle_in_transaction_session_timeout */
+	{ "25006", FAULT_STORE, "the server takes no writes here: a standby, or "
+				"default_transaction_read_only" },
+	{ "40", FAULT_RETRY, NULL }, /* serialization failure, deadlock */
+	{ "53300", FAULT_RETRY, NULL }, /* too_many_connections */
+	{ "53", FAULT_STORE, NULL }, /* disk full, out of memory */
+	{ "54000", FAULT_DATA, NULL }, /* an index row that is too big */
+	{ "54", FAULT_STORE, NULL },
+	{ "55P03", FAULT_LOCKED, NULL }, /* lock_not_available: lock_timeout */
+	{ "21", FAULT_DATA, NULL }, /* a row that is affected twice, a subquery of several rows */
+	{ "22", FAULT_DATA, NULL }, /* data exceptions */
+	{ "23", FAULT_DATA, NULL }, /* constraints */
+	{ "44", FAULT_DATA, NULL }, /* WITH CHECK OPTION */
+	{ "P0", FAULT_DATA, NULL }, /* RAISE in a function */
+	{ "", FAULT_STORE, NULL },
+};
+
+static const struct rule *rule_of(const char *state)
+{
+	const struct rule *r = rules;
+
+	while (strncmp(state, r->prefix, strlen(r->prefix)) != 0)
+		r++;
+	return r;
+}
+
+/* The first line of what the server or libpq says, without "FATAL: " and the like. */
+static void first_line(const char *text, char *out, size_t size)
+{
+	const char *colon = strstr(text, ":  ");
+	size_t n;
+
+	if (colon && colon < text + strcspn(text, "\n"))
+		text = colon + 3;
+	n = strcspn(text, "\n");
+	snprintf(out, size, "%.*s", (int)n, text);
+}
+
+/* The message with what names the place: "value too long ... (table t, column c)". */
+static void describe(const PGresult *res, char *out, size_t size)
+{
+	const char *column = PQresultErrorField(res, PG_DIAG_COLUMN_NAME);
+	const char *table = PQresultErrorField(res, PG_DIAG_TABLE_NAME);
+	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	int n = snprintf(out, size, "%s", primary ? primary : PQresultErrorMessage(res));
+
+	if (n > 0 && (size_t)n < size && column && table && !strstr(out, column))
+		n += snprintf(out + n, size - (size_t)n, " (column %s of %s)", column, table);
+	if (n > 0 && (size_t)n < size && detail && *detail)
+		snprintf(out + n, size - (size_t)n, ": %.*s", (int)strcspn(detail, "\n"), detail);
+	for (n = (int)strcspn(out, "\r\n"); out[n]; n++)
+		if (out[n] == '\n' || out[n] == '\r')
+			out[n] = ' ';
+}
+
+int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_error *err)
+{
+	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+	const struct rule *r;
+	char text[600];
+
+	if (!state || ev_pg_lost(s)) {
+		first_line(PQerrorMessage(s->conn), text, sizeof(text));
+		ev_fail(err, EV_STORE, "store '%s': %s", s->base.url,
+			text[0] ? text : "the connection was lost");
+		err->retriable = ev_pg_lost(s);
+		return -1;
+	}
+	r = rule_of(state);
+	describe(res, text, sizeof(text));
+	if (r->fault == FAULT_DATA && handler)
+		return ev_fail(err, EV_DATA, "%s", text);
+	if (r->fault == FAULT_LOCKED) {
+		ev_fail(err, EV_HELD, "the store '%s' is locked by another writer", s->base.url);
+	} else {
+		ev_fail(err, EV_STORE, "store '%s': %s", s->base.url, text);
+		if (r->hint)
+			ev_hint(err, "%s", r->hint);
+	}
+	err->retriable = r->fault == FAULT_RETRY || r->fault == FAULT_LOCKED;
+	return -1;
+}
+
+size_t ev_pg_error_at(const PGresult *res, const char *sql)
+{
+	const char *position = res ? PQresultErrorField(res, PG_DIAG_STATEMENT_POSITION) : NULL;
+	long n = position ? strtol(position, NULL, 10) : 0; /* characters, from 1 on */
+	const char *p = sql;
+
+	if (n < 1)
+		return SIZE_MAX;
+	for (n--; n > 0 && *p; n--)
+		for (p++; ((unsigned char)*p & 0xc0) == 0x80;)
+			p++;
+	return (size_t)(p - sql);
+}

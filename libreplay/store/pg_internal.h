@@ -1,0 +1,134 @@
+/*
+ * pg_internal.h - the PostgreSQL store's own state
+ *
+ * pg.c has the connection, transactions and running of statements; pg_connect.c how a connection is
+ * made and made again; pg_pipe.c handlers' statements in pipeline mode; pg_prepare.c their compilation
+ * and what they may do; pg_bind.c values as parameters of the types that the server inferred;
+ * pg_schema.c the projection's DDL; pg_lock.c the lock of a whole run; pg_error.c SQLSTATEs.
+ *
+ * Every statement runs inside a transaction that begins with SET LOCAL of the search path and of all
+ * settings that a result could depend on, so a pooler between us and the server can neither leak
+ * them nor lose them. Prepared statements are known by name; after a reconnection they are prepared
+ * again when they are next used.
+ */
+#ifndef EV_PG_INTERNAL_H
+#define EV_PG_INTERNAL_H
+
+#include <libpq-fe.h>
+
+#include "store/store.h"
+
+/* Type oids that never change (pg_type.dat); what is none of these is given as text. */
+enum ev_pg_type {
+	EV_PG_BOOL = 16, EV_PG_BYTEA = 17, EV_PG_INT8 = 20, EV_PG_INT2 = 21, EV_PG_INT4 = 23,
+	EV_PG_TEXT = 25, EV_PG_OID = 26, EV_PG_JSON = 114, EV_PG_FLOAT4 = 700, EV_PG_FLOAT8 = 701,
+	EV_PG_BPCHAR = 1042, EV_PG_VARCHAR = 1043, EV_PG_DATE = 1082, EV_PG_TIME = 1083,
+	EV_PG_TIMESTAMP = 1114, EV_PG_TIMESTAMPTZ = 1184, EV_PG_TIMETZ = 1266, EV_PG_NUMERIC = 1700,
+	EV_PG_UUID = 2950, EV_PG_JSONB = 3802,
+};
+
+struct ev_query {
+	char name[32];     /* of the server's prepared statement */
+	char *sql;         /* with $N */
+	bool handler;
+	uint64_t epoch;    /* the connection in which it is prepared */
+	size_t nparams, ncolumns;
+	Oid *params;       /* their types */
+	Oid *elements;     /* of array parameters the type of the elements, else 0 */
+	char **columns;
+};
+
+struct ev_pg_pending { /* sent in pipeline mode, no result yet */
+	uint64_t tag;
+	const struct ev_query *query;
+};
+
+struct ev_pg {
+	struct ev_store base;
+	PGconn *conn;
+	uint64_t epoch;      /* counts connections; 0: never connected */
+	uint64_t names;      /* counts prepared statements */
+	char *conninfo;
+	char *schema;        /* as given, or current_schema() of the first connection */
+	char *beyond;        /* another schema where tables of @reads are looked up, or NULL */
+	struct ev_buf prelude; /* BEGIN and its SET LOCALs */
+	int lock_wait_ms, timeout_ms;
+	bool read_only;
+	bool open;           /* in a transaction of the caller's */
+	bool failed;         /* a handler's statement failed: nothing more until rollback */
+	int64_t trouble_since; /* monotonic ms of the first failure of this spell, 0: none */
+	int pause_ms;        /* before the next try */
+	uint64_t lock_key;
+	bool locked;
+
+	bool piping;
+	struct ev_pg_pending *pending; /* a ring */
+	size_t first, npending, cap;
+	int syncs;           /* ends of a pipeline that are sent and not yet answered */
+
+	/* parameters of the statement at hand */
+	const char **values;
+	int *lengths, *formats;
+	size_t params_cap;
+	struct ev_buf scratch;
+};
+
+static inline struct ev_pg *ev_pg_of(struct ev_store *s)
+{
+	return (struct ev_pg *)s; /* base comes first */
+}
+
+/* pg_connect.c */
+int ev_pg_connect(struct ev_pg *s, struct ev_error *err);
+/* Is the connection gone? Then the next begin makes a new one. */
+bool ev_pg_lost(const struct ev_pg *s);
+int ev_pg_recover(struct ev_store *store, struct ev_error *err);
+
+/* pg_error.c: fill `err` from a result (or, NULL, from the connection). `handler`: data faults are EV_DATA. */
+int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_error *err);
+/* The byte of `sql` that the server's error points to, or SIZE_MAX. */
+size_t ev_pg_error_at(const PGresult *res, const char *sql);
+
+/*
+ * pg.c: inside of the caller's transaction, or one that lasts for the call: enter, ..., leave(ok).
+ * `own` says whether leave has something to end.
+ */
+int ev_pg_enter(struct ev_pg *s, bool *own, struct ev_error *err);
+int ev_pg_leave(struct ev_pg *s, bool own, int rc, struct ev_error *err);
+/* Statements of ours by the simple protocol. */
+int ev_pg_exec(struct ev_pg *s, const char *sql, struct ev_error *err);
+/* One statement of ours with text parameters; NULL with `err`. PQclear it. */
+PGresult *ev_pg_ask(struct ev_pg *s, const char *sql, int n, const char *const *values,
+		    struct ev_error *err);
+
+/* pg_bind.c: fill values, lengths, formats for a query; EV_DATA names the parameter's type and the value. */
+int ev_pg_bind(struct ev_pg *s, const struct ev_query *q, const struct ev_bind *b, size_t n,
+	       struct ev_error *err);
+/* What users call a type. */
+const char *ev_pg_type_name(Oid type);
+
+/* pg_prepare.c */
+struct ev_query *ev_pg_prepare(struct ev_store *store, const char *sql, bool handler,
+			       const struct ev_buf *tables, const struct ev_buf *reads, size_t *at,
+			       struct ev_error *err);
+int ev_pg_prepare_again(struct ev_pg *s, struct ev_query *q, struct ev_error *err);
+void ev_pg_finish(struct ev_store *store, struct ev_query *q);
+/* Refuse functions and words whose answer differs at every rebuild; *at is the byte of `sql`. */
+int ev_pg_check_words(struct ev_pg *s, const char *sql, size_t *at, struct ev_error *err);
+
+/* pg_schema.c */
+int ev_pg_schema(struct ev_store *store, const char *sql, struct ev_buf *tables, size_t *at,
+		 struct ev_error *err);
+
+/* pg_pipe.c */
+int ev_pg_apply(struct ev_store *store, struct ev_query *q, const struct ev_bind *b, size_t n,
+		uint64_t tag, struct ev_error *err);
+int ev_pg_sync(struct ev_store *store, struct ev_error *err);
+void ev_pg_pipe_drop(struct ev_pg *s); /* forget what was sent; before a rollback */
+int64_t ev_pg_touched(PGresult *res);
+
+/* pg_lock.c */
+int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *err);
+int ev_pg_relock(struct ev_pg *s, struct ev_error *err); /* on a new connection; one try */
+
+#endif

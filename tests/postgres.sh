@@ -1,0 +1,41 @@
+# tests/postgres.sh - sourced after lib.sh by the tests that need a real PostgreSQL (t8*).
+#
+#   . "$(dirname "$0")/lib.sh"; . "$TOP/tests/postgres.sh"
+#   database NAME              # a new database, owned by a plain role: $NAME holds its URL
+#   sql URL 'SELECT ...'       # its rows, a line each, columns separated by |
+#   super 'ALTER ...' [URL]    # the same as the superuser, who no command of ours is
+#   own_postgres               # a server of this script alone: $postgres_dir, may be killed
+#
+# One server serves the whole run: tests/run starts it and sets EV_TEST_POSTGRES; a script that is run
+# by hand starts one for itself.
+postgres=$TOP/scripts/postgres
+_databases=0
+unset PGHOST PGPORT PGUSER PGDATABASE PGSERVICE PGPASSWORD PGOPTIONS
+chmod 711 "$T" # a server of its own runs as another user
+
+own_postgres() {
+	postgres_dir=$T/postgres
+	_server=$("$postgres" start "$postgres_dir" 2>"$T/postgres.err") || {
+		fail "a PostgreSQL server starts"; show <"$T/postgres.err"; done_testing; exit 1
+	}
+	at_exit '"$postgres" stop "$postgres_dir"'
+	super "CREATE ROLE app LOGIN" >/dev/null
+}
+sql() { psql -qAtX -v ON_ERROR_STOP=1 "$1" -c "$2"; }
+super() { sql "${2:-$_server}" "$1"; }
+database() {
+	local name
+	_databases=$((_databases + 1))
+	name=t$$_$_databases
+	super "CREATE DATABASE $name OWNER app" || fail "database $name is made"
+	printf -v "$1" '%s' "${_server/postgres@/app@}"
+	printf -v "$1" '%s' "${!1%/*}/$name"
+	_super_url=${_server%/*}/$name
+}
+
+if [ -n "${EV_TEST_POSTGRES:-}" ]; then
+	_server=$EV_TEST_POSTGRES
+	super "CREATE ROLE app LOGIN" >/dev/null 2>&1 # the first of the run makes it
+else
+	own_postgres
+fi
