@@ -129,7 +129,7 @@ static int settle_commit(struct ev_apply *a, struct ev_error *err)
 		rc = a->store->ops->begin(a->store, &found);
 		if (rc == 0)
 			rc = ev_ledger_guard(a->store, &a->ledger, &found);
-	} while (rc < 0 && ev_transaction_may_retry(a, &found));
+	} while (rc < 0 && ev_transaction_may_retry(a->store, &found));
 	a->store->ops->rollback(a->store);
 	if (rc == 0)
 		return 1;
@@ -141,20 +141,20 @@ int ev_transaction_commit(struct ev_apply *a, struct ev_error *err)
 {
 	if (a->store->ops->commit(a->store, err) == 0)
 		return 0;
-	if (ev_transaction_may_retry(a, err) && settle_commit(a, err) == 1)
+	if (ev_transaction_may_retry(a->store, err) && settle_commit(a, err) == 1)
 		return 0;
 	ev_transaction_undo(a);
 	return -1;
 }
 
-bool ev_transaction_may_retry(const struct ev_apply *a, const struct ev_error *err)
+bool ev_transaction_may_retry(const struct ev_store *s, const struct ev_error *err)
 {
-	return a->store->ops->recover && err->class == EV_STORE && err->retriable;
+	return s->ops->recover && err->class == EV_STORE && err->retriable;
 }
 
-bool ev_transaction_retry(struct ev_apply *a, struct ev_error *err)
+bool ev_transaction_retry(struct ev_store *s, struct ev_error *err)
 {
-	return ev_transaction_may_retry(a, err) && a->store->ops->recover(a->store, err) == 0;
+	return ev_transaction_may_retry(s, err) && s->ops->recover(s, err) == 0;
 }
 
 static bool limit_reached(const struct ev_apply *a, bool held)
@@ -458,7 +458,7 @@ int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 
 	do
 		rc = try_batch(a, records, n, next, nparts, cut, finished, err);
-	while (rc < 0 && ev_transaction_retry(a, err));
+	while (rc < 0 && ev_transaction_retry(a->store, err));
 	return rc;
 }
 
@@ -488,6 +488,6 @@ int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, stru
 
 	do
 		rc = try_target(a, ends, nparts, err);
-	while (rc < 0 && ev_transaction_retry(a, err));
+	while (rc < 0 && ev_transaction_retry(a->store, err));
 	return rc;
 }

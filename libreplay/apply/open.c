@@ -190,8 +190,8 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 	return ev_dead_count(a->store, p->name, &a->dead, &a->held, err);
 }
 
-struct ev_apply *ev_apply_open(struct ev_store *s, const struct ev_projection *p,
-			       const struct ev_apply_options *opt, struct ev_error *err)
+static struct ev_apply *try_open(struct ev_store *s, const struct ev_projection *p,
+				 const struct ev_apply_options *opt, struct ev_error *err)
 {
 	struct ev_apply *a = ev_alloc(sizeof(*a));
 
@@ -208,6 +208,18 @@ struct ev_apply *ev_apply_open(struct ev_store *s, const struct ev_projection *p
 		ev_apply_close(a);
 		return NULL;
 	}
+	return a;
+}
+
+/* What is open when the store fails is begun anew: each step looks at what is there already. */
+struct ev_apply *ev_apply_open(struct ev_store *s, const struct ev_projection *p,
+			       const struct ev_apply_options *opt, struct ev_error *err)
+{
+	struct ev_apply *a;
+
+	do
+		a = try_open(s, p, opt, err);
+	while (!a && ev_transaction_retry(s, err));
 	return a;
 }
 

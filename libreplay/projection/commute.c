@@ -168,14 +168,31 @@ static bool take_column(struct upsert *u, const char *table, const char *column)
 	return false;
 }
 
+/* The parameter that a placeholder stands for, or NULL. */
+static const struct ev_param *param_of(const struct upsert *u, const struct ev_token *t)
+{
+	size_t n = 0;
+
+	if (t->kind != EV_TOKEN_PARAM)
+		return NULL;
+	for (size_t i = 1; i < t->text.len; i++)
+		n = n * 10 + (size_t)(t->text.ptr[i] - '0');
+	return n && n <= u->s->nparams ? &u->s->params[n - 1] : NULL;
+}
+
+static bool same_value(const struct upsert *u, const struct ev_token *a, const struct ev_token *b)
+{
+	const struct ev_param *p = param_of(u, a), *q = param_of(u, b);
+
+	return p && q ? ev_param_same(p, q) : ev_slice_eq(a->text, b->text);
+}
+
 /* The new value as VALUES gives it: excluded.c, or the same single token once more. */
 static bool take_new(struct upsert *u, const struct item *item)
 {
-	const struct ev_token *t = &u->t[u->at];
-
 	if (take_column(u, "excluded", item->name))
 		return true;
-	if (item->to != item->from + 1 || !ev_slice_eq(t->text, u->t[item->from].text))
+	if (item->to != item->from + 1 || !same_value(u, &u->t[u->at], &u->t[item->from]))
 		return false;
 	u->at++;
 	return true;
@@ -284,16 +301,12 @@ static bool is_text(const char *type)
 static bool is_never_null(const struct upsert *u, const struct item *item)
 {
 	const struct ev_token *t = &u->t[item->from];
-	const struct ev_param *q;
-	size_t n = 0;
+	const struct ev_param *q = param_of(u, t);
 
 	if (item->to != item->from + 1)
 		return false;
 	if (t->kind != EV_TOKEN_PARAM)
 		return t->kind == EV_TOKEN_NUMBER;
-	for (size_t i = 1; i < t->text.len; i++)
-		n = n * 10 + (size_t)(t->text.ptr[i] - '0');
-	q = n && n <= u->s->nparams ? &u->s->params[n - 1] : NULL;
 	return q && (q->required || q->kind == EV_PARAM_PARTITION || q->kind == EV_PARAM_OFFSET);
 }
 

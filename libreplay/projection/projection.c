@@ -79,6 +79,17 @@ struct ev_place ev_sql_place(const char *sql, struct ev_place start, size_t offs
 	return start;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return (!a && !b) || (a && b && strcmp(a, b) == 0);
+}
+
+bool ev_param_same(const struct ev_param *a, const struct ev_param *b)
+{
+	return a->kind == b->kind && a->scale == b->scale && a->path == b->path &&
+	       a->field == b->field && a->window_ms == b->window_ms && same_text(a->header, b->header);
+}
+
 struct ev_place ev_statement_place(const struct ev_statement *s, enum ev_dialect d, size_t offset)
 {
 	const struct ev_offset_map *map = d == EV_SQLITE ? s->map : s->map_pg;

@@ -43,13 +43,16 @@ struct ev_param {
 	char *header;      /* HEADER: its name */
 	int64_t window_ms; /* WINDOW: size; 0 for `:window` of the handler */
 	char *text;        /* as written, for messages */
-	struct ev_place place; /* of its first use */
+	struct ev_place place;
 };
+
+/* Do both stand for the same value? Where they are written and `required` do not matter. */
+bool ev_param_same(const struct ev_param *a, const struct ev_param *b);
 
 /* One SQL statement. Placeholder N stands for params[N - 1]. */
 struct ev_statement {
 	char *sql[2];      /* rendered per dialect: ?1 ?2 … for SQLite, $1 $2 … for PostgreSQL;
-			      comments dropped, same parameter text = same number */
+			      comments dropped, each use of a parameter has its own number */
 	struct ev_param *params;
 	size_t nparams;
 	struct ev_place place;

@@ -10,32 +10,6 @@ struct renderer {
 	struct ev_buf sql[2];
 };
 
-static bool same_text(const char *a, const char *b)
-{
-	return (!a && !b) || (a && b && strcmp(a, b) == 0);
-}
-
-static bool same_param(const struct ev_param *a, const struct ev_param *b)
-{
-	return a->kind == b->kind && a->scale == b->scale && a->path == b->path &&
-	       a->field == b->field && a->window_ms == b->window_ms && same_text(a->header, b->header);
-}
-
-/* The number of this parameter, from 1 on; one that is there already keeps its number. */
-static size_t number(struct ev_statement *s, struct ev_param *q)
-{
-	for (size_t i = 0; i < s->nparams; i++) {
-		if (!same_param(&s->params[i], q))
-			continue;
-		s->params[i].required |= q->required;
-		free(q->text);
-		free(q->header);
-		return i + 1;
-	}
-	*EV_PUSH(s->params, s->nparams) = *q;
-	return s->nparams;
-}
-
 static void add_map(struct renderer *r, struct ev_place place)
 {
 	struct ev_statement *s = r->s;
@@ -68,7 +42,9 @@ static int render_token(struct renderer *r, size_t *i)
 		free(q.text);
 		return -1;
 	}
-	add_placeholder(r, number(r->s, &q));
+	/* each use has a number of its own: in one place it may be a text, in another an integer */
+	*EV_PUSH(r->s->params, r->s->nparams) = q;
+	add_placeholder(r, r->s->nparams);
 	if (r->s->nparams > MAX_PARAMS)
 		return ev_parse_fail(ps, t.text.ptr, "more than %d parameters in a statement", MAX_PARAMS);
 	return 0;

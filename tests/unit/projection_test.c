@@ -109,9 +109,9 @@ static void test_render(void)
 	check_render("", "DELETE FROM t -- all\n/* of */ WHERE k=$.k;", "DELETE FROM t WHERE k=?1",
 		     "DELETE FROM t WHERE k=$1", "comments become one blank, the rest stays");
 	check_render("", "UPDATE t SET a = $.a, b = $['a'], c = $.b WHERE k = $.a!",
-		     "UPDATE t SET a = ?1, b = ?1, c = ?2 WHERE k = ?1",
-		     "UPDATE t SET a = $1, b = $1, c = $2 WHERE k = $1",
-		     "the same path has the same number, however it is spelled");
+		     "UPDATE t SET a = ?1, b = ?2, c = ?3 WHERE k = ?4",
+		     "UPDATE t SET a = $1, b = $2, c = $3 WHERE k = $4",
+		     "each use has a number of its own, as its type may be another");
 	check_render("each $.x", "UPDATE t SET a = $.a, b = $item.a, c = :scaled($.a, 2), d = :scaled($.a,3)",
 		     "UPDATE t SET a = ?1, b = ?2, c = ?3, d = ?4",
 		     "UPDATE t SET a = $1, b = $2, c = $3, d = $4",
@@ -121,8 +121,8 @@ static void test_render(void)
 		     "UPDATE t SET a = $1::jsonb, b = ':id' || $$ $.x $$ WHERE $2!=0 AND c = 'x--y'",
 		     "strings are left alone, and `!=` is no mark");
 	check_render("", "UPDATE t SET a = :header ( 'x' ), b = :header('y'), c = :header('x')",
-		     "UPDATE t SET a = ?1, b = ?2, c = ?1", "UPDATE t SET a = $1, b = $2, c = $1",
-		     "headers are told apart by name");
+		     "UPDATE t SET a = ?1, b = ?2, c = ?3", "UPDATE t SET a = $1, b = $2, c = $3",
+		     "headers may be spelled with blanks");
 }
 
 static const struct ev_param *param(const struct ev_projection *p, size_t i)
@@ -141,13 +141,16 @@ static void test_params(void)
 		" $.a.b[0]!, $item.c);\n");
 	const struct ev_param *q = param(p, 10);
 
-	CHECK(q && first(p)->nparams == 11, "thirteen parameters of which twice two are one path");
+	CHECK(q && first(p)->nparams == 13, "thirteen parameters");
+	CHECK(param(p, 12) && ev_param_same(param(p, 0), param(p, 11)) && ev_param_same(param(p, 1), param(p, 12)) &&
+		      !ev_param_same(param(p, 0), param(p, 1)) && !ev_param_same(param(p, 1), param(p, 7)),
+	      "the same path is the same value, wherever it stands");
 	if (!q)
 		return;
 	q = param(p, 0);
-	CHECK(q->kind == EV_PARAM_PATH && q->required && q->scale < 0 && !strcmp(q->text, "$.a.b[0]") &&
-		      q->place.line == 4 && q->place.column == 23,
-	      "a path is required if one of its uses is, and knows its first place");
+	CHECK(q->kind == EV_PARAM_PATH && !q->required && q->scale < 0 && !strcmp(q->text, "$.a.b[0]") &&
+		      q->place.line == 4 && q->place.column == 23 && param(p, 11)->required,
+	      "a path knows its place, and whether it is required there");
 	q = param(p, 1);
 	CHECK(q->kind == EV_PARAM_ITEM && q->required && q->path == 0, "$item.c! is required of the element");
 	CHECK(param(p, 2)->kind == EV_PARAM_FIELD && param(p, 2)->field == EV_FIELD_TIME, ":time is a field");
