@@ -141,6 +141,10 @@ check_status 0 "without --check nobody asks"
 evproject run p.sql --store neg.db --check ./neg.ndjson >/dev/full 2>"$err"
 status=$?
 check_status 4 "a full disk behind stdout is exit 4"
+seq 1 5000 | sed 's/.*/{"type":"add","k":"key &","n":1}/' >many.txt
+project many.db --lines t ./many.txt
+{ wait_for 10 test -e gone; evproject show p.sql --store many.db; echo $? >rc; } 2>"$err" | { exec <&-; : >gone; }
+check "a reader that goes away is a quiet end" test "$(cat rc)" = 0 -a ! -s "$err"
 project no/such/x.db ./a.ndjson
 check_status 4 "a store in a folder that is not there is exit 4"
 check_grep "and is named" "cannot open store 'no/such/x.db'" "$err"

@@ -2,6 +2,7 @@
 #include "common/message.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -156,11 +157,6 @@ bool ev_stopped(void)
 	return stop_signal != 0;
 }
 
-int ev_stop_signal(void)
-{
-	return stop_signal;
-}
-
 int ev_stop_status(bool follow)
 {
 	return follow ? 0 : 128 + (int)stop_signal;
@@ -190,12 +186,18 @@ int ev_stdout_write(const char *data, size_t n, struct ev_error *err)
 	return 0;
 }
 
+/* stdio keeps no reason for an earlier failure. A pipe without a reader is one. */
+static bool reader_is_gone(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
 int ev_stdout_finish(struct ev_error *err)
 {
-	errno = 0;
 	if (ferror(stdout)) {
-		if (!errno)
-			errno = EIO;
+		errno = reader_is_gone() ? EPIPE : EIO;
 		return stdout_failed(err);
 	}
 	if (fflush(stdout))

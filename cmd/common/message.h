@@ -41,7 +41,6 @@ void ev_message_quote(struct ev_buf *out, const char *s);
  */
 void ev_signals_install(void);
 bool ev_stopped(void);  /* has a signal asked us to stop? */
-int ev_stop_signal(void); /* which, 0 when none */
 /* The status to return from `run` when ev_stopped() ended it: 0 for --follow, else 128+n. */
 int ev_stop_status(bool follow);
 
