@@ -11,8 +11,8 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "base/suggest.h"
 #include "common/options.h"
-#include "projection/projection.h"
 
 static void version_text(const struct ev_command *root, struct ev_buf *out)
 {

@@ -1,13 +1,9 @@
 /* metrics.c - see metrics.h */
 #include "common/metrics.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "base/file.h"
 
 void ev_metrics_init(struct ev_metrics *m)
 {
@@ -54,40 +50,7 @@ void ev_metric_value(struct ev_metrics *m, double value, ...)
 	ev_buf_addf(&m->text, "%s %.17g\n", *sep == ',' ? "}" : "", value);
 }
 
-static int write_file(int fd, const struct ev_buf *text)
-{
-	for (size_t at = 0; at < text->len;) {
-		ssize_t w = write(fd, text->data + at, text->len - at);
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return -1;
-		at += (size_t)w;
-	}
-	return fsync(fd);
-}
-
 int ev_metrics_save(const struct ev_metrics *m, const char *file, struct ev_error *err)
 {
-	struct ev_buf tmp = EV_BUF_INIT;
-	int fd, rc = -1;
-
-	/* not *.prom, so that a collector never reads the half of it */
-	ev_buf_addf(&tmp, "%s.%ld.tmp", file, (long)getpid());
-	fd = open(ev_buf_str(&tmp), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd >= 0) {
-		rc = write_file(fd, &m->text);
-		if (close(fd))
-			rc = -1;
-	}
-	if (!rc)
-		rc = rename(ev_buf_str(&tmp), file);
-	if (rc) {
-		ev_fail(err, EV_STORE, "cannot write metrics '%s': %s", file, strerror(errno));
-		if (fd >= 0)
-			unlink(ev_buf_str(&tmp));
-	}
-	ev_buf_release(&tmp);
-	return rc ? -1 : 0;
+	return ev_file_replace(file, ev_buf_slice(&m->text), err);
 }

@@ -23,7 +23,7 @@ void ev_metrics_release(struct ev_metrics *m);
 void ev_metric(struct ev_metrics *m, const char *name, const char *type, const char *help);
 /* A value of it with label name and value pairs, ended by NULL; label values are escaped. */
 void ev_metric_value(struct ev_metrics *m, double value, ...);
-/* Write beside, fsync, rename. EV_STORE on error. */
+/* By ev_file_replace; the file beside is no *.prom, so no collector reads the half of it. */
 int ev_metrics_save(const struct ev_metrics *m, const char *file, struct ev_error *err);
 
 #endif

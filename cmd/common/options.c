@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/suggest.h"
 #include "event/time.h"
-#include "projection/projection.h"
 
 static const char *const log_formats[] = { "text", "json", NULL };
 static const char *const dump_formats[] = { "man", "bash", "zsh", "fish", "json", NULL };

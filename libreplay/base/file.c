@@ -10,83 +10,147 @@
 
 #include "base/mem.h"
 
-int ev_file_read(const char *path, size_t max, struct ev_buf *out, struct ev_error *err)
-{
-	size_t start = out->len, n = 1;
-	FILE *f = fopen(path, "rb");
-	int e = 0;
+#define READ_SIZE 65536
+#define MAX_TRIES 1000 /* names for the temporary file */
 
-	if (!f)
-		return ev_fail(err, EV_USAGE, "cannot open '%s': %s", path, strerror(errno));
-	while (n && out->len - start <= max && ev_buf_reserve(out, 65536)) {
-		n = fread(out->data + out->len, 1, 65536, f);
-		out->len += n;
+/* To the end, or a little past `max` bytes. */
+static int read_all(int fd, size_t max, struct ev_buf *out)
+{
+	size_t start = out->len;
+
+	while (out->len - start <= max) {
+		ssize_t n;
+
+		if (!ev_buf_reserve(out, READ_SIZE)) {
+			errno = ENOMEM;
+			return -1;
+		}
+		n = read(fd, out->data + out->len, READ_SIZE);
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -1;
+		out->len += n > 0 ? (size_t)n : 0;
 		out->data[out->len] = '\0';
 	}
-	if (ferror(f))
-		e = errno ? errno : EIO;
-	fclose(f);
-	if (e || out->failed)
-		return ev_fail(err, EV_USAGE, "cannot read '%s': %s", path, strerror(e ? e : ENOMEM));
-	if (out->len - start > max)
-		return ev_fail(err, EV_USAGE, "'%s' is larger than %zu bytes", path, max);
 	return 0;
 }
 
-static int write_all(int fd, struct ev_slice data)
+int ev_file_read(const char *path, size_t max, struct ev_buf *out, struct ev_error *err)
 {
-	for (size_t at = 0; at < data.len;) {
-		ssize_t n = write(fd, data.ptr + at, data.len - at);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+	size_t start = out->len;
 
-		if (n < 0 && errno != EINTR)
-			return -1;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return fsync(fd);
-}
-
-/* The rename lasts only when the folder is on disk too. */
-static int sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder = slash ? ev_strndup(path, slash == path ? 1 : (size_t)(slash - path))
-			     : ev_strdup(".");
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
-
-	free(folder);
 	if (fd < 0)
-		return -1;
-	rc = fsync(fd);
+		return ev_fail(err, EV_USAGE, "cannot open '%s': %s", path, strerror(errno));
+	if (read_all(fd, max, out))
+		rc = ev_fail(err, EV_USAGE, "cannot read '%s': %s", path, strerror(errno));
+	else if (out->len - start > max)
+		rc = ev_fail(err, EV_USAGE, "cannot read '%s': larger than %zu bytes", path, max);
 	close(fd);
 	return rc;
 }
 
+/* The file that is to be replaced: a link is followed and stays. NULL with errno. */
+static char *resolve(const char *file)
+{
+	struct stat st;
+
+	if (lstat(file, &st))
+		return errno == ENOENT ? ev_strdup(file) : NULL;
+	if (S_ISLNK(st.st_mode) && stat(file, &st))
+		return NULL;
+	if (!S_ISREG(st.st_mode)) { /* a rename would put a file in the place of a device */
+		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+		return NULL;
+	}
+	return realpath(file, NULL);
+}
+
+/*
+ * A new file beside `file`, its name in `name`. Not by mkstemp, so that the mode is what the user's
+ * umask says, without a look at the umask that other threads would see.
+ */
+static int open_beside(const char *file, struct ev_buf *name)
+{
+	int fd;
+
+	for (int i = 0; i < MAX_TRIES; i++) {
+		ev_buf_clear(name);
+		ev_buf_addf(name, "%s.%ld-%d.tmp", file, (long)getpid(), i);
+		fd = open(ev_buf_str(name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (fd >= 0 || errno != EEXIST)
+			return fd;
+	}
+	return -1;
+}
+
+static int write_all(int fd, struct ev_slice s)
+{
+	while (s.len) {
+		ssize_t n = write(fd, s.ptr, s.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		s.ptr += n;
+		s.len -= (size_t)n;
+	}
+	return fsync(fd);
+}
+
+/* Make the rename last. Some file systems cannot sync a folder, and say EINVAL. */
+static int sync_folder(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	char *folder = !slash ? ev_strdup(".") :
+		       ev_strndup(file, slash == file ? 1 : (size_t)(slash - file));
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc, e;
+
+	free(folder);
+	if (fd < 0)
+		return errno == EACCES ? 0 : -1; /* one may write into a folder one cannot read */
+	rc = fsync(fd);
+	e = errno;
+	close(fd);
+	errno = e;
+	return rc && e != EINVAL ? -1 : 0;
+}
+
+static int replace(const char *file, struct ev_slice text)
+{
+	struct ev_buf name = EV_BUF_INIT;
+	int fd = open_beside(file, &name), e;
+
+	if (fd < 0) {
+		e = errno;
+	} else {
+		e = write_all(fd, text) ? errno : 0;
+		if (close(fd) && !e)
+			e = errno;
+		if (!e && rename(ev_buf_str(&name), file))
+			e = errno;
+		if (e)
+			unlink(ev_buf_str(&name));
+		else if (sync_folder(file))
+			e = errno;
+	}
+	ev_buf_release(&name);
+	errno = e;
+	return e ? -1 : 0;
+}
+
 int ev_file_replace(const char *path, struct ev_slice data, struct ev_error *err)
 {
-	struct ev_buf temp = EV_BUF_INIT;
-	mode_t mask = umask(0);
-	int fd, rc = -1, e;
+	char *target = resolve(path);
+	int rc = 0;
 
-	umask(mask);
-	ev_buf_addf(&temp, "%s.XXXXXX", path);
-	fd = mkostemp(temp.data, O_CLOEXEC);
-	if (fd >= 0) {
-		rc = fchmod(fd, 0666 & ~mask) < 0 || write_all(fd, data) < 0 ? -1 : 0;
-		e = errno;
-		if (close(fd) < 0 && rc == 0) {
-			rc = -1;
-			e = errno;
-		}
-		if (rc == 0 && (rc = rename(temp.data, path)) < 0)
-			e = errno;
-		if (rc < 0)
-			unlink(temp.data);
-		errno = e;
-		if (rc == 0)
-			rc = sync_folder(path);
-	}
-	if (rc < 0)
-		ev_fail(err, EV_STORE, "cannot write '%s': %s", path, strerror(errno));
-	ev_buf_release(&temp);
+	if (!target)
+		rc = ev_fail(err, EV_STORE, "cannot write '%s': %s", path,
+			     errno == EINVAL ? "not a regular file" : strerror(errno));
+	else if (replace(target, data))
+		rc = ev_fail(err, EV_STORE, "cannot write '%s': %s", path, strerror(errno));
+	free(target);
 	return rc;
 }

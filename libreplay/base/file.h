@@ -9,8 +9,9 @@
 int ev_file_read(const char *path, size_t max, struct ev_buf *out, struct ev_error *err);
 
 /*
- * Replace the file by `data`, or leave it as it was: write beside, fsync, rename, fsync of the folder.
- * A symbolic link is replaced, not followed. Mode 0666 less the umask. EV_STORE on error.
+ * Replace the file by `data`, or leave it as it was: at every moment it holds the old bytes or the
+ * new ones (written beside as PATH.PID-N.tmp, fsync, rename, fsync of the folder). A symbolic link
+ * is followed and stays; what is no regular file is refused. Mode 0666 less the umask. EV_STORE.
  */
 int ev_file_replace(const char *path, struct ev_slice data, struct ev_error *err);
 

@@ -39,7 +39,7 @@ void ev_position_print(const struct ev_position *p, struct ev_buf *out);
 int ev_position_read(struct ev_position *p, struct ev_slice json, struct ev_error *err);
 
 int ev_position_load(struct ev_position *p, const char *file, struct ev_error *err);
-/* Atomically: write beside, fsync, rename, fsync of the folder. EV_STORE on error. */
+/* By ev_file_replace (base/file.h). EV_STORE on error. */
 int ev_position_save(const struct ev_position *p, const char *file, struct ev_error *err);
 
 #endif

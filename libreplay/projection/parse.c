@@ -1,9 +1,10 @@
 /* parse.c - the sections of a projection file; see projection.h and parse.h */
 #include "projection/parse.h"
 
-#include <errno.h>
 #include <stdio.h>
 
+#include "base/file.h"
+#include "base/suggest.h"
 #include "projection/fingerprint.h"
 
 void *ev_parse_push(void *v, size_t n, size_t size)
@@ -202,34 +203,13 @@ struct ev_projection *ev_projection_parse(const char *file, struct ev_slice text
 	return NULL;
 }
 
-static int read_file(FILE *f, const char *file, struct ev_buf *text, struct ev_error *err)
-{
-	size_t n;
-
-	do {
-		if (!ev_buf_reserve(text, 65536))
-			return ev_fail(err, EV_USAGE, "cannot read '%s': out of memory", file);
-		n = fread(text->data + text->len, 1, 65536, f);
-		text->len += n;
-	} while (n && text->len <= EV_PROJECTION_MAX_SIZE);
-	if (ferror(f))
-		return ev_fail(err, EV_USAGE, "cannot read '%s': %s", file, strerror(errno));
-	return 0;
-}
-
 struct ev_projection *ev_projection_load(const char *file, struct ev_error *err)
 {
 	struct ev_projection *p = NULL;
 	struct ev_buf text = EV_BUF_INIT;
-	FILE *f = fopen(file, "rb");
 
-	if (!f) {
-		ev_fail(err, EV_USAGE, "cannot open '%s': %s", file, strerror(errno));
-		return NULL;
-	}
-	if (read_file(f, file, &text, err) == 0)
+	if (ev_file_read(file, EV_PROJECTION_MAX_SIZE, &text, err) == 0)
 		p = ev_projection_parse(file, ev_buf_slice(&text), err);
-	fclose(f);
 	ev_buf_release(&text);
 	return p;
 }

@@ -144,7 +144,4 @@ struct ev_place ev_sql_place(const char *sql, struct ev_place start, size_t offs
  */
 bool ev_projection_commutes(const struct ev_projection *p, struct ev_buf *why);
 
-/* "did you mean 'x'?": the nearest of `words` (NULL-terminated) by edit distance <= 2, or NULL. */
-const char *ev_suggest(const char *word, const char *const *words);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/suggest.h"
 
 static void test_buf(void)
 {
@@ -42,10 +43,23 @@ static void test_error(void)
 	CHECK(strcmp(e.text, "again: orders/3: cannot read 'x'") == 0, "an error may quote itself");
 }
 
+static void test_suggest(void)
+{
+	static const char *const words[] = { "orders", "payments", "id", NULL };
+	const char *s = ev_suggest("ordres", words);
+
+	CHECK(s && !strcmp(s, "orders"), "two letters swapped are one slip");
+	s = ev_suggest("PAYMENT", words);
+	CHECK(s && !strcmp(s, "payments"), "case does not matter");
+	CHECK(!ev_suggest("xy", words), "where all letters differ nothing is meant");
+	CHECK(!ev_suggest("customers", words), "what is far off is not suggested");
+}
+
 int main(void)
 {
 	test_buf();
 	test_slice();
 	test_error();
+	test_suggest();
 	return test_done();
 }

@@ -74,7 +74,7 @@ static void test_refused(void)
 	refused("@12x", "'@12x'", "today");
 	refused("group:", "group's name is missing", all);
 	refused(".json", "no such position", all);
-	refused("/nowhere/p.json", "cannot read position '/nowhere/p.json'", "");
+	refused("/nowhere/p.json", "cannot open '/nowhere/p.json'", "");
 }
 
 static void test_file(void)

@@ -276,18 +276,6 @@ static void test_limits(void)
 	free(text);
 }
 
-static void test_suggest(void)
-{
-	static const char *const words[] = { "orders", "payments", "id", NULL };
-	const char *s = ev_suggest("ordres", words);
-
-	CHECK(s && !strcmp(s, "orders"), "two letters swapped are one slip");
-	s = ev_suggest("PAYMENT", words);
-	CHECK(s && !strcmp(s, "payments"), "case does not matter");
-	CHECK(!ev_suggest("xy", words), "where all letters differ nothing is meant");
-	CHECK(!ev_suggest("customers", words), "what is far off is not suggested");
-}
-
 int main(void)
 {
 	CHECK(each_case(DATA "/invalid", check_invalid) > 50, "the invalid files are there");
@@ -297,6 +285,5 @@ int main(void)
 	test_directives();
 	test_places();
 	test_limits();
-	test_suggest();
 	return test_done();
 }

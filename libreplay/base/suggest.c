@@ -1,5 +1,7 @@
-/* suggest.c - "did you mean"; see projection.h */
-#include "projection/projection.h"
+/* suggest.c - see suggest.h */
+#include "base/suggest.h"
+
+#include <string.h>
 
 #define MAX_WORD 64
 #define MAX_DISTANCE 2
