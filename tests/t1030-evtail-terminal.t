@@ -38,6 +38,11 @@ for form in value json pretty key '%v'; do
 	check "-o $form: no control character reaches the terminal" \
 		test -z "$(tr -d '\n' <"$out" | LC_ALL=C grep -aP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae')"
 done
-NO_COLOR=1 on_terminal "evtail ./x.ndjson -o json"
-check "-o json on a terminal is the same JSON" cmp <(jq -cS . x.ndjson) <(jq -cS . "$out")
+printf '%s\n' '{"topic":"o","partition":0,"offset":0,"timestamp":1,"key":"\udb40\udc41 \u200e","headers":[],"value":1}' >tag.ndjson
+for form in json pretty; do
+	NO_COLOR=1 on_terminal "evtail ./x.ndjson ./tag.ndjson -o $form"
+	check "-o $form on a terminal is the same JSON" \
+		cmp <(cat tag.ndjson x.ndjson | jq -cS .) <(jq -cS . "$out")
+	check_grep "-o $form escapes what is invisible as JSON does" '"\\udb40\\udc41 \\u200e"' "$out"
+done
 done_testing

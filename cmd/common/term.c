@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "record/utf8.h"
+
 static int env_number(const char *name, int fallback)
 {
 	const char *s = getenv(name);
@@ -64,22 +66,21 @@ void ev_term_color(const struct ev_term *t, struct ev_buf *out, enum ev_color c)
 
 int32_t ev_utf8_next(struct ev_slice s, size_t *n)
 {
+	static const unsigned char lead[] = { 0, 0, 0x1f, 0x0f, 0x07 }; /* bits that count, by length */
 	const unsigned char *p = (const unsigned char *)s.ptr;
-	size_t need = p[0] < 0x80 ? 0 : p[0] < 0xc2 ? 9 : p[0] < 0xe0 ? 1 : p[0] < 0xf0 ? 2 : 3;
-	int32_t c = need == 0 ? p[0] : need == 1 ? p[0] & 0x1f : need == 2 ? p[0] & 0x0f : p[0] & 0x07;
-	static const int32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+	int32_t c;
 
 	*n = 1;
-	if (need > 3 || p[0] > 0xf4 || need >= s.len)
+	if (p[0] < 0x80)
+		return p[0];
+	*n = ev_utf8_sequence(s.ptr, s.ptr + s.len);
+	if (!*n) {
+		*n = 1;
 		return -1;
-	for (size_t i = 1; i <= need; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return -1;
-		c = c << 6 | (p[i] & 0x3f);
 	}
-	if (c < least[need] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return -1;
-	*n = need + 1;
+	c = p[0] & lead[*n];
+	for (size_t i = 1; i < *n; i++)
+		c = c << 6 | (p[i] & 0x3f);
 	return c;
 }
 
@@ -178,6 +179,23 @@ void ev_term_escape(struct ev_buf *out, struct ev_slice s)
 		next_shown(s, shown, &n);
 		ev_buf_adds(out, shown);
 		s = skip(s, n);
+	}
+}
+
+void ev_term_json(struct ev_buf *out, struct ev_slice json)
+{
+	while (json.len) {
+		size_t n;
+		int32_t c = ev_utf8_next(json, &n);
+
+		if (c < 0x7f || !ev_term_unsafe(c))
+			ev_buf_add(out, json.ptr, n);
+		else if (c < 0x10000)
+			ev_buf_addf(out, "\\u%04x", (unsigned)c);
+		else
+			ev_buf_addf(out, "\\u%04x\\u%04x", 0xd7c0u + ((unsigned)c >> 10),
+				    0xdc00u | ((unsigned)c & 0x3ff));
+		json = ev_slice(json.ptr + n, json.len - n);
 	}
 }
 

@@ -30,6 +30,12 @@ void ev_term_color(const struct ev_term *t, struct ev_buf *out, enum ev_color c)
 void ev_term_escape(struct ev_buf *out, struct ev_slice s);
 
 /*
+ * Append JSON text so that it stays the same JSON: what must not reach a terminal, which can only
+ * stand in its strings, becomes \u escapes.
+ */
+void ev_term_json(struct ev_buf *out, struct ev_slice json);
+
+/*
  * Append `s` escaped and cut to `width` columns; when cut the last column is an ellipsis. Returns
  * the columns used.
  */
@@ -45,7 +51,7 @@ bool ev_term_unsafe(int32_t c);
 /* A horizontal bar of value/max of `width` columns, in eighths of a column where UTF-8 allows. */
 void ev_term_bar(const struct ev_term *t, struct ev_buf *out, double value, double max, int width);
 
-/* Numbers and times for people: 1 234 567 as 1234567, bytes as 1.2 MiB, 90061 ms as 1m30s. */
+/* Numbers for people: bytes as 1.2 MiB, 90061 ms as 1m30s. */
 void ev_term_bytes(struct ev_buf *out, uint64_t n);
 void ev_term_duration(struct ev_buf *out, int64_t ms);
 

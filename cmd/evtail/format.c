@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/suggest.h"
 #include "event/time.h"
 #include "evtail/tail.h"
-#include "projection/projection.h"
 
 static const char *const words[] = { "json", "pretty", "value", "key", NULL };
 static const char *const letters = "tpokKvSTshy%";
@@ -100,25 +100,6 @@ static void add_bytes(const struct tail_format *f, struct ev_buf *out, struct ev
 	}
 }
 
-/* A line of JSON: what a terminal must not see becomes \u escapes, so it stays the same JSON. */
-static void add_json(const struct tail_format *f, struct ev_buf *out, struct ev_slice s)
-{
-	if (!f->term.tty) {
-		ev_buf_add_slice(out, s);
-		return;
-	}
-	while (s.len) {
-		size_t n;
-		int32_t c = ev_utf8_next(s, &n);
-
-		if (c >= 0x7f && ev_term_unsafe(c))
-			ev_buf_addf(out, c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
-		else
-			ev_buf_add(out, s.ptr, n);
-		s = ev_slice(s.ptr + n, s.len - n);
-	}
-}
-
 static void add_time(struct ev_buf *out, const struct ev_record *r)
 {
 	char text[EV_TIME_TEXT];
@@ -191,7 +172,7 @@ static void add_line(struct tail_format *f, struct ev_buf *out, const struct ev_
 		if (f->kind == TAIL_PRETTY)
 			tail_pretty_json(&f->term, out, ev_buf_slice(&f->scratch));
 		else
-			add_json(f, out, ev_buf_slice(&f->scratch));
+			ev_term_json(out, ev_buf_slice(&f->scratch));
 		ev_buf_addc(out, '\n');
 	}
 	if (f->end != '\n' && out->len)

@@ -120,16 +120,10 @@ static bool colon_follows(const char *p, const char *end)
 static void pretty_string(const struct ev_term *t, struct ev_buf *out, struct ev_slice s, bool name)
 {
 	ev_term_color(t, out, name ? EV_CYAN : EV_GREEN);
-	while (s.len) {
-		size_t n;
-		int32_t c = ev_utf8_next(s, &n);
-
-		if (t->tty && c >= 0x7f && ev_term_unsafe(c) && c < 0x10000)
-			ev_buf_addf(out, "\\u%04x", (unsigned)c);
-		else
-			ev_buf_add(out, s.ptr, n);
-		s = ev_slice(s.ptr + n, s.len - n);
-	}
+	if (t->tty)
+		ev_term_json(out, s);
+	else
+		ev_buf_add_slice(out, s);
 	ev_term_color(t, out, EV_PLAIN);
 }
 

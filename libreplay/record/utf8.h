@@ -1,4 +1,4 @@
-/* utf8.h - UTF-8 for those who read and write JSON strings; internal to record/ and event/ */
+/* utf8.h - single UTF-8 characters, and bytes by eight; whole texts: ev_utf8_valid of line.h */
 #ifndef EV_UTF8_H
 #define EV_UTF8_H
 
