@@ -2,32 +2,14 @@
 #include "common/progress.h"
 
 #include <inttypes.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "common/term.h"
 
 #define LIVE_MS 200
 #define SPARSE_MS 10000
 #define FIRST_LIVE_MS 500 /* a run that is done by then shows nothing */
-
-static int64_t clock_of(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-int64_t ev_clock_ms(void)
-{
-	return clock_of(CLOCK_MONOTONIC);
-}
-
-int64_t ev_now_ms(void)
-{
-	return clock_of(CLOCK_REALTIME);
-}
 
 void ev_progress_init(struct ev_progress *p, struct ev_messages *msg, bool quiet)
 {

@@ -35,7 +35,4 @@ void ev_progress_update(struct ev_progress *p, const struct ev_progress_now *now
 /* Wipe the line; later updates draw again. */
 void ev_progress_clear(struct ev_progress *p);
 
-int64_t ev_clock_ms(void); /* monotonic, for intervals */
-int64_t ev_now_ms(void);   /* since 1970 */
-
 #endif

@@ -4,7 +4,6 @@
 
 #include "apply/apply.h"
 #include "base/mem.h"
-#include "common/progress.h"
 #include "common/term.h"
 #include "event/time.h"
 #include "evproject/evproject.h"

@@ -1,8 +1,8 @@
 /* draft.c - evproject draft: a first projection file from a sample of the events */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
-#include "common/progress.h"
 #include "common/source_options.h"
 #include "evproject/evproject.h"
 #include "merge/merge.h"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "apply/run.h"
+#include "base/clock.h"
 #include "common/metrics.h"
 #include "common/progress.h"
 #include "common/source_options.h"
@@ -153,7 +154,7 @@ static void note(void *ctx, const char *text)
 	ev_say(((struct state *)ctx)->msg, "%s", text);
 }
 
-/* `orders: 1200 records: 1100 applied (3 touched no row), 80 ignored, 20 dead; 2 offsets without a record` */
+/* `orders: 120 records read in 0.1 s; the view now: 110 applied (3 touched no row), 10 ignored` */
 static void summary(struct state *st, const struct ev_run_status *s, int64_t ms)
 {
 	const struct ev_ledger *l = ev_apply_ledger(st->apply);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/progress.h"
+#include "base/clock.h"
 #include "common/source_options.h"
 #include "common/term.h"
 #include "event/time.h"

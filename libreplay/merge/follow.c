@@ -58,7 +58,7 @@ static void enqueue(struct ev_merge *m, const struct ev_batch *b)
 	}
 	m->narrived += b->n;
 	if (!m->first_arrival)
-		m->first_arrival = ev_merge_clock();
+		m->first_arrival = ev_clock_ms();
 }
 
 /*
@@ -69,7 +69,7 @@ static int gather(struct ev_merge *m, size_t max, size_t max_bytes, int64_t unti
 		  struct ev_error *err)
 {
 	while (m->narrived < max && m->arrived_bytes <= max_bytes && m->nneedy) {
-		int64_t now = ev_merge_clock(), left = until - now;
+		int64_t now = ev_clock_ms(), left = until - now;
 		struct ev_batch b = { 0 };
 		uint32_t id = m->needy[m->nneedy - 1];
 		enum ev_fetch f;
@@ -144,7 +144,7 @@ static int give(struct ev_merge *m, struct ev_record *out, size_t max, size_t ma
 			ev_merge_sift(m->heads, m->heap, m->nheap, 0);
 	}
 	/* What stays has lingered long enough already. */
-	m->first_arrival = m->narrived ? ev_merge_clock() - m->opt.linger_ms : 0;
+	m->first_arrival = m->narrived ? ev_clock_ms() - m->opt.linger_ms : 0;
 	return (int)n;
 }
 
@@ -155,7 +155,7 @@ int ev_merge_read_follow(struct ev_merge *m, struct ev_record *out, size_t max, 
 
 	for (size_t i = 0; i < m->nheld; i++)
 		m->held[i].lent = false;
-	rc = gather(m, max, max_bytes, ev_merge_clock() + timeout_ms, err);
+	rc = gather(m, max, max_bytes, ev_clock_ms() + timeout_ms, err);
 	if (rc < 0 && m->narrived) {
 		m->failed = *err;
 		rc = 1;

@@ -85,7 +85,7 @@ static void copy_topics(struct ev_kafka *k, const struct ev_source_spec *spec)
 
 static int look(struct ev_kafka *k, struct ev_error *err)
 {
-	int64_t until = ev_kafka_now() + k->timeout_ms;
+	int64_t until = ev_clock_ms() + k->timeout_ms;
 	struct kafka_shape shape = { .queues = 1, .follow = k->follow_hint };
 	char *id;
 
@@ -95,7 +95,7 @@ static int look(struct ev_kafka *k, struct ev_error *err)
 	if (!k->follow_hint)
 		shape.queues = k->base.nparts; /* most likely it will be a merge */
 	if (ev_kafka_need_reader(k, shape, err) ||
-	    ev_kafka_watermarks(k, 0, (int)(until - ev_kafka_now()), err))
+	    ev_kafka_watermarks(k, 0, (int)(until - ev_clock_ms()), err))
 		return -1;
 	id = rd_kafka_clusterid(k->probe, k->timeout_ms);
 	k->base.cluster_id = ev_strdup(id);

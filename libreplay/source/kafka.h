@@ -3,8 +3,11 @@
  *
  *   kafka.c         open, close, the table of operations
  *   kafka_config.c  properties, client handles, what librdkafka said last
- *   kafka_query.c   metadata, watermarks, offsets for times, groups, one record
- *   kafka_read.c    lanes: start, fetch, release
+ *   kafka_query.c   metadata, watermarks, offsets for times
+ *   kafka_group.c   committed offsets of a consumer group, read and written
+ *   kafka_read.c    lanes: start, fetch, release; the record at one offset
+ *   kafka_batch.c   librdkafka's messages as records, the batches that hold them
+ *   kafka_trouble.c errors and silences of a read: wait on, or give up
  *
  * Two client handles. `probe` reads uncommitted, because under read_committed the broker answers
  * the last stable offset where the high watermark is asked for. `reader` has the user's isolation
@@ -18,6 +21,7 @@
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "position/range.h"
 #include "source/spec.h"
 
@@ -106,8 +110,6 @@ struct ev_kafka {
 	int64_t next_marks;    /* ms: when the ends of the log are taken over (follow) */
 	struct ev_error error; /* of a read that failed: stays */
 };
-
-int64_t ev_kafka_now(void); /* ms, monotonic */
 
 /* kafka_config.c */
 struct kafka_log *ev_kafka_log_new(void);

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "source/kafka.h"
@@ -13,14 +12,6 @@ struct kafka_log {
 	char last[512];
 	int64_t down_since; /* touched only by the thread that uses the source */
 };
-
-int64_t ev_kafka_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 struct kafka_log *ev_kafka_log_new(void)
 {
@@ -69,7 +60,7 @@ static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
 
 	(void)rk, (void)reason;
 	if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !log->down_since)
-		log->down_since = ev_kafka_now();
+		log->down_since = ev_clock_ms();
 }
 
 int64_t ev_kafka_down_since(struct ev_kafka *k, rd_kafka_t *rk)

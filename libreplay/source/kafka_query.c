@@ -55,7 +55,7 @@ static const struct rd_kafka_metadata *metadata(struct ev_kafka *k, size_t topic
 	if (!t->probe)
 		t->probe = rd_kafka_topic_new(k->probe, t->name, NULL);
 	for (;;) {
-		int64_t left = until - ev_kafka_now();
+		int64_t left = until - ev_clock_ms();
 		rd_kafka_resp_err_t e = rd_kafka_metadata(k->probe, 0, t->probe, &md,
 							  left < 1 ? 1 : least(left, SLICE_MS));
 		const char *why;
@@ -65,7 +65,7 @@ static const struct rd_kafka_metadata *metadata(struct ev_kafka *k, size_t topic
 		if (!e) {
 			e = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
 			rd_kafka_metadata_destroy(md);
-			if (!passing(e) || ev_kafka_now() >= until) {
+			if (!passing(e) || ev_clock_ms() >= until) {
 				why = e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
 				      e == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ?
 					      "there is no such topic" : rd_kafka_err2str(e);
@@ -77,7 +77,7 @@ static const struct rd_kafka_metadata *metadata(struct ev_kafka *k, size_t topic
 			continue;
 		}
 		ev_kafka_down_since(k, k->probe); /* serves the callbacks */
-		if (ev_kafka_now() >= until) {
+		if (ev_clock_ms() >= until) {
 			ev_kafka_fail(k, err, e, "cannot reach broker '%s'", k->brokers);
 			return NULL;
 		}
@@ -140,7 +140,7 @@ static int discover_topic(struct ev_kafka *k, size_t topic, int64_t until, struc
 
 int ev_kafka_discover(struct ev_kafka *k, int timeout_ms, struct ev_error *err)
 {
-	int64_t until = ev_kafka_now() + timeout_ms;
+	int64_t until = ev_clock_ms() + timeout_ms;
 
 	for (size_t i = 0; i < k->ntopics; i++)
 		if (discover_topic(k, i, until, err))
@@ -172,7 +172,7 @@ static rd_kafka_topic_partition_list_t *list_offsets(struct ev_kafka *k, rd_kafk
 	for (;;) {
 		rd_kafka_topic_partition_list_t *l =
 			rd_kafka_topic_partition_list_new((int)(s->nparts - first));
-		int64_t left = until - ev_kafka_now();
+		int64_t left = until - ev_clock_ms();
 
 		for (size_t i = first; i < s->nparts; i++)
 			rd_kafka_topic_partition_list_add(l, s->parts[i].topic, s->parts[i].partition)
@@ -190,7 +190,7 @@ static rd_kafka_topic_partition_list_t *list_offsets(struct ev_kafka *k, rd_kafk
 			return l;
 		rd_kafka_topic_partition_list_destroy(l);
 		ev_kafka_down_since(k, rk);
-		if (ev_kafka_now() >= until)
+		if (ev_clock_ms() >= until)
 			return NULL;
 		if (*e == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || *e == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
 			learn(k, rk, k->kp[*bad].topic);
@@ -240,7 +240,7 @@ static int take_mark(struct ev_kafka *k, rd_kafka_t *rk, size_t first, enum mark
 
 int ev_kafka_watermarks(struct ev_kafka *k, size_t first, int timeout_ms, struct ev_error *err)
 {
-	int64_t until = ev_kafka_now() + timeout_ms;
+	int64_t until = ev_clock_ms() + timeout_ms;
 	rd_kafka_t *committed = k->uncommitted ? k->probe : k->reader;
 	rd_kafka_t *uncommitted = k->uncommitted ? k->reader : k->probe;
 
@@ -277,7 +277,7 @@ int ev_kafka_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *out, str
 		return 0;
 	/* Below zero the protocol has other meanings, and no record is that old. */
 	l = offsets(k, k->uncommitted ? k->reader : k->probe, 0, ms < 0 ? 0 : ms,
-		    ev_kafka_now() + k->timeout_ms, err);
+		    ev_clock_ms() + k->timeout_ms, err);
 	if (!l)
 		return -1;
 	for (size_t i = 0; i < s->nparts; i++) {

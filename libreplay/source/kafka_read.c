@@ -59,7 +59,7 @@ static int start_part(struct ev_kafka *k, size_t part, struct ev_error *err)
 	}
 	/* Started behind the last stable offset, the client never tells of an end of partition. */
 	if (p->begin > ev_kafka_readable(k, part))
-		p->stuck_since = ev_kafka_now();
+		p->stuck_since = ev_clock_ms();
 	if (rd_kafka_consume_start_queue(ev_kafka_reader_topic(k, p->topic), at->partition, p->begin,
 					 lane->queue))
 		return ev_kafka_fail(k, err, rd_kafka_last_error(), "cannot start to read '%s/%d'",
@@ -94,7 +94,7 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	k->last_topic = NULL;
 	k->error = (struct ev_error)EV_ERROR_INIT;
 	k->silences = 0;
-	k->last_event = ev_kafka_now();
+	k->last_event = ev_clock_ms();
 	k->next_discover = k->last_event + DISCOVER_MS;
 	k->batch_size = 8192 / shape.queues > BATCH ? BATCH : 8192 / shape.queues < BATCH_MIN ? BATCH_MIN :
 			8192 / shape.queues;
@@ -122,7 +122,7 @@ static int discover(struct ev_kafka *k, struct ev_error *err)
 	size_t known = k->base.nparts;
 	struct ev_error ignored;
 
-	k->next_discover = ev_kafka_now() + DISCOVER_MS;
+	k->next_discover = ev_clock_ms() + DISCOVER_MS;
 	if (ev_kafka_discover(k, TURN_MS * 4, &ignored))
 		return 0;
 	if (k->base.nparts == known)
@@ -141,7 +141,7 @@ static int discover(struct ev_kafka *k, struct ev_error *err)
 /* A follower's ends of the log, as the fetches that were answered told them: no question is asked. */
 static void take_marks(struct ev_kafka *k)
 {
-	k->next_marks = ev_kafka_now() + MARKS_MS;
+	k->next_marks = ev_clock_ms() + MARKS_MS;
 	for (size_t i = 0; i < k->base.nparts; i++) {
 		struct ev_partition *p = &k->base.parts[i];
 		int64_t low, high;
@@ -183,7 +183,7 @@ static void take_eof(struct ev_kafka *k, uint32_t part, int64_t offset)
 	if (p->next >= p->end)
 		finish_part(k, part);
 	else if (!p->stuck_since)
-		p->stuck_since = ev_kafka_now();
+		p->stuck_since = ev_clock_ms();
 }
 
 /* One message: into the batch, or consumed here. */
@@ -243,7 +243,7 @@ static int turn(struct ev_kafka *k, size_t at, struct kafka_batch *b, int wait_m
 
 	if (n <= 0)
 		return ev_kafka_idle(k, at, err);
-	k->last_event = ev_kafka_now();
+	k->last_event = ev_clock_ms();
 	k->silences = 0;
 	ev_kafka_log_clear(k->log);
 	for (ssize_t i = 0; i < n; i++) {
@@ -267,16 +267,16 @@ enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *
 			     struct ev_error *err)
 {
 	struct ev_kafka *k = (struct ev_kafka *)s;
-	int64_t until = ev_kafka_now() + timeout_ms, left = timeout_ms;
+	int64_t until = ev_clock_ms() + timeout_ms, left = timeout_ms;
 	struct kafka_batch *b = ev_kafka_batch(k);
 	enum ev_fetch rc = EV_FETCH_WAIT;
 
 	if (!k->reading)
 		ev_fail(&k->error, EV_BUG, "a fetch without a read");
-	if (k->follow && ev_kafka_now() >= k->next_marks)
+	if (k->follow && ev_clock_ms() >= k->next_marks)
 		take_marks(k);
 	for (;;) {
-		if (k->follow && ev_kafka_now() >= k->next_discover && !k->error.class)
+		if (k->follow && ev_clock_ms() >= k->next_discover && !k->error.class)
 			discover(k, &k->error);
 		if (k->error.class) {
 			*err = k->error;
@@ -290,7 +290,7 @@ enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *
 		turn(k, lane, b, (int)(left > TURN_MS ? TURN_MS : left), &k->error);
 		if (b->nmessages)
 			return give(b, out);
-		left = until - ev_kafka_now();
+		left = until - ev_clock_ms();
 		if (left <= 0 && !k->error.class && (k->follow || k->lanes[lane].live))
 			break;
 		if (left < 0)
@@ -317,9 +317,9 @@ static int await_record(struct ev_kafka *k, rd_kafka_queue_t *q, uint32_t part, 
 			rd_kafka_message_t **out, struct ev_error *err)
 {
 	const struct ev_partition *p = &k->base.parts[part];
-	int64_t until = ev_kafka_now() + k->timeout_ms;
+	int64_t until = ev_clock_ms() + k->timeout_ms;
 
-	while (ev_kafka_now() < until) {
+	while (ev_clock_ms() < until) {
 		rd_kafka_message_t *m = rd_kafka_consume_queue(q, TURN_MS);
 
 		if (!m) {

@@ -95,7 +95,7 @@ static int silent(struct ev_kafka *k, size_t lane, struct ev_error *err)
 
 	if (ev_kafka_watermarks(k, 0, wait, err))
 		return ev_context(err, "nothing arrived for %d ms", k->timeout_ms);
-	k->last_event = ev_kafka_now();
+	k->last_event = ev_clock_ms();
 	for (size_t i = 0; i < k->base.nparts; i++) {
 		struct kafka_part *p = &k->kp[i];
 
@@ -112,7 +112,7 @@ static int silent(struct ev_kafka *k, size_t lane, struct ev_error *err)
 
 int ev_kafka_idle(struct ev_kafka *k, size_t lane, struct ev_error *err)
 {
-	int64_t now = ev_kafka_now(), down = ev_kafka_down_since(k, k->reader);
+	int64_t now = ev_clock_ms(), down = ev_kafka_down_since(k, k->reader);
 	bool waits = false;
 
 	for (size_t i = 0; !k->follow && i < k->base.nparts; i++) {

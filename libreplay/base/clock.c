@@ -1,0 +1,22 @@
+/* clock.c - see clock.h */
+#include "base/clock.h"
+
+#include <time.h>
+
+static int64_t millis(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t ev_clock_ms(void)
+{
+	return millis(CLOCK_MONOTONIC);
+}
+
+int64_t ev_now_ms(void)
+{
+	return millis(CLOCK_REALTIME);
+}
