@@ -120,13 +120,6 @@ bool ev_filter_needs_headers(const struct ev_filter *f)
 	return f->args->headers.n > 0;
 }
 
-bool ev_filter_active(const struct ev_filter *f)
-{
-	const struct ev_source_args *a = f->args;
-
-	return a->tombstones || a->keys.n || a->headers.n || a->types.n || a->wheres.n;
-}
-
 static bool any_glob(const struct ev_list *list, struct ev_slice text)
 {
 	for (size_t i = 0; i < list->n; i++) {

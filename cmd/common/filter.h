@@ -28,7 +28,6 @@ struct ev_filter *ev_filter_new(const struct ev_source_args *a, bool want_event,
 				struct ev_error *err);
 void ev_filter_free(struct ev_filter *f);
 bool ev_filter_needs_headers(const struct ev_filter *f);
-bool ev_filter_active(const struct ev_filter *f); /* can it refuse anything? */
 
 bool ev_filter_test(struct ev_filter *f, const struct ev_record *r, struct ev_filter_event *event);
 

@@ -43,7 +43,7 @@ static uint64_t file_number(const char *path)
 	return v;
 }
 
-/* The smallest memory.max of our cgroup (v2) and those above it; 0 without a limit. */
+/* The smallest limit of our cgroup and those above it (v2), or of the root (v1); 0 without one. */
 static uint64_t cgroup_limit(void)
 {
 	uint64_t least = file_number("/sys/fs/cgroup/memory/memory.limit_in_bytes");

@@ -5,7 +5,7 @@
 
 #define MANY 8 /* partitions with holes that are listed one by one without -v */
 
-static int64_t holes_of(const struct tail *t, const struct ev_seen *s)
+static int64_t holes_of(const struct tail *t, const struct ev_merge_seen *s)
 {
 	int64_t holes = s->next - s->begin - s->records;
 
@@ -18,7 +18,7 @@ static const char *plural(int64_t n)
 	return n == 1 ? "" : "s";
 }
 
-static void one_line(struct tail *t, const struct ev_partition *p, const struct ev_seen *s)
+static void one_line(struct tail *t, const struct ev_partition *p, const struct ev_merge_seen *s)
 {
 	struct ev_buf text = EV_BUF_INIT;
 	int64_t holes = holes_of(t, s);
@@ -46,7 +46,7 @@ void tail_report(struct tail *t)
 	size_t with_holes = 0;
 
 	for (size_t i = 0; i < t->src->nparts; i++) {
-		struct ev_seen s;
+		struct ev_merge_seen s;
 
 		ev_merge_seen(t->merge, (uint32_t)i, &s);
 		records += s.records;
@@ -61,7 +61,7 @@ void tail_report(struct tail *t)
 		return;
 	}
 	for (size_t i = 0; i < t->src->nparts; i++) {
-		struct ev_seen s;
+		struct ev_merge_seen s;
 
 		ev_merge_seen(t->merge, (uint32_t)i, &s);
 		if (t->args->verbose || holes_of(t, &s))

@@ -2,8 +2,8 @@
  * tail.h - the parts of evtail
  *
  *   evtail.c (options) -> run.c (what to read: ranges, last N, follow) -> take.c (each record: print,
- *   count, sum up) -> format.c, screen.c (bytes) -> output.c (fd 1); report.c says on stderr what
- *   was seen
+ *   count, sum up, or keep in ring.c) -> format.c, screen.c (bytes); picture.c prints --summary,
+ *   report.c -c, and on stderr what was seen
  */
 #ifndef EVTAIL_TAIL_H
 #define EVTAIL_TAIL_H
@@ -107,6 +107,9 @@ int tail_print_ring(struct tail *t, struct ev_error *err);
 
 void tail_report(struct tail *t);       /* stderr: spans, records, holes */
 void tail_print_counts(struct tail *t); /* -c, into t->out */
+
+/* ---- picture.c ---- */
+
 void tail_print_summary(struct tail *t); /* --summary, into t->out */
 
 #endif

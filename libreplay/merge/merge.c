@@ -128,14 +128,6 @@ static void release_retired(struct ev_merge *m)
 		m->lanes[i].lent = false;
 }
 
-int64_t ev_merge_clock(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /*
  * Give every needy lane its next batch, waiting until `until` (ms; 0: not at all). 1 when all have
  * one or are done, 0 when time is up, -1 on error.
@@ -145,7 +137,7 @@ static int feed(struct ev_merge *m, int64_t until, struct ev_error *err)
 	while (m->nneedy) {
 		uint32_t id = m->needy[m->nneedy - 1];
 		struct merge_lane *l = &m->lanes[id];
-		int64_t left = until ? until - ev_merge_clock() : 0;
+		int64_t left = until ? until - ev_clock_ms() : 0;
 		enum ev_fetch f = m->src->ops->fetch(m->src, id, &l->batch, left > 0 ? (int)left : 0, err);
 
 		if (f == EV_FETCH_ERROR)
@@ -184,7 +176,7 @@ static void advance(struct ev_merge *m)
 static int read_lanes(struct ev_merge *m, struct ev_record *out, size_t max, size_t max_bytes,
 		      int timeout_ms, bool *done, struct ev_error *err)
 {
-	int64_t until = timeout_ms > 0 ? ev_merge_clock() + timeout_ms : 0;
+	int64_t until = timeout_ms > 0 ? ev_clock_ms() + timeout_ms : 0;
 	size_t n = 0, bytes = 0, skipped = 0;
 
 	while (n < max && bytes <= max_bytes && skipped < SKIP_MAX) {
@@ -249,9 +241,9 @@ int64_t ev_merge_next(const struct ev_merge *m, uint32_t part)
 	return p->seen.next < 0 ? 0 : p->seen.next;
 }
 
-void ev_merge_seen(const struct ev_merge *m, uint32_t part, struct ev_seen *out)
+void ev_merge_seen(const struct ev_merge *m, uint32_t part, struct ev_merge_seen *out)
 {
-	*out = (struct ev_seen){ 0 };
+	*out = (struct ev_merge_seen){ 0 };
 	if (part < m->nparts)
 		*out = m->parts[part].seen;
 	out->next = ev_merge_next(m, part);

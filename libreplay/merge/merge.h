@@ -47,13 +47,13 @@ int ev_merge_read(struct ev_merge *m, struct ev_record *out, size_t max, size_t 
 int64_t ev_merge_next(const struct ev_merge *m, uint32_t part);
 
 /* What was seen of a partition: for the closing report. */
-struct ev_seen {
+struct ev_merge_seen {
 	int64_t begin, next;  /* span read so far */
 	int64_t records;      /* records delivered by the source in it (before since/until) */
 	int64_t bytes;        /* their keys and values */
 	int64_t filtered;     /* kept back by since/until */
 	int64_t late;         /* timestamp below one seen before in the same partition */
 };
-void ev_merge_seen(const struct ev_merge *m, uint32_t part, struct ev_seen *out);
+void ev_merge_seen(const struct ev_merge *m, uint32_t part, struct ev_merge_seen *out);
 
 #endif

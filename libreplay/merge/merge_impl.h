@@ -3,8 +3,8 @@
 #define EV_MERGE_IMPL_H
 
 #include <limits.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "merge/merge.h"
 
 struct merge_lane {
@@ -32,7 +32,7 @@ struct merge_queue { /* follow: what arrived of a partition, v[at..n) */
 struct merge_part {
 	size_t pending; /* fetched, not consumed */
 	int64_t newest; /* timestamp */
-	struct ev_seen seen;
+	struct ev_merge_seen seen;
 };
 
 struct ev_merge {
@@ -72,7 +72,6 @@ void ev_merge_grow(struct ev_merge *m);
 void ev_merge_arrived(struct ev_merge *m, const struct ev_batch *b);
 bool ev_merge_consume(struct ev_merge *m, const struct ev_record *r);
 void ev_merge_retire(struct ev_merge *m, struct ev_batch *b, bool lent);
-int64_t ev_merge_clock(void); /* ms, monotonic */
 
 int ev_merge_read_follow(struct ev_merge *m, struct ev_record *out, size_t max, size_t max_bytes,
 			 int timeout_ms, bool *done, struct ev_error *err);

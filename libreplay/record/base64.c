@@ -71,7 +71,7 @@ static bool decode_last(unsigned char *q, const char *p, size_t *len)
 	return true;
 }
 
-bool ev_base64_decode_to(char *out, struct ev_slice s, size_t *len)
+bool ev_base64_decode(char *out, struct ev_slice s, size_t *len)
 {
 	unsigned char *q = (unsigned char *)out;
 	size_t i = 0, tail = 0;
@@ -92,20 +92,5 @@ bool ev_base64_decode_to(char *out, struct ev_slice s, size_t *len)
 	if (s.len && !decode_last(q, s.ptr + i, &tail))
 		return false;
 	*len = (size_t)(q - (unsigned char *)out) + tail;
-	return true;
-}
-
-bool ev_base64_decode(struct ev_buf *out, struct ev_slice s)
-{
-	size_t len;
-
-	if (!ev_buf_reserve(out, s.len))
-		return false;
-	if (!ev_base64_decode_to(out->data + out->len, s, &len)) {
-		out->data[out->len] = '\0';
-		return false;
-	}
-	out->len += len;
-	out->data[out->len] = '\0';
 	return true;
 }

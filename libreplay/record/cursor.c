@@ -255,7 +255,7 @@ int ev_cursor_base64(struct ev_cursor *c, struct ev_slice *out)
 	bytes = ev_line_reader_room(c->lr, text.len / 4 * 3);
 	if (!bytes)
 		return ev_cursor_fail(c, at, "out of memory");
-	if (!ev_base64_decode_to(bytes, text, &out->len))
+	if (!ev_base64_decode(bytes, text, &out->len))
 		return ev_cursor_fail(c, at, "not base64 (RFC 4648, with padding)");
 	out->ptr = bytes;
 	return 0;

@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "record/record.h"
 
-#define EV_LINE_MAX (512u << 20)    /* bytes of one line that is read: 64 MiB at their longest */
-#define EV_LINE_MAX_HEADERS 65536   /* headers of one record that is read */
+#define EV_LINE_MAX (512u << 20)  /* bytes of a line that is read: 64 MiB, each escaped as \u00xx */
+#define EV_LINE_MAX_HEADERS 65536 /* headers of one record that is read */
 
 /* Append the line of `r`, with its LF. Fails only by marking `out` failed (memory). */
 void ev_line_write(struct ev_buf *out, const struct ev_record *r);
@@ -27,10 +27,6 @@ void ev_json_quote(struct ev_buf *out, struct ev_slice s);
 
 /* Is `s` well-formed UTF-8 (RFC 3629: no surrogates, no overlongs)? */
 bool ev_utf8_valid(struct ev_slice s);
-
-/* Standard base64 with padding (RFC 4648 section 4). Decode is strict; false on any fault. */
-void ev_base64_encode(struct ev_buf *out, struct ev_slice s);
-bool ev_base64_decode(struct ev_buf *out, struct ev_slice s);
 
 struct ev_line_reader; /* owns the decoded bytes of the record read last */
 

@@ -2,6 +2,7 @@
 #include "record/line.h"
 
 #include "event/json.h"
+#include "record/base64.h"
 #include "record/utf8.h"
 
 /*

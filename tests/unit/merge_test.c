@@ -231,7 +231,7 @@ static void filtered(uint64_t seed)
 	struct ev_error err = EV_ERROR_INIT;
 	struct fake f;
 	struct ev_merge *m;
-	struct ev_seen seen;
+	struct ev_merge_seen seen;
 	size_t n, kept = 0;
 	int64_t k, records = 0, held_back = 0;
 
