@@ -82,21 +82,35 @@ static const char *plain(const char *p, const char *end)
 	return p;
 }
 
+/* Past letters that are not ASCII, which come in rows; stops at what is not well-formed. */
+static const char *letters(const char *p, const char *end)
+{
+	size_t n = 1;
+
+	while (n && p < end && *p & 0x80) {
+		const unsigned char c = (unsigned char)*p;
+
+		if (c >= 0xc2 && c < 0xe0 && end - p >= 2 && (p[1] & 0xc0) == 0x80)
+			n = 2;
+		else
+			n = ev_utf8_sequence(p, end);
+		p += n;
+	}
+	return p;
+}
+
 const char *ev_scan_string_slow(struct ev_scan *s, const char *p, bool *escaped)
 {
 	for (;;) {
-		/* letters that are not ASCII come in rows */
-		p = p < s->end && *p & 0x80 ? p : plain(p, s->end);
+		p = plain(p, s->end);
 		if (p == s->end)
 			return ev_scan_fail(s, p, "unterminated string");
 		if (*p == '"')
 			return p;
 		if (*p & 0x80) {
-			size_t n = ev_utf8_sequence(p, s->end);
-
-			if (!n)
+			p = letters(p, s->end);
+			if (p < s->end && *p & 0x80)
 				return ev_scan_fail(s, p, "invalid UTF-8");
-			p += n;
 		} else if (*p == '\\') {
 			*escaped = true;
 			p = escape(s, p);
