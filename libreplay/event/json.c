@@ -11,6 +11,16 @@ _Static_assert(EV_JSON_MAX_PATH_STEPS < EV_JSON_MAX_DEPTH, "no path leads too de
 static const char *visit(struct ev_scan *s, const char *p, const struct ev_node *node,
 			 unsigned depth);
 
+/* The character at p of a name, decoded into c; returns behind it, NULL: a lone surrogate. */
+static const char *character(const char *p, const char *end, char c[4], size_t *n)
+{
+	if (*p == '\\')
+		return ev_json_unescape(p, end, c, n);
+	c[0] = *p;
+	*n = 1;
+	return p + 1;
+}
+
 /* Does a name with escapes spell `name`? */
 static bool spells(struct ev_slice raw, const char *name, size_t len)
 {
@@ -19,24 +29,13 @@ static bool spells(struct ev_slice raw, const char *name, size_t len)
 	size_t n;
 
 	while (p < end) {
-		c[0] = *p;
-		n = 1;
-		p = *p == '\\' ? ev_json_unescape(p, end, c, &n) : p + 1;
+		p = character(p, end, c, &n);
 		if (!p || n > len || memcmp(c, name, n) != 0)
 			return false;
 		name += n;
 		len -= n;
 	}
 	return len == 0;
-}
-
-static const struct ev_node *find_escaped(const struct ev_scan *s, const struct ev_node *node,
-					  struct ev_slice raw)
-{
-	for (uint32_t i = node->child; i; i = s->nodes[i].next)
-		if (s->nodes[i].name && spells(raw, s->nodes[i].name, s->nodes[i].len))
-			return &s->nodes[i];
-	return NULL;
 }
 
 /* The same bytes, of which the first eight are known to be the same. */
@@ -54,13 +53,43 @@ static inline const struct ev_node *find_name(const struct ev_scan *s, const str
 					      const char *p, size_t len)
 {
 	uint64_t head = ev_json_head(p, len, s->end);
-	size_t i = ev_json_hash(head, p, len) >> (64 - node->bits);
+	size_t i = ev_json_hash(head, ev_json_tail(head, p, len), len) >> (64 - node->bits);
 
 	for (; node->slots[i]; i = (i + 1) & ((1u << node->bits) - 1)) {
 		const struct ev_node *n = &s->nodes[node->slots[i]];
 
 		if (n->head == head && n->len == len && n->name && same_rest(n->name, p, len))
 			return n;
+	}
+	return NULL;
+}
+
+/* The same for a name with escapes, which is decoded nowhere but for its ends. */
+static const struct ev_node *find_escaped(const struct ev_scan *s, const struct ev_node *node,
+					  struct ev_slice raw)
+{
+	const char *end = raw.ptr + raw.len;
+	char c[4], first[8] = { 0 }, last[8] = { 0 };
+	size_t n, len = 0, i;
+
+	for (const char *p = raw.ptr; p < end;) {
+		p = character(p, end, c, &n);
+		if (!p)
+			return NULL;
+		for (size_t k = 0; k < n; k++, len++) {
+			if (len < 8)
+				first[len] = c[k];
+			memmove(last, last + 1, 7);
+			last[7] = c[k];
+		}
+	}
+	i = ev_json_hash(ev_load8(first), ev_load8(len > 8 ? last : first), len) >>
+	    (64 - node->bits);
+	for (; node->slots[i]; i = (i + 1) & ((1u << node->bits) - 1)) {
+		const struct ev_node *found = &s->nodes[node->slots[i]];
+
+		if (found->name && found->len == len && spells(raw, found->name, len))
+			return found;
 	}
 	return NULL;
 }

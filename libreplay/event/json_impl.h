@@ -119,13 +119,15 @@ static inline uint64_t ev_json_head(const char *p, size_t len, const char *end)
 #endif
 }
 
-/* Hash of a name; its last eight bytes count too, as long names often start alike. */
-static inline uint64_t ev_json_hash(uint64_t head, const char *p, size_t len)
+/* The last eight; of a shorter name all, which are its head. */
+static inline uint64_t ev_json_tail(uint64_t head, const char *p, size_t len)
 {
-	uint64_t tail = head;
+	return len > 8 ? ev_load8(p + len - 8) : head;
+}
 
-	if (len > 8)
-		memcpy(&tail, p + len - 8, 8);
+/* Hash of a name: both its ends count, as long names often start alike. */
+static inline uint64_t ev_json_hash(uint64_t head, uint64_t tail, size_t len)
+{
 	return (head ^ (tail << 7 | tail >> 57) ^ len) * UINT64_C(0x9e3779b97f4a7c15);
 }
 

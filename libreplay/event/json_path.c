@@ -148,10 +148,14 @@ size_t ev_path_scan(const char *text, size_t len)
 static void put_slot(struct ev_paths *p, struct ev_node *parent, uint32_t child)
 {
 	const struct ev_node *n = &p->nodes[child];
-	uint64_t hash = n->name ? ev_json_hash(n->head, n->name, n->len)
-				: ev_json_hash_index((int64_t)n->head);
-	size_t i = hash >> (64 - parent->bits);
+	uint64_t hash;
+	size_t i;
 
+	if (n->name)
+		hash = ev_json_hash(n->head, ev_json_tail(n->head, n->name, n->len), n->len);
+	else
+		hash = ev_json_hash_index((int64_t)n->head);
+	i = hash >> (64 - parent->bits);
 	while (parent->slots[i])
 		i = (i + 1) & ((1u << parent->bits) - 1);
 	parent->slots[i] = child;
