@@ -13,6 +13,7 @@
 #define LINGER_MS 50       /* a follower's transaction waits this long to fill */
 #define IDLE_SAVE_MS 1000  /* holes alone are saved at most this often */
 #define GROUP_EVERY_MS 5000
+#define GROUP_WAIT_MS 3000
 
 struct run {
 	struct ev_apply *a;
@@ -26,7 +27,8 @@ struct run {
 	size_t mapped;       /* partitions of the source known to the ledger */
 	bool *told;          /* file sources: which of them are */
 	int64_t last_commit, last_group; /* ms, monotonic */
-	bool group_behind;   /* the last commit to the group failed */
+	bool group_due;      /* transactions since the last commit to the group */
+	bool group_behind;   /* that failed */
 };
 
 static int64_t now_ms(void)
@@ -91,7 +93,7 @@ static void map_topic_partitions(struct run *r, const struct ev_span *spans)
 	}
 }
 
-/* Not the end yet, so it is no failure of the run: said once, and tried again. */
+/* Not at an end, or told to stop: no failure of the run. Said once, and tried again. */
 static int group_failed(struct run *r, struct ev_error *err)
 {
 	char text[sizeof(err->text) + 64];
@@ -104,21 +106,20 @@ static int group_failed(struct run *r, struct ev_error *err)
 	return 0;
 }
 
-static int commit_group(struct run *r, bool last, struct ev_error *err)
+static int commit_group(struct run *r, bool must, struct ev_error *err)
 {
 	struct ev_position pos = EV_POSITION_INIT;
 	int rc;
 
-	if (!r->opt->group || r->src->one_sequence ||
-	    (!last && now_ms() - r->last_group < GROUP_EVERY_MS))
+	if (!r->opt->group || r->src->one_sequence)
 		return 0;
 	ev_ledger_position(ev_apply_ledger(r->a), &pos);
-	rc = r->src->ops->commit_group(r->src, r->opt->group, &pos, err);
+	rc = r->src->ops->commit_group(r->src, r->opt->group, &pos, must ? -1 : GROUP_WAIT_MS, err);
 	ev_position_release(&pos);
 	r->last_group = now_ms();
-	if (rc < 0 && !last)
+	if (rc < 0 && !must)
 		return group_failed(r, err);
-	r->group_behind = false;
+	r->group_due = r->group_behind = false;
 	return rc;
 }
 
@@ -199,8 +200,7 @@ static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error 
 		return -1;
 	r->st->transactions++;
 	r->last_commit = now_ms();
-	if (commit_group(r, done, err) < 0)
-		return -1;
+	r->group_due = true;
 	return done;
 }
 
@@ -221,6 +221,8 @@ static int read_spans(struct run *r, const struct ev_span *spans, bool follow, s
 		rc = step(r, m, follow, err);
 		if (rc >= 0)
 			progress(r, spans, nspans);
+		if (rc == 0 && r->group_due && now_ms() - r->last_group > GROUP_EVERY_MS)
+			rc = commit_group(r, false, err);
 	}
 	ev_merge_free(m);
 	return rc < 0 ? -1 : 0;
@@ -366,7 +368,7 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 	if (rc == 0 && opt->follow && !status->stopped && !src->one_sequence)
 		rc = follow(&r, err);
 	if (rc == 0)
-		rc = commit_group(&r, true, err);
+		rc = commit_group(&r, !status->stopped, err);
 	free(r.records);
 	free(r.next);
 	free(r.told);

@@ -25,7 +25,7 @@ static void kafka_close(struct ev_source *s)
 	ev_kafka_batches_free(k);
 	free_topics(k);
 	if (k->group)
-		rd_kafka_destroy(k->group);
+		ev_kafka_leave_group(k->group);
 	if (k->reader)
 		rd_kafka_destroy(k->reader);
 	if (k->probe)

@@ -140,10 +140,11 @@ int ev_kafka_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets,
 			      struct ev_error *err);
 
 /* kafka_group.c */
+void ev_kafka_leave_group(rd_kafka_t *rk);
 int ev_kafka_group_offsets(struct ev_source *s, const char *group, struct ev_position *out,
 			   struct ev_error *err);
 int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct ev_position *pos,
-			  struct ev_error *err);
+			  int timeout_ms, struct ev_error *err);
 
 /* kafka_batch.c */
 struct kafka_batch *ev_kafka_batch(struct ev_kafka *k);

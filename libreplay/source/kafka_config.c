@@ -249,6 +249,14 @@ static void set_defaults(rd_kafka_conf_t *conf)
 	set(conf, "fetch.error.backoff.ms", "100");
 }
 
+/* It never joins; the session is only how long a close waits for a coordinator that is away. */
+static void set_group(rd_kafka_conf_t *conf, const char *group)
+{
+	set(conf, "group.id", group);
+	set(conf, "session.timeout.ms", "2000");
+	set(conf, "heartbeat.interval.ms", "500");
+}
+
 rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char *group,
 			    struct ev_error *err)
 {
@@ -270,7 +278,7 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 	if (role == KAFKA_PROBE)
 		set(conf, "isolation.level", k->uncommitted ? "read_committed" : "read_uncommitted");
 	if (role == KAFKA_GROUP)
-		set(conf, "group.id", group);
+		set_group(conf, group);
 	rd_kafka_conf_set_log_cb(conf, on_log);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, k->log);

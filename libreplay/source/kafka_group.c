@@ -1,8 +1,17 @@
 /* kafka_group.c - committed offsets of consumer groups; see kafka.h */
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "source/kafka.h"
+
+enum { RETRY_MS = 50 };
+
+/* It never joined the group, so there is nothing to wait for, not even a commit without an answer. */
+void ev_kafka_leave_group(rd_kafka_t *rk)
+{
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
 
 /* The client of that group; kept, since a follower commits again and again. */
 static rd_kafka_t *client_of(struct ev_kafka *k, const char *group, struct ev_error *err)
@@ -14,7 +23,7 @@ static rd_kafka_t *client_of(struct ev_kafka *k, const char *group, struct ev_er
 		return NULL;
 	}
 	if (k->group)
-		rd_kafka_destroy(k->group);
+		ev_kafka_leave_group(k->group);
 	free(k->group_name);
 	k->group_name = ev_strdup(group);
 	k->group = ev_kafka_client(k, KAFKA_GROUP, group, err);
@@ -55,8 +64,56 @@ int ev_kafka_group_offsets(struct ev_source *s, const char *group, struct ev_pos
 	return 0;
 }
 
+/* rd_kafka_commit() waits for a coordinator without an end that we could name. */
+static rd_kafka_resp_err_t commit_once(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *l,
+				  int timeout_ms)
+{
+	rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
+	rd_kafka_resp_err_t answer = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	rd_kafka_resp_err_t e = rd_kafka_commit_queue(rk, l, q, NULL, NULL);
+	rd_kafka_event_t *ev = e ? NULL : rd_kafka_queue_poll(q, timeout_ms);
+
+	if (ev) {
+		rd_kafka_topic_partition_list_t *told = rd_kafka_event_topic_partition_list(ev);
+
+		answer = rd_kafka_event_error(ev);
+		if (told)
+			answer = first_error(told, answer);
+	}
+	rd_kafka_event_destroy(ev);
+	rd_kafka_queue_destroy(q);
+	return e ? e : answer;
+}
+
+/* A coordinator that moves, starts or reads its log still. */
+static bool passing(rd_kafka_resp_err_t e)
+{
+	return e == RD_KAFKA_RESP_ERR__WAIT_COORD || e == RD_KAFKA_RESP_ERR__TRANSPORT ||
+	       e == RD_KAFKA_RESP_ERR__TIMED_OUT || e == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
+	       e == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+	       e == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+	       e == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
+/* The client itself gives a commit up after a while without a coordinator (its session.timeout.ms). */
+static rd_kafka_resp_err_t commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *l,
+				  int timeout_ms)
+{
+	int64_t until = ev_clock_ms() + timeout_ms, left = timeout_ms;
+	struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
+	rd_kafka_resp_err_t e;
+
+	for (;;) {
+		e = commit_once(rk, l, (int)left);
+		left = until - ev_clock_ms();
+		if (!passing(e) || left <= RETRY_MS)
+			return e;
+		nanosleep(&pause, NULL);
+	}
+}
+
 int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct ev_position *pos,
-			  struct ev_error *err)
+			  int timeout_ms, struct ev_error *err)
 {
 	struct ev_kafka *k = (struct ev_kafka *)s;
 	rd_kafka_topic_partition_list_t *l;
@@ -73,8 +130,7 @@ int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct e
 	for (size_t i = 0; i < pos->n; i++)
 		rd_kafka_topic_partition_list_add(l, pos->v[i].topic, pos->v[i].partition)->offset =
 			pos->v[i].offset;
-	e = rd_kafka_commit(rk, l, 0);
-	e = first_error(l, e);
+	e = commit(rk, l, timeout_ms < 0 ? k->timeout_ms : timeout_ms);
 	rd_kafka_topic_partition_list_destroy(l);
 	if (e)
 		return ev_kafka_fail(k, err, e, "cannot commit to consumer group '%s'", group);

@@ -60,7 +60,7 @@ struct ev_source_ops {
 	int (*group_offsets)(struct ev_source *s, const char *group, struct ev_position *out,
 			     struct ev_error *err);
 	int (*commit_group)(struct ev_source *s, const char *group, const struct ev_position *pos,
-			    struct ev_error *err);
+			    int timeout_ms, struct ev_error *err); /* -1: the source's own */
 
 	/*
 	 * Read the record at exactly this offset into *rec (valid until the next call of any

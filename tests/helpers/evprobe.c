@@ -81,7 +81,7 @@ static int commit(struct ev_source *s, const char *group, char **a, struct ev_er
 	int rc;
 
 	ev_position_set(&p, s->parts[0].topic, (int32_t)number(a[0]), number(a[1]));
-	rc = s->ops->commit_group(s, group, &p, err);
+	rc = s->ops->commit_group(s, group, &p, -1, err);
 	ev_position_release(&p);
 	return rc;
 }
