@@ -41,6 +41,7 @@ struct view {
 	int64_t age_ms; /* of the last record; -1 not known */
 	bool balanced;
 	struct ev_buf why;
+	struct ev_error log; /* why the log could not be asked */
 };
 
 static void init(void *args)
@@ -133,7 +134,9 @@ static int load(struct args *a, struct ev_store *s, const char *name, struct vie
 			last = v->ledger.parts[i].last_timestamp;
 	v->age_ms = last == EV_NO_TIMESTAMP ? -1 : ev_now_ms() - last;
 	v->balanced = ev_ledger_balanced(&v->ledger, &v->why);
-	return ask_log(a, v, err);
+	if (ask_log(a, v, &v->log) < 0)
+		v->lag = -1;
+	return 0;
 }
 
 static void print_text(const struct view *v)
@@ -151,7 +154,7 @@ static void print_text(const struct view *v)
 	if (v->lag >= 0)
 		printf("lag %" PRId64 " records", v->lag);
 	else
-		printf("lag not known (no broker asked)");
+		printf("lag not known (%s)", v->log.class ? "see below" : "no broker asked");
 	if (v->age_ms >= 0) {
 		ev_term_duration(&out, v->age_ms);
 		printf(", last record %s old", ev_buf_str(&out));
@@ -231,7 +234,7 @@ static int limits(const struct args *a, const struct view *v, struct ev_messages
 	const char *name = v->ledger.projection;
 	int passed = 0;
 
-	if (a->max_lag >= 0 || a->max_age) {
+	if ((a->max_lag >= 0 || a->max_age) && !v->log.class) {
 		if (v->lag < 0) {
 			ev_fail(err, EV_USAGE, "the lag of '%s' is not known", name);
 			return ev_hint(err, "name the broker with -b");
@@ -265,6 +268,10 @@ static int one(struct args *a, struct ev_store *s, const char *name, struct ev_m
 	if (rc == 0) {
 		a->format ? print_json(&v) : print_text(&v);
 		rc = limits(a, &v, msg, err);
+	}
+	if (rc >= 0 && v.log.class) { /* last, after all that the store can tell */
+		*err = v.log;
+		rc = -1;
 	}
 	ev_ledger_release(&v.ledger);
 	ev_buf_release(&v.why);
