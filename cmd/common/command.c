@@ -78,7 +78,8 @@ static int run_leaf(const struct ev_command *cmd, const struct ev_command *paren
 	if (cmd->init)
 		cmd->init(args);
 	status = ev_options_parse(cmd, args, &builtin, argc, argv, &rest, &err);
-	msg->json = builtin.log_format == 1;
+	if (!status)
+		msg->json = builtin.log_format == 1;
 	if (builtin.help || builtin.version || builtin.dump) {
 		show(cmd, parent, &builtin);
 		status = 0;
@@ -135,7 +136,6 @@ static int run_bare(const struct ev_command *cmd, struct ev_messages *msg, int a
 	int status = ev_options_parse(cmd, NULL, &builtin, argc, argv, &rest, &err);
 
 	free(rest.v);
-	msg->json = builtin.log_format == 1;
 	if (!status && (builtin.help || builtin.version || builtin.dump)) {
 		show(cmd, NULL, &builtin);
 		return finish(msg, 0);
@@ -170,9 +170,19 @@ static int run_subs(const struct ev_command *cmd, struct ev_messages *msg, int a
 	return run_leaf(sub, cmd, msg, argc - 1, argv + 1);
 }
 
+/* Asked for before the options are parsed: what is wrong with them is told that way, too. */
+static bool asks_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--log-format=json") ||
+		    (!strcmp(argv[i - 1], "--log-format") && !strcmp(argv[i], "json")))
+			return true;
+	return false;
+}
+
 int ev_command_main(const struct ev_command *cmd, int argc, char **argv)
 {
-	struct ev_messages msg = { .command = cmd->name };
+	struct ev_messages msg = { .command = cmd->name, .json = asks_json(argc, argv) };
 
 	ev_signals_install();
 	if (argc > 0) {
