@@ -28,12 +28,13 @@ END
 	done
 }
 event() { echo "put $topic/$1 $2 $3 {\"type\":\"put\",\"v\":$4}"; }
-# events FIRST COUNT PARTITIONS: times in a disorder that is the same everywhere
+# events FIRST COUNT PARTITIONS [BYTES]: times in a disorder that is the same everywhere; BYTES of ballast each
 events() {
-	awk -v t="$topic" -v first="$1" -v n="$2" -v parts="$3" 'BEGIN {
+	awk -v t="$topic" -v first="$1" -v n="$2" -v parts="$3" -v bytes="${4:-0}" 'BEGIN {
+		for (; length(x) < bytes; x = x "x");
 		for (i = first; i < first + n; i++)
-			printf "put %s/%d %d k%d {\"type\":\"put\",\"v\":%d}\n", t, (i * 7 + int(i / 5)) % parts,
-				1000000 + i * 10 + (i * 7919) % 97, i % 13, i
+			printf "put %s/%d %d k%d {\"type\":\"put\",\"v\":%d,\"x\":\"%s\"}\n", t,
+				(i * 7 + int(i / 5)) % parts, 1000000 + i * 10 + (i * 7919) % 97, i % 13, i, x
 	}'
 }
 sql() { sqlite3 -cmd '.timeout 5000' "$@"; }
@@ -45,5 +46,6 @@ dump() {
 		ignored, filtered, deduplicated, dead, held, dropped, invisible, untouched
 		FROM ev_ledger ORDER BY topic, partition'
 }
-balanced() { [ "$(evproject status --store "$1" --format json | jq .balanced)" = true ]; }
+# The store alone is asked, as the broker may be away.
+balanced() { [ "$(EV_BROKERS='' evproject status --store "$1" --format json | jq .balanced)" = true ]; }
 project() { run timeout 60 evproject run chain.sql --quiet --timeout 10s "$@"; }
