@@ -15,14 +15,10 @@ static int check_queries(struct ev_store *s, const struct ev_projection *p,
 			 const struct ev_query_def *defs, size_t n, struct ev_error *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		size_t at = SIZE_MAX;
-		struct ev_query *q = s->ops->prepare(s, defs[i].sql, true, NULL, NULL, &at, err);
-		struct ev_place place;
+		struct ev_query *q = ev_prepare_query(s, p, &defs[i], err);
 
-		if (!q) {
-			place = ev_sql_place(defs[i].sql, defs[i].place, at);
-			return ev_context(err, "%s:%d:%d", p->file, place.line, place.column);
-		}
+		if (!q)
+			return -1;
 		s->ops->finish(s, q);
 	}
 	return 0;

@@ -10,16 +10,21 @@ void ev_store_args_init(struct ev_store_args *a)
 	a->timeout_ms = 30000;
 }
 
+int ev_store_args_check(const struct ev_store_args *a, struct ev_error *err)
+{
+	if (a->url)
+		return 0;
+	ev_fail(err, EV_USAGE, "which store?");
+	return ev_hint(err, "name the database with --store, for example --store view.db");
+}
+
 struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_only,
 				    struct ev_error *err)
 {
 	struct ev_store_options opt = EV_STORE_OPTIONS_INIT;
 
-	if (!a->url) {
-		ev_fail(err, EV_USAGE, "which store?");
-		ev_hint(err, "name the database with --store, for example --store view.db");
+	if (ev_store_args_check(a, err))
 		return NULL;
-	}
 	opt.lock_wait_ms = (int)a->lock_wait_ms;
 	opt.timeout_ms = (int)a->timeout_ms;
 	opt.schema = a->schema;

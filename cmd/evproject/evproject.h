@@ -22,6 +22,8 @@ struct ev_store_args {
 
 void ev_store_args_init(struct ev_store_args *a);
 /* EV_USAGE without --store. */
+int ev_store_args_check(const struct ev_store_args *a, struct ev_error *err);
+/* Check, then open; the caller closes it by ops->close. */
 struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_only,
 				    struct ev_error *err);
 
@@ -34,6 +36,10 @@ int ev_no_operands(const struct ev_operands *rest, struct ev_error *err);
 
 /* What needs a yes asks on a terminal; without one it is EV_USAGE unless `yes`. 1 yes, 0 no, -1. */
 int ev_confirm(bool yes, const char *question, struct ev_error *err);
+
+/* Prepare a check or sample; the error has its place in the file. Give it back by ops->finish. */
+struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
+				  const struct ev_query_def *d, struct ev_error *err);
 
 /* The rows of a query as a table on stdout, with a bar behind a last column of numbers. */
 int ev_print_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *q,

@@ -40,8 +40,8 @@ static int add_row(void *ctx, const struct ev_cell *cells, size_t n)
 	return 0;
 }
 
-static struct ev_query *prepare(struct ev_store *s, const struct ev_projection *p,
-				const struct ev_query_def *d, struct ev_error *err)
+struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
+				  const struct ev_query_def *d, struct ev_error *err)
 {
 	struct ev_query *q;
 	struct ev_place at_place;
@@ -109,7 +109,7 @@ static int fill(struct ev_store *s, struct ev_query *q, struct printed *p, struc
 static int run_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *d,
 		     size_t limit, struct ev_buf *out, size_t *rows, struct ev_error *err)
 {
-	struct ev_query *q = prepare(s, p, d, err);
+	struct ev_query *q = ev_prepare_query(s, p, d, err);
 	struct printed shown = { .limit = limit };
 	struct ev_term term;
 	int rc;

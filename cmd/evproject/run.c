@@ -299,9 +299,8 @@ static bool order_counts(const struct ev_projection *p, struct ev_error *err)
 static int settle(struct args *a, struct ev_operands *rest, const struct ev_projection *p,
 		  struct ev_error *err)
 {
-	if (!a->store.url)
-		return ev_store_args_open(&a->store, false, err) ? 0 : -1; /* says how to name it */
-	if (ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
+	if (ev_store_args_check(&a->store, err) ||
+	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
 		return -1;
 	if (a->src.no_merge && order_counts(p, err))
 		return -1;

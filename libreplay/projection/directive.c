@@ -6,9 +6,9 @@
 #include "projection/directive.h"
 
 #include "event/time.h"
+#include "record/record.h"
 
-#define MAX_NAME 63      /* fits an identifier of PostgreSQL */
-#define MAX_TOPIC 249    /* Kafka's own limit */
+#define MAX_NAME 63 /* fits an identifier of PostgreSQL */
 
 static const char *const words[] = { "projection", "topics", "envelope", "filter", "dedupe",
 				     "reads", "schema", "on", "check", "sample", NULL };
@@ -160,7 +160,7 @@ static int parse_topics(struct ev_args *a)
 			if (!is_name_char(*s) && *s != '.')
 				return ev_parse_fail(a->ps, a->start, "topic '%s': only letters, "
 						     "digits, . _ and - can stand in it", topic);
-		if (!*topic || a->text.len > MAX_TOPIC || !strcmp(topic, ".") || !strcmp(topic, ".."))
+		if (!ev_topic_valid(ev_buf_slice(&a->text)))
 			return ev_parse_fail(a->ps, a->start, "'%s' cannot be a topic", topic);
 		for (size_t i = 0; i < p->ntopics; i++)
 			if (strcmp(p->topics[i], topic) == 0)

@@ -94,7 +94,7 @@ static int take_of(struct ev_args *a, struct ev_handler *h)
 	if (!rc)
 		return ev_parse_fail(a->ps, a->start, "'of' needs a topic");
 	h->of_topic = ev_strdup(ev_buf_str(&a->text));
-	h->place = ev_parse_place(a->ps, a->start);
+	h->of_place = ev_parse_place(a->ps, a->start);
 	return 0;
 }
 
@@ -150,7 +150,7 @@ static int fail_topic(struct ev_parser *ps, const struct ev_handler *h)
 
 	for (size_t i = 0; i < ps->p->ntopics; i++)
 		known[i] = ps->p->topics[i];
-	ev_parse_fail_at(ps, h->place, "topic '%s' is not in '@topics'", h->of_topic);
+	ev_parse_fail_at(ps, h->of_place, "topic '%s' is not in '@topics'", h->of_topic);
 	ev_parse_suggest(ps, ev_slice_str(h->of_topic), known);
 	free(known);
 	return -1;

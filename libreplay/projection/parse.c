@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/suggest.h"
 #include "projection/fingerprint.h"
+#include "record/utf8.h"
 
 void *ev_parse_push(void *v, size_t n, size_t size)
 {
@@ -122,28 +123,12 @@ int ev_parse_gather(struct ev_parser *ps)
 	}
 }
 
-/* Length of the UTF-8 character at p (RFC 3629: no surrogates, no overlong forms), or 0. */
-static size_t character(const unsigned char *p, size_t left)
-{
-	size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-
-	if (n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
-	    (*p == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 static int check_text(struct ev_parser *ps)
 {
 	size_t n;
 
 	for (const char *p = ps->begin; p < ps->end; p += n) {
-		n = character((const unsigned char *)p, (size_t)(ps->end - p));
+		n = *p & 0x80 ? ev_utf8_sequence(p, ps->end) : 1;
 		if (!n)
 			return ev_parse_fail(ps, p, "invalid UTF-8");
 		if (!*p)

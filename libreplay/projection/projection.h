@@ -68,6 +68,7 @@ struct ev_handler {
 	size_t ntypes;
 	bool tombstone;
 	char *of_topic;    /* NULL: any of the projection's topics */
+	struct ev_place of_place; /* of the topic */
 	int each;          /* index in projection->paths of `each PATH`, or -1 */
 	char *each_text;   /* the path as written, for messages; NULL without each */
 	struct ev_paths *item_paths; /* NULL without each */
