@@ -45,7 +45,7 @@ static const struct ev_option options[] = {
 
 static const struct ev_command evtail = {
 	.name = "evtail",
-	.about = "Print the records of a source (topics, files, -) between two positions.",
+	.about = "print the records of a source (topics, files, -) between two positions",
 	.synopsis = "[OPTION]... TOPIC[/PARTITIONS]...|FILE.ndjson[.gz]...|-",
 	.options = options,
 	.args_size = sizeof(struct tail_args),

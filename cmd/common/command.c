@@ -61,7 +61,7 @@ static int finish(struct ev_messages *msg, int status)
 static void usage_hint(struct ev_error *err, const char *name)
 {
 	if (!err->hint[0])
-		ev_hint(err, "'%s --help' shows the options.", name);
+		ev_hint(err, "'%s --help' shows the options", name);
 }
 
 /* One command without subcommands; argv without its name. */

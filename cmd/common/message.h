@@ -1,7 +1,7 @@
 /*
  * message.h - everything that goes to stderr, the exit status, signals, the last check of stdout
  *
- * Lines are `evtail: cannot open 'x': reason`, then perhaps `hint: one sentence.`; with
+ * Lines are `evtail: cannot open 'x': reason`, then perhaps `hint: what to do`; with
  * --log-format json each message is one JSON object a line. A live progress line (progress.h) is
  * wiped before a message is printed, so an error always comes last and stays visible.
  */

@@ -17,7 +17,7 @@ static int bad_output(const char *text, struct ev_error *err)
 	if (best)
 		return ev_fail(err, EV_USAGE, "unknown output '%s' (did you mean '%s'?)", text, best);
 	ev_fail(err, EV_USAGE, "unknown output '%s'", text);
-	return ev_hint(err, "it is json, pretty, value, key, or a FORMAT with %%t %%p %%o %%k %%v %%T in it.");
+	return ev_hint(err, "it is json, pretty, value, key, or a FORMAT with %%t %%p %%o %%k %%v %%T in it");
 }
 
 static int check_template(const char *text, struct ev_error *err)
@@ -30,7 +30,7 @@ static int check_template(const char *text, struct ev_error *err)
 			ev_fail(err, EV_USAGE, "unknown field '%%%c' in output '%s'", *p ? *p : ' ', text);
 			return ev_hint(err, "fields: %%t topic, %%p partition, %%o offset, %%k key, %%K its "
 					    "bytes, %%v value, %%S its bytes, %%T time, %%s ms, %%h headers, "
-					    "%%y type, %%%%.");
+					    "%%y type, %%%%");
 		}
 	}
 	return 0;

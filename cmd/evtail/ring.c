@@ -58,7 +58,7 @@ int tail_ring_add(struct tail_ring *g, const struct ev_record *r, struct ev_erro
 	if (slot->failed || g->bytes > g->limit) {
 		ev_fail(err, EV_USAGE, "the last %zu records do not fit in --memory (%" PRIu64 " bytes)",
 			g->max, g->limit);
-		return ev_hint(err, "ask for a range (--from, --since), which is printed as it is read.");
+		return ev_hint(err, "ask for a range (--from, --since), which is printed as it is read");
 	}
 	return 0;
 }

@@ -39,7 +39,7 @@ static int parse_count(struct tail *t, struct ev_error *err)
 	if (a->counting || a->summary) {
 		ev_fail(err, EV_USAGE, "option '-n %s' cannot be used with %s", a->count,
 			a->counting ? "-c" : "--summary");
-		return ev_hint(err, "--from -%s starts at the last %s records of each partition.",
+		return ev_hint(err, "--from -%s starts at the last %s records of each partition",
 			       a->count, a->count);
 	}
 	t->last = n;
@@ -50,7 +50,7 @@ static int check_args(const struct tail_args *a, const struct ev_operands *rest,
 {
 	if (!rest->n) {
 		ev_fail(err, EV_USAGE, "a source is missing");
-		return ev_hint(err, "name a topic, a file like ./x.ndjson, or - for standard input.");
+		return ev_hint(err, "name a topic, a file like ./x.ndjson, or - for standard input");
 	}
 	if (a->follow && (a->src.to || a->src.until))
 		return ev_fail(err, EV_USAGE, "options '--follow' and '--%s' cannot be used together",
@@ -64,7 +64,7 @@ static int check_args(const struct tail_args *a, const struct ev_operands *rest,
 		return ev_fail(err, EV_USAGE, "option '--paths' belongs to '--summary'");
 	if (a->format && !a->counting && !a->summary) {
 		ev_fail(err, EV_USAGE, "option '--format' belongs to '--summary' and '--count'");
-		return ev_hint(err, "records are printed as JSON lines by -o json.");
+		return ev_hint(err, "records are printed as JSON lines by -o json");
 	}
 	return 0;
 }

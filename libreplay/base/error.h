@@ -27,7 +27,7 @@ struct ev_error {
 	enum ev_class class;
 	bool retriable;   /* the same call may succeed later (connection lost, busy) */
 	char text[1024];  /* one line, lower case, no final full stop, says what and where */
-	char hint[512];   /* "" or one sentence that says what to do */
+	char hint[512];   /* "" or what to do about it, in the same manner */
 };
 
 #define EV_ERROR_INIT { .class = EV_OK }

@@ -1,4 +1,4 @@
-/* file_impl.h - what file.c (reading), parts.c (partitions) and file_scan.c share; internal */
+/* file_impl.h - what file.c (reading), file_parts.c (partitions) and file_scan.c share; internal */
 #ifndef EV_FILE_IMPL_H
 #define EV_FILE_IMPL_H
 
@@ -44,7 +44,7 @@ struct ev_file_source {
 	struct ev_block *held; /* the block of the record that record_at gave */
 };
 
-/* parts.c: the partition's index, found or added with its span from the bounds. */
+/* file_parts.c: the partition's index, found or added with its span from the bounds. */
 uint32_t ev_file_part(struct ev_file_source *fs, struct ev_slice topic, int32_t partition);
 void ev_file_parts_release(struct ev_file_source *fs);
 

@@ -1,4 +1,4 @@
-/* parts.c - the partitions of a file source: added as they show up, found by a hash */
+/* file_parts.c - the partitions of a file source: added as they show up, found by a hash */
 #include <stdlib.h>
 #include <string.h>
 

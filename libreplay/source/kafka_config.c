@@ -190,7 +190,7 @@ int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec, s
 				       effective(conf, "bootstrap.servers", value, sizeof(value)));
 		if (!*k->brokers) {
 			ev_fail(err, EV_USAGE, "cannot read topics: no broker is given");
-			rc = ev_hint(err, "Give one with -b HOST:PORT or in EV_BROKERS.");
+			rc = ev_hint(err, "give one with -b HOST:PORT or in EV_BROKERS");
 		}
 	}
 	rd_kafka_conf_destroy(conf);

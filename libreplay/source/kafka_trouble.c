@@ -15,13 +15,13 @@ static int out_of_range(struct ev_kafka *k, uint32_t part, struct ev_error *err)
 		ev_fail(err, EV_DATA,
 			"lost offsets %lld..%lld of '%s/%d': deleted on the broker before they were read",
 			(long long)next, (long long)p->low - 1, p->topic, (int)p->partition);
-		return ev_hint(err, "Retention is shorter than the read took; --from begin starts at what is left.");
+		return ev_hint(err, "retention is shorter than the read took; --from begin starts at what is left");
 	}
 	if (p->high >= next)
 		return 0; /* passing: a leader that was behind for a moment */
 	ev_fail(err, EV_DATA, "cannot read '%s/%d' at offset %lld: it ends at %lld now", p->topic,
 		(int)p->partition, (long long)next, (long long)p->high);
-	return ev_hint(err, "The topic was deleted and made again, or the broker lost its tail.");
+	return ev_hint(err, "the topic was deleted and made again, or the broker lost its tail");
 }
 
 /* A broker that has just started may not know the topic yet: ask before it is taken as gone. */
@@ -80,7 +80,7 @@ static int stuck(struct ev_kafka *k, uint32_t part, struct ev_error *err)
 		"cannot read '%s/%d' to its end %lld: an open transaction keeps what follows offset %lld back",
 		at->topic, (int)at->partition, (long long)end, (long long)p->next);
 	err->retriable = true;
-	return ev_hint(err, "Waited %d ms (--txn-wait); --to stable reads up to the transaction.",
+	return ev_hint(err, "waited %d ms (--txn-wait); --to stable reads up to the transaction",
 		       k->txn_wait_ms);
 }
 

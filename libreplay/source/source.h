@@ -1,5 +1,5 @@
 /*
- * source.h - where records come from; one file per implementation (kafka.c, file.c)
+ * source.h - where records come from; some files per implementation (kafka*.c, file*.c)
  *
  * A source is opened from what the command line names (spec.h), then knows its partitions. A read
  * is started with one span per partition and delivers batches by lane. A **lane** is a sequence
