@@ -226,7 +226,7 @@ static inline const char *leaf(struct ev_scan *s, const char *p, unsigned depth,
 static const char *visit(struct ev_scan *s, const char *p, const struct ev_node *node,
 			 unsigned depth)
 {
-	struct ev_value unasked, *v = node->path >= 0 ? &s->out[node->path] : &unasked;
+	struct ev_value *v = node->path >= 0 ? &s->out[node->path] : &s->spare;
 	const char *from = p;
 
 	if (!node->child || p == s->end || (*p != '{' && *p != '['))

@@ -49,6 +49,7 @@ struct ev_scan {
 	const char *start, *end;
 	const struct ev_node *nodes;
 	struct ev_value *out;
+	struct ev_value spare; /* the value of a node that is only on the way to others */
 	const char *at;
 	const char *what;
 };
