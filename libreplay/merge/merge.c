@@ -94,9 +94,8 @@ bool ev_merge_consume(struct ev_merge *m, const struct ev_record *r)
 		p->seen.begin = r->offset;
 	p->seen.next = r->offset + 1;
 	p->seen.records++;
-	p->seen.bytes += (int64_t)(r->key.len + r->value.len);
 	if (r->timestamp < p->newest)
-		p->seen.late++;
+		p->seen.late += r->timestamp != EV_NO_TIMESTAMP;
 	else
 		p->newest = r->timestamp;
 	if ((m->opt.has_since && r->timestamp < m->opt.since) ||

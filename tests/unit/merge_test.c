@@ -233,22 +233,31 @@ static void filtered(uint64_t seed)
 	struct ev_merge *m;
 	struct ev_merge_seen seen;
 	size_t n, kept = 0;
-	int64_t k, records = 0, held_back = 0;
+	int64_t k, records = 0, held_back = 0, late = 0, newest[PARTS_MAX];
 
 	fake_init(&f, seed, 1 + seed % PARTS_MAX, true);
 	n = oracle(f.lane, f.n, f.base.nlanes, all);
-	for (size_t i = 0; i < n; i++)
+	for (size_t p = 0; p < PARTS_MAX; p++)
+		newest[p] = INT64_MIN;
+	for (size_t i = 0; i < n; i++) {
+		int64_t *before = &newest[all[i].part];
+
 		if (all[i].timestamp >= 10 && all[i].timestamp < 25)
 			want[kept++] = all[i];
+		late += all[i].timestamp < *before && all[i].timestamp != EV_NO_TIMESTAMP;
+		*before = all[i].timestamp > *before ? all[i].timestamp : *before;
+	}
 	m = ev_merge_new(&f.base, f.spans, &opt, &err);
 	k = drain(&f, m, got, false);
 	for (uint32_t p = 0; p < f.base.nparts; p++) {
 		ev_merge_seen(m, p, &seen);
 		records += seen.records;
 		held_back += seen.filtered;
+		late -= seen.late;
 	}
 	CHECK(k == (int64_t)kept && same(want, got, kept), "seed %" PRIu64 ": the filter keeps the window", seed);
 	CHECK(records == (int64_t)n && held_back == (int64_t)(n - kept), "seed %" PRIu64 ": counts tile", seed);
+	CHECK(late == 0, "seed %" PRIu64 ": late records are those below an earlier one of their partition", seed);
 	ev_merge_free(m);
 	fake_free(&f);
 }
