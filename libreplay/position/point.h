@@ -31,8 +31,8 @@ struct ev_point {
 
 #define EV_POINT_INIT { .kind = EV_POINT_NONE }
 
+/* What *p held is released; on error (EV_USAGE) it stays as it was. `now_ms` is the clock. */
 int ev_point_parse(struct ev_point *p, const char *text, int64_t now_ms, struct ev_error *err);
 void ev_point_release(struct ev_point *p);
-void ev_point_print(const struct ev_point *p, struct ev_buf *out); /* for messages */
 
 #endif

@@ -7,20 +7,16 @@
 
 #define NOW INT64_C(1732190400123) /* 2024-11-21T12:00:00.123Z */
 
-static void check(const char *text, enum ev_point_kind kind, int64_t n, const char *printed)
+static void check(const char *text, enum ev_point_kind kind, int64_t n, const char *name)
 {
 	struct ev_point p = EV_POINT_INIT;
 	struct ev_error err = EV_ERROR_INIT;
-	struct ev_buf out = EV_BUF_INIT;
 	int rc = ev_point_parse(&p, text, NOW, &err);
 
-	ev_point_print(&p, &out);
-	CHECK(!rc && p.kind == kind && p.n == n && strcmp(ev_buf_str(&out), printed) == 0,
-	      "'%s' is kind %d, %" PRId64 ", prints %s (%s%s)", text, kind, n, printed, ev_buf_str(&out),
-	      err.text);
+	CHECK(!rc && p.kind == kind && p.n == n && ev_slice_eq(ev_slice_str(p.name), ev_slice_str(name)),
+	      "'%s' is kind %d, %" PRId64 " (%s)", text, kind, n, err.text);
 	ev_point_release(&p);
 	CHECK(p.kind == EV_POINT_NONE && !p.name && !p.position.n, "a released point is empty");
-	ev_buf_release(&out);
 }
 
 static void refused(const char *text, const char *text_part, const char *hint_part)
@@ -36,17 +32,17 @@ static void refused(const char *text, const char *text_part, const char *hint_pa
 
 static void test_words(void)
 {
-	check("begin", EV_POINT_BEGIN, 0, "begin");
-	check("end", EV_POINT_END, 0, "end");
-	check("stable", EV_POINT_STABLE, 0, "stable");
-	check("0", EV_POINT_OFFSET, 0, "0");
-	check("9223372036854775807", EV_POINT_OFFSET, INT64_MAX, "9223372036854775807");
-	check("-10", EV_POINT_LAST, 10, "-10");
-	check("@now", EV_POINT_TIME, NOW, "@2024-11-21T12:00:00.123Z");
-	check("@-90m", EV_POINT_TIME, NOW - 5400000, "@2024-11-21T10:30:00.123Z");
-	check("@1732190400", EV_POINT_TIME, NOW - 123, "@2024-11-21T12:00:00.000Z");
-	check("@2024-11-21T13:00+01:00", EV_POINT_TIME, NOW - 123, "@2024-11-21T12:00:00.000Z");
-	check("group:billing.json", EV_POINT_GROUP, 0, "group:billing.json");
+	check("begin", EV_POINT_BEGIN, 0, NULL);
+	check("end", EV_POINT_END, 0, NULL);
+	check("stable", EV_POINT_STABLE, 0, NULL);
+	check("0", EV_POINT_OFFSET, 0, NULL);
+	check("9223372036854775807", EV_POINT_OFFSET, INT64_MAX, NULL);
+	check("-10", EV_POINT_LAST, 10, NULL);
+	check("@now", EV_POINT_TIME, NOW, NULL);
+	check("@-90m", EV_POINT_TIME, NOW - 5400000, NULL);
+	check("@1732190400", EV_POINT_TIME, NOW - 123, NULL);
+	check("@2024-11-21T13:00+01:00", EV_POINT_TIME, NOW - 123, NULL);
+	check("group:billing.json", EV_POINT_GROUP, 0, "billing.json");
 }
 
 static void test_refused(void)
