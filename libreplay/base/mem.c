@@ -40,3 +40,11 @@ char *ev_slice_dup(struct ev_slice s)
 {
 	return s.ptr ? ev_strndup(s.ptr, s.len) : NULL;
 }
+
+void *ev_push(void *v, size_t n, size_t size)
+{
+	if ((n & (n - 1)) == 0)
+		v = ev_realloc_n(v, n ? 2 * n : 1, size);
+	memset((char *)v + n * size, 0, size);
+	return v;
+}

@@ -29,4 +29,11 @@ char *ev_slice_dup(struct ev_slice s);     /* C string copy; null gives NULL */
 		}                                                              \
 	} while (0)
 
+/*
+ * The address of one more element, zeroed, in an array that has no capacity of its own (it grows at
+ * powers of two): v and n are lvalues.
+ */
+#define EV_PUSH(v, n) ((v) = ev_push((v), (n), sizeof(*(v))), &(v)[(n)++])
+void *ev_push(void *v, size_t n, size_t size);
+
 #endif

@@ -24,7 +24,6 @@
  */
 #include "base/mem.h"
 #include "projection/ddl.h"
-#include "projection/parse.h"
 
 enum fold { FOLD_NONE, FOLD_KEY, FOLD_SUM, FOLD_MIN, FOLD_MAX };
 

@@ -2,7 +2,6 @@
 #include "projection/ddl.h"
 
 #include "base/mem.h"
-#include "projection/parse.h"
 
 struct ev_token *ev_sql_tokens(const char *sql, size_t *n)
 {

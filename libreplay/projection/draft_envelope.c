@@ -4,8 +4,10 @@
 #include "event/time.h"
 #include "projection/sample.h"
 
+#define MAX_NAMES 12 /* of a field */
+
 /* Names that people use, the likeliest first; each also below the objects of `holders`. */
-static const char *const names[EV_FIELDS][12] = {
+static const char *const names[EV_FIELDS][MAX_NAMES] = {
 	[EV_FIELD_ID] = { "event_id", "eventId", "id", "uuid", "eventID", "message_id", "messageId" },
 	[EV_FIELD_TYPE] = { "event_type", "eventType", "type", "event", "kind", "@type", "event_name",
 			    "eventName", "message_type", "messageType", "action" },
@@ -18,7 +20,7 @@ static const char *const names[EV_FIELDS][12] = {
 };
 static const char *const holders[] = { "", "metadata", "meta", "header", "headers", "envelope", "event" };
 
-#define MAX_CANDIDATES (EV_FIELDS * 12 * 7)
+#define MAX_CANDIDATES (EV_FIELDS * MAX_NAMES * (sizeof(holders) / sizeof(*holders)))
 
 struct candidate {
 	enum ev_field field;
@@ -41,7 +43,7 @@ static void add_candidates(struct guesser *gr)
 
 	for (size_t h = 0; h < sizeof(holders) / sizeof(*holders); h++) {
 		for (int f = 0; f < EV_FIELDS; f++) {
-			for (size_t k = 0; k < 12 && names[f][k]; k++) {
+			for (size_t k = 0; k < MAX_NAMES && names[f][k]; k++) {
 				struct candidate *c = &gr->v[gr->n++];
 				bool plain = names[f][k][0] != '@';
 				struct ev_buf b = EV_BUF_INIT;

@@ -8,14 +8,6 @@
 #include "projection/fingerprint.h"
 #include "record/utf8.h"
 
-void *ev_parse_push(void *v, size_t n, size_t size)
-{
-	if ((n & (n - 1)) == 0)
-		v = ev_realloc_n(v, n ? 2 * n : 1, size);
-	memset((char *)v + n * size, 0, size);
-	return v;
-}
-
 struct ev_place ev_parse_place(struct ev_parser *ps, const char *at)
 {
 	const char *nl;

@@ -1,9 +1,9 @@
 /*
  * parse.h - what the files of the projection parser share; nobody else includes it
  *
- * parse.c walks the sections, directive.c reads the `-- @` lines, statement.c turns the tokens of a
- * handler's statement into SQL with numbered placeholders, param.c reads one parameter, rules.c
- * refuses what a projection may not say.
+ * parse.c walks the sections, directive.c reads the `-- @` lines, handler.c those of `@on` and judges
+ * the whole file, statement.c turns the tokens of a handler's statement into SQL with numbered
+ * placeholders, param.c reads one parameter, rules.c refuses what a projection may not say.
  */
 #ifndef EV_PARSE_H
 #define EV_PARSE_H
@@ -32,10 +32,6 @@ struct ev_parser {
 	const char *line_at;     /* ... which begins here */
 	int line;
 };
-
-/* An element more in an array without a capacity of its own; it is zeroed. */
-#define EV_PUSH(v, n) ((v) = ev_parse_push((v), (n), sizeof(*(v))), &(v)[(n)++])
-void *ev_parse_push(void *v, size_t n, size_t size);
 
 struct ev_place ev_parse_place(struct ev_parser *ps, const char *at);
 
