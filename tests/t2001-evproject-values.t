@@ -37,6 +37,10 @@ value "missing is NULL" '"t":"x"' "i IS NULL AND s IS NULL" 1
 value "null is NULL" '"i":null' "i IS NULL" 1
 value "objects are JSON text" '"x":{"a":[1, 2]}' x '{"a":[1, 2]}'
 value "escapes are undone" '"t":"\u00e9\n\"\ud83d\ude00"' t "$(printf 'é\n"😀')"
+value "a fraction that a double does not hold exactly" '"r":0.1' "r = 0.1" 1
+poison "a fraction that would be rounded away" '"i":1.00000000000000000001' \
+	'1\.00000000000000000001 would be rounded to the whole number 1$'
+poison "a fraction that would become 0" '"r":1e-400' '1e-400 would be rounded to the whole number 0$'
 value "a fraction" '"r":0.25' r 0.25
 value "the time in UTC, to milliseconds" '"t":"x"' tm 2026-11-20T10:00:00.000Z
 value "SQL in a value is text" "\"t\":\"'); DROP TABLE v; --\"" t "'); DROP TABLE v; --"
@@ -75,6 +79,22 @@ apply
 check "a filter" test "$status $(sqlite3 v.db "SELECT id FROM v")" = "0 0"
 check "what it refuses is counted" test "$(evproject status --store v.db --format json |
 	jq -c '[.balanced, .partitions[0].applied, .partitions[0].filtered + .partitions[0].ignored]')" = '[true,1,3]'
+
+# :time without a mapping is the timestamp, which may be anything that a producer took for a time
+printf -- '-- @projection v version 1\n-- @topics t\n-- @envelope type=$.type\n-- @schema
+CREATE TABLE v (a text PRIMARY KEY, b text);\n-- @on a\nINSERT INTO v VALUES (:key, :time);
+-- @on tombstone\nINSERT INTO v VALUES (:key, :time);\n' >v.sql
+for value in '{"type":"a"}' null; do
+	line 0 "$value" '"k"' '[]' 253402300799999 >v.ndjson
+	apply
+	check "the last time there is, value $value" test "$status $(rows)" = "0 k|9999-12-31T23:59:59.999Z"
+	for ms in 253402300800000 -62135596800001 1763200000000000; do
+		line 0 "$value" '"k"' '[]' $ms >v.ndjson
+		apply
+		check_status 5 "a timestamp of $ms ms has no :time, value $value"
+		check_grep "and says so" 'outside the years 0001-9999' "$err"
+	done
+done
 
 # each, $item and required paths
 head_of '-- @schema

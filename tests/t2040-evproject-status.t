@@ -44,6 +44,14 @@ run evproject status --store empty.db
 check_status 2 "a database without views"
 run evproject status --store none.db
 check "a store that is not there is an error and is not made" test "$status" = 4 -a ! -e none.db
+mkfifo pipe.db
+for odd in pipe.db /dev/null .; do
+	run timeout -s KILL 20 evproject status --store $odd
+	check_status 4 "the store $odd is an error at once"
+	check_grep "$odd: says why" 'it is (no regular file|a directory)' "$err"
+	run timeout -s KILL 20 evproject run p.sql --store $odd ./a.ndjson
+	check_status 4 "to run into $odd too"
+done
 sqlite3 s.db "UPDATE ev_ledger SET applied = applied + 1 WHERE projection = 'others'"
 run evproject status o.sql --store s.db
 check_status 1 "a ledger that does not balance is exit 1"

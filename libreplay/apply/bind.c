@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "event/number.h"
+#include "event/time.h"
 #include "record/line.h"
 
 void ev_event_init(struct ev_event *e, const struct ev_projection *p)
@@ -40,6 +41,9 @@ int ev_event_time(struct ev_event *e, int64_t *ms, struct ev_error *err)
 	if (!e->has_time && !e->record->value.ptr) { /* a tombstone holds no mapped time */
 		if (e->record->timestamp == EV_NO_TIMESTAMP)
 			return ev_fail(err, EV_DATA, "the tombstone has no time: no timestamp");
+		if (e->record->timestamp < EV_TIME_MIN || e->record->timestamp > EV_TIME_MAX)
+			return ev_fail(err, EV_DATA, "the tombstone has no time: its timestamp is "
+				       "outside the years 0001-9999");
 		e->time_ms = e->record->timestamp;
 		e->has_time = true;
 	}

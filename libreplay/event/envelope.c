@@ -111,6 +111,9 @@ int ev_envelope_time(const struct ev_envelope *env, const struct ev_record *r,
 		*why = "the record has no timestamp";
 		if (r->timestamp == EV_NO_TIMESTAMP)
 			return -1;
+		*why = "the record's timestamp is outside the years 0001-9999";
+		if (r->timestamp < EV_TIME_MIN || r->timestamp > EV_TIME_MAX)
+			return -1;
 		*ms = r->timestamp;
 		return 0;
 	}

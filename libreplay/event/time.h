@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "event/json.h"
 
+#define EV_TIME_MIN INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
+#define EV_TIME_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 #define EV_TIME_TEXT 32 /* room for the longest ev_time_format text and its NUL */
 
 /*

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -105,11 +106,13 @@ static int rollback_to(struct ev_store *store, struct ev_error *err)
 static int bind_number(struct ev_sqlite *s, sqlite3_stmt *stmt, int i, struct ev_slice text,
 		       struct ev_error *err)
 {
+	enum ev_number_result exact;
 	int64_t whole;
 	char small[64], *copy = small;
 	double d;
 
-	if (ev_number_scaled(text, 0, &whole) == EV_NUMBER_RANGE)
+	exact = ev_number_scaled(text, 0, &whole);
+	if (exact == EV_NUMBER_RANGE)
 		return ev_fail(err, EV_DATA, "%.*s does not fit 64 bits",
 			       text.len < 60 ? (int)text.len : 60, text.ptr);
 	if (text.len >= sizeof(small))
@@ -121,6 +124,9 @@ static int bind_number(struct ev_sqlite *s, sqlite3_stmt *stmt, int i, struct ev
 		free(copy);
 	if (isinf(d))
 		return ev_fail(err, EV_DATA, "%.60s... does not fit a floating point number", text.ptr);
+	if (exact == EV_NUMBER_INEXACT && d == trunc(d)) /* an integer column would take it */
+		return ev_fail(err, EV_DATA, "%.*s would be rounded to the whole number %.17g",
+			       text.len < 60 ? (int)text.len : 60, text.ptr, d);
 	sqlite3_bind_double(stmt, i, d);
 	return 0;
 }
@@ -383,6 +389,17 @@ static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struc
 	return ev_sqlite_time_install(s, err);
 }
 
+/* SQLite would wait for ever on a named pipe, deaf to signals, and write into a device. */
+static int check_file(const char *path, struct ev_error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode)) /* what is not there yet is made */
+		return 0;
+	return ev_fail(err, EV_STORE, "cannot open store '%s': %s", path,
+		       S_ISDIR(st.st_mode) ? "it is a directory" : "it is no regular file");
+}
+
 struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options *opt,
 				struct ev_error *err)
 {
@@ -395,6 +412,10 @@ struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options 
 	s->lock_fd = -1;
 	s->lock_wait_ms = opt->lock_wait_ms;
 	s->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	if (check_file(path, err) < 0) {
+		close_store(&s->base);
+		return NULL;
+	}
 	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
 		ev_fail(err, EV_STORE, "cannot open store '%s': %s", path, sqlite3_errmsg(s->db));
 		close_store(&s->base);
