@@ -59,6 +59,14 @@ check "the bash completion is bash" bash -n c.bash
 run evtail --dump-options json
 check "the table as JSON is JSON" jq -e .options "$out"
 
+printf '{"id":1}\n{"id":2}\n' >bare.ndjson
+run evtail ./bare.ndjson
+check_status 5 "JSON that is no record line"
+check_grep "is told how to be read" '^hint: --lines TOPIC' "$err"
+evtail --lines t ./bare.ndjson >&- 2>"$err"
+status=$?
+check_status 4 "a closed stdout is exit 4"
+
 mkfifo pipe
 evtail --lines n -f - -o value <pipe >got 2>"$err" &
 pid=$!
@@ -79,4 +87,12 @@ wait $pid
 status=$?
 check_status 130 "SIGINT ends a bounded read with 128+2"
 exec 7>&- 8>&-
+mkfifo third
+evtail --lines n ./third >/dev/null 2>&- &
+pid=$!
+exec 7<>third
+check "a closed stderr is no file that is opened later" wait_for 10 test "/dev/null" -ef /proc/$pid/fd/2
+kill -KILL $pid
+wait $pid 2>/dev/null
+exec 7>&-
 done_testing

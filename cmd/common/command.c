@@ -184,6 +184,7 @@ int ev_command_main(const struct ev_command *cmd, int argc, char **argv)
 {
 	struct ev_messages msg = { .command = cmd->name, .json = asks_json(argc, argv) };
 
+	ev_descriptors_claim();
 	ev_signals_install();
 	if (argc > 0) {
 		argc--;

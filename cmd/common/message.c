@@ -2,6 +2,7 @@
 #include "common/message.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -138,6 +139,17 @@ static volatile sig_atomic_t stop_signal;
 static void on_signal(int sig)
 {
 	stop_signal = sig;
+}
+
+void ev_descriptors_claim(void)
+{
+	/* the other direction, so that to use it is an error as it was */
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0)
+		open("/dev/null", O_WRONLY);
+	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		open("/dev/null", O_RDONLY);
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+		open("/dev/null", O_RDONLY);
 }
 
 void ev_signals_install(void)

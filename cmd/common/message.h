@@ -36,6 +36,12 @@ void ev_messages_line(struct ev_messages *m, const struct ev_buf *line);
 void ev_message_quote(struct ev_buf *out, const char *s);
 
 /*
+ * Fill closed descriptors 0, 1 and 2: the next file or socket would take the number, and be read as
+ * stdin or written to as stdout or stderr. Called by ev_command_main, before anything is opened.
+ */
+void ev_descriptors_claim(void);
+
+/*
  * SIGINT and SIGTERM set a flag once; the second one kills. SIGPIPE is ignored (a write then says
  * EPIPE). Called by ev_command_main.
  */
