@@ -74,6 +74,28 @@ check "tables and ledger equal those of the undisturbed run, byte for byte" cmp 
 check "the ledger balances" balanced killed.db
 check "the database is sound" test "$(sql killed.db 'PRAGMA integrity_check')" = ok
 
+# A full disk: nothing torn, and with room again it goes on
+mkdir small
+rooms=$(($(stat -c %s calm.db) / 2048 + 64)) # KiB: for half of it
+if mount -t tmpfs -o size=${rooms}k tmpfs small 2>/dev/null; then
+	at_exit "umount $T/small 2>/dev/null || umount -l $T/small"
+	run timeout 300 evproject run orders.sql --store small/s.db --quiet --batch 500
+	check_grep "a full disk is named" "small/s.db'?: .*(full|disk)" "$err"
+	mount -o remount,size=1g small
+else
+	run bash -c "ulimit -f $rooms; trap '' XFSZ; exec timeout 300 evproject run orders.sql --store small/s.db --quiet --batch 500"
+	check "a file that cannot grow is named" grep -q small/s.db "$err"
+fi
+check_status 4 "a full disk in mid-run is exit 4"
+at=$(sql small/s.db 'SELECT sum(applied) FROM ev_ledger')
+check "midway ($at of $count)" test "$at" -gt 0 -a "$at" -lt $count
+check "what is there is whole" test "$(sql small/s.db 'PRAGMA integrity_check')" = ok
+check "and its ledger balances" balanced small/s.db
+check "the range under way is stored" test "$(sql small/s.db 'SELECT count(*) FROM ev_ledger WHERE target_offset > next_offset')" -gt 0
+run timeout 300 evproject run orders.sql --store small/s.db --quiet
+check_status 0 "with room again it goes on"
+check "to the same tables and ledger" cmp calm.txt <(views small/s.db)
+
 # SIGTERM: finishes the transaction at hand, leaves the position saved, 128+15
 evproject run orders.sql --store term.db --quiet --batch 500 2>term.err &
 pid=$!
