@@ -78,6 +78,55 @@ _evproject_run() {
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
 }
+_evproject_rebuild() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--store) COMPREPLY=(); return ;;
+	--schema) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
+	--lock-wait) COMPREPLY=(); return ;;
+	--max-change) COMPREPLY=(); return ;;
+	--max-lag) COMPREPLY=(); return ;;
+	--swap-wait) COMPREPLY=(); return ;;
+	--on-error) COMPREPLY=($(compgen -W 'inherit stop dead' -- "$cur")); return ;;
+	--max-dead) COMPREPLY=(); return ;;
+	--max-held) COMPREPLY=(); return ;;
+	--batch) COMPREPLY=(); return ;;
+	--metrics) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--from) COMPREPLY=(); return ;;
+	--to) COMPREPLY=(); return ;;
+	--since) COMPREPLY=(); return ;;
+	--until) COMPREPLY=(); return ;;
+	-b|--broker) COMPREPLY=(); return ;;
+	-X|--property) COMPREPLY=(); return ;;
+	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--lines) COMPREPLY=(); return ;;
+	--timeout) COMPREPLY=(); return ;;
+	--txn-wait) COMPREPLY=(); return ;;
+	--memory) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --yes -y --no-swap --again --adopt --accept-trimmed --allow-empty --max-change --max-lag --swap-wait --on-error --max-dead --max-held --batch --metrics --quiet -q --abandon --forget --from --to --since --until --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+_evproject_rollback() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--store) COMPREPLY=(); return ;;
+	--schema) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
+	--lock-wait) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --quiet -q --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
 _evproject_show() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
@@ -134,6 +183,21 @@ _evproject_dead() {
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
 }
+_evproject_drop() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--store) COMPREPLY=(); return ;;
+	--schema) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
+	--lock-wait) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --yes -y --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
 _evproject() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	if [[ $COMP_CWORD -gt 1 ]]; then
@@ -142,11 +206,14 @@ _evproject() {
 		check) _evproject_check; return ;;
 		test) _evproject_test; return ;;
 		run) _evproject_run; return ;;
+		rebuild) _evproject_rebuild; return ;;
+		rollback) _evproject_rollback; return ;;
 		show) _evproject_show; return ;;
 		status) _evproject_status; return ;;
 		dead) _evproject_dead; return ;;
+		drop) _evproject_drop; return ;;
 		esac
 	fi
-	COMPREPLY=($(compgen -W 'help draft check test run show status dead --log-format --help -h --version' -- "$cur"))
+	COMPREPLY=($(compgen -W 'help draft check test run rebuild rollback show status dead drop --log-format --help -h --version' -- "$cur"))
 }
 complete -o filenames -F _evproject evproject

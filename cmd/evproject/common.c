@@ -18,16 +18,22 @@ int ev_store_args_check(const struct ev_store_args *a, struct ev_error *err)
 	return ev_hint(err, "name the database with --store, for example --store view.db");
 }
 
+void ev_store_args_options(const struct ev_store_args *a, struct ev_store_options *opt)
+{
+	*opt = (struct ev_store_options)EV_STORE_OPTIONS_INIT;
+	opt->lock_wait_ms = (int)a->lock_wait_ms;
+	opt->timeout_ms = (int)a->timeout_ms;
+	opt->schema = a->schema;
+}
+
 struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_only,
 				    struct ev_error *err)
 {
-	struct ev_store_options opt = EV_STORE_OPTIONS_INIT;
+	struct ev_store_options opt;
 
 	if (ev_store_args_check(a, err))
 		return NULL;
-	opt.lock_wait_ms = (int)a->lock_wait_ms;
-	opt.timeout_ms = (int)a->timeout_ms;
-	opt.schema = a->schema;
+	ev_store_args_options(a, &opt);
 	opt.read_only = read_only;
 	return ev_store_open(a->url, &opt, err);
 }
@@ -49,6 +55,53 @@ struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_
 		return ev_projection_load(file, err);
 	ev_fail(err, EV_USAGE, "which projection file?");
 	return NULL;
+}
+
+int ev_use_topics(struct ev_source_args *src, const struct ev_projection *p, struct ev_error *err)
+{
+	if (src->spec.ntopics || src->spec.nfiles)
+		return 0;
+	for (size_t i = 0; i < p->ntopics; i++)
+		if (ev_source_spec_add(&src->spec, p->topics[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+bool ev_wants_headers(const struct ev_projection *p)
+{
+	for (size_t i = 0; i < p->nhandlers; i++)
+		for (size_t j = 0; j < p->handlers[i].nstatements; j++)
+			for (size_t k = 0; k < p->handlers[i].statements[j].nparams; k++)
+				if (p->handlers[i].statements[j].params[k].kind == EV_PARAM_HEADER)
+					return true;
+	return false;
+}
+
+int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
+		     int swap_wait_ms, struct ev_error *err)
+{
+	struct ev_shadow_options opt = { .url = a->url, .swap_wait_ms = swap_wait_ms };
+
+	*v = (struct ev_versions){ 0 };
+	ev_store_args_options(a, &v->options);
+	v->store = ev_store_args_open(a, false, err);
+	if (!v->store)
+		return -1;
+	opt.store = &v->options;
+	v->shadow = ev_shadow_open(v->store, projection, &opt, err);
+	if (v->shadow)
+		return 0;
+	ev_versions_close(v);
+	return -1;
+}
+
+void ev_versions_close(struct ev_versions *v)
+{
+	if (v->shadow)
+		v->shadow->ops->close(v->shadow);
+	if (v->store)
+		v->store->ops->close(v->store);
+	*v = (struct ev_versions){ 0 };
 }
 
 int ev_no_operands(const struct ev_operands *rest, struct ev_error *err)

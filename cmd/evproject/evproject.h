@@ -2,12 +2,14 @@
 #ifndef EV_EVPROJECT_H
 #define EV_EVPROJECT_H
 
-#include "common/options.h"
+#include "common/source_options.h"
 #include "projection/projection.h"
+#include "rebuild/shadow.h"
 #include "store/store.h"
 
 extern const struct ev_command ev_draft_command, ev_check_command, ev_test_command, ev_run_command,
-	ev_show_command, ev_status_command, ev_dead_command;
+	ev_show_command, ev_status_command, ev_dead_command, ev_rebuild_command, ev_rollback_command,
+	ev_drop_command;
 
 struct ev_store_args {
 	const char *url, *schema;
@@ -26,6 +28,22 @@ int ev_store_args_check(const struct ev_store_args *a, struct ev_error *err);
 /* Check, then open; the caller closes it by ops->close. */
 struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_only,
 				    struct ev_error *err);
+
+void ev_store_args_options(const struct ev_store_args *a, struct ev_store_options *opt);
+
+/* Without a source in the words: the topics of the file. */
+int ev_use_topics(struct ev_source_args *src, const struct ev_projection *p, struct ev_error *err);
+bool ev_wants_headers(const struct ev_projection *p);
+
+/* The store with the versions of a projection, locked against others who swap or drop them. */
+struct ev_versions {
+	struct ev_store_options options;
+	struct ev_store *store;
+	struct ev_shadow *shadow;
+};
+int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
+		     int swap_wait_ms, struct ev_error *err);
+void ev_versions_close(struct ev_versions *v);
 
 /* Take operand 0 away; NULL when there is none. */
 char *ev_operand_shift(struct ev_operands *rest);

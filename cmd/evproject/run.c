@@ -180,27 +180,6 @@ static void summary(struct state *st, const struct ev_run_status *s, int64_t ms)
 	ev_buf_release(&line);
 }
 
-static int use_topics(struct ev_source_args *src, const struct ev_projection *p,
-		      struct ev_error *err)
-{
-	if (src->spec.ntopics || src->spec.nfiles)
-		return 0;
-	for (size_t i = 0; i < p->ntopics; i++)
-		if (ev_source_spec_add(&src->spec, p->topics[i], err) < 0)
-			return -1;
-	return 0;
-}
-
-static bool wants_headers(const struct ev_projection *p)
-{
-	for (size_t i = 0; i < p->nhandlers; i++)
-		for (size_t j = 0; j < p->handlers[i].nstatements; j++)
-			for (size_t k = 0; k < p->handlers[i].statements[j].nparams; k++)
-				if (p->handlers[i].statements[j].params[k].kind == EV_PARAM_HEADER)
-					return true;
-	return false;
-}
-
 static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 		    struct ev_error *err)
 {
@@ -304,8 +283,8 @@ static int settle(struct args *a, struct ev_operands *rest, const struct ev_proj
 		return -1;
 	if (a->src.no_merge && order_counts(p, err))
 		return -1;
-	a->src.spec.need_headers = wants_headers(p) || a->on_error == 1;
-	return use_topics(&a->src, p, err);
+	a->src.spec.need_headers = ev_wants_headers(p) || a->on_error == 1;
+	return ev_use_topics(&a->src, p, err);
 }
 
 /* The source first: where there is nothing to read from, the store is left alone. */

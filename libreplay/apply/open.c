@@ -140,7 +140,7 @@ static int settle_in(struct ev_apply *a, struct ev_error *err)
 			       a->projection->name, a->store->url);
 	if (!a->ledger.exists || a->opt.beside)
 		return 0;
-	return ev_ledger_hold(a->store, a->projection->name, err);
+	return ev_ledger_hold(a->store, a->projection->name, a->opt.dead, err);
 }
 
 /* EV_HELD says by whom. */

@@ -19,6 +19,7 @@ struct ev_run_options {
 	bool follow;
 	bool scan_late;     /* count later offsets with a time before --until */
 	bool no_merge;      /* as it comes; only right where the handlers commute */
+	bool checked;       /* the caller has had the log's identity checked (identity.h) */
 	const char *group;  /* also commit the position to this consumer group, or NULL */
 	size_t batch;       /* records per transaction, at most */
 	size_t batch_bytes; /* their keys and values, about */

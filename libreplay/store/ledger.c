@@ -32,13 +32,13 @@ static const char create_sql[] =
 	" PRIMARY KEY (projection, seq));";
 
 static const char load_projection_sql[] =
-	"SELECT version, fingerprint, generation, watermark, updated_at, cuts, last_error, holder "
+	"SELECT version, fingerprint, generation, watermark, updated_at, cuts, last_error, holder, mode "
 	"FROM ev_projection WHERE name = ?1";
 static const char load_ledger_sql[] =
 	"SELECT topic, partition, begin_offset, next_offset, target_offset, cluster_id, last_offset, "
 	"last_timestamp, last_hash, applied, ignored, filtered, deduplicated, dead, held, dropped, "
 	"invisible, untouched FROM ev_ledger WHERE projection = ?1 ORDER BY topic, partition";
-static const char names_sql[] = "SELECT name FROM ev_projection ORDER BY name";
+static const char names_sql[] = "SELECT name FROM ev_projection WHERE name NOT LIKE '%(%' ORDER BY name";
 static const char insert_projection_sql[] =
 	"INSERT INTO ev_projection (name, version, fingerprint, generation, holder, mode, watermark, "
 	"cuts, last_error, updated_at) VALUES (?1, ?2, ?3, 1, ?4, 'stop', NULL, 0, NULL, ?5)";
@@ -70,7 +70,7 @@ static const char save_ledger_sql[] =
 static const char insert_cut_sql[] =
 	"INSERT INTO ev_cut (projection, seq, position) VALUES (?1, ?2, ?3)";
 static const char note_error_sql[] = "UPDATE ev_projection SET last_error = ?2 WHERE name = ?1";
-static const char hold_sql[] = "UPDATE ev_projection SET holder = ?2 WHERE name = ?1";
+static const char hold_sql[] = "UPDATE ev_projection SET holder = ?2, mode = ?3 WHERE name = ?1";
 /* The projection's own holder before others in the same store, and never ourselves. */
 static const char holder_sql[] =
 	"SELECT holder, updated_at, name FROM ev_projection WHERE holder <> ?2 "
@@ -116,6 +116,7 @@ static int load_projection(void *ctx, const struct ev_cell *c, size_t n)
 	l->cuts = c[5].i;
 	l->last_error = ev_slice_dup(c[6].text);
 	l->holder = ev_slice_dup(c[7].text);
+	l->dead = ev_slice_is(c[8].text, "dead");
 	return 0;
 }
 
@@ -385,13 +386,14 @@ int ev_ledger_note_error(struct ev_store *s, const char *projection, const char 
 			    err) < 0 ? -1 : 0;
 }
 
-int ev_ledger_hold(struct ev_store *s, const char *projection, struct ev_error *err)
+int ev_ledger_hold(struct ev_store *s, const char *projection, bool dead, struct ev_error *err)
 {
 	char holder[128];
 
 	holder_text(holder);
 	return ev_store_run(s, hold_sql,
-			    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(holder) }, 2,
+			    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(holder),
+						ev_bind_text(dead ? "dead" : "stop") }, 3,
 			    err) < 0 ? -1 : 0;
 }
 

@@ -50,6 +50,7 @@ struct ev_ledger {
 	char *projection;
 	int64_t version;
 	char fingerprint[33];
+	bool dead;           /* poison records are kept: run with --on-error dead */
 	int64_t generation;  /* as read; every writer that is not the follower at work bumps it */
 	int64_t watermark;   /* dedupe watermark, ms; INT64_MIN: none */
 	bool exists;         /* the projection is in the store */
@@ -104,8 +105,11 @@ int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_
 /* The same and generation + 1: for writers beside a follower (dead retry, repair). */
 int ev_ledger_bump(struct ev_store *s, struct ev_ledger *l, struct ev_error *err);
 
-/* Say who is at work from now on, before the first commit: this process. */
-int ev_ledger_hold(struct ev_store *s, const char *projection, struct ev_error *err);
+/*
+ * Say who is at work from now on, before the first commit: this process, and whether it keeps poison
+ * records (a rebuild inherits that).
+ */
+int ev_ledger_hold(struct ev_store *s, const char *projection, bool dead, struct ev_error *err);
 
 /* What stopped a run (NULL: nothing), for `status`. Outside of a transaction, or in the open one. */
 int ev_ledger_note_error(struct ev_store *s, const char *projection, const char *text,

@@ -64,12 +64,28 @@ int ev_sqlite_has_table(struct ev_store *store, const char *name, struct ev_erro
 	return rc == SQLITE_ROW;
 }
 
+void ev_sqlite_join(struct ev_store *store, bool joined)
+{
+	ev_sqlite_of(store)->joined = joined;
+	ev_sqlite_of(store)->in_batch = false;
+}
+
+static int begin_joined(struct ev_sqlite *s, struct ev_error *err)
+{
+	if (sqlite3_get_autocommit(s->db)) /* an error has rolled all of it back */
+		return ev_fail(err, EV_STORE, "store '%s': the transaction is gone", s->base.url);
+	if (exec(s, "SAVEPOINT ev_batch", err) < 0)
+		return -1;
+	s->in_batch = true;
+	return 0;
+}
+
 static int begin(struct ev_store *store, struct ev_error *err)
 {
 	struct ev_sqlite *s = ev_sqlite_of(store);
 
 	s->failed = false;
-	return exec(s, "BEGIN IMMEDIATE", err);
+	return s->joined ? begin_joined(s, err) : exec(s, "BEGIN IMMEDIATE", err);
 }
 
 static void rollback(struct ev_store *store)
@@ -77,13 +93,25 @@ static void rollback(struct ev_store *store)
 	struct ev_sqlite *s = ev_sqlite_of(store);
 
 	s->failed = false;
-	if (!sqlite3_get_autocommit(s->db)) /* some errors have rolled back already */
+	if (sqlite3_get_autocommit(s->db)) /* some errors have rolled back already */
+		return;
+	if (!s->joined)
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	else if (s->in_batch)
+		sqlite3_exec(s->db, "ROLLBACK TO ev_batch; RELEASE ev_batch", NULL, NULL, NULL);
+	s->in_batch = false;
 }
 
 static int commit(struct ev_store *store, struct ev_error *err)
 {
-	return exec(ev_sqlite_of(store), "COMMIT", err);
+	struct ev_sqlite *s = ev_sqlite_of(store);
+
+	if (!s->joined)
+		return exec(s, "COMMIT", err);
+	if (exec(s, "RELEASE ev_batch", err) < 0)
+		return -1;
+	s->in_batch = false;
+	return 0;
 }
 
 static int savepoint(struct ev_store *store, struct ev_error *err)
@@ -285,7 +313,7 @@ static int lock(struct ev_store *store, const char *projection, struct ev_error 
 {
 	struct ev_sqlite *s = ev_sqlite_of(store);
 
-	if (s->lock_fd >= 0 || strcmp(s->path, ":memory:") == 0)
+	if (s->joined || s->lock_fd >= 0 || strcmp(s->path, ":memory:") == 0)
 		return 0;
 	/* SQLite's own idea of the path: absolute, and without symbolic links */
 	s->lock_fd = ev_sqlite_lock(sqlite3_db_filename(s->db, "main"), projection, s->lock_wait_ms, err);

@@ -24,6 +24,7 @@ struct ev_sqlite {
 	char *path;
 	int lock_wait_ms, lock_fd;
 	bool failed;      /* apply: nothing more until rollback */
+	bool joined, in_batch; /* ev_sqlite_join */
 	locale_t c_locale;
 	struct ev_sqlite_time *time;
 
@@ -63,6 +64,12 @@ void ev_sqlite_finish(struct ev_store *s, struct ev_query *q);
 int ev_sqlite_schema(struct ev_store *s, const char *sql, struct ev_buf *tables, size_t *at,
 		     struct ev_error *err);
 int ev_sqlite_guard(struct ev_store *s, const struct ev_buf *tables, struct ev_error *err);
+
+/*
+ * While joined, begin, commit and rollback are those of a savepoint inside the transaction that the caller
+ * has open: so the engine can work in the middle of a swap.
+ */
+void ev_sqlite_join(struct ev_store *s, bool joined);
 
 /* The byte that the last error of prepare points to, SIZE_MAX when SQLite does not say. */
 size_t ev_sqlite_error_at(struct ev_sqlite *s);

@@ -134,7 +134,7 @@ static pid_t hold(const char *path, int *ready)
 	if (child == 0) {
 		struct ev_error err = EV_ERROR_INIT;
 		struct ev_store *c = open_at(path, 5000, false, &err);
-		bool ok = c && ev_ledger_hold(c, "p", &err) == 0 && c->ops->lock(c, "p", &err) == 0 &&
+		bool ok = c && ev_ledger_hold(c, "p", false, &err) == 0 && c->ops->lock(c, "p", &err) == 0 &&
 			  c->ops->begin(c, &err) == 0;
 
 		if (write(fds[1], ok ? "y" : "n", 1) == 1)

@@ -1,0 +1,92 @@
+/* drop.c - evproject drop: a projection, its tables, its ledger and every version that is kept */
+#include <stdio.h>
+
+#include "evproject/evproject.h"
+#include "store/ledger.h"
+
+struct args {
+	struct ev_store_args store;
+	bool yes;
+};
+
+static const struct ev_option options[] = {
+	EV_GROUP("Store"),
+	EV_STORE_ROWS(struct args, store),
+	EV_FLAG('y', "yes", struct args, yes, "drop without asking"),
+	EV_END,
+};
+
+static void init(void *args)
+{
+	ev_store_args_init(&((struct args *)args)->store);
+}
+
+static int ask(struct ev_store *s, const char *name, bool yes, struct ev_error *err)
+{
+	struct ev_buf tables = EV_BUF_INIT, question = EV_BUF_INIT;
+	int rc = ev_ledger_tables(s, name, &tables, err);
+	const char *t = ev_buf_str(&tables), *end = t + tables.len;
+
+	ev_buf_addf(&question, "drop projection '%s' with", name);
+	for (; t < end; t += strlen(t) + 1)
+		ev_buf_addf(&question, " %s", t);
+	ev_buf_adds(&question, ", its ledger and the version that is kept?");
+	if (rc == 0)
+		rc = ev_confirm(yes, ev_buf_str(&question), err);
+	ev_buf_release(&tables);
+	ev_buf_release(&question);
+	return rc;
+}
+
+/* Any role: what a killed drop has left goes too. */
+static int present(struct ev_store *s, const char *name, struct ev_error *err)
+{
+	for (int role = 0; role < EV_ROLES; role++) {
+		int rc = ev_role_present(s, name, (enum ev_role)role, err);
+
+		if (rc)
+			return rc;
+	}
+	return ev_fail(err, EV_USAGE, "%s has no projection '%s'", s->url, name);
+}
+
+static int drop(struct ev_versions *v, const char *name, bool yes, struct ev_error *err)
+{
+	int rc = present(v->store, name, err);
+
+	/* a run at work would build it again */
+	if (rc > 0)
+		rc = v->store->ops->lock(v->store, name, err) < 0 ? -1 : ask(v->store, name, yes, err);
+	if (rc < 0 && err->class == EV_HELD)
+		ev_ledger_name_holder(v->store, name, err);
+	if (rc <= 0)
+		return rc < 0 ? -1 : EV_NO;
+	return v->shadow->ops->drop(v->shadow, err);
+}
+
+static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
+{
+	struct args *a = args;
+	const char *name = ev_operand_shift(rest);
+	struct ev_versions v;
+	int rc;
+
+	(void)msg;
+	if (!name)
+		return ev_fail(err, EV_USAGE, "which projection?");
+	if (ev_no_operands(rest, err) < 0 || ev_versions_open(&v, &a->store, name, 10000, err) < 0)
+		return -1;
+	rc = drop(&v, name, a->yes, err);
+	ev_versions_close(&v);
+	return rc;
+}
+
+const struct ev_command ev_drop_command = {
+	.name = "drop",
+	.about = "remove a projection: its tables, ledger, and what is kept of it",
+	.synopsis = "NAME --store URL [OPTION]...",
+	.options = options,
+	.args_size = sizeof(struct args),
+	.init = init,
+	.run = run,
+};

@@ -1,0 +1,331 @@
+/* rebuild.c - evproject rebuild: a new version of a view beside the one that serves, then in its place */
+#include "rebuild/rebuild.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "common/metrics.h"
+#include "common/progress.h"
+#include "evproject/evproject.h"
+
+#define METRICS_EVERY_MS 10000
+
+static const char *const on_error_words[] = { "inherit", "stop", "dead", NULL }; /* enum ev_on_error */
+
+struct args {
+	struct ev_store_args store;
+	struct ev_source_args src;
+	int on_error;
+	int64_t max_dead, max_held, batch, max_lag, swap_wait_ms;
+	const char *max_change, *metrics;
+	bool accept_trimmed, allow_empty, again, adopt, no_swap, yes, quiet, abandon, forget;
+};
+
+static const struct ev_option options[] = {
+	EV_GROUP("Store"),
+	EV_STORE_ROWS(struct args, store),
+	EV_GROUP("Rebuild"),
+	EV_FLAG('y', "yes", struct args, yes, "swap without asking"),
+	EV_FLAG(0, "no-swap", struct args, no_swap, "stop before the swap; the next call goes on"),
+	EV_FLAG(0, "again", struct args, again, "also where the file's version serves already"),
+	EV_FLAG(0, "adopt", struct args, adopt, "the old tables are another program's"),
+	EV_FLAG(0, "accept-trimmed", struct args, accept_trimmed, "the log no longer reaches back"),
+	EV_FLAG(0, "allow-empty", struct args, allow_empty, "the new version may come out empty"),
+	EV_STRING(0, "max-change", "PCT", struct args, max_change, "refuse more changed rows than that"),
+	EV_INT(0, "max-lag", "N", struct args, max_lag, 0, INT64_MAX, "catch up so far, then swap (1000)"),
+	EV_DURATION(0, "swap-wait", "TIME", struct args, swap_wait_ms, "bound of one try to swap (10s)"),
+	EV_ENUM(0, "on-error", "inherit|stop|dead", struct args, on_error, on_error_words,
+		"a poison record: as the old view did, or else"),
+	EV_INT(0, "max-dead", "N", struct args, max_dead, 0, INT64_MAX, "stop past N dead letters"),
+	EV_INT(0, "max-held", "N", struct args, max_held, 0, INT64_MAX, "stop past N held records"),
+	EV_INT(0, "batch", "N", struct args, batch, 1, 1000000, "records per transaction (10000)"),
+	EV_STRING(0, "metrics", "FILE", struct args, metrics, "write a Prometheus textfile"),
+	EV_FLAG('q', "quiet", struct args, quiet, "no progress, no summary"),
+	EV_GROUP("Instead of a rebuild"),
+	EV_FLAG(0, "abandon", struct args, abandon, "give up the rebuild that is under way"),
+	EV_FLAG(0, "forget", struct args, forget, "drop the version that is kept for rollback"),
+	EV_BRIEF("Range"),
+	EV_RANGE_ROWS(struct args, src),
+	EV_BRIEF("Source"),
+	EV_SOURCE_ROWS(struct args, src),
+	EV_END,
+};
+
+struct state {
+	struct args *a;
+	struct ev_messages *msg;
+	struct ev_progress progress;
+	const struct ev_projection *p;
+	const char *what; /* of the progress line at hand */
+	int64_t records, last_metrics;
+};
+
+static void init(void *args)
+{
+	struct args *a = args;
+
+	ev_store_args_init(&a->store);
+	ev_source_args_init(&a->src);
+	a->max_dead = a->max_held = -1;
+	a->batch = 10000;
+	a->max_lag = 1000;
+	a->swap_wait_ms = 10000;
+}
+
+static void release(void *args)
+{
+	ev_source_args_release(&((struct args *)args)->src);
+}
+
+static bool stop(void *ctx)
+{
+	(void)ctx;
+	return ev_stopped();
+}
+
+/* Best effort while it runs: what counts is written at the end. */
+static int write_metrics(struct state *st, const char *phase, const struct ev_rebuild_now *now,
+			 struct ev_error *err)
+{
+	const char *name = st->p->name;
+	struct ev_metrics m;
+	int rc;
+
+	if (!st->a->metrics)
+		return 0;
+	ev_metrics_init(&m);
+	ev_metric(&m, "ev_rebuild_phase", "gauge", "What the rebuild is doing.");
+	ev_metric_value(&m, 1, "projection", name, "phase", phase, NULL);
+	ev_metric(&m, "ev_rebuild_records", "gauge", "Records read, or rows copied.");
+	ev_metric_value(&m, (double)st->records, "projection", name, NULL);
+	if (now && now->total > 0) {
+		ev_metric(&m, "ev_rebuild_done_ratio", "gauge", "Share of this phase that is done.");
+		ev_metric_value(&m, (double)now->done / (double)now->total, "projection", name, NULL);
+	}
+	if (now && now->lag >= 0) {
+		ev_metric(&m, "ev_rebuild_lag_records", "gauge", "Records of the log behind.");
+		ev_metric_value(&m, (double)now->lag, "projection", name, NULL);
+	}
+	ev_metric(&m, "ev_rebuild_updated_seconds", "gauge", "When this file was written.");
+	ev_metric_value(&m, (double)ev_now_ms() / 1000, "projection", name, NULL);
+	rc = ev_metrics_save(&m, st->a->metrics, err);
+	ev_metrics_release(&m);
+	st->last_metrics = ev_clock_ms();
+	return rc;
+}
+
+static void progress(void *ctx, const struct ev_rebuild_now *now)
+{
+	struct state *st = ctx;
+	struct ev_error ignored = EV_ERROR_INIT;
+	struct ev_progress_now line = {
+		.records = (uint64_t)now->records,
+		.done = (uint64_t)now->done,
+		.total = now->total > 0 ? (uint64_t)now->total : 0,
+		.lag = now->lag,
+		.lag_ms = -1,
+		.phase = now->what,
+	};
+
+	if (st->what != now->what) { /* rate and time left are of a phase */
+		ev_progress_clear(&st->progress);
+		ev_progress_init(&st->progress, st->msg, st->a->quiet);
+		st->progress.last_records = line.records;
+		st->what = now->what;
+	}
+	st->records = now->records;
+	ev_progress_update(&st->progress, &line);
+	if (ev_clock_ms() - st->last_metrics > METRICS_EVERY_MS)
+		write_metrics(st, now->what, now, &ignored);
+}
+
+static void note(void *ctx, const char *text)
+{
+	ev_say(((struct state *)ctx)->msg, "%s", text);
+}
+
+static int check(void *ctx, struct ev_store *s, struct ev_error *err)
+{
+	struct state *st = ctx;
+
+	return ev_run_checks(s, st->p, st->msg, err);
+}
+
+static int confirm(void *ctx, struct ev_error *err)
+{
+	struct state *st = ctx;
+	struct ev_buf question = EV_BUF_INIT;
+	int rc;
+
+	ev_progress_clear(&st->progress);
+	ev_buf_addf(&question, "let version %" PRId64 " of '%s' serve from now on?", st->p->version, st->p->name);
+	rc = ev_confirm(st->a->yes, ev_buf_str(&question), err);
+	if (rc < 0)
+		ev_hint(err, "the new version is ready beside the old one: --yes swaps, --abandon gives it up");
+	ev_buf_release(&question);
+	return rc;
+}
+
+static int tell(struct state *st, enum ev_rebuild_end end, int64_t ms)
+{
+	const char *name = st->p->name;
+	long long version = (long long)st->p->version;
+	double s = (double)ms / 1000;
+
+	switch (end) {
+	case EV_REBUILT_SERVES:
+		ev_say(st->msg, "%s: version %lld serves already, nothing to do (--again builds it anew)", name,
+		       version);
+		return 0;
+	case EV_REBUILT_BUILT:
+		if (!st->a->quiet)
+			ev_say(st->msg, "%s: version %lld is built, in %.1f s", name, version, s);
+		return 0;
+	case EV_REBUILT_SWAPPED:
+		if (!st->a->quiet)
+			ev_say(st->msg, "%s: version %lld serves, after %.1f s; the version before is kept: "
+			       "rollback goes back, rebuild --forget drops it", name, version, s);
+		return 0;
+	case EV_REBUILT_READY:
+		ev_say(st->msg, "%s: version %lld is ready, and not swapped: the next rebuild goes on, "
+		       "--abandon gives it up", name, version);
+		return st->a->no_swap ? 0 : EV_NO;
+	case EV_REBUILT_REFUSED:
+		return EV_NO;
+	case EV_REBUILT_STOPPED:
+		ev_say(st->msg, "%s: stopped; the next rebuild goes on, --abandon gives it up", name);
+		return ev_stop_status(false);
+	}
+	return EV_BUG;
+}
+
+static int parse_percent(const char *text, double *out, struct ev_error *err)
+{
+	char *end;
+
+	*out = -1;
+	if (!text)
+		return 0;
+	errno = 0;
+	*out = strtod(text, &end);
+	if (end == text || (*end && strcmp(end, "%") != 0) || errno || !(*out >= 0 && *out <= 100))
+		return ev_fail(err, EV_USAGE, "--max-change '%s' is no percentage", text);
+	return 0;
+}
+
+static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
+{
+	struct ev_rebuild_options opt = EV_REBUILD_OPTIONS_INIT;
+	struct ev_rebuild_hooks hooks = { st, stop, progress, note, check, confirm };
+	int64_t start = ev_clock_ms();
+	enum ev_rebuild_end end;
+	const struct args *a = st->a;
+	int rc;
+
+	opt.range = &a->src.range;
+	opt.on_error = (enum ev_on_error)a->on_error;
+	opt.max_dead = a->max_dead;
+	opt.max_held = a->max_held;
+	opt.max_lag = a->max_lag;
+	opt.accept_trimmed = a->accept_trimmed;
+	opt.allow_empty = a->allow_empty;
+	opt.again = a->again;
+	opt.adopt = a->adopt;
+	opt.no_swap = a->no_swap;
+	opt.batch = (size_t)a->batch;
+	if (parse_percent(a->max_change, &opt.max_change, err) < 0)
+		return -1;
+	ev_progress_init(&st->progress, st->msg, a->quiet);
+	rc = ev_rebuild(v->shadow, st->p, src, &opt, &hooks, &end, err);
+	ev_progress_clear(&st->progress);
+	if (rc < 0)
+		return -1;
+	if (write_metrics(st, "done", NULL, err) < 0)
+		return -1;
+	return tell(st, end, ev_clock_ms() - start);
+}
+
+/* --abandon and --forget: no source is wanted. */
+static int tidy(struct state *st, struct ev_versions *v, struct ev_error *err)
+{
+	const struct ev_shadow_ops *ops = v->shadow->ops;
+	const char *name = st->p->name;
+	struct ev_plan plan = { 0 };
+	int rc;
+
+	if (st->a->forget) {
+		rc = ev_role_present(v->store, name, EV_ROLE_KEPT, err);
+		if (rc == 0)
+			ev_say(st->msg, "%s: no version is kept", name);
+		return rc <= 0 ? rc : ops->forget(v->shadow, err);
+	}
+	rc = ev_plan_load(v->store, name, &plan, err);
+	if (rc == 0 && plan.phase == EV_PHASE_NONE)
+		ev_say(st->msg, "%s: no rebuild is under way", name);
+	else if (rc == 0 && plan.phase == EV_PHASE_BUILD)
+		rc = ev_fail(err, EV_USAGE, "%s: the first version is being built in place; drop removes it", name);
+	if (rc == 0)
+		rc = ops->abandon(v->shadow, err);
+	ev_plan_release(&plan);
+	return rc;
+}
+
+static int with_store(struct state *st, struct ev_source *src, struct ev_error *err)
+{
+	struct ev_versions v;
+	int rc;
+
+	if (ev_versions_open(&v, &st->a->store, st->p->name, (int)st->a->swap_wait_ms, err) < 0)
+		return -1;
+	rc = src ? rebuild(st, &v, src, err) : tidy(st, &v, err);
+	ev_versions_close(&v);
+	return rc;
+}
+
+static int settle(struct args *a, struct ev_operands *rest, const struct ev_projection *p,
+		  struct ev_error *err)
+{
+	if (ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
+		return -1;
+	if (a->abandon && a->forget)
+		return ev_fail(err, EV_USAGE, "--abandon or --forget, not both");
+	if (a->src.no_merge)
+		return ev_fail(err, EV_USAGE, "--no-merge is not for a rebuild");
+	a->src.spec.need_headers = ev_wants_headers(p) || a->on_error != EV_ON_ERROR_STOP;
+	return ev_use_topics(&a->src, p, err);
+}
+
+/* The source first: where there is nothing to read from, the store is left alone. */
+static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
+{
+	struct args *a = args;
+	struct ev_projection *p = ev_operand_projection(rest, err);
+	struct state st = { .a = a, .msg = msg, .p = p };
+	struct ev_source *src = NULL;
+	int rc = -1;
+
+	if (p && ev_store_args_check(&a->store, err) == 0 && settle(a, rest, p, err) == 0) {
+		if (!a->abandon && !a->forget)
+			src = ev_source_open(&a->src.spec, err);
+		if (src || a->abandon || a->forget)
+			rc = with_store(&st, src, err);
+	}
+	if (src)
+		src->ops->close(src);
+	ev_projection_free(p);
+	return rc;
+}
+
+const struct ev_command ev_rebuild_command = {
+	.name = "rebuild",
+	.about = "build a view anew while the old one serves, compare, swap",
+	.synopsis = "FILE --store URL [OPTION]... [SOURCE]...",
+	.options = options,
+	.args_size = sizeof(struct args),
+	.init = init,
+	.release = release,
+	.run = run,
+};

@@ -1,0 +1,194 @@
+/* plan.c - see plan.h; SQL that SQLite and PostgreSQL both understand */
+#include "rebuild/plan.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+const char *const ev_phase_names[EV_PHASES] = { "none",	    "build", "prepare", "load",
+						"catch up", "copy",  "ready" };
+
+static const char create_sql[] =
+	"CREATE TABLE IF NOT EXISTS ev_rebuild ("
+	" projection text PRIMARY KEY, phase text NOT NULL, plan text NOT NULL,"
+	" copy_step bigint NOT NULL, copy_rowid bigint NOT NULL, updated_at bigint NOT NULL);";
+static const char load_sql[] = "SELECT phase, plan, copy_step, copy_rowid, updated_at "
+			       "FROM ev_rebuild WHERE projection = ?1";
+static const char save_sql[] =
+	"INSERT INTO ev_rebuild (projection, phase, plan, copy_step, copy_rowid, updated_at) "
+	"VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (projection) DO UPDATE SET "
+	"phase = excluded.phase, plan = excluded.plan, copy_step = excluded.copy_step, "
+	"copy_rowid = excluded.copy_rowid, updated_at = excluded.updated_at";
+static const char delete_sql[] = "DELETE FROM ev_rebuild WHERE projection = ?1";
+
+static const char *const suffixes[EV_ROLES] = { "", " (kept)", " (new)", " (gone)", " (moving)" };
+static const char *const prefixes[EV_ROLES] = { "", "ev_kept_", "ev_new_", "ev_gone_", "ev_moving_" };
+
+void ev_role_name(struct ev_buf *out, const char *projection, enum ev_role role)
+{
+	ev_buf_adds(out, projection);
+	ev_buf_adds(out, suffixes[role]);
+}
+
+bool ev_role_is_reserved(const char *ledger_name)
+{
+	return strchr(ledger_name, '(') != NULL; /* no projection's name has one */
+}
+
+const char *ev_role_prefix(enum ev_role role)
+{
+	return prefixes[role];
+}
+
+int ev_plan_create(struct ev_store *s, struct ev_error *err)
+{
+	return s->ops->script(s, create_sql, err);
+}
+
+struct ev_plan_range *ev_plan_add(struct ev_plan *p)
+{
+	EV_GROW(p->ranges, p->nranges, p->cap);
+	p->ranges[p->nranges] = (struct ev_plan_range){ .end = EV_POSITION_INIT };
+	return &p->ranges[p->nranges++];
+}
+
+void ev_plan_release(struct ev_plan *p)
+{
+	for (size_t i = 0; i < p->nranges; i++)
+		ev_position_release(&p->ranges[i].end);
+	free(p->ranges);
+	free(p->projection);
+	free(p->compared);
+	*p = (struct ev_plan){ 0 };
+}
+
+static int read_range(struct ev_plan *p, json_t *j, struct ev_error *err)
+{
+	struct ev_plan_range *r = ev_plan_add(p);
+	json_t *end = json_object_get(j, "end");
+	char *text;
+	int rc;
+
+	r->replay = json_integer_value(json_object_get(j, "replay"));
+	r->open = !json_is_object(end);
+	if (r->open)
+		return 0;
+	text = json_dumps(end, JSON_COMPACT);
+	rc = text ? ev_position_read(&r->end, ev_slice_str(text), err) : -1;
+	free(text);
+	return rc;
+}
+
+static void read_hex(char out[33], json_t *j)
+{
+	const char *s = json_string_value(j);
+
+	snprintf(out, 33, "%s", s ? s : "");
+}
+
+static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *err)
+{
+	json_t *j = json_loadb(text.ptr, text.len, 0, NULL), *ranges, *r;
+	size_t i;
+	int rc = 0;
+
+	ranges = json_object_get(j, "ranges");
+	p->version = json_integer_value(json_object_get(j, "version"));
+	p->replayed = json_integer_value(json_object_get(j, "replayed"));
+	read_hex(p->fingerprint, json_object_get(j, "fingerprint"));
+	read_hex(p->serving, json_object_get(j, "serving"));
+	p->compared = ev_strdup(json_string_value(json_object_get(j, "compared")));
+	json_array_foreach(ranges, i, r)
+		if (rc == 0)
+			rc = read_range(p, r, err);
+	if (!j || rc < 0 || !json_is_array(ranges))
+		rc = ev_fail(err, EV_STORE, "the plan of the rebuild in the store is damaged");
+	json_decref(j);
+	return rc;
+}
+
+static char *print_json(const struct ev_plan *p)
+{
+	json_t *ranges = json_array(), *j;
+	char *text;
+
+	for (size_t i = 0; i < p->nranges; i++) {
+		struct ev_buf end = EV_BUF_INIT;
+		json_t *pos = json_null();
+
+		ev_position_print(&p->ranges[i].end, &end);
+		if (!p->ranges[i].open)
+			pos = json_loads(ev_buf_str(&end), 0, NULL);
+		json_array_append_new(ranges, json_pack("{s:o, s:I}", "end", pos, "replay",
+							(json_int_t)p->ranges[i].replay));
+		ev_buf_release(&end);
+	}
+	j = json_pack("{s:I, s:s, s:s, s:I, s:s?, s:o}", "version", (json_int_t)p->version,
+		      "fingerprint", p->fingerprint, "serving", p->serving, "replayed",
+		      (json_int_t)p->replayed, "compared", p->compared, "ranges", ranges);
+	text = json_dumps(j, JSON_COMPACT);
+	json_decref(j);
+	return text;
+}
+
+struct loading {
+	struct ev_plan *p;
+	struct ev_error *err;
+};
+
+static int take_plan(void *ctx, const struct ev_cell *c, size_t n)
+{
+	struct loading *l = ctx;
+
+	(void)n;
+	for (int i = 0; i < EV_PHASES; i++)
+		if (ev_slice_is(c[0].text, ev_phase_names[i]))
+			l->p->phase = (enum ev_phase)i;
+	l->p->copy_step = c[2].i;
+	l->p->copy_rowid = c[3].i;
+	l->p->updated_at = c[4].i;
+	return read_json(l->p, c[1].text, l->err);
+}
+
+int ev_plan_load(struct ev_store *s, const char *projection, struct ev_plan *p, struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(projection);
+	struct loading l = { p, err };
+	int present = s->ops->has_table(s, "ev_rebuild", err);
+
+	*p = (struct ev_plan){ .projection = ev_strdup(projection) };
+	if (present <= 0)
+		return present;
+	return ev_store_select(s, load_sql, &name, 1, take_plan, &l, err);
+}
+
+int ev_plan_save(struct ev_store *s, struct ev_plan *p, struct ev_error *err)
+{
+	char *text = print_json(p);
+	int64_t rc;
+
+	if (!text)
+		return ev_fail(err, EV_BUG, "cannot print the plan of a rebuild");
+	p->updated_at = ev_now_ms();
+	rc = ev_store_run(s, save_sql,
+			  (struct ev_bind[]){ ev_bind_text(p->projection),
+					      ev_bind_text(ev_phase_names[p->phase]),
+					      ev_bind_text(text), ev_bind_int(p->copy_step),
+					      ev_bind_int(p->copy_rowid), ev_bind_int(p->updated_at) },
+			  6, err);
+	free(text);
+	return rc < 0 ? -1 : 0;
+}
+
+int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(projection);
+	int present = s->ops->has_table(s, "ev_rebuild", err);
+
+	if (present <= 0)
+		return present;
+	return ev_store_run(s, delete_sql, &name, 1, err) < 0 ? -1 : 0;
+}

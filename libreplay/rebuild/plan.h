@@ -1,0 +1,75 @@
+/*
+ * plan.h - how far a rebuild is: stored in the live store, so that any process can go on with it
+ *
+ *   ev_rebuild(projection PK, phase, plan, copy_step, copy_rowid, updated_at)
+ *
+ * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
+ *   {"version":3,"fingerprint":"..","serving":"..","replayed":2,"compared":"..",
+ *    "ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
+ * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
+ * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
+ * decisions on dead letters up to that cut of the serving view are taken again.
+ *
+ * Versions that do not serve stand in the ledger tables under names that no projection can have:
+ * "orders (kept)" served before, "orders (new)" is being copied in, "orders (gone)" is to be dropped.
+ */
+#ifndef EV_PLAN_H
+#define EV_PLAN_H
+
+#include "position/position.h"
+#include "store/store.h"
+
+enum ev_phase {
+	EV_PHASE_NONE,    /* no rebuild is under way */
+	EV_PHASE_BUILD,   /* there was no old view: the first one is being built in place */
+	EV_PHASE_PREPARE, /* nothing is read yet */
+	EV_PHASE_LOAD,    /* up to the old view's position */
+	EV_PHASE_CATCHUP, /* compared, or nothing to compare; up to the log's end */
+	EV_PHASE_COPY,    /* the answer was yes; the shadow does not move any more */
+	EV_PHASE_READY,   /* copied: only the swap is left */
+	EV_PHASES
+};
+extern const char *const ev_phase_names[EV_PHASES];
+
+struct ev_plan_range {
+	struct ev_position end;
+	bool open;      /* `end` is that of a file */
+	int64_t replay; /* 0: nothing */
+};
+
+struct ev_plan {
+	char *projection;
+	enum ev_phase phase;
+	int64_t version;      /* of the file that is being built */
+	char fingerprint[33];
+	char serving[33];     /* fingerprint of the old view when the rebuild began; "" none (adopted) */
+	int64_t replayed;     /* the serving view's cut up to which decisions were taken again */
+	char *compared;       /* the comparison in one line, NULL: not done */
+	struct ev_plan_range *ranges;
+	size_t nranges, cap;
+	int64_t copy_step, copy_rowid; /* the shadow's own */
+	int64_t updated_at;
+};
+
+enum ev_role { EV_ROLE_LIVE, EV_ROLE_KEPT, EV_ROLE_NEW, EV_ROLE_GONE, EV_ROLE_MOVING, EV_ROLES };
+
+/* The projection's name in the ledger for a role: "orders", "orders (kept)", ... Appended. */
+void ev_role_name(struct ev_buf *out, const char *projection, enum ev_role role);
+/* Is it the name of a version that does not serve? */
+bool ev_role_is_reserved(const char *ledger_name);
+/* Before a table's or index's name: "", "ev_kept_", ... */
+const char *ev_role_prefix(enum ev_role role);
+
+/* Create ev_rebuild where it is missing. */
+int ev_plan_create(struct ev_store *s, struct ev_error *err);
+/* What is stored; phase NONE when there is no rebuild. */
+int ev_plan_load(struct ev_store *s, const char *projection, struct ev_plan *p, struct ev_error *err);
+/* Write it, alone or in the open transaction. */
+int ev_plan_save(struct ev_store *s, struct ev_plan *p, struct ev_error *err);
+int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *err);
+void ev_plan_release(struct ev_plan *p);
+
+/* One more range at the end of the list; returns it, empty. Pointers move. */
+struct ev_plan_range *ev_plan_add(struct ev_plan *p);
+
+#endif

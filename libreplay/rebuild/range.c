@@ -1,0 +1,441 @@
+/*
+ * range.c - the log into the shadow, range by range
+ *
+ * Each end is stored in the plan before it is read, so a rebuild that is killed and started again is
+ * the fold of the same ranges as one that was not.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "rebuild/internal.h"
+
+#define LEVEL_MS 100    /* the old view's writer waits about so long for a piece of the last stretch */
+#define LEVEL_BATCH 500
+
+static const struct ev_partition *find(const struct ev_source *src, const char *topic, int32_t partition)
+{
+	for (size_t i = 0; i < src->nparts; i++)
+		if (src->parts[i].partition == partition && strcmp(src->parts[i].topic, topic) == 0)
+			return &src->parts[i];
+	return NULL;
+}
+
+/* A file may hold partitions that have not shown up yet. */
+static bool readable(const struct ev_source *src, const char *topic, int32_t partition)
+{
+	return src->one_sequence || find(src, topic, partition);
+}
+
+int ev_rebuilding_target(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *base,
+			 struct ev_position *to)
+{
+	int moved = 0;
+
+	ev_ledger_position(ev_apply_ledger(a), to);
+	for (size_t i = 0; i < base->n; i++) {
+		const struct ev_position_entry *e = &base->v[i];
+
+		if (!readable(r->src, e->topic, e->partition) ||
+		    ev_position_get(to, e->topic, e->partition) >= e->offset)
+			continue;
+		ev_position_set(to, e->topic, e->partition, e->offset);
+		moved = 1;
+	}
+	return moved;
+}
+
+static bool stop(void *ctx)
+{
+	struct ev_rebuilding *r = ctx;
+
+	return r->hooks->stop && r->hooks->stop(r->hooks->ctx);
+}
+
+static void progress(void *ctx, const struct ev_run_status *s)
+{
+	struct ev_rebuilding *r = ctx;
+
+	r->now.records = r->records + s->records;
+	r->now.done = s->passed;
+	r->now.total = s->span;
+	if (r->hooks->progress)
+		r->hooks->progress(r->hooks->ctx, &r->now);
+}
+
+static void note(void *ctx, const char *text)
+{
+	ev_rebuilding_note(ctx, "%s", text);
+}
+
+/* Where the old view began, the new one begins too, if the log still reaches back so far. */
+static void old_begin(struct ev_rebuilding *r, struct ev_position *from)
+{
+	for (size_t i = 0; i < r->old.nparts; i++) {
+		const struct ev_ledger_part *p = &r->old.parts[i];
+		const struct ev_partition *q = find(r->src, p->topic, p->partition);
+
+		if (readable(r->src, p->topic, p->partition))
+			ev_position_set(from, p->topic, p->partition,
+					q && !r->src->one_sequence && q->low > p->begin ? q->low : p->begin);
+	}
+}
+
+/* What the range wants of ev_run: `args` borrows the options' points, but for those it sets. */
+static void arrange(struct ev_rebuilding *r, const struct ev_plan_range *range, struct ev_range_args *args)
+{
+	bool asked = args->from.kind != EV_POINT_NONE || args->has_since;
+
+	if (ev_apply_ledger(r->apply)->nparts) {
+		args->from = (struct ev_point)EV_POINT_INIT;
+		args->has_since = false;
+	} else if (!asked && r->old.nparts) {
+		args->from = (struct ev_point){ .kind = EV_POINT_FILE };
+		old_begin(r, &args->from.position);
+	}
+	if (!range->open) {
+		args->to = (struct ev_point){ .kind = EV_POINT_FILE };
+		ev_position_copy(&args->to.position, &range->end);
+		args->has_until = false;
+	}
+}
+
+static int read_range(struct ev_rebuilding *r, const struct ev_plan_range *range, struct ev_error *err)
+{
+	struct ev_run_hooks hooks = { r, stop, progress, note };
+	struct ev_run_options opt = EV_RUN_OPTIONS_INIT;
+	struct ev_range_args args = *r->opt->range;
+	struct ev_run_status status;
+	int rc;
+
+	if (r->src->ops->refresh(r->src, err) < 0)
+		return -1;
+	arrange(r, range, &args);
+	opt.range = &args;
+	opt.batch = r->opt->batch;
+	opt.checked = r->checked;
+	rc = ev_run(r->apply, r->src, &opt, &hooks, &status, err);
+	r->checked |= rc == 0;
+	r->records += status.records;
+	r->stopped |= status.stopped;
+	if (args.from.kind == EV_POINT_FILE && r->opt->range->from.kind != EV_POINT_FILE)
+		ev_position_release(&args.from.position);
+	if (!range->open)
+		ev_position_release(&args.to.position);
+	return rc;
+}
+
+static int replay(struct ev_rebuilding *r, int64_t seq, struct ev_error *err)
+{
+	struct ev_decisions d = { 0 };
+	int rc = 0;
+
+	if (!seq || r->plan.replayed >= seq)
+		return 0;
+	rc = ev_decisions_load(r->sh->live, r->p->name, seq - 1, &d, err);
+	if (rc == 0)
+		rc = ev_decisions_replay(r, r->apply, &d, seq, err);
+	ev_decisions_release(&d);
+	if (rc < 0)
+		return -1;
+	r->plan.replayed = seq;
+	return ev_plan_save(r->sh->live, &r->plan, err);
+}
+
+int ev_rebuilding_resume(struct ev_rebuilding *r, struct ev_error *err)
+{
+	const struct ev_plan_range *last = r->plan.nranges ? &r->plan.ranges[r->plan.nranges - 1] : NULL;
+	struct ev_position to = EV_POSITION_INIT;
+	int rc = 0;
+
+	if (!last || r->stopped)
+		return 0;
+	/* the end of a file is wherever it is now; another end may have been passed */
+	if (last->open || ev_rebuilding_target(r, r->apply, &last->end, &to))
+		rc = read_range(r, last, err);
+	ev_position_release(&to);
+	if (rc == 0 && !r->stopped)
+		rc = replay(r, last->replay, err);
+	return rc;
+}
+
+int ev_rebuilding_range(struct ev_rebuilding *r, const struct ev_position *end, bool open, int64_t seq,
+			struct ev_error *err)
+{
+	struct ev_plan_range *range = ev_plan_add(&r->plan);
+
+	if (end)
+		ev_position_copy(&range->end, end);
+	range->open = open;
+	range->replay = seq;
+	if (ev_plan_save(r->sh->live, &r->plan, err) < 0)
+		return -1;
+	return ev_rebuilding_resume(r, err);
+}
+
+/* Partitions that the old view does not know: up to their end now, so that time merges them in. */
+static int add_unknown(struct ev_rebuilding *r, struct ev_position *to, struct ev_error *err)
+{
+	bool unknown = false;
+
+	for (size_t i = 0; i < r->p->ntopics; i++) {
+		bool known = false;
+
+		for (size_t j = 0; j < r->old.nparts; j++)
+			known |= strcmp(r->old.parts[j].topic, r->p->topics[i]) == 0;
+		unknown |= !known;
+	}
+	if (r->src->one_sequence && (!unknown || r->src->ops->scan(r->src, err) < 0))
+		return unknown ? -1 : 0;
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		const struct ev_partition *p = &r->src->parts[i];
+
+		if (ev_position_get(to, p->topic, p->partition) < 0)
+			ev_position_set(to, p->topic, p->partition, r->src->one_sequence ? p->high : p->stable);
+	}
+	return 0;
+}
+
+static int go_to(struct ev_rebuilding *r, const struct ev_position *base, int64_t seq, struct ev_error *err)
+{
+	struct ev_position to = EV_POSITION_INIT;
+	bool first = !r->plan.nranges;
+	int moved = ev_rebuilding_target(r, r->apply, base, &to), rc = 0;
+
+	if (first)
+		rc = add_unknown(r, &to, err);
+	if (rc == 0 && (moved || first || seq))
+		rc = ev_rebuilding_range(r, &to, false, seq, err);
+	ev_position_release(&to);
+	return rc;
+}
+
+/* To each decision's cut in turn. */
+static int follow_decisions(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_decisions d = { 0 };
+	int rc = ev_decisions_load(r->sh->live, r->p->name, r->plan.replayed, &d, err);
+
+	for (size_t i = 0; i < d.n && rc == 0 && !r->stopped; i++) {
+		struct ev_position at = EV_POSITION_INIT;
+
+		if (d.v[i].seq > r->plan.replayed) {
+			rc = ev_decision_position(r->sh->live, r->p->name, d.v[i].seq, &at, err);
+			if (rc == 0)
+				rc = go_to(r, &at, d.v[i].seq, err);
+		}
+		ev_position_release(&at);
+	}
+	ev_decisions_release(&d);
+	return rc;
+}
+
+/* Offsets that the old view is ahead of the shadow. */
+static int64_t behind_old(struct ev_rebuilding *r)
+{
+	struct ev_position mine = EV_POSITION_INIT;
+	int64_t sum = 0;
+
+	ev_ledger_position(ev_apply_ledger(r->apply), &mine);
+	for (size_t i = 0; i < r->old.nparts; i++) {
+		const struct ev_ledger_part *p = &r->old.parts[i];
+		int64_t at = ev_position_get(&mine, p->topic, p->partition);
+
+		if (readable(r->src, p->topic, p->partition) && p->next > (at < 0 ? p->begin : at))
+			sum += p->next - (at < 0 ? p->begin : at);
+	}
+	ev_position_release(&mine);
+	return sum;
+}
+
+int ev_rebuilding_load(struct ev_rebuilding *r, struct ev_error *err)
+{
+	r->now.what = "load";
+	if (ev_rebuilding_resume(r, err) < 0)
+		return -1;
+	do {
+		struct ev_position old = EV_POSITION_INIT;
+		int rc;
+
+		if (r->stopped)
+			return 0;
+		if (ev_rebuilding_old(r, err) < 0 || follow_decisions(r, err) < 0)
+			return -1;
+		ev_ledger_position(&r->old, &old);
+		rc = r->stopped || !r->old.nparts ? 0 : go_to(r, &old, 0, err);
+		ev_position_release(&old);
+		if (rc < 0 || ev_rebuilding_old(r, err) < 0)
+			return -1;
+	} while (!r->stopped && behind_old(r) > r->opt->max_lag);
+	return 0;
+}
+
+/* Records of the log behind the shadow. */
+static int64_t lag(struct ev_rebuilding *r)
+{
+	const struct ev_ledger *l = ev_apply_ledger(r->apply);
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		const struct ev_partition *p = &r->src->parts[i];
+		const struct ev_ledger_part *q =
+			ev_ledger_part((struct ev_ledger *)l, p->topic, p->partition, false);
+
+		if (p->high > (q ? q->next : p->low))
+			sum += p->high - (q ? q->next : p->low);
+	}
+	return sum;
+}
+
+/* The log's end, or the end that was asked for, as a position past which the shadow does not go. */
+static int log_end(struct ev_rebuilding *r, struct ev_position *end, struct ev_error *err)
+{
+	struct ev_range_args args = *r->opt->range;
+	struct ev_position stored = EV_POSITION_INIT;
+	struct ev_span *spans = NULL;
+	int rc;
+
+	args.from = (struct ev_point)EV_POINT_INIT;
+	args.has_since = false;
+	args.prefix = true;
+	ev_ledger_position(ev_apply_ledger(r->apply), &stored);
+	rc = ev_range_resolve(r->src, &args, stored.n ? &stored : NULL, &spans, err);
+	for (size_t i = 0; rc == 0 && i < r->src->nparts; i++)
+		ev_position_set(end, r->src->parts[i].topic, r->src->parts[i].partition, spans[i].end);
+	free(spans);
+	ev_position_release(&stored);
+	return rc;
+}
+
+int ev_rebuilding_catch_up(struct ev_rebuilding *r, struct ev_error *err)
+{
+	bool bounded = r->opt->range->to.kind != EV_POINT_NONE || r->opt->range->has_until;
+
+	r->now.what = "catch up";
+	if (r->src->one_sequence)
+		return r->stopped ? 0 : ev_rebuilding_range(r, NULL, true, 0, err);
+	while (!r->stopped) {
+		struct ev_position end = EV_POSITION_INIT, to = EV_POSITION_INIT;
+		int rc = r->src->ops->refresh(r->src, err);
+
+		if (rc == 0)
+			rc = log_end(r, &end, err);
+		if (rc == 0 && ev_rebuilding_target(r, r->apply, &end, &to))
+			rc = ev_rebuilding_range(r, &to, false, 0, err);
+		ev_position_release(&end);
+		ev_position_release(&to);
+		if (rc == 0)
+			rc = r->src->ops->refresh(r->src, err);
+		if (rc < 0)
+			return -1;
+		r->now.lag = lag(r);
+		if (bounded || r->now.lag <= r->opt->max_lag)
+			break;
+	}
+	return 0;
+}
+
+/* The last stretch, under the old writer's lock: not longer than LEVEL_MS at a time. */
+struct stretch {
+	struct ev_rebuilding *r;
+	int64_t start;
+	bool moved;
+};
+
+static bool time_is_over(void *ctx)
+{
+	struct stretch *st = ctx;
+
+	return st->moved && ev_clock_ms() - st->start > LEVEL_MS;
+}
+
+static void has_moved(void *ctx, const struct ev_run_status *s)
+{
+	((struct stretch *)ctx)->moved = s->transactions > 0;
+}
+
+static int run_stretch(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *to,
+		       struct ev_error *err)
+{
+	struct stretch st = { .r = r };
+	struct ev_run_hooks hooks = { &st, time_is_over, has_moved, NULL };
+	struct ev_run_options opt = EV_RUN_OPTIONS_INIT;
+	struct ev_range_args args = EV_RANGE_ARGS_INIT;
+	struct ev_run_status status;
+
+	if (r->src->ops->refresh(r->src, err) < 0)
+		return -1;
+	st.start = ev_clock_ms();
+	args.to.kind = EV_POINT_FILE;
+	args.to.position = *to; /* borrowed */
+	opt.range = &args;
+	opt.batch = LEVEL_BATCH;
+	opt.checked = true;
+	if (ev_run(a, r->src, &opt, &hooks, &status, err) < 0)
+		return -1;
+	return status.stopped;
+}
+
+static int level_to(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *base,
+		    struct ev_error *err)
+{
+	struct ev_position to = EV_POSITION_INIT;
+	int rc = ev_rebuilding_target(r, a, base, &to);
+
+	if (rc == 1)
+		rc = run_stretch(r, a, &to, err);
+	ev_position_release(&to);
+	return rc;
+}
+
+/* Decisions that were taken since: stored by the swap, or by the step back. */
+static int level_decisions(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_ledger *old,
+			   struct ev_error *err)
+{
+	struct ev_decisions d = { 0 };
+	int rc = ev_decisions_load(r->sh->live, old->projection, r->plan.replayed, &d, err);
+
+	for (size_t i = 0; i < d.n && rc == 0; i++) {
+		struct ev_position at = EV_POSITION_INIT;
+		int64_t seq = d.v[i].seq;
+
+		if (seq <= r->plan.replayed)
+			continue;
+		rc = ev_decision_position(r->sh->live, old->projection, seq, &at, err);
+		if (rc == 0)
+			rc = level_to(r, a, &at, err);
+		if (rc == 0)
+			rc = ev_decisions_replay(r, a, &d, seq, err);
+		if (rc == 0) {
+			r->plan.replayed = seq;
+			rc = ev_plan_save(r->sh->live, &r->plan, err);
+		}
+		ev_position_release(&at);
+	}
+	ev_decisions_release(&d);
+	return rc;
+}
+
+int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *old, struct ev_error *err)
+{
+	struct ev_rebuilding *r = ctx;
+	struct ev_position at = EV_POSITION_INIT;
+	struct ev_apply *a;
+	int rc;
+
+	if (!old)
+		return 0;
+	a = ev_apply_open(s, r->p, &r->ao, err);
+	if (!a)
+		return -1;
+	rc = level_decisions(r, a, old, err);
+	ev_ledger_position(old, &at);
+	if (rc == 0)
+		rc = level_to(r, a, &at, err);
+	ev_position_release(&at);
+	ev_apply_close(a);
+	return rc;
+}

@@ -1,0 +1,312 @@
+/* rebuild.c - the sequence; see rebuild.h */
+#include "rebuild/rebuild.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "rebuild/internal.h"
+
+void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	if (!r->hooks->note)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r->hooks->note(r->hooks->ctx, text);
+}
+
+int ev_rebuilding_old(struct ev_rebuilding *r, struct ev_error *err)
+{
+	ev_ledger_release(&r->old);
+	return ev_ledger_load(r->sh->live, r->p->name, &r->old, err);
+}
+
+static int set_phase(struct ev_rebuilding *r, enum ev_phase phase, struct ev_error *err)
+{
+	r->plan.phase = phase;
+	r->now.phase = phase;
+	return ev_plan_save(r->sh->live, &r->plan, err);
+}
+
+static void close_apply(struct ev_rebuilding *r)
+{
+	ev_apply_close(r->apply);
+	r->apply = NULL;
+}
+
+static int new_plan(struct ev_rebuilding *r, enum ev_phase phase, struct ev_error *err)
+{
+	r->plan.version = r->p->version;
+	snprintf(r->plan.fingerprint, sizeof(r->plan.fingerprint), "%s", r->p->fingerprint);
+	snprintf(r->plan.serving, sizeof(r->plan.serving), "%s", r->old.fingerprint);
+	return set_phase(r, phase, err);
+}
+
+/* No old view: the first one, in place, as `run` would build it. */
+static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
+{
+	int rc;
+
+	if (r->plan.phase == EV_PHASE_NONE && new_plan(r, EV_PHASE_BUILD, err) < 0)
+		return -1;
+	r->apply = ev_apply_open(r->sh->live, r->p, &r->ao, err);
+	if (!r->apply) {
+		struct ev_error ignored = EV_ERROR_INIT;
+
+		if (!r->old.exists) /* nothing came of it */
+			ev_plan_delete(r->sh->live, r->p->name, &ignored);
+		return -1;
+	}
+	r->now.what = "build";
+	rc = ev_rebuilding_range(r, NULL, true, 0, err);
+	close_apply(r);
+	if (rc < 0 || r->stopped)
+		return rc;
+	rc = r->hooks->check ? r->hooks->check(r->hooks->ctx, r->sh->live, err) : 0;
+	if (rc < 0 || ev_plan_delete(r->sh->live, r->p->name, err) < 0)
+		return -1;
+	*end = rc ? EV_REBUILT_REFUSED : EV_REBUILT_BUILT;
+	return 0;
+}
+
+/* A log that lost its beginning makes another view. */
+static int check_begin(struct ev_rebuilding *r, struct ev_error *err)
+{
+	const struct ev_ledger *l = ev_apply_ledger(r->apply);
+
+	if (r->opt->accept_trimmed || r->opt->range->from.kind != EV_POINT_NONE || r->opt->range->has_since)
+		return 0;
+	for (size_t i = 0; i < r->old.nparts; i++) {
+		const struct ev_ledger_part *p = &r->old.parts[i], *q;
+		int64_t begin = -1;
+
+		q = ev_ledger_part((struct ev_ledger *)l, p->topic, p->partition, false);
+		if (q)
+			begin = q->begin;
+		for (size_t j = 0; !q && !r->src->one_sequence && j < r->src->nparts; j++)
+			if (r->src->parts[j].partition == p->partition &&
+			    strcmp(r->src->parts[j].topic, p->topic) == 0)
+				begin = r->src->parts[j].low;
+		if (begin <= p->begin)
+			continue;
+		ev_fail(err, EV_DATA, "%s/%d: the log begins at offset %" PRId64 ", the old view at %" PRId64,
+			p->topic, p->partition, begin, p->begin);
+		return ev_hint(err, "the new view would lack what is gone; --accept-trimmed takes it so, or "
+				    "give an archive as the source");
+	}
+	return 0;
+}
+
+static int preflight(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_shadow_report report = { .bytes = 0 };
+	struct ev_store *fresh = r->sh->ops->store(r->sh, err);
+	int rc = fresh ? r->sh->ops->preflight(r->sh, fresh, r->opt->adopt, &report, err) : -1;
+
+	ev_buf_release(&report.tables);
+	ev_buf_release(&report.survive);
+	ev_buf_release(&report.locks);
+	return rc;
+}
+
+/* The shadow's engine, and that everything stored fits to it. */
+static int open_shadow(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_store *s = r->sh->ops->store(r->sh, err);
+
+	if (s)
+		r->apply = ev_apply_open(s, r->p, &r->ao, err);
+	if (!r->apply)
+		return -1;
+	if (!ev_apply_ledger(r->apply)->nparts && r->plan.nranges) {
+		/* nothing is in it: killed before the first record, or it was deleted by hand */
+		for (size_t i = 0; i < r->plan.nranges; i++)
+			ev_position_release(&r->plan.ranges[i].end);
+		r->plan.nranges = 0;
+		r->plan.replayed = 0;
+	}
+	return 0;
+}
+
+/* Nothing was done yet, so nothing shall be left. */
+static void undo_prepare(struct ev_rebuilding *r)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+
+	close_apply(r);
+	if (r->plan.phase == EV_PHASE_PREPARE)
+		r->sh->ops->abandon(r->sh, &ignored);
+}
+
+static int prepare(struct ev_rebuilding *r, struct ev_error *err)
+{
+	if (open_shadow(r, err) < 0 || preflight(r, err) < 0 || check_begin(r, err) < 0) {
+		undo_prepare(r);
+		return -1;
+	}
+	return r->plan.phase == EV_PHASE_PREPARE ? set_phase(r, EV_PHASE_LOAD, err) : 0;
+}
+
+/* Until the answer is yes: 0 with *go, or *end says why not. */
+static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, struct ev_error *err)
+{
+	int rc;
+
+	if (prepare(r, err) < 0)
+		return -1;
+	*end = EV_REBUILT_STOPPED;
+	if (ev_rebuilding_load(r, err) < 0 || (!r->stopped && check_begin(r, err) < 0))
+		return -1;
+	rc = ev_rebuilding_compare(r, err);
+	if (rc < 0 || r->stopped)
+		return rc;
+	if (rc == 0 && (set_phase(r, EV_PHASE_CATCHUP, err) < 0 || ev_rebuilding_catch_up(r, err) < 0))
+		return -1;
+	if (r->stopped)
+		return 0;
+	if (rc == 0)
+		rc = ev_rebuilding_verify(r, err);
+	*end = rc ? EV_REBUILT_REFUSED : EV_REBUILT_READY;
+	if (rc || r->opt->no_swap)
+		return rc < 0 ? -1 : 0;
+	rc = r->hooks->confirm ? r->hooks->confirm(r->hooks->ctx, err) : 1;
+	*go = rc > 0;
+	if (*go && ev_rebuilding_catch_up(r, err) < 0) /* the answer may have taken its time */
+		return -1;
+	*go &= !r->stopped;
+	return rc < 0 ? -1 : 0;
+}
+
+static void copied(void *ctx, int64_t rows, int64_t total)
+{
+	struct ev_rebuilding *r = ctx;
+
+	r->now.records = r->now.done = rows;
+	r->now.total = total;
+	if (r->hooks->progress)
+		r->hooks->progress(r->hooks->ctx, &r->now);
+}
+
+static bool stop_copy(void *ctx)
+{
+	struct ev_rebuilding *r = ctx;
+
+	return r->hooks->stop && r->hooks->stop(r->hooks->ctx);
+}
+
+static void note_copy(void *ctx, const char *text)
+{
+	ev_rebuilding_note(ctx, "%s", text);
+}
+
+static int finish(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
+{
+	struct ev_shadow_hooks hooks = { r, stop_copy, copied, note_copy };
+	int rc = 0;
+
+	r->now.what = "copy";
+	r->now.lag = -1;
+	if (r->plan.phase != EV_PHASE_READY)
+		rc = r->sh->ops->copy(r->sh, &r->plan, r->opt->adopt, &hooks, err);
+	*end = EV_REBUILT_STOPPED;
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	r->now.what = "swap";
+	r->now.phase = EV_PHASE_READY;
+	if (r->sh->ops->swap(r->sh, r->opt->adopt, ev_rebuilding_level, r, err) < 0)
+		return -1;
+	*end = EV_REBUILT_SWAPPED;
+	return r->sh->ops->clean(r->sh, err);
+}
+
+static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
+{
+	bool go = false;
+
+	if (r->plan.phase == EV_PHASE_NONE && new_plan(r, EV_PHASE_PREPARE, err) < 0)
+		return -1;
+	if (r->plan.phase == EV_PHASE_COPY || r->plan.phase == EV_PHASE_READY) {
+		*end = EV_REBUILT_READY;
+		return r->opt->no_swap ? 0 : finish(r, end, err);
+	}
+	r->sh->ops->settle(r->sh);
+	if (fill(r, &go, end, err) < 0)
+		return -1;
+	if (!go)
+		return 0;
+	close_apply(r);
+	r->sh->ops->settle(r->sh);
+	return finish(r, end, err);
+}
+
+static int same_plan(struct ev_rebuilding *r, struct ev_error *err)
+{
+	if (r->plan.phase == EV_PHASE_NONE || strcmp(r->plan.fingerprint, r->p->fingerprint) == 0)
+		return 0;
+	ev_fail(err, EV_USAGE, "a rebuild of projection '%s' to another version is under way (version %" PRId64
+		", phase %s)", r->p->name, r->plan.version, ev_phase_names[r->plan.phase]);
+	return ev_hint(err, "finish it with its own file, or give it up with --abandon");
+}
+
+static int check_version(struct ev_rebuilding *r, struct ev_error *err)
+{
+	if (!r->old.exists || r->old.version != r->p->version ||
+	    strcmp(r->old.fingerprint, r->p->fingerprint) == 0)
+		return 0;
+	ev_fail(err, EV_USAGE, "%s: projection '%s' has changed, but its version is still %" PRId64, r->p->file,
+		r->p->name, r->p->version);
+	return ev_hint(err, "raise the version in the file");
+}
+
+static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
+{
+	bool same;
+	int rc;
+
+	if (r->sh->ops->clean(r->sh, err) < 0 ||
+	    ev_plan_load(r->sh->live, r->p->name, &r->plan, err) < 0 || same_plan(r, err) < 0 ||
+	    ev_rebuilding_old(r, err) < 0 || check_version(r, err) < 0)
+		return -1;
+	rc = ev_role_present(r->sh->live, r->p->name, EV_ROLE_LIVE, err);
+	if (rc < 0)
+		return -1;
+	r->old_tables = rc || r->opt->adopt;
+	r->ao = (struct ev_apply_options){
+		.dead = r->opt->on_error == EV_ON_ERROR_INHERIT ? r->old.dead
+								: r->opt->on_error == EV_ON_ERROR_DEAD,
+		.max_dead = r->opt->max_dead,
+		.max_held = r->opt->max_held,
+	};
+	same = r->old.exists && strcmp(r->old.fingerprint, r->p->fingerprint) == 0;
+	if (r->plan.phase == EV_PHASE_BUILD || (r->plan.phase == EV_PHASE_NONE && !r->old_tables))
+		return build(r, end, err);
+	if (same && r->plan.phase == EV_PHASE_NONE && !r->opt->again) {
+		*end = EV_REBUILT_SERVES;
+		return 0;
+	}
+	return continue_or_begin(r, end, err);
+}
+
+int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
+	       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
+	       enum ev_rebuild_end *end, struct ev_error *err)
+{
+	struct ev_rebuilding r = { .sh = sh, .p = p, .src = src, .opt = opt, .hooks = hooks };
+	int rc;
+
+	r.now.lag = -1;
+	*end = EV_REBUILT_STOPPED;
+	rc = start(&r, end, err);
+	close_apply(&r);
+	sh->ops->settle(sh);
+	ev_plan_release(&r.plan);
+	ev_ledger_release(&r.old);
+	return rc;
+}

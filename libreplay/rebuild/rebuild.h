@@ -1,0 +1,67 @@
+/*
+ * rebuild.h - a view built anew while the old one serves: prepare, load, catch up, verify, swap
+ *
+ * What a session does, whatever one before it left undone:
+ *   prepare  refuse what would not survive (shadow.h preflight), a log that lost its beginning
+ *   load     the log from its beginning to where the old view stands, into the shadow
+ *   verify   old against new at exactly the old view's position (compare.h)
+ *   catch up to the end of the log, until less than max_lag is left
+ *   verify   the ledger's balance and the file's checks, on what is about to serve
+ *   swap     after a yes: copy (SQLite), and one short transaction
+ * The phase is stored (plan.h), so the next call goes on where a killed one stopped.
+ */
+#ifndef EV_REBUILD_H
+#define EV_REBUILD_H
+
+#include "apply/run.h"
+#include "rebuild/shadow.h"
+
+enum ev_on_error { EV_ON_ERROR_INHERIT, EV_ON_ERROR_STOP, EV_ON_ERROR_DEAD };
+
+struct ev_rebuild_options {
+	const struct ev_range_args *range;
+	enum ev_on_error on_error; /* INHERIT: as the old view was run */
+	int64_t max_dead, max_held;
+	int64_t max_lag;           /* records behind the log's end before the swap */
+	double max_change;         /* percent of rows that may differ from the old; < 0: any */
+	bool accept_trimmed, allow_empty, again, adopt, no_swap;
+	size_t batch;
+};
+
+#define EV_REBUILD_OPTIONS_INIT \
+	{ .max_dead = -1, .max_held = -1, .max_lag = 1000, .max_change = -1, .batch = 10000 }
+
+struct ev_rebuild_now {
+	enum ev_phase phase;
+	const char *what;      /* the step, for people: "load", "catch up", "copy" */
+	int64_t records;       /* read, or copied rows */
+	int64_t done, total;   /* offsets or rows of this step; total -1: not known */
+	int64_t lag;           /* behind the log's end; -1: not known */
+};
+
+enum ev_rebuild_end {
+	EV_REBUILT_BUILT,    /* there was no old view */
+	EV_REBUILT_SWAPPED,
+	EV_REBUILT_SERVES,   /* this fingerprint serves already: nothing was done */
+	EV_REBUILT_READY,    /* no_swap, or the answer was no */
+	EV_REBUILT_REFUSED,  /* a check failed, too much change, empty: said by `note` */
+	EV_REBUILT_STOPPED,  /* by the hook */
+};
+
+struct ev_rebuild_hooks {
+	void *ctx;
+	bool (*stop)(void *ctx);
+	void (*progress)(void *ctx, const struct ev_rebuild_now *now);
+	void (*note)(void *ctx, const char *text);
+	/* Run the file's checks on `s`: number that failed, or -1. */
+	int (*check)(void *ctx, struct ev_store *s, struct ev_error *err);
+	/* May it serve? 1, 0, -1. */
+	int (*confirm)(void *ctx, struct ev_error *err);
+};
+
+/* The whole of it. Both stay open; the source is read several times, so it may not be a pipe. */
+int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
+	       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
+	       enum ev_rebuild_end *end, struct ev_error *err);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * shadow.h - the new version beside the one that serves: one file per store (shadow_sqlite.c)
+ *
+ * A shadow is a whole store of its own: the projection's tables under their plain names, and ledger
+ * tables. The ordinary engine fills it (apply.h, run.h) and knows nothing of rebuilds. What differs
+ * between databases is where it lies and how it takes the old one's place; that is here.
+ *
+ * SQLite: a file beside the store, FILE-evshadow-NAME. It is copied in by pieces, and the swap renames.
+ * PostgreSQL: a schema of the same database. Nothing is copied, and the swap moves tables between schemas.
+ *
+ * Functions return 0 or -1 and `err`, as ever. All of them may be called again after a kill at any
+ * moment, and then go on. The live connection is the caller's.
+ */
+#ifndef EV_SHADOW_H
+#define EV_SHADOW_H
+
+#include "rebuild/plan.h"
+#include "store/ledger.h"
+
+struct ev_shadow_options {
+	const char *url;                       /* of the live store, to open the shadow's */
+	const struct ev_store_options *store;  /* how; borrowed until close */
+	int swap_wait_ms;                      /* bound of one try to swap */
+};
+
+/*
+ * Bring the new version, which `s` sees under its plain names, to `old`'s position (max per partition). It
+ * runs while the old view's writer is locked out: 0 level, 1 not within the time given (what was
+ * applied is kept, and it is called again), -1. `old` NULL: the old tables have no position.
+ */
+typedef int (*ev_level_fn)(void *ctx, struct ev_store *s, const struct ev_ledger *old,
+			   struct ev_error *err);
+
+struct ev_shadow_hooks {
+	void *ctx;
+	bool (*stop)(void *ctx);
+	void (*copied)(void *ctx, int64_t rows, int64_t total);
+	void (*note)(void *ctx, const char *text);
+};
+
+/* What hangs on the old tables, or becomes of them, for the plan; each with a line feed. */
+struct ev_shadow_report {
+	struct ev_buf tables;     /* of the new version, NUL after each */
+	struct ev_buf survive;    /* views and indexes of others, carried over */
+	struct ev_buf locks;      /* what is locked, when, and for how long about */
+	int64_t bytes, free_bytes; /* the store's size; room on its disk, -1: not known */
+};
+
+struct ev_shadow;
+
+struct ev_shadow_ops {
+	const char *name;
+
+	/* Is there a shadow (perhaps one that a killed process left)? 1, 0, -1. */
+	int (*present)(struct ev_shadow *sh, struct ev_error *err);
+
+	/* The shadow's store, created when absent; owned by the shadow until settle. */
+	struct ev_store *(*store)(struct ev_shadow *sh, struct ev_error *err);
+	void (*settle)(struct ev_shadow *sh); /* close it; NULL engine on it must be closed before */
+
+	/*
+	 * With the new version's tables created in `fresh` (the shadow's store, or any other for a dry
+	 * run): refuse by name what would not survive the swap, EV_USAGE. `adopt`: the old tables are
+	 * those of the new version's names that no ledger owns. Writes nothing.
+	 */
+	int (*preflight)(struct ev_shadow *sh, struct ev_store *fresh, bool adopt,
+			 struct ev_shadow_report *out, struct ev_error *err);
+
+	/* The live store as it is now, for reading, on a connection of its own; until thaw. */
+	struct ev_store *(*freeze)(struct ev_shadow *sh, struct ev_error *err);
+	void (*thaw)(struct ev_shadow *sh);
+
+	/* After the load, before the copy: what makes reading fast (indexes, ANALYZE). */
+	int (*finish_load)(struct ev_shadow *sh, struct ev_error *err);
+
+	/*
+	 * Bring it into the live store beside the old version, which goes on serving and being
+	 * written; the plan goes from COPY to READY. 1 when stopped by the hook. Nothing to do on
+	 * PostgreSQL. The shadow's store must be settled.
+	 */
+	int (*copy)(struct ev_shadow *sh, struct ev_plan *plan, bool adopt,
+		    const struct ev_shadow_hooks *hooks, struct ev_error *err);
+
+	/*
+	 * One transaction: the old version to the kept, the new one in its place with a generation past
+	 * both, `level`, the plan's row deleted. What was kept before is dropped afterwards (clean).
+	 */
+	int (*swap)(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx,
+		    struct ev_error *err);
+
+	/* Exchange the version that serves with the kept one, in one transaction. */
+	int (*rollback)(struct ev_shadow *sh, struct ev_error *err);
+
+	/* What a finished or killed swap left: dropped versions, a shadow without a plan. */
+	int (*clean)(struct ev_shadow *sh, struct ev_error *err);
+	int (*abandon)(struct ev_shadow *sh, struct ev_error *err); /* shadow, copy and plan */
+	int (*forget)(struct ev_shadow *sh, struct ev_error *err);  /* the kept version */
+	int (*drop)(struct ev_shadow *sh, struct ev_error *err);    /* everything of the projection */
+
+	void (*close)(struct ev_shadow *sh); /* NULL allowed */
+};
+
+struct ev_shadow {
+	const struct ev_shadow_ops *ops;
+	struct ev_store *live;
+	char *projection;
+	struct ev_shadow_options opt;
+};
+
+/*
+ * The shadow of a projection, by the kind of `live`. It is locked against other rebuilds, rollbacks
+ * and drops of the same projection (EV_HELD) until close; runs are not.
+ */
+struct ev_shadow *ev_shadow_open(struct ev_store *live, const char *projection,
+				 const struct ev_shadow_options *opt, struct ev_error *err);
+struct ev_shadow *ev_shadow_sqlite(struct ev_store *live, const char *projection,
+				   const struct ev_shadow_options *opt, struct ev_error *err);
+
+/* Does the projection have a version in this role (tables or ledger)? 1, 0, -1. */
+int ev_role_present(struct ev_store *s, const char *projection, enum ev_role role,
+		    struct ev_error *err);
+
+#endif

@@ -1,0 +1,387 @@
+/*
+ * sqlite_copy.c - the shadow into the live file, by pieces that the live writer hardly feels
+ *
+ * Each piece is a transaction of about PIECE_MS, and after it the lock is left alone for as long, so that
+ * a writer who waits gets it. How far the copy is stands in the plan, in the same transaction.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "rebuild/sqlite_kit.h"
+
+#define PIECE_MS 40
+#define MIN_ROWS 64
+#define MAX_ROWS 65536
+
+/* Ledger rows of the shadow, which stand in the live file under another name. */
+static const char *const ledgers[] = { "ev_cut", "ev_dead", "ev_seen", NULL };
+
+struct step {
+	char *from, *to;    /* tables */
+	struct ev_buf into, values; /* lists of columns */
+	const char *rowid;  /* the name that the rowid can be called by; NULL: WITHOUT ROWID */
+	bool keep_rowid;
+	struct ev_buf key, key_down; /* WITHOUT ROWID: its primary key, and backwards */
+};
+
+struct copy {
+	struct ev_shadow_sqlite *sh;
+	struct ev_sqlite *s;
+	struct ev_plan *plan;
+	const struct ev_shadow_hooks *hooks;
+	int64_t rows, total, limit;
+};
+
+static void pause_ms(int64_t ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static void step_release(struct step *st)
+{
+	sqlite3_free(st->from);
+	sqlite3_free(st->to);
+	ev_buf_release(&st->into);
+	ev_buf_release(&st->values);
+	ev_buf_release(&st->key);
+	ev_buf_release(&st->key_down);
+}
+
+static void add_name(struct ev_buf *out, const char *name, const char *tail)
+{
+	char *quoted = sqlite3_mprintf("%s\"%w\"%s", out->len ? ", " : "", name, tail);
+
+	ev_buf_adds(out, quoted ? quoted : "");
+	sqlite3_free(quoted);
+}
+
+/* A name for the rowid that no column has taken. */
+static const char *rowid_name(const struct ev_buf *columns)
+{
+	static const char *const names[] = { "rowid", "_rowid_", "oid", NULL };
+
+	for (const char *const *n = names; *n; n++) {
+		const char *c = ev_kit_first(columns);
+
+		while (c && strcasecmp(c, *n) != 0)
+			c = ev_kit_next(columns, c, 2);
+		if (!c)
+			return *n;
+	}
+	return "rowid";
+}
+
+/* Columns of a table of the shadow, but for generated ones: name, place in the primary key. */
+static int columns_of(struct copy *cp, const char *table, struct ev_buf *out, struct ev_error *err)
+{
+	return ev_kit_rows(cp->s, out, err,
+			   "SELECT name, pk FROM pragma_table_xinfo(%Q, 'ev_shadow') WHERE hidden = 0", table);
+}
+
+static int key_of(struct copy *cp, const char *table, struct step *st, struct ev_error *err)
+{
+	struct ev_buf rows = EV_BUF_INIT;
+	int rc = ev_kit_rows(cp->s, &rows, err, "SELECT name FROM pragma_table_xinfo(%Q, 'ev_shadow') "
+			     "WHERE pk > 0 ORDER BY pk", table);
+
+	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 1)) {
+		add_name(&st->key, c, "");
+		add_name(&st->key_down, c, " DESC");
+	}
+	ev_buf_release(&rows);
+	return rc;
+}
+
+static int table_step(struct copy *cp, const char *table, struct step *st, struct ev_error *err)
+{
+	struct ev_buf columns = EV_BUF_INIT;
+	int64_t wr = 0;
+	int rc = columns_of(cp, table, &columns, err);
+
+	if (rc == 0)
+		rc = ev_kit_number(cp->s, &wr, err, "SELECT wr FROM pragma_table_list WHERE "
+				   "schema = 'ev_shadow' AND name = %Q COLLATE NOCASE", table);
+	st->from = sqlite3_mprintf("%s", table);
+	st->to = sqlite3_mprintf("%s%s", ev_role_prefix(EV_ROLE_NEW), table);
+	for (const char *c = ev_kit_first(&columns); c; c = ev_kit_next(&columns, c, 2)) {
+		add_name(&st->into, c, "");
+		add_name(&st->values, c, "");
+	}
+	if (rc == 0 && wr)
+		rc = key_of(cp, table, st, err);
+	if (!wr) {
+		st->rowid = rowid_name(&columns);
+		st->keep_rowid = true;
+	}
+	ev_buf_release(&columns);
+	return rc;
+}
+
+/* Rows of ours: those of the shadow's projection, under the name of the new version. */
+static int ledger_step(struct copy *cp, const char *table, struct step *st, struct ev_error *err)
+{
+	struct ev_buf columns = EV_BUF_INIT;
+	int rc = columns_of(cp, table, &columns, err);
+	char *name = sqlite3_mprintf("'%q (new)'", cp->sh->base.projection);
+
+	st->from = sqlite3_mprintf("%s", table);
+	st->to = sqlite3_mprintf("%s", table);
+	st->rowid = "rowid";
+	for (const char *c = ev_kit_first(&columns); c; c = ev_kit_next(&columns, c, 2)) {
+		add_name(&st->into, c, "");
+		if (strcmp(c, "projection") == 0)
+			ev_buf_addf(&st->values, "%s%s", st->values.len ? ", " : "", name);
+		else
+			add_name(&st->values, c, "");
+	}
+	sqlite3_free(name);
+	ev_buf_release(&columns);
+	return rc;
+}
+
+/* Copy up to `limit` rows behind the last; *n of them. */
+static int piece_by_rowid(struct copy *cp, const struct step *st, int64_t *n, struct ev_error *err)
+{
+	int64_t last = 0, low = cp->plan->copy_rowid;
+	const char *r = st->rowid, *comma = st->keep_rowid ? ", " : "", *own = st->keep_rowid ? r : "";
+
+	if (ev_kit_number(cp->s, n, err, "SELECT count(*) FROM (SELECT 1 FROM ev_shadow.\"%w\" WHERE %s > "
+			  "%lld ORDER BY %s LIMIT %lld)", st->from, r, low, r, cp->limit) < 0 || !*n)
+		return *n ? -1 : 0;
+	if (ev_kit_number(cp->s, &last, err, "SELECT max(r) FROM (SELECT %s AS r FROM ev_shadow.\"%w\" "
+			  "WHERE %s > %lld ORDER BY %s LIMIT %lld)", r, st->from, r, low, r, cp->limit) < 0 ||
+	    ev_kit_exec(cp->s, err, "INSERT INTO main.\"%w\" (%s%s%s) SELECT %s%s%s FROM "
+			"ev_shadow.\"%w\" WHERE %s > %lld AND %s <= %lld ORDER BY %s", st->to, own, comma,
+			ev_buf_str(&st->into), own, comma, ev_buf_str(&st->values), st->from, r, low, r,
+			last, r) < 0)
+		return -1;
+	cp->plan->copy_rowid = last;
+	return 0;
+}
+
+static int piece_by_key(struct copy *cp, const struct step *st, int64_t *n, struct ev_error *err)
+{
+	const char *key = ev_buf_str(&st->key);
+	int64_t begun;
+	char *where;
+	int rc;
+
+	if (ev_kit_number(cp->s, &begun, err, "SELECT EXISTS (SELECT 1 FROM main.\"%w\")", st->to) < 0)
+		return -1;
+	where = begun ? sqlite3_mprintf("WHERE (%s) > (SELECT %s FROM main.\"%w\" ORDER BY %s LIMIT 1)", key,
+					key, st->to, ev_buf_str(&st->key_down))
+		      : sqlite3_mprintf("");
+	rc = ev_kit_exec(cp->s, err, "INSERT INTO main.\"%w\" (%s) SELECT %s FROM ev_shadow.\"%w\" %s "
+			 "ORDER BY %s LIMIT %lld", st->to, ev_buf_str(&st->into), ev_buf_str(&st->values),
+			 st->from, where ? where : "", key, cp->limit);
+	*n = sqlite3_changes64(cp->s->db);
+	sqlite3_free(where);
+	return rc;
+}
+
+/* One transaction; where the table is done, the plan goes to the next step. */
+static int piece(struct copy *cp, const struct step *st, struct ev_error *err)
+{
+	struct ev_store *live = &cp->s->base;
+	int64_t n = 0, start, took;
+	int rc = live->ops->begin(live, err);
+
+	if (rc < 0)
+		return -1;
+	start = ev_clock_ms();
+	rc = st->rowid ? piece_by_rowid(cp, st, &n, err) : piece_by_key(cp, st, &n, err);
+	if (rc == 0 && n < cp->limit) {
+		cp->plan->copy_step++;
+		cp->plan->copy_rowid = INT64_MIN;
+	}
+	if (rc == 0)
+		rc = ev_plan_save(live, cp->plan, err);
+	if (rc == 0)
+		rc = live->ops->commit(live, err);
+	if (rc < 0) {
+		live->ops->rollback(live);
+		return ev_context(err, "copying '%s'", st->from);
+	}
+	took = ev_clock_ms() - start;
+	cp->rows += n;
+	if (n == cp->limit && took < PIECE_MS / 2 && cp->limit < MAX_ROWS)
+		cp->limit *= 2;
+	else if (took > PIECE_MS * 2 && cp->limit > MIN_ROWS)
+		cp->limit /= 2;
+	pause_ms(took);
+	return 0;
+}
+
+static bool stopped(struct copy *cp)
+{
+	return cp->hooks->stop && cp->hooks->stop(cp->hooks->ctx);
+}
+
+/* 0 done, 1 stopped, -1. */
+static int copy_step(struct copy *cp, const struct step *st, struct ev_error *err)
+{
+	int64_t step = cp->plan->copy_step;
+
+	cp->limit = 1024;
+	while (cp->plan->copy_step == step) {
+		if (stopped(cp))
+			return 1;
+		if (piece(cp, st, err) < 0)
+			return -1;
+		if (cp->hooks->copied)
+			cp->hooks->copied(cp->hooks->ctx, cp->rows, cp->total);
+	}
+	return 0;
+}
+
+/* The small tables of the ledger, in one go. */
+static int copy_ledger(struct copy *cp, struct ev_error *err)
+{
+	const char *name = cp->sh->base.projection;
+
+	return ev_kit_exec(cp->s, err,
+			   "CREATE TEMP TABLE ev_row AS SELECT * FROM ev_shadow.ev_projection WHERE name = %Q;"
+			   "UPDATE ev_row SET name = name || ' (new)';"
+			   "INSERT INTO main.ev_projection SELECT * FROM ev_row; DROP TABLE ev_row;"
+			   "CREATE TEMP TABLE ev_row AS SELECT * FROM ev_shadow.ev_ledger "
+			   "WHERE projection = %Q; UPDATE ev_row SET projection = projection || ' (new)';"
+			   "INSERT INTO main.ev_ledger SELECT * FROM ev_row; DROP TABLE ev_row;", name, name);
+}
+
+/* The first transaction: empty tables, the ledger, and that the copy has begun. */
+static int begin_copy(struct copy *cp, struct ev_buf *carried, bool adopt, struct ev_error *err)
+{
+	struct ev_store *live = &cp->s->base;
+	struct ev_store *fresh = cp->sh->base.ops->store(&cp->sh->base, err);
+	int rc = fresh ? live->ops->begin(live, err) : -1;
+
+	if (rc == 0 && ((adopt && ev_kit_adopt(cp->s, cp->sh->base.projection, ev_sqlite_of(fresh), err) < 0) ||
+			ev_kit_create(cp->s, cp->sh->base.projection, ev_sqlite_of(fresh), carried, err) < 0))
+		rc = -1;
+	cp->sh->base.ops->settle(&cp->sh->base);
+	if (rc == 0)
+		rc = copy_ledger(cp, err);
+	cp->plan->phase = EV_PHASE_COPY;
+	cp->plan->copy_step = 1;
+	cp->plan->copy_rowid = INT64_MIN;
+	if (rc == 0)
+		rc = ev_plan_save(live, cp->plan, err);
+	if (rc == 0)
+		rc = live->ops->commit(live, err);
+	if (rc < 0)
+		live->ops->rollback(live);
+	return rc;
+}
+
+static int count_rows(struct copy *cp, const struct ev_buf *tables, struct ev_error *err)
+{
+	int64_t n;
+
+	for (const char *c = ev_kit_first(tables); c; c = ev_kit_next(tables, c, 1)) {
+		if (ev_kit_number(cp->s, &n, err, "SELECT count(*) FROM ev_shadow.\"%w\"", c) < 0)
+			return -1;
+		cp->total += n;
+	}
+	return 0;
+}
+
+/* Steps 1..: the projection's tables, then ours. */
+static int copy_all(struct copy *cp, struct ev_error *err)
+{
+	struct ev_buf tables = EV_BUF_INIT;
+	int64_t step = 1;
+	int rc = ev_kit_rows(cp->s, &tables, err,
+			     "SELECT t.table_name FROM ev_shadow.ev_table t JOIN ev_shadow.sqlite_schema m "
+			     "ON m.name = t.table_name COLLATE NOCASE AND m.type = 'table' "
+			     "WHERE t.projection = %Q ORDER BY t.table_name", cp->sh->base.projection);
+	size_t own = tables.len;
+
+	for (const char *const *t = ledgers; *t; t++)
+		ev_buf_add(&tables, *t, strlen(*t) + 1);
+	if (rc == 0)
+		rc = count_rows(cp, &tables, err);
+	for (const char *c = ev_kit_first(&tables); rc == 0 && c; c = ev_kit_next(&tables, c, 1), step++) {
+		struct step st = { 0 };
+
+		if (step < cp->plan->copy_step)
+			continue;
+		rc = (size_t)(c - tables.data) < own ? table_step(cp, c, &st, err)
+						     : ledger_step(cp, c, &st, err);
+		if (rc == 0)
+			rc = copy_step(cp, &st, err);
+		step_release(&st);
+	}
+	ev_buf_release(&tables);
+	return rc;
+}
+
+/* Statistics of what is about to serve, from a sample, so that it takes no time to speak of. */
+static int analyze(struct copy *cp, struct ev_error *err)
+{
+	struct ev_buf tables = EV_BUF_INIT;
+	int rc = ev_kit_rows(cp->s, &tables, err, "SELECT t.table_name FROM main.ev_table t JOIN "
+			     "main.sqlite_schema m ON m.name = t.table_name AND m.type = 'table' "
+			     "WHERE t.projection = %Q || ' (new)'", cp->sh->base.projection);
+
+	if (rc == 0)
+		rc = ev_kit_exec(cp->s, err, "PRAGMA analysis_limit=1000");
+	for (const char *c = ev_kit_first(&tables); rc == 0 && c; c = ev_kit_next(&tables, c, 1))
+		rc = ev_kit_exec(cp->s, err, "ANALYZE main.\"%w\"", c);
+	ev_buf_release(&tables);
+	return rc;
+}
+
+static void tell(struct copy *cp, const struct ev_buf *carried)
+{
+	const char *p = ev_buf_str(carried), *end;
+
+	for (; (end = strchr(p, '\n')); p = end + 1) {
+		char *line = sqlite3_mprintf("%.*s", (int)(end - p), p);
+
+		if (line && strstr(line, "NOT carried") && cp->hooks->note)
+			cp->hooks->note(cp->hooks->ctx, line);
+		sqlite3_free(line);
+	}
+}
+
+static int run(struct copy *cp, bool adopt, struct ev_error *err)
+{
+	struct ev_buf carried = EV_BUF_INIT;
+	int rc = 0;
+
+	if (!cp->plan->copy_step)
+		rc = begin_copy(cp, &carried, adopt, err);
+	tell(cp, &carried);
+	ev_buf_release(&carried);
+	if (rc == 0)
+		rc = copy_all(cp, err);
+	if (rc == 0)
+		rc = analyze(cp, err);
+	if (rc != 0)
+		return rc;
+	cp->plan->phase = EV_PHASE_READY;
+	return ev_plan_save(&cp->s->base, cp->plan, err);
+}
+
+int ev_kit_copy(struct ev_shadow_sqlite *sh, struct ev_plan *plan, bool adopt,
+		const struct ev_shadow_hooks *hooks, struct ev_error *err)
+{
+	struct copy cp = { .sh = sh, .s = sh->live, .plan = plan, .hooks = hooks };
+	struct ev_error err2 = EV_ERROR_INIT;
+	int rc;
+
+	if (ev_kit_foreign_keys(sh->live, false, err) < 0 || /* they held where the rows come from */
+	    ev_kit_exec(sh->live, err, "ATTACH %Q AS ev_shadow", sh->path) < 0)
+		return -1;
+	rc = run(&cp, adopt, err);
+	if (ev_kit_exec(sh->live, &err2, "DETACH ev_shadow") < 0 && rc == 0) {
+		*err = err2;
+		rc = -1;
+	}
+	return rc;
+}

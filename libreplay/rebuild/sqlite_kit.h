@@ -1,0 +1,84 @@
+/*
+ * sqlite_kit.h - what the files of the SQLite shadow share (shadow_sqlite.c) and nobody else
+ *
+ * shadow_sqlite.c has the file beside the store, swap and rollback; sqlite_move.c renames a version
+ * from one role to another; sqlite_copy.c brings it into the live file by pieces; sqlite_preflight.c
+ * rehearses all of it on empty tables and says what would not survive.
+ */
+#ifndef EV_REBUILD_SQLITE_KIT_H
+#define EV_REBUILD_SQLITE_KIT_H
+
+#include "rebuild/shadow.h"
+#include "store/sqlite_internal.h"
+
+struct ev_shadow_sqlite {
+	struct ev_shadow base;
+	struct ev_sqlite *live;
+	char *path;             /* of the side file; NULL beside a :memory: store */
+	struct ev_store *store; /* the shadow's, while it is open */
+	struct ev_store *frozen;
+	int lock_fd;
+};
+
+/* Run SQL made by sqlite3_mprintf (%Q a text, %w inside "..." a name). */
+int ev_kit_exec(struct ev_sqlite *s, struct ev_error *err, const char *fmt, ...);
+/* The same, and all cells of all rows (NULL as an empty text) appended, NUL after each. */
+int ev_kit_rows(struct ev_sqlite *s, struct ev_buf *out, struct ev_error *err, const char *fmt, ...);
+/* The first cell as a number; 0 without a row. */
+int ev_kit_number(struct ev_sqlite *s, int64_t *out, struct ev_error *err, const char *fmt, ...);
+
+/* Walk cells of ev_kit_rows: for (c = ev_kit_first(&b); c; c = ev_kit_next(&b, c, n)). */
+static inline const char *ev_kit_first(const struct ev_buf *b)
+{
+	return b->len ? b->data : NULL;
+}
+
+static inline const char *ev_kit_next(const struct ev_buf *b, const char *c, int n)
+{
+	while (n--)
+		c += strlen(c) + 1;
+	return c < b->data + b->len ? c : NULL;
+}
+
+static inline const char *ev_kit_cell(const char *c, int i)
+{
+	while (i--)
+		c += strlen(c) + 1;
+	return c;
+}
+
+/* Pragmas that the renames want: on before a transaction that moves versions. */
+int ev_kit_legacy(struct ev_sqlite *s, struct ev_error *err);
+int ev_kit_foreign_keys(struct ev_sqlite *s, bool on, struct ev_error *err);
+
+/* Tables for views of versions that do not serve: ev_view(projection, view_name, sql). */
+int ev_kit_create_ledger(struct ev_sqlite *s, struct ev_error *err);
+
+/*
+ * CREATE TABLE or INDEX as sqlite_schema has it, with the names of tables and of the index as they are in
+ * role `to`; `from` is the role whose prefix they have now. `index`: also rename the index.
+ */
+void ev_kit_rename_sql(const char *sql, enum ev_role from, enum ev_role to, struct ev_buf *out);
+
+/* In the open transaction: tables, views, indexes and ledger rows of a version into another role. */
+int ev_kit_move(struct ev_sqlite *s, const char *projection, enum ev_role from, enum ev_role to,
+		struct ev_error *err);
+/* Drop the tables and ledger rows of a version; each table in a transaction of its own, if `pieces`. */
+int ev_kit_drop(struct ev_sqlite *s, const char *projection, enum ev_role role, bool pieces,
+		struct ev_error *err);
+
+/* In the open transaction: the new version's empty tables in role NEW, as `fresh` has them. */
+int ev_kit_create(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh,
+		  struct ev_buf *carried, struct ev_error *err);
+/* In the open transaction: tables that no ledger owns, and have names of the new version, are ours. */
+int ev_kit_adopt(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh,
+		 struct ev_error *err);
+/* Bump the serving version's generation past that of every other version of the projection. */
+int ev_kit_fence(struct ev_sqlite *s, const char *projection, struct ev_error *err);
+
+int ev_kit_copy(struct ev_shadow_sqlite *sh, struct ev_plan *plan, bool adopt,
+		const struct ev_shadow_hooks *hooks, struct ev_error *err);
+int ev_kit_preflight(struct ev_shadow_sqlite *sh, struct ev_store *fresh, bool adopt,
+		     struct ev_shadow_report *out, struct ev_error *err);
+
+#endif

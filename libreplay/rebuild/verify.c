@@ -1,0 +1,156 @@
+/* verify.c - old against new, and whether what is about to serve is sound */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "rebuild/internal.h"
+
+static int take_number(void *ctx, const struct ev_cell *c, size_t n)
+{
+	(void)n;
+	*(int64_t *)ctx += c[0].i;
+	return 0;
+}
+
+/* Rows of a table; a view, or a table that is not there, has none. */
+static int count_rows(struct ev_store *s, const char *table, int64_t *rows, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	struct ev_query *q;
+	size_t at;
+	int rc = s->ops->has_table(s, table, err);
+
+	if (rc <= 0)
+		return rc;
+	ev_buf_addf(&sql, "SELECT count(*) FROM \"%s\"", table);
+	q = s->ops->prepare(s, ev_buf_str(&sql), false, NULL, NULL, &at, err);
+	rc = q ? s->ops->select(s, q, NULL, 0, take_number, rows, err) : -1;
+	s->ops->finish(s, q);
+	ev_buf_release(&sql);
+	return rc;
+}
+
+static int count_all(struct ev_store *s, const struct ev_buf *tables, int64_t *rows, struct ev_error *err)
+{
+	const char *t = ev_buf_str(tables), *end = t + tables->len;
+
+	for (; t < end; t += strlen(t) + 1)
+		if (count_rows(s, t, rows, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Can the shadow stand exactly where `old` does? Not where it has gone past it already. */
+static bool comparable(struct ev_rebuilding *r, const struct ev_ledger *old)
+{
+	const struct ev_ledger *l = ev_apply_ledger(r->apply);
+
+	for (size_t i = 0; i < old->nparts; i++) {
+		const struct ev_ledger_part *p = ev_ledger_part((struct ev_ledger *)l, old->parts[i].topic,
+								old->parts[i].partition, false);
+
+		if (p && p->next > old->parts[i].next)
+			return false;
+	}
+	return true;
+}
+
+static int compare_frozen(struct ev_rebuilding *r, struct ev_store *frozen, struct ev_error *err)
+{
+	struct ev_store *shadow = r->sh->ops->store(r->sh, err);
+	struct ev_buf tables = EV_BUF_INIT, text = EV_BUF_INIT;
+	int64_t before = 0, after = 0;
+	int rc = shadow ? ev_ledger_tables(shadow, r->p->name, &tables, err) : -1;
+
+	if (rc == 0 && (count_all(frozen, &tables, &before, err) < 0 ||
+			count_all(shadow, &tables, &after, err) < 0))
+		rc = -1;
+	if (rc == 0) {
+		ev_buf_addf(&text, "%" PRId64 " rows in the old view, %" PRId64 " in the new", before, after);
+		free(r->plan.compared);
+		r->plan.compared = ev_strdup(ev_buf_str(&text));
+	}
+	ev_buf_release(&tables);
+	ev_buf_release(&text);
+	return rc;
+}
+
+/* The shadow to the frozen view's position, then row against row. */
+static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, struct ev_error *err)
+{
+	struct ev_position at = EV_POSITION_INIT, to = EV_POSITION_INIT;
+	struct ev_ledger old = { 0 };
+	int rc = ev_ledger_load(frozen, r->p->name, &old, err);
+
+	if (rc == 0 && old.nparts && !comparable(r, &old)) {
+		ev_rebuilding_note(r, "the new version stands past the old one: compared as far as before");
+	} else if (rc == 0) {
+		ev_ledger_position(&old, &at);
+		if (ev_rebuilding_target(r, r->apply, &at, &to))
+			rc = ev_rebuilding_range(r, &to, false, 0, err);
+		if (rc == 0 && !r->stopped)
+			rc = compare_frozen(r, frozen, err);
+	}
+	ev_ledger_release(&old);
+	ev_position_release(&at);
+	ev_position_release(&to);
+	return rc;
+}
+
+int ev_rebuilding_compare(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_store *frozen;
+	int rc;
+
+	if (!r->old_tables || r->stopped)
+		return 0;
+	r->now.what = "compare";
+	frozen = r->sh->ops->freeze(r->sh, err);
+	rc = frozen ? bring_and_compare(r, frozen, err) : -1;
+	r->sh->ops->thaw(r->sh);
+	if (rc == 0 && r->plan.compared)
+		ev_rebuilding_note(r, "%s", r->plan.compared);
+	return rc;
+}
+
+static int refuse_empty(struct ev_rebuilding *r, struct ev_store *shadow, struct ev_error *err)
+{
+	struct ev_buf tables = EV_BUF_INIT;
+	int64_t before = 0, after = 0;
+	int rc = ev_ledger_tables(shadow, r->p->name, &tables, err);
+
+	if (rc == 0 && !r->opt->allow_empty &&
+	    (count_all(r->sh->live, &tables, &before, err) < 0 || count_all(shadow, &tables, &after, err) < 0))
+		rc = -1;
+	ev_buf_release(&tables);
+	if (rc < 0 || !before || after)
+		return rc;
+	ev_rebuilding_note(r, "refused: the new version came out empty, the old one has %" PRId64 " rows "
+			   "(--allow-empty takes it so)", before);
+	return 1;
+}
+
+int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_store *shadow = r->sh->ops->store(r->sh, err);
+	struct ev_buf why = EV_BUF_INIT;
+	int rc;
+
+	r->now.what = "verify";
+	if (!shadow)
+		return -1;
+	if (!ev_ledger_balanced(ev_apply_ledger(r->apply), &why)) {
+		ev_fail(err, EV_BUG, "the ledger of the new version does not balance: %s", ev_buf_str(&why));
+		ev_buf_release(&why);
+		return -1;
+	}
+	rc = r->old_tables ? refuse_empty(r, shadow, err) : 0;
+	if (rc || !r->hooks->check)
+		return rc;
+	rc = r->hooks->check(r->hooks->ctx, shadow, err);
+	if (rc > 0)
+		ev_rebuilding_note(r, "refused: checks of the file fail on the new version; the old one goes "
+				   "on serving");
+	return rc > 0 ? 1 : rc;
+}
