@@ -158,6 +158,14 @@ project met.db --metrics no/such/m.prom ./a.ndjson
 check_status 4 "a metrics file that cannot be written is exit 4"
 project s.db --no-merge ./a.ndjson
 check_status 2 "--no-merge is not for a view"
+project refused.db --group g ./a.ndjson
+check_status 2 "--group is not for files"
+project refused.db -f ./a.ndjson
+check_status 2 "a file has an end and is not followed"
+check_grep "which is said" "cannot follow './a.ndjson': a file has an end" "$err"
+project refused.db --schema x ./a.ndjson
+check_status 2 "--schema is not for SQLite"
+check "what is refused makes no store" test ! -e refused.db
 run evproject run p.sql ./a.ndjson
 check_status 2 "--store is required"
 run evproject run

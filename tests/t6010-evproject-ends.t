@@ -101,6 +101,19 @@ check_status 0 "retention up to the position loses nothing"
 check_grep "that the log's identity cannot be checked is said" 'not checkable' "$err"
 check "the rest is applied" test "$(chain edge.db)" = 20
 
+# The last record has headers, which no handler asks for
+topic headers 1
+put <<<"put $headers/0 1000 k {\"type\":\"other\"} trace=t1 empty"
+chain_projection "$headers" >chain.sql
+for mode in stop dead; do
+	project --store headers-$mode.db --on-error $mode
+	check_status 0 "a log with headers, --on-error $mode"
+	for again in $mode dead stop; do
+		project --store headers-$mode.db --on-error $again
+		check_status 0 "is known again by --on-error $again"
+	done
+done
+
 # Two topics; what the view stands on is what must be read
 topic one 2 && topic=$one
 put < <(events 0 30 2)

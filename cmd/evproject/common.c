@@ -59,22 +59,14 @@ struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_
 
 int ev_use_topics(struct ev_source_args *src, const struct ev_projection *p, struct ev_error *err)
 {
+	/* also where no handler asks: they are in the last record's hash, in dead and held records */
+	src->spec.need_headers = true;
 	if (src->spec.ntopics || src->spec.nfiles)
 		return 0;
 	for (size_t i = 0; i < p->ntopics; i++)
 		if (ev_source_spec_add(&src->spec, p->topics[i], err) < 0)
 			return -1;
 	return 0;
-}
-
-bool ev_wants_headers(const struct ev_projection *p)
-{
-	for (size_t i = 0; i < p->nhandlers; i++)
-		for (size_t j = 0; j < p->handlers[i].nstatements; j++)
-			for (size_t k = 0; k < p->handlers[i].statements[j].nparams; k++)
-				if (p->handlers[i].statements[j].params[k].kind == EV_PARAM_HEADER)
-					return true;
-	return false;
 }
 
 int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,

@@ -31,9 +31,8 @@ struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_onl
 
 void ev_store_args_options(const struct ev_store_args *a, struct ev_store_options *opt);
 
-/* Without a source in the words: the topics of the file. */
+/* The records whole, with headers; without a source in the words: of the topics of the file. */
 int ev_use_topics(struct ev_source_args *src, const struct ev_projection *p, struct ev_error *err);
-bool ev_wants_headers(const struct ev_projection *p);
 
 /* The store with the versions of a projection, locked against others who swap or drop them. */
 struct ev_versions {

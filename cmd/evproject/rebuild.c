@@ -294,7 +294,6 @@ static int settle(struct args *a, struct ev_operands *rest, const struct ev_proj
 		return ev_fail(err, EV_USAGE, "--abandon or --forget, not both");
 	if (a->src.no_merge)
 		return ev_fail(err, EV_USAGE, "--no-merge is not for a rebuild");
-	a->src.spec.need_headers = ev_wants_headers(p) || a->on_error != EV_ON_ERROR_STOP;
 	return ev_use_topics(&a->src, p, err);
 }
 

@@ -1,6 +1,7 @@
 /* run.c - evproject run: catch up from the stored position and stop, or follow */
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "apply/run.h"
 #include "base/clock.h"
@@ -275,15 +276,40 @@ static bool order_counts(const struct ev_projection *p, struct ev_error *err)
 	return !commutes;
 }
 
+static const char *regular_file(const struct ev_source_spec *spec)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < spec->nfiles; i++)
+		if (stat(spec->files[i], &st) == 0 && S_ISREG(st.st_mode))
+			return spec->files[i];
+	return NULL;
+}
+
+/* What a file cannot do is refused, not left out in silence. */
+static int file_limits(const struct args *a, struct ev_error *err)
+{
+	const char *file = a->follow ? regular_file(&a->src.spec) : NULL;
+
+	if (a->group && a->src.spec.nfiles) {
+		ev_fail(err, EV_USAGE, "cannot commit to group '%s': the source is a file", a->group);
+		return ev_hint(err, "the broker of a topic keeps the position of a group");
+	}
+	if (file) {
+		ev_fail(err, EV_USAGE, "cannot follow '%s': a file has an end", file);
+		return ev_hint(err, "follow it by a pipe: tail -n +1 -f FILE, and - as the source");
+	}
+	return 0;
+}
+
 static int settle(struct args *a, struct ev_operands *rest, const struct ev_projection *p,
 		  struct ev_error *err)
 {
 	if (ev_store_args_check(&a->store, err) ||
 	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
 		return -1;
-	if (a->src.no_merge && order_counts(p, err))
+	if (file_limits(a, err) || (a->src.no_merge && order_counts(p, err)))
 		return -1;
-	a->src.spec.need_headers = ev_wants_headers(p) || a->on_error == 1;
 	return ev_use_topics(&a->src, p, err);
 }
 

@@ -10,6 +10,10 @@ struct ev_store *ev_store_open(const char *url, const struct ev_store_options *o
 		return ev_pg_open(url, opt, err);
 	if (strncmp(url, "sqlite:", 7) == 0)
 		url += 7;
+	if (opt->schema) {
+		ev_fail(err, EV_USAGE, "option '--schema' is for PostgreSQL: '%s' is an SQLite file", url);
+		return NULL;
+	}
 	if (!*url) {
 		ev_fail(err, EV_USAGE, "the store's path is empty");
 		return NULL;
