@@ -1,7 +1,12 @@
 # tests/evproject.sh - a small projection and record lines for the t20xx tests; sourced after lib.sh
 #
+# Stores go by names, see tests/store.sh, so that one file tests SQLite and PostgreSQL.
+#
 #   rec TYPE KEY N [OFFSET [PARTITION [TOPIC]]]    one record line; $off counts offsets when none is given
 #   dump STORE                                     the table, in key order
+#   project STORE ARGS...                          evproject run p.sql
+#   ledger STORE JQ                                does this hold of `status`?
+. "$TOP/tests/store.sh"
 cat >p.sql <<'SQL'
 -- @projection acc version 1
 -- @topics t u
@@ -29,6 +34,6 @@ rec() {
 		"{\"type\":\"$1\",\"k\":\"$2\",\"n\":$3}"
 	off=$((${4:-$off} + 1))
 }
-dump() { sqlite3 "$1" 'SELECT * FROM acc ORDER BY k'; }
-project() { run evproject run p.sql --store "$@"; }
-ledger() { evproject status --store "$1" --format json | jq -e "$2"; }
+dump() { sql "$1" 'SELECT * FROM acc ORDER BY k'; }
+project() { run evproject run p.sql --store "$(store "$1")" "${@:2}"; }
+ledger() { evproject status --store "$(store "$1")" --format json | jq -e "$2"; }

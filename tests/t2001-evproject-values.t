@@ -1,23 +1,27 @@
 # evproject run: what values become in columns, windows, dedupe, headers, keys, filters
 . "$(dirname "$0")/lib.sh"
+. "$TOP/tests/store.sh"
 
 head_of() { printf -- '-- @projection v version 1\n-- @topics t\n-- @envelope type=$.type id=$.id time=$.time\n%s\n' "$1"; }
 line() { # line OFFSET VALUE [KEY] [HEADERS] [TIMESTAMP]: a record line; KEY and HEADERS as JSON
 	printf '{"topic":"t","partition":0,"offset":%s,"timestamp":%s,"key":%s,"headers":%s,"value":%s}\n' \
 		"$1" "${5:-1763200000000}" "${3:-null}" "${4:-[]}" "$2"
 }
-apply() { rm -f v.db*; run evproject run v.sql --store v.db "$@" ./v.ndjson; }
-rows() { sqlite3 v.db "SELECT * FROM v ORDER BY 1, 2"; }
+apply() { forget v.db; run evproject run v.sql --store "$(store v.db)" "$@" ./v.ndjson; }
+rows() { sql v.db "SELECT * FROM v ORDER BY 1, 2"; }
 T0='"type":"a","time":"2026-11-20T10:00:00Z"'
 
-{ head_of '-- @schema
+{ head_of '-- @schema sqlite
 CREATE TABLE v (id integer PRIMARY KEY, t text, i integer, r real, s integer, b, k, h text, tm text, x text);
+-- @schema postgresql
+CREATE TABLE v (id integer PRIMARY KEY, t text, i bigint, r double precision, s bigint, b boolean, k bytea, h text,
+	tm text, x text);
 -- @on a
 INSERT INTO v VALUES (:offset, $.t, $.i, $.r, :scaled($.s, 2), $.b, :key, :header('"'trace'"'), :time, $.x);'; } >v.sql
 value() { # value TEXT MEMBERS EXPRESSION WANT: an event with MEMBERS gives EXPRESSION
 	line 0 "{$T0,$2}" >v.ndjson
 	apply
-	check "$1" test "$status $(sqlite3 v.db "SELECT $3 FROM v")" = "0 $4"
+	check "$1" test "$status $(sql v.db "SELECT $3 FROM v")" = "0 $4"
 }
 poison() { # poison TEXT MEMBERS REGEX
 	line 0 "{$T0,$2}" >v.ndjson
@@ -28,26 +32,28 @@ poison() { # poison TEXT MEMBERS REGEX
 }
 value "the greatest integer" '"i":9223372036854775807' i 9223372036854775807
 value "the least integer" '"i":-9223372036854775808' i -9223372036854775808
-value "an integral number however it is spelled" '"i":1.5e3' "i || typeof(i)" 1500integer
+value "an integral number however it is spelled" '"i":1.5e3' "i || $(on sqlite 'typeof(i)' postgresql "'integer'")" 1500integer
 value "an exact decimal by :scaled" '"s":1234567890123.45' s 123456789012345
 value "and a small one" '"s":0.1' s 10
 value "and a negative one" '"s":-0.07' s -7
 value "and one from text" '"s":"12.50"' s 1250
-value "missing is NULL" '"t":"x"' "i IS NULL AND s IS NULL" 1
-value "null is NULL" '"i":null' "i IS NULL" 1
+value "missing is NULL" '"t":"x"' "coalesce(i, -1) + coalesce(s, -2)" -3
+value "null is NULL" '"i":null' "coalesce(i, -1)" -1
+value "true is one, as the store has it" '"b":true' b "$(on sqlite 1 postgresql t)"
+value "false likewise" '"b":false' b "$(on sqlite 0 postgresql f)"
 value "objects are JSON text" '"x":{"a":[1, 2]}' x '{"a":[1, 2]}'
 value "escapes are undone" '"t":"\u00e9\n\"\ud83d\ude00"' t "$(printf 'é\n"😀')"
-value "a fraction that a double does not hold exactly" '"r":0.1' "r = 0.1" 1
+value "a fraction that a double does not hold exactly" '"r":0.1' "r = 0.1" "$(on sqlite 1 postgresql t)"
 poison "a fraction that would be rounded away" '"i":1.00000000000000000001' \
-	'1\.00000000000000000001 would be rounded to the whole number 1$'
-poison "a fraction that would become 0" '"r":1e-400' '1e-400 would be rounded to the whole number 0$'
+	"1\.00000000000000000001 $(on sqlite 'would be rounded to the whole number 1$' postgresql 'does not fit bigint')"
+poison "a fraction that would become 0" '"r":1e-400' "1e-400\"? $(on sqlite 'would be rounded to the whole number 0$' postgresql 'is out of range for type double')"
 value "a fraction" '"r":0.25' r 0.25
 value "the time in UTC, to milliseconds" '"t":"x"' tm 2026-11-20T10:00:00.000Z
 value "SQL in a value is text" "\"t\":\"'); DROP TABLE v; --\"" t "'); DROP TABLE v; --"
 value "the last of doubled names wins" '"t":"x","t":"y"' t y
-poison "an integer past 64 bits" '"i":9223372036854775808' '64 bits'
-poison "text in an integer column" '"i":"12x"' 'v\.i is INTEGER'
-poison "a fraction in an integer column" '"i":1.5' 'v\.i is INTEGER'
+poison "an integer past 64 bits" '"i":9223372036854775808' "$(on sqlite '64 bits' postgresql 'does not fit bigint')"
+poison "text in an integer column" '"i":"12x"' "$(on sqlite 'v\.i is INTEGER' postgresql '\$\.i: .* type bigint: "12x"')"
+poison "a fraction in an integer column" '"i":1.5' "$(on sqlite 'v\.i is INTEGER' postgresql '\$\.i: the number 1.5 does not fit bigint')"
 poison "a decimal that is not exact in cents" '"s":1.005' 'more than 2 decimal places'
 T0='"type":"a"' poison "no time" '"t":"x"' 'time'
 T0='"type":"a","time":"soon"' poison "a time that is none" '"t":"x"' 'time'
@@ -57,14 +63,14 @@ done
 key() { # key TEXT LINE EXPRESSION WANT
 	echo "$2" >v.ndjson
 	apply
-	check "$1" test "$status $(sqlite3 v.db "SELECT $3 FROM v")" = "0 $4"
+	check "$1" test "$status $(sql v.db "SELECT $3 FROM v")" = "0 $4"
 }
-key "a key is text" "$(line 0 "{$T0}" '"k1"')" "k || typeof(k)" k1text
-key "no key is NULL" "$(line 0 "{$T0}")" 'k IS NULL' 1
+key "a key is text" "$(line 0 "{$T0}" '"k1"')" "$(on sqlite 'k || typeof(k)' postgresql "convert_from(k, 'UTF8')")" "$(on sqlite k1text postgresql k1)"
+key "no key is NULL" "$(line 0 "{$T0}")" 'k IS NULL' "$(on sqlite 1 postgresql t)"
 key "a key that is not UTF-8 is bytes" \
-	"$(line 0 "{$T0}" | sed 's/"key":null/"key_base64":"gP8="/')" "hex(k) || typeof(k)" 80FFblob
+	"$(line 0 "{$T0}" | sed 's/"key":null/"key_base64":"gP8="/')" "$(on sqlite 'hex(k) || typeof(k)' postgresql "upper(encode(k, 'hex'))")" "$(on sqlite 80FFblob postgresql 80FF)"
 key "a header" "$(line 0 "{$T0}" null '[["trace","t1"],["other","x"]]')" h t1
-key "a header that is not there is NULL" "$(line 0 "{$T0}" null '[["other","x"]]')" 'h IS NULL' 1
+key "a header that is not there is NULL" "$(line 0 "{$T0}" null '[["other","x"]]')" 'h IS NULL' "$(on sqlite 1 postgresql t)"
 for members in '"a"' '[]' '1' '{"type":1}' '{}'; do
 	line 0 "$members" >v.ndjson
 	apply
@@ -76,8 +82,8 @@ done
 { line 0 "{$T0,\"kind\":\"good\",\"n\":10}"; line 1 "{$T0,\"kind\":\"good\",\"n\":9}"
 	line 2 "{\"n\":10}"; line 3 null '"k"'; } >v.ndjson
 apply
-check "a filter" test "$status $(sqlite3 v.db "SELECT id FROM v")" = "0 0"
-check "what it refuses is counted" test "$(evproject status --store v.db --format json |
+check "a filter" test "$status $(sql v.db "SELECT id FROM v")" = "0 0"
+check "what it refuses is counted" test "$(evproject status --store "$(store v.db)" --format json |
 	jq -c '[.balanced, .partitions[0].applied, .partitions[0].filtered + .partitions[0].ignored]')" = '[true,1,3]'
 
 # :time without a mapping is the timestamp, which may be anything that a producer took for a time
@@ -149,6 +155,6 @@ done >v.ndjson
 for b in 1 2 100; do
 	apply --batch $b
 	check "dedupe within 10 minutes of the first, batches of $b" test "$status $(rows | tr '\n' ' ')" = "0 1|2 2|1 3|1 "
-	check "counted, batches of $b" test "$(sqlite3 v.db 'SELECT deduplicated FROM ev_ledger')" = 2
+	check "counted, batches of $b" test "$(sql v.db 'SELECT deduplicated FROM ev_ledger')" = 2
 done
 done_testing

@@ -8,19 +8,19 @@ cat >d.sql <<'SQL'
 -- @envelope type=$.type id=$.id
 -- @dedupe id
 -- @schema
-CREATE TABLE row (k text PRIMARY KEY, n integer NOT NULL, at integer NOT NULL);
-CREATE TABLE log (at text PRIMARY KEY, k text, old integer);
+CREATE TABLE pos (k text PRIMARY KEY, n bigint NOT NULL, at bigint NOT NULL);
+CREATE TABLE log (at text PRIMARY KEY, k text, old bigint);
 -- @on put
-INSERT INTO row (k, n, at) VALUES ($.k, $.n, :offset)
-ON CONFLICT (k) DO UPDATE SET n = 3 * row.n + excluded.n - 1000 * (row.n / 100), at = excluded.at;
+INSERT INTO pos (k, n, at) VALUES ($.k, $.n, :offset)
+ON CONFLICT (k) DO UPDATE SET n = (3 * pos.n + excluded.n) % 100003, at = excluded.at;
 -- @on del
-INSERT INTO log (at, k, old) SELECT :partition || '/' || :offset, k, n FROM row WHERE k = $.k;
-DELETE FROM row WHERE k = $.k;
+INSERT INTO log (at, k, old) SELECT :partition || '/' || :offset, k, n FROM pos WHERE k = $.k;
+DELETE FROM pos WHERE k = $.k;
 -- @on move
-DELETE FROM row WHERE k = $.to AND $.to <> $.k;
-UPDATE row SET k = $.to WHERE k = $.k;
+DELETE FROM pos WHERE k = $.to AND $.to <> $.k;
+UPDATE pos SET k = $.to WHERE k = $.k;
 -- @on tombstone
-DELETE FROM row WHERE k = :key;
+DELETE FROM pos WHERE k = :key;
 SQL
 # inserts, updates, deletes, re-inserts, key changes, tombstones, doubled ids, holes, two partitions
 stream() { # stream SEED COUNT
@@ -35,43 +35,43 @@ stream() { # stream SEED COUNT
 			"\"value\":%s}\n", p, off[p], 1763200000000 + i * 10, k, v } }'
 }
 view() { # all that a person can see of the view
-	sqlite3 "$1" 'SELECT * FROM row ORDER BY k; SELECT * FROM log ORDER BY at;
+	sql "$1" 'SELECT * FROM pos ORDER BY k; SELECT * FROM log ORDER BY at;
 		SELECT topic, partition, begin_offset, next_offset, last_offset, applied, ignored, filtered, deduplicated,
 		dead, held, dropped, invisible, untouched FROM ev_ledger ORDER BY partition;'
 }
-balanced() { test "$(evproject status d.sql --store "$1" --format json | jq .balanced)" = true; }
+balanced() { test "$(evproject status d.sql --store "$(store "$1")" --format json | jq .balanced)" = true; }
 same() { # same TEXT STORE
 	view "$2" >got
 	check "$1" cmp want got
 	check "$1: the ledger balances" balanced "$2"
-	rm -f "$2" "$2-wal" "$2-shm"
+	forget "$2"
 }
 RANDOM=${SEED:-$((EPOCHSECONDS % 30000))}
 for ((round = 0; round < ${EFFORT:-1}; round++)); do
 	seed=$RANDOM
 	echo "# seed $seed (SEED= sets the first)"
-	stream $seed 6000 >d.ndjson
-	evproject run d.sql --store base.db ./d.ndjson 2>"$err"
+	stream $seed "$(on sqlite 6000 postgresql 2000)" >d.ndjson
+	evproject run d.sql --store "$(store base.db)" ./d.ndjson 2>"$err"
 	view base.db >want
 	check "seed $seed: the view holds something" test "$(wc -l <want)" -gt 100
 	same "seed $seed: by default" base.db
 	for b in 1 7 1000 100000; do
-		run evproject run d.sql --store b$b.db --batch $b ./d.ndjson
+		run evproject run d.sql --store "$(store b$b.db)" --batch $b ./d.ndjson
 		check_status 0 "seed $seed: batches of $b"
 		same "seed $seed: batches of $b give the same view" b$b.db
 	done
 	split -n l/3 d.ndjson part.
-	for f in part.*; do evproject run d.sql --store p.db "./$f" 2>"$err"; done
+	for f in part.*; do evproject run d.sql --store "$(store p.db)" "./$f" 2>"$err"; done
 	same "seed $seed: three runs give the same view" p.db
-	kills=0
+	kills=0 url=$(store k.db)
 	for ((i = 0; i < 8; i++)); do
-		evproject run d.sql --store k.db --batch $((RANDOM % 40 + 1)) ./d.ndjson 2>"$err" &
+		evproject run d.sql --store "$url" --batch $((RANDOM % 40 + 1)) ./d.ndjson 2>"$err" &
 		pid=$!
 		read -rt "0.0$((RANDOM % 90 + 10))" <> <(:)
 		kill -9 $pid 2>/dev/null && kills=$((kills + 1))
 		wait $pid 2>/dev/null
 	done
-	run evproject run d.sql --store k.db ./d.ndjson
+	run evproject run d.sql --store "$(store k.db)" ./d.ndjson
 	check_status 0 "seed $seed: a run after $kills kills"
 	same "seed $seed: kill -9 changes nothing" k.db
 done

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "evproject/evproject.h"
+#include "store/ledger.h"
 
 void ev_store_args_init(struct ev_store_args *a)
 {
@@ -36,6 +37,17 @@ struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_onl
 	ev_store_args_options(a, &opt);
 	opt.read_only = read_only;
 	return ev_store_open(a->url, &opt, err);
+}
+
+int ev_has_view(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	struct ev_ledger l;
+	int rc = ev_ledger_load(s, projection, &l, err);
+
+	if (rc == 0 && !l.exists)
+		rc = ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, projection);
+	ev_ledger_release(&l);
+	return rc;
 }
 
 char *ev_operand_shift(struct ev_operands *rest)

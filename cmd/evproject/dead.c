@@ -185,6 +185,8 @@ static int act(struct args *a, const char *action, struct ev_store *s, const str
 	bool drop = strcmp(action, "drop") == 0;
 	int rc;
 
+	if (ev_has_view(s, p->name, err) < 0)
+		return -1;
 	if (strcmp(action, "list") == 0)
 		return ev_no_operands(rest, err) < 0 ? -1 : list(s, p->name, err);
 	rc = places(a, s, p->name, rest, &l, err);

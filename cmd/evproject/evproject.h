@@ -44,6 +44,9 @@ int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const
 		     int swap_wait_ms, struct ev_error *err);
 void ev_versions_close(struct ev_versions *v);
 
+/* EV_USAGE when the store does not hold the projection's view. */
+int ev_has_view(struct ev_store *s, const char *projection, struct ev_error *err);
+
 /* Take operand 0 away; NULL when there is none. */
 char *ev_operand_shift(struct ev_operands *rest);
 

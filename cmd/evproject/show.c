@@ -3,7 +3,6 @@
 
 #include "common/term.h"
 #include "evproject/evproject.h"
-#include "store/ledger.h"
 
 struct args {
 	struct ev_store_args store;
@@ -64,17 +63,11 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct args *a = args;
 	struct ev_projection *p = ev_operand_projection(rest, err);
 	struct ev_store *s = p ? ev_store_args_open(&a->store, true, err) : NULL;
-	struct ev_ledger l = { 0 };
 	int rc = -1;
 
 	(void)msg;
-	if (s && ev_ledger_load(s, p->name, &l, err) == 0) {
-		if (!l.exists)
-			ev_fail(err, EV_USAGE, "%s has no view '%s'", a->store.url, p->name);
-		else
-			rc = show(s, p, rest, err);
-	}
-	ev_ledger_release(&l);
+	if (s && ev_has_view(s, p->name, err) == 0)
+		rc = show(s, p, rest, err);
 	if (s)
 		s->ops->close(s);
 	ev_projection_free(p);

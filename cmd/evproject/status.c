@@ -126,7 +126,7 @@ static int load(struct args *a, struct ev_store *s, const char *name, struct vie
 	if (ev_ledger_load(s, name, &v->ledger, err) < 0)
 		return -1;
 	if (!v->ledger.exists)
-		return ev_fail(err, EV_USAGE, "%s has no view '%s'", a->store.url, name);
+		return ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, name);
 	if (ev_dead_count(s, name, &v->dead, &v->held, err) < 0)
 		return -1;
 	for (size_t i = 0; i < v->ledger.nparts; i++)
@@ -285,7 +285,7 @@ static int all(struct args *a, struct ev_store *s, struct ev_messages *msg, stru
 	const char *end = ev_buf_str(&names) + names.len;
 
 	if (rc == 0 && !names.len)
-		rc = ev_fail(err, EV_USAGE, "%s has no views", a->store.url);
+		rc = ev_fail(err, EV_USAGE, "store '%s' has no views", s->url);
 	for (const char *n = ev_buf_str(&names); rc >= 0 && n < end; n += strlen(n) + 1) {
 		rc = one(a, s, n, msg, err);
 		worst = rc > worst ? rc : worst;

@@ -159,7 +159,7 @@ static PGresult *execute(struct ev_pg *s, struct ev_query *q, const struct ev_bi
 	status = PQresultStatus(res);
 	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
 		return res;
-	ev_pg_error(s, res, q->handler, err);
+	ev_pg_run_error(s, res, q, err);
 	PQclear(res);
 	return NULL;
 }

@@ -251,6 +251,7 @@ int ev_pg_bind(struct ev_pg *s, const struct ev_query *q, const struct ev_bind *
 		size_t start = s->scratch.len;
 
 		w.type = q->params[i];
+		q->labels[i] = b[i].name;
 		s->formats[i] = w.type == EV_PG_BYTEA;
 		s->lengths[i] = -1;
 		if (b[i].kind == EV_BIND_NULL)

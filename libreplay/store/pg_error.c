@@ -108,6 +108,30 @@ int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_er
 	return -1;
 }
 
+/*
+ * The parameter that the server could not read, from 1 on, or 0: since version 14 the last line of the
+ * context says `unnamed portal parameter $2` in the server's language, perhaps with the value behind it.
+ */
+static size_t blamed(const PGresult *res)
+{
+	const char *context = PQresultErrorField(res, PG_DIAG_CONTEXT);
+	const char *line = context ? strrchr(context, '\n') : NULL;
+	const char *dollar = context ? strchr(line ? line : context, '$') : NULL;
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+	return dollar && state && strncmp(state, "22", 2) == 0 ? strtoul(dollar + 1, NULL, 10) : 0;
+}
+
+int ev_pg_run_error(struct ev_pg *s, const PGresult *res, const struct ev_query *q, struct ev_error *err)
+{
+	size_t n = blamed(res);
+
+	ev_pg_error(s, res, q->handler, err);
+	if (err->class == EV_DATA && n && n <= q->nparams && q->labels[n - 1])
+		ev_context(err, "%s", q->labels[n - 1]);
+	return -1;
+}
+
 size_t ev_pg_error_at(const PGresult *res, const char *sql)
 {
 	const char *position = res ? PQresultErrorField(res, PG_DIAG_STATEMENT_POSITION) : NULL;

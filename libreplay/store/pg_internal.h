@@ -36,6 +36,7 @@ struct ev_query {
 	Oid *params;       /* their types */
 	Oid *elements;     /* of array parameters the type of the elements, else 0 */
 	char **columns;
+	const char **labels; /* what the projection calls the parameters; NULL for what has no name */
 };
 
 struct ev_pg_pending { /* sent in pipeline mode, no result yet */
@@ -86,6 +87,8 @@ int ev_pg_recover(struct ev_store *store, struct ev_error *err);
 
 /* pg_error.c: fill `err` from a result (or, NULL, from the connection). `handler`: data faults are EV_DATA. */
 int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_error *err);
+/* The same for a statement that was run; what a parameter is to blame for says which. */
+int ev_pg_run_error(struct ev_pg *s, const PGresult *res, const struct ev_query *q, struct ev_error *err);
 /* The byte of `sql` that the server's error points to, or SIZE_MAX. */
 size_t ev_pg_error_at(const PGresult *res, const char *sql);
 

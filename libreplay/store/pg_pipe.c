@@ -64,7 +64,7 @@ static int take_result(struct ev_pg *s, PGresult *res, struct ev_error *err)
 	case PGRES_PIPELINE_ABORTED: /* behind the one that failed */
 		return 0;
 	default:
-		ev_pg_error(s, res, p->query->handler, &why);
+		ev_pg_run_error(s, res, p->query, &why);
 		if (why.class != EV_DATA) {
 			*err = why;
 			return -1;

@@ -212,6 +212,7 @@ static int describe(struct ev_pg *s, struct ev_query *q, struct ev_error *err)
 		q->params = ev_alloc((q->nparams + 1) * sizeof(*q->params));
 		q->elements = ev_alloc((q->nparams + 1) * sizeof(*q->elements));
 		q->columns = ev_alloc((q->ncolumns + 1) * sizeof(*q->columns));
+		q->labels = ev_alloc((q->nparams + 1) * sizeof(*q->labels));
 		for (size_t i = 0; i < q->ncolumns; i++)
 			q->columns[i] = ev_strdup(PQfname(res, (int)i));
 	}
@@ -355,6 +356,7 @@ void ev_pg_finish(struct ev_store *store, struct ev_query *q)
 	for (size_t i = 0; q->columns && i < q->ncolumns; i++)
 		free(q->columns[i]);
 	free(q->columns);
+	free(q->labels);
 	free(q->params);
 	free(q->elements);
 	free(q->sql);

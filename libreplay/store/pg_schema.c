@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "projection/ddl.h"
 #include "projection/sql.h"
 #include "store/pg_internal.h"
 
@@ -42,6 +43,52 @@ static int run_statement(struct ev_pg *s, struct ev_slice text, size_t *at, stru
 	return rc;
 }
 
+/* The name that a CREATE gives, appended; nothing where we do not see one. */
+static void find_created(struct ev_slice text, struct ev_buf *name)
+{
+	static const char *const skipped[] = { "concurrently", "if", "not", "exists" };
+	char *sql = ev_slice_dup(text);
+	size_t n, i, k = 0;
+	struct ev_token *t = ev_sql_tokens(sql, &n);
+
+	for (i = 0; i < n && !ev_token_is(t[i], "table") && !ev_token_is(t[i], "view") &&
+		    !ev_token_is(t[i], "index"); i++)
+		;
+	for (i++; i < n && k < sizeof(skipped) / sizeof(*skipped);)
+		if (ev_token_is(t[i], skipped[k++]))
+			i++;
+	if (i < n && i <= 9 && ev_token_is(t[0], "create") && !ev_token_is(t[i], "on"))
+		ev_sql_name(t[i], name);
+	free(t);
+	free(sql);
+}
+
+/* What is there already is another's, also behind IF NOT EXISTS. */
+static int check_new(struct ev_pg *s, struct ev_slice text, struct ev_error *err)
+{
+	static const char sql[] = "SELECT c.relkind IN ('r', 'p', 'v', 'm', 'f') FROM pg_catalog.pg_class c "
+				  "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+				  "WHERE n.nspname = $1 AND c.relname = $2";
+	struct ev_buf name = EV_BUF_INIT;
+	const char *values[] = { s->schema, NULL };
+	PGresult *res;
+	int rc = 0;
+
+	find_created(text, &name);
+	values[1] = ev_buf_str(&name);
+	res = ev_pg_ask(s, sql, 2, values, err);
+	if (!res)
+		rc = -1;
+	else if (PQntuples(res))
+		rc = PQgetvalue(res, 0, 0)[0] == 't'
+			     ? ev_fail(err, EV_USAGE, "table '%s' exists already, and no ledger of this "
+				       "projection owns it", values[1])
+			     : ev_fail(err, EV_USAGE, "'%s' exists already", values[1]);
+	PQclear(res);
+	ev_buf_release(&name);
+	return rc;
+}
+
 /* One statement up to its `;`: its length with it, and where its first word is. */
 static size_t statement_length(const char *sql, size_t *start)
 {
@@ -64,7 +111,9 @@ static int run_statements(struct ev_pg *s, const char *sql, size_t *at, struct e
 		n = statement_length(rest, &start);
 		if (start == SIZE_MAX)
 			continue;
-		if (run_statement(s, ev_slice(rest + start, n - start), &in, err) < 0) {
+		in = SIZE_MAX;
+		if (check_new(s, ev_slice(rest + start, n - start), err) < 0 ||
+		    run_statement(s, ev_slice(rest + start, n - start), &in, err) < 0) {
 			*at = (size_t)(rest - sql) + start + (in == SIZE_MAX ? 0 : in);
 			return -1;
 		}

@@ -1,0 +1,53 @@
+# evproject run into SQLite files: what other stores do not have (folders, a full disk, torn files)
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+
+{ rec add a 1; rec add b 2; rec nop a 1; rec del b 0 5; rec add c 7; } >a.ndjson
+project no/such/x.db ./a.ndjson
+check_status 4 "a store in a folder that is not there is exit 4"
+check_grep "and is named" "cannot open store 'no/such/x.db'" "$err"
+for url in '' sqlite:; do
+	run evproject run p.sql --store "$url" ./a.ndjson
+	check_status 2 "the path '$url' is none"
+done
+run evproject run p.sql --store sqlite:u.db ./a.ndjson
+check "sqlite:PATH is a path" test "$status $(dump u.db)" = "0 a|1|0
+c|7|6"
+check "the store is in WAL mode" test "$(sqlite3 u.db 'PRAGMA journal_mode')" = wal
+check "beside it lies an empty file for locks" test -e u.db-evlock -a ! -s u.db-evlock
+mkfifo pipe.db
+for odd in pipe.db /dev/null .; do
+	run timeout -s KILL 20 evproject status --store $odd
+	check_status 4 "the store $odd is an error at once"
+	check_grep "$odd: says why" 'it is (no regular file|a directory)' "$err"
+	run timeout -s KILL 20 evproject run p.sql --store $odd ./a.ndjson
+	check_status 4 "to run into $odd too"
+done
+
+# a full disk: nothing torn, and it goes on afterwards
+awk 'BEGIN { for (i = 0; i < 20000; i++)
+	printf "{\"topic\":\"t\",\"partition\":0,\"offset\":%d,\"timestamp\":%d,\"key\":\"k%d\",\"headers\":[],\"value\":" \
+	"{\"type\":\"add\",\"k\":\"key-%d-of-a-length-that-fills-pages\",\"n\":1}}\n", i, 1763200000000 + i, i, i }' >big.ndjson
+project want.db ./big.ndjson
+check "20000 rows without trouble" test "$(dump want.db | wc -l)" = 20000
+mkdir small
+if mount -t tmpfs -o size=700k tmpfs small 2>/dev/null; then
+	at_exit "umount $T/small 2>/dev/null || umount -l $T/small"
+	run evproject run p.sql --store small/s.db --batch 500 ./big.ndjson
+	check_status 4 "a full disk is exit 4"
+	check_grep "and says so" "small/s.db'?: .*(full|disk)" "$err"
+	mount -o remount,size=40m small
+else
+	run bash -c 'ulimit -f 500; trap "" XFSZ; exec evproject run p.sql --store small/s.db --batch 500 ./big.ndjson'
+	check_status 4 "a file that cannot grow is exit 4"
+	check "and says so" test -s "$err"
+fi
+check "what is there is whole" ledger small/s.db '.balanced and .partitions[0].next > 0'
+check "rows and position agree" test "$(sqlite3 small/s.db 'SELECT count(*) = max(next_offset) FROM acc, ev_ledger')" = 1
+check "SQLite finds nothing torn" test "$(sqlite3 small/s.db 'PRAGMA integrity_check')" = ok
+project small/s.db ./big.ndjson
+check_status 0 "with room again it goes on"
+dump want.db >want
+dump small/s.db >got
+check "to the same rows" cmp want got
+done_testing
