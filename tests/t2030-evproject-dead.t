@@ -1,6 +1,9 @@
 # evproject: poison records, dead letters, what waits behind them, and what people decide
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/evproject.sh"
+# a retry wants rows that are their record key's own
+cp p.sql path.sql
+sed -i 's/\$\.k!*/:key/' p.sql
 
 { rec add a 1; rec add b '"x"'; rec add b 5; rec add a 5; rec add b 6; rec add c 9223372036854775808; } >b.ndjson
 project stop.db ./b.ndjson
@@ -91,9 +94,19 @@ check_status 0 "a retry that succeeds"
 check "applies letter and followers in order" test "$(dump mt.db)" = "z|4|0"
 check "and the ledger balances" ledger mt.db '.balanced and .dead == 0 and .held == 0'
 
+# rows found by a path may be shared with other keys: then it makes a difference that the letter comes late
+run evproject run path.sql --store path.db --on-error dead ./b.ndjson
+dump path.db >before
+run evproject dead retry path.sql --store path.db t/0@1
+check_status 5 "a retry that may not come late is refused"
+check_grep "by table and line" "cannot retry t/0@1: .*shared with other keys: table 'acc', handler at line 7" "$err"
+check_grep "and says what to do" '^hint: .*rebuild' "$err"
+check "nothing has changed, the tries included" test "$(dump path.db)" = "$(cat before)" -a \
+	"$(sqlite3 path.db "SELECT max(tries) FROM ev_dead")" = 1
+
 # a record without a key holds nothing back; a value that is no event
 { rec add a '"x"' 0; rec add a 2 1; } | sed 's/"key":"a"/"key":null/' >nokey.ndjson
-project nokey.db --on-error dead ./nokey.ndjson
+run evproject run path.sql --store nokey.db --on-error dead ./nokey.ndjson
 check "records without a key hold nothing back" test "$(dump nokey.db)" = "a|2|1"
 printf 'not json\n{"no":"type"}\n[1]\n' >odd.txt
 project odd.db --on-error dead --lines t ./odd.txt

@@ -21,6 +21,7 @@ struct ev_apply_options {
 	bool dead;         /* --on-error dead: keep poison as dead letters; else stop */
 	int64_t max_dead;  /* dead letters in the store before the run stops; -1: no limit */
 	int64_t max_held;
+	bool decided;      /* retry what was decided before, and do not ask whether it may be late */
 	bool beside;       /* no run lock: one transaction beside a follower (dead retry) */
 };
 
@@ -71,7 +72,9 @@ int64_t ev_apply_skipped(const struct ev_apply *a);
 /*
  * Dead letters (§5). Retry the letter at topic/partition@offset and then what it held back, or drop
  * it and apply what it held back; one transaction, generation bumped, cut stored. Where a record
- * fails again nothing changes but its tries and reason (EV_DATA).
+ * fails again nothing changes but its tries and reason (EV_DATA). A retry is refused (EV_DATA, hint
+ * `rebuild`) where the letter's rows may be shared with other keys by statements that do not
+ * commute: then it makes a difference that it comes late (projection/late.h).
  * *applied: how many records were applied.
  */
 int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int64_t offset,

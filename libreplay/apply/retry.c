@@ -4,6 +4,7 @@
 
 #include "apply/internal.h"
 #include "base/mem.h"
+#include "projection/late.h"
 #include "record/line.h"
 
 struct letter {
@@ -156,6 +157,37 @@ static int failed_again(struct ev_apply *a, const struct letter *l, struct ev_er
 	return err->class == EV_DATA ? ev_hint(err, "nothing was changed") : -1;
 }
 
+/*
+ * 0 when the letter and its followers may be applied now, though records of other keys have been
+ * applied meanwhile. What cannot be routed fails when it is applied, by its own reason.
+ */
+static int may_be_late(struct ev_apply *a, const struct chain *c, struct ev_error *err)
+{
+	struct ev_line_reader *lr = ev_line_reader_new();
+	struct ev_buf why = EV_BUF_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < c->n && rc == 0; i++) {
+		const struct letter *l = &c->v[i];
+		struct ev_error ignored = EV_ERROR_INIT;
+		const int *handlers = NULL;
+		struct ev_record rec;
+
+		rc = read_letter(lr, l, &rec, err);
+		if (rc < 0 || ev_record_route(a, &rec, &handlers, &ignored) != EV_APPLIED ||
+		    ev_projection_may_be_late(a->projection, handlers, &why))
+			continue;
+		rc = ev_fail(err, EV_DATA, "cannot retry %s/%d@%" PRId64 ": its rows may be shared "
+			     "with other keys: %s", l->topic, l->partition, l->offset,
+			     ev_buf_str(&why));
+		ev_hint(err, "records of other keys came after it and may depend on it; nothing was "
+			"changed; build the view anew: rebuild");
+	}
+	ev_buf_release(&why);
+	ev_line_reader_free(lr);
+	return rc;
+}
+
 int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int64_t offset,
 		   bool drop, int64_t *applied, struct ev_error *err)
 {
@@ -171,6 +203,8 @@ int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int
 	} else if (!c.n || c.v[0].behind >= 0) {
 		ev_transaction_undo(a);
 		ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64, topic, partition, offset);
+	} else if (!drop && !a->opt.decided && may_be_late(a, &c, err) < 0) {
+		ev_transaction_undo(a);
 	} else if (apply_chain(a, &c, drop, &at, err) < 0) {
 		failed_again(a, &c.v[at], err);
 	} else if (ev_dead_count(a->store, a->projection->name, &a->dead, &a->held, err) < 0 ||

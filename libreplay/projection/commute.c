@@ -24,6 +24,7 @@
  */
 #include "base/mem.h"
 #include "projection/ddl.h"
+#include "projection/late.h"
 
 enum fold { FOLD_NONE, FOLD_KEY, FOLD_SUM, FOLD_MIN, FOLD_MAX };
 
@@ -398,20 +399,28 @@ static const char *prove(struct proof *pr, const struct ev_handler *h, const str
 	return NULL;
 }
 
-bool ev_projection_commutes(const struct ev_projection *p, struct ev_buf *why)
+static bool is_on(const struct ev_statement *s, const char *table)
+{
+	char *name = ev_statement_table(s);
+	bool same = name && strcmp(name, table) == 0;
+
+	free(name);
+	return same;
+}
+
+/* All statements, or those on table `only`. */
+static bool prove_all(const struct ev_projection *p, const char *only, struct ev_buf *why)
 {
 	struct proof pr = { .p = p };
 	const char *reason = NULL;
 
-	if (p->dedupe) {
-		ev_buf_adds(why, "with '@dedupe' the first of two records wins");
-		return false;
-	}
 	ev_tables_of(p, &pr.tables);
 	for (size_t i = 0; i < p->nhandlers && !reason; i++) {
 		const struct ev_handler *h = &p->handlers[i];
 
 		for (size_t k = 0; k < h->nstatements && !reason; k++) {
+			if (only && !is_on(&h->statements[k], only))
+				continue;
 			reason = prove(&pr, h, &h->statements[k]);
 			if (!reason)
 				continue;
@@ -425,4 +434,18 @@ bool ev_projection_commutes(const struct ev_projection *p, struct ev_buf *why)
 	free(pr.v);
 	ev_tables_free(&pr.tables);
 	return !reason;
+}
+
+bool ev_table_commutes(const struct ev_projection *p, const char *table, struct ev_buf *why)
+{
+	return prove_all(p, table, why);
+}
+
+bool ev_projection_commutes(const struct ev_projection *p, struct ev_buf *why)
+{
+	if (p->dedupe) {
+		ev_buf_adds(why, "with '@dedupe' the first of two records wins");
+		return false;
+	}
+	return prove_all(p, NULL, why);
 }

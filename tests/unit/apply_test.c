@@ -183,6 +183,7 @@ static struct ev_apply *open_apply(struct ev_store *s, const struct ev_projectio
 	struct ev_apply *a;
 
 	opt.dead = dead;
+	opt.decided = true; /* whether a retry may come late is late_test.c's */
 	a = ev_apply_open(s, p, &opt, err);
 	for (int i = 0; a && i < 4; i++)
 		ev_apply_partition(a, (uint32_t)i, i / 2 ? "b" : "a", i % 2, 0, NULL);

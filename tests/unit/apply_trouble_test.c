@@ -64,6 +64,7 @@ static struct ev_apply *open_as(struct ev_store *s, const struct ev_projection *
 {
 	struct ev_apply_options opt = {
 		.dead = dead, .max_dead = max_dead, .max_held = -1, .beside = beside,
+		.decided = true,
 	};
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_apply *a = ev_apply_open(s, p, &opt, &err);

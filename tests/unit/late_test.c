@@ -1,0 +1,101 @@
+/* late_test.c - which dead letters may be applied behind records of other keys */
+#include "test.h"
+
+#include "projection/late.h"
+
+#define HEAD "-- @projection p version 1\n-- @topics t, u\n-- @envelope type=$.type\n-- @schema\n"
+#define TABLES "CREATE TABLE t (k text PRIMARY KEY, n integer NOT NULL, x text);\n" \
+	       "CREATE TABLE s (k text PRIMARY KEY, n integer NOT NULL);\n"
+#define A "-- @on a\n" /* the letter's handler */
+#define B ";\n-- @on b\n"
+#define OWN "INSERT INTO t (k, n) VALUES (:key, $.n) ON CONFLICT (k) DO UPDATE SET n = excluded.n"
+#define SUM "INSERT INTO s (k, n) VALUES ($.k, 1) ON CONFLICT (k) DO UPDATE SET n = s.n + 1"
+
+/* `want` is NULL for yes, else a part of the reason. The letter's handler is the first. */
+static void check(const char *what, const char *want, const char *text)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_projection *p = ev_projection_parse("p", ev_slice_str(text), &err);
+	struct ev_buf why = EV_BUF_INIT;
+	int first[] = { 0, -1 };
+	bool may = p && ev_projection_may_be_late(p, first, &why);
+
+	if (!CHECK(p && may == !want && (!want || strstr(ev_buf_str(&why), want)), "%s", what))
+		printf("#   %s%s\n", err.text, ev_buf_str(&why));
+	ev_buf_release(&why);
+	ev_projection_free(p);
+}
+
+static void test_own(void)
+{
+	check("rows of the record's key alone", NULL, HEAD TABLES A OWN);
+	check("updated and deleted by it as well", NULL,
+	      HEAD TABLES A OWN B "UPDATE t SET n = t.n * 2, x = 'k' WHERE k = :key AND (n > 1 OR n < 0)"
+	      ";\n-- @on tombstone of t\nDELETE FROM t WHERE t.k = :key");
+	check("sums beside them", NULL, HEAD TABLES A OWN ";\n" SUM);
+	check("sums alone, whatever stands in other tables", NULL,
+	      HEAD TABLES A SUM B "UPDATE t SET n = 1 WHERE x = $.x");
+	check("dedupe is no matter: the ids are decided", NULL,
+	      "-- @projection p version 1\n-- @topics t\n-- @envelope id=$.id type=$.type\n"
+	      "-- @dedupe id\n-- @schema\n" TABLES A SUM);
+	check("a key of several columns of which one is the record's", NULL,
+	      HEAD "CREATE TABLE t (a text, k text, n int, PRIMARY KEY (a, k));\n" A
+		   "INSERT INTO t (a, k, n) VALUES ($.a, :key, 1) ON CONFLICT (a, k) DO NOTHING");
+}
+
+static void test_shared(void)
+{
+	check("rows found by a path", "table 't', handler at line",
+	      HEAD TABLES A "INSERT INTO t (k, n) VALUES ($.k, $.n) "
+			    "ON CONFLICT (k) DO UPDATE SET n = excluded.n");
+	check("another handler finds them by a path", "table 't', handler at line",
+	      HEAD TABLES A OWN B "DELETE FROM t WHERE k = $.k");
+	check("the key stands beside an OR", "table 't', handler at line",
+	      HEAD TABLES A OWN B "UPDATE t SET n = 1 WHERE k = :key OR n = 2");
+	check("behind an AND that is an OR's", "table 't', handler at line",
+	      HEAD TABLES A OWN B "UPDATE t SET n = 1 WHERE k = :key AND n = 2 OR n = 3");
+	check("the key as a part of an expression", "table 't', handler at line",
+	      HEAD TABLES A OWN B "UPDATE t SET n = 1 WHERE k = :key || 'x'");
+	check("no condition", "table 't', handler at line", HEAD TABLES A OWN B "DELETE FROM t");
+	check("a row goes to another key", "table 't', handler at line",
+	      HEAD TABLES A OWN B "UPDATE t SET n = 1, k = $.to WHERE k = :key");
+	check("a row goes to another key by a list", "table 't', handler at line",
+	      HEAD TABLES A OWN B "UPDATE t SET (k, n) = ($.to, 1) WHERE k = :key");
+	check("a conflict gives it another key", "table 't', handler at line",
+	      HEAD TABLES A "INSERT INTO t (k, n) VALUES (:key, $.n) "
+			    "ON CONFLICT (k) DO UPDATE SET k = $.to");
+	check("an INSERT that names no conflict", "no ON CONFLICT",
+	      HEAD TABLES A "INSERT INTO t (k, n) VALUES (:key, 1)");
+	check("two rows", "table 't', handler at line",
+	      HEAD TABLES A "INSERT INTO t (k, n) VALUES (:key, 1), ($.k, 1) "
+			    "ON CONFLICT (k) DO NOTHING");
+	check("another column than the key's is :key", "first to come wins",
+	      HEAD TABLES A "INSERT INTO t (x, k, n) VALUES (:key, $.k, 1) "
+			    "ON CONFLICT (k) DO NOTHING");
+	check("a handler reads what the letter writes", "it reads other rows",
+	      HEAD TABLES A OWN B "UPDATE s SET n = (SELECT n FROM t WHERE k = $.k) WHERE k = :key");
+	check("so does one that inserts", "it reads other rows",
+	      HEAD TABLES A OWN B "INSERT INTO s (k, n) SELECT k, n FROM t");
+}
+
+static void test_tables(void)
+{
+	check("a second unique key", "table 't', handler at line",
+	      HEAD "CREATE TABLE t (k text PRIMARY KEY, n integer UNIQUE);\n" A OWN);
+	check("an integer key, to which '1' and '01' are one", "its SET is more",
+	      HEAD "CREATE TABLE t (k integer PRIMARY KEY, n integer);\n" A OWN);
+	check("a collation", "its SET is more",
+	      HEAD "CREATE TABLE t (k text COLLATE NOCASE PRIMARY KEY, n integer);\n" A OWN);
+	check("one dialect's table is not enough", "its SET is more",
+	      "-- @projection p version 1\n-- @topics t\n-- @envelope type=$.type\n-- @schema sqlite\n"
+	      "CREATE TABLE t (k text PRIMARY KEY, n integer);\n-- @schema postgresql\n"
+	      "CREATE TABLE t (k bigint PRIMARY KEY, n integer);\n" A OWN);
+}
+
+int main(void)
+{
+	test_own();
+	test_shared();
+	test_tables();
+	return test_done();
+}
