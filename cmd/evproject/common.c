@@ -81,14 +81,25 @@ int ev_use_topics(struct ev_source_args *src, const struct ev_projection *p, str
 	return 0;
 }
 
+/* A store that is not there is not made for the sake of looking into it. */
+static int exists(const struct ev_store_args *a, struct ev_error *err)
+{
+	struct ev_store *s = ev_store_args_open(a, true, err);
+
+	if (s)
+		s->ops->close(s);
+	return s ? 0 : -1;
+}
+
 int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
-		     int swap_wait_ms, struct ev_error *err)
+		     bool create, int swap_wait_ms, struct ev_error *err)
 {
 	struct ev_shadow_options opt = { .url = a->url, .swap_wait_ms = swap_wait_ms };
 
 	*v = (struct ev_versions){ 0 };
 	ev_store_args_options(a, &v->options);
-	v->store = ev_store_args_open(a, false, err);
+	if (create || exists(a, err) == 0)
+		v->store = ev_store_args_open(a, false, err);
 	if (!v->store)
 		return -1;
 	opt.store = &v->options;

@@ -41,7 +41,7 @@ struct ev_versions {
 	struct ev_shadow *shadow;
 };
 int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
-		     int swap_wait_ms, struct ev_error *err);
+		     bool create, int swap_wait_ms, struct ev_error *err);
 void ev_versions_close(struct ev_versions *v);
 
 /* EV_USAGE when the store does not hold the projection's view. */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "common/metrics.h"
@@ -216,6 +217,15 @@ static int parse_percent(const char *text, double *out, struct ev_error *err)
 	return 0;
 }
 
+/* Standard input that cannot be read a second time. */
+static bool is_pipe(const struct ev_source_spec *spec)
+{
+	for (size_t i = 0; i < spec->nfiles; i++)
+		if (strcmp(spec->files[i], "-") == 0 && lseek(STDIN_FILENO, 0, SEEK_CUR) < 0)
+			return true;
+	return false;
+}
+
 static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_rebuild_options opt = EV_REBUILD_OPTIONS_INIT;
@@ -235,6 +245,7 @@ static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *sr
 	opt.again = a->again;
 	opt.adopt = a->adopt;
 	opt.no_swap = a->no_swap;
+	opt.pipe = is_pipe(&a->src.spec);
 	opt.batch = (size_t)a->batch;
 	if (parse_percent(a->max_change, &opt.max_change, err) < 0)
 		return -1;
@@ -278,7 +289,8 @@ static int with_store(struct state *st, struct ev_source *src, struct ev_error *
 	struct ev_versions v;
 	int rc;
 
-	if (ev_versions_open(&v, &st->a->store, st->p->name, (int)st->a->swap_wait_ms, err) < 0)
+	if (ev_versions_open(&v, &st->a->store, st->p->name, src != NULL,
+			     (int)st->a->swap_wait_ms, err) < 0)
 		return -1;
 	rc = src ? rebuild(st, &v, src, err) : tidy(st, &v, err);
 	ev_versions_close(&v);

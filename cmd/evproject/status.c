@@ -8,6 +8,7 @@
 #include "common/term.h"
 #include "event/time.h"
 #include "evproject/evproject.h"
+#include "rebuild/plan.h"
 #include "record/line.h"
 #include "store/dead.h"
 #include "store/ledger.h"
@@ -35,7 +36,8 @@ static const struct ev_option options[] = {
 };
 
 struct view {
-	struct ev_ledger ledger;
+	struct ev_ledger ledger, kept; /* kept: what served before */
+	struct ev_plan plan;           /* of a rebuild under way */
 	int64_t dead, held;
 	int64_t lag;    /* records; -1 not known */
 	int64_t age_ms; /* of the last record; -1 not known */
@@ -118,6 +120,18 @@ static int ask_log(struct args *a, struct view *v, struct ev_error *err)
 	return src ? rc : -1;
 }
 
+/* The versions that do not serve. */
+static int load_versions(struct ev_store *s, const char *name, struct view *v, struct ev_error *err)
+{
+	struct ev_buf kept = EV_BUF_INIT;
+	int rc;
+
+	ev_role_name(&kept, name, EV_ROLE_KEPT);
+	rc = ev_ledger_load(s, ev_buf_str(&kept), &v->kept, err);
+	ev_buf_release(&kept);
+	return rc < 0 ? -1 : ev_plan_load(s, name, &v->plan, err);
+}
+
 static int load(struct args *a, struct ev_store *s, const char *name, struct view *v,
 		struct ev_error *err)
 {
@@ -127,7 +141,7 @@ static int load(struct args *a, struct ev_store *s, const char *name, struct vie
 		return -1;
 	if (!v->ledger.exists)
 		return ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, name);
-	if (ev_dead_count(s, name, &v->dead, &v->held, err) < 0)
+	if (ev_dead_count(s, name, &v->dead, &v->held, err) < 0 || load_versions(s, name, v, err) < 0)
 		return -1;
 	for (size_t i = 0; i < v->ledger.nparts; i++)
 		if (v->ledger.parts[i].last_offset >= 0 && v->ledger.parts[i].last_timestamp > last)
@@ -137,6 +151,20 @@ static int load(struct args *a, struct ev_store *s, const char *name, struct vie
 	if (ask_log(a, v, &v->log) < 0)
 		v->lag = -1;
 	return 0;
+}
+
+static void print_versions(const struct view *v)
+{
+	char time[EV_TIME_TEXT];
+
+	if (v->plan.phase != EV_PHASE_NONE) {
+		ev_time_format(v->plan.updated_at, time);
+		printf("rebuild to version %" PRId64 ": %s, since %s%s%s\n", v->plan.version,
+		       ev_phase_names[v->plan.phase], time, v->plan.compared ? "; " : "",
+		       v->plan.compared ? v->plan.compared : "");
+	}
+	if (v->kept.exists)
+		printf("version %" PRId64 " is kept for rollback\n", v->kept.version);
 }
 
 static void print_text(const struct view *v)
@@ -168,6 +196,7 @@ static void print_text(const struct view *v)
 		puts(ev_buf_str(&out));
 		ev_buf_clear(&out);
 	}
+	print_versions(v);
 	ev_table_init(&tb, "lrrrrrrrrrrrr");
 	for (const char *const *h = (const char *const[]){ "topic/partition", "begin", "next", "applied",
 	     "ignored", "filtered", "dedup", "dead", "held", "dropped", "invisible", "no row", NULL }; *h; h++)
@@ -202,7 +231,19 @@ static void print_json(const struct view *v)
 	ev_json_quote(&o, ev_slice_str(l->projection));
 	ev_buf_addf(&o, ",\"version\":%" PRId64 ",\"fingerprint\":\"%s\",\"generation\":%" PRId64
 			",\"last_commit\":\"%s\",", l->version, l->fingerprint, l->generation, time);
-	ev_buf_adds(&o, "\"last_error\":");
+	ev_buf_adds(&o, "\"rebuild\":");
+	if (v->plan.phase != EV_PHASE_NONE)
+		ev_buf_addf(&o, "{\"phase\":\"%s\",\"version\":%" PRId64 ",\"updated_at\":%" PRId64 "}",
+			    ev_phase_names[v->plan.phase], v->plan.version, v->plan.updated_at);
+	else
+		ev_buf_adds(&o, "null");
+	ev_buf_adds(&o, ",\"kept\":");
+	if (v->kept.exists)
+		ev_buf_addf(&o, "{\"version\":%" PRId64 ",\"fingerprint\":\"%s\"}", v->kept.version,
+			    v->kept.fingerprint);
+	else
+		ev_buf_adds(&o, "null");
+	ev_buf_adds(&o, ",\"last_error\":");
 	l->last_error && *l->last_error ? ev_json_quote(&o, ev_slice_str(l->last_error))
 					: ev_buf_adds(&o, "null");
 	ev_buf_adds(&o, ",\"lag\":");
@@ -274,6 +315,8 @@ static int one(struct args *a, struct ev_store *s, const char *name, struct ev_m
 		rc = -1;
 	}
 	ev_ledger_release(&v.ledger);
+	ev_ledger_release(&v.kept);
+	ev_plan_release(&v.plan);
 	ev_buf_release(&v.why);
 	return rc;
 }

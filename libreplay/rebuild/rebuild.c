@@ -104,6 +104,31 @@ static int check_begin(struct ev_rebuilding *r, struct ev_error *err)
 	return 0;
 }
 
+/* An end that was asked for must not lie behind the old view: readers would go back in time. */
+static int check_end(struct ev_rebuilding *r, struct ev_error *err)
+{
+	const struct ev_range_args *range = r->opt->range;
+	struct ev_span *spans = NULL;
+	int rc = 0;
+
+	if ((range->to.kind == EV_POINT_NONE && !range->has_until) || !r->old.nparts)
+		return 0;
+	if (!r->src->one_sequence)
+		rc = ev_range_resolve(r->src, range, NULL, &spans, err);
+	for (size_t i = 0; rc == 0 && i < r->old.nparts; i++)
+		for (size_t j = 0; spans && j < r->src->nparts; j++)
+			if (r->src->parts[j].partition == r->old.parts[i].partition &&
+			    strcmp(r->src->parts[j].topic, r->old.parts[i].topic) == 0 &&
+			    spans[j].end < r->old.parts[i].next)
+				rc = ev_fail(err, EV_USAGE, "%s/%d: the end %" PRId64 " lies behind the old view, "
+					     "which stands at %" PRId64, r->old.parts[i].topic,
+					     r->old.parts[i].partition, spans[j].end, r->old.parts[i].next);
+	if (r->src->one_sequence)
+		rc = ev_fail(err, EV_USAGE, "files are read to their end where a view serves already");
+	free(spans);
+	return rc < 0 ? ev_hint(err, "for the view as it was, build it into another store or schema") : 0;
+}
+
 static int preflight(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_shadow_report report = { .bytes = 0 };
@@ -147,10 +172,14 @@ static void undo_prepare(struct ev_rebuilding *r)
 
 static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 {
-	if (open_shadow(r, err) < 0 || preflight(r, err) < 0 || check_begin(r, err) < 0) {
+	if (check_end(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
+	    check_begin(r, err) < 0) {
 		undo_prepare(r);
 		return -1;
 	}
+	if (r->opt->adopt && !r->old.exists)
+		ev_rebuilding_note(r, "the old tables are another program's, which is not fenced: stop it "
+				   "before the swap, or it goes on writing, into the new tables");
 	return r->plan.phase == EV_PHASE_PREPARE ? set_phase(r, EV_PHASE_LOAD, err) : 0;
 }
 
@@ -230,6 +259,11 @@ static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, 
 {
 	bool go = false;
 
+	if (r->opt->pipe) {
+		ev_fail(err, EV_USAGE, "a view serves already, and a rebuild beside it reads its source more "
+			"than once");
+		return ev_hint(err, "give a file instead of a pipe");
+	}
 	if (r->plan.phase == EV_PHASE_NONE && new_plan(r, EV_PHASE_PREPARE, err) < 0)
 		return -1;
 	if (r->plan.phase == EV_PHASE_COPY || r->plan.phase == EV_PHASE_READY) {

@@ -25,6 +25,7 @@ struct ev_rebuild_options {
 	int64_t max_lag;           /* records behind the log's end before the swap */
 	double max_change;         /* percent of rows that may differ from the old; < 0: any */
 	bool accept_trimmed, allow_empty, again, adopt, no_swap;
+	bool pipe;                 /* the source can be read once only: enough for a first build */
 	size_t batch;
 };
 
@@ -59,7 +60,7 @@ struct ev_rebuild_hooks {
 	int (*confirm)(void *ctx, struct ev_error *err);
 };
 
-/* The whole of it. Both stay open; the source is read several times, so it may not be a pipe. */
+/* The whole of it. Both stay open; where a view serves already the source is read several times. */
 int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
 	       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
 	       enum ev_rebuild_end *end, struct ev_error *err);

@@ -52,6 +52,11 @@ static int create_one(struct ev_sqlite *s, const char *projection, const char *n
 	} else {
 		ev_kit_rename_sql(sql, EV_ROLE_LIVE, EV_ROLE_NEW, &text);
 		rc = ev_kit_exec(s, err, "%s", ev_buf_str(&text));
+		if (rc < 0 && sqlite3_errcode(s->db) == SQLITE_ERROR) {
+			ev_fail(err, EV_USAGE, "%s '%s' does not survive a change of its table's name: %s",
+				type, name, sqlite3_errmsg(s->db));
+			ev_hint(err, "write columns in it without the table's name");
+		}
 	}
 	if (rc == 0 && strcmp(type, "index") != 0)
 		rc = own(s, projection, ev_buf_str(&renamed), err);

@@ -47,10 +47,10 @@ static const char owner_sql[] = "SELECT projection FROM ev_table WHERE table_nam
 static const char tables_sql[] =
 	"SELECT table_name FROM ev_table WHERE projection = ?1 ORDER BY table_name";
 static const char guard_projection_sql[] =
-	"SELECT fingerprint, generation FROM ev_projection WHERE name = ?1";
+	"SELECT fingerprint, generation, version FROM ev_projection WHERE name = ?1";
 /* where transactions run side by side, the row is what they queue for */
 static const char guard_projection_lock_sql[] =
-	"SELECT fingerprint, generation FROM ev_projection WHERE name = ?1 FOR UPDATE";
+	"SELECT fingerprint, generation, version FROM ev_projection WHERE name = ?1 FOR UPDATE";
 static const char guard_ledger_sql[] =
 	"SELECT topic, partition, next_offset FROM ev_ledger WHERE projection = ?1";
 static const char save_projection_sql[] =
@@ -256,6 +256,7 @@ int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *
 struct guard {
 	const struct ev_ledger *ledger;
 	bool found, moved;
+	int64_t serving; /* the version of another file has taken over; else -1 */
 	size_t at;     /* entries come in no promised order, but mostly in ours */
 	size_t stored; /* entries seen that we know to be stored */
 };
@@ -266,7 +267,9 @@ static int guard_projection(void *ctx, const struct ev_cell *c, size_t n)
 
 	(void)n;
 	g->found = true;
-	g->moved |= !ev_slice_is(c[0].text, g->ledger->fingerprint) || c[1].i != g->ledger->generation;
+	if (!ev_slice_is(c[0].text, g->ledger->fingerprint))
+		g->serving = c[2].i;
+	g->moved |= g->serving >= 0 || c[1].i != g->ledger->generation;
 	return 0;
 }
 
@@ -293,7 +296,7 @@ static int guard_part(void *ctx, const struct ev_cell *c, size_t n)
 int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err)
 {
 	struct ev_bind name = ev_bind_text(l->projection);
-	struct guard g = { .ledger = l };
+	struct guard g = { .ledger = l, .serving = -1 };
 	size_t stored = 0;
 
 	for (size_t i = 0; i < l->nparts; i++)
@@ -306,6 +309,12 @@ int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 		return -1;
 	if (g.found && !g.moved && g.stored == stored)
 		return 0;
+	if (g.serving >= 0) {
+		ev_fail(err, EV_HELD, "projection '%s' was swapped: version %" PRId64 " serves now",
+			l->projection, g.serving);
+		return ev_hint(err, "start again with the file of that version; it goes on where the view "
+				    "stands");
+	}
 	ev_fail(err, EV_HELD, "another process has moved projection '%s'", l->projection);
 	ev_ledger_name_holder(s, l->projection, err);
 	return -1;

@@ -1,0 +1,158 @@
+# evproject rebuild: what it refuses, and that nothing is left of it; abandon, adopt, drop
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+. "$TOP/tests/rebuild.sh"
+
+log 200 >log.ndjson
+build v1.sql base.db ./log.ndjson
+build v2.sql want2.db ./log.ndjson
+store() { rm -f s.db*; cp base.db s.db; [ -z "$1" ] || sqlite3 s.db "$1"; }
+untouched() { same s.db base.db && only_files s.db s.db-evlock && [ "$(sqlite3 s.db 'SELECT count(*) FROM ev_rebuild')" = 0 ]; }
+refused() { # refused WHAT STATUS REGEX: the last command was, and left nothing
+	check_status "$2" "$1 is refused"
+	check_grep "$1: said by name" "$3" "$err"
+	check "$1: nothing is left, the old version serves" untouched
+}
+
+# what would not survive
+store 'CREATE TABLE audit (k); CREATE TRIGGER watch AFTER INSERT ON acc BEGIN INSERT INTO audit VALUES (new.k); END'
+rebuild v2.sql s.db ./log.ndjson --yes
+refused "a trigger of others" 2 "trigger 'watch' on 'acc' would not survive"
+store 'CREATE TRIGGER watch INSTEAD OF INSERT ON big BEGIN SELECT 1; END'
+rebuild v2.sql s.db ./log.ndjson --yes
+refused "a trigger on the own view" 2 "trigger 'watch' on 'big'"
+store 'CREATE TABLE notes (k text REFERENCES acc (k), note text)'
+rebuild v2.sql s.db ./log.ndjson --yes
+refused "a foreign key from outside" 2 "foreign key of table 'notes' points to 'acc'"
+sed 's/version 2/version 3/; s/at integer/moment integer/; s/(k, n, at)/(k, n, moment)/; s/, at = excluded.at/, moment = excluded.moment/' \
+	v2.sql >v3.sql
+store 'CREATE VIEW latest AS SELECT max(at) FROM acc; CREATE VIEW broken AS SELECT x FROM nowhere;
+	CREATE INDEX others_at ON acc (at)'
+rebuild v3.sql s.db ./log.ndjson --yes
+refused "a view that the new tables break" 2 "view 'latest' would not survive the swap: .*at"
+sqlite3 s.db 'DROP VIEW latest'
+rebuild v3.sql s.db ./log.ndjson --yes
+check_status 0 "a view that was broken before is no hindrance"
+check_grep "an index on a column that is gone is named" 'index others_at on acc is NOT carried over' "$err"
+check "and left out" test -z "$(sqlite3 s.db "SELECT 1 FROM sqlite_schema WHERE name = 'others_at'")"
+run evproject rollback v3.sql --store s.db
+check "it is there again after a rollback" test \
+	"$(sqlite3 s.db "SELECT tbl_name FROM sqlite_schema WHERE name = 'others_at'")" = acc
+sed 's/version 2/version 3/; s/^CREATE TABLE acc (\(.*\));$/CREATE TABLE acc (\1, CHECK (acc.n < 1000000));/' v2.sql >v4.sql
+store
+rebuild v4.sql s.db ./log.ndjson --yes
+refused "a CHECK that names its table" 2 "acc.n"
+store 'CREATE UNIQUE INDEX one_n ON acc (n, k); CREATE TABLE others (x)'
+rebuild v2.sql s.db ./log.ndjson --yes
+check_status 0 "a unique index of others that holds is carried over"
+sed 's/version 2/version 3/; s/^CREATE INDEX acc_n.*/CREATE TABLE others (x integer PRIMARY KEY);/' v2.sql >v5.sql
+rebuild v5.sql s.db ./log.ndjson --yes
+check_status 2 "a table that nobody owns is refused"
+check_grep "by name" "table 'others' exists already, and no ledger" "$err"
+
+# versions
+sed 's/10 \* \$\.n/11 * $.n/' v1.sql | sed 's/acc.n + excluded/acc.n - excluded/' >same.sql
+store
+rebuild same.sql s.db ./log.ndjson --yes
+refused "a changed file with the version that serves" 2 'its version is still 1'
+rebuild v2.sql s.db ./log.ndjson --no-swap
+check_status 0 "--no-swap"
+check_grep "stops before the swap" 'version 2 is ready, and not swapped' "$err"
+check "the old version serves" same s.db base.db
+check "status shows the rebuild" test "$(evproject status --store s.db --format json | jq -r '.rebuild.phase, .rebuild.version' | xargs)" = "catch up 2"
+rebuild v3.sql s.db ./log.ndjson --yes
+check_status 2 "another version meanwhile is refused"
+check_grep "with a way out" 'another version is under way \(version 2' "$err"
+rebuild v2.sql s.db --abandon
+check_status 0 "--abandon"
+check "leaves nothing" untouched
+rebuild v2.sql s.db --abandon
+check_grep "a second one finds nothing" 'no rebuild is under way' "$err"
+rebuild v2.sql s.db --forget
+check_grep "--forget finds nothing either" 'no version is kept' "$err"
+rebuild v2.sql s.db ./log.ndjson --no-swap
+rebuild v2.sql s.db ./log.ndjson --yes
+check_status 0 "after --no-swap the next call goes on"
+check "to the right rows" same s.db want2.db
+rebuild v2.sql s.db ./log.ndjson --yes --again
+check_status 0 "--again builds what serves already"
+check "with the same rows" same s.db want2.db
+check "it was swapped: the kept one is the same version" test \
+	"$(sqlite3 s.db "SELECT version FROM ev_projection WHERE name = 'acc (kept)'")" = 2
+
+# the log
+tail -n +40 log.ndjson >trimmed.ndjson
+store
+rebuild v2.sql s.db ./trimmed.ndjson --yes
+check_status 5 "a log that lost its beginning is refused"
+check_grep "with both offsets" 't/0: the log begins at offset 39, the old view at 0' "$err"
+check "the old version serves" same s.db base.db
+rebuild v2.sql s.db ./trimmed.ndjson --yes --accept-trimmed
+check_status 0 "--accept-trimmed takes it so"
+check "the view begins there" test "$(sqlite3 s.db "SELECT begin_offset FROM ev_ledger WHERE projection = 'acc'")" = 39
+sed 's/-- @on add/-- @on other/; s/version 2/version 6/' v2.sql >empty.sql
+store
+rebuild empty.sql s.db ./log.ndjson --yes
+check_status 1 "a new version that came out empty is refused"
+check_grep "and named" 'came out empty, the old one has [0-9]+ rows \(--allow-empty' "$err"
+check "the old version serves" same s.db base.db
+rebuild empty.sql s.db ./log.ndjson --yes --allow-empty
+check_status 0 "--allow-empty takes it so"
+sed 's/WHERE n < 0/WHERE n > 5/; s/version 2/version 7/' v2.sql >check.sql
+store
+rebuild check.sql s.db ./log.ndjson --yes
+check_status 1 "a check that fails on the new version refuses the swap"
+check_grep "by name" 'check failed: no negatives' "$err"
+check "the old version serves" same s.db base.db
+rebuild v2.sql s.db --abandon
+check "--abandon leaves nothing" untouched
+rebuild v2.sql s.db ./log.ndjson --yes --until 2025-01-01T00:00:00Z
+check_status 2 "an end before the old view is refused"
+rebuild v2.sql s.db ./missing.ndjson --yes
+check_status 3 "a source that is missing is exit 3"
+cat log.ndjson | evproject rebuild v2.sql --store s.db - --yes 2>"$err"
+status=$?
+check_status 2 "a pipe cannot be read twice"
+check "nothing came of any of it" untouched
+
+# tables of another program
+rm -f s.db*
+sqlite3 s.db 'CREATE TABLE acc (k text PRIMARY KEY, n integer); INSERT INTO acc VALUES ("x", 7); CREATE VIEW big AS SELECT 1'
+cp s.db theirs.db
+rebuild v1.sql s.db ./log.ndjson --yes
+check_status 2 "tables of another program are refused"
+check "and left alone" test "$(sqlite3 s.db 'SELECT * FROM acc')" = 'x|7'
+rebuild v1.sql s.db ./log.ndjson --yes --adopt
+check_status 0 "--adopt takes them as the old version"
+check_grep "their writer is not fenced, and that is said" 'not fenced' "$err"
+check "the new rows serve" same s.db base.db
+run evproject rollback v1.sql --store s.db
+check_status 0 "rollback"
+check "brings theirs back" test "$(sqlite3 s.db 'SELECT * FROM acc; SELECT * FROM big')" = "$(printf 'x|7\n1')"
+run evproject rollback v1.sql --store s.db
+check "and ours again" same s.db base.db
+cp theirs.db a.db
+rebuild v1.sql a.db ./log.ndjson --adopt --no-swap
+rebuild v1.sql a.db --abandon
+check "an adoption that is given up leaves theirs as it was" test \
+	"$(sqlite3 a.db 'SELECT * FROM acc; SELECT * FROM big; SELECT count(*) FROM ev_table')" = "$(printf 'x|7\n1\n0')"
+
+# drop
+store
+rebuild v2.sql s.db ./log.ndjson --yes
+rebuild v3.sql s.db ./log.ndjson --no-swap
+run evproject drop acc --store s.db
+check_status 2 "drop wants a yes"
+run evproject drop nobody --store s.db --yes
+check_status 2 "a projection that is not there is an error"
+run evproject drop acc --store no.db --yes
+check_status 4 "so is a store"
+check "which is not created" test ! -e no.db
+run evproject drop acc --store s.db --yes
+check_status 0 "drop"
+check "leaves no table" only_tables s.db ""
+check "no file" only_files s.db s.db-evlock
+check "no row" test "$(sqlite3 s.db 'SELECT (SELECT count(*) FROM ev_projection) + (SELECT count(*) FROM ev_table) +
+	(SELECT count(*) FROM ev_ledger) + (SELECT count(*) FROM ev_dead) + (SELECT count(*) FROM ev_view)')" = 0
+check "the database is sound" sound s.db
+done_testing
