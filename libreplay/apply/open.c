@@ -10,17 +10,6 @@ static int at_place(const struct ev_projection *p, struct ev_place place, struct
 	return ev_context(err, "%s:%d:%d", p->file, place.line, place.column);
 }
 
-/* The place of byte `at` of a section's SQL that starts at `start`. */
-static struct ev_place walk(struct ev_place start, const char *sql, size_t at)
-{
-	for (; at != SIZE_MAX && at && *sql; at--, sql++) {
-		start.column++;
-		if (*sql == '\n')
-			start = (struct ev_place){ start.line + 1, 1 };
-	}
-	return start;
-}
-
 static int run_schema(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
@@ -32,7 +21,7 @@ static int run_schema(struct ev_apply *a, struct ev_error *err)
 		if (!d->any && d->dialect != a->store->ops->dialect)
 			continue;
 		if (a->store->ops->schema(a->store, d->sql, &a->tables, &at, err) < 0)
-			return at_place(p, walk(d->place, d->sql, at), err);
+			return at_place(p, ev_sql_place(d->sql, d->place, at), err);
 	}
 	return 0;
 }
@@ -44,7 +33,9 @@ static int build(struct ev_apply *a, struct ev_error *err)
 
 	if (run_schema(a, err) < 0)
 		return -1;
-	return ev_ledger_register(a->store, &a->ledger, p->fingerprint, p->version, &a->tables, err);
+	if (ev_ledger_register(a->store, &a->ledger, p->fingerprint, p->version, &a->tables, err) < 0)
+		return -1;
+	return ev_ledger_hold(a->store, p->name, a->opt.dead, err);
 }
 
 static int same_projection(struct ev_apply *a, struct ev_error *err)

@@ -3,9 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "apply/identity.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "merge/merge.h"
 
@@ -30,14 +30,6 @@ struct run {
 	bool group_due;      /* transactions since the last commit to the group */
 	bool group_behind;   /* that failed */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void note(struct run *r, const char *text)
 {
@@ -116,7 +108,7 @@ static int commit_group(struct run *r, bool must, struct ev_error *err)
 	ev_ledger_position(ev_apply_ledger(r->a), &pos);
 	rc = r->src->ops->commit_group(r->src, r->opt->group, &pos, must ? -1 : GROUP_WAIT_MS, err);
 	ev_position_release(&pos);
-	r->last_group = now_ms();
+	r->last_group = ev_clock_ms();
 	if (rc < 0 && !must)
 		return group_failed(r, err);
 	r->group_due = r->group_behind = false;
@@ -193,13 +185,13 @@ static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error 
 	take_next(r, m);
 	count(r, (size_t)n);
 	if (n == 0 && !done &&
-	    !(follow && now_ms() - r->last_commit > IDLE_SAVE_MS && holes_passed(r)))
+	    !(follow && ev_clock_ms() - r->last_commit > IDLE_SAVE_MS && holes_passed(r)))
 		return 0;
 	if (ev_apply_batch(r->a, r->records, (size_t)n, r->next, r->nnext, follow || done, done,
 			   err) < 0)
 		return -1;
 	r->st->transactions++;
-	r->last_commit = now_ms();
+	r->last_commit = ev_clock_ms();
 	r->group_due = true;
 	return done;
 }
@@ -221,7 +213,7 @@ static int read_spans(struct run *r, const struct ev_span *spans, bool follow, s
 		rc = step(r, m, follow, err);
 		if (rc >= 0)
 			progress(r, spans, nspans);
-		if (rc == 0 && r->group_due && now_ms() - r->last_group > GROUP_EVERY_MS)
+		if (rc == 0 && r->group_due && ev_clock_ms() - r->last_group > GROUP_EVERY_MS)
 			rc = commit_group(r, false, err);
 	}
 	ev_merge_free(m);
@@ -357,7 +349,7 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 	int rc;
 
 	*status = (struct ev_run_status){ .span = -1, .lag = -1 };
-	r.last_commit = r.last_group = now_ms();
+	r.last_commit = r.last_group = ev_clock_ms();
 	r.records = ev_alloc(opt->batch * sizeof(*r.records));
 	rc = opt->checked ? 0 : ev_identity_check(ev_apply_ledger(a), src, opt->range, hooks, err);
 	if (rc == 0)

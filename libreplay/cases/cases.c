@@ -1,10 +1,8 @@
 /* cases.c - read a cases file, run each case in every way; see cases.h */
 #include "cases/cases.h"
 
-#include <errno.h>
-#include <stdio.h>
-
 #include "apply/apply.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "cases/internal.h"
 
@@ -219,26 +217,6 @@ static int one(const struct ev_projection *p, const struct ev_value *object, siz
 	return rc;
 }
 
-static int slurp(const char *file, struct ev_buf *out, struct ev_error *err)
-{
-	FILE *f = fopen(file, "rb");
-	size_t n;
-
-	if (!f)
-		return ev_fail(err, EV_USAGE, "cannot open '%s': %s", file, strerror(errno));
-	do {
-		ev_buf_reserve(out, 65536);
-		n = out->failed ? 0 : fread(out->data + out->len, 1, 65536, f);
-		out->len += n;
-	} while (n && out->len <= EV_CASES_MAX_SIZE);
-	n = (size_t)ferror(f);
-	fclose(f);
-	if (n || out->failed || out->len > EV_CASES_MAX_SIZE)
-		return ev_fail(err, EV_USAGE, "cannot read '%s': %s", file,
-			       n ? strerror(errno) : "too large");
-	return 0;
-}
-
 int ev_cases_run(const struct ev_projection *p, const char *file, ev_case_fn report, void *ctx,
 		 struct ev_error *err)
 {
@@ -246,7 +224,7 @@ int ev_cases_run(const struct ev_projection *p, const char *file, ev_case_fn rep
 	struct ev_json_error je;
 	struct ev_value top, v;
 	struct ev_each it;
-	int failed = slurp(file, &text, err);
+	int failed = ev_file_read(file, EV_CASES_MAX_SIZE, &text, err);
 
 	if (failed == 0 && ev_json_validate(ev_buf_slice(&text), &top, &je) < 0)
 		failed = ev_fail(err, EV_USAGE, "%s: not JSON: %s at byte %zu", file, je.what, je.at);

@@ -2,8 +2,8 @@
 #include "store/dead.h"
 
 #include <stdio.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "record/line.h"
 #include "record/utf8.h"
@@ -61,14 +61,6 @@ int ev_dead_create(struct ev_store *s, struct ev_error *err)
 	rc = s->ops->script(s, ev_buf_str(&sql), err);
 	ev_buf_release(&sql);
 	return rc;
-}
-
-static int64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 struct blocker {
@@ -141,7 +133,7 @@ int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_reco
 						ev_bind_bytes(r->key),
 						ev_bind_text(ev_buf_str(&text)),
 						ev_bind_slice(ev_buf_slice(&line)),
-						ev_bind_int(clock_ms()), ev_bind_int(behind < 0) },
+						ev_bind_int(ev_now_ms()), ev_bind_int(behind < 0) },
 					13, err);
 	ev_buf_release(&line);
 	ev_buf_release(&text);

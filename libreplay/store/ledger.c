@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 const char *const ev_count_names[EV_COUNTS] = { "applied", "ignored", "filtered", "deduplicated",
@@ -75,14 +75,6 @@ static const char hold_sql[] = "UPDATE ev_projection SET holder = ?2, mode = ?3 
 static const char holder_sql[] =
 	"SELECT holder, updated_at, name FROM ev_projection WHERE holder <> ?2 "
 	"ORDER BY CASE name WHEN ?1 THEN 0 ELSE 1 END, updated_at DESC LIMIT 1";
-
-static int64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void holder_text(char out[128])
 {
@@ -213,7 +205,7 @@ int ev_ledger_register(struct ev_store *s, struct ev_ledger *l, const char *fing
 	char holder[128];
 
 	holder_text(holder);
-	l->updated_at = clock_ms();
+	l->updated_at = ev_now_ms();
 	if (ev_store_run(s, insert_projection_sql,
 			 (struct ev_bind[]){ ev_bind_text(l->projection), ev_bind_int(version),
 					     ev_bind_text(fingerprint), ev_bind_text(holder),
@@ -370,7 +362,7 @@ int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_
 	if (l->watermark == INT64_MIN)
 		watermark.kind = EV_BIND_NULL;
 	holder_text(holder);
-	l->updated_at = clock_ms();
+	l->updated_at = ev_now_ms();
 	return ev_store_run(s, save_projection_sql,
 			    (struct ev_bind[]){ ev_bind_text(l->projection),
 						ev_bind_int(l->generation), ev_bind_text(holder),
@@ -409,7 +401,7 @@ int ev_ledger_hold(struct ev_store *s, const char *projection, bool dead, struct
 static int take_holder(void *ctx, const struct ev_cell *c, size_t n)
 {
 	struct ev_error *err = ctx;
-	int64_t ago = (clock_ms() - c[1].i) / 1000;
+	int64_t ago = (ev_now_ms() - c[1].i) / 1000;
 
 	(void)n;
 	ev_hint(err, "it is held by %.*s (projection %.*s, last commit %" PRId64 " s ago); wait for it, "

@@ -2,19 +2,12 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/pg_internal.h"
 
 #define FIRST_PAUSE_MS 20
 #define LONGEST_PAUSE_MS 2000
-
-static int64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 bool ev_pg_lost(const struct ev_pg *s)
 {
@@ -140,7 +133,7 @@ int ev_pg_recover(struct ev_store *store, struct ev_error *err)
 {
 	struct ev_pg *s = ev_pg_of(store);
 	struct ev_error why = *err;
-	int64_t now = monotonic_ms();
+	int64_t now = ev_clock_ms();
 
 	if (!s->trouble_since) {
 		s->trouble_since = now;
@@ -164,6 +157,6 @@ int ev_pg_recover(struct ev_store *store, struct ev_error *err)
 			return 0;
 		if (err->class == EV_USAGE)
 			return -1;
-		now = monotonic_ms();
+		now = ev_clock_ms();
 	}
 }

@@ -9,16 +9,9 @@
 #include <xxhash.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 
 #define POLL_MS 20
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int open_file(const char *database, struct ev_error *err)
 {
@@ -38,7 +31,7 @@ int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, st
 {
 	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
 	struct timespec pause = { .tv_nsec = POLL_MS * 1000000 };
-	int64_t end = now_ms() + wait_ms;
+	int64_t end = ev_clock_ms() + wait_ms;
 	int fd = open_file(database, err);
 
 	if (fd < 0)
@@ -50,7 +43,7 @@ int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, st
 			close(fd);
 			return -1;
 		}
-		if (now_ms() >= end) {
+		if (ev_clock_ms() >= end) {
 			ev_fail(err, EV_HELD, "another process runs projection '%s'", projection);
 			close(fd);
 			return -1;

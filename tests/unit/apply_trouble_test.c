@@ -343,16 +343,58 @@ static void swept(void)
 	s->ops->close(s);
 }
 
+#define MODE "SELECT mode FROM ev_projection"
+#define DECISIONS "SELECT d.state, d.decided_seq, c.position FROM ev_dead d LEFT JOIN ev_cut c " \
+		  "ON c.seq = d.decided_seq ORDER BY d.arrival"
+
+/* How poison was treated, and what was decided when, stands in the store for who folds it again. */
+static void decisions(const char *path)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_store *s = memory(path);
+	struct ev_apply *a = open_as(s, m, true, -1, false);
+	struct ev_record r[4] = { rec(0, 0, "add", "x", 1, 1), rec(0, 1, "put", "x", 2, 2),
+				  rec(0, 2, "add", "y", 1, 3), rec(0, 3, "put", "z", 1, 4) };
+	int64_t applied = 0;
+
+	CHECK(rows_are(s, MODE, "dead "), "the mode of the first run is stored");
+	CHECK(ev_apply_batch(a, r, 3, NULL, 0, false, false, &err) == 0 &&
+		      rows_are(s, DECISIONS, "dead|-1| held|-1| dead|-1| "),
+	      "nothing is decided yet: %s", err.text);
+	ev_apply_close(a);
+	a = open_as(s, m, false, -1, false);
+	CHECK(rows_are(s, MODE, "stop "), "so is that of the next");
+	ev_apply_close(a);
+	a = open_as(s, m, true, -1, true);
+	CHECK(ev_apply_retry(a, "a", 0, 0, true, &applied, &err) == 0 && applied == 1 &&
+		      rows_are(s, DECISIONS, "dropped|1|{\"a\":{\"0\":3}} "
+					     "retried|1|{\"a\":{\"0\":3}} "
+					     "dead|-1| "),
+	      "letter and follower carry the cut at which they were decided: %s", err.text);
+	CHECK(rows_are(s, MODE, "stop "), "who works beside a run leaves its mode alone");
+	ev_apply_close(a);
+	a = open_as(s, m, true, -1, false);
+	s->ops->script(s, "INSERT INTO t (k, v) VALUES ('y', 1)", &err);
+	CHECK(ev_apply_batch(a, r + 3, 1, NULL, 0, false, false, &err) == 0 &&
+		      ev_apply_retry(a, "a", 0, 2, false, &applied, &err) == 0 &&
+		      rows_are(s, DECISIONS, "dropped|1|{\"a\":{\"0\":3}} "
+					     "retried|1|{\"a\":{\"0\":3}} "
+					     "retried|2|{\"a\":{\"0\":4}} "),
+	      "a later one a later cut: %s", err.text);
+	ev_apply_close(a);
+	s->ops->close(s);
+}
+
 int main(void)
 {
 	struct ev_error err = EV_ERROR_INIT;
-	char dir[] = "/tmp/apply_trouble_test.XXXXXX", path[2][80], name[100];
+	char dir[] = "/tmp/apply_trouble_test.XXXXXX", path[3][80], name[100];
 
 	m = ev_projection_parse("m.sql", EV_LITERAL(file), &err);
 	o = ev_projection_parse("o.sql", EV_LITERAL(other_file), &err);
 	if (!CHECK(m && o, "the projections are parsed: %s", err.text) || !mkdtemp(dir))
 		return 1;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		snprintf(path[i], sizeof(path[i]), "%s/%d.db", dir, i);
 	limit();
 	edges();
@@ -363,7 +405,8 @@ int main(void)
 	tombstone();
 	two();
 	swept();
-	for (int i = 0; i < 2; i++) {
+	decisions(path[2]);
+	for (int i = 0; i < 3; i++) {
 		static const char *const ends[] = { "", "-wal", "-shm", "-evlock" };
 
 		for (int j = 0; j < 4; j++) {
