@@ -102,10 +102,22 @@ static void rollback(struct ev_store *store)
 	s->in_batch = false;
 }
 
+/* In WAL mode SQLite itself would write on into a file that has no name any more. */
+static int check_moved(struct ev_sqlite *s, struct ev_error *err)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved)
+		return 0;
+	return ev_fail(err, EV_STORE, "store '%s' was moved or deleted while it was open", s->base.url);
+}
+
 static int commit(struct ev_store *store, struct ev_error *err)
 {
 	struct ev_sqlite *s = ev_sqlite_of(store);
 
+	if (check_moved(s, err) < 0)
+		return -1;
 	if (!s->joined)
 		return exec(s, "COMMIT", err);
 	if (exec(s, "RELEASE ev_batch", err) < 0)
