@@ -43,7 +43,19 @@ chain_projection "$late" >chain.sql
 run timeout 60 evproject run chain.sql --store late.db --until 1970-01-01T00:00:04Z --scan-late
 check_status 0 "--until ends before the first record at or after it"
 check "which is a prefix" test "$(position late.db)" = '0:1 '
-check_grep "--scan-late counts what carries an earlier time behind it" '1 later record' "$err"
+check_grep "--scan-late counts what carries an earlier time behind it" '; 1 later record carries an earlier time$' "$err"
+run timeout 60 evproject run chain.sql --store late.db --until 1970-01-01T00:00:04Z
+check_status 0 "the same --until again adds nothing"
+check "as the first record at or after it is the same" test "$(position late.db)" = '0:1 '
+run timeout 60 evproject run chain.sql --store none.db --until 1970-01-01T00:00:00.900Z --scan-late
+check_grep "it says that there is none, too" '; 0 later records carry an earlier time$' "$err"
+evtail -n +1 "$late" >late.ndjson 2>/dev/null
+run timeout 60 evproject run chain.sql --store file.db --until 1970-01-01T00:00:04Z --scan-late ./late.ndjson
+check_grep "and counts in a file as well" '; 1 later record carries an earlier time$' "$err"
+run evproject run chain.sql --store file.db --scan-late
+check_status 2 "--scan-late without --until is refused"
+run evproject run chain.sql --store file.db --group g ./late.ndjson
+check_status 2 "and so is --group for a file"
 project --store late.db
 check "the next run takes the rest" test "$(chain late.db)" = 4
 

@@ -175,8 +175,9 @@ static void summary(struct state *st, const struct ev_run_status *s, int64_t ms)
 	for (int c = EV_APPLIED + 1; c < EV_COUNTS; c++)
 		if (counts[c])
 			ev_buf_addf(&line, ", %" PRId64 " %s", counts[c], ev_count_names[c]);
-	if (s->late)
-		ev_buf_addf(&line, "; %" PRId64 " later records carry an earlier time", s->late);
+	if (s->late >= 0)
+		ev_buf_addf(&line, "; %" PRId64 " later record%s an earlier time", s->late,
+			    s->late == 1 ? " carries" : "s carry");
 	ev_say(st->msg, "%s", ev_buf_str(&line));
 	ev_buf_release(&line);
 }
@@ -308,6 +309,8 @@ static int settle(struct args *a, struct ev_operands *rest, const struct ev_proj
 	if (ev_store_args_check(&a->store, err) ||
 	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
 		return -1;
+	if (a->scan_late && !a->src.range.has_until)
+		return ev_fail(err, EV_USAGE, "--scan-late counts what is behind --until, which is not given");
 	if (file_limits(a, err) || (a->src.no_merge && order_counts(p, err)))
 		return -1;
 	return ev_use_topics(&a->src, p, err);

@@ -325,20 +325,27 @@ static int scan_late(struct run *r, struct ev_error *err)
 	struct ev_merge_options mo = { .merge = false };
 	struct ev_span *spans = ev_alloc(r->src->nparts * sizeof(*spans));
 	struct ev_merge *m;
+	int64_t late = 0;
 	bool done = false;
 	int n = 0;
 
-	for (size_t i = 0; i < r->src->nparts; i++)
-		spans[i] = (struct ev_span){ ledger_part(r, i)->next, r->src->parts[i].high };
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		const struct ev_ledger_part *p = ledger_part(r, i);
+
+		spans[i] = (struct ev_span){ p ? p->next : r->src->parts[i].low,
+					     r->src->parts[i].high };
+	}
 	m = ev_merge_new(r->src, spans, &mo, err);
 	free(spans);
 	while (m && !done && n >= 0 && !stop(r)) {
 		n = ev_merge_read(m, r->records, r->opt->batch, r->opt->batch_bytes, POLL_MS, &done,
 				  err);
 		for (int i = 0; i < n; i++)
-			r->st->late += r->records[i].timestamp < r->opt->range->until;
+			late += r->records[i].timestamp < r->opt->range->until;
 	}
 	ev_merge_free(m);
+	if (done)
+		r->st->late = late;
 	return m && n >= 0 ? 0 : -1;
 }
 
@@ -348,14 +355,13 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 	struct run r = { .a = a, .src = src, .opt = opt, .hooks = hooks, .st = status };
 	int rc;
 
-	*status = (struct ev_run_status){ .span = -1, .lag = -1 };
+	*status = (struct ev_run_status){ .span = -1, .late = -1, .lag = -1 };
 	r.last_commit = r.last_group = ev_clock_ms();
 	r.records = ev_alloc(opt->batch * sizeof(*r.records));
 	rc = opt->checked ? 0 : ev_identity_check(ev_apply_ledger(a), src, opt->range, hooks, err);
 	if (rc == 0)
 		rc = bounded(&r, err);
-	if (rc == 0 && opt->scan_late && opt->range->has_until && !src->one_sequence &&
-	    !status->stopped)
+	if (rc == 0 && opt->scan_late && opt->range->has_until && !status->stopped)
 		rc = scan_late(&r, err);
 	if (rc == 0 && opt->follow && !status->stopped && !src->one_sequence)
 		rc = follow(&r, err);
