@@ -1,10 +1,11 @@
 /*
  * apply.h - records into a store, exactly once: one batch is one transaction
  *
- * Rows, position, ledger and dead letters change together. A batch is first run straight through; if
- * a record in it is poison the transaction is rolled back and the batch is run again with a savepoint
- * around each record, so a poison record leaves nothing behind and costs nothing when there is
- * none. Stages of a record: position (already applied?), filter, type, dedupe, hold, apply.
+ * Rows, position, ledger and dead letters change together. A batch is first run straight through;
+ * if a record in it is poison the transaction is rolled back and the batch is run again with a
+ * savepoint around each record, so a poison record leaves nothing behind and costs nothing when
+ * there is none. Stages of a record: position (already applied?), filter, type, dedupe, hold,
+ * apply.
  *
  * The fold is a function of the sequence of records alone: batch sizes, restarts and records
  * given twice at the same offset change nothing.
@@ -31,8 +32,8 @@ struct ev_apply;
 
 /*
  * Bring store and projection together: takes the projection's run lock, creates ledger tables and
- * the projection's own where they are missing, refuses another fingerprint (EV_USAGE) and tables that
- * no ledger of this projection owns (EV_USAGE), prepares all statements (EV_USAGE with
+ * the projection's own where they are missing, refuses another fingerprint (EV_USAGE) and tables
+ * that no ledger of this projection owns (EV_USAGE), prepares all statements (EV_USAGE with
  * file:line:column). The store and the projection must outlive it.
  */
 struct ev_apply *ev_apply_open(struct ev_store *s, const struct ev_projection *p,
@@ -46,8 +47,9 @@ const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a);
 bool ev_apply_commutes(const struct ev_apply *a, const char **why);
 
 /*
- * Tell which partition of the ledger records with rec->part == `part` belong to; `begin` is where the
- * view begins there if the ledger does not know it yet. Must be called before such a record is given.
+ * Tell which partition of the ledger records with rec->part == `part` belong to; `begin` is where
+ * the view begins there if the ledger does not know it yet. Must be called before such a record is
+ * given.
  */
 void ev_apply_partition(struct ev_apply *a, uint32_t part, const char *topic, int32_t partition,
 			int64_t begin, const char *cluster_id);
@@ -56,10 +58,10 @@ void ev_apply_partition(struct ev_apply *a, uint32_t part, const char *topic, in
 int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, struct ev_error *err);
 
 /*
- * One transaction: records[0..n) in order, then every partition i < nparts moves on to next[i] (what
- * lies between is counted invisible; next NULL: positions follow the records alone). `cut`: store the
- * position as a cut where order matters; `finished`: the stored range is done. On a poison record
- * in stop mode everything before it is committed, and the error (EV_DATA) names it.
+ * One transaction: records[0..n) in order, then every partition i < nparts moves on to next[i]
+ * (what lies between is counted invisible; next NULL: positions follow the records alone). `cut`:
+ * store the position as a cut where order matters; `finished`: the stored range is done. On a
+ * poison record in stop mode everything before it is committed, and the error (EV_DATA) names it.
  * EV_HELD: another writer moved the position.
  */
 int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n,

@@ -48,8 +48,9 @@ void ev_transaction_undo(struct ev_apply *a)
 }
 
 /*
- * Another writer (a dead letter's retry, a repair) has bumped the generation: take over what it wrote, if
- * every partition still stands where we left it. 0, or -1 when it does not (`err` is the guard's).
+ * Another writer (a dead letter's retry, a repair) has bumped the generation: take over what it
+ * wrote, if every partition still stands where we left it. 0, or -1 when it does not (`err` is the
+ * guard's).
  */
 static int take_over(struct ev_apply *a, struct ev_error *err)
 {
@@ -113,8 +114,8 @@ int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
 }
 
 /*
- * The answer to COMMIT was lost. The ledger says what came of it, under the lock of its row, which waits
- * for the lost session to end: 1 committed, 0 not (`err` as it was), -1 another error.
+ * The answer to COMMIT was lost. The ledger says what came of it, under the lock of its row, which
+ * waits for the lost session to end: 1 committed, 0 not (`err` as it was), -1 another error.
  */
 static int settle_commit(struct ev_apply *a, struct ev_error *err)
 {
@@ -267,8 +268,8 @@ static void advance(struct ev_ledger_part *p, const struct ev_record *r, int fat
 }
 
 /*
- * Record `at` is poison by what was seen of it here; one before it, whose statements are still under way,
- * may be poison too, and then comes first.
+ * Record `at` is poison by what was seen of it here; one before it, whose statements are still
+ * under way, may be poison too, and then comes first.
  */
 static size_t first_fault(struct ev_apply *a, size_t at, struct ev_error *err)
 {
@@ -359,8 +360,8 @@ static void pass_holes(struct ev_apply *a, const int64_t *next, size_t nparts, b
 }
 
 /*
- * Ids that lie behind the watermark are garbage. They are swept each time that it crosses half a span, so
- * that the table holds at most one and a half, at the cost of a look at each row per half.
+ * Ids that lie behind the watermark are garbage. They are swept each time that it crosses half a
+ * span, so that the table holds at most one and a half, at the cost of a look at each row per half.
  */
 static int sweep(struct ev_apply *a, struct ev_error *err)
 {
@@ -396,8 +397,9 @@ static int name_record(const struct ev_record *r, struct ev_error *err)
 }
 
 /*
- * A limit was reached in careful mode, or the run stops at poison: commit what stands before it. The
- * transaction is done anew, as the record at `at` may have left something: its id among those seen.
+ * A limit was reached in careful mode, or the run stops at poison: commit what stands before it.
+ * The transaction is done anew, as the record at `at` may have left something: its id among those
+ * seen.
  */
 static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t at, bool careful,
 		   bool cut, struct ev_error *err)

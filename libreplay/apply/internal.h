@@ -61,8 +61,8 @@ enum ev_fate {
 };
 
 /*
- * Stages before the statements: an enum ev_fate, EV_APPLIED with the handlers (ended by -1, valid until
- * the next record) when statements are to be run. Tombstones pass filter and dedupe by.
+ * Stages before the statements: an enum ev_fate, EV_APPLIED with the handlers (ended by -1, valid
+ * until the next record) when statements are to be run. Tombstones pass filter and dedupe by.
  */
 int ev_record_stages(struct ev_apply *a, const struct ev_record *r, const int **handlers,
 		     struct ev_error *err);
@@ -81,7 +81,9 @@ void ev_record_result(void *ctx, uint64_t tag, int64_t touched, const struct ev_
 
 int ev_transaction_begin(struct ev_apply *a, struct ev_error *err); /* and guard, and snapshot */
 int ev_transaction_commit(struct ev_apply *a, struct ev_error *err); /* settles a lost answer */
-/* Is this a fault of the store that another try may not meet? retry: then wait, and connect anew. */
+/*
+ * Is this a fault of the store that another try may not meet? retry: then wait, and connect anew.
+ */
 bool ev_transaction_may_retry(const struct ev_store *s, const struct ev_error *err);
 bool ev_transaction_retry(struct ev_store *s, struct ev_error *err);
 void ev_transaction_undo(struct ev_apply *a); /* rollback, counts as before */

@@ -1,8 +1,8 @@
 /*
  * match.h - which handlers does an event go to?
  *
- * Globs are matched once per (topic, type) and remembered, up to a bound, so that a log with endless
- * made-up types costs time and never memory.
+ * Globs are matched once per (topic, type) and remembered, up to a bound, so that a log with
+ * endless made-up types costs time and never memory.
  */
 #ifndef EV_MATCH_H
 #define EV_MATCH_H

@@ -153,7 +153,10 @@ static int compile(struct ev_apply *a, struct ev_error *err)
 	return a->store->ops->guard(a->store, &a->tables, err) < 0 ? -1 : prepare_all(a, err);
 }
 
-/* One transaction with the statements' compilation: a file with a fault leaves nothing in the store. */
+/*
+ * One transaction with the statements' compilation: a file with a fault leaves nothing in the
+ * store.
+ */
 static int build_and_compile(struct ev_apply *a, struct ev_error *err)
 {
 	if (a->store->ops->begin(a->store, err) < 0)

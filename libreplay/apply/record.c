@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* What a statement's result is told by: its record in the batch, its own number, and `must touch`. */
+/*
+ * What a statement's result is told by: its record in the batch, its own number, and `must touch`.
+ */
 #define TAG(index, number, must_touch) \
 	((uint64_t)(number) << 40 | (uint64_t)(index) << 1 | (must_touch))
 #define TAG_INDEX(tag) ((size_t)((tag) >> 1 & 0x7fffffffff))

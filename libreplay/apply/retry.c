@@ -52,8 +52,8 @@ static int read_letter(struct ev_line_reader *lr, const struct letter *l, struct
 }
 
 /*
- * The record of a letter through its handlers; filter and dedupe have let it pass already, but for an
- * event that is dead because it has no id.
+ * The record of a letter through its handlers; filter and dedupe have let it pass already, but for
+ * an event that is dead because it has no id.
  */
 static int apply_letter(struct ev_apply *a, struct ev_line_reader *lr, const struct letter *l,
 			struct ev_error *err)

@@ -54,8 +54,8 @@ static const struct ev_ledger_part *ledger_part(struct run *r, size_t i)
 
 /*
  * A file's partition begins with its first record; a topic's where its span begins. A file source
- * reads ahead of the batch, so only those partitions are told that have a record in it: where a view
- * begins may not depend on the batch size.
+ * reads ahead of the batch, so only those partitions are told that have a record in it: where a
+ * view begins may not depend on the batch size.
  */
 static void map_file_partitions(struct run *r, size_t n)
 {

@@ -2,7 +2,8 @@
  * run.h - from a source to a store: finish the stored range, read on to the end, perhaps follow
  *
  * The end of a bounded read is stored before it is read (ev_apply_target), so a killed run that is
- * started again first finishes the very same range in the same order; then it goes on to its own end.
+ * started again first finishes the very same range in the same order; then it goes on to its own
+ * end.
  *
  * The position of truth is the store's. A commit to a group that fails on the way is noted and made
  * up for by the next one; only the one at the end must succeed.

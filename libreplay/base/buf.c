@@ -66,3 +66,14 @@ void ev_buf_addf(struct ev_buf *b, const char *fmt, ...)
 	va_end(ap);
 	b->len += (size_t)n;
 }
+
+void ev_buf_add_quoted(struct ev_buf *b, const char *s, char quote)
+{
+	ev_buf_addc(b, quote);
+	for (; *s; s++) {
+		if (*s == quote)
+			ev_buf_addc(b, quote);
+		ev_buf_addc(b, *s);
+	}
+	ev_buf_addc(b, quote);
+}

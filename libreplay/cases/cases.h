@@ -4,15 +4,16 @@
  * A cases file is a JSON array of objects:
  *   {"name": "...", "given": [...], "expect": {"table": [{"column": value, ...}, ...], ...},
  *    "dead": [{"offset": 1, "reason": "*glob*"}, ...], "held": 0}
- * An element of `given` is a record line, of which topic, partition, offset and timestamp may be left out
- * (the projection's first topic, 0, the next one, none), or a bare event, which becomes the value of
- * such a record. It is a record line when it has a member "value", "text" or "base64".
- * Rows are compared in any order; columns that are not named are not compared; a table's rows must be
- * all there are. With "dead" poison records become dead letters, and those listed must be all.
+ * An element of `given` is a record line, of which topic, partition, offset and timestamp may be
+ * left out (the projection's first topic, 0, the next one, none), or a bare event, which becomes
+ * the value of such a record. It is a record line when it has a member "value", "text" or "base64".
+ * Rows are compared in any order; columns that are not named are not compared; a table's rows must
+ * be all there are. With "dead" poison records become dead letters, and those listed must be all.
  *
- * Each case is run several times, on an empty store each: in one batch, by batches of one and of seven,
- * every record given twice at the same offset, with a restart in the middle, and with @dedupe every record
- * again at a new offset. All must give the rows expected, and the same tables altogether.
+ * Each case is run several times, on an empty store each: in one batch, by batches of one and of
+ * seven, every record given twice at the same offset, with a restart in the middle, and with
+ * @dedupe every record again at a new offset. All must give the rows expected, and the same tables
+ * altogether.
  */
 #ifndef EV_CASES_H
 #define EV_CASES_H

@@ -145,17 +145,6 @@ static void compare_rows(struct ev_store *s, struct ev_query *q, const char *tab
 	free(used);
 }
 
-static void quote_name(struct ev_buf *sql, const char *name)
-{
-	ev_buf_addc(sql, '"');
-	for (; *name; name++) {
-		if (*name == '"')
-			ev_buf_addc(sql, '"');
-		ev_buf_addc(sql, *name);
-	}
-	ev_buf_addc(sql, '"');
-}
-
 static struct ev_query *table_query(struct ev_store *s, const char *table, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
@@ -163,7 +152,7 @@ static struct ev_query *table_query(struct ev_store *s, const char *table, struc
 	size_t at;
 
 	ev_buf_adds(&sql, "SELECT * FROM ");
-	quote_name(&sql, table);
+	ev_buf_add_quoted(&sql, table, '"');
 	q = s->ops->prepare(s, ev_buf_str(&sql), false, NULL, NULL, &at, err);
 	ev_buf_release(&sql);
 	return q;

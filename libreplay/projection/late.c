@@ -108,7 +108,9 @@ static size_t element_of(const struct reader *r, size_t open, size_t at, size_t 
 	return element;
 }
 
-/* Is `column` assigned from `at` on, where a SET may stand? Lists of columns count as if it were. */
+/*
+ * Is `column` assigned from `at` on, where a SET may stand? Lists of columns count as if it were.
+ */
 static bool assigns(const struct reader *r, size_t at, const char *column)
 {
 	int depth = 0;

@@ -93,7 +93,9 @@ int64_t ev_dead_blocking(struct ev_store *s, const char *projection, const struc
 	return find_blocker(s, projection, r, &b, err) < 0 ? -2 : b.offset;
 }
 
-/* The reason as UTF-8: it may quote bytes of the record, and may be cut in the middle of a letter. */
+/*
+ * The reason as UTF-8: it may quote bytes of the record, and may be cut in the middle of a letter.
+ */
 static void clean(const char *reason, struct ev_buf *out)
 {
 	const char *end = reason + strlen(reason);

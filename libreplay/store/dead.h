@@ -3,8 +3,8 @@
  *
  *   ev_dead(projection, topic, partition, record_offset, state, behind_offset, key_bytes, reason,
  *           line, tries, created_at; PK projection, topic, partition, record_offset)
- * state: dead (poison), held (waits behind `behind_offset`), dropped (given up), retried (applied since).
- * `line` is the record line (record/line.h) and so holds the record's bytes exactly.
+ * state: dead (poison), held (waits behind `behind_offset`), dropped (given up), retried (applied
+ * since). `line` is the record line (record/line.h) and so holds the record's bytes exactly.
  * decided_seq: the cut at which it was dropped or retried, -1 before.
  */
 #ifndef EV_DEAD_H

@@ -91,33 +91,35 @@ int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *
 		     struct ev_error *err);
 
 /*
- * In an open transaction (so under the writer's lock): is the store still where `l` stands? Compares
- * generation and fingerprint, and every partition's next_offset. EV_HELD when another has moved it
- * (names holder: pid and host).
+ * In an open transaction (so under the writer's lock): is the store still where `l` stands?
+ * Compares generation and fingerprint, and every partition's next_offset. EV_HELD when another has
+ * moved it (names holder: pid and host).
  */
 int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err);
 
 /*
- * Write the dirty partitions, watermark, holder and, with `cut`, one more cut. In the transaction; who
- * rolls it back restores `dirty` and `cuts`.
+ * Write the dirty partitions, watermark, holder and, with `cut`, one more cut. In the transaction;
+ * who rolls it back restores `dirty` and `cuts`.
  */
 int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_error *err);
 /* The same and generation + 1: for writers beside a follower (dead retry, repair). */
 int ev_ledger_bump(struct ev_store *s, struct ev_ledger *l, struct ev_error *err);
 
 /*
- * Say who is at work from now on, before the first commit: this process, and whether it keeps poison
- * records (a rebuild inherits that).
+ * Say who is at work from now on, before the first commit: this process, and whether it keeps
+ * poison records (a rebuild inherits that).
  */
 int ev_ledger_hold(struct ev_store *s, const char *projection, bool dead, struct ev_error *err);
 
-/* What stopped a run (NULL: nothing), for `status`. Outside of a transaction, or in the open one. */
+/*
+ * What stopped a run (NULL: nothing), for `status`. Outside of a transaction, or in the open one.
+ */
 int ev_ledger_note_error(struct ev_store *s, const char *projection, const char *text,
 			 struct ev_error *err);
 
 /*
- * Put the holder of the projection into the hint of an EV_HELD error; where that is nobody but us, who
- * committed last in this store.
+ * Put the holder of the projection into the hint of an EV_HELD error; where that is nobody but us,
+ * who committed last in this store.
  */
 void ev_ledger_name_holder(struct ev_store *s, const char *projection, struct ev_error *err);
 

@@ -20,18 +20,6 @@ static void be_silent(void *ctx, const char *message)
 	(void)message;
 }
 
-/* A name as SQL writes it. */
-static void quote(struct ev_buf *out, const char *name)
-{
-	ev_buf_addc(out, '"');
-	for (; *name; name++) {
-		if (*name == '"')
-			ev_buf_addc(out, '"');
-		ev_buf_addc(out, *name);
-	}
-	ev_buf_addc(out, '"');
-}
-
 /* What a result could depend on, pinned for each transaction. */
 static void make_prelude(struct ev_pg *s)
 {
@@ -41,10 +29,10 @@ static void make_prelude(struct ev_pg *s)
 	ev_buf_adds(b, "BEGIN ISOLATION LEVEL READ COMMITTED");
 	ev_buf_adds(b, s->read_only ? " READ ONLY" : "");
 	ev_buf_adds(b, "; SET LOCAL search_path = ");
-	quote(b, s->schema);
+	ev_buf_add_quoted(b, s->schema, '"');
 	if (s->beyond) {
 		ev_buf_adds(b, ", ");
-		quote(b, s->beyond);
+		ev_buf_add_quoted(b, s->beyond, '"');
 	}
 	ev_buf_addf(b, ", pg_temp; SET LOCAL lock_timeout = %d; SET LOCAL TimeZone = 'UTC'; "
 		    "SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'iso_8601'; "

@@ -3,10 +3,11 @@
  *
  *   ev_seen(projection, scope, id, first_ms, topic, partition, record_offset; PK projection, scope, id)
  * scope is the topic, or '' with `across topics`. A record is a duplicate when its id was first
- * seen at record timestamp t0, its own timestamp lies at most `within` behind t0, and t0 + within is not
- * below the watermark as it stood before this record. The watermark is the largest record timestamp
- * that was asked for so far (in the ledger); rows behind it are only garbage and are removed at any
- * time without changing any answer. A record without a timestamp counts as one at the watermark.
+ * seen at record timestamp t0, its own timestamp lies at most `within` behind t0, and t0 + within
+ * is not below the watermark as it stood before this record. The watermark is the largest record
+ * timestamp that was asked for so far (in the ledger); rows behind it are only garbage and are
+ * removed at any time without changing any answer. A record without a timestamp counts as one at
+ * the watermark.
  */
 #ifndef EV_SEEN_H
 #define EV_SEEN_H

@@ -8,17 +8,6 @@ static bool contains(const char *type, const char *part)
 	return strcasestr(type, part) != NULL;
 }
 
-static void quoted(struct ev_buf *out, const char *name, char quote)
-{
-	ev_buf_addc(out, quote);
-	for (; *name; name++) {
-		if (*name == quote)
-			ev_buf_addc(out, quote);
-		ev_buf_addc(out, *name);
-	}
-	ev_buf_addc(out, quote);
-}
-
 /*
  * When does a value not fit? By the affinity that SQLite derives from the declared type (its datatype3
  * document, section 3.1), as a condition on NEW, where the affinity has been applied already. Numbers
@@ -56,7 +45,7 @@ static void add(struct guard *g, int event, const char *name, const char *condit
 	struct ev_buf *when = &g->event[event].when, *body = &g->event[event].body;
 
 	ev_buf_adds(&column, "NEW.");
-	quoted(&column, name, '"');
+	ev_buf_add_quoted(&column, name, '"');
 	for (const char *p = condition; *p; p++) {
 		if (p[0] == '%' && p[1] == 's') {
 			ev_buf_adds(&text, ev_buf_str(&column));
@@ -67,7 +56,7 @@ static void add(struct guard *g, int event, const char *name, const char *condit
 	}
 	ev_buf_addf(when, "%s%s", when->len ? " OR " : "", ev_buf_str(&text));
 	ev_buf_addf(body, " WHEN %s THEN RAISE(ABORT, ", ev_buf_str(&text));
-	quoted(body, message, '\'');
+	ev_buf_add_quoted(body, message, '\'');
 	ev_buf_addc(body, ')');
 	ev_buf_release(&column);
 	ev_buf_release(&text);
@@ -127,9 +116,9 @@ static int create_guards(struct ev_sqlite *s, const struct guard *g, struct ev_e
 		ev_buf_addf(&name, "ev_guard_%s_%s", g->table, events[i]);
 		ev_buf_clear(&sql);
 		ev_buf_adds(&sql, "CREATE TEMP TRIGGER IF NOT EXISTS ");
-		quoted(&sql, ev_buf_str(&name), '"');
+		ev_buf_add_quoted(&sql, ev_buf_str(&name), '"');
 		ev_buf_addf(&sql, " BEFORE %s ON main.", events[i]);
-		quoted(&sql, g->table, '"');
+		ev_buf_add_quoted(&sql, g->table, '"');
 		ev_buf_addf(&sql, " WHEN %s BEGIN SELECT CASE%s END; END",
 			    ev_buf_str(&g->event[i].when), ev_buf_str(&g->event[i].body));
 		rc = sqlite3_exec(s->db, ev_buf_str(&sql), NULL, NULL, NULL);
@@ -154,7 +143,7 @@ static int guard_table(struct ev_sqlite *s, const char *table, struct ev_error *
 
 	/* views have no triggers of this kind; generated columns are checked by what they come from */
 	ev_buf_adds(&sql, columns_sql);
-	quoted(&sql, table, '\'');
+	ev_buf_add_quoted(&sql, table, '\'');
 	ev_buf_adds(&sql, " COLLATE NOCASE");
 	rc = sqlite3_exec(s->db, ev_buf_str(&sql), add_column, &g, NULL);
 	rc = rc == SQLITE_OK ? create_guards(s, &g, err) : ev_sqlite_error(s, rc, false, err);

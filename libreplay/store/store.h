@@ -67,11 +67,11 @@ struct ev_store_ops {
 	int (*script)(struct ev_store *s, const char *sql, struct ev_error *err);
 
 	/*
-	 * Run the projection's DDL under the authorizer: only CREATE TABLE, INDEX, VIEW, COMMENT; no
-	 * ev_ names; no volatile defaults, AUTOINCREMENT, triggers, nothing that acts beyond its record
-	 * (ON CONFLICT ROLLBACK, INITIALLY DEFERRED). A fault: EV_USAGE and *at, the byte of `sql` it
-	 * points to. The names of created tables are appended to `tables`, NUL after each. A store
-	 * without COMMENT passes over it.
+	 * Run the projection's DDL under the authorizer: only CREATE TABLE, INDEX, VIEW, COMMENT;
+	 * no ev_ names; no volatile defaults, AUTOINCREMENT, triggers, nothing that acts beyond its
+	 * record (ON CONFLICT ROLLBACK, INITIALLY DEFERRED). A fault: EV_USAGE and *at, the byte of
+	 * `sql` it points to. The names of created tables are appended to `tables`, NUL after each.
+	 * A store without COMMENT passes over it.
 	 */
 	int (*schema)(struct ev_store *s, const char *sql, struct ev_buf *tables, size_t *at,
 		      struct ev_error *err);
@@ -81,10 +81,10 @@ struct ev_store_ops {
 
 	/*
 	 * Prepare one statement of ours (`handler` false: anything, ?N rendered) or of a projection
-	 * (`handler` true: sql is already in the store's dialect; only SELECT/INSERT/UPDATE/DELETE on
-	 * tables in `tables` (NUL after each), reads also of `reads`, and deterministic functions;
-	 * `tables` NULL is a check or sample: it only reads, any table but ev_). EV_USAGE for
-	 * faults in the SQL, with *at the byte or SIZE_MAX.
+	 * (`handler` true: sql is already in the store's dialect; only SELECT/INSERT/UPDATE/DELETE
+	 * on tables in `tables` (NUL after each), reads also of `reads`, and deterministic
+	 * functions; `tables` NULL is a check or sample: it only reads, any table but ev_).
+	 * EV_USAGE for faults in the SQL, with *at the byte or SIZE_MAX.
 	 */
 	struct ev_query *(*prepare)(struct ev_store *s, const char *sql, bool handler,
 				    const struct ev_buf *tables, const struct ev_buf *reads,
@@ -100,9 +100,10 @@ struct ev_store_ops {
 	int (*rollback_to)(struct ev_store *s, struct ev_error *err); /* undo it, close the savepoint */
 
 	/*
-	 * After a retriable EV_STORE, rolled back: wait a little, connect anew where the connection is
-	 * gone. 0: try the transaction again; -1 when options.timeout_ms has passed since the first
-	 * failure (`err` stays what it was, no more retriable). NULL: a store that has no such faults.
+	 * After a retriable EV_STORE, rolled back: wait a little, connect anew where the connection
+	 * is gone. 0: try the transaction again; -1 when options.timeout_ms has passed since the
+	 * first failure (`err` stays what it was, no more retriable). NULL: a store that has no
+	 * such faults.
 	 */
 	int (*recover)(struct ev_store *s, struct ev_error *err);
 
@@ -113,10 +114,10 @@ struct ev_store_ops {
 		       struct ev_error *err);
 
 	/*
-	 * Run a handler's statement, perhaps later: its result is reported to on_result in order, at
-	 * the latest before sync returns. A store without pipelining reports at once. After the
-	 * first failure nothing more is run until rollback or rollback_to.
-	 * Returns -1 only when the store itself fails.
+	 * Run a handler's statement, perhaps later: its result is reported to on_result in order,
+	 * at the latest before sync returns. A store without pipelining reports at once. After the
+	 * first failure nothing more is run until rollback or rollback_to. Returns -1 only when the
+	 * store itself fails.
 	 */
 	int (*apply)(struct ev_store *s, struct ev_query *q, const struct ev_bind *b, size_t n,
 		     uint64_t tag, struct ev_error *err);
@@ -126,15 +127,15 @@ struct ev_store_ops {
 	int (*select)(struct ev_store *s, struct ev_query *q, const struct ev_bind *b, size_t n,
 		      ev_row_fn row, void *ctx, struct ev_error *err);
 	/*
-	 * Be the only run of this projection until close, waiting up to lock_wait_ms (EV_HELD then).
-	 * Released by the system however the process ends.
+	 * Be the only run of this projection until close, waiting up to lock_wait_ms (EV_HELD
+	 * then). Released by the system however the process ends.
 	 */
 	int (*lock)(struct ev_store *s, const char *projection, struct ev_error *err);
 
 	/*
 	 * What a column cannot hold is poison, also where the store would take it: SQLite keeps any
-	 * value in any column and NULL in a primary key (or makes up a number), so checks are put on
-	 * these tables (NUL after each) for this connection.
+	 * value in any column and NULL in a primary key (or makes up a number), so checks are put
+	 * on these tables (NUL after each) for this connection.
 	 */
 	int (*guard)(struct ev_store *s, const struct ev_buf *tables, struct ev_error *err);
 
@@ -155,8 +156,8 @@ struct ev_store {
 };
 
 /*
- * A statement of ours, prepared once per store: `sql` must be a constant, its address is the key. The
- * store keeps it until ev_store_forget, which every close calls first.
+ * A statement of ours, prepared once per store: `sql` must be a constant, its address is the key.
+ * The store keeps it until ev_store_forget, which every close calls first.
  */
 struct ev_query *ev_store_query(struct ev_store *s, const char *sql, struct ev_error *err);
 void ev_store_forget(struct ev_store *s);
