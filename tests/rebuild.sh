@@ -1,7 +1,8 @@
 # tests/rebuild.sh - for the tests of rebuilds; sourced after evproject.sh
 #
 #   v1.sql, v2.sql                 two versions of the projection; the second counts tenfold
-#   log N                          N events
+#   log N                          N events of all kinds
+#   biglog N KEYS                  N events that add to KEYS keys
 #   rebuild FILE STORE SOURCE...   evproject rebuild
 #   build FILE STORE SOURCE...     the view, built at once by run
 #   same STORE STORE               rows, ledger and dead letters are equal
@@ -44,3 +45,9 @@ only_tables() {
 	[ "$rest" = "$(printf '%s\n' "$@")" ] || { echo "there is:" $rest; return 1; }
 }
 sound() { [ "$(sqlite3 "$1" 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ]; }
+# biglog N KEYS: like log, by awk: events t/0@0.., all `add`, for KEYS keys
+biglog() {
+	awk -v n="$1" -v keys="$2" 'BEGIN { for (i = 0; i < n; i++)
+		printf "{\"topic\":\"t\",\"partition\":0,\"offset\":%d,\"timestamp\":%d,\"key\":\"k%d\",\"headers\":[],\"value\":{\"type\":\"add\",\"k\":\"k%d\",\"n\":%d}}\n",
+			i, 1763200000000 + i, (i * 7919) % keys, (i * 7919) % keys, (i * 31) % 101 }'
+}

@@ -1,0 +1,130 @@
+# evproject rebuild, killed with -9 at random moments and stopped at every phase boundary: the old version
+# serves until the swap, and in the end all is as if nothing had happened. EFFORT=1: 12 kills. SEED replays.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+. "$TOP/tests/rebuild.sh"
+
+seed=${SEED:-$$} kills=$((12 * EFFORT))
+echo "# SEED=$seed"
+RANDOM=$seed
+biglog 30000 19997 >log.ndjson
+head -n 20000 log.ndjson >first.ndjson
+build v1.sql base.db ./first.ndjson
+build v2.sql want.db ./first.ndjson
+
+cp base.db calm.db
+start=$(date +%s%3N)
+rebuild v2.sql calm.db ./first.ndjson --yes --quiet
+calm_ms=$(($(date +%s%3N) - start))
+check_status 0 "an undisturbed rebuild finishes ($calm_ms ms)"
+check "and equals a view that was built at once" same calm.db want.db
+
+complete() { same "$1" base.db >/dev/null || same "$1" want.db; } # what serves is the old version or the new one, whole
+clean() { only_files "$1" "$1-evlock" && only_tables "$1" acc ev_kept_acc && sound "$1"; }
+finished() { # finished STORE TEXT: the last session ended well
+	check_status 0 "$2: the next session finishes"
+	check "$2: equal to an undisturbed rebuild" same "$1" calm.db
+	check "$2: nothing is left over" clean "$1"
+	run evproject rollback v1.sql --store "$1"
+	check "$2: and the way back is open" same "$1" base.db
+}
+
+# an error at each boundary, before the phase is stored, and inside the swap
+fail_at() { # fail_at NAME EVENT CONDITION
+	cp base.db "$1.db"
+	evproject rebuild v2.sql --store "$1.db" --forget 2>/dev/null # makes our tables
+	sqlite3 "$1.db" "CREATE TRIGGER stop AFTER $2 ON ev_rebuild WHEN $3 BEGIN SELECT RAISE(ABORT, 'stopped by test'); END"
+	rebuild v2.sql "$1.db" ./first.ndjson --yes
+	check_status 4 "an error at $1 ends it"
+	check_grep "which is told" 'stopped by test' "$err"
+	check "the old version serves" same "$1.db" base.db
+	sqlite3 "$1.db" 'DROP TRIGGER stop'
+	rebuild v2.sql "$1.db" ./first.ndjson --yes
+	finished "$1.db" "after an error at $1"
+}
+fail_at prepare INSERT "new.phase = 'prepare'"
+fail_at load UPDATE "new.phase = 'load' AND new.plan NOT LIKE '%end%'"
+fail_at range UPDATE "new.plan LIKE '%end%'"
+fail_at catch_up UPDATE "new.phase = 'catch up'"
+fail_at copy UPDATE "new.phase = 'copy'"
+fail_at in_copy UPDATE "new.copy_step = 2"
+fail_at ready UPDATE "new.phase = 'ready'"
+fail_at swap DELETE 1
+
+# the old version goes far ahead between copy and swap: it is caught up in pieces, in which the writer gets in
+biglog 60000 19997 >far.ndjson
+cp base.db far.db
+evproject rebuild v2.sql --store far.db --forget 2>/dev/null
+sqlite3 far.db "CREATE TRIGGER stop AFTER DELETE ON ev_rebuild BEGIN SELECT RAISE(ABORT, 'stopped by test'); END"
+rebuild v2.sql far.db ./first.ndjson --yes
+sqlite3 far.db 'DROP TRIGGER stop'
+run evproject run v1.sql --store far.db --quiet ./far.ndjson
+check_status 0 "the old version goes on beside a copy that waits for its swap"
+build v1.sql far1.db ./far.ndjson
+build v2.sql far2.db ./far.ndjson
+check "rightly" same far.db far1.db
+before=$(sqlite3 far.db 'PRAGMA schema_version')
+rebuild v2.sql far.db ./far.ndjson --yes
+check_status 0 "the swap catches up with it"
+check "in several pieces" test $(($(sqlite3 far.db 'PRAGMA schema_version') - before)) -gt 20
+check "to the right rows" same far.db far2.db
+run evproject rollback v1.sql --store far.db
+check "with the old ones kept" same far.db far1.db
+check "and nothing else" clean far.db
+
+# real kills; a store that was swapped is followed by a fresh one, so that all kills fall on a rebuild
+n=0 done=0 bad=0 round=0
+cp base.db k0.db
+while [ $n -lt $kills ]; do
+	ms=$((RANDOM % (calm_ms + 40)))
+	evproject rebuild v2.sql --store k$round.db ./first.ndjson --yes --quiet --batch $((200 + RANDOM % 3000)) 2>kill.err &
+	pid=$!
+	sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))" # the random moment itself
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+	case $? in
+	0)
+		clean k$round.db && same k$round.db calm.db || { bad=1; echo "# round $round"; }
+		done=$((done + 1)) round=$((round + 1))
+		cp base.db k$round.db
+		;;
+	137)
+		n=$((n + 1))
+		complete k$round.db || { bad=1; echo "# a kill after $ms ms in round $round"; }
+		;;
+	*) fail "a session that goes on ends well or is killed"; show <kill.err; break ;;
+	esac
+done
+check "after each of $n kills the old version or the new one served, whole ($done rebuilds finished meanwhile)" test $bad = 0
+rebuild v2.sql k$round.db ./first.ndjson --yes --quiet
+finished k$round.db "after kills"
+
+# a first build, killed too
+n=0
+while [ $n -lt $((3 * EFFORT)) ]; do
+	evproject rebuild v1.sql --store first.db ./first.ndjson --quiet --batch 500 2>kill.err &
+	pid=$!
+	sleep "0.0$((RANDOM % 10))" # the random moment itself
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+	n=$((n + 1))
+done
+rebuild v1.sql first.db ./first.ndjson --quiet
+check_status 0 "a first build that was killed is finished by the next call"
+check "equal to one that was not" same first.db base.db
+check "without a plan left" only_tables first.db acc
+
+# stopped by a signal, gone on with a log that has grown
+cp base.db term.db
+evproject rebuild v2.sql --store term.db ./first.ndjson --yes --quiet --batch 100 2>"$err" &
+pid=$!
+wait_for 20 test -e term.db-evshadow-acc
+kill -TERM $pid
+wait $pid
+status=$?
+check "SIGTERM ends it with 128+15, or it was done" test $status = 143 -o $status = 0
+rebuild v2.sql term.db ./log.ndjson --yes --quiet
+build v2.sql want.all.db ./log.ndjson
+run evproject run v2.sql --store term.db --quiet ./log.ndjson
+check "the next session goes on, with a longer log" same term.db want.all.db
+done_testing
