@@ -29,13 +29,38 @@ PGresult *ev_pg_ask(struct ev_pg *s, const char *sql, int n, const char *const *
 	return NULL;
 }
 
+static int start_with(struct ev_pg *s, const char *mode, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	int rc;
+
+	ev_buf_addf(&sql, "BEGIN ISOLATION LEVEL %s; %s", mode, ev_buf_str(&s->settings));
+	rc = ev_pg_exec(s, ev_buf_str(&sql), err);
+	ev_buf_release(&sql);
+	return rc;
+}
+
 static int start(struct ev_pg *s, struct ev_error *err)
 {
+	if (s->frozen && ev_pg_lost(s))
+		return ev_fail(err, EV_STORE, "store '%s': the connection was lost, and what it saw with it",
+			       s->base.url);
 	if (ev_pg_lost(s) && (ev_pg_connect(s, err) < 0 || ev_pg_relock(s, err) < 0))
 		return -1;
 	if (PQtransactionStatus(s->conn) != PQTRANS_IDLE) /* an end that went wrong */
 		ev_pg_exec(s, "ROLLBACK", err);
-	return ev_pg_exec(s, ev_buf_str(&s->prelude), err);
+	return start_with(s, s->read_only ? "READ COMMITTED READ ONLY" : "READ COMMITTED", err);
+}
+
+int ev_pg_freeze(struct ev_store *store, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+
+	/* the first query fixes what is seen */
+	if (start_with(s, "REPEATABLE READ READ ONLY", err) < 0 || ev_pg_exec(s, "SELECT 1", err) < 0)
+		return -1;
+	s->frozen = s->open = true;
+	return 0;
 }
 
 static int begin(struct ev_store *store, struct ev_error *err)
@@ -304,7 +329,8 @@ static void close_store(struct ev_store *store)
 		rollback(store);
 	ev_store_forget(store);
 	PQfinish(s->conn);
-	ev_buf_release(&s->prelude);
+	ev_buf_release(&s->settings);
+	free(s->locks);
 	ev_buf_release(&s->scratch);
 	free(s->values);
 	free(s->lengths);

@@ -21,14 +21,12 @@ static void be_silent(void *ctx, const char *message)
 }
 
 /* What a result could depend on, pinned for each transaction. */
-static void make_prelude(struct ev_pg *s)
+static void make_settings(struct ev_pg *s)
 {
-	struct ev_buf *b = &s->prelude;
+	struct ev_buf *b = &s->settings;
 
 	ev_buf_clear(b);
-	ev_buf_adds(b, "BEGIN ISOLATION LEVEL READ COMMITTED");
-	ev_buf_adds(b, s->read_only ? " READ ONLY" : "");
-	ev_buf_adds(b, "; SET LOCAL search_path = ");
+	ev_buf_adds(b, "SET LOCAL search_path = ");
 	ev_buf_add_quoted(b, s->schema, '"');
 	if (s->beyond) {
 		ev_buf_adds(b, ", ");
@@ -40,6 +38,15 @@ static void make_prelude(struct ev_pg *s)
 		    "SET LOCAL standard_conforming_strings = on; SET LOCAL xmloption = content; "
 		    "SET LOCAL transform_null_equals = off; SET LOCAL array_nulls = on",
 		    s->lock_wait_ms > 0 ? s->lock_wait_ms : 1);
+}
+
+void ev_pg_look_beyond(struct ev_store *store, const char *schema)
+{
+	struct ev_pg *s = ev_pg_of(store);
+
+	free(s->beyond);
+	s->beyond = ev_strdup(schema);
+	make_settings(s);
 }
 
 /* The schema that tables are made in: --schema, else the first of the search path. */
@@ -105,7 +112,7 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 			       PQserverVersion(s->conn) % 10000);
 	if (find_schema(s, err) < 0)
 		return -1;
-	make_prelude(s);
+	make_settings(s);
 	return 0;
 }
 

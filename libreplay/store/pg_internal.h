@@ -52,15 +52,16 @@ struct ev_pg {
 	char *conninfo;
 	char *schema;        /* as given, or current_schema() of the first connection */
 	char *beyond;        /* another schema where tables of @reads are looked up, or NULL */
-	struct ev_buf prelude; /* BEGIN and its SET LOCALs */
+	struct ev_buf settings; /* SET LOCALs of each transaction */
 	int lock_wait_ms, timeout_ms;
 	bool read_only;
+	bool frozen;         /* one transaction, one snapshot, until close */
 	bool open;           /* in a transaction of the caller's */
 	bool failed;         /* a handler's statement failed: nothing more until rollback */
 	int64_t trouble_since; /* monotonic ms of the first failure of this spell, 0: none */
 	int pause_ms;        /* before the next try */
-	uint64_t lock_key;
-	bool locked;
+	uint64_t *locks;     /* advisory locks of this session */
+	size_t nlocks, locks_cap;
 
 	bool piping;
 	struct ev_pg_pending *pending; /* a ring */
@@ -84,6 +85,11 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err);
 /* Is the connection gone? Then the next begin makes a new one. */
 bool ev_pg_lost(const struct ev_pg *s);
 int ev_pg_recover(struct ev_store *store, struct ev_error *err);
+
+/* Where tables are looked up that are not in the store's schema. NULL: nowhere. */
+void ev_pg_look_beyond(struct ev_store *store, const char *schema);
+/* From now until close the store is as it is now: a read-only transaction with one snapshot. */
+int ev_pg_freeze(struct ev_store *store, struct ev_error *err);
 
 /* pg_error.c: fill `err` from a result (or, NULL, from the connection). `handler`: data faults are EV_DATA. */
 int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_error *err);

@@ -9,18 +9,19 @@
 #include <time.h>
 #include <xxhash.h>
 
+#include "base/mem.h"
 #include "store/pg_internal.h"
 
 #define PAUSE_MS 50
 
-static int try_lock(struct ev_pg *s, struct ev_error *err)
+static int try_lock(struct ev_pg *s, uint64_t key, struct ev_error *err)
 {
-	char key[24];
-	const char *values[] = { key };
+	char text[24];
+	const char *values[] = { text };
 	PGresult *res;
 	int got;
 
-	snprintf(key, sizeof(key), "%" PRId64, (int64_t)s->lock_key);
+	snprintf(text, sizeof(text), "%" PRId64, (int64_t)key);
 	res = PQexecParams(s->conn, "SELECT pg_catalog.pg_try_advisory_lock($1::bigint)", 1, NULL, values,
 			   NULL, NULL, 0);
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
@@ -31,23 +32,36 @@ static int try_lock(struct ev_pg *s, struct ev_error *err)
 	return got;
 }
 
+static uint64_t key_of(const struct ev_pg *s, const char *projection)
+{
+	struct ev_buf name = EV_BUF_INIT;
+	uint64_t key;
+
+	ev_buf_addf(&name, "evtools %s %s", s->schema, projection);
+	key = XXH3_64bits(ev_buf_str(&name), name.len);
+	ev_buf_release(&name);
+	return key;
+}
+
 int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *err)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000 };
 	struct ev_pg *s = ev_pg_of(store);
-	struct ev_buf name = EV_BUF_INIT;
+	uint64_t key = key_of(s, projection);
 
-	if (s->locked)
-		return 0;
-	ev_buf_addf(&name, "evtools %s %s", s->schema, projection);
-	s->lock_key = XXH3_64bits(ev_buf_str(&name), name.len);
-	ev_buf_release(&name);
+	for (size_t i = 0; i < s->nlocks; i++)
+		if (s->locks[i] == key)
+			return 0;
 	for (int waited = 0;; waited += PAUSE_MS) {
-		int got = try_lock(s, err);
+		int got = try_lock(s, key, err);
 
-		s->locked = got > 0;
-		if (got)
-			return got < 0 ? -1 : 0;
+		if (got < 0)
+			return -1;
+		if (got) {
+			EV_GROW(s->locks, s->nlocks, s->locks_cap);
+			s->locks[s->nlocks++] = key;
+			return 0;
+		}
 		if (waited >= s->lock_wait_ms)
 			return ev_fail(err, EV_HELD, "another run of projection '%s' is at work on store '%s'",
 				       projection, s->base.url);
@@ -57,11 +71,15 @@ int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *
 
 int ev_pg_relock(struct ev_pg *s, struct ev_error *err)
 {
-	int got = s->locked ? try_lock(s, err) : 1;
+	for (size_t i = 0; i < s->nlocks; i++) {
+		int got = try_lock(s, s->locks[i], err);
 
-	if (got)
-		return got < 0 ? -1 : 0;
-	/* perhaps our own lost session, which the server has not noticed yet */
-	return ev_fail(err, EV_HELD, "another run has taken the lock of store '%s' while the connection "
-		       "was lost", s->base.url);
+		if (got < 0)
+			return -1;
+		/* perhaps our own lost session, which the server has not noticed yet */
+		if (!got)
+			return ev_fail(err, EV_HELD, "another run has taken the lock of store '%s' while the "
+				       "connection was lost", s->base.url);
+	}
+	return 0;
 }

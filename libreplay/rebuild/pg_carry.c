@@ -1,0 +1,158 @@
+/*
+ * pg_carry.c - what people have put on the old tables, put on the new ones
+ *
+ * Views of others know tables by oid, not by name, so each is defined anew by the text that the server
+ * gives with all names qualified: CREATE OR REPLACE keeps its oid, owner, grants and what depends
+ * on it. Grants, owners, comments and storage parameters are read from the catalogue and written as
+ * the statements that make them.
+ */
+#include <stdlib.h>
+
+#include "rebuild/pg_kit.h"
+
+/* WITH pair: old and new tables of one name, and the columns that both have. */
+static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh)
+{
+	ev_buf_adds(sql, "WITH pair AS (SELECT o.oid, n.oid AS new, o.relname, o.relkind, o.relacl, "
+			 "o.relowner, n.relowner AS new_owner, o.reloptions, n.reloptions AS new_options "
+			 "FROM pg_catalog.pg_class o JOIN pg_catalog.pg_class n ON n.relname = o.relname "
+			 "WHERE o.oid = ANY (");
+	ev_pgkit_oids(sql, sh, EV_ROLE_LIVE);
+	ev_buf_adds(sql, ") AND n.oid = ANY (");
+	ev_pgkit_oids(sql, sh, EV_ROLE_NEW);
+	ev_buf_adds(sql, ")), col AS (SELECT p.*, a.attname, a.attnum, a.attacl, b.attnum AS new_attnum "
+			 "FROM pair p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.oid "
+			 "JOIN pg_catalog.pg_attribute b ON b.attrelid = p.new AND b.attname = a.attname "
+			 "WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT b.attisdropped) ");
+}
+
+#define GRANTEE "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, " \
+		"CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END"
+
+/* Each gives statements, in this order; the owner comes last, as it is no more ours then. */
+static const char *const carried[] = {
+	"SELECT format('GRANT %s ON %I TO %s%s', a.privilege_type, relname, " GRANTEE ") "
+	"FROM pair, LATERAL aclexplode(relacl) a WHERE a.grantee <> relowner",
+	"SELECT format('GRANT %s (%I) ON %I TO %s%s', a.privilege_type, attname, relname, " GRANTEE ") "
+	"FROM col, LATERAL aclexplode(attacl) a WHERE a.grantee <> relowner",
+	"SELECT format('COMMENT ON %s %I IS %L', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname, "
+	"obj_description(oid, 'pg_class')) FROM pair WHERE obj_description(oid, 'pg_class') IS NOT NULL "
+	"AND obj_description(new, 'pg_class') IS NULL",
+	"SELECT format('COMMENT ON COLUMN %I.%I IS %L', relname, attname, col_description(oid, attnum)) FROM col "
+	"WHERE col_description(oid, attnum) IS NOT NULL AND col_description(new, new_attnum) IS NULL",
+	"SELECT format('ALTER TABLE %I SET (%s)', relname, array_to_string(reloptions, ', ')) FROM pair "
+	"WHERE relkind = 'r' AND reloptions IS NOT NULL AND new_options IS NULL",
+	"SELECT format('ALTER %s %I OWNER TO %I', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relname, "
+	"pg_get_userbyid(relowner)) FROM pair WHERE relowner <> new_owner",
+	NULL,
+};
+
+static int add_rows(struct ev_shadow_pg *sh, const struct ev_buf *sql, struct ev_buf *out, struct ev_error *err)
+{
+	PGresult *res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(sql));
+
+	for (int i = 0; res && i < PQntuples(res); i++) {
+		ev_buf_adds(out, PQgetvalue(res, i, 0));
+		ev_buf_adds(out, ";\n");
+	}
+	PQclear(res);
+	return res ? 0 : -1;
+}
+
+/*
+ * Views of others that use the version's tables directly; those that use these views keep their
+ * oids to look at. With an empty search path the server qualifies every name in a view's text.
+ */
+static int carry_views(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	int rc;
+
+	ev_buf_adds(&sql, "WITH own AS (SELECT ");
+	ev_pgkit_oids(&sql, sh, EV_ROLE_LIVE);
+	ev_buf_adds(&sql, " AS oids) SELECT format('CREATE OR REPLACE VIEW %I.%I %sAS %s', n.nspname, c.relname, "
+			  "CASE WHEN c.reloptions IS NULL THEN '' ELSE "
+			  "'WITH (' || array_to_string(c.reloptions, ', ') || ') ' END, "
+			  "rtrim(pg_get_viewdef(c.oid), ';')) "
+			  "FROM own, pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+			  "WHERE c.relkind = 'v' AND c.oid <> ALL (oids) AND EXISTS (SELECT 1 "
+			  "FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
+			  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND r.ev_class = c.oid "
+			  "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids)) "
+			  "ORDER BY c.oid");
+	if (ev_pg_exec(sh->live, "SET LOCAL search_path = pg_catalog", err) < 0) {
+		ev_buf_release(&sql);
+		return -1;
+	}
+	/* our own tables are named with their schema while the path is another */
+	rc = add_rows(sh, &sql, out, err);
+	ev_buf_release(&sql);
+	return rc < 0 ? -1 : ev_pgkit_exec(sh->live, err, "SET LOCAL search_path = %I, pg_temp",
+					   sh->schemas[EV_ROLE_LIVE]);
+}
+
+int ev_pgkit_carry(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	int rc = carry_views(sh, out, err);
+
+	for (const char *const *c = carried; *c && rc == 0; c++) {
+		ev_buf_clear(&sql);
+		add_pairs(&sql, sh);
+		ev_buf_adds(&sql, *c);
+		rc = add_rows(sh, &sql, out, err);
+	}
+	ev_buf_release(&sql);
+	return rc;
+}
+
+/* `CREATE INDEX i ON live.t USING ...` with the shadow's table; the server writes no other ` ON ` before. */
+static int create_index(struct ev_shadow_pg *sh, const char *def, const char *qualified, const char *table,
+			struct ev_error *err)
+{
+	struct ev_buf there = EV_BUF_INIT, here = EV_BUF_INIT, sql = EV_BUF_INIT;
+	const char *at;
+	int rc = 0;
+
+	ev_pgkit_format(&there, " ON %s USING ", qualified);
+	at = strstr(def, ev_buf_str(&there));
+	if (at) {
+		ev_pgkit_format(&here, " ON %I.%I USING ", sh->schemas[EV_ROLE_NEW], table);
+		ev_buf_add(&sql, def, (size_t)(at - def));
+		ev_buf_add_slice(&sql, ev_buf_slice(&here));
+		ev_buf_adds(&sql, at + there.len);
+		rc = ev_pgkit_exec(sh->live, err, "%s", ev_buf_str(&sql));
+	}
+	ev_buf_release(&there);
+	ev_buf_release(&here);
+	ev_buf_release(&sql);
+	return rc;
+}
+
+/* Those whose columns the new table has, and whose name it has not got from the projection. */
+int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	PGresult *res;
+	int rc;
+
+	add_pairs(&sql, sh);
+	ev_pgkit_format(&sql,
+			"SELECT pg_get_indexdef(i.indexrelid), format('%%I.%%I', %L::text, p.relname), "
+			"p.relname FROM pair p "
+			"JOIN pg_catalog.pg_index i ON i.indrelid = p.oid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid "
+			"WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid) "
+			"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class y JOIN pg_catalog.pg_namespace n "
+			"ON n.oid = y.relnamespace WHERE n.nspname = %L AND y.relname = x.relname) "
+			"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = i.indexrelid AND d.refobjid = p.oid "
+			"AND d.refobjsubid > 0 AND NOT EXISTS (SELECT 1 FROM col WHERE col.oid = p.oid AND col.attnum = d.refobjsubid))",
+			sh->schemas[EV_ROLE_LIVE], sh->schemas[EV_ROLE_NEW]);
+	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
+	rc = res ? 0 : -1;
+	for (int i = 0; rc == 0 && i < PQntuples(res); i++)
+		rc = create_index(sh, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1), PQgetvalue(res, i, 2),
+				  err);
+	PQclear(res);
+	ev_buf_release(&sql);
+	return rc;
+}

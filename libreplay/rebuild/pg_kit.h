@@ -1,0 +1,68 @@
+/*
+ * pg_kit.h - what the files of the PostgreSQL shadow share (shadow_postgres.c) and nobody else
+ *
+ * shadow_postgres.c has the schema beside the store's, swap and rollback; pg_move.c moves a version from
+ * one role to another and carries over what people have put on its tables; pg_preflight.c finds in the
+ * catalogue what would not survive.
+ *
+ * A version lies in a schema by its role: the serving one in the store's own, the others in
+ * ev_shadow_S_NAME, ev_kept_S_NAME and ev_gone_S_NAME, where S is the store's. The tables keep their
+ * names in all of them. The ledger rows of the kept and gone ones are in the store's schema, those
+ * of the shadow in its own until the swap.
+ */
+#ifndef EV_REBUILD_PG_KIT_H
+#define EV_REBUILD_PG_KIT_H
+
+#include "rebuild/shadow.h"
+#include "store/pg_internal.h"
+
+struct ev_shadow_pg {
+	struct ev_shadow base;
+	struct ev_pg *live;
+	char *schemas[EV_ROLES]; /* LIVE: the store's own; NEW: the shadow's */
+	struct ev_store *store;  /* the shadow's, while it is open */
+	struct ev_store *frozen;
+};
+
+/* Run SQL in the open transaction or in one of its own. %I a quoted name, %L a quoted text, %d an int. */
+int ev_pgkit_exec(struct ev_pg *s, struct ev_error *err, const char *fmt, ...);
+/* The same, and its rows; PQclear them. NULL with `err`. */
+PGresult *ev_pgkit_rows(struct ev_pg *s, struct ev_error *err, const char *fmt, ...);
+/* Append SQL made of `fmt` as above. */
+void ev_pgkit_format(struct ev_buf *out, const char *fmt, ...);
+
+int ev_pgkit_has_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
+
+/* In the open transaction: names of the tables and views of a version, views first. PQclear. */
+PGresult *ev_pgkit_tables(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
+
+/* In the open transaction: a version's tables, and with `ledger` its ledger rows, into another role. */
+int ev_pgkit_move(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, struct ev_error *err);
+/* In the open transaction: the ledger rows that the shadow keeps in its own schema into the store's. */
+int ev_pgkit_bring_ledger(struct ev_shadow_pg *sh, struct ev_error *err);
+/* Tables with names of the new version that no ledger owns become the old version. */
+int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err);
+/* Bump the serving version's generation past that of every other version. */
+int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err);
+
+/*
+ * What hangs on the version in role LIVE, before it moves away: views of others, as SQL that makes them
+ * anew on the tables that have the names then, and grants, owners, comments and storage
+ * parameters of the tables, as SQL to be run on those in their place. Appended, `;` after each.
+ */
+int ev_pgkit_carry(struct ev_shadow_pg *sh, struct ev_buf *sql, struct ev_error *err);
+/* Indexes that others have put on the old tables, made on the new ones in the shadow. */
+int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
+
+#define EV_PGKIT_LOCK_MS 200 /* nobody queues behind us for longer */
+
+/* ACCESS EXCLUSIVE on the tables and views of a version; EV_HELD when somebody is in the way. */
+int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
+
+int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool adopt,
+		       struct ev_shadow_report *out, struct ev_error *err);
+
+/* An array of the oids of a version's tables and views, as SQL; for use in other queries. */
+void ev_pgkit_oids(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role);
+
+#endif

@@ -1,0 +1,244 @@
+/* pg_move.c - versions between schemas, and what people have put on their tables */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "rebuild/pg_kit.h"
+
+static void add_quoted(struct ev_buf *out, const char *text, char quote)
+{
+	ev_buf_addc(out, quote);
+	for (; *text; text++) {
+		if (*text == quote)
+			ev_buf_addc(out, quote);
+		ev_buf_addc(out, *text);
+	}
+	ev_buf_addc(out, quote);
+}
+
+static void format(struct ev_buf *out, const char *fmt, va_list ap)
+{
+	for (; *fmt; fmt++) {
+		if (*fmt != '%') {
+			ev_buf_addc(out, *fmt);
+			continue;
+		}
+		switch (*++fmt) {
+		case 'I':
+			add_quoted(out, va_arg(ap, const char *), '"');
+			break;
+		case 'L': /* a backslash is one, as standard_conforming_strings is on */
+			add_quoted(out, va_arg(ap, const char *), '\'');
+			break;
+		case 's':
+			ev_buf_adds(out, va_arg(ap, const char *));
+			break;
+		case 'd':
+			ev_buf_addf(out, "%d", va_arg(ap, int));
+			break;
+		default:
+			ev_buf_addc(out, *fmt);
+		}
+	}
+}
+
+void ev_pgkit_format(struct ev_buf *out, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	format(out, fmt, ap);
+	va_end(ap);
+}
+
+int ev_pgkit_exec(struct ev_pg *s, struct ev_error *err, const char *fmt, ...)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	va_list ap;
+	bool own;
+	int rc;
+
+	va_start(ap, fmt);
+	format(&sql, fmt, ap);
+	va_end(ap);
+	rc = ev_pg_enter(s, &own, err);
+	if (rc == 0)
+		rc = ev_pg_leave(s, own, ev_pg_exec(s, ev_buf_str(&sql), err), err);
+	ev_buf_release(&sql);
+	return rc;
+}
+
+PGresult *ev_pgkit_rows(struct ev_pg *s, struct ev_error *err, const char *fmt, ...)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	PGresult *res = NULL;
+	va_list ap;
+	bool own;
+
+	va_start(ap, fmt);
+	format(&sql, fmt, ap);
+	va_end(ap);
+	if (ev_pg_enter(s, &own, err) == 0) {
+		res = ev_pg_ask(s, ev_buf_str(&sql), 0, NULL, err);
+		if (ev_pg_leave(s, own, res ? 0 : -1, err) < 0) {
+			PQclear(res);
+			res = NULL;
+		}
+	}
+	ev_buf_release(&sql);
+	return res;
+}
+
+int ev_pgkit_has_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
+{
+	PGresult *res = ev_pgkit_rows(sh->live, err, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %L",
+				      sh->schemas[role]);
+	int there = res ? PQntuples(res) > 0 : -1;
+
+	PQclear(res);
+	return there;
+}
+
+/* The name under which a version's rows stand in the ledger tables of `schema`. */
+static void role_name(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role)
+{
+	ev_role_name(out, sh->base.projection, role == EV_ROLE_NEW ? EV_ROLE_LIVE : role);
+}
+
+/* FROM ... WHERE ...: pg_class rows `c` of a version; its own list says which tables are its. */
+static void add_version(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role)
+{
+	struct ev_buf name = EV_BUF_INIT;
+	bool apart = role == EV_ROLE_NEW;
+
+	role_name(&name, sh, role);
+	ev_pgkit_format(out,
+			"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+			"JOIN %I.ev_table v ON v.table_name = %L || c.relname "
+			"WHERE n.nspname = %L AND v.projection = %L AND c.relkind IN ('r', 'v')",
+			sh->schemas[apart ? EV_ROLE_NEW : EV_ROLE_LIVE], apart ? "" : ev_role_prefix(role),
+			sh->schemas[role], ev_buf_str(&name));
+	ev_buf_release(&name);
+}
+
+void ev_pgkit_oids(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role)
+{
+	ev_buf_adds(out, "ARRAY(SELECT c.oid ");
+	add_version(out, sh, role);
+	ev_buf_adds(out, ")");
+}
+
+PGresult *ev_pgkit_tables(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	PGresult *res;
+
+	ev_buf_adds(&sql, "SELECT c.relname, c.relkind ");
+	add_version(&sql, sh, role);
+	ev_buf_adds(&sql, " ORDER BY c.relkind DESC, c.relname");
+	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
+	ev_buf_release(&sql);
+	return res;
+}
+
+static int move_ledger(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, struct ev_error *err)
+{
+	static const char *const tables[] = { "ev_ledger", "ev_cut", "ev_dead", "ev_seen", NULL };
+	struct ev_buf old = EV_BUF_INIT, new = EV_BUF_INIT;
+	int rc;
+
+	role_name(&old, sh, from);
+	role_name(&new, sh, to);
+	rc = ev_pgkit_exec(sh->live, err, "UPDATE ev_projection SET name = %L WHERE name = %L",
+			   ev_buf_str(&new), ev_buf_str(&old));
+	if (rc == 0)
+		rc = ev_pgkit_exec(sh->live, err, "UPDATE ev_table SET projection = %L, "
+				   "table_name = %L || substr(table_name, %d) WHERE projection = %L",
+				   ev_buf_str(&new), ev_role_prefix(to), (int)strlen(ev_role_prefix(from)) + 1,
+				   ev_buf_str(&old));
+	for (const char *const *t = tables; *t && rc == 0; t++)
+		rc = ev_pgkit_exec(sh->live, err, "UPDATE %I SET projection = %L WHERE projection = %L", *t,
+				   ev_buf_str(&new), ev_buf_str(&old));
+	ev_buf_release(&old);
+	ev_buf_release(&new);
+	return rc;
+}
+
+int ev_pgkit_move(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, struct ev_error *err)
+{
+	PGresult *tables = ev_pgkit_tables(sh, from, err);
+	int rc = tables ? 0 : -1;
+
+	if (rc == 0 && to != EV_ROLE_LIVE)
+		rc = ev_pgkit_exec(sh->live, err, "CREATE SCHEMA IF NOT EXISTS %I", sh->schemas[to]);
+	for (int i = 0; rc == 0 && i < PQntuples(tables); i++)
+		rc = ev_pgkit_exec(sh->live, err, "ALTER %s %I.%I SET SCHEMA %I",
+				   PQgetvalue(tables, i, 1)[0] == 'v' ? "VIEW" : "TABLE", sh->schemas[from],
+				   PQgetvalue(tables, i, 0), sh->schemas[to]);
+	PQclear(tables);
+	return rc == 0 && from != EV_ROLE_NEW ? move_ledger(sh, from, to, err) : rc;
+}
+
+/* Columns are named: a store that an older version made may have them in another order. */
+static int bring_rows(struct ev_shadow_pg *sh, const char *table, const char *column, struct ev_error *err)
+{
+	PGresult *res = ev_pgkit_rows(sh->live, err,
+				      "SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) "
+				      "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "
+				      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %L "
+				      "AND c.relname = %L AND a.attnum > 0 AND NOT a.attisdropped",
+				      sh->schemas[EV_ROLE_NEW], table);
+	int rc = res ? 0 : -1;
+
+	if (rc == 0)
+		rc = ev_pgkit_exec(sh->live, err, "INSERT INTO %I (%s) SELECT %s FROM %I.%I WHERE %I = %L", table,
+				   PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 0), sh->schemas[EV_ROLE_NEW], table,
+				   column, sh->base.projection);
+	PQclear(res);
+	return rc;
+}
+
+int ev_pgkit_bring_ledger(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	static const char *const tables[] = { "ev_table", "ev_ledger", "ev_cut", "ev_dead", "ev_seen", NULL };
+	int rc = bring_rows(sh, "ev_projection", "name", err);
+
+	for (const char *const *t = tables; *t && rc == 0; t++)
+		rc = bring_rows(sh, *t, "projection", err);
+	return rc;
+}
+
+int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	return ev_pgkit_exec(sh->live, err,
+			     "INSERT INTO ev_table (table_name, projection) SELECT f.table_name, %L "
+			     "FROM %I.ev_table f JOIN pg_catalog.pg_class c ON c.relname = f.table_name "
+			     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %L "
+			     "AND c.relkind IN ('r', 'v') AND f.projection = %L ON CONFLICT DO NOTHING",
+			     sh->base.projection, sh->schemas[EV_ROLE_NEW], sh->schemas[EV_ROLE_LIVE],
+			     sh->base.projection);
+}
+
+int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	return ev_pgkit_exec(sh->live, err,
+			     "UPDATE ev_projection SET generation = 1 + (SELECT max(generation) FROM ev_projection "
+			     "WHERE name = %L OR substr(name, 1, %d) = %L || ' (') WHERE name = %L",
+			     sh->base.projection, (int)strlen(sh->base.projection) + 2,
+			     sh->base.projection, sh->base.projection);
+}
+
+int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
+{
+	PGresult *tables = ev_pgkit_tables(sh, role, err);
+	int rc = tables ? 0 : -1;
+
+	if (rc == 0)
+		rc = ev_pgkit_exec(sh->live, err, "SET LOCAL lock_timeout = %d", EV_PGKIT_LOCK_MS);
+	for (int i = 0; rc == 0 && i < PQntuples(tables); i++)
+		rc = ev_pgkit_exec(sh->live, err, "LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE", sh->schemas[role],
+				   PQgetvalue(tables, i, 0));
+	PQclear(tables);
+	return rc;
+}
