@@ -11,7 +11,7 @@
 #include "rebuild/pg_kit.h"
 
 /* WITH pair: old and new tables of one name, and the columns that both have. */
-static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh)
+static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev_role next)
 {
 	ev_buf_adds(sql, "WITH pair AS (SELECT o.oid, n.oid AS new, o.relname, o.relkind, o.relacl, "
 			 "o.relowner, n.relowner AS new_owner, o.reloptions, n.reloptions AS new_options "
@@ -19,7 +19,7 @@ static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh)
 			 "WHERE o.oid = ANY (");
 	ev_pgkit_oids(sql, sh, EV_ROLE_LIVE);
 	ev_buf_adds(sql, ") AND n.oid = ANY (");
-	ev_pgkit_oids(sql, sh, EV_ROLE_NEW);
+	ev_pgkit_oids(sql, sh, next);
 	ev_buf_adds(sql, ")), col AS (SELECT p.*, a.attname, a.attnum, a.attacl, b.attnum AS new_attnum "
 			 "FROM pair p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.oid "
 			 "JOIN pg_catalog.pg_attribute b ON b.attrelid = p.new AND b.attname = a.attname "
@@ -91,14 +91,14 @@ static int carry_views(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_er
 					   sh->schemas[EV_ROLE_LIVE]);
 }
 
-int ev_pgkit_carry(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)
+int ev_pgkit_carry(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *out, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
 	int rc = carry_views(sh, out, err);
 
 	for (const char *const *c = carried; *c && rc == 0; c++) {
 		ev_buf_clear(&sql);
-		add_pairs(&sql, sh);
+		add_pairs(&sql, sh, next);
 		ev_buf_adds(&sql, *c);
 		rc = add_rows(sh, &sql, out, err);
 	}
@@ -136,7 +136,7 @@ int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
 	PGresult *res;
 	int rc;
 
-	add_pairs(&sql, sh);
+	add_pairs(&sql, sh, EV_ROLE_NEW);
 	ev_pgkit_format(&sql,
 			"SELECT pg_get_indexdef(i.indexrelid), format('%%I.%%I', %L::text, p.relname), "
 			"p.relname FROM pair p "

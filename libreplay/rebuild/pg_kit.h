@@ -46,11 +46,11 @@ int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err);
 int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err);
 
 /*
- * What hangs on the version in role LIVE, before it moves away: views of others, as SQL that makes them
+ * What hangs on the version in role LIVE, before `next` takes its place: views of others, as SQL that makes them
  * anew on the tables that have the names then, and grants, owners, comments and storage
  * parameters of the tables, as SQL to be run on those in their place. Appended, `;` after each.
  */
-int ev_pgkit_carry(struct ev_shadow_pg *sh, struct ev_buf *sql, struct ev_error *err);
+int ev_pgkit_carry(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *sql, struct ev_error *err);
 /* Indexes that others have put on the old tables, made on the new ones in the shadow. */
 int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
 

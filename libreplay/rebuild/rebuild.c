@@ -193,6 +193,8 @@ static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, str
 	*end = EV_REBUILT_STOPPED;
 	if (ev_rebuilding_load(r, err) < 0 || (!r->stopped && check_begin(r, err) < 0))
 		return -1;
+	if (!r->stopped && r->sh->ops->finish_load(r->sh, err) < 0)
+		return -1;
 	rc = ev_rebuilding_compare(r, err);
 	if (rc < 0 || r->stopped)
 		return rc;

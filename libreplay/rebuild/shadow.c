@@ -30,8 +30,7 @@ int ev_role_present(struct ev_store *s, const char *projection, enum ev_role rol
 struct ev_shadow *ev_shadow_open(struct ev_store *live, const char *projection,
 				 const struct ev_shadow_options *opt, struct ev_error *err)
 {
-	if (live->ops->dialect == EV_SQLITE)
-		return ev_shadow_sqlite(live, projection, opt, err);
-	ev_fail(err, EV_USAGE, "a rebuild on PostgreSQL is not built yet");
-	return NULL;
+	if (live->ops->dialect == EV_POSTGRESQL)
+		return ev_shadow_postgres(live, projection, opt, err);
+	return ev_shadow_sqlite(live, projection, opt, err);
 }

@@ -115,6 +115,8 @@ struct ev_shadow *ev_shadow_open(struct ev_store *live, const char *projection,
 				 const struct ev_shadow_options *opt, struct ev_error *err);
 struct ev_shadow *ev_shadow_sqlite(struct ev_store *live, const char *projection,
 				   const struct ev_shadow_options *opt, struct ev_error *err);
+struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projection,
+				     const struct ev_shadow_options *opt, struct ev_error *err);
 
 /* Does the projection have a version in this role (tables or ledger)? 1, 0, -1. */
 int ev_role_present(struct ev_store *s, const char *projection, enum ev_role role,

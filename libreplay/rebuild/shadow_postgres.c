@@ -16,6 +16,7 @@
 #include <time.h>
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "rebuild/pg_kit.h"
 #include "store/dead.h"
@@ -27,14 +28,6 @@
 static struct ev_shadow_pg *of(struct ev_shadow *sh)
 {
 	return (struct ev_shadow_pg *)sh; /* base comes first */
-}
-
-static int64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static void nap(int ms)
@@ -176,14 +169,14 @@ static int bring_level(struct ev_shadow *sh, const struct ev_ledger *old, ev_lev
 static int outlive(struct ev_shadow *sh, struct ev_error *err)
 {
 	static const char running[] =
-		"SELECT coalesce(array_agg(virtualxid), '{}')::text FROM pg_catalog.pg_locks WHERE "
-		"locktype = 'virtualxid' AND granted AND pid <> pg_catalog.pg_backend_pid() "
-		"AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())";
+		"SELECT coalesce(array_agg(l.virtualxid), '{}')::text FROM pg_catalog.pg_locks l "
+		"JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database() "
+		"WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()";
 	static const char still[] =
 		"SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND granted "
 		"AND virtualxid = ANY (%L::text[]) LIMIT 1";
 	struct ev_shadow_pg *s = of(sh);
-	int64_t end = monotonic_ms() + sh->opt.swap_wait_ms;
+	int64_t end = ev_clock_ms() + sh->opt.swap_wait_ms;
 	PGresult *before = ev_pgkit_rows(s->live, err, "%s", running), *now;
 	int left = before ? 1 : -1;
 
@@ -191,7 +184,7 @@ static int outlive(struct ev_shadow *sh, struct ev_error *err)
 		now = ev_pgkit_rows(s->live, err, still, PQgetvalue(before, 0, 0));
 		left = now ? PQntuples(now) : -1;
 		PQclear(now);
-		if (left > 0 && monotonic_ms() >= end)
+		if (left > 0 && ev_clock_ms() >= end)
 			break;
 		if (left > 0)
 			nap(POLL_MS);
@@ -202,7 +195,7 @@ static int outlive(struct ev_shadow *sh, struct ev_error *err)
 
 static int exchange(struct ev_shadow_pg *s, enum ev_role from, struct ev_buf *carried, struct ev_error *err)
 {
-	if (ev_pgkit_carry(s, carried, err) < 0 ||
+	if (ev_pgkit_carry(s, from, carried, err) < 0 ||
 	    ev_pgkit_move(s, EV_ROLE_LIVE, EV_ROLE_MOVING, err) < 0 ||
 	    ev_pgkit_move(s, from, EV_ROLE_LIVE, err) < 0)
 		return -1;
@@ -256,7 +249,7 @@ typedef int (*try_fn)(struct ev_shadow *sh, bool adopt, ev_level_fn level, void 
 static int try_often(struct ev_shadow *sh, try_fn try, bool adopt, ev_level_fn level, void *ctx,
 		     struct ev_error *err)
 {
-	int64_t end = monotonic_ms() + 20 * (int64_t)(sh->opt.swap_wait_ms > 0 ? sh->opt.swap_wait_ms : 1);
+	int64_t end = ev_clock_ms() + 20 * (int64_t)(sh->opt.swap_wait_ms > 0 ? sh->opt.swap_wait_ms : 1);
 	int pause = 50, rc;
 
 	for (;;) {
@@ -269,7 +262,7 @@ static int try_often(struct ev_shadow *sh, try_fn try, bool adopt, ev_level_fn l
 			sh->live->ops->rollback(sh->live);
 		if (rc <= 0)
 			return rc;
-		if (monotonic_ms() >= end) {
+		if (ev_clock_ms() >= end) {
 			ev_fail(err, EV_HELD, "store '%s': transactions of others that run long did not let the "
 				"swap through", sh->live->url);
 			return ev_hint(err, "see pg_stat_activity for the oldest; nothing is lost, the next call goes "
