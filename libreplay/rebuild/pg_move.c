@@ -6,17 +6,6 @@
 #include "base/mem.h"
 #include "rebuild/pg_kit.h"
 
-static void add_quoted(struct ev_buf *out, const char *text, char quote)
-{
-	ev_buf_addc(out, quote);
-	for (; *text; text++) {
-		if (*text == quote)
-			ev_buf_addc(out, quote);
-		ev_buf_addc(out, *text);
-	}
-	ev_buf_addc(out, quote);
-}
-
 static void format(struct ev_buf *out, const char *fmt, va_list ap)
 {
 	for (; *fmt; fmt++) {
@@ -26,10 +15,10 @@ static void format(struct ev_buf *out, const char *fmt, va_list ap)
 		}
 		switch (*++fmt) {
 		case 'I':
-			add_quoted(out, va_arg(ap, const char *), '"');
+			ev_buf_add_quoted(out, va_arg(ap, const char *), '"');
 			break;
 		case 'L': /* a backslash is one, as standard_conforming_strings is on */
-			add_quoted(out, va_arg(ap, const char *), '\'');
+			ev_buf_add_quoted(out, va_arg(ap, const char *), '\'');
 			break;
 		case 's':
 			ev_buf_adds(out, va_arg(ap, const char *));
@@ -92,7 +81,8 @@ PGresult *ev_pgkit_rows(struct ev_pg *s, struct ev_error *err, const char *fmt, 
 
 int ev_pgkit_has_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
 {
-	PGresult *res = ev_pgkit_rows(sh->live, err, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %L",
+	PGresult *res = ev_pgkit_rows(sh->live, err, "SELECT 1 FROM pg_catalog.pg_namespace WHERE "
+	  "nspname = %L",
 				      sh->schemas[role]);
 	int there = res ? PQntuples(res) > 0 : -1;
 
@@ -185,14 +175,17 @@ static int bring_rows(struct ev_shadow_pg *sh, const char *table, const char *co
 {
 	PGresult *res = ev_pgkit_rows(sh->live, err,
 				      "SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) "
-				      "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "
-				      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %L "
+				      "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON "
+				      "c.oid = a.attrelid "
+				      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE "
+				      "n.nspname = %L "
 				      "AND c.relname = %L AND a.attnum > 0 AND NOT a.attisdropped",
 				      sh->schemas[EV_ROLE_NEW], table);
 	int rc = res ? 0 : -1;
 
 	if (rc == 0)
-		rc = ev_pgkit_exec(sh->live, err, "INSERT INTO %I (%s) SELECT %s FROM %I.%I WHERE %I = %L", table,
+		rc = ev_pgkit_exec(sh->live, err, "INSERT INTO %I (%s) SELECT %s FROM %I.%I WHERE %I = "
+		  "%L", table,
 				   PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 0), sh->schemas[EV_ROLE_NEW], table,
 				   column, sh->base.projection);
 	PQclear(res);
@@ -223,7 +216,8 @@ int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err)
 int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err)
 {
 	return ev_pgkit_exec(sh->live, err,
-			     "UPDATE ev_projection SET generation = 1 + (SELECT max(generation) FROM ev_projection "
+			     "UPDATE ev_projection SET generation = 1 + (SELECT max(generation) FROM "
+			     "ev_projection "
 			     "WHERE name = %L OR substr(name, 1, %d) = %L || ' (') WHERE name = %L",
 			     sh->base.projection, (int)strlen(sh->base.projection) + 2,
 			     sh->base.projection, sh->base.projection);
@@ -237,7 +231,8 @@ int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *e
 	if (rc == 0)
 		rc = ev_pgkit_exec(sh->live, err, "SET LOCAL lock_timeout = %d", EV_PGKIT_LOCK_MS);
 	for (int i = 0; rc == 0 && i < PQntuples(tables); i++)
-		rc = ev_pgkit_exec(sh->live, err, "LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE", sh->schemas[role],
+		rc = ev_pgkit_exec(sh->live, err, "LOCK TABLE %I.%I IN ACCESS EXCLUSIVE "
+		  "MODE", sh->schemas[role],
 				   PQgetvalue(tables, i, 0));
 	PQclear(tables);
 	return rc;

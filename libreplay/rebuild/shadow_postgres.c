@@ -144,7 +144,8 @@ static int copy(struct ev_shadow *sh, struct ev_plan *plan, bool adopt,
 /* The old view stands still until the transaction ends: its writer waits for this row. */
 static int hold_old(struct ev_shadow *sh, struct ev_ledger *old, struct ev_error *err)
 {
-	PGresult *res = ev_pgkit_rows(of(sh)->live, err, "SELECT 1 FROM ev_projection WHERE name = %L FOR UPDATE",
+	PGresult *res = ev_pgkit_rows(of(sh)->live, err, "SELECT 1 FROM ev_projection WHERE name = %L "
+	  "FOR UPDATE",
 				      sh->projection);
 
 	PQclear(res);
@@ -263,9 +264,11 @@ static int try_often(struct ev_shadow *sh, try_fn try, bool adopt, ev_level_fn l
 		if (rc <= 0)
 			return rc;
 		if (ev_clock_ms() >= end) {
-			ev_fail(err, EV_HELD, "store '%s': transactions of others that run long did not let the "
+			ev_fail(err, EV_HELD, "store '%s': transactions of others that run long did not "
+			  "let the "
 				"swap through", sh->live->url);
-			return ev_hint(err, "see pg_stat_activity for the oldest; nothing is lost, the next call goes "
+			return ev_hint(err, "see pg_stat_activity for the oldest; nothing is lost, the "
+			  "next call goes "
 					    "on with the swap (a longer --swap-wait waits longer at a time)");
 		}
 		nap(pause);
@@ -322,7 +325,8 @@ static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *e
 	rc = tables ? 0 : -1;
 	for (int i = 0; rc == 0 && i < PQntuples(tables); i++) /* views come first */
 		if (PQgetvalue(tables, i, 1)[0] == 'v')
-			ev_pgkit_format(&sql, "DROP VIEW %I.%I; ", s->schemas[role], PQgetvalue(tables, i, 0));
+			ev_pgkit_format(&sql, "DROP VIEW "
+			  "%I.%I; ", s->schemas[role], PQgetvalue(tables, i, 0));
 	for (int i = 0, n = 0; rc == 0 && i < PQntuples(tables); i++)
 		if (PQgetvalue(tables, i, 1)[0] == 'r')
 			ev_pgkit_format(&sql, n++ ? ", %I.%I" : "DROP TABLE %I.%I", s->schemas[role],
@@ -332,9 +336,11 @@ static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *e
 	PQclear(tables);
 	ev_role_name(&name, sh->projection, role);
 	if (rc == 0)
-		rc = ev_pgkit_exec(s->live, err, "DELETE FROM ev_projection WHERE name = %L", ev_buf_str(&name));
+		rc = ev_pgkit_exec(s->live, err, "DELETE FROM ev_projection WHERE name = "
+		  "%L", ev_buf_str(&name));
 	for (const char *const *t = ledger; *t && rc == 0; t++)
-		rc = ev_pgkit_exec(s->live, err, "DELETE FROM %I WHERE projection = %L", *t, ev_buf_str(&name));
+		rc = ev_pgkit_exec(s->live, err, "DELETE FROM %I WHERE projection = "
+		  "%L", *t, ev_buf_str(&name));
 	if (rc == 0 && role != EV_ROLE_LIVE)
 		rc = ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[role]);
 	if (rc == 0)
@@ -349,7 +355,8 @@ static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *e
 static int drop_shadow(struct ev_shadow *sh, struct ev_error *err)
 {
 	settle(sh);
-	return ev_pgkit_exec(of(sh)->live, err, "DROP SCHEMA IF EXISTS %I CASCADE", of(sh)->schemas[EV_ROLE_NEW]);
+	return ev_pgkit_exec(of(sh)->live, err, "DROP SCHEMA IF EXISTS %I "
+	  "CASCADE", of(sh)->schemas[EV_ROLE_NEW]);
 }
 
 static int clean(struct ev_shadow *sh, struct ev_error *err)

@@ -63,7 +63,8 @@ int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *
 			return 0;
 		}
 		if (waited >= s->lock_wait_ms)
-			return ev_fail(err, EV_HELD, "another run of projection '%s' is at work on store '%s'",
+			return ev_fail(err, EV_HELD, "another run of projection '%s' is at work on "
+			  "store '%s'",
 				       projection, s->base.url);
 		nanosleep(&pause, NULL);
 	}

@@ -158,7 +158,8 @@ static int check_relations(struct ev_pg *s, const char *before, const struct ev_
 		"FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation "
 		"JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		"WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' "
-		"AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) "
+		"AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = "
+		"current_database()) "
 		"AND n.nspname NOT IN ('pg_catalog', 'pg_toast') "
 		"AND l.relation || l.mode <> ALL ($2::text[])";
 	const char *values[] = { s->schema, before };

@@ -157,7 +157,8 @@ static const struct finding findings[] = {
 	  "the one that fails" },
 	/* CREATE TABLE AS reads what is there today */
 	{ "SELECT t.relname FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class t ON t.oid = l.relation "
-	  "JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace WHERE l.pid = pg_catalog.pg_backend_pid() "
+	  "JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace WHERE l.pid = "
+	  "pg_catalog.pg_backend_pid() "
 	  "AND l.locktype = 'relation' AND t.relkind IN ('r', 'p', 'm', 'f') AND n.nspname <> 'pg_catalog' "
 	  "AND left(t.relname, 3) <> 'ev_' AND " OLD("t"),
 	  "table '%s' is not of this projection" },
@@ -207,7 +208,8 @@ static int check_expressions(struct ev_pg *s, struct ev_error *err)
 static int take_names(struct ev_pg *s, struct ev_buf *tables, struct ev_error *err)
 {
 	PGresult *res = ev_pg_ask(s, "SELECT c.relname FROM pg_catalog.pg_class c "
-				     "WHERE c.relkind IN ('r', 'v') AND " MADE " ORDER BY c.oid", 0, NULL, err);
+				     "WHERE c.relkind IN ('r', 'v') AND " MADE " ORDER BY "
+				     "c.oid", 0, NULL, err);
 
 	for (int i = 0; res && i < PQntuples(res); i++) {
 		const char *name = PQgetvalue(res, i, 0);
