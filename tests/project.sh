@@ -6,7 +6,10 @@
 #   position STORE                    partition:next words; with the topic where there are several
 #   dump STORE                        the chain's tables and the ledger, in key order
 #   balanced STORE
-#   project ARGS...                   evproject run chain.sql ARGS, quiet and bounded in time
+#   project STORE ARGS...             evproject run chain.sql into it, quiet and bounded in time
+#
+# Stores go by names, see tests/store.sh.
+. "$TOP/tests/store.sh"
 chain_projection() {
 	local topics=$*
 	cat <<END
@@ -14,8 +17,8 @@ chain_projection() {
 -- @topics ${topics// /, }
 -- @envelope type=\$.type
 -- @schema
-CREATE TABLE chain (id integer PRIMARY KEY, n integer NOT NULL, h integer NOT NULL);
-CREATE TABLE last (k text PRIMARY KEY, v integer NOT NULL, p integer NOT NULL, o integer NOT NULL);
+CREATE TABLE chain (id integer PRIMARY KEY, n integer NOT NULL, h bigint NOT NULL);
+CREATE TABLE last (k text PRIMARY KEY, v integer NOT NULL, p integer NOT NULL, o bigint NOT NULL);
 -- @on put
 INSERT INTO chain (id, n, h) VALUES (1, 1, :offset * 7 + :partition)
 ON CONFLICT (id) DO UPDATE SET n = chain.n + 1,
@@ -37,7 +40,6 @@ events() {
 				(i * 7 + int(i / 5)) % parts, 1000000 + i * 10 + (i * 7919) % 97, i % 13, i, x
 	}'
 }
-sql() { sqlite3 -cmd '.timeout 5000' "$@"; }
 position() { sql "$1" 'SELECT partition, next_offset FROM ev_ledger ORDER BY topic, partition' | tr '|\n' ': '; }
 chain() { sql "$1" 'SELECT n FROM chain'; }
 dump() {
@@ -47,5 +49,5 @@ dump() {
 		FROM ev_ledger ORDER BY topic, partition'
 }
 # The store alone is asked, as the broker may be away.
-balanced() { [ "$(EV_BROKERS='' evproject status --store "$1" --format json | jq .balanced)" = true ]; }
-project() { run timeout 60 evproject run chain.sql --quiet --timeout 10s "$@"; }
+balanced() { [ "$(EV_BROKERS='' evproject status --store "$(store "$1")" --format json | jq .balanced)" = true ]; }
+project() { run timeout 60 evproject run chain.sql --quiet --timeout 10s --store "$(store "$1")" "${@:2}"; }

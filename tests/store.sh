@@ -6,6 +6,7 @@
 #   store NAME             print its URL, for --store "$(store NAME)"; NAME may be an URL itself
 #   sql NAME 'SELECT ...'  its rows, a line each, columns separated by |
 #   forget NAME...         remove it, as if it had never been there
+#   copy FROM TO           one more store with the same tables and rows
 #   untouched NAME         nothing was ever made in it
 #   on sqlite|postgresql   which one is it? Also `on sqlite A postgresql B` prints A or B.
 EV_STORE=${EV_STORE:-sqlite}
@@ -53,6 +54,18 @@ forget() {
 			psql -qAtX "$_stores" -c "DROP SCHEMA $schema CASCADE" 2>/dev/null
 			rm -f ".store.$schema"
 		fi
+	done
+}
+copy() {
+	local table
+	if on sqlite; then
+		cp "$1" "$2" # of one that is closed, so there is no WAL
+		return
+	fi
+	store "$2" >/dev/null
+	for table in $(sql "$1" "SELECT tablename FROM pg_tables WHERE schemaname = '$(_schema "$1")' ORDER BY 1"); do
+		sql "$1" "CREATE TABLE $(_schema "$2").$table (LIKE $table INCLUDING ALL);
+			INSERT INTO $(_schema "$2").$table SELECT * FROM $table"
 	done
 }
 untouched() {

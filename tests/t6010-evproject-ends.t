@@ -6,7 +6,7 @@
 
 topic empty 3
 chain_projection "$empty" >chain.sql
-project --store empty.db
+project empty.db
 check_status 0 "an empty topic is a view without rows"
 check "which stands at its beginning" test "$(position empty.db)" = '0:0 1:0 2:0 '
 
@@ -14,49 +14,49 @@ topic plain 3 && topic=$plain
 put < <(event 0 3000 a 1; event 2 1000 b 2; event 2 2000 a 3; event 1 4000 c 4
 	echo "put $topic/1 5000 b ~"; echo "put $topic/0 6000 ~ {\"type\":\"other\",\"v\":1}")
 chain_projection "$plain" >chain.sql
-project --store plain.db
+project plain.db
 check_status 0 "a topic becomes a view"
 check "in the order of time; a tombstone deletes" \
 	test "$(sql plain.db 'SELECT k, v, p, o FROM last ORDER BY k' | tr '\n' ' ')" = 'a|1|0|0 c|4|1|0 '
 check "each record has its place in the ledger" \
 	test "$(sql plain.db 'SELECT sum(applied), sum(ignored), sum(invisible) FROM ev_ledger')" = '5|1|0'
 put < <(event 0 7000 d 7)
-run evproject status --store plain.db --format json
+run evproject status --store "$(store plain.db)" --format json
 check "status tells the lag with a broker" test "$(jq .lag "$out")" = 1
-run evproject status --store plain.db -b "$EV_BROKERS" --max-lag 0
+run evproject status --store "$(store plain.db)" -b "$EV_BROKERS" --max-lag 0
 check_status 1 "and passes --max-lag"
-project --store plain.db --group "g-$$"
+project plain.db --group "g-$$"
 check_status 0 "the next run goes on"
 check "from where it stood" test "$(position plain.db)" = '0:3 1:2 2:2 '
 check "--group commits the position" test "$(evadmin committed "g-$$" "$plain/0")" = 3
-run evproject status --store plain.db -b "$EV_BROKERS" --max-lag 0
+run evproject status --store "$(store plain.db)" -b "$EV_BROKERS" --max-lag 0
 check_status 0 "nothing is behind then"
-project --store plain.db --from begin
+project plain.db --from begin
 check_status 2 "--from is refused where there is a position"
-project --store plain.db --to 1
+project plain.db --to 1
 check_status 2 "and so is a --to behind it"
 
 # Time: a prefix of the log
 topic late 1 && topic=$late
 put < <(event 0 1000 a 1; event 0 5000 b 2; event 0 2000 c 3; event 0 6000 d 4)
 chain_projection "$late" >chain.sql
-run timeout 60 evproject run chain.sql --store late.db --until 1970-01-01T00:00:04Z --scan-late
+run timeout 60 evproject run chain.sql --store "$(store late.db)" --until 1970-01-01T00:00:04Z --scan-late
 check_status 0 "--until ends before the first record at or after it"
 check "which is a prefix" test "$(position late.db)" = '0:1 '
 check_grep "--scan-late counts what carries an earlier time behind it" '; 1 later record carries an earlier time$' "$err"
-run timeout 60 evproject run chain.sql --store late.db --until 1970-01-01T00:00:04Z
+run timeout 60 evproject run chain.sql --store "$(store late.db)" --until 1970-01-01T00:00:04Z
 check_status 0 "the same --until again adds nothing"
 check "as the first record at or after it is the same" test "$(position late.db)" = '0:1 '
-run timeout 60 evproject run chain.sql --store none.db --until 1970-01-01T00:00:00.900Z --scan-late
+run timeout 60 evproject run chain.sql --store "$(store none.db)" --until 1970-01-01T00:00:00.900Z --scan-late
 check_grep "it says that there is none, too" '; 0 later records carry an earlier time$' "$err"
 evtail -n +1 "$late" >late.ndjson 2>/dev/null
-run timeout 60 evproject run chain.sql --store file.db --until 1970-01-01T00:00:04Z --scan-late ./late.ndjson
+run timeout 60 evproject run chain.sql --store "$(store file.db)" --until 1970-01-01T00:00:04Z --scan-late ./late.ndjson
 check_grep "and counts in a file as well" '; 1 later record carries an earlier time$' "$err"
-run evproject run chain.sql --store file.db --scan-late
+run evproject run chain.sql --store "$(store file.db)" --scan-late
 check_status 2 "--scan-late without --until is refused"
-run evproject run chain.sql --store file.db --group g ./late.ndjson
+run evproject run chain.sql --store "$(store file.db)" --group g ./late.ndjson
 check_status 2 "and so is --group for a file"
-project --store late.db
+project late.db
 check "the next run takes the rest" test "$(chain late.db)" = 4
 
 # A stored range, and a transaction that hangs in it
@@ -66,17 +66,17 @@ txn_open open
 txn begin "$(event 1 5000 t 5)" flush
 put < <(event 0 6000 z 6; event 1 6000 z 7)
 chain_projection "$open" >chain.sql
-project --store open.db --txn-wait 300ms
+project open.db --txn-wait 300ms
 check_status 3 "an open transaction that outlasts --txn-wait is exit 3"
 check_grep "which names the partition" "$open/1" "$err"
 check "what stands before it is applied" test "$(chain open.db)" = 4
 check "and the range is stored" test "$(sql open.db 'SELECT target_offset FROM ev_ledger WHERE partition = 1')" = 4
-cp open.db cut.db
+copy open.db cut.db
 put < <(event 0 100 y 8)
-project --store open.db --txn-wait 300ms
+project open.db --txn-wait 300ms
 check_status 3 "so it is the next time"
-cp open.db wait.db
-run timeout 60 evproject run chain.sql --store cut.db --to stable
+copy open.db wait.db
+run timeout 60 evproject run chain.sql --store "$(store cut.db)" --to stable
 check_status 0 "an explicit --to before the transaction cuts the stored range short"
 check_grep "and says so" 'cut short' "$err"
 check "the position is there" test "$(sql cut.db 'SELECT next_offset FROM ev_ledger WHERE partition = 1')" = 2
@@ -87,17 +87,17 @@ txn commit
 txn_leave
 marked() { [ "$(evadmin marks "$open/1")" = '0 5 5' ]; } # the marker comes a moment after the answer
 check "(it is committed)" wait_for 20 marked
-project --store open.db
+project open.db
 check_status 0 "once it commits a run finishes"
 check "with all of its records" test "$(chain open.db)" = 8
 cat >first.json <<END
 {"$open":{"0":3,"1":4}}
 END
-project --store calm.db --to first.json
+project calm.db --to first.json
 check_status 0 "an undisturbed run over the first range"
-project --store calm.db
+project calm.db
 check "and one more give the same rows, the older record that came meanwhile last" cmp <(dump calm.db) <(dump open.db)
-project --store cut.db
+project cut.db
 check "the run that was cut short finishes too" test "$(chain cut.db)" = 8
 check "and balances" balanced cut.db
 
@@ -105,10 +105,10 @@ check "and balances" balanced cut.db
 topic edge 1 && topic=$edge
 put < <(events 0 10 1)
 chain_projection "$edge" >chain.sql
-project --store edge.db
+project edge.db
 put < <(events 10 10 1)
 evadmin trim "$edge/0" 10
-run timeout 60 evproject run chain.sql --store edge.db
+run timeout 60 evproject run chain.sql --store "$(store edge.db)"
 check_status 0 "retention up to the position loses nothing"
 check_grep "that the log's identity cannot be checked is said" 'not checkable' "$err"
 check "the rest is applied" test "$(chain edge.db)" = 20
@@ -118,10 +118,10 @@ topic headers 1
 put <<<"put $headers/0 1000 k {\"type\":\"other\"} trace=t1 empty"
 chain_projection "$headers" >chain.sql
 for mode in stop dead; do
-	project --store headers-$mode.db --on-error $mode
+	project "headers-$mode.db" --on-error $mode
 	check_status 0 "a log with headers, --on-error $mode"
 	for again in $mode dead stop; do
-		project --store headers-$mode.db --on-error $again
+		project "headers-$mode.db" --on-error $again
 		check_status 0 "is known again by --on-error $again"
 	done
 done
@@ -132,21 +132,21 @@ put < <(events 0 30 2)
 topic two 1 && topic=$two
 put < <(events 30 30 1)
 chain_projection "$one" "$two" >chain.sql
-project --store two.db
+project two.db
 check_status 0 "two topics are one view"
 check "with all their records" test "$(chain two.db)" = 60
-project --store two.db "$one"
+project two.db "$one"
 check_status 2 "a topic that the view stands on and that is not read is exit 2"
 check_grep "and is named" "$two" "$err"
-project --store two.db "$one/0" "$two"
+project two.db "$one/0" "$two"
 check_status 2 "a partition likewise"
 check_grep "and is named" "$one/1" "$err"
-project --store two.db "$one" "$two" "$plain"
+project two.db "$one" "$two" "$plain"
 check_status 2 "a topic that it does not stand on is exit 2"
 evadmin grow "$two" 2
 topic=$two
 put < <(event 1 1 new 99)
-project --store two.db
+project two.db
 check_status 0 "a partition that was added"
 check "is read from its first offset" test "$(chain two.db)" = 61
 

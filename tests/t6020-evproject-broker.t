@@ -10,14 +10,14 @@ count=80000 memory=16m
 topic log 3 && topic=$log
 put -X linger.ms=50 < <(events 0 $count 3 700)
 chain_projection "$log" >chain.sql
-project --store calm.db
+project calm.db
 check_status 0 "an undisturbed run finishes"
 check "with every event" test "$(chain calm.db)" = $count
 dump calm.db >calm.txt
 begun() { [ "$(chain "$1")" -gt 2000 ]; }
 # start STORE OPTIONS...: a run in small steps whose queues hold a small part of the log; stopped midway
 start() {
-	evproject run chain.sql --store "$1" --batch 200 --memory $memory "${@:2}" 2>"$err" &
+	evproject run chain.sql --store "$(store "$1")" --batch 200 --memory $memory "${@:2}" 2>"$err" &
 	runner=$!
 	wait_for 30 begun "$1" || fail "a run begins"
 }
@@ -54,7 +54,7 @@ check_grep "which names it" "$EV_BROKERS" "$err"
 check "midway" test "$(chain away.db)" -lt $count
 check "what was read is applied, and the ledger balances" balanced away.db
 mend_broker
-project --store away.db
+project away.db
 check_status 0 "once it is back the next run finishes"
 check "as if nothing had happened" cmp calm.txt <(dump away.db)
 
@@ -69,7 +69,7 @@ for s in TERM:143 INT:130; do
 	check "SIG$signal: the ledger balances" balanced $signal.db
 	check "SIG$signal: the group stands where the view stands" test "$(evadmin committed "$signal-$$" "$log/0")" = \
 		"$(sql $signal.db 'SELECT next_offset FROM ev_ledger WHERE partition = 0')"
-	project --store $signal.db
+	project $signal.db
 	check_status 0 "SIG$signal: the next run goes on"
 	check "SIG$signal: to the same view" cmp calm.txt <(dump $signal.db)
 done
@@ -88,7 +88,7 @@ mend_broker
 # Another cluster, where a topic of that name holds the very same records, or none
 topic nothing 1
 chain_projection "$nothing" >nothing.sql
-run timeout 60 evproject run nothing.sql --store nothing.db
+run timeout 60 evproject run nothing.sql --store "$(store nothing.db)"
 check_status 0 "a view of an empty topic"
 first_brokers=$EV_BROKERS first_dir=$broker_dir
 EV_BROKERS=$("$kafka" start "$T/other" 2>/dev/null) || fail "a second broker starts"
@@ -96,15 +96,15 @@ at_exit '"$kafka" kill "$T/other"'
 evadmin create "$log" 3
 evadmin create "$nothing" 1
 put -X linger.ms=50 < <(events 0 $count 3 700)
-project --store kill.db
+project kill.db
 check_status 5 "a store that stands on another cluster is refused, though the records are the same"
 check_grep "and told so" "$log/0 .*cluster's id is another" "$err"
 check "nothing is changed" cmp calm.txt <(dump kill.db)
-run timeout 60 evproject run nothing.sql --store nothing.db
+run timeout 60 evproject run nothing.sql --store "$(store nothing.db)"
 check_status 5 "where there is no record yet as well"
-run evproject status --store kill.db -b "$EV_BROKERS" --max-lag 0
+run evproject status --store "$(store kill.db)" -b "$EV_BROKERS" --max-lag 0
 check_status 5 "and the lag behind another cluster is none"
 EV_BROKERS=$first_brokers
-project --store kill.db
+project kill.db
 check_status 0 "on its own cluster it goes on"
 done_testing

@@ -8,9 +8,9 @@
 topic log 2 && topic=$log
 put < <(events 0 16 2)
 chain_projection "$log" >chain.sql
-evproject run chain.sql --store f.db --follow --group "g-$$" --metrics f.prom --log-format json 2>f.log &
+evproject run chain.sql --store "$(store f.db)" --follow --group "g-$$" --metrics f.prom --log-format json 2>f.log &
 follower=$!
-script -qec "stty cols 100 rows 24; evproject run chain.sql --store t.db --follow" /dev/null </dev/null >t.raw &
+script -qec "stty cols 100 rows 24; evproject run chain.sql --store $(store t.db) --follow" /dev/null </dev/null >t.raw &
 terminal=$!
 applied() { [ "$(chain "$1")" = "$2" ]; }
 check "a follower reads what is there" wait_for 20 applied f.db 16
@@ -29,12 +29,12 @@ told() { jq -e -s 'map(select(.progress)) | last | .progress | .phase == "follow
 check "so do the sparse lines, in JSON" wait_for 30 told
 in_metrics() { grep -qx "ev_projection_lag_records{projection=\"chain\"} $1" f.prom; }
 check "so does the metrics file" wait_for 30 in_metrics 3
-run evproject status --store f.db -b "$EV_BROKERS" --format json
+run evproject status --store "$(store f.db)" -b "$EV_BROKERS" --format json
 check "so does status" test "$(jq .lag "$out")" = 3
-run evproject status --store f.db -b "$EV_BROKERS" --max-lag 2
+run evproject status --store "$(store f.db)" -b "$EV_BROKERS" --max-lag 2
 check_status 1 "which passes --max-lag 2"
 check_grep "and says so" 'lag 3 is over 2' "$err"
-run evproject status --store f.db -b "$EV_BROKERS" --max-lag 3
+run evproject status --store "$(store f.db)" -b "$EV_BROKERS" --max-lag 3
 check_status 0 "but not --max-lag 3"
 txn commit
 txn_leave
@@ -73,7 +73,7 @@ valid() { # HELP, TYPE, then samples of that metric; no metric and no series twi
 check "the metrics file is valid" valid f.prom
 exec 8<f.prom
 cp f.prom before.prom
-run timeout 60 evproject run chain.sql --store f.db --metrics f.prom --group "g-$$" --quiet
+run timeout 60 evproject run chain.sql --store "$(store f.db)" --metrics f.prom --group "g-$$" --quiet
 check_status 0 "a bounded run goes on with store, group and metrics"
 check "its metrics are valid too" valid f.prom
 check "and new" grep -qx "ev_projection_records_total{projection=\"chain\",topic=\"$log\",partition=\"1\",fate=\"applied\"} $(sql f.db 'SELECT applied FROM ev_ledger WHERE partition = 1')" f.prom
@@ -87,17 +87,17 @@ each_json() { [ -s "$1" ] && jq -e -s 'all(.level and (.message or .progress))' 
 check "each line of a follower is JSON" each_json f.log
 json() { run timeout 60 evproject run "$@" --log-format json; }
 put < <(echo "put $log/0 5000000 \"\\e {\"type\":\"put\",\"v\":\"a\\nb\"}")
-json chain.sql --store f.db
+json chain.sql --store "$(store f.db)"
 check_status 5 "a poison record"
 check "is told in JSON" each_json "$err"
 check "the error last, with status and hint" test "$(jq -s -c 'last | [.level, .status, (.hint | length > 0)]' "$err")" = '["error",5,true]'
-json chain.sql --store f.db --from begin
+json chain.sql --store "$(store f.db)" --from begin
 check "a refusal is JSON" each_json "$err"
-json chain.sql --store f.db -b 127.0.0.1:9 --timeout 300ms
+json chain.sql --store "$(store f.db)" -b 127.0.0.1:9 --timeout 300ms
 check "a broker that is down is JSON" each_json "$err"
-json chain.sql --store none/none.db
+json chain.sql --store "$(on sqlite none/none.db postgresql postgresql://127.0.0.1:1/none)"
 check "a store that cannot be opened is JSON" each_json "$err"
-json chain.sql --store f.db --nonsense
+json chain.sql --store "$(store f.db)" --nonsense
 check "a wrong option is JSON" each_json "$err"
 run evproject rum chain.sql --log-format=json
 check "a wrong command is JSON" each_json "$err"
@@ -109,18 +109,18 @@ cat >sums.sql <<END
 -- @topics $log
 -- @envelope type=\$.type
 -- @schema
-CREATE TABLE sums (k text PRIMARY KEY, n integer NOT NULL, newest integer NOT NULL);
+CREATE TABLE sums (k text PRIMARY KEY, n integer NOT NULL, newest bigint NOT NULL);
 -- @on put
 INSERT INTO sums (k, n, newest) VALUES (:key, 1, :timestamp)
-ON CONFLICT (k) DO UPDATE SET n = sums.n + 1, newest = max(sums.newest, excluded.newest);
+ON CONFLICT (k) DO UPDATE SET n = sums.n + 1, newest = $(on sqlite max postgresql greatest)(sums.newest, excluded.newest);
 END
-run timeout 60 evproject run chain.sql --store no.db --no-merge
+run timeout 60 evproject run chain.sql --store "$(store no.db)" --no-merge
 check_status 2 "--no-merge is refused where handlers do not commute"
 check_grep "it says which" "chain\.sql: --no-merge .*line 8" "$err"
-check "and no store is left behind" test ! -e no.db
+check "and no store is left behind" untouched no.db
 sums() { sql "$1" 'SELECT * FROM sums ORDER BY k; SELECT partition, next_offset, last_hash, applied, ignored, invisible FROM ev_ledger'; }
-run timeout 60 evproject run sums.sql --store merged.db
-run timeout 60 evproject run sums.sql --store asis.db --no-merge --batch 3
+run timeout 60 evproject run sums.sql --store "$(store merged.db)"
+run timeout 60 evproject run sums.sql --store "$(store asis.db)" --no-merge --batch 3
 check_status 0 "where they commute it is taken"
 check "and gives the same view and ledger" cmp <(sums merged.db) <(sums asis.db)
 check "which holds something" test "$(sql asis.db 'SELECT sum(n) FROM sums')" = 21
