@@ -127,6 +127,22 @@ _evproject_rollback() {
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
 }
+_evproject_diff() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--schema-a) COMPREPLY=(); return ;;
+	--schema-b) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
+	--max-diffs) COMPREPLY=(); return ;;
+	--format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --schema-a --schema-b --store-timeout --max-diffs --format --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
 _evproject_show() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
@@ -208,12 +224,13 @@ _evproject() {
 		run) _evproject_run; return ;;
 		rebuild) _evproject_rebuild; return ;;
 		rollback) _evproject_rollback; return ;;
+		diff) _evproject_diff; return ;;
 		show) _evproject_show; return ;;
 		status) _evproject_status; return ;;
 		dead) _evproject_dead; return ;;
 		drop) _evproject_drop; return ;;
 		esac
 	fi
-	COMPREPLY=($(compgen -W 'help draft check test run rebuild rollback show status dead drop --log-format --help -h --version' -- "$cur"))
+	COMPREPLY=($(compgen -W 'help draft check test run rebuild rollback diff show status dead drop --log-format --help -h --version' -- "$cur"))
 }
 complete -o filenames -F _evproject evproject

@@ -95,18 +95,18 @@ check "applies letter and followers in order" test "$(dump mt.db)" = "z|4|0"
 check "and the ledger balances" ledger mt.db '.balanced and .dead == 0 and .held == 0'
 
 # rows found by a path may be shared with other keys: then it makes a difference that the letter comes late
-run evproject run path.sql --store path.db --on-error dead ./b.ndjson
+run evproject run path.sql --store "$(store path.db)" --on-error dead ./b.ndjson
 dump path.db >before
-run evproject dead retry path.sql --store path.db t/0@1
+run evproject dead retry path.sql --store "$(store path.db)" t/0@1
 check_status 5 "a retry that may not come late is refused"
 check_grep "by table and line" "cannot retry t/0@1: .*shared with other keys: table 'acc', handler at line 7" "$err"
 check_grep "and says what to do" '^hint: .*rebuild' "$err"
 check "nothing has changed, the tries included" test "$(dump path.db)" = "$(cat before)" -a \
-	"$(sqlite3 path.db "SELECT max(tries) FROM ev_dead")" = 1
+	"$(sql path.db "SELECT max(tries) FROM ev_dead")" = 1
 
 # a record without a key holds nothing back; a value that is no event
 { rec add a '"x"' 0; rec add a 2 1; } | sed 's/"key":"a"/"key":null/' >nokey.ndjson
-run evproject run path.sql --store nokey.db --on-error dead ./nokey.ndjson
+run evproject run path.sql --store "$(store nokey.db)" --on-error dead ./nokey.ndjson
 check "records without a key hold nothing back" test "$(dump nokey.db)" = "a|2|1"
 printf 'not json\n{"no":"type"}\n[1]\n' >odd.txt
 project odd.db --on-error dead --lines t ./odd.txt

@@ -100,7 +100,7 @@ static struct ev_store *freeze(struct ev_shadow *sh, struct ev_error *err)
 
 	thaw(sh);
 	s->frozen = open_schema(sh, EV_ROLE_LIVE, true, err);
-	if (s->frozen && ev_pg_freeze(s->frozen, err) < 0)
+	if (s->frozen && s->frozen->ops->freeze(s->frozen, err) < 0)
 		thaw(sh);
 	return s->frozen;
 }

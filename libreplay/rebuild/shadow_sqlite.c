@@ -74,9 +74,7 @@ static struct ev_store *freeze(struct ev_shadow *sh, struct ev_error *err)
 	thaw(sh);
 	opt.read_only = true;
 	s->frozen = ev_sqlite_open(sqlite3_db_filename(s->live->db, "main"), &opt, err);
-	/* the first read after BEGIN fixes what is seen */
-	if (s->frozen && ev_kit_exec(ev_sqlite_of(s->frozen), err,
-				     "BEGIN; SELECT 1 FROM main.sqlite_schema LIMIT 1") < 0)
+	if (s->frozen && s->frozen->ops->freeze(s->frozen, err) < 0)
 		thaw(sh);
 	return s->frozen;
 }

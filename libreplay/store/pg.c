@@ -52,7 +52,7 @@ static int start(struct ev_pg *s, struct ev_error *err)
 	return start_with(s, s->read_only ? "READ COMMITTED READ ONLY" : "READ COMMITTED", err);
 }
 
-int ev_pg_freeze(struct ev_store *store, struct ev_error *err)
+static int freeze(struct ev_store *store, struct ev_error *err)
 {
 	struct ev_pg *s = ev_pg_of(store);
 
@@ -219,7 +219,7 @@ static void fill_number(struct ev_cell *c)
 	c->real = strtod(c->text.ptr, NULL);
 }
 
-static void fill_cell(const PGresult *res, int row, int column, struct ev_cell *c, void **owned)
+void ev_pg_cell(const PGresult *res, int row, int column, struct ev_cell *c, void **owned)
 {
 	size_t n;
 
@@ -267,7 +267,7 @@ static int give_rows(const PGresult *res, ev_row_fn row, void *ctx)
 
 	for (int r = 0; r < rows && !stop; r++) {
 		for (int c = 0; c < columns; c++)
-			fill_cell(res, r, c, &cells[c], &owned[c]);
+			ev_pg_cell(res, r, c, &cells[c], &owned[c]);
 		stop = row(ctx, cells, (size_t)columns);
 		for (int c = 0; c < columns; c++)
 			PQfreemem(owned[c]);
@@ -362,6 +362,11 @@ static const struct ev_store_ops ops = {
 	.apply = ev_pg_apply,
 	.sync = ev_pg_sync,
 	.select = select_rows,
+	.describe = ev_pg_describe,
+	.cursor = ev_pg_cursor,
+	.fetch = ev_pg_fetch,
+	.cursor_close = ev_pg_cursor_close,
+	.freeze = freeze,
 	.lock = ev_pg_lock,
 	.guard = guard,
 	.columns = columns,

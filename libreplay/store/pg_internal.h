@@ -2,9 +2,10 @@
  * pg_internal.h - the PostgreSQL store's own state
  *
  * pg.c has the connection, transactions and running of statements; pg_connect.c how a connection is
- * made and made again; pg_pipe.c handlers' statements in pipeline mode; pg_prepare.c their compilation
- * and what they may do; pg_bind.c values as parameters of the types that the server inferred;
- * pg_schema.c the projection's DDL; pg_lock.c the lock of a whole run; pg_error.c SQLSTATEs.
+ * made and made again; pg_pipe.c handlers' statements in pipeline mode; pg_prepare.c their
+ * compilation and what they may do; pg_bind.c values as parameters of the types that the server
+ * inferred; pg_schema.c the projection's DDL; pg_cursor.c tables read row by row; pg_lock.c the lock
+ * of a whole run; pg_error.c SQLSTATEs.
  *
  * Every statement runs inside a transaction that begins with SET LOCAL of the search path and of all
  * settings that a result could depend on, so a pooler between us and the server can neither leak
@@ -88,8 +89,6 @@ int ev_pg_recover(struct ev_store *store, struct ev_error *err);
 
 /* Where tables are looked up that are not in the store's schema. NULL: nowhere. */
 void ev_pg_look_beyond(struct ev_store *store, const char *schema);
-/* From now until close the store is as it is now: a read-only transaction with one snapshot. */
-int ev_pg_freeze(struct ev_store *store, struct ev_error *err);
 
 /* pg_error.c: fill `err` from a result (or, NULL, from the connection). `handler`: data faults are EV_DATA. */
 int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_error *err);
@@ -109,6 +108,16 @@ int ev_pg_exec(struct ev_pg *s, const char *sql, struct ev_error *err);
 /* One statement of ours with text parameters; NULL with `err`. PQclear it. */
 PGresult *ev_pg_ask(struct ev_pg *s, const char *sql, int n, const char *const *values,
 		    struct ev_error *err);
+
+/* A cell of a result; *owned is to be given to PQfreemem once the cell is done with. */
+void ev_pg_cell(const PGresult *res, int row, int column, struct ev_cell *c, void **owned);
+
+/* pg_cursor.c */
+int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
+		   struct ev_error *err);
+struct ev_cursor *ev_pg_cursor(struct ev_store *store, const char *sql, struct ev_error *err);
+int ev_pg_fetch(struct ev_cursor *c, const struct ev_cell **row, struct ev_error *err);
+void ev_pg_cursor_close(struct ev_cursor *c);
 
 /* pg_bind.c: fill values, lengths, formats for a query; EV_DATA names the parameter's type and the value. */
 int ev_pg_bind(struct ev_pg *s, const struct ev_query *q, const struct ev_bind *b, size_t n,

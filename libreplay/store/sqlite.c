@@ -269,7 +269,7 @@ static int sync_results(struct ev_store *store, struct ev_error *err)
 	return 0;
 }
 
-static void fill_cell(sqlite3_stmt *stmt, int i, struct ev_cell *c)
+void ev_sqlite_cell(sqlite3_stmt *stmt, int i, struct ev_cell *c)
 {
 	*c = (struct ev_cell){ .kind = EV_CELL_NULL };
 	switch (sqlite3_column_type(stmt, i)) {
@@ -310,7 +310,7 @@ static int select_rows(struct ev_store *store, struct ev_query *q, const struct 
 		cells = ev_alloc((size_t)columns * sizeof(*cells));
 	while (!stop && (rc = sqlite3_step(q->stmt)) == SQLITE_ROW) {
 		for (int i = 0; i < columns; i++)
-			fill_cell(q->stmt, i, &cells[i]);
+			ev_sqlite_cell(q->stmt, i, &cells[i]);
 		stop = row(ctx, cells, (size_t)columns);
 	}
 	if (cells != few)
@@ -383,6 +383,11 @@ static const struct ev_store_ops ops = {
 	.apply = apply,
 	.sync = sync_results,
 	.select = select_rows,
+	.describe = ev_sqlite_describe,
+	.cursor = ev_sqlite_cursor,
+	.fetch = ev_sqlite_fetch,
+	.cursor_close = ev_sqlite_cursor_close,
+	.freeze = ev_sqlite_freeze,
 	.lock = lock,
 	.guard = ev_sqlite_guard,
 	.columns = columns,

@@ -71,6 +71,16 @@ int ev_sqlite_guard(struct ev_store *s, const struct ev_buf *tables, struct ev_e
  */
 void ev_sqlite_join(struct ev_store *s, bool joined);
 
+void ev_sqlite_cell(sqlite3_stmt *stmt, int i, struct ev_cell *c); /* of the row at hand */
+
+/* sqlite_cursor.c */
+int ev_sqlite_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
+		       struct ev_error *err);
+struct ev_cursor *ev_sqlite_cursor(struct ev_store *store, const char *sql, struct ev_error *err);
+int ev_sqlite_fetch(struct ev_cursor *c, const struct ev_cell **row, struct ev_error *err);
+void ev_sqlite_cursor_close(struct ev_cursor *c);
+int ev_sqlite_freeze(struct ev_store *store, struct ev_error *err);
+
 /* The byte that the last error of prepare points to, SIZE_MAX when SQLite does not say. */
 size_t ev_sqlite_error_at(struct ev_sqlite *s);
 

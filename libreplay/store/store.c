@@ -71,3 +71,18 @@ int ev_store_select(struct ev_store *s, const char *sql, const struct ev_bind *b
 		err->class = EV_STORE;
 	return rc;
 }
+
+void ev_table_info_release(struct ev_table_info *t)
+{
+	for (size_t i = 0; i < t->ncolumns; i++) {
+		struct ev_column_info *c = &t->columns[i];
+
+		free(c->name);
+		free(c->type);
+		free(c->value);
+		free(c->portable);
+		free(c->order);
+	}
+	free(t->columns);
+	*t = (struct ev_table_info){ 0 };
+}

@@ -49,6 +49,23 @@ typedef int (*ev_row_fn)(void *ctx, const struct ev_cell *cells, size_t n);
 /* A handler's statement has run: `touched` rows, or -1 and `err`. Tag is the caller's. */
 typedef void (*ev_result_fn)(void *ctx, uint64_t tag, int64_t touched, const struct ev_error *err);
 
+/* A table's column. The expressions are SQL of this store, for use in a SELECT from the table. */
+struct ev_column_info {
+	char *name;
+	char *type;     /* as the store calls it */
+	int key;        /* place in the primary key, from 1 on; 0: not in it */
+	char *value;    /* gives its value */
+	char *portable; /* the same in a form that all kinds of store share (times as :time has them) */
+	char *order;    /* sorts by value, text and what is given as text by bytes */
+};
+
+struct ev_table_info {
+	struct ev_column_info *columns;
+	size_t ncolumns;
+};
+void ev_table_info_release(struct ev_table_info *t);
+
+struct ev_cursor; /* the rows of a SELECT, one at a time */
 struct ev_store;
 struct ev_query; /* a prepared statement of a store */
 
@@ -126,6 +143,25 @@ struct ev_store_ops {
 	/* Run a query; `row` per row. 0, the callback's non-zero, or -1. */
 	int (*select)(struct ev_store *s, struct ev_query *q, const struct ev_bind *b, size_t n,
 		      ev_row_fn row, void *ctx, struct ev_error *err);
+
+	/*
+	 * Columns of a table in their order. 1, 0 when there is no such table (a view is none), -1.
+	 * `out` is to be released, whatever is returned.
+	 */
+	int (*describe)(struct ev_store *s, const char *table, struct ev_table_info *out,
+			struct ev_error *err);
+
+	/*
+	 * A SELECT of ours whose rows are pulled; several may be open. fetch: 1 and the row, borrowed
+	 * until the next fetch; 0 at the end; -1.
+	 */
+	struct ev_cursor *(*cursor)(struct ev_store *s, const char *sql, struct ev_error *err);
+	int (*fetch)(struct ev_cursor *c, const struct ev_cell **row, struct ev_error *err);
+	void (*cursor_close)(struct ev_cursor *c); /* NULL allowed */
+
+	/* From now until close the store is seen as it is now; nothing is written any more. */
+	int (*freeze)(struct ev_store *s, struct ev_error *err);
+
 	/*
 	 * Be the only run of this projection until close, waiting up to lock_wait_ms (EV_HELD
 	 * then). Released by the system however the process ends.

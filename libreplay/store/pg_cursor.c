@@ -1,0 +1,174 @@
+/* pg_cursor.c - tables described, and read row by row */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/pg_internal.h"
+
+#define ROWS_AT_ONCE 2000
+
+struct ev_cursor {
+	struct ev_pg *store;
+	uint64_t number;
+	bool own;       /* the transaction is the cursor's */
+	PGresult *res;  /* rows at hand */
+	int at, columns;
+	struct ev_cell *row;
+	void **owned;
+	char fetch[64];
+};
+
+/* Sorts of types that both we and the server know how to sort; the rest is text. */
+static bool sorts_by_value(Oid type)
+{
+	switch (type) {
+	case EV_PG_BOOL: case EV_PG_INT2: case EV_PG_INT4: case EV_PG_INT8: case EV_PG_OID:
+	case EV_PG_NUMERIC: case EV_PG_FLOAT4: case EV_PG_FLOAT8: case EV_PG_BYTEA:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static char *expression(const char *fmt, const char *quoted)
+{
+	struct ev_buf b = EV_BUF_INIT;
+	char *text;
+
+	for (; *fmt; fmt++) {
+		if (*fmt == '@')
+			ev_buf_adds(&b, quoted);
+		else
+			ev_buf_addc(&b, *fmt);
+	}
+	text = ev_strdup(ev_buf_str(&b));
+	ev_buf_release(&b);
+	return text;
+}
+
+static void add_column(struct ev_table_info *out, const PGresult *res, int row)
+{
+	struct ev_column_info *c = EV_PUSH(out->columns, out->ncolumns);
+	Oid type = (Oid)strtoul(PQgetvalue(res, row, 2), NULL, 10);
+	struct ev_buf quoted = EV_BUF_INIT;
+	const char *q;
+
+	c->name = ev_strdup(PQgetvalue(res, row, 0));
+	c->type = ev_strdup(PQgetvalue(res, row, 1));
+	c->key = (int)strtol(PQgetvalue(res, row, 3), NULL, 10);
+	ev_buf_add_quoted(&quoted, c->name, '"');
+	q = ev_buf_str(&quoted);
+	c->value = expression(sorts_by_value(type) ? "@" : "@::text", q);
+	c->portable = type == EV_PG_TIMESTAMPTZ
+			      ? expression("to_char(@, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')", q)
+			      : ev_strdup(c->value);
+	c->order = expression(sorts_by_value(type) ? "@" : "@::text COLLATE \"C\"", q);
+	ev_buf_release(&quoted);
+}
+
+int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
+		   struct ev_error *err)
+{
+	static const char sql[] =
+		"SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, "
+		"coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1 "
+		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+		"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
+		"LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary "
+		"WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 "
+		"AND NOT a.attisdropped ORDER BY a.attnum";
+	struct ev_pg *s = ev_pg_of(store);
+	const char *values[] = { s->schema, table };
+	PGresult *res;
+	bool own;
+
+	*out = (struct ev_table_info){ 0 };
+	if (ev_pg_enter(s, &own, err) < 0)
+		return -1;
+	res = ev_pg_ask(s, sql, 2, values, err);
+	for (int i = 0; res && i < PQntuples(res); i++)
+		add_column(out, res, i);
+	if (ev_pg_leave(s, own, res ? 0 : -1, err) < 0) {
+		PQclear(res);
+		return -1;
+	}
+	PQclear(res);
+	return out->ncolumns > 0;
+}
+
+struct ev_cursor *ev_pg_cursor(struct ev_store *store, const char *sql, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+	struct ev_buf text = EV_BUF_INIT;
+	struct ev_cursor *c = ev_alloc(sizeof(*c));
+	int rc = ev_pg_enter(s, &c->own, err);
+
+	c->store = s;
+	c->number = ++s->names;
+	snprintf(c->fetch, sizeof(c->fetch), "FETCH %d FROM ev_c%" PRIu64, ROWS_AT_ONCE, c->number);
+	if (rc == 0 && c->own) /* several cursors share what the first has begun */
+		s->open = true;
+	ev_buf_addf(&text, "DECLARE ev_c%" PRIu64 " NO SCROLL CURSOR FOR %s", c->number, sql);
+	if (rc == 0)
+		rc = ev_pg_exec(s, ev_buf_str(&text), err);
+	ev_buf_release(&text);
+	if (rc == 0)
+		return c;
+	ev_pg_cursor_close(c);
+	return NULL;
+}
+
+static int more(struct ev_cursor *c, struct ev_error *err)
+{
+	PQclear(c->res);
+	c->at = 0;
+	c->res = ev_pg_ask(c->store, c->fetch, 0, NULL, err);
+	if (!c->res)
+		return -1;
+	if (!c->row) {
+		c->columns = PQnfields(c->res);
+		c->row = ev_alloc(((size_t)c->columns + 1) * sizeof(*c->row));
+		c->owned = ev_alloc(((size_t)c->columns + 1) * sizeof(*c->owned));
+	}
+	return PQntuples(c->res) > 0;
+}
+
+int ev_pg_fetch(struct ev_cursor *c, const struct ev_cell **row, struct ev_error *err)
+{
+	for (int i = 0; i < c->columns; i++) {
+		PQfreemem(c->owned[i]);
+		c->owned[i] = NULL;
+	}
+	if (!c->res || c->at >= PQntuples(c->res)) {
+		int rc = more(c, err);
+
+		if (rc <= 0)
+			return rc;
+	}
+	for (int i = 0; i < c->columns; i++)
+		ev_pg_cell(c->res, c->at, i, &c->row[i], &c->owned[i]);
+	c->at++;
+	*row = c->row;
+	return 1;
+}
+
+void ev_pg_cursor_close(struct ev_cursor *c)
+{
+	if (!c)
+		return;
+	PQclear(c->res);
+	for (int i = 0; i < c->columns; i++)
+		PQfreemem(c->owned[i]);
+	if (c->own) {
+		c->store->base.ops->rollback(&c->store->base);
+	} else if (!ev_pg_lost(c->store) && PQtransactionStatus(c->store->conn) == PQTRANS_INTRANS) {
+		char sql[64];
+
+		snprintf(sql, sizeof(sql), "CLOSE ev_c%" PRIu64, c->number);
+		PQclear(PQexec(c->store->conn, sql));
+	}
+	free(c->row);
+	free(c->owned);
+	free(c);
+}
