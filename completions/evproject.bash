@@ -27,10 +27,14 @@ _evproject_draft() {
 _evproject_check() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
+	--store) COMPREPLY=(); return ;;
+	--schema) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
+	--lock-wait) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --quiet -q --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --quiet -q --store --schema --store-timeout --lock-wait --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -38,10 +42,14 @@ _evproject_check() {
 _evproject_test() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
+	--store) COMPREPLY=(); return ;;
+	--schema) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
+	--lock-wait) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

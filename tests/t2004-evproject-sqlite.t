@@ -24,6 +24,29 @@ for odd in pipe.db /dev/null .; do
 	check_status 4 "to run into $odd too"
 done
 
+# check and test against a file: its tables of others are known, and nothing of it is changed
+sqlite3 ck.db 'CREATE TABLE prices (sku text PRIMARY KEY, cents integer); CREATE TABLE other (x)'
+sed 's/^-- @schema/-- @reads prices\n&/; s/VALUES (\$\.k!, \$\.n!, :offset)/SELECT $.k!, $.n! * cents, :offset FROM prices WHERE sku = $.k/' \
+	p.sql >reads.sql
+evproject run p.sql --store ck.db --quiet ./a.ndjson
+sum=$(md5sum <ck.db)
+run evproject check reads.sql --store ck.db
+check_status 0 "check against a file knows its tables"
+run evproject check reads.sql
+check_status 2 "without it they are not there"
+check_grep "and that is said" 'reads\.sql:.*no such table: prices' "$err"
+sed 's/acc/other/g' p.sql >taken.sql
+run evproject check taken.sql --store ck.db
+check_grep "a table that no ledger owns is refused as by run" "taken.sql:5:1: table 'other' exists already" "$err"
+run evproject check p.sql --store ck.db
+check_status 0 "the view's own table is in nobody's way"
+echo '[{"name":"adds","given":[{"type":"add","k":"a","n":1}],"expect":{"acc":[{"k":"a","n":1}]}}]' >c.json
+run evproject test p.sql c.json --store ck.db
+check_status 0 "cases run beside the view"
+check "the file is as it was" test "$sum" = "$(md5sum <ck.db)"
+run evproject check p.sql --store none.db
+check "a file that is not there is not made" test "$status" = 0 -a ! -e none.db
+
 # a full disk: nothing torn, and it goes on afterwards
 awk 'BEGIN { for (i = 0; i < 20000; i++)
 	printf "{\"topic\":\"t\",\"partition\":0,\"offset\":%d,\"timestamp\":%d,\"key\":\"k%d\",\"headers\":[],\"value\":" \

@@ -1,54 +1,49 @@
-/* check.c - evproject check: parse, prepare against an empty SQLite, print the plan */
+/* check.c - evproject check: parse, prepare against an empty store, print the plan */
 #include "apply/apply.h"
 #include "evproject/evproject.h"
 
 struct args {
+	struct ev_store_args store;
 	bool quiet;
 };
 
 static const struct ev_option options[] = {
 	EV_FLAG('q', "quiet", struct args, quiet, "say nothing when all is well"),
+	EV_GROUP("Store (to check against it; it is not changed)"),
+	EV_STORE_ROWS(struct args, store),
 	EV_END,
 };
 
-static int check_queries(struct ev_store *s, const struct ev_projection *p,
-			 const struct ev_query_def *defs, size_t n, struct ev_error *err)
+static void init(void *args)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct ev_query *q = ev_prepare_query(s, p, &defs[i], err);
+	ev_store_args_init(&((struct args *)args)->store);
+}
 
-		if (!q)
-			return -1;
-		s->ops->finish(s, q);
-	}
-	return 0;
+static void print_plan(const struct ev_projection *p)
+{
+	struct ev_buf why = EV_BUF_INIT;
+	bool commutes = ev_projection_commutes(p, &why);
+
+	ev_plan_print(p, commutes, ev_buf_str(&why));
+	ev_buf_release(&why);
 }
 
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
-	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
-	struct ev_store_options so = EV_STORE_OPTIONS_INIT;
 	struct ev_projection *p = ev_operand_projection(rest, err);
 	struct ev_store *s = NULL;
-	struct ev_apply *a = NULL;
-	const char *why = "";
+	struct args *a = args;
 	int rc = -1;
 
 	if (p && ev_no_operands(rest, err) == 0)
-		s = ev_sqlite_open(":memory:", &so, err);
-	if (s)
-		a = ev_apply_open(s, p, &ao, err);
-	if (a && check_queries(s, p, p->checks, p->nchecks, err) == 0 &&
-	    check_queries(s, p, p->samples, p->nsamples, err) == 0) {
+		s = ev_store_args_scratch(&a->store, p->name, false, err);
+	if (s && ev_apply_check(s, p, err) == 0) {
 		rc = 0;
-		ev_plan_warn(p, msg);
-		if (!((struct args *)args)->quiet) {
-			bool commutes = ev_apply_commutes(a, &why);
-
-			ev_plan_print(p, commutes, why);
-		}
+		if (s->ops->dialect == EV_SQLITE)
+			ev_plan_warn(p, msg);
+		if (!a->quiet)
+			print_plan(p);
 	}
-	ev_apply_close(a);
 	if (s)
 		s->ops->close(s);
 	ev_projection_free(p);
@@ -58,9 +53,10 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 const struct ev_command ev_check_command = {
 	.name = "check",
 	.about = "parse a projection, prepare every statement, print the plan",
-	.synopsis = "FILE",
-	.notes = "Needs no broker and no store: statements are prepared on an empty SQLite.",
+	.synopsis = "FILE [--store URL]",
+	.notes = "Needs no broker. Without a store statements are prepared on an empty SQLite.",
 	.options = options,
 	.args_size = sizeof(struct args),
+	.init = init,
 	.run = run,
 };

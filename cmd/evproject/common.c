@@ -39,6 +39,15 @@ struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_onl
 	return ev_store_open(a->url, &opt, err);
 }
 
+struct ev_store *ev_store_args_scratch(const struct ev_store_args *a, const char *projection, bool kept,
+				       struct ev_error *err)
+{
+	struct ev_store_options opt;
+
+	ev_store_args_options(a, &opt);
+	return ev_store_scratch(a->url, projection, &opt, kept, err);
+}
+
 int ev_has_view(struct ev_store *s, const char *projection, struct ev_error *err)
 {
 	struct ev_ledger l;

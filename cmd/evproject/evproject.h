@@ -44,6 +44,13 @@ int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const
 		     bool create, int swap_wait_ms, struct ev_error *err);
 void ev_versions_close(struct ev_versions *v);
 
+/*
+ * A store for a while, of the kind that --store names (without it SQLite in memory), where nothing of what
+ * is there is changed: see ev_store_scratch.
+ */
+struct ev_store *ev_store_args_scratch(const struct ev_store_args *a, const char *projection, bool kept,
+				       struct ev_error *err);
+
 /* EV_USAGE when the store does not hold the projection's view. */
 int ev_has_view(struct ev_store *s, const char *projection, struct ev_error *err);
 
@@ -56,10 +63,6 @@ int ev_no_operands(const struct ev_operands *rest, struct ev_error *err);
 
 /* What needs a yes asks on a terminal; without one it is EV_USAGE unless `yes`. 1 yes, 0 no, -1. */
 int ev_confirm(bool yes, const char *question, struct ev_error *err);
-
-/* Prepare a check or sample; the error has its place in the file. Give it back by ops->finish. */
-struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
-				  const struct ev_query_def *d, struct ev_error *err);
 
 /* The rows of a query as a table on stdout, with a bar behind a last column of numbers. */
 int ev_print_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *q,

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "apply/apply.h"
 #include "base/mem.h"
 #include "common/term.h"
 #include "evproject/evproject.h"
@@ -38,21 +39,6 @@ static int add_row(void *ctx, const struct ev_cell *cells, size_t n)
 	if (last->kind != EV_CELL_INT && last->kind != EV_CELL_REAL)
 		p->numbers = false;
 	return 0;
-}
-
-struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
-				  const struct ev_query_def *d, struct ev_error *err)
-{
-	struct ev_query *q;
-	struct ev_place at_place;
-	size_t at = SIZE_MAX;
-
-	q = s->ops->prepare(s, d->sql, true, NULL, NULL, &at, err);
-	if (!q) {
-		at_place = ev_sql_place(d->sql, d->place, at);
-		ev_context(err, "%s:%d:%d", p->file, at_place.line, at_place.column);
-	}
-	return q;
 }
 
 /* The same rows with one more column: a bar of the last one's number. */

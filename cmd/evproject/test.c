@@ -5,10 +5,24 @@
 #include "evproject/evproject.h"
 
 struct args {
-	bool unused;
+	struct ev_store_args store;
 };
 
-static const struct ev_option options[] = { EV_END };
+static const struct ev_option options[] = {
+	EV_GROUP("Store (of the kind to test on; it is not changed)"),
+	EV_STORE_ROWS(struct args, store),
+	EV_END,
+};
+
+static void init(void *args)
+{
+	ev_store_args_init(&((struct args *)args)->store);
+}
+
+static struct ev_store *open_store(void *ctx, const struct ev_projection *p, struct ev_error *err)
+{
+	return ev_store_args_scratch(ctx, p->name, true, err);
+}
 
 static void report(void *ctx, const char *name, const char *failure)
 {
@@ -27,13 +41,13 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 {
 	struct ev_projection *p = ev_operand_projection(rest, err);
 	int n = 0, failed = 0;
+	struct ev_cases how = { open_store, &((struct args *)args)->store, report, &n };
 
-	(void)args;
 	(void)msg;
 	if (p && !rest->n)
 		failed = ev_fail(err, EV_USAGE, "which file of cases?");
 	for (size_t i = 0; p && i < rest->n && failed >= 0; i++) {
-		int rc = ev_cases_run(p, rest->v[i], report, &n, err);
+		int rc = ev_cases_run(p, rest->v[i], &how, err);
 
 		failed = rc < 0 ? -1 : failed + rc;
 	}
@@ -49,10 +63,11 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 const struct ev_command ev_test_command = {
 	.name = "test",
 	.about = "run the cases of a projection: given events, expect rows",
-	.synopsis = "FILE CASES.json...",
+	.synopsis = "FILE CASES.json... [--store URL]",
 	.notes = "Each case also runs with other batch sizes, with records given twice\n"
-		 "and with a restart in the middle. Needs no broker and no store.",
+		 "and with a restart in the middle. Needs no broker, and no store.",
 	.options = options,
 	.args_size = sizeof(struct args),
+	.init = init,
 	.run = run,
 };

@@ -40,6 +40,16 @@ struct ev_apply *ev_apply_open(struct ev_store *s, const struct ev_projection *p
 			       const struct ev_apply_options *opt, struct ev_error *err);
 void ev_apply_close(struct ev_apply *a); /* NULL allowed; what is not committed is rolled back */
 
+/*
+ * Would this store take the projection? Its tables are made, all handlers, checks and samples prepared,
+ * in one transaction that is rolled back. EV_USAGE with file:line:column. For a scratch store.
+ */
+int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_error *err);
+
+/* A check or sample, prepared; NULL with file:line:column. The caller finishes it. */
+struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
+				  const struct ev_query_def *d, struct ev_error *err);
+
 /* The ledger as last committed (or as loaded). Borrowed. */
 const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a);
 

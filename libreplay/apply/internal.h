@@ -89,6 +89,12 @@ bool ev_transaction_retry(struct ev_store *s, struct ev_error *err);
 void ev_transaction_undo(struct ev_apply *a); /* rollback, counts as before */
 void ev_batch_reserve(struct ev_apply *a, size_t n); /* room for n records' results, zeroed */
 
+/* open.c: nothing of the store; the projection's tables; guards and statements, in the open transaction */
+struct ev_apply *ev_open_new(struct ev_store *s, const struct ev_projection *p,
+			     const struct ev_apply_options *opt);
+int ev_open_schema(struct ev_apply *a, struct ev_error *err);
+int ev_open_compile(struct ev_apply *a, struct ev_error *err);
+
 struct ev_ledger_part *ev_record_part(struct ev_apply *a, const struct ev_record *r);
 
 #endif

@@ -10,9 +10,10 @@ static int at_place(const struct ev_projection *p, struct ev_place place, struct
 	return ev_context(err, "%s:%d:%d", p->file, place.line, place.column);
 }
 
-static int run_schema(struct ev_apply *a, struct ev_error *err)
+int ev_open_schema(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
+	bool any = !p->nschemas;
 
 	for (size_t i = 0; i < p->nschemas; i++) {
 		const struct ev_schema_def *d = &p->schemas[i];
@@ -20,10 +21,14 @@ static int run_schema(struct ev_apply *a, struct ev_error *err)
 
 		if (!d->any && d->dialect != a->store->ops->dialect)
 			continue;
+		any = true;
 		if (a->store->ops->schema(a->store, d->sql, &a->tables, &at, err) < 0)
 			return at_place(p, ev_sql_place(d->sql, d->place, at), err);
 	}
-	return 0;
+	if (any)
+		return 0;
+	ev_fail(err, EV_USAGE, "%s has no @schema for %s", p->file, a->store->ops->name);
+	return ev_hint(err, "one without a word serves every store");
 }
 
 /* First run: the projection's tables and its entry in the ledger, in the open transaction. */
@@ -31,7 +36,7 @@ static int build(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
-	if (run_schema(a, err) < 0)
+	if (ev_open_schema(a, err) < 0)
 		return -1;
 	if (ev_ledger_register(a->store, &a->ledger, p->fingerprint, p->version, &a->tables, err) < 0)
 		return -1;
@@ -144,7 +149,7 @@ static int take_lock(struct ev_apply *a, struct ev_error *err)
 	return -1;
 }
 
-static int compile(struct ev_apply *a, struct ev_error *err)
+int ev_open_compile(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
@@ -161,7 +166,7 @@ static int build_and_compile(struct ev_apply *a, struct ev_error *err)
 {
 	if (a->store->ops->begin(a->store, err) < 0)
 		return -1;
-	if (build(a, err) == 0 && compile(a, err) == 0 && a->store->ops->commit(a->store, err) == 0)
+	if (build(a, err) == 0 && ev_open_compile(a, err) == 0 && a->store->ops->commit(a->store, err) == 0)
 		return 0;
 	a->store->ops->rollback(a->store);
 	return -1;
@@ -178,14 +183,14 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 		if (build_and_compile(a, err) < 0)
 			return -1;
 	} else if (same_projection(a, err) < 0 ||
-		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0 || compile(a, err) < 0) {
+		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0 || ev_open_compile(a, err) < 0) {
 		return -1;
 	}
 	return ev_dead_count(a->store, p->name, &a->dead, &a->held, err);
 }
 
-static struct ev_apply *try_open(struct ev_store *s, const struct ev_projection *p,
-				 const struct ev_apply_options *opt, struct ev_error *err)
+struct ev_apply *ev_open_new(struct ev_store *s, const struct ev_projection *p,
+			     const struct ev_apply_options *opt)
 {
 	struct ev_apply *a = ev_alloc(sizeof(*a));
 
@@ -198,6 +203,14 @@ static struct ev_apply *try_open(struct ev_store *s, const struct ev_projection 
 	a->commutes = ev_projection_commutes(p, &a->why);
 	s->on_result = ev_record_result;
 	s->on_result_ctx = a;
+	return a;
+}
+
+static struct ev_apply *try_open(struct ev_store *s, const struct ev_projection *p,
+				 const struct ev_apply_options *opt, struct ev_error *err)
+{
+	struct ev_apply *a = ev_open_new(s, p, opt);
+
 	if (open_store(a, err) < 0) {
 		ev_apply_close(a);
 		return NULL;

@@ -108,11 +108,10 @@ static int feed(struct ev_store *s, const struct ev_projection *p, const struct 
 
 /* One variant on an empty store. What is wrong is appended to `out`; -1 when it could not run. */
 static int run_variant(const struct ev_projection *p, const struct ev_case *c,
-		       const struct variant *v, struct ev_buf *dump, struct ev_buf *out,
-		       struct ev_error *err)
+		       const struct ev_cases *how, const struct variant *v, struct ev_buf *dump,
+		       struct ev_buf *out, struct ev_error *err)
 {
-	struct ev_store_options so = EV_STORE_OPTIONS_INIT;
-	struct ev_store *s = ev_sqlite_open(":memory:", &so, err);
+	struct ev_store *s = how->open(how->open_ctx, p, err);
 	struct ev_error bad = EV_ERROR_INIT;
 	int rc = 0;
 
@@ -134,8 +133,8 @@ static int run_variant(const struct ev_projection *p, const struct ev_case *c,
 	return rc;
 }
 
-static int run_case(const struct ev_projection *p, const struct ev_case *c, struct ev_buf *failure,
-		    struct ev_error *err)
+static int run_case(const struct ev_projection *p, const struct ev_case *c, const struct ev_cases *how,
+		    struct ev_buf *failure, struct ev_error *err)
 {
 	struct ev_buf first = EV_BUF_INIT, dump = EV_BUF_INIT;
 	int rc = 0;
@@ -144,7 +143,7 @@ static int run_case(const struct ev_projection *p, const struct ev_case *c, stru
 		if (variants[i].again && !p->dedupe)
 			continue;
 		ev_buf_clear(&dump);
-		rc = run_variant(p, c, &variants[i], i ? &dump : &first, failure, err);
+		rc = run_variant(p, c, how, &variants[i], i ? &dump : &first, failure, err);
 		if (rc == 0 && i && !failure->len && !ev_slice_eq(ev_buf_slice(&first),
 								    ev_buf_slice(&dump)))
 			ev_buf_addf(failure, "the tables differ from those in one batch:\n%s"
@@ -195,7 +194,7 @@ static int fill(struct ev_case *c, const struct ev_value *object, size_t index, 
 }
 
 static int one(const struct ev_projection *p, const struct ev_value *object, size_t index,
-	       ev_case_fn report, void *ctx, struct ev_error *err)
+	       const struct ev_cases *how, struct ev_error *err)
 {
 	struct ev_buf failure = EV_BUF_INIT;
 	struct ev_case c = { 0 };
@@ -204,12 +203,12 @@ static int one(const struct ev_projection *p, const struct ev_value *object, siz
 	if (rc == 0)
 		rc = ev_case_given(&c, p, err);
 	if (rc == 0) {
-		rc = run_case(p, &c, &failure, err);
+		rc = run_case(p, &c, how, &failure, err);
 		if (rc < 0)
 			ev_context(err, "case '%s'", c.name);
 	}
 	if (rc == 0) {
-		report(ctx, c.name, ev_buf_str(&failure));
+		how->report(how->ctx, c.name, ev_buf_str(&failure));
 		rc = failure.len > 0;
 	}
 	ev_case_release(&c);
@@ -217,7 +216,7 @@ static int one(const struct ev_projection *p, const struct ev_value *object, siz
 	return rc;
 }
 
-int ev_cases_run(const struct ev_projection *p, const char *file, ev_case_fn report, void *ctx,
+int ev_cases_run(const struct ev_projection *p, const char *file, const struct ev_cases *how,
 		 struct ev_error *err)
 {
 	struct ev_buf text = EV_BUF_INIT;
@@ -233,7 +232,7 @@ int ev_cases_run(const struct ev_projection *p, const char *file, ev_case_fn rep
 	if (failed == 0)
 		ev_each_begin(&it, &top);
 	for (size_t i = 0; failed >= 0 && ev_each_next(&it, &v); i++) {
-		int rc = one(p, &v, i, report, ctx, err);
+		int rc = one(p, &v, i, how, err);
 
 		failed = rc < 0 ? ev_context(err, "%s", file) : failed + rc;
 	}

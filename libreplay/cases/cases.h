@@ -19,14 +19,23 @@
 #define EV_CASES_H
 
 #include "projection/projection.h"
+#include "store/store.h"
 
 #define EV_CASES_MAX_SIZE (64u << 20)
 
 /* Called once per case: `failure` is "" when it passed, else lines that say how it failed. */
 typedef void (*ev_case_fn)(void *ctx, const char *name, const char *failure);
 
+struct ev_cases {
+	/* An empty store, as each run of a case wants one of its own. */
+	struct ev_store *(*open)(void *open_ctx, const struct ev_projection *p, struct ev_error *err);
+	void *open_ctx;
+	ev_case_fn report;
+	void *ctx;
+};
+
 /* Run all cases of a file. Number of failed cases, or -1 (EV_USAGE: the file itself is wrong). */
-int ev_cases_run(const struct ev_projection *p, const char *file, ev_case_fn report, void *ctx,
+int ev_cases_run(const struct ev_projection *p, const char *file, const struct ev_cases *how,
 		 struct ev_error *err);
 
 #endif

@@ -63,17 +63,6 @@ static int freeze(struct ev_store *store, struct ev_error *err)
 	return 0;
 }
 
-static int begin(struct ev_store *store, struct ev_error *err)
-{
-	struct ev_pg *s = ev_pg_of(store);
-
-	s->failed = false;
-	if (start(s, err) < 0)
-		return -1;
-	s->open = true;
-	return 0;
-}
-
 static void rollback(struct ev_store *store)
 {
 	struct ev_pg *s = ev_pg_of(store);
@@ -82,6 +71,20 @@ static void rollback(struct ev_store *store)
 	if (s->open && !ev_pg_lost(s))
 		PQclear(PQexec(s->conn, "ROLLBACK"));
 	s->open = s->failed = false;
+}
+
+static int begin(struct ev_store *store, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+
+	s->failed = false;
+	if (start(s, err) < 0)
+		return -1;
+	s->open = true;
+	if (!s->fleeting || ev_pg_scratch_make(s, err) == 0)
+		return 0;
+	rollback(store);
+	return -1;
 }
 
 /* A COMMIT of a failed transaction is answered by ROLLBACK and no error. */
@@ -328,6 +331,7 @@ static void close_store(struct ev_store *store)
 	if (s->conn)
 		rollback(store);
 	ev_store_forget(store);
+	ev_pg_scratch_drop(s);
 	PQfinish(s->conn);
 	ev_buf_release(&s->settings);
 	free(s->locks);

@@ -259,6 +259,8 @@ int ev_pg_bind(struct ev_pg *s, const struct ev_query *q, const struct ev_bind *
 		if (w.type == EV_PG_BYTEA &&
 		    (b[i].kind == EV_BIND_BYTES || b[i].kind == EV_BIND_TEXT))
 			ev_buf_add_slice(&s->scratch, b[i].text);
+		else if (i < q->nnullness && q->nullness[i])
+			ev_buf_adds(&s->scratch, "given");
 		else if (add_value(&w, q->elements[i], &b[i]) < 0)
 			return b[i].name ? ev_context(err, "%s", b[i].name) : -1;
 		s->lengths[i] = (int)(s->scratch.len - start);

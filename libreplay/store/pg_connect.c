@@ -55,6 +55,8 @@ static int find_schema(struct ev_pg *s, struct ev_error *err)
 	PGresult *res;
 	int rc = 0;
 
+	if (s->fleeting)
+		return 0;
 	if (s->schema) {
 		const char *name[] = { s->schema };
 

@@ -5,7 +5,7 @@
  * made and made again; pg_pipe.c handlers' statements in pipeline mode; pg_prepare.c their
  * compilation and what they may do; pg_bind.c values as parameters of the types that the server
  * inferred; pg_schema.c the projection's DDL; pg_cursor.c tables read row by row; pg_lock.c the lock
- * of a whole run; pg_error.c SQLSTATEs.
+ * of a whole run; pg_error.c SQLSTATEs; pg_scratch.c schemas for a while.
  *
  * Every statement runs inside a transaction that begins with SET LOCAL of the search path and of all
  * settings that a result could depend on, so a pooler between us and the server can neither leak
@@ -36,6 +36,8 @@ struct ev_query {
 	size_t nparams, ncolumns;
 	Oid *params;       /* their types */
 	Oid *elements;     /* of array parameters the type of the elements, else 0 */
+	bool *nullness;    /* parameters of which only `IS NULL` is asked: the server infers no type, none matters */
+	size_t nnullness;
 	char **columns;
 	const char **labels; /* what the projection calls the parameters; NULL for what has no name */
 };
@@ -56,6 +58,8 @@ struct ev_pg {
 	struct ev_buf settings; /* SET LOCALs of each transaction */
 	int lock_wait_ms, timeout_ms;
 	bool read_only;
+	bool fleeting;       /* the schema is made by each transaction, which is rolled back */
+	bool kept;           /* the schema is dropped by close */
 	bool frozen;         /* one transaction, one snapshot, until close */
 	bool open;           /* in a transaction of the caller's */
 	bool failed;         /* a handler's statement failed: nothing more until rollback */
@@ -89,6 +93,10 @@ int ev_pg_recover(struct ev_store *store, struct ev_error *err);
 
 /* Where tables are looked up that are not in the store's schema. NULL: nowhere. */
 void ev_pg_look_beyond(struct ev_store *store, const char *schema);
+
+/* pg_scratch.c */
+int ev_pg_scratch_make(struct ev_pg *s, struct ev_error *err);
+void ev_pg_scratch_drop(struct ev_pg *s);
 
 /* pg_error.c: fill `err` from a result (or, NULL, from the connection). `handler`: data faults are EV_DATA. */
 int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_error *err);
@@ -147,6 +155,8 @@ int64_t ev_pg_touched(PGresult *res);
 
 /* pg_lock.c */
 int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *err);
+/* Does nobody hold this lock of that schema? */
+bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection);
 int ev_pg_relock(struct ev_pg *s, struct ev_error *err); /* on a new connection; one try */
 
 #endif

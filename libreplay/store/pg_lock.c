@@ -32,12 +32,12 @@ static int try_lock(struct ev_pg *s, uint64_t key, struct ev_error *err)
 	return got;
 }
 
-static uint64_t key_of(const struct ev_pg *s, const char *projection)
+static uint64_t key_of(const char *schema, const char *projection)
 {
 	struct ev_buf name = EV_BUF_INIT;
 	uint64_t key;
 
-	ev_buf_addf(&name, "evtools %s %s", s->schema, projection);
+	ev_buf_addf(&name, "evtools %s %s", schema, projection);
 	key = XXH3_64bits(ev_buf_str(&name), name.len);
 	ev_buf_release(&name);
 	return key;
@@ -47,7 +47,7 @@ int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000 };
 	struct ev_pg *s = ev_pg_of(store);
-	uint64_t key = key_of(s, projection);
+	uint64_t key = key_of(s->schema, projection);
 
 	for (size_t i = 0; i < s->nlocks; i++)
 		if (s->locks[i] == key)
@@ -68,6 +68,19 @@ int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *
 				       projection, s->base.url);
 		nanosleep(&pause, NULL);
 	}
+}
+
+bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+	uint64_t key = key_of(schema, projection);
+	char sql[80];
+
+	if (try_lock(s, key, &ignored) <= 0)
+		return false;
+	snprintf(sql, sizeof(sql), "SELECT pg_catalog.pg_advisory_unlock(%" PRId64 ")", (int64_t)key);
+	PQclear(PQexec(s->conn, sql));
+	return true;
 }
 
 int ev_pg_relock(struct ev_pg *s, struct ev_error *err)

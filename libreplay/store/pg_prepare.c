@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "projection/ddl.h"
 #include "projection/sql.h"
 #include "store/pg_internal.h"
 
@@ -262,11 +263,68 @@ static int compile_error(struct ev_pg *s, const PGresult *res, const char *sql, 
 	return hint ? ev_hint(err, "%.*s", (int)strcspn(hint, "\n"), hint) : -1;
 }
 
+/* Does the statement ask nothing of $n but whether it IS [NOT] NULL? */
+static bool asks_nullness(const char *sql, size_t n)
+{
+	size_t count, asked = 0, all = 0;
+	struct ev_token *t = ev_sql_tokens(sql, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (t[i].kind != EV_TOKEN_PARAM || strtoul(t[i].text.ptr + 1, NULL, 10) != n)
+			continue;
+		all++;
+		asked += i + 2 < count && ev_token_is(t[i + 1], "is") &&
+			 (ev_token_is(t[i + 2], "null") ||
+			  (i + 3 < count && ev_token_is(t[i + 2], "not") && ev_token_is(t[i + 3], "null")));
+	}
+	free(t);
+	return all && asked == all;
+}
+
+/* "could not determine data type of parameter $4": is it one of those, and now marked? */
+static bool mark_nullness(struct ev_query *q, const PGresult *res)
+{
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const char *dollar = text ? strchr(text, '$') : NULL;
+	size_t n = dollar ? strtoul(dollar + 1, NULL, 10) : 0;
+
+	if (!state || strcmp(state, "42P18") != 0 || !n || n > UINT16_MAX || !asks_nullness(q->sql, n) ||
+	    (n <= q->nnullness && q->nullness[n - 1]))
+		return false;
+	if (n > q->nnullness) {
+		q->nullness = ev_realloc_n(q->nullness, n, sizeof(*q->nullness));
+		memset(q->nullness + q->nnullness, 0, (n - q->nnullness) * sizeof(*q->nullness));
+		q->nnullness = n;
+	}
+	q->nullness[n - 1] = true;
+	return true;
+}
+
+static PGresult *try_prepare(struct ev_pg *s, const struct ev_query *q)
+{
+	Oid *types = ev_alloc((q->nnullness + 1) * sizeof(*types));
+	PGresult *res;
+
+	for (size_t i = 0; i < q->nnullness; i++)
+		types[i] = q->nullness[i] ? EV_PG_TEXT : 0;
+	res = PQprepare(s->conn, q->name, q->sql, (int)q->nnullness, types);
+	free(types);
+	return res;
+}
+
+/* Each further try is behind a savepoint of the caller's, as what failed has spoilt the transaction. */
 static int compile(struct ev_pg *s, struct ev_query *q, size_t *at, struct ev_error *err)
 {
-	PGresult *res = PQprepare(s->conn, q->name, q->sql, 0, NULL);
+	PGresult *res = try_prepare(s, q);
 	int rc = 0;
 
+	while (q->handler && PQresultStatus(res) != PGRES_COMMAND_OK && mark_nullness(q, res)) {
+		PQclear(res);
+		if (ev_pg_exec(s, "ROLLBACK TO SAVEPOINT ev_prepare", err) < 0)
+			return -1;
+		res = try_prepare(s, q);
+	}
 	if (PQresultStatus(res) != PGRES_COMMAND_OK)
 		rc = compile_error(s, res, q->sql, at, err);
 	PQclear(res);
@@ -358,6 +416,7 @@ void ev_pg_finish(struct ev_store *store, struct ev_query *q)
 		free(q->columns[i]);
 	free(q->columns);
 	free(q->labels);
+	free(q->nullness);
 	free(q->params);
 	free(q->elements);
 	free(q->sql);

@@ -3,22 +3,45 @@
 
 #include "base/mem.h"
 
+static bool is_postgres(const char *url)
+{
+	return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+}
+
+/* The path of an SQLite store; NULL with EV_USAGE. */
+static const char *path_of(const char *url, const struct ev_store_options *opt, struct ev_error *err)
+{
+	if (strncmp(url, "sqlite:", 7) == 0)
+		url += 7;
+	if (opt->schema)
+		ev_fail(err, EV_USAGE, "option '--schema' is for PostgreSQL: '%s' is an SQLite file", url);
+	else if (!*url)
+		ev_fail(err, EV_USAGE, "the store's path is empty");
+	else
+		return url;
+	return NULL;
+}
+
 struct ev_store *ev_store_open(const char *url, const struct ev_store_options *opt,
 			       struct ev_error *err)
 {
-	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
+	const char *path;
+
+	if (is_postgres(url))
 		return ev_pg_open(url, opt, err);
-	if (strncmp(url, "sqlite:", 7) == 0)
-		url += 7;
-	if (opt->schema) {
-		ev_fail(err, EV_USAGE, "option '--schema' is for PostgreSQL: '%s' is an SQLite file", url);
-		return NULL;
-	}
-	if (!*url) {
-		ev_fail(err, EV_USAGE, "the store's path is empty");
-		return NULL;
-	}
-	return ev_sqlite_open(url, opt, err);
+	path = path_of(url, opt, err);
+	return path ? ev_sqlite_open(path, opt, err) : NULL;
+}
+
+struct ev_store *ev_store_scratch(const char *url, const char *projection, const struct ev_store_options *opt,
+				  bool kept, struct ev_error *err)
+{
+	const char *path;
+
+	if (url && is_postgres(url))
+		return ev_pg_scratch(url, opt, kept, err);
+	path = path_of(url ? url : ":memory:", opt, err);
+	return path ? ev_sqlite_scratch(path, projection, opt, err) : NULL;
 }
 
 struct ev_query *ev_store_query(struct ev_store *s, const char *sql, struct ev_error *err)

@@ -232,6 +232,20 @@ static inline struct ev_bind ev_bind_slice(struct ev_slice s)
  */
 struct ev_store *ev_store_open(const char *url, const struct ev_store_options *opt,
 			       struct ev_error *err);
+
+/*
+ * A store for a while, empty of this projection's tables and ours; what is at `url` is not changed. SQLite:
+ * in memory, with the tables of others that the file has, but no rows (`url` NULL: without any). PostgreSQL: a
+ * schema of the database; not `kept`, each transaction makes it, and must be rolled back; `kept`, it is dropped by
+ * close, or by the next one where a process was killed.
+ */
+struct ev_store *ev_store_scratch(const char *url, const char *projection, const struct ev_store_options *opt,
+				  bool kept, struct ev_error *err);
+
+struct ev_store *ev_sqlite_scratch(const char *path, const char *projection,
+				   const struct ev_store_options *opt, struct ev_error *err);
+struct ev_store *ev_pg_scratch(const char *url, const struct ev_store_options *opt, bool kept,
+			       struct ev_error *err);
 struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options *opt,
 				struct ev_error *err);
 struct ev_store *ev_pg_open(const char *url, const struct ev_store_options *opt, struct ev_error *err);
