@@ -53,20 +53,4 @@ for s in TERM:0:-f INT:0:-f TERM:143: INT:130:; do
 	check "SIG$signal ${follow:-bounded}: the next run goes on" test "$(dump t.db)" = "a|3|1
 b|5|2"
 done
-# the store is taken away in mid-run
-for way in 'rm gone.db' 'mv gone.db elsewhere.db' 'cp gone.db copy.db; mv copy.db gone.db'; do
-	rm -f gone.db* feed && mkfifo feed
-	evproject run p.sql --store gone.db - <feed 2>"$err" &
-	pid=$!
-	exec 7>feed
-	rec add gone 1 0 >&7
-	check "a run waits for its source ($way)" wait_for 10 sqlite3 -readonly gone.db 'SELECT * FROM acc'
-	eval "$way"
-	rec add gone 1 1 >&7
-	exec 7>&-
-	wait $pid
-	status=$?
-	check_status 4 "its records are not said to be applied: $way"
-	check_grep "and why ($way)" "store 'gone.db' was moved or deleted" "$err"
-done
 done_testing

@@ -47,6 +47,23 @@ check "the file is as it was" test "$sum" = "$(md5sum <ck.db)"
 run evproject check p.sql --store none.db
 check "a file that is not there is not made" test "$status" = 0 -a ! -e none.db
 
+# the store is taken away in mid-run
+for way in 'rm gone.db' 'mv gone.db elsewhere.db' 'cp gone.db copy.db; mv copy.db gone.db'; do
+	rm -f gone.db* feed && mkfifo feed
+	evproject run p.sql --store gone.db - <feed 2>"$err" &
+	pid=$!
+	exec 7>feed
+	rec add gone 1 0 >&7
+	check "a run waits for its source ($way)" wait_for 10 sqlite3 -readonly gone.db 'SELECT * FROM acc'
+	eval "$way"
+	rec add gone 1 1 >&7
+	exec 7>&-
+	wait $pid
+	status=$?
+	check_status 4 "its records are not said to be applied: $way"
+	check_grep "and why ($way)" "store 'gone.db' was moved or deleted" "$err"
+done
+
 # a full disk: nothing torn, and it goes on afterwards
 awk 'BEGIN { for (i = 0; i < 20000; i++)
 	printf "{\"topic\":\"t\",\"partition\":0,\"offset\":%d,\"timestamp\":%d,\"key\":\"k%d\",\"headers\":[],\"value\":" \
