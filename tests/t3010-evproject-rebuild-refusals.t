@@ -106,6 +106,19 @@ check_grep "by name" 'check failed: no negatives' "$err"
 check "the old version serves" same s.db base.db
 rebuild v2.sql s.db --abandon
 check "--abandon leaves nothing" untouched
+rebuild v2.sql s.db ./log.ndjson --yes --max-change 10%
+check_status 1 "more change than --max-change is refused"
+check_grep "with both figures" 'refused: [0-9.]+ % of the rows change, more than the 10 %' "$err"
+check_grep "what changes is shown" "acc +changed +k='k0' +n: [0-9]+ -> [0-9]+0$" "$out"
+check "the old version serves" same s.db base.db
+rebuild v2.sql s.db --abandon
+rebuild v2.sql s.db ./log.ndjson --no-swap
+rebuild v2.sql s.db ./log.ndjson --yes --max-change 10
+check_status 1 "also where the comparison was made by an earlier call"
+check "the old version serves" same s.db base.db
+rebuild v2.sql s.db ./log.ndjson --yes --max-change 101
+check_status 2 "--max-change is a percentage"
+rebuild v2.sql s.db --abandon
 rebuild v2.sql s.db ./log.ndjson --yes --until 2025-01-01T00:00:00Z
 check_status 2 "an end before the old view is refused"
 rebuild v2.sql s.db ./missing.ndjson --yes

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "common/metrics.h"
 #include "common/progress.h"
+#include "evproject/comparison.h"
 #include "evproject/evproject.h"
 
 #define METRICS_EVERY_MS 10000
@@ -148,6 +149,23 @@ static void note(void *ctx, const char *text)
 	ev_say(((struct state *)ctx)->msg, "%s", text);
 }
 
+/* The change is what one wants to see before the yes: on stdout, as `diff` prints it. */
+static void compared(void *ctx, const struct ev_comparison *c)
+{
+	struct state *st = ctx;
+	struct ev_buf out = EV_BUF_INIT;
+	struct ev_term term;
+
+	ev_progress_clear(&st->progress);
+	if (st->a->quiet)
+		return;
+	ev_term_init(&term, 1);
+	ev_comparison_text(c, &term, &out);
+	fwrite(ev_buf_str(&out), 1, out.len, stdout);
+	fflush(stdout);
+	ev_buf_release(&out);
+}
+
 static int check(void *ctx, struct ev_store *s, struct ev_error *err)
 {
 	struct state *st = ctx;
@@ -229,7 +247,7 @@ static bool is_pipe(const struct ev_source_spec *spec)
 static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_rebuild_options opt = EV_REBUILD_OPTIONS_INIT;
-	struct ev_rebuild_hooks hooks = { st, stop, progress, note, check, confirm };
+	struct ev_rebuild_hooks hooks = { st, stop, progress, note, compared, check, confirm };
 	int64_t start = ev_clock_ms();
 	enum ev_rebuild_end end;
 	const struct args *a = st->a;

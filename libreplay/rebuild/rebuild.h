@@ -49,11 +49,17 @@ enum ev_rebuild_end {
 	EV_REBUILT_STOPPED,  /* by the hook */
 };
 
+#define EV_REBUILD_SAMPLES 5
+
+struct ev_comparison; /* compare.h */
+
 struct ev_rebuild_hooks {
 	void *ctx;
 	bool (*stop)(void *ctx);
 	void (*progress)(void *ctx, const struct ev_rebuild_now *now);
 	void (*note)(void *ctx, const char *text);
+	/* Old against new, with up to EV_REBUILD_SAMPLES rows of each kind a table; borrowed. */
+	void (*compared)(void *ctx, const struct ev_comparison *c);
 	/* Run the file's checks on `s`: number that failed, or -1. */
 	int (*check)(void *ctx, struct ev_store *s, struct ev_error *err);
 	/* May it serve? 1, 0, -1. */

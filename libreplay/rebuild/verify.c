@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "rebuild/compare.h"
 #include "rebuild/internal.h"
 #include "store/dead.h"
 
@@ -17,11 +18,13 @@ static int take_number(void *ctx, const struct ev_cell *c, size_t n)
 /* Rows of a table; a view, or a table that is not there, has none. */
 static int count_rows(struct ev_store *s, const char *table, int64_t *rows, struct ev_error *err)
 {
+	struct ev_table_info info = { 0 };
 	struct ev_buf sql = EV_BUF_INIT;
 	struct ev_query *q;
 	size_t at;
-	int rc = s->ops->has_table(s, table, err);
+	int rc = s->ops->describe(s, table, &info, err);
 
+	ev_table_info_release(&info);
 	if (rc <= 0)
 		return rc;
 	ev_buf_addf(&sql, "SELECT count(*) FROM \"%s\"", table);
@@ -57,23 +60,72 @@ static bool comparable(struct ev_rebuilding *r, const struct ev_ledger *old)
 	return true;
 }
 
+/* Tables that either of them has. */
+static int list_tables(struct ev_rebuilding *r, struct ev_store *frozen, struct ev_store *shadow,
+		       struct ev_buf *tables, struct ev_error *err)
+{
+	struct ev_buf old = EV_BUF_INIT;
+	int rc = ev_ledger_tables(shadow, r->p->name, tables, err);
+
+	if (rc == 0)
+		rc = ev_ledger_tables(frozen, r->p->name, &old, err);
+	for (const char *t = ev_buf_str(&old), *end = t + old.len; rc == 0 && t < end; t += strlen(t) + 1) {
+		const char *q = ev_buf_str(tables), *last = q + tables->len;
+
+		while (q < last && strcmp(q, t) != 0)
+			q += strlen(q) + 1;
+		if (q >= last)
+			ev_buf_add(tables, t, strlen(t) + 1);
+	}
+	ev_buf_release(&old);
+	return rc;
+}
+
+/* Does more of the view change than was allowed? 0, 1 with a note. */
+static int too_much(struct ev_rebuilding *r)
+{
+	if (r->opt->max_change < 0 || r->plan.change <= r->opt->max_change)
+		return 0;
+	ev_rebuilding_note(r, "refused: %.1f %% of the rows change, more than the %g %% of --max-change; the "
+			   "old version goes on serving", r->plan.change, r->opt->max_change);
+	return 1;
+}
+
+static double percent_changed(const struct ev_comparison *c)
+{
+	int64_t rows = ev_comparison_old_rows(c), differ = ev_comparison_differing(c);
+
+	return rows ? 100.0 * (double)differ / (double)rows : differ ? 100 : 0;
+}
+
+static int report(struct ev_rebuilding *r, const struct ev_comparison *c)
+{
+	struct ev_buf text = EV_BUF_INIT;
+
+	ev_comparison_line(c, &text);
+	free(r->plan.compared);
+	r->plan.compared = ev_strdup(ev_buf_str(&text));
+	r->plan.change = percent_changed(c);
+	ev_buf_release(&text);
+	if (r->hooks->compared)
+		r->hooks->compared(r->hooks->ctx, c);
+	return too_much(r);
+}
+
+/* 0, 1 refused, -1. */
 static int compare_frozen(struct ev_rebuilding *r, struct ev_store *frozen, struct ev_error *err)
 {
 	struct ev_store *shadow = r->sh->ops->store(r->sh, err);
-	struct ev_buf tables = EV_BUF_INIT, text = EV_BUF_INIT;
-	int64_t before = 0, after = 0;
-	int rc = shadow ? ev_ledger_tables(shadow, r->p->name, &tables, err) : -1;
+	struct ev_comparison c = { 0 };
+	struct ev_buf tables = EV_BUF_INIT;
+	int rc = shadow ? list_tables(r, frozen, shadow, &tables, err) : -1;
 
-	if (rc == 0 && (count_all(frozen, &tables, &before, err) < 0 ||
-			count_all(shadow, &tables, &after, err) < 0))
-		rc = -1;
-	if (rc == 0) {
-		ev_buf_addf(&text, "%" PRId64 " rows in the old view, %" PRId64 " in the new", before, after);
-		free(r->plan.compared);
-		r->plan.compared = ev_strdup(ev_buf_str(&text));
-	}
+	if (rc == 0)
+		rc = ev_compare(frozen, shadow, &tables, EV_REBUILD_SAMPLES, &c, err);
+	if (rc == 0)
+		rc = report(r, &c);
+	ev_comparison_release(&c);
 	ev_buf_release(&tables);
-	ev_buf_release(&text);
 	return rc;
 }
 
@@ -155,7 +207,7 @@ static int compare_letters(struct ev_rebuilding *r, struct ev_store *frozen, str
 	return rc;
 }
 
-/* The shadow to the frozen view's position, then row against row. */
+/* The shadow to the frozen view's position, then row against row. 0, 1 refused, -1. */
 static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, struct ev_error *err)
 {
 	struct ev_position at = EV_POSITION_INIT, to = EV_POSITION_INIT;
@@ -163,15 +215,17 @@ static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, s
 	int rc = ev_ledger_load(frozen, r->p->name, &old, err);
 
 	if (rc == 0 && old.nparts && !comparable(r, &old)) {
-		ev_rebuilding_note(r, "the new version stands past the old one: compared as far as before");
+		ev_rebuilding_note(r, "the new version stands past the old one: not compared again%s",
+				   r->plan.compared ? ", as before" : "");
+		rc = too_much(r);
 	} else if (rc == 0) {
 		ev_ledger_position(&old, &at);
 		if (ev_rebuilding_target(r, r->apply, &at, &to))
 			rc = ev_rebuilding_range(r, &to, false, 0, err);
 		if (rc == 0 && !r->stopped)
-			rc = compare_frozen(r, frozen, err);
-		if (rc == 0 && !r->stopped)
 			rc = compare_letters(r, frozen, err);
+		if (rc == 0 && !r->stopped)
+			rc = compare_frozen(r, frozen, err);
 	}
 	ev_ledger_release(&old);
 	ev_position_release(&at);
