@@ -9,9 +9,11 @@ cat >p.sql <<'SQL'
 -- @schema postgresql
 CREATE TABLE d (k text, i bigint, s text, ok boolean, at timestamptz, x numeric, f double precision, PRIMARY KEY (k, i));
 CREATE TABLE by_time (at timestamptz PRIMARY KEY, n bigint);
+CREATE TABLE Bag (aB text, n numeric);
 -- @schema sqlite
 CREATE TABLE d (k text, i integer, s text, ok boolean, at text, x numeric, f real, PRIMARY KEY (k, i));
 CREATE TABLE by_time (at text PRIMARY KEY, n integer);
+CREATE TABLE Bag (aB text, n numeric);
 -- @on v
 INSERT INTO d VALUES ($.k, $.i, $.s, $.ok, :time, $.x, $.f) ON CONFLICT (k, i) DO UPDATE SET s = excluded.s;
 INSERT INTO by_time VALUES (:time, $.i) ON CONFLICT (at) DO UPDATE SET n = by_time.n + excluded.n;
@@ -49,6 +51,15 @@ found "a boolean" "UPDATE d SET ok = false WHERE $one" 'ok: 1 -> 0'
 found "a millisecond" "UPDATE by_time SET at = at + interval '1 millisecond' WHERE at = (SELECT max(at) FROM by_time)" '^by_time +only new +at='
 found "a decimal" "UPDATE d SET x = x + 0.0000001 WHERE $one" 'x: .* -> '
 found "the last row" "DELETE FROM d WHERE k = (SELECT max(k COLLATE \"C\") FROM d)" '^d +only old '
+for s in "$pg" "$pg2"; do sql "$s" "INSERT INTO bag VALUES ('x', NULL), (NULL, 2), ('y', 1.5), (NULL, NULL)"; done
+sqlite3 lite.db "INSERT INTO bag VALUES ('y', 1.5), (NULL, NULL), ('x', NULL), (NULL, 2)"
+run evproject diff "$pg" lite.db p.sql --format json
+check "NULLs without a key, and names that one of them has folded" jq -e '.tables | map(select(.table == "bag" or .table == "Bag")) | length == 1 and .[0].same == 4 and .[0].only_new == 0 and .[0].columns_added == ""' "$out"
+for s in "$pg" "$pg2"; do sql "$s" "INSERT INTO bag VALUES ('i', 'NaN'), ('i', 'Infinity'), ('i', '-Infinity'), ('i', -5), ('i', 0)"; done
+sql "$pg2" "UPDATE bag SET n = 0 WHERE n = '-Infinity'"
+run evproject diff "$pg" "$pg2" p.sql
+check_grep "infinity is not 0" "^bag +only old +ab='i', n=-Infinity" "$out"
+sql "$pg" 'DELETE FROM bag'
 sql "$pg2" 'CREATE SCHEMA other'
 run evproject run p.sql --store "$pg2" --schema other ./in.ndjson
 run evproject diff "$pg" "$pg2" p.sql --schema-b other

@@ -22,7 +22,8 @@ static void add_table(struct ev_table *tb, const struct ev_compared_table *t)
 	ev_table_addf(tb, "%" PRId64, t->changed);
 	ev_table_addf(tb, "%" PRId64, t->only_old);
 	ev_table_addf(tb, "%" PRId64, t->only_new);
-	ev_table_addf(tb, "%s%s%s%s%s%s", t->keyed ? "" : "no common key: whole rows; ",
+	ev_table_addf(tb, "%s%s%s%s%s%s%s", t->keyed ? "" : "no common key: whole rows",
+		      !t->keyed && (t->dropped.len || t->added.len) ? "; " : "",
 		      t->dropped.len ? "dropped: " : "", ev_buf_str(&t->dropped),
 		      t->dropped.len && t->added.len ? "; " : "", t->added.len ? "added: " : "",
 		      ev_buf_str(&t->added));

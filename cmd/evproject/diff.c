@@ -1,6 +1,7 @@
 /* diff.c - evproject diff: do two stores hold the same view? */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "evproject/comparison.h"
 #include "evproject/evproject.h"
@@ -135,7 +136,9 @@ static int list_tables(const struct view *a, const struct view *b, const char *p
 	for (const char *t = ev_buf_str(&more), *end = t + more.len; rc == 0 && t < end; t += strlen(t) + 1) {
 		const char *q = ev_buf_str(tables), *last = q + tables->len;
 
-		while (q < last && strcmp(q, t) != 0)
+		/* a store of the other kind may have folded the name */
+		while (q < last && (a->store->ops->dialect == b->store->ops->dialect ? strcmp(q, t)
+											: strcasecmp(q, t)) != 0)
 			q += strlen(q) + 1;
 		if (q >= last)
 			ev_buf_add(tables, t, strlen(t) + 1);

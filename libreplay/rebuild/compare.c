@@ -2,10 +2,13 @@
 #include "rebuild/compare.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "event/number.h"
+#include "record/line.h"
 
 /* One of the two tables. */
 struct side {
@@ -43,9 +46,19 @@ static int rank(const struct ev_cell *c)
 	}
 }
 
-static double as_double(const struct ev_cell *c)
+/* Exact, where a conversion of either to the other's type would round. */
+static int compare_mixed(int64_t i, double r)
 {
-	return c->kind == EV_CELL_INT ? (double)c->i : c->real;
+	double rest;
+
+	if (isnan(r) || r >= 0x1p63)
+		return -1;
+	if (r < -0x1p63)
+		return 1;
+	if (i != (int64_t)r)
+		return i < (int64_t)r ? -1 : 1;
+	rest = r - trunc(r);
+	return (rest < 0) - (rest > 0);
 }
 
 static bool is_plain_number(struct ev_slice s)
@@ -58,17 +71,17 @@ static bool is_plain_number(struct ev_slice s)
 
 static int compare_numbers(const struct ev_cell *a, const struct ev_cell *b, bool decimals)
 {
-	double x, y;
+	bool a_int = a->kind == EV_CELL_INT, b_int = b->kind == EV_CELL_INT;
 
-	if (a->kind == EV_CELL_INT && b->kind == EV_CELL_INT)
+	if (a_int && b_int)
 		return (a->i > b->i) - (a->i < b->i);
 	if (decimals && is_plain_number(a->text) && is_plain_number(b->text))
 		return ev_number_cmp(a->text, b->text);
-	x = as_double(a);
-	y = as_double(b);
-	if (x != x || y != y) /* NaN is one value, after all others */
-		return (x != x) - (y != y);
-	return (x > y) - (x < y);
+	if (a_int || b_int)
+		return a_int ? compare_mixed(a->i, b->real) : -compare_mixed(b->i, a->real);
+	if (isnan(a->real) || isnan(b->real)) /* one value, after all others */
+		return !!isnan(a->real) - !!isnan(b->real);
+	return (a->real > b->real) - (a->real < b->real);
 }
 
 static int compare_cells(const struct ev_cell *a, const struct ev_cell *b, bool decimals)
@@ -89,28 +102,37 @@ static int compare_keys(const struct comparing *c, const struct ev_cell *a, cons
 	return by;
 }
 
-static void add_cell(struct ev_buf *out, const struct ev_cell *c)
+static void add_hex(struct ev_buf *out, const char *bytes, size_t n)
 {
 	static const char digits[] = "0123456789abcdef";
+
+	ev_buf_adds(out, "x'");
+	for (size_t i = 0; i < n; i++) {
+		ev_buf_addc(out, digits[(unsigned char)bytes[i] >> 4]);
+		ev_buf_addc(out, digits[bytes[i] & 15]);
+	}
+	ev_buf_addc(out, '\'');
+}
+
+static void add_cell(struct ev_buf *out, const struct ev_cell *c)
+{
 	size_t n = c->text.len < 60 ? c->text.len : 60;
 
 	if (c->kind == EV_CELL_NULL) {
 		ev_buf_adds(out, "NULL");
-		return;
-	}
-	if (c->kind == EV_CELL_BYTES) {
-		ev_buf_adds(out, "x'");
-		for (size_t i = 0; i < n; i++) {
-			ev_buf_addc(out, digits[(unsigned char)c->text.ptr[i] >> 4]);
-			ev_buf_addc(out, digits[c->text.ptr[i] & 15]);
-		}
-		ev_buf_addc(out, '\'');
+	} else if (c->kind == EV_CELL_BYTES) {
+		add_hex(out, c->text.ptr, n);
+	} else if (c->kind == EV_CELL_TEXT && !ev_utf8_valid(c->text)) {
+		ev_buf_adds(out, "text "); /* a database takes anything */
+		add_hex(out, c->text.ptr, n);
 	} else if (c->kind == EV_CELL_TEXT) {
 		while (n < c->text.len && n && ((unsigned char)c->text.ptr[n] & 0xc0) == 0x80)
 			n--; /* not in the middle of a character */
 		ev_buf_addc(out, '\'');
 		ev_buf_add(out, c->text.ptr, n);
 		ev_buf_addc(out, '\'');
+	} else if (c->kind == EV_CELL_REAL && isfinite(c->real) && strtod(c->text.ptr, NULL) != c->real) {
+		ev_buf_addf(out, "%.17g", c->real); /* SQLite's text may be that of its neighbour */
 	} else {
 		ev_buf_add_slice(out, c->text);
 	}
@@ -190,9 +212,10 @@ static int next_row(struct comparing *c, struct side *s, struct ev_error *err)
 	}
 	by = s->started ? compare_keys(c, s->before, s->row) : -1;
 	if (by > 0 || (by == 0 && c->table->keyed))
-		return ev_fail(err, EV_BUG, "store '%s' does not give its rows in order", s->store->url);
+		return ev_fail(err, EV_STORE, "store '%s' does not give its rows in order: an index may be "
+			       "corrupt", s->store->url);
 	remember(c, s);
-	return 0;
+	return s->text.failed ? ev_fail(err, EV_STORE, "no memory for a row") : 0;
 }
 
 static int step(struct comparing *c, struct ev_error *err)
@@ -218,37 +241,72 @@ static int step(struct comparing *c, struct ev_error *err)
 	return next_row(c, &c->old, err) < 0 ? -1 : next_row(c, &c->new, err);
 }
 
-static const struct ev_column_info *find(const struct ev_table_info *t, const char *name)
+/*
+ * To SQLite a name is the same in any case, and PostgreSQL has folded those that were not quoted; but two
+ * of PostgreSQL's that differ in case alone are two.
+ */
+static const struct ev_column_info *find(const struct comparing *c, const struct side *s, const char *name)
 {
-	for (size_t i = 0; i < t->ncolumns; i++)
-		if (strcmp(t->columns[i].name, name) == 0)
-			return &t->columns[i];
+	bool exact = c->old.store->ops->dialect == EV_POSTGRESQL &&
+		     c->new.store->ops->dialect == EV_POSTGRESQL;
+
+	for (size_t i = 0; i < s->info.ncolumns; i++)
+		if (strcmp(s->info.columns[i].name, name) == 0)
+			return &s->info.columns[i];
+	for (size_t i = 0; i < s->info.ncolumns && !exact; i++)
+		if (strcasecmp(s->info.columns[i].name, name) == 0)
+			return &s->info.columns[i];
 	return NULL;
 }
 
-static bool same_key(const struct ev_table_info *a, const struct ev_table_info *b)
+static bool same_key(const struct comparing *c)
 {
+	const struct ev_table_info *a = &c->old.info, *b = &c->new.info;
 	bool any = false;
 
 	for (size_t i = 0; i < a->ncolumns; i++) {
-		const struct ev_column_info *other = find(b, a->columns[i].name);
+		const struct ev_column_info *other = find(c, &c->new, a->columns[i].name);
 
 		if (a->columns[i].key != (other ? other->key : 0))
 			return false;
 		any |= a->columns[i].key > 0;
 	}
 	for (size_t i = 0; i < b->ncolumns; i++)
-		if (b->columns[i].key && !find(a, b->columns[i].name))
+		if (b->columns[i].key && !find(c, &c->old, b->columns[i].name))
 			return false;
 	return any;
 }
 
+/* Rows whose key is NULL are not told apart by it. 1, 0, -1. */
+static int null_in_key(const struct side *s, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT, from = EV_BUF_INIT;
+	const struct ev_cell *row;
+	struct ev_cursor *cursor;
+	int rc = 0, n = 0;
+
+	for (size_t i = 0; i < s->info.ncolumns; i++)
+		if (s->info.columns[i].nullable)
+			ev_buf_addf(&sql, "%s%s IS NULL", n++ ? " OR " : " WHERE ", s->info.columns[i].value);
+	if (n) {
+		ev_buf_adds(&from, "SELECT 1 FROM ");
+		ev_buf_add_quoted(&from, s->info.name, '"');
+		ev_buf_addf(&from, "%s LIMIT 1", ev_buf_str(&sql));
+		cursor = s->store->ops->cursor(s->store, ev_buf_str(&from), err);
+		rc = cursor ? s->store->ops->fetch(cursor, &row, err) : -1;
+		s->store->ops->cursor_close(cursor);
+	}
+	ev_buf_release(&sql);
+	ev_buf_release(&from);
+	return rc;
+}
+
 /* The common columns, those of the key first and in its order; without one all are the key. */
-static void choose_columns(struct comparing *c)
+static void choose_columns(struct comparing *c, bool keyed)
 {
 	const struct ev_table_info *old = &c->old.info, *new = &c->new.info;
 
-	c->table->keyed = same_key(old, new);
+	c->table->keyed = keyed;
 	for (int k = 1; c->table->keyed && k <= (int)old->ncolumns; k++)
 		for (size_t i = 0; i < old->ncolumns; i++)
 			if (old->columns[i].key == k)
@@ -257,13 +315,13 @@ static void choose_columns(struct comparing *c)
 	for (size_t i = 0; i < old->ncolumns; i++) {
 		char *name = old->columns[i].name;
 
-		if (!find(new, name))
+		if (!find(c, &c->new, name))
 			ev_buf_addf(&c->table->dropped, "%s%s", c->table->dropped.len ? ", " : "", name);
 		else if (!c->table->keyed || !old->columns[i].key)
 			*EV_PUSH(c->columns, c->ncolumns) = name;
 	}
 	for (size_t i = 0; i < new->ncolumns; i++)
-		if (!find(old, new->columns[i].name))
+		if (!find(c, &c->old, new->columns[i].name))
 			ev_buf_addf(&c->table->added, "%s%s", c->table->added.len ? ", " : "",
 				    new->columns[i].name);
 	if (!c->table->keyed)
@@ -277,14 +335,14 @@ static int open_side(struct comparing *c, struct side *s, struct ev_error *err)
 
 	ev_buf_adds(&sql, "SELECT ");
 	for (size_t i = 0; i < c->ncolumns; i++) {
-		const struct ev_column_info *k = find(&s->info, c->columns[i]);
+		const struct ev_column_info *k = find(c, s, c->columns[i]);
 
 		ev_buf_addf(&sql, "%s%s", i ? ", " : "", portable ? k->portable : k->value);
 	}
 	ev_buf_adds(&sql, " FROM ");
-	ev_buf_add_quoted(&sql, c->table->name, '"');
+	ev_buf_add_quoted(&sql, s->info.name, '"');
 	for (size_t i = 0; i < c->nkeys; i++) {
-		const struct ev_column_info *k = find(&s->info, c->columns[i]);
+		const struct ev_column_info *k = find(c, s, c->columns[i]);
 
 		ev_buf_addf(&sql, "%s%s", i ? ", " : " ORDER BY ", k->order);
 	}
@@ -337,8 +395,13 @@ static int compare_table(struct ev_store *old, struct ev_store *new, struct ev_c
 	int rc = describe(&c, err);
 
 	if (rc > 0) {
-		choose_columns(&c);
-		rc = merge(&c, err);
+		bool keyed = same_key(&c);
+		int null = keyed ? null_in_key(&c.old, err) : 0;
+
+		if (keyed && null == 0)
+			null = null_in_key(&c.new, err);
+		choose_columns(&c, keyed && !null);
+		rc = null < 0 ? -1 : merge(&c, err);
 	}
 	free(c.columns);
 	close_side(&c.old);

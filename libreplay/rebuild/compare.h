@@ -3,9 +3,11 @@
  *
  * Both are read in the order of their primary key and merged, so memory does not grow with them. The
  * order is one that both kinds of store can produce: NULL, numbers by value, text by bytes, bytes. A table
- * without a primary key is compared as a multiset of its rows. Decimals are compared by value (1.10
- * is 1.1), floating point numbers too (-0 is 0), everything else by bytes; times of a PostgreSQL
- * store against those of an SQLite one to the millisecond.
+ * without a primary key in common, or with NULLs in it, is compared as a multiset of its rows. Numbers
+ * are compared by exact value, whatever their type (1.10 is 1.1, 1.0 is 1, -0 is 0, NaN is NaN), but
+ * decimals against binary fractions of another store as such; everything else by bytes; times of a
+ * PostgreSQL store against those of an SQLite one to the millisecond. Names of tables and columns match
+ * as the stores' SQL would have it. A table without a key is sorted whole: open stores with read_only.
  */
 #ifndef EV_COMPARE_H
 #define EV_COMPARE_H

@@ -211,10 +211,12 @@ static int64_t run(struct ev_store *store, struct ev_query *q, const struct ev_b
 	return ev_pg_leave(s, own, touched < 0 ? -1 : 0, err) < 0 ? -1 : touched;
 }
 
-/* Integral decimals that fit become integers, as a sum of bigint is numeric. */
+/* Integral decimals that fit become integers, as a sum of bigint is numeric. Some are no numbers. */
 static void fill_number(struct ev_cell *c)
 {
-	if (ev_number_scaled(c->text, 0, &c->i) == EV_NUMBER_OK) {
+	bool finite = !strpbrk(c->text.ptr, "NI"); /* NaN, -Infinity */
+
+	if (finite && ev_number_scaled(c->text, 0, &c->i) == EV_NUMBER_OK) {
 		c->kind = EV_CELL_INT;
 		return;
 	}
@@ -251,8 +253,7 @@ void ev_pg_cell(const PGresult *res, int row, int column, struct ev_cell *c, voi
 		c->real = strtod(c->text.ptr, NULL);
 		break;
 	case EV_PG_NUMERIC:
-		if ((c->text.ptr[0] >= '0' && c->text.ptr[0] <= '9') || c->text.ptr[0] == '-')
-			fill_number(c);
+		fill_number(c);
 		break;
 	case EV_PG_BYTEA:
 		*owned = PQunescapeBytea((const unsigned char *)c->text.ptr, &n);

@@ -63,7 +63,10 @@ static void add_column(struct ev_table_info *out, const PGresult *res, int row)
 	c->portable = type == EV_PG_TIMESTAMPTZ
 			      ? expression("to_char(@, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')", q)
 			      : ev_strdup(c->value);
-	c->order = expression(sorts_by_value(type) ? "@" : "@::text COLLATE \"C\"", q);
+	ev_buf_adds(&quoted, sorts_by_value(type) ? " NULLS FIRST" : "::text COLLATE \"C\" NULLS FIRST");
+	c->order = ev_strdup(ev_buf_str(&quoted));
+	if (!out->name)
+		out->name = ev_strdup(PQgetvalue(res, row, 4));
 	ev_buf_release(&quoted);
 }
 
@@ -72,12 +75,15 @@ int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_in
 {
 	static const char sql[] =
 		"SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, "
-		"coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1 "
+		"coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1, c.relname "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
 		"LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary "
-		"WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 "
-		"AND NOT a.attisdropped ORDER BY a.attnum";
+		"WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
+		/* a name that the other store keeps as it was written was folded here */
+		"AND c.relname = (SELECT o.relname FROM pg_catalog.pg_class o WHERE o.relnamespace = n.oid "
+		"AND o.relname IN ($2::text, lower($2::text)) ORDER BY o.relname <> $2::text LIMIT 1) "
+		"ORDER BY a.attnum";
 	struct ev_pg *s = ev_pg_of(store);
 	const char *values[] = { s->schema, table };
 	PGresult *res;

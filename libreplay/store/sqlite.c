@@ -423,10 +423,12 @@ static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struc
 	/* "odd" is a name; SQLite would take one that it does not know for a text */
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	if (!opt->read_only && (set_wal(s, err) < 0 || exec(s, "PRAGMA synchronous=NORMAL", err) < 0))
+	/* who only reads may sort whole tables, on disk; who writes has triggers there */
+	if (!opt->read_only && (set_wal(s, err) < 0 || exec(s, "PRAGMA synchronous=NORMAL;"
+							       "PRAGMA temp_store=MEMORY", err) < 0))
 		return -1;
 	if (exec(s, "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-		    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; PRAGMA schema_version;"
+		    "PRAGMA cache_size=-65536; PRAGMA schema_version;"
 		    /* their first use declares them, which a handler might not */
 		    "SELECT 1 FROM json_each('[]'), json_tree('[]');", err) < 0)
 		return -1;

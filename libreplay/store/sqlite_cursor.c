@@ -19,6 +19,9 @@ static void add_column(struct ev_table_info *out, sqlite3_stmt *row)
 	c->name = ev_strdup((const char *)sqlite3_column_text(row, 0));
 	c->type = ev_strdup((const char *)sqlite3_column_text(row, 1));
 	c->key = sqlite3_column_int(row, 2);
+	c->nullable = sqlite3_column_int(row, 3);
+	if (!out->name)
+		out->name = ev_strdup((const char *)sqlite3_column_text(row, 4));
 	ev_buf_add_quoted(&quoted, c->name, '"');
 	c->value = ev_strdup(ev_buf_str(&quoted));
 	c->portable = ev_strdup(ev_buf_str(&quoted));
@@ -30,10 +33,16 @@ static void add_column(struct ev_table_info *out, sqlite3_stmt *row)
 int ev_sqlite_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
 		       struct ev_error *err)
 {
-	/* hidden: 1 a virtual table's, 2 and 3 generated columns, which are values like others */
-	static const char sql[] = "SELECT x.name, x.type, x.pk FROM sqlite_schema s, pragma_table_xinfo(s.name) x "
-				  "WHERE s.type = 'table' AND s.name = ?1 COLLATE NOCASE AND x.hidden <> 1 "
-				  "ORDER BY x.cid";
+	/*
+	 * Hidden: 1 a virtual table's, 2 and 3 generated columns, which are values like others. A key takes
+	 * NULLs unless it says NOT NULL, is the rowid, or the table has none.
+	 */
+	static const char sql[] =
+		"SELECT x.name, x.type, x.pk, x.pk AND NOT (x.\"notnull\" OR l.wr OR l.strict OR "
+		"(x.type = 'INTEGER' COLLATE NOCASE AND NOT EXISTS "
+		"(SELECT 1 FROM pragma_index_list(l.name) i WHERE i.origin = 'pk'))), l.name "
+		"FROM pragma_table_list l, pragma_table_xinfo(l.name) x WHERE l.schema = 'main' AND "
+		"l.type = 'table' AND l.name = ?1 COLLATE NOCASE AND x.hidden <> 1 ORDER BY x.cid";
 	struct ev_sqlite *s = ev_sqlite_of(store);
 	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);

@@ -107,5 +107,6 @@ void ev_table_info_release(struct ev_table_info *t)
 		free(c->order);
 	}
 	free(t->columns);
+	free(t->name);
 	*t = (struct ev_table_info){ 0 };
 }

@@ -54,12 +54,14 @@ struct ev_column_info {
 	char *name;
 	char *type;     /* as the store calls it */
 	int key;        /* place in the primary key, from 1 on; 0: not in it */
+	bool nullable;  /* of the key, and may be NULL all the same (SQLite) */
 	char *value;    /* gives its value */
 	char *portable; /* the same in a form that all kinds of store share (times as :time has them) */
-	char *order;    /* sorts by value, text and what is given as text by bytes */
+	char *order;    /* sorts by value, NULL first, text and what is given as text by bytes */
 };
 
 struct ev_table_info {
+	char *name; /* as the store writes it, which finds names in any case */
 	struct ev_column_info *columns;
 	size_t ncolumns;
 };
@@ -73,7 +75,7 @@ struct ev_store_options {
 	const char *schema;  /* PostgreSQL; NULL: default */
 	int lock_wait_ms;    /* how long to wait for another writer; 10000 */
 	int timeout_ms;      /* how long to try again when the store fails; 30000 */
-	bool read_only;      /* status, checks: never creates or writes anything */
+	bool read_only;      /* never creates or writes anything; what it sorts may be larger than memory */
 };
 
 struct ev_store_ops {
