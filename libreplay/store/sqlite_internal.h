@@ -84,6 +84,11 @@ int ev_sqlite_freeze(struct ev_store *store, struct ev_error *err);
 /* The byte that the last error of prepare points to, SIZE_MAX when SQLite does not say. */
 size_t ev_sqlite_error_at(struct ev_sqlite *s);
 
+/*
+ * Refuse what the date functions would refuse at every record, where the text alone shows it: 'now'
+ * and its like as an argument, or no time at all (EV_USAGE; *at: the byte).
+ */
+int ev_sqlite_check_clock(const char *sql, size_t *at, struct ev_error *err);
 int ev_sqlite_time_install(struct ev_sqlite *s, struct ev_error *err);
 void ev_sqlite_time_release(struct ev_sqlite *s);
 

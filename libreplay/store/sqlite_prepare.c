@@ -86,7 +86,7 @@ struct ev_query *ev_sqlite_prepare(struct ev_store *store, const char *sql, bool
 	*at = SIZE_MAX;
 	s->tables = tables;
 	s->reads = reads;
-	if ((handler && check_words(sql, at, err) < 0) ||
+	if ((handler && (check_words(sql, at, err) < 0 || ev_sqlite_check_clock(sql, at, err) < 0)) ||
 	    compile(s, sql, !handler ? EV_AUTH_OURS : tables ? EV_AUTH_HANDLER : EV_AUTH_QUERY, &stmt,
 		    at, err) < 0) {
 		sqlite3_finalize(stmt);

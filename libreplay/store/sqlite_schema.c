@@ -177,6 +177,8 @@ static int run_statements(struct ev_sqlite *s, const char *sql, size_t *at, stru
 {
 	const char *rest = sql;
 
+	if (ev_sqlite_check_clock(sql, at, err) < 0)
+		return -1;
 	while (*rest) {
 		struct statement st = look(rest);
 		size_t in = st.why ? st.at : st.start;

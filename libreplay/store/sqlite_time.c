@@ -8,9 +8,13 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "projection/ddl.h"
 #include "store/sqlite_internal.h"
 
 #define MAX_ARGS 8
+
+static const char refusal[] =
+	"the clock and the local time zone are not for a view: give the time of the event";
 
 static const char *const names[] = { "date", "time", "datetime", "julianday", "unixepoch", "strftime" };
 #define NAMES (sizeof(names) / sizeof(*names))
@@ -45,6 +49,12 @@ static sqlite3_stmt *statement(struct function *f, int argc)
 }
 
 /* A time of 'subsec' is SQLite's (3.42) other word for now; as a modifier it is harmless. */
+static bool forbidden_word(const char *text, bool first)
+{
+	return strcasecmp(text, "now") == 0 || strcasecmp(text, "localtime") == 0 ||
+	       strcasecmp(text, "utc") == 0 || (first && strncasecmp(text, "subsec", 6) == 0);
+}
+
 static bool forbidden(const struct function *f, int argc, sqlite3_value **argv)
 {
 	if (argc <= f->first)
@@ -54,9 +64,7 @@ static bool forbidden(const struct function *f, int argc, sqlite3_value **argv)
 		const char *text = type == SQLITE_TEXT || type == SQLITE_BLOB
 					   ? (const char *)sqlite3_value_text(argv[i]) : NULL;
 
-		if (text && (strcasecmp(text, "now") == 0 || strcasecmp(text, "localtime") == 0 ||
-			     strcasecmp(text, "utc") == 0 ||
-			     (i == f->first && strncasecmp(text, "subsec", 6) == 0)))
+		if (text && forbidden_word(text, i == f->first))
 			return true;
 	}
 	return false;
@@ -68,8 +76,7 @@ static void call(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_stmt *stmt;
 
 	if (forbidden(f, argc, argv)) {
-		sqlite3_result_error(ctx, "the clock and the local time zone are not for a view: "
-					  "give the time of the event", -1);
+		sqlite3_result_error(ctx, refusal, -1);
 		return;
 	}
 	stmt = statement(f, argc);
@@ -116,4 +123,81 @@ void ev_sqlite_time_release(struct ev_sqlite *s)
 			sqlite3_finalize(s->time->functions[i].stmts[j]);
 	sqlite3_close(s->time->db);
 	free(s->time);
+}
+
+/* Is t[i] the name in a call of a date function, and not that of a table? Its first time's index. */
+static int date_function(const struct ev_token *t, size_t n, size_t i)
+{
+	static const char *const tables[] = { "into", "table", "exists", "on", "references", "view" };
+	int first = -1;
+	char *name;
+
+	if (i + 1 >= n || !ev_token_is(t[i + 1], "(") ||
+	    (t[i].kind != EV_TOKEN_WORD && t[i].kind != EV_TOKEN_QUOTED))
+		return -1;
+	for (size_t k = 0; i && k < sizeof(tables) / sizeof(*tables); k++)
+		if (ev_token_is(t[i - 1], tables[k]))
+			return -1;
+	name = ev_token_name(&t[i]);
+	for (size_t k = 0; name && k < NAMES; k++)
+		if (strcmp(name, names[k]) == 0)
+			first = strcmp(name, "strftime") == 0;
+	free(name);
+	return first;
+}
+
+/* Is this token, an argument of its own, such a word? */
+static bool says_now(const struct ev_token *t, bool first)
+{
+	struct ev_buf text = EV_BUF_INIT;
+	bool yes = t->kind == EV_TOKEN_STRING && ev_sql_string(*t, &text) &&
+		   forbidden_word(ev_buf_str(&text), first);
+
+	ev_buf_release(&text);
+	return yes;
+}
+
+/* The call whose bracket is t[open]: what in it means the clock, or n. */
+static size_t clock_in_call(const struct ev_token *t, size_t n, size_t open, int first)
+{
+	int depth = 0, args = open + 1 < n && !ev_token_is(t[open + 1], ")");
+	size_t i, begin = open + 1;
+
+	for (i = open; i < n; i++) {
+		bool comma = depth == 1 && ev_token_is(t[i], ",");
+
+		depth += ev_token_is(t[i], "(");
+		depth -= ev_token_is(t[i], ")");
+		if (!comma && depth)
+			continue;
+		if (i == begin + 1 && args > first && says_now(&t[begin], args == first + 1))
+			return begin;
+		if (!depth)
+			break;
+		begin = i + 1;
+		args++;
+	}
+	return args <= first ? open - 1 : n;
+}
+
+int ev_sqlite_check_clock(const char *sql, size_t *at, struct ev_error *err)
+{
+	size_t n, fault;
+	struct ev_token *t = ev_sql_tokens(sql, &n);
+
+	for (size_t i = fault = 0; i < n; i++) {
+		int first = date_function(t, n, i);
+
+		fault = first < 0 ? n : clock_in_call(t, n, i + 1, first);
+		if (fault < n)
+			break;
+	}
+	if (n && fault < n) {
+		*at = (size_t)(t[fault].text.ptr - sql);
+		ev_fail(err, EV_USAGE, "%s", refusal);
+	} else {
+		fault = n;
+	}
+	free(t);
+	return fault < n ? -1 : 0;
 }

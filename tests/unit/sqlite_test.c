@@ -224,8 +224,8 @@ static void schemas(void)
 		{ "CREATE TABLE a (x); !CREATE TABLE t (x text DEFAULT CURRENT_TIMESTAMP)", "current_timestamp" },
 		{ "!CREATE TABLE t (x DEFAULT (random()))", "random" },
 		{ "!CREATE TABLE t (x DEFAULT (abs(1 + random())))", "random" },
-		{ "!CREATE TABLE t (x DEFAULT (date('now')))", "clock" },
-		{ "!CREATE TABLE t (x DEFAULT (datetime()))", "clock" },
+		{ "CREATE TABLE t (x DEFAULT (date(!'now')))", "clock" },
+		{ "CREATE TABLE t (x DEFAULT (!datetime()))", "clock" },
 		{ "CREATE TABLE t (x CHECK (x > !random()))", "random" },
 		{ "CREATE TABLE t (x REFERENCES other (x))", "foreign key" },
 		{ "CREATE TABLE p (x integer PRIMARY KEY); CREATE TABLE t (x REFERENCES p (x) DEFERRABLE "
