@@ -27,6 +27,18 @@ EOT
 run evtail ./x.ndjson -o value
 printf '{"event_type":"made","n":1}\n\nplain \001\n\377\376\n' >want
 check "values are their exact bytes" cmp want "$out"
+sed -n 1p x.ndjson | sed 's/1700000000000/253402300800000/' >far.ndjson
+sed -n 1p x.ndjson | sed 's/1700000000000/-9223372036854775807/; s/:5,/:6,/' >>far.ndjson
+run evtail ./far.ndjson -o '%T %s'
+check_out "a time outside of the years 1 to 9999 is not clamped" <<'EOT'
+?253402300800000 253402300800000
+?-9223372036854775807 -9223372036854775807
+EOT
+run evtail ./far.ndjson --summary
+check_grep "nor in a summary" '^total +2 .* \?-9223372036854775807 +\?253402300800000$' "$out"
+run evtail ./far.ndjson --summary --format json
+check "which has the milliseconds as a number" test "$(jq -c '[.first, .last]' "$out" | tr -d ' ')" = \
+	"$(jq -nc '[-9223372036854775807, 253402300800000]')"
 run evtail ./x.ndjson -o key -0
 printf 'k1\0\0\0\377\0' >want
 check "-0 ends records by NUL" cmp want "$out"

@@ -20,6 +20,8 @@ usage "option '--from': " --from 12x ./x.ndjson
 usage "option '--since': " --since 2026-11-20 ./x.ndjson
 usage "'--follow' and '--until' cannot" -f --until today ./x.ndjson
 usage "'--paths' belongs to '--summary'" --paths ./x.ndjson
+usage "'--count' and '--output' cannot" -c -o value ./x.ndjson
+usage "'--summary' and '--null' cannot" --summary -0 ./x.ndjson
 usage "unknown output 'jsn' \(did you mean 'json'\?\)" -o jsn ./x.ndjson
 usage "unknown field '%x'" -o '%x' ./x.ndjson
 usage "takes yes, only or no, not 'maybe'" --tombstones maybe ./x.ndjson

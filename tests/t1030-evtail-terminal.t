@@ -33,6 +33,11 @@ check_grep "an empty NO_COLOR is none" $'\x1b\\[' "$out"
 TERM=dumb on_terminal evtail ./x.ndjson
 check_no_grep "a dumb terminal gets no colours" $'\x1b' "$out"
 
+sed -n '1s/1700000000000/253402300800000/p' x.ndjson >far.ndjson
+NO_COLOR=1 on_terminal evtail ./far.ndjson
+check_grep "a time outside of the years 1 to 9999 is its milliseconds" '^\?253402300800000 orders/2@7 ' "$out"
+check_no_grep "on no day" '^-- ' "$out"
+check "in no more room than there is" test "$(wc -L <"$out")" -le 80
 for form in value json pretty key '%v'; do
 	NO_COLOR=1 on_terminal "evtail ./x.ndjson -o $form"
 	check "-o $form: no control character reaches the terminal" \

@@ -106,7 +106,7 @@ static void add_time(struct ev_buf *out, const struct ev_record *r)
 
 	if (r->timestamp == EV_NO_TIMESTAMP)
 		return;
-	ev_time_format(r->timestamp, text);
+	ev_time_show(r->timestamp, text);
 	ev_buf_adds(out, text);
 }
 

@@ -16,7 +16,7 @@ static void time_text(int64_t ms, char out[EV_TIME_TEXT])
 	if (ms == EV_NO_TIMESTAMP)
 		memcpy(out, "-", 2);
 	else
-		ev_time_format(ms, out);
+		ev_time_show(ms, out);
 }
 
 static void type_row(struct ev_table *tb, const char *name, const struct ev_type_sum *s, uint64_t all)
@@ -33,8 +33,8 @@ static void type_row(struct ev_table *tb, const char *name, const struct ev_type
 	ev_table_addf(tb, "%" PRIu64, s->records);
 	ev_table_addf(tb, "%.1f%%", 100.0 * (double)s->records / (double)all);
 	ev_table_add(tb, ev_buf_str(&bytes));
-	ev_table_addf(tb, "%.19s", first);
-	ev_table_addf(tb, "%.19s", last);
+	ev_table_addf(tb, "%.*s", *first == '?' ? EV_TIME_TEXT : 19, first);
+	ev_table_addf(tb, "%.*s", *last == '?' ? EV_TIME_TEXT : 19, last);
 	ev_buf_release(&bytes);
 }
 
@@ -91,7 +91,7 @@ static void histogram(struct tail *t)
 		ev_buf_addf(&t->out, "%s%" PRIu64 "\n", h->bars[i] ? " " : "", h->bars[i]);
 	}
 	if (h->outside)
-		ev_buf_addf(&t->out, "%" PRIu64 " without a timestamp\n", h->outside);
+		ev_buf_addf(&t->out, "%" PRIu64 " without a timestamp in the years 1 to 9999\n", h->outside);
 }
 
 static int by_path(const void *a, const void *b)
@@ -139,8 +139,11 @@ static void json_time(struct ev_buf *out, const char *name, int64_t ms)
 		ev_buf_adds(out, "null");
 		return;
 	}
-	ev_time_format(ms, text);
-	ev_buf_addf(out, "\"%s\"", text);
+	ev_time_show(ms, text);
+	if (*text == '?')
+		ev_buf_add_i64(out, ms);
+	else
+		ev_buf_addf(out, "\"%s\"", text);
 }
 
 static void json_sum(struct ev_buf *out, const struct ev_type_sum *s)

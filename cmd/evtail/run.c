@@ -62,6 +62,12 @@ static int check_args(const struct tail_args *a, const struct ev_operands *rest,
 		return ev_fail(err, EV_USAGE, "options '--count' and '--summary' cannot be used together");
 	if (a->paths && !a->summary)
 		return ev_fail(err, EV_USAGE, "option '--paths' belongs to '--summary'");
+	if (a->counting && (a->output || a->nul))
+		return ev_fail(err, EV_USAGE, "options '--count' and '--%s' cannot be used together",
+			       a->output ? "output" : "null");
+	if (a->summary && (a->output || a->nul))
+		return ev_fail(err, EV_USAGE, "options '--summary' and '--%s' cannot be used together",
+			       a->output ? "output" : "null");
 	if (a->format && !a->counting && !a->summary) {
 		ev_fail(err, EV_USAGE, "option '--format' belongs to '--summary' and '--count'");
 		return ev_hint(err, "records are printed as JSON lines by -o json");

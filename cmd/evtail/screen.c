@@ -53,15 +53,16 @@ static int cell(struct tail_format *f, struct ev_buf *out, struct ev_slice s, en
 
 static int time_cell(struct tail_format *f, struct ev_buf *out, const struct ev_record *r)
 {
-	char text[EV_TIME_TEXT] = "-----------?";
+	char text[EV_TIME_TEXT];
 	int width = 12;
 
-	if (r->timestamp != EV_NO_TIMESTAMP) {
-		day_line(f, out, r->timestamp);
-		ev_time_format(r->timestamp, text);
-		return cell(f, out, ev_slice(text + 11, 12), EV_DIM, &width, 12);
-	}
-	return cell(f, out, EV_LITERAL("no timestamp"), EV_DIM, &width, 12);
+	if (r->timestamp == EV_NO_TIMESTAMP)
+		return cell(f, out, EV_LITERAL("no timestamp"), EV_DIM, &width, 12);
+	ev_time_show(r->timestamp, text);
+	if (*text == '?')
+		return cell(f, out, ev_slice_str(text), EV_DIM, &width, EV_TIME_TEXT);
+	day_line(f, out, r->timestamp);
+	return cell(f, out, ev_slice(text + 11, 12), EV_DIM, &width, 12);
 }
 
 void tail_screen_record(struct tail_format *f, struct ev_buf *out, const struct ev_record *r,

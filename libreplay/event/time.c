@@ -1,6 +1,8 @@
 /* time.c - see time.h; what a person writes is in time_ask.c */
 #include "event/time.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "event/calendar.h"
@@ -408,6 +410,14 @@ void ev_time_format(int64_t ms, char out[EV_TIME_TEXT])
 	put(out + 14, rest / 60000 % 60, 2);
 	put(out + 17, rest / 1000 % 60, 2);
 	put(out + 20, rest % 1000, 3);
+}
+
+void ev_time_show(int64_t ms, char out[EV_TIME_TEXT])
+{
+	if (ms >= EV_TIME_MIN && ms <= EV_TIME_MAX)
+		ev_time_format(ms, out);
+	else
+		snprintf(out, EV_TIME_TEXT, "?%" PRId64, ms);
 }
 
 int64_t ev_window_start(int64_t ms, int64_t size)

@@ -32,6 +32,9 @@ int ev_time_iso(struct ev_slice text, int64_t *ms, const char **why);
 /* `2026-11-20T10:00:00.123Z`, always 24 characters; years outside 0001-9999 are clamped. */
 void ev_time_format(int64_t ms, char out[EV_TIME_TEXT]);
 
+/* The same for a person, who is not told another time: outside of those years `?` and the ms. */
+void ev_time_show(int64_t ms, char out[EV_TIME_TEXT]);
+
 /*
  * A person's TIME (evtools(7)): ISO 8601 with zone, `today`, `yesterday`, `now`, `-90m` and the like
  * (s m h d w, also composed: -1d12h), epoch seconds (10 digits or fewer) or milliseconds. A date or
