@@ -10,6 +10,17 @@ for url in '' sqlite:; do
 	run evproject run p.sql --store "$url" ./a.ndjson
 	check_status 2 "the path '$url' is none"
 done
+for url in mysql://foo http:///x sqlite://x.db; do
+	run evproject run p.sql --store "$url" ./a.ndjson
+	check_status 2 "no store is reached by $url"
+	check_grep "and it is said what is" '^hint: it is a path, sqlite:PATH, or postgresql://' "$err"
+done
+run evproject run p.sql --store - ./a.ndjson
+check_status 2 "standard output is no store"
+check "none of them became a file" test -z "$(ls | grep -v -e '^a.ndjson$' -e '^p.sql$')"
+run evproject run p.sql --store :memory: ./a.ndjson
+check_status 0 "a store in memory is one for the run alone"
+check_grep "which is said" '^evproject run: warning: .*nothing is kept' "$err"
 run evproject run p.sql --store sqlite:u.db ./a.ndjson
 check "sqlite:PATH is a path" test "$status $(dump u.db)" = "0 a|1|0
 c|7|6"

@@ -303,6 +303,11 @@ static int file_limits(const struct args *a, struct ev_error *err)
 	return 0;
 }
 
+static bool in_memory(const char *url)
+{
+	return strcmp(url, ":memory:") == 0 || strcmp(url, "sqlite::memory:") == 0;
+}
+
 static int settle(struct args *a, struct ev_operands *rest, const struct ev_projection *p,
 		  struct ev_error *err)
 {
@@ -328,6 +333,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (p && settle(a, rest, p, err) == 0)
 		src = ev_source_open(&a->src.spec, err);
 	if (src) {
+		if (in_memory(a->store.url))
+			ev_warn(msg, "the store is in memory: nothing is kept when the run ends");
 		rc = with_source(&st, src, err);
 		src->ops->close(src);
 	}

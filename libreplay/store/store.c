@@ -8,16 +8,40 @@ static bool is_postgres(const char *url)
 	return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
 }
 
+/* Length of the SCHEME of `SCHEME://...`, 0 when it is none. */
+static size_t scheme_of(const char *url)
+{
+	size_t n = strspn(url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+
+	return strncmp(url + n, "://", 3) == 0 ? n : 0;
+}
+
+/* What would be taken for the path of an SQLite file and is hardly meant so. */
+static int check_path(const char *path, struct ev_error *err)
+{
+	size_t scheme = scheme_of(path);
+
+	if (!*path)
+		return ev_fail(err, EV_USAGE, "the store's path is empty");
+	if (scheme) {
+		ev_fail(err, EV_USAGE, "no store is reached by '%.*s://'", (int)scheme, path);
+		return ev_hint(err, "it is a path, sqlite:PATH, or postgresql://...");
+	}
+	if (strcmp(path, "-") == 0) {
+		ev_fail(err, EV_USAGE, "'-' is no store: a view cannot go to standard output");
+		return ev_hint(err, "a file of that name is ./-");
+	}
+	return 0;
+}
+
 /* The path of an SQLite store; NULL with EV_USAGE. */
 static const char *path_of(const char *url, const struct ev_store_options *opt, struct ev_error *err)
 {
-	if (strncmp(url, "sqlite:", 7) == 0)
-		url += 7;
+	if (strncmp(url, "sqlite:", 7) == 0 && (strncmp(url + 7, "//", 2) != 0 || url[9] == '/'))
+		url += 7; /* sqlite:///abs is a path as well, sqlite://host is not */
 	if (opt->schema)
 		ev_fail(err, EV_USAGE, "option '--schema' is for PostgreSQL: '%s' is an SQLite file", url);
-	else if (!*url)
-		ev_fail(err, EV_USAGE, "the store's path is empty");
-	else
+	else if (check_path(url, err) == 0)
 		return url;
 	return NULL;
 }
