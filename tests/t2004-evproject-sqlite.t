@@ -17,7 +17,7 @@ for url in mysql://foo http:///x sqlite://x.db; do
 done
 run evproject run p.sql --store - ./a.ndjson
 check_status 2 "standard output is no store"
-check "none of them became a file" test -z "$(ls | grep -v -e '^a.ndjson$' -e '^p.sql$')"
+check "none of them became a file" test "$(echo *)" = 'a.ndjson p.sql'
 run evproject run p.sql --store :memory: ./a.ndjson
 check_status 0 "a store in memory is one for the run alone"
 check_grep "which is said" '^evproject run: warning: .*nothing is kept' "$err"
