@@ -84,6 +84,7 @@ complete -c evproject -n '__fish_seen_subcommand_from rebuild' -l max-held -x -d
 complete -c evproject -n '__fish_seen_subcommand_from rebuild' -l batch -x -d 'records per transaction (10000)'
 complete -c evproject -n '__fish_seen_subcommand_from rebuild' -l metrics -r -d 'write a Prometheus textfile'
 complete -c evproject -n '__fish_seen_subcommand_from rebuild' -s q -l quiet -d 'no progress, no summary'
+complete -c evproject -n '__fish_seen_subcommand_from rebuild' -s n -l dry-run -d 'print the plan; nothing is written'
 complete -c evproject -n '__fish_seen_subcommand_from rebuild' -l abandon -d 'give up the rebuild that is under way'
 complete -c evproject -n '__fish_seen_subcommand_from rebuild' -l forget -d 'drop the version that is kept for rollback'
 complete -c evproject -n '__fish_seen_subcommand_from rebuild' -l from -x -d 'start at an offset, -N, begin, @TIME, group:G, FILE'

@@ -50,6 +50,29 @@ rebuild v5.sql s.db ./log.ndjson --yes
 check_status 2 "a table that nobody owns is refused"
 check_grep "by name" "table 'others' exists already, and no ledger" "$err"
 
+# the plan alone
+store 'CREATE VIEW others AS SELECT count(*) FROM acc; CREATE INDEX others_at ON acc (at)'
+rm -f s.db-evlock
+rebuild v2.sql s.db ./log.ndjson --dry-run
+check_status 0 "--dry-run"
+check_grep "says what serves" '^serving +version 1$' "$out"
+check_grep "what would" '^new +version 2, fingerprint [0-9a-f]{32}$' "$out"
+check_grep "with which tables" '^tables +acc, big$' "$out"
+check_grep "which views survive" '^(survive)? +view others$' "$out"
+check_grep "which indexes" '^(survive)? +index others_at on acc$' "$out"
+check_grep "how much is read, and how long that takes" '^log +up to 200 records, about .* to load' "$out"
+check_grep "from where to where" '^t/0 +0 +200 +200$' "$out"
+check_grep "the DDL" '^CREATE TABLE acc' "$out"
+check "nothing is written" cmp s.db <(cp base.db t.db; sqlite3 t.db 'CREATE VIEW others AS SELECT count(*) FROM acc;
+	CREATE INDEX others_at ON acc (at)'; cat t.db)
+check "no file appears" only_files s.db s.db-wal s.db-shm
+store 'CREATE TABLE notes (k text REFERENCES acc (k), note text)'
+rebuild v2.sql s.db ./log.ndjson --dry-run
+check_status 2 "what would be refused is refused by --dry-run too"
+check_grep "by name" "foreign key of table 'notes'" "$err"
+rebuild v2.sql s.db --dry-run --abandon
+check_status 2 "--dry-run of --abandon makes no sense"
+
 # versions
 sed 's/10 \* \$\.n/11 * $.n/' v1.sql | sed 's/acc.n + excluded/acc.n - excluded/' >same.sql
 store

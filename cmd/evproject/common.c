@@ -101,14 +101,16 @@ static int exists(const struct ev_store_args *a, struct ev_error *err)
 }
 
 int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
-		     bool create, int swap_wait_ms, struct ev_error *err)
+		     enum ev_versions_use use, int swap_wait_ms, struct ev_error *err)
 {
-	struct ev_shadow_options opt = { .url = a->url, .swap_wait_ms = swap_wait_ms };
+	struct ev_shadow_options opt = {
+		.url = a->url, .swap_wait_ms = swap_wait_ms, .dry = use == EV_VERSIONS_LOOK,
+	};
 
 	*v = (struct ev_versions){ 0 };
 	ev_store_args_options(a, &v->options);
-	if (create || exists(a, err) == 0)
-		v->store = ev_store_args_open(a, false, err);
+	if (use != EV_VERSIONS_WORK || exists(a, err) == 0)
+		v->store = ev_store_args_open(a, use == EV_VERSIONS_LOOK, err);
 	if (!v->store)
 		return -1;
 	opt.store = &v->options;

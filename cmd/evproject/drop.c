@@ -74,7 +74,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	(void)msg;
 	if (!name)
 		return ev_fail(err, EV_USAGE, "which projection?");
-	if (ev_no_operands(rest, err) < 0 || ev_versions_open(&v, &a->store, name, false, 10000, err) < 0)
+	if (ev_no_operands(rest, err) < 0 || ev_versions_open(&v, &a->store, name, EV_VERSIONS_WORK, 10000, err) < 0)
 		return -1;
 	rc = drop(&v, name, a->yes, err);
 	ev_versions_close(&v);

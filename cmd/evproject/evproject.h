@@ -40,8 +40,13 @@ struct ev_versions {
 	struct ev_store *store;
 	struct ev_shadow *shadow;
 };
+enum ev_versions_use {
+	EV_VERSIONS_LOOK,   /* read only, no lock */
+	EV_VERSIONS_WORK,   /* the store must be there */
+	EV_VERSIONS_CREATE,
+};
 int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
-		     bool create, int swap_wait_ms, struct ev_error *err);
+		     enum ev_versions_use use, int swap_wait_ms, struct ev_error *err);
 void ev_versions_close(struct ev_versions *v);
 
 /*

@@ -12,6 +12,7 @@
 #include "common/progress.h"
 #include "evproject/comparison.h"
 #include "evproject/evproject.h"
+#include "evproject/preview.h"
 
 #define METRICS_EVERY_MS 10000
 
@@ -23,7 +24,7 @@ struct args {
 	int on_error;
 	int64_t max_dead, max_held, batch, max_lag, swap_wait_ms;
 	const char *max_change, *metrics;
-	bool accept_trimmed, allow_empty, again, adopt, no_swap, yes, quiet, abandon, forget;
+	bool accept_trimmed, allow_empty, again, adopt, no_swap, yes, quiet, abandon, forget, dry_run;
 };
 
 static const struct ev_option options[] = {
@@ -47,6 +48,7 @@ static const struct ev_option options[] = {
 	EV_STRING(0, "metrics", "FILE", struct args, metrics, "write a Prometheus textfile"),
 	EV_FLAG('q', "quiet", struct args, quiet, "no progress, no summary"),
 	EV_GROUP("Instead of a rebuild"),
+	EV_FLAG('n', "dry-run", struct args, dry_run, "print the plan; nothing is written"),
 	EV_FLAG(0, "abandon", struct args, abandon, "give up the rebuild that is under way"),
 	EV_FLAG(0, "forget", struct args, forget, "drop the version that is kept for rollback"),
 	EV_BRIEF("Range"),
@@ -244,28 +246,34 @@ static bool is_pipe(const struct ev_source_spec *spec)
 	return false;
 }
 
+static int fill_options(const struct args *a, struct ev_rebuild_options *opt, struct ev_error *err)
+{
+	*opt = (struct ev_rebuild_options)EV_REBUILD_OPTIONS_INIT;
+	opt->range = &a->src.range;
+	opt->on_error = (enum ev_on_error)a->on_error;
+	opt->max_dead = a->max_dead;
+	opt->max_held = a->max_held;
+	opt->max_lag = a->max_lag;
+	opt->accept_trimmed = a->accept_trimmed;
+	opt->allow_empty = a->allow_empty;
+	opt->again = a->again;
+	opt->adopt = a->adopt;
+	opt->no_swap = a->no_swap;
+	opt->pipe = is_pipe(&a->src.spec);
+	opt->batch = (size_t)a->batch;
+	return parse_percent(a->max_change, &opt->max_change, err);
+}
+
 static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
 {
-	struct ev_rebuild_options opt = EV_REBUILD_OPTIONS_INIT;
+	struct ev_rebuild_options opt;
 	struct ev_rebuild_hooks hooks = { st, stop, progress, note, compared, check, confirm };
 	int64_t start = ev_clock_ms();
 	enum ev_rebuild_end end;
 	const struct args *a = st->a;
 	int rc;
 
-	opt.range = &a->src.range;
-	opt.on_error = (enum ev_on_error)a->on_error;
-	opt.max_dead = a->max_dead;
-	opt.max_held = a->max_held;
-	opt.max_lag = a->max_lag;
-	opt.accept_trimmed = a->accept_trimmed;
-	opt.allow_empty = a->allow_empty;
-	opt.again = a->again;
-	opt.adopt = a->adopt;
-	opt.no_swap = a->no_swap;
-	opt.pipe = is_pipe(&a->src.spec);
-	opt.batch = (size_t)a->batch;
-	if (parse_percent(a->max_change, &opt.max_change, err) < 0)
+	if (fill_options(a, &opt, err) < 0)
 		return -1;
 	ev_progress_init(&st->progress, st->msg, a->quiet);
 	rc = ev_rebuild(v->shadow, st->p, src, &opt, &hooks, &end, err);
@@ -275,6 +283,21 @@ static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *sr
 	if (write_metrics(st, "done", NULL, err) < 0)
 		return -1;
 	return tell(st, end, ev_clock_ms() - start);
+}
+
+static int preview(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
+{
+	struct ev_rebuild_options opt;
+	struct ev_preview out;
+	int rc;
+
+	if (fill_options(st->a, &opt, err) < 0)
+		return -1;
+	rc = ev_rebuild_preview(v->shadow, st->p, src, &opt, &out, err);
+	if (rc == 0)
+		ev_preview_print(st->p, v->store->ops->dialect, &out);
+	ev_preview_release(&out);
+	return rc;
 }
 
 /* --abandon and --forget: no source is wanted. */
@@ -305,12 +328,12 @@ static int tidy(struct state *st, struct ev_versions *v, struct ev_error *err)
 static int with_store(struct state *st, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_versions v;
+	enum ev_versions_use use = st->a->dry_run ? EV_VERSIONS_LOOK : src ? EV_VERSIONS_CREATE : EV_VERSIONS_WORK;
 	int rc;
 
-	if (ev_versions_open(&v, &st->a->store, st->p->name, src != NULL,
-			     (int)st->a->swap_wait_ms, err) < 0)
+	if (ev_versions_open(&v, &st->a->store, st->p->name, use, (int)st->a->swap_wait_ms, err) < 0)
 		return -1;
-	rc = src ? rebuild(st, &v, src, err) : tidy(st, &v, err);
+	rc = st->a->dry_run ? preview(st, &v, src, err) : src ? rebuild(st, &v, src, err) : tidy(st, &v, err);
 	ev_versions_close(&v);
 	return rc;
 }
@@ -320,8 +343,8 @@ static int settle(struct args *a, struct ev_operands *rest, const struct ev_proj
 {
 	if (ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
 		return -1;
-	if (a->abandon && a->forget)
-		return ev_fail(err, EV_USAGE, "--abandon or --forget, not both");
+	if (a->abandon + a->forget + a->dry_run > 1)
+		return ev_fail(err, EV_USAGE, "one of --abandon, --forget and --dry-run, not more");
 	if (a->src.no_merge)
 		return ev_fail(err, EV_USAGE, "--no-merge is not for a rebuild");
 	return ev_use_topics(&a->src, p, err);

@@ -21,6 +21,7 @@ struct ev_shadow_options {
 	const char *url;                       /* of the live store, to open the shadow's */
 	const struct ev_store_options *store;  /* how; borrowed until close */
 	int swap_wait_ms;                      /* bound of one try to swap */
+	bool dry;                              /* only for preflight: takes no lock, makes no table */
 };
 
 /*

@@ -481,7 +481,7 @@ struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projecti
 	s->live = ev_pg_of(live);
 	for (int i = 0; i < EV_ROLES; i++)
 		s->schemas[i] = schema_of(s, (enum ev_role)i);
-	if (take_lock(s, err) < 0 || create_tables(live, err) < 0) {
+	if (!opt->dry && (take_lock(s, err) < 0 || create_tables(live, err) < 0)) {
 		close_shadow(&s->base);
 		return NULL;
 	}

@@ -379,7 +379,7 @@ struct ev_shadow *ev_shadow_sqlite(struct ev_store *live, const char *projection
 		s->path = ev_strdup(ev_buf_str(&path));
 		ev_buf_release(&path);
 	}
-	if ((s->path && take_lock(s, file, err) < 0) || create_tables(live, err) < 0) {
+	if (!opt->dry && ((s->path && take_lock(s, file, err) < 0) || create_tables(live, err) < 0)) {
 		close_shadow(&s->base);
 		return NULL;
 	}

@@ -21,13 +21,22 @@ struct preflight {
 	struct ev_shadow_report *out;
 };
 
+/* The rows of a table of ours in the live store, which may not have it yet. */
+static int live_rows(struct preflight *f, const char *table, struct ev_buf *out, struct ev_error *err)
+{
+	int there = ev_sqlite_has_table(&f->live->base, table, err);
+
+	return there <= 0 ? there : ev_kit_rows(f->live, out, err, "SELECT * FROM main.%s", table);
+}
+
 /* Tables of the new version that are in the live store already: whose? */
 static int check_owner(struct preflight *f, const char *table, bool adopt, struct ev_error *err)
 {
 	struct ev_buf owner = EV_BUF_INIT;
 	int there = ev_sqlite_has_table(&f->live->base, table, err), rc = there < 0 ? -1 : 0;
+	int known = ev_sqlite_has_table(&f->live->base, "ev_table", err);
 
-	if (there > 0)
+	if (there > 0 && known > 0)
 		rc = ev_kit_rows(f->live, &owner, err, "SELECT projection FROM main.ev_table "
 				 "WHERE table_name = %Q COLLATE NOCASE", table);
 	if (there > 0 && rc == 0 && strcmp(ev_buf_str(&owner), f->projection) != 0) {
@@ -113,13 +122,13 @@ static int build_stage(struct preflight *f, struct ev_error *err)
 		sqlite3_exec(f->stage->db, c, NULL, NULL, NULL);
 	ev_buf_clear(&rows);
 	if (rc == 0)
-		rc = ev_kit_rows(f->live, &rows, err, "SELECT table_name, projection FROM main.ev_table");
+		rc = live_rows(f, "ev_table", &rows, err);
 	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 2))
 		rc = ev_kit_exec(f->stage, err, "INSERT INTO main.ev_table VALUES (%Q, %Q)", c,
 				 ev_kit_cell(c, 1));
 	ev_buf_clear(&rows);
 	if (rc == 0)
-		rc = ev_kit_rows(f->live, &rows, err, "SELECT projection, view_name, sql FROM main.ev_view");
+		rc = live_rows(f, "ev_view", &rows, err);
 	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 3))
 		rc = ev_kit_exec(f->stage, err, "INSERT INTO main.ev_view VALUES (%Q, %Q, %Q)", c,
 				 ev_kit_cell(c, 1), ev_kit_cell(c, 2));

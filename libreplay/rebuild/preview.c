@@ -1,0 +1,152 @@
+/* preview.c - see preview.h */
+#include "rebuild/preview.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "rebuild/internal.h"
+#include "store/dead.h"
+
+#define SAMPLE_MS 2000
+#define SAMPLE_RECORDS 50000
+
+struct sampling {
+	int64_t start, records;
+};
+
+static bool enough(void *ctx)
+{
+	struct sampling *s = ctx;
+
+	return s->records >= SAMPLE_RECORDS || ev_clock_ms() - s->start > SAMPLE_MS;
+}
+
+static void count(void *ctx, const struct ev_run_status *s)
+{
+	((struct sampling *)ctx)->records = s->records;
+}
+
+/* The beginning of the log into the scratch store; poison is counted like any other record. */
+static int sample(struct ev_apply *a, struct ev_source *src, struct ev_preview *out, struct ev_error *err)
+{
+	struct sampling s = { .start = ev_clock_ms() };
+	struct ev_run_hooks hooks = { &s, enough, count, NULL };
+	struct ev_run_options opt = EV_RUN_OPTIONS_INIT;
+	struct ev_range_args args = EV_RANGE_ARGS_INIT;
+	struct ev_run_status status;
+
+	opt.range = &args;
+	opt.batch = 2000;
+	if (ev_run(a, src, &opt, &hooks, &status, err) < 0)
+		return -1;
+	out->sample = status.records;
+	out->sample_bytes = status.bytes;
+	out->sample_ms = ev_clock_ms() - s.start;
+	return 0;
+}
+
+static void add_parts(struct ev_source *src, struct ev_preview *out)
+{
+	out->parts = ev_alloc((src->nparts + 1) * sizeof(*out->parts));
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		const struct ev_ledger_part *old = ev_ledger_part(&out->old, p->topic, p->partition, false);
+		int64_t begin = old && old->begin > p->low ? old->begin : p->low;
+
+		out->parts[out->nparts++] = (struct ev_preview_part){
+			ev_strdup(p->topic), p->partition, begin, old ? old->next : -1, p->high,
+		};
+		out->records += p->high > begin ? p->high - begin : 0;
+	}
+}
+
+static int count_letters(struct ev_shadow *sh, const char *name, struct ev_preview *out, struct ev_error *err)
+{
+	struct ev_decisions d = { 0 };
+	int rc = ev_dead_count(sh->live, name, &out->dead, &out->held, err);
+
+	if (rc == 0)
+		rc = ev_decisions_load(sh->live, name, -1, &d, err);
+	out->decided = (int64_t)d.n;
+	ev_decisions_release(&d);
+	return rc;
+}
+
+/* What the live store says of the view. */
+static int load_old(struct ev_shadow *sh, const char *name, struct ev_preview *out, struct ev_error *err)
+{
+	int kept;
+
+	if (ev_ledger_load(sh->live, name, &out->old, err) < 0 ||
+	    ev_plan_load(sh->live, name, &out->plan, err) < 0)
+		return -1;
+	kept = ev_role_present(sh->live, name, EV_ROLE_KEPT, err);
+	out->kept = kept > 0;
+	if (kept < 0)
+		return -1;
+	return out->old.exists ? count_letters(sh, name, out, err) : 0;
+}
+
+static struct ev_store *scratch(struct ev_shadow *sh, const struct ev_projection *p, struct ev_error *err)
+{
+	struct ev_store_options so = *sh->opt.store;
+	/* tables of others are wanted only where handlers read them */
+	bool empty = sh->live->ops->dialect == EV_SQLITE && !p->nreads;
+
+	so.read_only = false;
+	return ev_store_scratch(empty ? NULL : sh->opt.url, p->name, &so, true, err);
+}
+
+static int with_scratch(struct ev_shadow *sh, struct ev_store *s, const struct ev_projection *p,
+			struct ev_source *src, const struct ev_rebuild_options *opt,
+			struct ev_preview *out, struct ev_error *err)
+{
+	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
+	struct ev_apply *a;
+	int rc;
+
+	ao.dead = true;
+	a = ev_apply_open(s, p, &ao, err);
+	rc = a ? sh->ops->preflight(sh, s, opt->adopt, &out->report, err) : -1;
+	if (rc == 0 && src->one_sequence)
+		rc = src->ops->scan(src, err);
+	if (rc == 0) {
+		add_parts(src, out);
+		rc = sample(a, src, out, err);
+	}
+	ev_apply_close(a);
+	return rc;
+}
+
+int ev_rebuild_preview(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
+		       const struct ev_rebuild_options *opt, struct ev_preview *out,
+		       struct ev_error *err)
+{
+	struct ev_store *s;
+	int rc;
+
+	*out = (struct ev_preview){ 0 };
+	if (load_old(sh, p->name, out, err) < 0)
+		return -1;
+	out->keeps_dead = opt->on_error == EV_ON_ERROR_INHERIT ? out->old.dead : opt->on_error == EV_ON_ERROR_DEAD;
+	s = scratch(sh, p, err);
+	if (!s)
+		return -1;
+	rc = with_scratch(sh, s, p, src, opt, out, err);
+	s->ops->close(s);
+	return rc;
+}
+
+void ev_preview_release(struct ev_preview *v)
+{
+	for (size_t i = 0; i < v->nparts; i++)
+		free(v->parts[i].topic);
+	free(v->parts);
+	ev_plan_release(&v->plan);
+	ev_ledger_release(&v->old);
+	ev_buf_release(&v->report.tables);
+	ev_buf_release(&v->report.survive);
+	ev_buf_release(&v->report.locks);
+	*v = (struct ev_preview){ 0 };
+}
