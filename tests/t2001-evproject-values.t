@@ -8,6 +8,7 @@ line() { # line OFFSET VALUE [KEY] [HEADERS] [TIMESTAMP]: a record line; KEY and
 		"$1" "${5:-1763200000000}" "${3:-null}" "${4:-[]}" "$2"
 }
 apply() { forget v.db; run evproject run v.sql --store "$(store v.db)" "$@" ./v.ndjson; }
+ledger() { evproject status --store "$(store v.db)" --format json | jq -e "$1"; }
 rows() { sql v.db "SELECT * FROM v ORDER BY 1, 2"; }
 T0='"type":"a","time":"2026-11-20T10:00:00Z"'
 
@@ -157,4 +158,22 @@ for b in 1 2 100; do
 	check "dedupe within 10 minutes of the first, batches of $b" test "$status $(rows | tr '\n' ' ')" = "0 1|2 2|1 3|1 "
 	check "counted, batches of $b" test "$(sql v.db 'SELECT deduplicated FROM ev_ledger')" = 2
 done
+# ids that no index takes
+long=$(printf 'x%.0s' {1..3000})
+for id in "\"$long\"" '"a\u0000b"'; do
+	line 0 "{\"type\":\"a\",\"id\":$id,\"time\":\"2026-11-20T10:00:00Z\"}" >v.ndjson
+	apply
+	check_status 5 "an id of ${#id} characters is poison under @dedupe"
+	check_grep "which says why" "the event's id (has 3000 bytes|holds a NUL)" "$err"
+done
+
+# a message that quotes a text is cut within a letter: it is kept all the same
+head_of '-- @schema
+CREATE TABLE v (a bigint PRIMARY KEY, b text);
+-- @on a
+INSERT INTO v VALUES (:scaled($.s, 2), $.t);' >v.sql
+line 0 "{$T0,\"s\":\"x$(printf 'é%.0s' {1..50})\"}" >v.ndjson
+apply
+check_status 5 "a decimal that is letters is poison"
+check "and status tells the last error" ledger '.last_error | startswith("t/0@0")'
 done_testing

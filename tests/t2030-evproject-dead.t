@@ -104,6 +104,13 @@ check_grep "and says what to do" '^hint: .*rebuild' "$err"
 check "nothing has changed, the tries included" test "$(dump path.db)" = "$(cat before)" -a \
 	"$(sql path.db "SELECT max(tries) FROM ev_dead")" = 1
 
+# a key that is longer than what an index takes
+long=$(head -c 4500 /dev/urandom | base64 -w 0)
+{ rec add a '"x"' 0; rec add a 2 1; } | sed "s|\"key\":\"a\"|\"key\":\"$long\"|" >long.ndjson
+project long.db --on-error dead ./long.ndjson
+check_status 0 "a poison record with a long key"
+check "is kept, and holds back what has that key" ledger long.db '.dead == 1 and .held == 1 and .balanced'
+
 # a record without a key holds nothing back; a value that is no event
 { rec add a '"x"' 0; rec add a 2 1; } | sed 's/"key":"a"/"key":null/' >nokey.ndjson
 run evproject run path.sql --store "$(store nokey.db)" --on-error dead ./nokey.ndjson

@@ -125,6 +125,24 @@ refuse "$table" "UPDATE a SET n = 1 WHERE id = current_user;" 'current_user is n
 refuse "$table" "UPDATE ev_ledger SET applied = 0;" 'ev_'
 refuse "$table" "DELETE FROM a WHERE n > pg_backend_pid();" 'pg_backend_pid'
 
+# functions and casts whose answer depends on their arguments, or on settings that are pinned
+database fine
+cat >fine.sql <<'SQL'
+-- @projection fine version 1
+-- @topics t
+-- @envelope type=$.type time=$.at
+-- @schema
+CREATE TABLE fine (id text PRIMARY KEY, n numeric(10,2), l integer, d text, j jsonb, t time(0));
+-- @on v
+INSERT INTO fine (id, n, l, d, j, t) VALUES ($.id, $.n::numeric(10,2), length($.v) + octet_length(convert_to($.v, 'UTF8')),
+	to_char(:time::timestamptz, 'YYYY-MM'), jsonb_build_object('a', upper($.v)), CAST(:time::timestamptz AS time(0)));
+SQL
+off=0
+val ',"n":1.005,"v":"ab"' >fine.ndjson
+run evproject run fine.sql --store "$fine" ./fine.ndjson
+check_status 0 "length(), numeric(10,2), to_char() and the like are allowed"
+check "and do what they say" test "$(sql "$fine" 'SELECT * FROM fine')" = '0|1.01|4|2026-11|{"a": "AB"}|10:00:01'
+
 database other
 sql "$other" 'CREATE TABLE theirs (id text PRIMARY KEY); CREATE TABLE acc (k text)'
 project "$other" ./in.ndjson

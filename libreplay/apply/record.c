@@ -62,6 +62,9 @@ static int decode(struct ev_apply *a, const struct ev_record *r, struct ev_error
 	return 0;
 }
 
+/* The ids that are seen are an index's keys, whose length PostgreSQL bounds (2704 bytes with all else). */
+#define MAX_ID 2000
+
 int ev_record_id(struct ev_apply *a, struct ev_slice *id, struct ev_error *err)
 {
 	int path = a->projection->envelope.path[EV_FIELD_ID];
@@ -73,6 +76,11 @@ int ev_record_id(struct ev_apply *a, struct ev_slice *id, struct ev_error *err)
 	ev_buf_clear(&a->event.scratch);
 	if (v->type == EV_JSON_STRING && ev_value_text(v, &a->event.scratch, id) < 0)
 		return ev_fail(err, EV_DATA, "the event's id holds a lone surrogate escape");
+	if (id->len > MAX_ID)
+		return ev_fail(err, EV_DATA, "the event's id has %zu bytes; @dedupe keeps up to %d", id->len,
+			       MAX_ID);
+	if (memchr(id->ptr, '\0', id->len))
+		return ev_fail(err, EV_DATA, "the event's id holds a NUL character");
 	return 0;
 }
 

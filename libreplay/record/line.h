@@ -28,6 +28,9 @@ void ev_json_quote(struct ev_buf *out, struct ev_slice s);
 /* Is `s` well-formed UTF-8 (RFC 3629: no surrogates, no overlongs)? */
 bool ev_utf8_valid(struct ev_slice s);
 
+/* A text for people as UTF-8, appended: it may quote any bytes, or be cut in the middle of a letter. */
+void ev_utf8_clean(const char *text, struct ev_buf *out);
+
 struct ev_line_reader; /* owns the decoded bytes of the record read last */
 
 struct ev_line_reader *ev_line_reader_new(void);

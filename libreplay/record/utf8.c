@@ -77,3 +77,18 @@ bool ev_utf8_valid(struct ev_slice s)
 	}
 	return true;
 }
+
+void ev_utf8_clean(const char *text, struct ev_buf *out)
+{
+	const char *end = text + strlen(text);
+
+	while (text < end) {
+		size_t n = (unsigned char)*text < 0x80 ? 1 : ev_utf8_sequence(text, end);
+
+		if (n)
+			ev_buf_add(out, text, n);
+		else
+			ev_buf_addc(out, '?');
+		text += n ? n : 1;
+	}
+}

@@ -6,9 +6,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "record/line.h"
-#include "record/utf8.h"
 
-/* %s is the dialect's type for bytes. */
+/* %s: the dialect's type for bytes; the key's index, which must hold keys of any length. */
 #define CREATE_SQL                                                                            \
 	"CREATE TABLE IF NOT EXISTS ev_dead ("                                                \
 	" projection text NOT NULL, topic text NOT NULL, partition bigint NOT NULL,"          \
@@ -17,7 +16,7 @@
 	" reason text NOT NULL, line text NOT NULL, tries bigint NOT NULL,"                   \
 	" decided_seq bigint NOT NULL, created_at bigint NOT NULL, arrival bigint NOT NULL,"  \
 	" PRIMARY KEY (projection, topic, partition, record_offset));"                        \
-	"CREATE INDEX IF NOT EXISTS ev_dead_key ON ev_dead (projection, topic, key_bytes)"    \
+	"CREATE INDEX IF NOT EXISTS ev_dead_key ON ev_dead %s"                                \
 	" WHERE state = 'dead';"                                                              \
 	"CREATE INDEX IF NOT EXISTS ev_dead_arrival ON ev_dead (projection, arrival);"
 
@@ -57,7 +56,10 @@ int ev_dead_create(struct ev_store *s, struct ev_error *err)
 	struct ev_buf sql = EV_BUF_INIT;
 	int rc;
 
-	ev_buf_addf(&sql, CREATE_SQL, s->ops->dialect == EV_POSTGRESQL ? "bytea" : "blob");
+	if (s->ops->dialect == EV_POSTGRESQL) /* what a btree holds is bounded */
+		ev_buf_addf(&sql, CREATE_SQL, "bytea", "USING hash (key_bytes)");
+	else
+		ev_buf_addf(&sql, CREATE_SQL, "blob", "(projection, topic, key_bytes)");
 	rc = s->ops->script(s, ev_buf_str(&sql), err);
 	ev_buf_release(&sql);
 	return rc;
@@ -93,24 +95,6 @@ int64_t ev_dead_blocking(struct ev_store *s, const char *projection, const struc
 	return find_blocker(s, projection, r, &b, err) < 0 ? -2 : b.offset;
 }
 
-/*
- * The reason as UTF-8: it may quote bytes of the record, and may be cut in the middle of a letter.
- */
-static void clean(const char *reason, struct ev_buf *out)
-{
-	const char *end = reason + strlen(reason);
-
-	while (reason < end) {
-		size_t n = (unsigned char)*reason < 0x80 ? 1 : ev_utf8_sequence(reason, end);
-
-		if (n)
-			ev_buf_add(out, reason, n);
-		else
-			ev_buf_addc(out, '?');
-		reason += n ? n : 1;
-	}
-}
-
 int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_record *r, int64_t behind,
 		const char *reason, struct ev_error *err)
 {
@@ -124,7 +108,7 @@ int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_reco
 	if (r->timestamp == EV_NO_TIMESTAMP)
 		timestamp.kind = EV_BIND_NULL;
 	ev_line_write(&line, r);
-	clean(reason, &text);
+	ev_utf8_clean(reason, &text);
 	rc = line.failed ? ev_fail(err, EV_STORE, "out of memory for a dead letter")
 			 : ev_store_run(s, add_sql,
 					(struct ev_bind[]){
@@ -234,7 +218,7 @@ int ev_dead_tried(struct ev_store *s, const char *projection, struct ev_slice to
 	struct ev_buf text = EV_BUF_INIT;
 	int rc;
 
-	clean(reason, &text);
+	ev_utf8_clean(reason, &text);
 	rc = change(s, tried_sql,
 		    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic),
 					ev_bind_int(partition), ev_bind_int(offset),

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "record/line.h"
 
 const char *const ev_count_names[EV_COUNTS] = { "applied", "ignored", "filtered", "deduplicated",
 						"dead",    "held",    "dropped",  "invisible" };
@@ -382,9 +383,17 @@ int ev_ledger_bump(struct ev_store *s, struct ev_ledger *l, struct ev_error *err
 int ev_ledger_note_error(struct ev_store *s, const char *projection, const char *text,
 			 struct ev_error *err)
 {
-	return ev_store_run(s, note_error_sql,
-			    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(text) }, 2,
-			    err) < 0 ? -1 : 0;
+	struct ev_bind b[] = { ev_bind_text(projection), ev_bind_text(NULL) };
+	struct ev_buf clean = EV_BUF_INIT;
+	int64_t rc;
+
+	if (text) {
+		ev_utf8_clean(text, &clean);
+		b[1] = ev_bind_text(ev_buf_str(&clean));
+	}
+	rc = ev_store_run(s, note_error_sql, b, 2, err);
+	ev_buf_release(&clean);
+	return rc < 0 ? -1 : 0;
 }
 
 int ev_ledger_hold(struct ev_store *s, const char *projection, bool dead, struct ev_error *err)

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "event/json.h"
+#include "event/number.h"
 #include "store/pg_internal.h"
 
 const char *ev_pg_type_name(Oid type)
@@ -85,13 +86,32 @@ static void add_json_string(struct ev_buf *out, struct ev_slice v)
 	ev_buf_addc(out, '"');
 }
 
+/* Is it an integral number, but spelled otherwise than PostgreSQL reads integers (5.0, 1e3)? */
+static bool is_whole(struct ev_slice v, int64_t *i)
+{
+	struct ev_json_error je;
+	struct ev_value top;
+
+	return v.len < 60 && (memchr(v.ptr, '.', v.len) || memchr(v.ptr, 'e', v.len) || memchr(v.ptr, 'E', v.len)) &&
+	       ev_json_validate(v, &top, &je) == 0 && top.type == EV_JSON_NUMBER &&
+	       top.raw.len == v.len && ev_number_scaled(v, 0, i) == EV_NUMBER_OK;
+}
+
 static int add_text(struct binder *w, struct ev_slice v)
 {
+	int64_t i;
+
 	if (memchr(v.ptr, '\0', v.len))
 		return ev_fail(w->err, EV_DATA, "a text with a NUL character does not fit %s",
 			       ev_pg_type_name(w->type));
 	if (is_time(w->type) && has_date_word(v))
 		return misfit(w, "the date word", v);
+	if (w->type == EV_PG_BOOL) /* PostgreSQL would take 'on', 't', 'yes' and more */
+		return misfit(w, "the text", v);
+	if (is_integer(w->type) && is_whole(v, &i)) {
+		ev_buf_add_i64(w->out, i);
+		return 0;
+	}
 	if (w->type == EV_PG_JSONB || w->type == EV_PG_JSON)
 		add_json_string(w->out, v);
 	else

@@ -19,13 +19,19 @@
 
 /* Stable, and the same at every rebuild, since TimeZone, DateStyle and the like are pinned. */
 static const char *const safe_functions[] = {
-	"array_append", "array_cat", "array_prepend", "array_to_json", "array_to_string", "concat",
-	"concat_ws", "date_bin", "date_part", "date_trunc", "extract", "format", "json_agg",
-	"json_build_array", "json_build_object", "json_object_agg", "jsonb_agg", "jsonb_build_array",
-	"jsonb_build_object", "jsonb_object_agg", "jsonb_populate_record", "make_timestamptz", "quote_literal",
-	"row_to_json", "string_to_array", "timezone", "to_char", "to_date", "to_json", "to_jsonb",
-	"to_number", "to_timestamp", "generate_series", "timestamptz", "timestamp", "date", "time",
-	"timetz", "jsonb_path_exists_tz", "jsonb_path_query_tz", "date_add", "date_subtract", NULL,
+	"array_append", "array_cat", "array_prepend", "array_to_json", "array_to_string",
+	"concat", "concat_ws", "convert", "convert_from", "convert_to", "date", "date_add",
+	"date_bin", "date_part", "date_subtract", "date_trunc", "extract", "format",
+	"generate_series", "json_agg", "json_build_array", "json_build_object", "json_object_agg",
+	"json_populate_record", "json_populate_recordset", "json_to_record", "json_to_recordset",
+	"jsonb_agg", "jsonb_build_array", "jsonb_build_object", "jsonb_object_agg",
+	"jsonb_path_exists_tz", "jsonb_path_match_tz", "jsonb_path_query_array_tz",
+	"jsonb_path_query_first_tz", "jsonb_path_query_tz", "jsonb_populate_record",
+	"jsonb_populate_recordset", "jsonb_to_record", "jsonb_to_recordset", "length",
+	"make_timestamptz", "numeric", "overlaps", "quote_literal", "quote_nullable",
+	"row_to_json", "string_to_array", "time", "timestamp", "timestamptz", "timetz",
+	"timezone", "to_char", "to_date", "to_json", "to_jsonb", "to_number", "to_timestamp",
+	NULL,
 };
 
 static const char *const refused_words[] = {
