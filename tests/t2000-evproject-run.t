@@ -98,6 +98,10 @@ project from.db --from -1 ./a.ndjson
 check "--from -1 takes the last record" test "$(dump from.db)" = "c|7|6"
 
 # the file and its tables
+tables() {
+	sql "$1" "$(on sqlite "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY 1" \
+		postgresql 'SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1')"
+}
 sed 's/acc.n + excluded/acc.n - excluded/' p.sql >other.sql
 run evproject run other.sql --store "$(store s.db)" ./a.ndjson
 check_status 2 "a changed file under the same version is refused"
@@ -117,7 +121,16 @@ for ddl in 'CREATE TABLE' 'CREATE TABLE IF NOT EXISTS'; do
 	check_status 2 "a table that no ledger owns is refused ($ddl)"
 	check_grep "by name" "own.sql:5:1: table 'acc'" "$err"
 	check "and left alone" test -z "$(dump own.db)"
+	check "nothing of ours is left beside it" test "$(tables own.db)" = acc
 done
+sql own.db 'CREATE TABLE ev_ledger (id integer)'
+sed 's/acc/others/g' p.sql >own.sql
+run evproject run own.sql --store "$(store own.db)" ./a.ndjson
+check_status 4 "another program's table ev_ledger is an error of the store"
+check_grep "which is named, and why" \
+	"store '[^']+': a table of evproject is not as it makes it: .*topic" "$err"
+check "nothing of ours is left beside that one" test "$(tables own.db)" = "acc
+ev_ledger"
 sed 's/@projection acc/@projection second/' p.sql >second.sql
 run evproject run second.sql --store "$(store s.db)" ./a.ndjson
 check_status 2 "a table of another projection is refused"

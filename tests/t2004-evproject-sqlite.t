@@ -26,6 +26,50 @@ check "sqlite:PATH is a path" test "$status $(dump u.db)" = "0 a|1|0
 c|7|6"
 check "the store is in WAL mode" test "$(sqlite3 u.db 'PRAGMA journal_mode')" = wal
 check "beside it lies an empty file for locks" test -e u.db-evlock -a ! -s u.db-evlock
+sqlite3 theirs.db 'CREATE TABLE acc (k)'
+run evproject run p.sql --store theirs.db ./a.ndjson
+check "a database that is refused stays in its own mode" test "$status $(sqlite3 theirs.db 'PRAGMA journal_mode')" = '2 delete'
+sqlite3 theirs.db 'DROP TABLE acc; CREATE TABLE their (k)'
+run evproject run p.sql --store theirs.db ./a.ndjson
+check "one that takes the view is in WAL mode from then on" test "$status $(sqlite3 theirs.db 'PRAGMA journal_mode')" = '0 wal'
+
+# read by somebody who may not write in its folder
+cp "$(command -v evproject)" command
+chmod 755 . command
+mkdir 'shut?%'
+project 'shut?%/s.db' ./a.ndjson
+chmod 444 'shut?%/s.db'
+rm -f 'shut?%/s.db-evlock'
+chmod 555 'shut?%'
+other() {
+	if [ "$(id -u)" = 0 ]; then
+		run setpriv --reuid=65534 --regid=65534 --clear-groups "$T/command" "$@"
+	else
+		run "$T/command" "$@"
+	fi
+}
+other status --store 'shut?%/s.db'
+check_status 0 "status reads a store in a folder that is read only"
+check_grep "all of it" '^acc version 1' "$out"
+other show p.sql --store 'shut?%/s.db'
+check_grep "show as well" '^c +7' "$out"
+other dead list p.sql --store 'shut?%/s.db'
+check_status 0 "and dead list"
+other run p.sql --store 'shut?%/s.db' ./a.ndjson
+check_status 4 "run cannot"
+chmod 755 'shut?%'
+cp 'shut?%/s.db' torn.db
+sqlite3 torn.db '.dbconfig no_ckpt_on_close on' 'UPDATE acc SET n = 8' >/dev/null
+if [ -s torn.db-wal ]; then
+	mv torn.db torn.db-wal 'shut?%/'
+	rm -f torn.db-shm
+	chmod 444 'shut?%'/*
+	chmod 555 'shut?%'
+	other status --store 'shut?%/torn.db'
+	check_status 4 "not one whose writer was killed"
+	check_grep "and it is said what would help" '^hint: its folder cannot be written' "$err"
+	chmod 755 'shut?%'
+fi
 mkfifo pipe.db
 for odd in pipe.db /dev/null .; do
 	run timeout -s KILL 20 evproject status --store $odd

@@ -31,12 +31,32 @@ int ev_open_schema(struct ev_apply *a, struct ev_error *err)
 	return ev_hint(err, "one without a word serves every store");
 }
 
+/*
+ * The ledger's tables, in the open transaction, where they are missing. After the schema: what that
+ * makes is looked at in the catalogue, and is not to be mixed with ours. They are read at once: a
+ * table of that name that was there already may be another program's.
+ */
+static int create_ledger(struct ev_apply *a, struct ev_error *err)
+{
+	int rc = ev_ledger_present(a->store, err);
+	struct ev_ledger l = { 0 };
+
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (ev_ledger_create(a->store, err) < 0 || ev_dead_create(a->store, err) < 0 ||
+	    ev_seen_create(a->store, err) < 0)
+		return -1;
+	rc = ev_ledger_load(a->store, a->projection->name, &l, err);
+	ev_ledger_release(&l);
+	return rc < 0 ? -1 : ev_dead_count(a->store, a->projection->name, &a->dead, &a->held, err);
+}
+
 /* First run: the projection's tables and its entry in the ledger, in the open transaction. */
 static int build(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
-	if (ev_open_schema(a, err) < 0)
+	if (ev_open_schema(a, err) < 0 || create_ledger(a, err) < 0)
 		return -1;
 	if (ev_ledger_register(a->store, &a->ledger, p->fingerprint, p->version, &a->tables, err) < 0)
 		return -1;
@@ -101,23 +121,6 @@ static int prepare_all(struct ev_apply *a, struct ev_error *err)
 	return 0;
 }
 
-/* All of our tables or none: a run that is killed in between must not leave a half of them. */
-static int create_ledger(struct ev_store *s, struct ev_error *err)
-{
-	int present = ev_ledger_present(s, err);
-
-	if (present)
-		return present < 0 ? -1 : 0;
-	if (s->ops->begin(s, err) < 0)
-		return -1;
-	if (ev_ledger_create(s, err) < 0 || ev_dead_create(s, err) < 0 ||
-	    ev_seen_create(s, err) < 0 || s->ops->commit(s, err) < 0) {
-		s->ops->rollback(s);
-		return -1;
-	}
-	return 0;
-}
-
 /* Beside another run nothing is created: what is not there is a mistake in the call. */
 static int present_beside(struct ev_apply *a, struct ev_error *err)
 {
@@ -159,16 +162,28 @@ int ev_open_compile(struct ev_apply *a, struct ev_error *err)
 }
 
 /*
- * One transaction with the statements' compilation: a file with a fault leaves nothing in the
- * store.
+ * One transaction with the statements' compilation: a file with a fault, or one that is refused,
+ * leaves nothing in the store.
  */
 static int build_and_compile(struct ev_apply *a, struct ev_error *err)
 {
-	if (a->store->ops->begin(a->store, err) < 0)
-		return -1;
-	if (build(a, err) == 0 && ev_open_compile(a, err) == 0 && a->store->ops->commit(a->store, err) == 0)
-		return 0;
-	a->store->ops->rollback(a->store);
+	bool again;
+
+	do {
+		int before = ev_ledger_present(a->store, err);
+
+		if (before < 0 || a->store->ops->begin(a->store, err) < 0)
+			return -1;
+		ev_buf_clear(&a->tables);
+		again = build(a, err) < 0;
+		if (!again && ev_open_compile(a, err) == 0 &&
+		    a->store->ops->commit(a->store, err) == 0)
+			return 0;
+		a->store->ops->rollback(a->store);
+		/* another projection's first run made the same tables of ours at the same moment */
+		again = again && err->class == EV_STORE && !before &&
+			ev_ledger_present(a->store, &(struct ev_error)EV_ERROR_INIT) > 0;
+	} while (again);
 	return -1;
 }
 
@@ -176,7 +191,7 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
-	if (take_lock(a, err) < 0 || present_beside(a, err) < 0 || create_ledger(a->store, err) < 0 ||
+	if (take_lock(a, err) < 0 || present_beside(a, err) < 0 ||
 	    ev_ledger_load(a->store, p->name, &a->ledger, err) < 0 || settle_in(a, err) < 0)
 		return -1;
 	if (!a->ledger.exists) {

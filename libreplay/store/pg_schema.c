@@ -33,8 +33,11 @@ static int run_statement(struct ev_pg *s, struct ev_slice text, size_t *at, stru
 		*at = ev_pg_error_at(res, sql);
 		if (state && err->class == EV_STORE && !err->retriable && strncmp(state, "25", 2) &&
 		    strncmp(state, "5", 1)) {
-			ev_fail(err, EV_USAGE, "%s", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
-			if (!strcmp(state, "42501"))
+			const char *why = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+			bool denied = !strcmp(state, "42501") && strstr(why, "schema");
+
+			ev_fail(err, denied ? EV_STORE : EV_USAGE, "%s", why);
+			if (denied)
 				ev_hint(err, "the role needs CREATE on schema %s", s->schema);
 		}
 	}

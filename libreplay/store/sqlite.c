@@ -2,8 +2,6 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -118,8 +116,12 @@ static int commit(struct ev_store *store, struct ev_error *err)
 
 	if (check_moved(s, err) < 0)
 		return -1;
-	if (!s->joined)
-		return exec(s, "COMMIT", err);
+	if (!s->joined) {
+		if (exec(s, "COMMIT", err) < 0)
+			return -1;
+		ev_sqlite_use_wal(s);
+		return 0;
+	}
 	if (exec(s, "RELEASE ev_batch", err) < 0)
 		return -1;
 	s->in_batch = false;
@@ -318,7 +320,7 @@ static int select_rows(struct ev_store *store, struct ev_query *q, const struct 
 	if (!stop && rc != SQLITE_DONE)
 		stop = step_error(s, q, rc, err);
 	sqlite3_reset(q->stmt);
-	return stop;
+	return stop < 0 || ev_sqlite_unchanged(s, err) == 0 ? stop : -1;
 }
 
 static int lock(struct ev_store *store, const char *projection, struct ev_error *err)
@@ -344,7 +346,7 @@ static const char *column(struct ev_store *store, struct ev_query *q, size_t i)
 	return sqlite3_column_name(q->stmt, (int)i);
 }
 
-static void close_store(struct ev_store *store)
+void ev_sqlite_close(struct ev_store *store)
 {
 	struct ev_sqlite *s = ev_sqlite_of(store);
 
@@ -365,7 +367,7 @@ static void close_store(struct ev_store *store)
 	free(s);
 }
 
-static const struct ev_store_ops ops = {
+const struct ev_store_ops ev_sqlite_ops = {
 	.name = "sqlite",
 	.dialect = EV_SQLITE,
 	.script = script,
@@ -392,87 +394,5 @@ static const struct ev_store_ops ops = {
 	.guard = ev_sqlite_guard,
 	.columns = columns,
 	.column = column,
-	.close = close_store,
+	.close = ev_sqlite_close,
 };
-
-/* Two that open a new store at once: the switch to WAL does not wait by itself. */
-static int set_wal(struct ev_sqlite *s, struct ev_error *err)
-{
-	const struct timespec pause = { .tv_nsec = 10 * 1000000 };
-	int rc;
-
-	for (int waited = 0;; waited += 10) {
-		rc = sqlite3_exec(s->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
-		if (rc == SQLITE_OK)
-			return 0;
-		if ((rc & 0xff) != SQLITE_BUSY || waited >= s->lock_wait_ms)
-			return ev_sqlite_error(s, rc, false, err);
-		nanosleep(&pause, NULL);
-	}
-}
-
-/*
- * WAL with synchronous=NORMAL: a power cut may take back the last commits, rows and ledger together, so
- * the next run reads those records again; nothing is ever torn.
- */
-static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struct ev_error *err)
-{
-	sqlite3_extended_result_codes(s->db, 1);
-	sqlite3_busy_timeout(s->db, opt->lock_wait_ms);
-	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	/* "odd" is a name; SQLite would take one that it does not know for a text */
-	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	/* who only reads may sort whole tables, on disk; who writes has triggers there */
-	if (!opt->read_only && (set_wal(s, err) < 0 || exec(s, "PRAGMA synchronous=NORMAL;"
-							       "PRAGMA temp_store=MEMORY", err) < 0))
-		return -1;
-	if (exec(s, "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-		    "PRAGMA cache_size=-65536; PRAGMA schema_version;"
-		    /* their first use declares them, which a handler might not */
-		    "SELECT 1 FROM json_each('[]'), json_tree('[]');", err) < 0)
-		return -1;
-	sqlite3_set_authorizer(s->db, ev_sqlite_authorize, s);
-	return ev_sqlite_time_install(s, err);
-}
-
-/* SQLite would wait for ever on a named pipe, deaf to signals, and write into a device. */
-static int check_file(const char *path, struct ev_error *err)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0 || S_ISREG(st.st_mode)) /* what is not there yet is made */
-		return 0;
-	return ev_fail(err, EV_STORE, "cannot open store '%s': %s", path,
-		       S_ISDIR(st.st_mode) ? "it is a directory" : "it is no regular file");
-}
-
-struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options *opt,
-				struct ev_error *err)
-{
-	struct ev_sqlite *s = ev_alloc(sizeof(*s));
-	int flags = opt->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-
-	s->base.ops = &ops;
-	s->base.url = ev_strdup(path);
-	s->path = ev_strdup(path);
-	s->lock_fd = -1;
-	s->lock_wait_ms = opt->lock_wait_ms;
-	s->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-	if (check_file(path, err) < 0) {
-		close_store(&s->base);
-		return NULL;
-	}
-	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
-		ev_fail(err, EV_STORE, "cannot open store '%s': %s", path, sqlite3_errmsg(s->db));
-		close_store(&s->base);
-		return NULL;
-	}
-	if (set_up(s, opt, err) < 0) {
-		if (err->class == EV_STORE)
-			ev_fail(err, EV_STORE, "cannot open store '%s': %s", path, sqlite3_errmsg(s->db));
-		close_store(&s->base);
-		return NULL;
-	}
-	return &s->base;
-}

@@ -83,7 +83,7 @@ int ev_sqlite_fetch(struct ev_cursor *c, const struct ev_cell **row, struct ev_e
 	int rc = sqlite3_step(c->stmt);
 
 	if (rc == SQLITE_DONE)
-		return 0;
+		return ev_sqlite_unchanged(c->store, err);
 	if (rc != SQLITE_ROW)
 		return ev_sqlite_error(c->store, rc, false, err);
 	for (int i = 0; i < c->columns; i++)

@@ -1,7 +1,8 @@
 /*
  * sqlite_internal.h - the SQLite store's own state
  *
- * sqlite.c has connection, transactions and the running of statements; sqlite_prepare.c their
+ * sqlite.c has transactions and the running of statements; sqlite_open.c the connection and its
+ * journal mode; sqlite_prepare.c their
  * compilation; sqlite_auth.c what a projection's SQL may do; sqlite_schema.c its DDL; sqlite_guard.c the
  * type guards; sqlite_time.c date functions that give the same answer tomorrow; sqlite_lock.c the lock
  * of a whole run.
@@ -11,6 +12,7 @@
 
 #include <locale.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "store/store.h"
 
@@ -25,6 +27,9 @@ struct ev_sqlite {
 	int lock_wait_ms, lock_fd;
 	bool failed;      /* apply: nothing more until rollback */
 	bool joined, in_batch; /* ev_sqlite_join */
+	bool wal_due;     /* WAL mode comes with the first commit */
+	bool still;       /* opened as a file that does not change: it was like `file` then */
+	struct stat file;
 	locale_t c_locale;
 	struct ev_sqlite_time *time;
 
@@ -46,6 +51,15 @@ static inline struct ev_sqlite *ev_sqlite_of(struct ev_store *s)
 {
 	return (struct ev_sqlite *)s; /* base comes first */
 }
+
+/* sqlite.c */
+extern const struct ev_store_ops ev_sqlite_ops;
+void ev_sqlite_close(struct ev_store *store); /* NULL allowed */
+
+/* sqlite_open.c */
+void ev_sqlite_use_wal(struct ev_sqlite *s); /* after a commit, if it is due */
+/* EV_STORE when a file that was to stand still has been written to: what was read is worth nothing. */
+int ev_sqlite_unchanged(struct ev_sqlite *s, struct ev_error *err);
 
 /* Is `name` in a list of names with a NUL after each? Case-insensitive, as SQLite's names are. */
 bool ev_sqlite_listed(const struct ev_buf *list, const char *name);

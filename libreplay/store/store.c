@@ -68,6 +68,15 @@ struct ev_store *ev_store_scratch(const char *url, const char *projection, const
 	return path ? ev_sqlite_scratch(path, projection, opt, err) : NULL;
 }
 
+/* A statement of ours does not compile: a table of ours is not as we make it. */
+static void not_ours(const struct ev_store *s, struct ev_error *err)
+{
+	err->class = EV_STORE;
+	ev_context(err, "store '%s': a table of evproject is not as it makes it", s->url);
+	ev_hint(err, "does another program have tables whose names begin with ev_? Take another database or "
+		     "schema for the view");
+}
+
 struct ev_query *ev_store_query(struct ev_store *s, const char *sql, struct ev_error *err)
 {
 	struct ev_query *q;
@@ -79,7 +88,7 @@ struct ev_query *ev_store_query(struct ev_store *s, const char *sql, struct ev_e
 	q = s->ops->prepare(s, sql, false, NULL, NULL, &at, err);
 	if (!q) {
 		if (err->class == EV_USAGE)
-			err->class = EV_STORE; /* a table of ours is not as it should be */
+			not_ours(s, err);
 		return NULL;
 	}
 	EV_GROW(s->cached, s->ncached, s->cached_cap);

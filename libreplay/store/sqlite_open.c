@@ -1,0 +1,200 @@
+/* sqlite_open.c - the connection to an SQLite file: how it is opened, and in which mode it is left */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "store/sqlite_internal.h"
+
+/* Two that open a new store at once: the switch to WAL does not wait by itself. */
+static int set_wal(struct ev_sqlite *s, int wait_ms, struct ev_error *err)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000000 };
+	int rc;
+
+	for (int waited = 0;; waited += 10) {
+		/* NORMAL: a power cut may take back the last commits, rows and ledger together, so
+		 * the next run reads those records again; nothing is ever torn */
+		rc = sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL, NULL,
+				  NULL);
+		if (rc == SQLITE_OK)
+			return 0;
+		if ((rc & 0xff) != SQLITE_BUSY || waited >= wait_ms)
+			return ev_sqlite_error(s, rc, false, err);
+		nanosleep(&pause, NULL);
+	}
+}
+
+void ev_sqlite_use_wal(struct ev_sqlite *s)
+{
+	struct ev_error ignored = EV_ERROR_INIT; /* somebody reads: after the next commit then */
+
+	if (s->wal_due && set_wal(s, 0, &ignored) == 0)
+		s->wal_due = false;
+}
+
+/*
+ * A database without our tables may be anybody's: it is left in its own mode until the first commit,
+ * so that a refused run has changed nothing.
+ */
+static int choose_mode(struct ev_sqlite *s, struct ev_error *err)
+{
+	int ours = ev_sqlite_has_table(&s->base, "ev_projection", err);
+
+	if (ours < 0)
+		return -1;
+	s->wal_due = !ours;
+	/* who only reads may sort whole tables, on disk; who writes has triggers there */
+	sqlite3_exec(s->db, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL);
+	return ours ? set_wal(s, s->lock_wait_ms, err) : 0;
+}
+
+static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struct ev_error *err)
+{
+	static const char pragmas[] =
+		"PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+		"PRAGMA cache_size=-65536; PRAGMA schema_version;"
+		/* their first use declares them, which a handler might not */
+		"SELECT 1 FROM json_each('[]'), json_tree('[]');";
+	int rc;
+
+	sqlite3_extended_result_codes(s->db, 1);
+	sqlite3_busy_timeout(s->db, opt->lock_wait_ms);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	/* "odd" is a name; SQLite would take one that it does not know for a text */
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	if (!opt->read_only && choose_mode(s, err) < 0)
+		return -1;
+	rc = sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return ev_sqlite_error(s, rc, false, err);
+	sqlite3_set_authorizer(s->db, ev_sqlite_authorize, s);
+	return ev_sqlite_time_install(s, err);
+}
+
+/* SQLite would wait for ever on a named pipe, deaf to signals, and write into a device. */
+static int check_file(const char *path, struct ev_error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode)) /* what is not there yet is made */
+		return 0;
+	return ev_fail(err, EV_STORE, "cannot open store '%s': %s", path,
+		       S_ISDIR(st.st_mode) ? "it is a directory" : "it is no regular file");
+}
+
+static bool folder_writable(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = !slash ? ev_strdup(".") :
+		       slash == path ? ev_strdup("/") : ev_strndup(path, (size_t)(slash - path));
+	bool yes = access(folder, W_OK) == 0;
+
+	free(folder);
+	return yes;
+}
+
+/* Is nothing but the file itself needed to read it: no WAL that is still to be brought in? */
+static bool no_wal(const char *path)
+{
+	struct ev_buf name = EV_BUF_INIT;
+	struct stat st;
+	bool none;
+
+	ev_buf_addf(&name, "%s-wal", path);
+	none = stat(ev_buf_str(&name), &st) < 0 ? errno == ENOENT : st.st_size == 0;
+	ev_buf_release(&name);
+	return none;
+}
+
+/*
+ * To read a file in WAL mode SQLite wants to make two files beside it. Where we may not, and nobody
+ * is at work on it, it is opened as one that does not change; ev_sqlite_unchanged proves that.
+ */
+static bool must_stand_still(struct ev_sqlite *s, const char *path)
+{
+	return path && !folder_writable(path) && no_wal(path) && stat(path, &s->file) == 0;
+}
+
+int ev_sqlite_unchanged(struct ev_sqlite *s, struct ev_error *err)
+{
+	struct stat now;
+
+	if (!s->still)
+		return 0;
+	if (stat(s->path, &now) == 0 && now.st_ino == s->file.st_ino && now.st_size == s->file.st_size &&
+	    now.st_mtim.tv_sec == s->file.st_mtim.tv_sec && now.st_mtim.tv_nsec == s->file.st_mtim.tv_nsec)
+		return 0;
+	ev_fail(err, EV_STORE, "store '%s' was written to while it was read", s->base.url);
+	return ev_hint(err, "a user who may write in its folder can read it at the same time");
+}
+
+/* An absolute path as an URI; what has a meaning there is written as %XX. */
+static void still_uri(const char *path, struct ev_buf *out)
+{
+	ev_buf_adds(out, "file://");
+	for (const char *p = path; *p; p++) {
+		if (strchr("%?#", *p))
+			ev_buf_addf(out, "%%%02X", (unsigned)*p);
+		else
+			ev_buf_addc(out, *p);
+	}
+	ev_buf_adds(out, "?immutable=1");
+}
+
+static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, struct ev_error *err)
+{
+	int flags = opt->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	char *real = opt->read_only ? realpath(s->path, NULL) : NULL; /* beside which the WAL is */
+	struct ev_buf uri = EV_BUF_INIT;
+	int rc;
+
+	s->still = must_stand_still(s, real);
+	if (s->still) {
+		still_uri(real, &uri);
+		rc = sqlite3_open_v2(ev_buf_str(&uri), &s->db, flags | SQLITE_OPEN_URI, NULL);
+	} else {
+		rc = sqlite3_open_v2(s->path, &s->db, flags, NULL);
+	}
+	ev_buf_release(&uri);
+	free(real);
+	if (rc == SQLITE_OK)
+		return 0;
+	return ev_fail(err, EV_STORE, "cannot open store '%s': %s", s->path, sqlite3_errmsg(s->db));
+}
+
+static int set_up_failed(struct ev_sqlite *s, struct ev_error *err)
+{
+	int rc = sqlite3_errcode(s->db) & 0xff;
+
+	if (err->class != EV_STORE)
+		return -1;
+	ev_fail(err, EV_STORE, "cannot open store '%s': %s", s->path, sqlite3_errmsg(s->db));
+	if ((rc == SQLITE_READONLY || rc == SQLITE_CANTOPEN) && !folder_writable(s->path))
+		ev_hint(err, "its folder cannot be written: a store that is at work, or was killed, can "
+			     "only be read by a user who may write there");
+	return -1;
+}
+
+struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options *opt,
+				struct ev_error *err)
+{
+	struct ev_sqlite *s = ev_alloc(sizeof(*s));
+
+	s->base.ops = &ev_sqlite_ops;
+	s->base.url = ev_strdup(path);
+	s->path = ev_strdup(path);
+	s->lock_fd = -1;
+	s->lock_wait_ms = opt->lock_wait_ms;
+	s->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	if (check_file(path, err) == 0 && open_file(s, opt, err) == 0) {
+		if (set_up(s, opt, err) == 0)
+			return &s->base;
+		set_up_failed(s, err);
+	}
+	ev_sqlite_close(&s->base);
+	return NULL;
+}
