@@ -4,7 +4,7 @@
 static const struct ev_command *const subs[] = {
 	&ev_draft_command, &ev_check_command, &ev_test_command, &ev_run_command,
 	&ev_rebuild_command, &ev_rollback_command, &ev_diff_command, &ev_show_command,
-	&ev_status_command, &ev_dead_command, &ev_drop_command, NULL,
+	&ev_history_command, &ev_status_command, &ev_dead_command, &ev_drop_command, NULL,
 };
 
 static const struct ev_command evproject = {

@@ -166,6 +166,34 @@ _evproject_show() {
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
 }
+_evproject_history() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--row) COMPREPLY=(); return ;;
+	--table) COMPREPLY=(); return ;;
+	--key) COMPREPLY=(); return ;;
+	--partitioner) COMPREPLY=($(compgen -W 'murmur2 consistent' -- "$cur")); return ;;
+	--format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	--scratch) COMPREPLY=(); return ;;
+	--from) COMPREPLY=(); return ;;
+	--to) COMPREPLY=(); return ;;
+	--since) COMPREPLY=(); return ;;
+	--until) COMPREPLY=(); return ;;
+	-b|--broker) COMPREPLY=(); return ;;
+	-X|--property) COMPREPLY=(); return ;;
+	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--lines) COMPREPLY=(); return ;;
+	--timeout) COMPREPLY=(); return ;;
+	--txn-wait) COMPREPLY=(); return ;;
+	--memory) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --row --table --key --partitioner --format --scratch --quiet -q --from --to --since --until --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
 _evproject_status() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
@@ -234,11 +262,12 @@ _evproject() {
 		rollback) _evproject_rollback; return ;;
 		diff) _evproject_diff; return ;;
 		show) _evproject_show; return ;;
+		history) _evproject_history; return ;;
 		status) _evproject_status; return ;;
 		dead) _evproject_dead; return ;;
 		drop) _evproject_drop; return ;;
 		esac
 	fi
-	COMPREPLY=($(compgen -W 'help draft check test run rebuild rollback diff show status dead drop --log-format --help -h --version' -- "$cur"))
+	COMPREPLY=($(compgen -W 'help draft check test run rebuild rollback diff show history status dead drop --log-format --help -h --version' -- "$cur"))
 }
 complete -o filenames -F _evproject evproject

@@ -9,7 +9,7 @@
 
 extern const struct ev_command ev_draft_command, ev_check_command, ev_test_command, ev_run_command,
 	ev_show_command, ev_status_command, ev_dead_command, ev_rebuild_command, ev_rollback_command,
-	ev_drop_command, ev_diff_command;
+	ev_drop_command, ev_diff_command, ev_history_command;
 
 struct ev_store_args {
 	const char *url, *schema;

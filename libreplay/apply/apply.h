@@ -18,12 +18,24 @@
 #include "store/ledger.h"
 #include "store/store.h"
 
+/*
+ * Somebody who looks at the tables between two records. `record` is called after each one, inside the
+ * transaction; for records of a batch that is tried again it is called again. -1 ends the run: never
+ * EV_DATA, which would be taken for poison. `touched`: rows.
+ */
+struct ev_observer {
+	void *ctx;
+	int (*record)(void *ctx, const struct ev_record *r, enum ev_count fate, int64_t touched,
+		      struct ev_error *err);
+};
+
 struct ev_apply_options {
 	bool dead;         /* --on-error dead: keep poison as dead letters; else stop */
 	int64_t max_dead;  /* dead letters in the store before the run stops; -1: no limit */
 	int64_t max_held;
 	bool decided;      /* retry what was decided before, and do not ask whether it may be late */
 	bool beside;       /* no run lock: one transaction beside a follower (dead retry) */
+	const struct ev_observer *observer; /* or NULL; outlives the apply */
 };
 
 #define EV_APPLY_OPTIONS_INIT { .max_dead = -1, .max_held = -1 }
@@ -80,6 +92,14 @@ int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 
 /* Records that ev_apply_batch skipped since they lie below the stored position. */
 int64_t ev_apply_skipped(const struct ev_apply *a);
+
+/*
+ * For an observer, of the record at hand: the event's type (null: none), its time (false: none), and
+ * why it became a dead letter.
+ */
+struct ev_slice ev_apply_event_type(struct ev_apply *a);
+bool ev_apply_event_time(struct ev_apply *a, int64_t *ms);
+const char *ev_apply_event_fault(const struct ev_apply *a);
 
 /*
  * Dead letters (§5). Retry the letter at topic/partition@offset and then what it held back, or drop

@@ -251,8 +251,10 @@ static int take(struct ev_apply *a, const struct ev_record *r, size_t index, boo
 		rc = -1;
 	if (rc == 0)
 		return EV_APPLIED;
-	if (careful && why.class == EV_DATA)
+	if (careful && why.class == EV_DATA) {
+		a->poison = why;
 		return keep(a, r, -1, &why, err);
+	}
 	*err = why;
 	return EV_FATE_ERROR;
 }
@@ -288,6 +290,21 @@ static size_t first_fault(struct ev_apply *a, size_t at, struct ev_error *err)
 	return at;
 }
 
+/* Tell the observer, to whom the tables must show what the record has done. */
+static int observe(struct ev_apply *a, const struct ev_record *r, size_t index, int fate,
+		   struct ev_error *err)
+{
+	const struct ev_observer *o = a->opt.observer;
+
+	if (a->store->ops->sync(a->store, err) < 0)
+		return -1;
+	if (a->failed) {
+		*err = a->poison;
+		return -1;
+	}
+	return o->record(o->ctx, r, (enum ev_count)fate, a->touched[index], err);
+}
+
 /*
  * Records [0, n) inside the open transaction. Returns n, or the index of the record at which `err`
  * happened; everything before it is in the transaction.
@@ -311,6 +328,8 @@ static size_t take_all(struct ev_apply *a, const struct ev_record *records, size
 			*err = a->poison;
 			return a->failed_at;
 		}
+		if (a->opt.observer && observe(a, &records[i], i, fate, err) < 0)
+			return i;
 		a->fates[i] = (unsigned char)fate;
 		advance(p, &records[i], fate);
 	}

@@ -45,7 +45,7 @@ struct ev_apply {
 	size_t batch_cap;
 	bool failed;                  /* a statement failed: `poison` says why, `failed_at` where */
 	size_t failed_at;
-	struct ev_error poison;
+	struct ev_error poison;       /* also why the record at hand became a dead letter */
 
 	int64_t dead, held;           /* letters in the store */
 	int64_t saved_dead, saved_held;

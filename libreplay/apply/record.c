@@ -220,3 +220,25 @@ int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struc
 			return -1;
 	return 0;
 }
+
+struct ev_slice ev_apply_event_type(struct ev_apply *a)
+{
+	const struct ev_envelope *e = &a->projection->envelope;
+
+	if (!a->event.record->value.ptr || e->path[EV_FIELD_TYPE] < 0)
+		return EV_NULL_SLICE;
+	ev_buf_clear(&a->event.scratch);
+	return ev_envelope_type(e, a->event.values, &a->event.scratch);
+}
+
+bool ev_apply_event_time(struct ev_apply *a, int64_t *ms)
+{
+	struct ev_error none = EV_ERROR_INIT;
+
+	return ev_event_time(&a->event, ms, &none) == 0;
+}
+
+const char *ev_apply_event_fault(const struct ev_apply *a)
+{
+	return a->poison.text;
+}

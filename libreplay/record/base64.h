@@ -1,4 +1,4 @@
-/* base64.h - standard base64 with padding (RFC 4648 section 4); internal to record/ */
+/* base64.h - standard base64 with padding (RFC 4648 section 4) */
 #ifndef EV_BASE64_H
 #define EV_BASE64_H
 

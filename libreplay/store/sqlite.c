@@ -392,6 +392,7 @@ const struct ev_store_ops ev_sqlite_ops = {
 	.freeze = ev_sqlite_freeze,
 	.lock = lock,
 	.guard = ev_sqlite_guard,
+	.watch = ev_sqlite_watch,
 	.columns = columns,
 	.column = column,
 	.close = ev_sqlite_close,

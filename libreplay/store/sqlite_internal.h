@@ -4,8 +4,8 @@
  * sqlite.c has transactions and the running of statements; sqlite_open.c the connection and its
  * journal mode; sqlite_prepare.c their
  * compilation; sqlite_auth.c what a projection's SQL may do; sqlite_schema.c its DDL; sqlite_guard.c the
- * type guards; sqlite_time.c date functions that give the same answer tomorrow; sqlite_lock.c the lock
- * of a whole run.
+ * type guards; sqlite_watch.c who touches a row; sqlite_time.c date functions that give the same answer
+ * tomorrow; sqlite_lock.c the lock of a whole run.
  */
 #ifndef EV_SQLITE_INTERNAL_H
 #define EV_SQLITE_INTERNAL_H
@@ -78,6 +78,8 @@ void ev_sqlite_finish(struct ev_store *s, struct ev_query *q);
 int ev_sqlite_schema(struct ev_store *s, const char *sql, struct ev_buf *tables, size_t *at,
 		     struct ev_error *err);
 int ev_sqlite_guard(struct ev_store *s, const struct ev_buf *tables, struct ev_error *err);
+int ev_sqlite_watch(struct ev_store *s, const char *table, const struct ev_row_value *v, size_t n,
+		    int64_t *touches, struct ev_error *err);
 
 /*
  * While joined, begin, commit and rollback are those of a savepoint inside the transaction that the caller

@@ -69,6 +69,7 @@ void ev_table_info_release(struct ev_table_info *t);
 
 struct ev_cursor; /* the rows of a SELECT, one at a time */
 struct ev_store;
+struct ev_row_value; /* row.h */
 struct ev_query; /* a prepared statement of a store */
 
 struct ev_store_options {
@@ -176,6 +177,14 @@ struct ev_store_ops {
 	 * on these tables (NUL after each) for this connection.
 	 */
 	int (*guard)(struct ev_store *s, const struct ev_buf *tables, struct ev_error *err);
+
+	/*
+	 * From now on add one to *touches for each row of `table` that is written (inserted, updated
+	 * or deleted, also by a foreign key) and that the values name, before or after. One watch at
+	 * a time, until close. NULL: a store that cannot.
+	 */
+	int (*watch)(struct ev_store *s, const char *table, const struct ev_row_value *v, size_t n,
+		     int64_t *touches, struct ev_error *err);
 
 	/* Column names of a prepared query. */
 	size_t (*columns)(struct ev_store *s, struct ev_query *q);

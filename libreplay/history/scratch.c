@@ -1,0 +1,110 @@
+/* scratch.c - see scratch.h */
+#include "history/scratch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static bool is_pg(const char *url)
+{
+	return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+}
+
+static int in_memory(struct ev_scratch *x, const struct ev_projection *p, struct ev_error *err)
+{
+	struct ev_store_options opt = EV_STORE_OPTIONS_INIT;
+	bool has = false;
+
+	for (size_t i = 0; i < p->nschemas; i++)
+		has |= p->schemas[i].any || p->schemas[i].dialect == EV_SQLITE;
+	if (!has) {
+		ev_fail(err, EV_USAGE, "%s has no schema for SQLite, so it cannot be folded in memory", p->file);
+		return ev_hint(err, "give a PostgreSQL database to fold it in: --scratch postgresql://...");
+	}
+	x->store = ev_sqlite_open(":memory:", &opt, err);
+	return x->store ? 0 : -1;
+}
+
+static int in_schema(struct ev_scratch *x, const char *url, struct ev_error *err)
+{
+	struct ev_store_options opt = EV_STORE_OPTIONS_INIT;
+	struct ev_buf sql = EV_BUF_INIT;
+	char name[32];
+	int rc;
+
+	snprintf(name, sizeof(name), "ev_scratch_%ld", (long)getpid());
+	x->owner = ev_pg_open(url, &opt, err);
+	if (!x->owner)
+		return -1;
+	ev_buf_addf(&sql, "CREATE SCHEMA %s", name);
+	rc = x->owner->ops->script(x->owner, ev_buf_str(&sql), err);
+	ev_buf_release(&sql);
+	if (rc < 0)
+		return -1;
+	opt.schema = x->schema = ev_strdup(name);
+	x->store = ev_pg_open(url, &opt, err);
+	return x->store ? 0 : -1;
+}
+
+static int in_file(struct ev_scratch *x, const char *url, struct ev_error *err)
+{
+	struct ev_store_options opt = EV_STORE_OPTIONS_INIT;
+	const char *path = strncmp(url, "sqlite:", 7) == 0 ? url + 7 : url;
+
+	if (access(path, F_OK) == 0 || errno != ENOENT) {
+		ev_fail(err, EV_USAGE, "option '--scratch': '%s' is there already", path);
+		return ev_hint(err, "it is a place for a new file, which is deleted afterwards");
+	}
+	x->store = ev_store_open(url, &opt, err);
+	if (!x->store)
+		return -1;
+	x->file = ev_strdup(path);
+	return 0;
+}
+
+int ev_scratch_open(struct ev_scratch *x, const char *url, const struct ev_projection *p,
+		    struct ev_error *err)
+{
+	*x = (struct ev_scratch){ 0 };
+	return !url ? in_memory(x, p, err) : is_pg(url) ? in_schema(x, url, err) : in_file(x, url, err);
+}
+
+static void drop_schema(struct ev_scratch *x)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+	struct ev_buf sql = EV_BUF_INIT;
+
+	ev_buf_addf(&sql, "DROP SCHEMA %s CASCADE", x->schema);
+	x->owner->ops->script(x->owner, ev_buf_str(&sql), &ignored);
+	ev_buf_release(&sql);
+}
+
+static void delete_file(const struct ev_scratch *x)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm", "-evlock" };
+	struct ev_buf name = EV_BUF_INIT;
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+		ev_buf_clear(&name);
+		ev_buf_addf(&name, "%s%s", x->file, suffixes[i]);
+		unlink(ev_buf_str(&name));
+	}
+	ev_buf_release(&name);
+}
+
+void ev_scratch_close(struct ev_scratch *x)
+{
+	if (x->store)
+		x->store->ops->close(x->store);
+	if (x->schema)
+		drop_schema(x);
+	if (x->owner)
+		x->owner->ops->close(x->owner);
+	if (x->file)
+		delete_file(x);
+	free(x->schema);
+	free(x->file);
+	*x = (struct ev_scratch){ 0 };
+}

@@ -1,0 +1,225 @@
+/* target.c - see target.h */
+#include "history/target.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/suggest.h"
+#include "projection/ddl.h"
+#include "store/ledger.h"
+
+static bool in_name(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
+
+/* Where the value ends: before a comma that a name and `=` follow. */
+static const char *value_end(const char *s)
+{
+	for (; *s; s++) {
+		const char *p = s + 1;
+
+		if (*s != ',' || !in_name(*p))
+			continue;
+		while (in_name(*p))
+			p++;
+		if (*p == '=')
+			return s;
+	}
+	return s;
+}
+
+int ev_target_parse(struct ev_target *t, const char *text, struct ev_error *err)
+{
+	const char *at = text;
+
+	for (;;) {
+		const char *eq = strchr(at, '='), *end;
+		struct ev_row_value *v;
+
+		if (!eq || eq == at)
+			return ev_fail(err, EV_USAGE, "option '--row' takes COLUMN=VALUE, not '%s'", text);
+		end = value_end(eq + 1);
+		v = EV_PUSH(t->values, t->n);
+		v->column = ev_strndup(at, (size_t)(eq - at));
+		v->value = ev_strndup(eq + 1, (size_t)(end - eq - 1));
+		for (size_t i = 0; i + 1 < t->n; i++)
+			if (strcasecmp(t->values[i].column, v->column) == 0)
+				return ev_fail(err, EV_USAGE, "option '--row' names the column '%s' twice",
+					       v->column);
+		if (!*end)
+			return 0;
+		at = end + 1;
+	}
+}
+
+void ev_target_release(struct ev_target *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		free((char *)t->values[i].column);
+		free((char *)t->values[i].value);
+	}
+	free(t->values);
+	free(t->table);
+	*t = (struct ev_target)EV_TARGET_INIT;
+}
+
+void ev_target_print(const struct ev_target *t, struct ev_buf *out)
+{
+	for (size_t i = 0; i < t->n; i++)
+		ev_buf_addf(out, "%s%s=%s", i ? "," : "", t->values[i].column, t->values[i].value);
+}
+
+/* What a column may be meant to be: exactly so, or else by letters alone. */
+static const char *spelled(struct ev_store *s, struct ev_query *q, const char *name)
+{
+	const char *near = NULL;
+
+	for (size_t i = 0; i < s->ops->columns(s, q); i++) {
+		const char *column = s->ops->column(s, q, i);
+
+		if (strcmp(column, name) == 0)
+			return column;
+		if (!near && strcasecmp(column, name) == 0)
+			near = column;
+	}
+	return near;
+}
+
+static struct ev_query *all_of(struct ev_store *s, const char *table, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	struct ev_query *q;
+	size_t at;
+
+	ev_buf_adds(&sql, "SELECT * FROM ");
+	ev_buf_add_quoted(&sql, table, '"');
+	q = s->ops->prepare(s, ev_buf_str(&sql), false, NULL, NULL, &at, err);
+	ev_buf_release(&sql);
+	return q;
+}
+
+/* The table's columns that `t` names take the store's spelling; false: one of them is not there. */
+static bool take_columns(struct ev_target *t, struct ev_store *s, struct ev_query *q,
+			 const struct ev_table *def)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!spelled(s, q, t->values[i].column))
+			return false;
+	for (size_t i = 0; i < t->n; i++) {
+		struct ev_row_value *v = &t->values[i];
+		char *name = ev_strdup(spelled(s, q, v->column)), *lower = ev_strdup(name);
+		const char *type;
+
+		for (char *c = lower; *c; c++)
+			*c = (char)tolower((unsigned char)*c);
+		type = ev_table_type(def, lower);
+		v->untyped = !type || !*type || strcmp(type, "blob") == 0 || strcmp(type, "any") == 0;
+		free(lower);
+		free((char *)v->column);
+		v->column = name;
+	}
+	return true;
+}
+
+static const struct ev_table *defined(const struct ev_tables *tables, const char *name)
+{
+	for (size_t i = 0; i < tables->n; i++)
+		if (strcasecmp(tables->v[i].name, name) == 0)
+			return &tables->v[i];
+	return NULL; /* a view */
+}
+
+struct search {
+	struct ev_target *t;
+	struct ev_store *store;
+	const struct ev_projection *projection;
+	const char *asked;    /* --table */
+	struct ev_tables tables;
+	struct ev_buf found;  /* names, for the message */
+	const char **names, **columns; /* for suggestions; ended by NULL */
+	size_t nfound, nnames, ncolumns;
+};
+
+static void remember_columns(struct search *f, const struct ev_table *def)
+{
+	for (size_t i = 0; i < def->ncolumns; i++)
+		*EV_PUSH(f->columns, f->ncolumns) = def->columns[i].name;
+}
+
+static int look_at(struct search *f, const char *table, struct ev_error *err)
+{
+	const struct ev_table *def = defined(&f->tables, table);
+	struct ev_query *q;
+
+	if (!def)
+		return 0;
+	*EV_PUSH(f->names, f->nnames) = def->name;
+	if (f->asked && strcasecmp(f->asked, table) != 0)
+		return 0;
+	remember_columns(f, def);
+	q = all_of(f->store, table, err);
+	if (!q)
+		return -1;
+	if (take_columns(f->t, f->store, q, def)) {
+		free(f->t->table);
+		f->t->table = ev_strdup(table);
+		ev_buf_addf(&f->found, "%s%s", f->nfound++ ? ", " : "", table);
+	}
+	f->store->ops->finish(f->store, q);
+	return 0;
+}
+
+static int no_table(struct search *f, struct ev_error *err)
+{
+	const char *near;
+
+	*EV_PUSH(f->names, f->nnames) = NULL;
+	if (f->asked && f->ncolumns == 0) {
+		near = ev_suggest(f->asked, f->names);
+		ev_fail(err, EV_USAGE, "projection '%s' has no table '%s'", f->projection->name, f->asked);
+		return near ? ev_hint(err, "did you mean '%s'?", near) : -1;
+	}
+	*EV_PUSH(f->columns, f->ncolumns) = NULL;
+	for (size_t i = 0; i < f->t->n; i++) {
+		const char *name = f->t->values[i].column;
+
+		near = ev_suggest(name, f->columns);
+		if (near && strcasecmp(near, name) == 0)
+			continue;
+		if (f->asked)
+			ev_fail(err, EV_USAGE, "table '%s' has no column '%s'", f->asked, name);
+		else
+			ev_fail(err, EV_USAGE, "projection '%s' has no table with a column '%s'",
+				f->projection->name, name);
+		return near ? ev_hint(err, "did you mean '%s'?", near) : -1;
+	}
+	return ev_fail(err, EV_USAGE, "projection '%s' has no table with all these columns",
+		       f->projection->name);
+}
+
+int ev_target_find(struct ev_target *t, struct ev_store *s, const struct ev_projection *p,
+		   const char *table, struct ev_error *err)
+{
+	struct search f = { .t = t, .store = s, .projection = p, .asked = table };
+	struct ev_buf tables = EV_BUF_INIT;
+	int rc = ev_ledger_tables(s, p->name, &tables, err);
+	const char *name = ev_buf_str(&tables), *end = name + tables.len;
+
+	ev_tables_of(p, &f.tables);
+	for (; rc == 0 && name < end; name += strlen(name) + 1)
+		rc = look_at(&f, name, err);
+	if (rc == 0 && !f.nfound)
+		rc = no_table(&f, err);
+	if (rc == 0 && f.nfound > 1) {
+		rc = ev_fail(err, EV_USAGE, "several tables have such columns: %s", ev_buf_str(&f.found));
+		ev_hint(err, "name one of them with --table");
+	}
+	ev_tables_free(&f.tables);
+	ev_buf_release(&f.found);
+	ev_buf_release(&tables);
+	free(f.names);
+	free(f.columns);
+	return rc;
+}
