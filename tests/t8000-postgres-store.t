@@ -189,6 +189,15 @@ super "ALTER DATABASE $(basename "$rights") CONNECTION LIMIT -1"
 project "$rights" ./in.ndjson
 check_status 0 "and then it works"
 
+# which server these tests prove
+PG_BIN=/nowhere run "$postgres" start "$T/nowhere"
+check_status 1 "a PG_BIN without a server starts no other one"
+check_grep "and says so" 'PG_BIN=/nowhere' "$err"
+if [ -n "${PG_BIN:-}" ]; then
+	check "the server is that of PG_BIN" test "$("$PG_BIN/postgres" -V | grep -oE '[0-9]+' | head -n 1)" = \
+		$(($(super 'SHOW server_version_num') / 10000))
+fi
+
 # nothing of a session leaks: settings and the path are those of the transaction alone
 check "no setting is left in the database or role" test -z "$(super "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = '$(basename "$rights")'")"
 
