@@ -95,8 +95,9 @@ int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
 			ev_ledger_name_holder(a->store, a->projection->name, err);
 		return -1;
 	}
+	/* retriable: the row was locked for too long, and nothing can be read in this transaction */
 	if (ev_ledger_guard(a->store, &a->ledger, err) < 0 &&
-	    (err->class != EV_HELD || take_over(a, err) < 0)) {
+	    (err->class != EV_HELD || err->retriable || take_over(a, err) < 0)) {
 		a->store->ops->rollback(a->store);
 		return -1;
 	}

@@ -145,14 +145,67 @@ static int replay(struct ev_rebuilding *r, int64_t seq, struct ev_error *err)
 	return ev_plan_save(r->sh->live, &r->plan, err);
 }
 
+/* The log's end, or the end that was asked for, as a position past which the shadow does not go. */
+static int log_end(struct ev_rebuilding *r, struct ev_position *end, struct ev_error *err)
+{
+	struct ev_range_args args = *r->opt->range;
+	struct ev_position stored = EV_POSITION_INIT;
+	struct ev_span *spans = NULL;
+	int rc;
+
+	args.from = (struct ev_point)EV_POINT_INIT;
+	args.has_since = false;
+	args.prefix = true;
+	ev_ledger_position(ev_apply_ledger(r->apply), &stored);
+	rc = ev_range_resolve(r->src, &args, stored.n ? &stored : NULL, &spans, err);
+	for (size_t i = 0; rc == 0 && i < r->src->nparts; i++)
+		ev_position_set(end, r->src->parts[i].topic, r->src->parts[i].partition, spans[i].end);
+	free(spans);
+	ev_position_release(&stored);
+	return rc;
+}
+
+/*
+ * An end that is asked for now shortens a range that an earlier session stored, so that an open
+ * transaction does not hold it up for ever.
+ */
+static int shorten(struct ev_rebuilding *r, struct ev_plan_range *range, struct ev_error *err)
+{
+	struct ev_position end = EV_POSITION_INIT, mine = EV_POSITION_INIT;
+	bool bounded = r->opt->range->to.kind != EV_POINT_NONE || r->opt->range->has_until, moved = false;
+	int rc = 0;
+
+	if (!bounded || range->open || r->src->one_sequence)
+		return 0;
+	if (r->src->ops->refresh(r->src, err) < 0)
+		return -1;
+	rc = log_end(r, &end, err);
+	ev_ledger_position(ev_apply_ledger(r->apply), &mine);
+	for (size_t i = 0; rc == 0 && i < range->end.n; i++) {
+		struct ev_position_entry *e = &range->end.v[i];
+		int64_t asked = ev_position_get(&end, e->topic, e->partition);
+		int64_t at = ev_position_get(&mine, e->topic, e->partition);
+
+		if (asked < 0 || asked >= e->offset || at >= e->offset)
+			continue;
+		e->offset = asked > at ? asked : at;
+		moved = true;
+	}
+	ev_position_release(&end);
+	ev_position_release(&mine);
+	return rc == 0 && moved ? ev_plan_save(r->sh->live, &r->plan, err) : rc;
+}
+
 int ev_rebuilding_resume(struct ev_rebuilding *r, struct ev_error *err)
 {
-	const struct ev_plan_range *last = r->plan.nranges ? &r->plan.ranges[r->plan.nranges - 1] : NULL;
+	struct ev_plan_range *last = r->plan.nranges ? &r->plan.ranges[r->plan.nranges - 1] : NULL;
 	struct ev_position to = EV_POSITION_INIT;
 	int rc = 0;
 
 	if (!last || r->stopped)
 		return 0;
+	if (shorten(r, last, err) < 0)
+		return -1;
 	/* the end of a file is wherever it is now; another end may have been passed */
 	if (last->open || ev_rebuilding_target(r, r->apply, &last->end, &to))
 		rc = read_range(r, last, err);
@@ -288,26 +341,6 @@ static int64_t lag(struct ev_rebuilding *r)
 			sum += p->high - (q ? q->next : p->low);
 	}
 	return sum;
-}
-
-/* The log's end, or the end that was asked for, as a position past which the shadow does not go. */
-static int log_end(struct ev_rebuilding *r, struct ev_position *end, struct ev_error *err)
-{
-	struct ev_range_args args = *r->opt->range;
-	struct ev_position stored = EV_POSITION_INIT;
-	struct ev_span *spans = NULL;
-	int rc;
-
-	args.from = (struct ev_point)EV_POINT_INIT;
-	args.has_since = false;
-	args.prefix = true;
-	ev_ledger_position(ev_apply_ledger(r->apply), &stored);
-	rc = ev_range_resolve(r->src, &args, stored.n ? &stored : NULL, &spans, err);
-	for (size_t i = 0; rc == 0 && i < r->src->nparts; i++)
-		ev_position_set(end, r->src->parts[i].topic, r->src->parts[i].partition, spans[i].end);
-	free(spans);
-	ev_position_release(&stored);
-	return rc;
 }
 
 int ev_rebuilding_catch_up(struct ev_rebuilding *r, struct ev_error *err)

@@ -165,17 +165,20 @@ static int bring_level(struct ev_shadow *sh, const struct ev_ledger *old, ev_lev
 
 /*
  * Wait for the transactions that run now, as they may have snapshots in which the shadow is empty or
- * behind. 1 when they have ended, 0 when the time is over.
+ * behind. 1 when they have ended, 0 when the time is over. Who waits for us, the old view's writer for its
+ * row, would wait for ever, and looks again, at what is there then, when it gets on.
  */
 static int outlive(struct ev_shadow *sh, struct ev_error *err)
 {
 	static const char running[] =
 		"SELECT coalesce(array_agg(l.virtualxid), '{}')::text FROM pg_catalog.pg_locks l "
 		"JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database() "
-		"WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()";
+		"WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() "
+		"AND NOT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid))";
 	static const char still[] =
 		"SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND granted "
-		"AND virtualxid = ANY (%L::text[]) LIMIT 1";
+		"AND virtualxid = ANY (%L::text[]) "
+		"AND NOT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(pid)) LIMIT 1";
 	struct ev_shadow_pg *s = of(sh);
 	int64_t end = ev_clock_ms() + sh->opt.swap_wait_ms;
 	PGresult *before = ev_pgkit_rows(s->live, err, "%s", running), *now;

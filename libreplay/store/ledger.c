@@ -286,6 +286,14 @@ static int guard_part(void *ctx, const struct ev_cell *c, size_t n)
 	return 0;
 }
 
+static int guard_select(struct ev_store *s, const struct ev_bind *name, struct guard *g,
+			struct ev_error *err)
+{
+	return ev_store_select(s, s->ops->dialect == EV_POSTGRESQL ? guard_projection_lock_sql
+								   : guard_projection_sql,
+			       name, 1, guard_projection, g, err);
+}
+
 int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err)
 {
 	struct ev_bind name = ev_bind_text(l->projection);
@@ -295,9 +303,9 @@ int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 	for (size_t i = 0; i < l->nparts; i++)
 		stored += !l->parts[i].dirty; /* what is dirty now has never been saved */
 
-	if (ev_store_select(s, s->ops->dialect == EV_POSTGRESQL ? guard_projection_lock_sql
-								: guard_projection_sql, &name, 1,
-			    guard_projection, &g, err) < 0 ||
+	if (guard_select(s, &name, &g, err) < 0 ||
+	    /* what was swapped while we waited for its row has another name; the new one has a row too */
+	    (!g.found && guard_select(s, &name, &g, err) < 0) ||
 	    ev_store_select(s, guard_ledger_sql, &name, 1, guard_part, &g, err) < 0)
 		return -1;
 	if (g.found && !g.moved && g.stored == stored)
