@@ -11,7 +11,7 @@ check_grep "the summary counts what became of the records" \
 check "nothing is written to stdout" test ! -s "$out"
 project s.db ./a.ndjson
 check_status 0 "a second run"
-check_grep "finds nothing new" 'acc: 0 records read' "$err"
+check_grep "finds nothing new" 'acc: 0 records read in [0-9.]+ s, 4 were applied before;' "$err"
 rec add c 7 >>a.ndjson
 project s.db ./a.ndjson --quiet
 check_status 0 "a file that has grown"
@@ -27,17 +27,49 @@ check "a gzip file gives the same" test "$status $(dump gz.db)" = "0 $(cat want)
 evproject run p.sql --store "$(store pipe.db)" - <a.ndjson 2>"$err"
 check "stdin gives the same" test "$(dump pipe.db)" = "$(cat want)"
 head -n 3 a.ndjson >a1.ndjson
-tail -n 2 a.ndjson >a2.ndjson
+tail -n 3 a.ndjson >a2.ndjson
 project two.db ./a1.ndjson
 project two.db ./a2.ndjson
 check "the log in two files, one after the other, gives the same" test "$(dump two.db)" = "$(cat want)"
+# a file must go on where the view stands, and be the log that it stands on
+project gap.db ./a1.ndjson
+tail -n 2 a.ndjson >gap.ndjson
+project gap.db ./gap.ndjson
+check_status 5 "a file that begins behind the position is an error"
+check_grep "which names what is lost" 't/0: offsets 3..4 are lost: the view stands at 3, the file begins at 5' "$err"
+check "nothing of it is applied" ledger gap.db '.balanced and .partitions[0].next == 3'
 rec add a 10 0 0 u >u.ndjson
+project gap.db ./a1.ndjson ./u.ndjson
+check_no_grep "one that ends there is none" 'ends' "$err"
+project two.db ./a1.ndjson
+check_status 0 "one that ends before it holds nothing new"
+check_grep "which is said" 't/0: the file ends at offset 3, the view stands at 7' "$err"
+check_grep "with what it holds" '0 records read in [0-9.]+ s, 3 were applied before;' "$err"
+{ head -n 4 a.ndjson; tail -n 1 a.ndjson | sed 's/"n":7/"n":8/'; rec add x 9 7; } >other.ndjson
+for batch in 1 5 6 10000; do
+	copy two.db id.db
+	project id.db --batch $batch ./other.ndjson
+	check_status 5 "another record where the last one stood is an error (batches of $batch)"
+	check_grep "which names the offset" 't/0 is not the log .*: another record stands at offset 6' "$err"
+	check "nothing of it is applied" test "$(dump id.db)" = "$(cat want)"
+	forget id.db
+done
+{ head -n 4 a.ndjson; rec add x 9 7; } >hole.ndjson
+copy two.db id.db
+project id.db ./hole.ndjson
+check_status 0 "none at all in its place"
+check_grep "is said" 't/0: no record at offset 6 in the file: identity not checkable' "$err"
+check "and read on" test "$(dump id.db | tail -n 1)" = 'x|9|7'
 project both.db ./u.ndjson ./a.ndjson
 check "several files merge by time" test "$status $(dump both.db)" = "0 a|11|0
 c|7|6"
 printf '%s\n' '{"type":"add","k":"x","n":1}' '{"type":"add","k":"x","n":2}' >x.txt
 project lines.db --lines t ./x.txt
 check "--lines takes each line as a value" test "$status $(dump lines.db)" = "0 x|3|2"
+head -n 1 x.txt >x1.txt
+project lines.db --lines t ./x1.txt
+check_status 5 "a file of lines that is shorter than the view is another one"
+check_grep "which is said" 't/0: the file ends at offset 2, the view stands at 3' "$err"
 run evproject run p.sql --store "$(store lines.db)" --log-format json --lines t ./x.txt
 check "--log-format json speaks JSON" jq -e .message "$err"
 

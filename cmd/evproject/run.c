@@ -159,7 +159,7 @@ static void note(void *ctx, const char *text)
 static void summary(struct state *st, const struct ev_run_status *s, int64_t ms)
 {
 	const struct ev_ledger *l = ev_apply_ledger(st->apply);
-	int64_t counts[EV_COUNTS] = { 0 }, untouched = 0;
+	int64_t counts[EV_COUNTS] = { 0 }, untouched = 0, before = ev_apply_skipped(st->apply);
 	struct ev_buf line = EV_BUF_INIT;
 
 	for (size_t i = 0; i < l->nparts; i++) {
@@ -167,8 +167,11 @@ static void summary(struct state *st, const struct ev_run_status *s, int64_t ms)
 		for (int c = 0; c < EV_COUNTS; c++)
 			counts[c] += l->parts[i].counts[c];
 	}
-	ev_buf_addf(&line, "%s: %" PRId64 " records read in %.1f s; the view now: ",
-		    st->projection->name, s->records, (double)ms / 1000);
+	ev_buf_addf(&line, "%s: %" PRId64 " records read in %.1f s", st->projection->name,
+		    s->records - before, (double)ms / 1000);
+	if (before)
+		ev_buf_addf(&line, ", %" PRId64 " were applied before", before);
+	ev_buf_adds(&line, "; the view now: ");
 	ev_buf_addf(&line, "%" PRId64 " applied", counts[EV_APPLIED]);
 	if (untouched)
 		ev_buf_addf(&line, " (%" PRId64 " touched no row)", untouched);

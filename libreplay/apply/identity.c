@@ -129,3 +129,70 @@ int ev_identity_check(const struct ev_ledger *l, struct ev_source *src,
 			return -1;
 	return same_partitions(l, src, err);
 }
+
+static int lost(const struct ev_file_identity *f, const struct ev_record *rec, struct ev_error *err)
+{
+	ev_fail(err, EV_DATA, "%.*s/%d: offsets %" PRId64 "..%" PRId64 " are lost: the view stands at %"
+		PRId64 ", the file begins at %" PRId64, (int)rec->topic.len, rec->topic.ptr,
+		rec->partition, f->next, rec->offset - 1, f->next, rec->offset);
+	if (f->last < 0)
+		return ev_hint(err, "give a file that begins at offset %" PRId64, f->next);
+	return ev_hint(err, "give a file that begins earlier; one with offset %" PRId64 ", the last that the "
+			    "view holds, shows where only holes lie between", f->last);
+}
+
+int ev_file_identity_next(struct ev_file_identity *f, const struct ev_ledger_part *p,
+			  const struct ev_record *rec, const struct ev_run_hooks *hooks,
+			  struct ev_error *err)
+{
+	char text[256];
+
+	f->newest = rec->offset;
+	if (!f->met) {
+		*f = (struct ev_file_identity){ .met = true, .newest = rec->offset };
+		if (!p)
+			return 0;
+		f->stored = true;
+		f->next = p->next;
+		f->last = p->last_offset;
+		f->hash = p->last_hash;
+		f->open = rec->offset <= f->last;
+		if (rec->offset > f->next)
+			return lost(f, rec, err);
+	}
+	if (!f->open || rec->offset < f->last)
+		return 0;
+	f->open = false;
+	if (rec->offset > f->last) {
+		snprintf(text, sizeof(text), "%.*s/%d: no record at offset %" PRId64
+			 " in the file: identity not checkable, going on", (int)rec->topic.len,
+			 rec->topic.ptr, rec->partition, f->last);
+		if (hooks->note)
+			hooks->note(hooks->ctx, text);
+		return 0;
+	}
+	if (ev_record_hash(rec) == f->hash)
+		return 0;
+	ev_fail(err, EV_DATA, "%.*s/%d is not the log that the view was built from: another record stands "
+		"at offset %" PRId64, (int)rec->topic.len, rec->topic.ptr, rec->partition, rec->offset);
+	return ev_hint(err, "this is another file, or it was written anew; the view can only be built anew: "
+			    "rebuild");
+}
+
+int ev_file_identity_end(const struct ev_file_identity *f, const struct ev_partition *p,
+			 const struct ev_run_hooks *hooks, struct ev_error *err)
+{
+	char text[256];
+
+	if (!f->stored || f->newest >= f->last)
+		return 0;
+	snprintf(text, sizeof(text), "%s/%d: the file ends at offset %" PRId64 ", the view stands at %" PRId64,
+		 p->topic, p->partition, f->newest + 1, f->next);
+	if (p->low == 1) { /* offsets are line numbers */
+		ev_fail(err, EV_DATA, "%s", text);
+		return ev_hint(err, "it is not the file that the view was built from, or was cut short");
+	}
+	if (hooks->note)
+		hooks->note(hooks->ctx, text);
+	return 0;
+}

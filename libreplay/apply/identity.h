@@ -18,4 +18,33 @@ int ev_identity_check(const struct ev_ledger *l, struct ev_source *src,
 		      const struct ev_range_args *range, const struct ev_run_hooks *hooks,
 		      struct ev_error *err);
 
+/*
+ * A file shows its partitions only while it is read, and is read from its beginning, so what lies
+ * below the position tells whether it is the log that the view was built from. One for each of the
+ * source's partitions, zeroed.
+ */
+struct ev_file_identity {
+	bool met;      /* a record of the partition has come */
+	bool stored;   /* the view has a position in it: `next`, and what was last applied */
+	bool open;     /* the last record applied must still come */
+	int64_t next, last, newest; /* newest: offset of the last record that has come */
+	uint64_t hash;
+};
+
+/*
+ * The next record of a partition, in the order of the file; `p` is what the ledger said of it before
+ * the first one, NULL: nothing. EV_DATA when the file begins behind the position, so that what lies
+ * between is lost, or when another record stands where the last one applied stood.
+ */
+int ev_file_identity_next(struct ev_file_identity *f, const struct ev_ledger_part *p,
+			  const struct ev_record *rec, const struct ev_run_hooks *hooks,
+			  struct ev_error *err);
+
+/*
+ * The file has ended. One that ends before the last record applied holds nothing new: said; EV_DATA
+ * where its offsets are line numbers, as it cannot be the file that the view was built from.
+ */
+int ev_file_identity_end(const struct ev_file_identity *f, const struct ev_partition *p,
+			 const struct ev_run_hooks *hooks, struct ev_error *err);
+
 #endif

@@ -104,7 +104,7 @@ static int route(struct ev_apply *a, const struct ev_record *r, const int **hand
 	struct ev_error bad = EV_ERROR_INIT;
 	int undecodable = decode(a, r, &bad);
 
-	if (p->has_filter && !ev_where_test(p->filter, a->event.values, &a->event.scratch))
+	if (p->filter && !ev_where_test(p->filter, a->event.values, &a->event.scratch))
 		return EV_FILTERED;
 	if (undecodable) {
 		*err = bad;

@@ -25,7 +25,7 @@ struct run {
 	int64_t *next;
 	size_t nnext;
 	size_t mapped;       /* partitions of the source known to the ledger */
-	bool *told;          /* file sources: which of them are */
+	struct ev_file_identity *files; /* file sources: what was seen of each partition */
 	int64_t last_commit, last_group; /* ms, monotonic */
 	bool group_due;      /* transactions since the last commit to the group */
 	bool group_behind;   /* that failed */
@@ -57,22 +57,35 @@ static const struct ev_ledger_part *ledger_part(struct run *r, size_t i)
  * reads ahead of the batch, so only those partitions are told that have a record in it: where a
  * view begins may not depend on the batch size.
  */
-static void map_file_partitions(struct run *r, size_t n)
+static int map_file_partitions(struct run *r, size_t n, struct ev_error *err)
 {
 	if (r->src->nparts > r->mapped) {
-		r->told = ev_realloc_n(r->told, r->src->nparts, sizeof(*r->told));
+		r->files = ev_realloc_n(r->files, r->src->nparts, sizeof(*r->files));
 		while (r->mapped < r->src->nparts)
-			r->told[r->mapped++] = false;
+			r->files[r->mapped++] = (struct ev_file_identity){ 0 };
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct ev_record *rec = &r->records[i];
 		const struct ev_partition *p = &r->src->parts[rec->part];
+		struct ev_file_identity *f = &r->files[rec->part];
+		bool first = !f->met;
 
-		if (r->told[rec->part])
-			continue;
-		r->told[rec->part] = true;
-		ev_apply_partition(r->a, rec->part, p->topic, p->partition, rec->offset, NULL);
+		if (ev_file_identity_next(f, first ? ledger_part(r, rec->part) : NULL, rec, r->hooks,
+					  err) < 0)
+			return -1;
+		if (first)
+			ev_apply_partition(r->a, rec->part, p->topic, p->partition, rec->offset,
+					   NULL);
 	}
+	return 0;
+}
+
+static int end_files(struct run *r, struct ev_error *err)
+{
+	for (size_t i = 0; i < r->mapped; i++)
+		if (ev_file_identity_end(&r->files[i], &r->src->parts[i], r->hooks, err) < 0)
+			return -1;
+	return 0;
 }
 
 static void map_topic_partitions(struct run *r, const struct ev_span *spans)
@@ -178,10 +191,10 @@ static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error 
 
 	if (n < 0)
 		return -1;
-	if (r->src->one_sequence)
-		map_file_partitions(r, (size_t)n);
-	else
+	if (!r->src->one_sequence)
 		map_topic_partitions(r, NULL);
+	else if (map_file_partitions(r, (size_t)n, err) < 0 || (done && end_files(r, err) < 0))
+		return -1;
 	take_next(r, m);
 	count(r, (size_t)n);
 	if (n == 0 && !done &&
@@ -369,6 +382,6 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 		rc = commit_group(&r, !status->stopped, err);
 	free(r.records);
 	free(r.next);
-	free(r.told);
+	free(r.files);
 	return rc;
 }

@@ -33,7 +33,8 @@ struct ev_span {
  * Resolve for every partition of `src` into *spans, an array of src->nparts that the caller frees: a
  * source may learn of partitions here, so the table can grow. On failure *spans is untouched.
  * `stored` (may be NULL) is where the reader already stands: it is the begin of partitions that it
- * holds, and partitions that it lacks begin at their first offset. Without `stored` and `from` the
+ * holds, and partitions that it lacks begin at their first offset; a file is given from its beginning
+ * all the same, and the reader passes over what it has. Without `stored` and `from` the
  * begin is the first offset. Errors: start after end (EV_USAGE); a position file's partition that
  * the topic lacks, or an offset past the end (EV_USAGE); stored or asked begin below the low
  * watermark (EV_DATA, names topic/partition and the lost span); stored position past the high

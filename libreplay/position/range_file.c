@@ -129,6 +129,8 @@ int ev_range_file(struct ev_source *src, const struct ev_point *from, const stru
 	if (!rc)
 		rc = check_order(&first, &last, err);
 	if (!rc) {
+		if (stored) /* what lies below it is given as well: it tells whether this is the log */
+			ev_position_release(&first.position);
 		src->ops->bounds(src, first.position.n ? &first.position : NULL,
 				 last.position.n ? &last.position : NULL, first.other, last.other);
 		*spans = spans_of(src, &first, &last);

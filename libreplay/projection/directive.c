@@ -210,7 +210,6 @@ static int parse_filter(struct ev_args *a)
 		ev_parse_fail(a->ps, text.ptr, "%s", err.text);
 		return err.hint[0] ? ev_hint(a->ps->err, "%s", err.hint) : -1;
 	}
-	a->ps->p->has_filter = true;
 	a->end = a->at;
 	return 0;
 }

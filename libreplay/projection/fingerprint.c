@@ -193,9 +193,9 @@ static void add_filter(struct ev_buf *b, const struct ev_projection *p)
 {
 	struct ev_buf text = EV_BUF_INIT;
 
-	if (p->has_filter)
+	if (p->filter)
 		ev_where_print(p->filter, &text);
-	add_u64(b, p->has_filter);
+	add_u64(b, p->filter != NULL);
 	add_slice(b, ev_buf_slice(&text));
 	ev_buf_release(&text);
 }

@@ -102,8 +102,7 @@ struct ev_projection {
 	size_t nreads;
 	struct ev_paths *paths; /* envelope, filter, handlers: everything but $item */
 	struct ev_envelope envelope;
-	bool has_filter;
-	struct ev_where *filter;
+	struct ev_where *filter; /* NULL: none */
 	bool dedupe;            /* @dedupe id */
 	int64_t dedupe_ms;      /* within; 0: for ever */
 	bool dedupe_across;     /* across topics */

@@ -1,11 +1,13 @@
 /*
  * dead.h - dead letters and the records held back behind them, in the store
  *
- *   ev_dead(projection, topic, partition, record_offset, state, behind_offset, key_bytes, reason,
- *           line, tries, created_at; PK projection, topic, partition, record_offset)
- * state: dead (poison), held (waits behind `behind_offset`), dropped (given up), retried (applied
- * since). `line` is the record line (record/line.h) and so holds the record's bytes exactly.
- * decided_seq: the cut at which it was dropped or retried, -1 before.
+ *   ev_dead(projection, topic, partition, record_offset, record_timestamp, state, behind_partition,
+ *           behind_offset, key_bytes, reason, line, tries, decided_seq, created_at, arrival;
+ *           PK projection, topic, partition, record_offset)
+ * state: dead (poison), held (waits behind the letter at behind_partition, behind_offset), dropped
+ * (given up), retried (applied since). arrival: its place in the order of application. `line` is
+ * the record line (record/line.h) and so holds the record's bytes exactly. decided_seq: the cut at
+ * which it was dropped or retried, -1 before.
  */
 #ifndef EV_DEAD_H
 #define EV_DEAD_H

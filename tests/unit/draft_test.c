@@ -135,7 +135,7 @@ static void test_hostile(void)
 	p = finish(d, &text, "hostile names");
 	CHECK(p && p->nhandlers == 7 && !p->handlers[2].tombstone, "each type has a handler");
 	CHECK(p && !strcmp(p->handlers[1].types[0], "it's \\* \\[all], ok\\?"), "a type's glob letters are quoted");
-	CHECK(p && p->has_filter && has(&text, "1 events have no type"), "events without a type are filtered");
+	CHECK(p && p->filter && has(&text, "1 events have no type"), "events without a type are filtered");
 	CHECK(has(&text, "PRIMARY KEY (log_topic, log_partition, log_offset)"),
 	      "without an id the place in the log is the key");
 	ev_projection_free(p);

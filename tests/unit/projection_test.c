@@ -183,7 +183,7 @@ static void test_directives(void)
 		return;
 	CHECK(p->ntopics == 3 && !strcmp(p->topics[2], "c.d"), "topics by comma or blank");
 	CHECK(p->envelope.path[EV_FIELD_ID] >= 0 && p->envelope.path[EV_FIELD_TIME] < 0, "envelope as mapped");
-	CHECK(p->has_filter && p->filter, "filter");
+	CHECK(p->filter, "filter");
 	CHECK(p->dedupe && p->dedupe_across && p->dedupe_ms == 7 * 86400000LL, "dedupe with its options");
 	CHECK(p->nreads == 3 && !strcmp(p->reads[1], "Y z"), "@reads adds up, names may be quoted");
 	CHECK(p->nschemas == 1 && p->schemas[0].any && p->schemas[0].place.column == 3 &&
@@ -201,7 +201,7 @@ static void test_directives(void)
 	ev_projection_free(p);
 
 	p = parse(HEAD);
-	CHECK(p && p->envelope.path[EV_FIELD_CAUSATION] >= 0 && !p->has_filter && !p->dedupe,
+	CHECK(p && p->envelope.path[EV_FIELD_CAUSATION] >= 0 && !p->filter && !p->dedupe,
 	      "without @envelope the default mapping counts");
 	ev_projection_free(p);
 }
