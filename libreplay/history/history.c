@@ -77,7 +77,7 @@ static int read_row(struct ev_history *h, struct ev_error *err)
 	return rc;
 }
 
-/* Records of a batch that is done again were told of before, by what was certain of them then. */
+/* Records of a batch that is done again, for poison behind them, were told of before. */
 static bool told_before(struct ev_history *h, const struct ev_record *r)
 {
 	while (r->part >= h->ntold)
@@ -96,12 +96,17 @@ static int tell(struct ev_history *h, const struct ev_record *r, struct ev_error
 		.before = h->was->exists ? h->was->cells + 1 : NULL,
 		.after = h->is->exists ? h->is->cells + 1 : NULL,
 	};
-	struct row *spare = h->was;
 
 	e.has_time = ev_apply_event_time(h->apply, &e.time_ms);
+	return h->hooks.event(h->hooks.ctx, &e, err);
+}
+
+static void step(struct ev_history *h)
+{
+	struct row *spare = h->was;
+
 	h->was = h->is;
 	h->is = spare;
-	return h->hooks.event(h->hooks.ctx, &e, err);
 }
 
 static bool same_version(const struct row *a, const struct row *b)
@@ -116,19 +121,21 @@ static int record(void *ctx, const struct ev_record *r, enum ev_count fate, int6
 {
 	struct ev_history *h = ctx;
 	int64_t touches = h->watched ? h->touches : touched;
+	bool again = told_before(h, r);
+	int rc = 0;
 
 	h->touches = 0;
-	if (told_before(h, r))
-		return 0;
-	if (fate == EV_DEAD)
+	if (fate == EV_DEAD && !again)
 		h->hooks.poison(h->hooks.ctx, r, ev_apply_event_fault(h->apply));
 	if (fate != EV_APPLIED || !touches)
 		return 0;
 	if (read_row(h, err) < 0)
 		return -1;
-	if (!h->watched && same_version(h->was, h->is))
-		return 0;
-	return tell(h, r, err);
+	/* done again, a row that is the same has another version */
+	if (!again && (h->watched || !same_version(h->was, h->is)))
+		rc = tell(h, r, err);
+	step(h);
+	return rc;
 }
 
 static struct ev_query *prepare(struct ev_history *h, const char *before, struct ev_error *err)

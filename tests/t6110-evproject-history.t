@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# evproject history --key: the partition that real producers choose for a key, read alone.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+
+projection() { # projection TOPIC... >FILE
+	local topics=$*
+	cat <<-END
+	-- @projection last version 1
+	-- @topics ${topics// /, }
+	-- @envelope type=\$.type
+	-- @schema
+	CREATE TABLE last (k text PRIMARY KEY, v integer NOT NULL, n integer NOT NULL);
+	-- @on put
+	INSERT INTO last (k, v, n) VALUES (\$.k, \$.v, 1)
+	ON CONFLICT (k) DO UPDATE SET v = excluded.v, n = last.n + 1;
+	END
+}
+history() { run timeout 60 evproject history last.sql --format json --timeout 10s "$@"; }
+records() { sed -n 's/.* \([0-9]*\) records read in .*/\1/p' "$err"; }
+keys=(a ab abc abcd order-1 order-42 0 42 c-9 kéy 日本語 😀 The-quick-brown-fox-jumps-over-the-lazy-dog-and-goes-on)
+
+# Each key three times, to wherever the producer's partitioner sends it (partition -1: its choice).
+for how in murmur2 consistent consistent_random; do
+	topic one 7
+	topic two 5
+	name=${how%_random}
+	for v in 1 2 3; do
+		for k in "${keys[@]}"; do
+			echo "put $one/-1 100$v $k {\"type\":\"put\",\"k\":\"$k\",\"v\":$v}"
+			echo "put $two/-1 200$v $k {\"type\":\"put\",\"k\":\"$k\",\"v\":1$v}"
+		done
+	done | put -X partitioner=$how
+	projection "$one" "$two" >last.sql
+	for k in "${keys[@]}"; do
+		history --row "k=$k" --quiet
+		mv "$out" whole.json
+		history --row "k=$k" --key "$k" --partitioner "$name"
+		check "$how: the partition of '$k' has all that the topics have of it" cmp whole.json "$out"
+		check "$how: '$k' has its six events" test "$(wc -l <"$out")" = 6
+		check "$how: and fewer records are read" test "$(records)" -lt $((6 * ${#keys[@]}))
+		jq -r '"\(.topic) \(.partition)"' "$out" | sort -u >>.seen
+	done
+	check "$how: one partition of each topic" test "$(grep -c "^$one\|^$two" .seen)" = $((2 * ${#keys[@]}))
+	check "$how: not the same one for all keys" test "$(grep "^$one" .seen | sort -u | wc -l)" -gt 3
+done
+
+# The default is murmur2; the wrong one finds nothing: of "c-9" murmur2 gives partition 1 of 7, CRC32 another.
+topic last 7
+echo "put $last/-1 1000 c-9 {\"type\":\"put\",\"k\":\"c-9\",\"v\":1}" | put -X partitioner=murmur2_random
+projection "$last" >last.sql
+history --row k=c-9 --key c-9
+check_status 0 "murmur2 is the default"
+check "as Java's clients place it" test "$(jq .partition "$out")" = 1
+history --row k=c-9 --key c-9 --partitioner consistent
+check_status 1 "with the partitioner of others the event is not found"
+check_grep "as nothing was read" ' 0 records read' "$err"
+history --row k=c-9 --key c-9 --partitioner random
+check_status 2 "a partitioner that there is not"
+history --row k=c-9 --key c-9 "$last/1"
+check_status 2 "--key and a partition"
+history --row k=c-9 --key c-9 nosuchtopic-$$
+check_status 3 "a topic that is not there"
+
+# what comes while the history is read is not in it; transactions that were aborted are not either
+topic last 2
+projection "$last" >last.sql
+txn_open w
+txn begin "put $last/0 1000 a {\"type\":\"put\",\"k\":\"a\",\"v\":1}" commit
+txn begin "put $last/0 1001 a {\"type\":\"put\",\"k\":\"a\",\"v\":666}" abort
+txn begin "put $last/1 900 a {\"type\":\"put\",\"k\":\"a\",\"v\":0}" commit
+txn_leave
+history --row k=a --quiet
+check "in merge order, without what was aborted" test "$(jq -c '[.partition, .offset, .row, .after.v]' "$out" | tr '\n' ' ')" = \
+	'[1,0,"inserted",0] [0,0,"changed",1] '
+history --row k=a --since 1970-01-01T00:00:01Z --quiet
+check "a range by time" test "$(jq -c '[.partition, .row]' "$out")" = '[0,"inserted"]'
+done_testing
