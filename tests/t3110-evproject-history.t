@@ -82,6 +82,9 @@ INSERT INTO head (id, name) VALUES ($.id, $.name);
 DELETE FROM head WHERE id = $.id;
 -- @on move
 UPDATE head SET id = $.to WHERE id = $.id;
+-- @on half
+UPDATE head SET x = 100 WHERE id = $.id;
+INSERT INTO line (id, no) VALUES (999, 1);
 SQL
 ev() { jq -nc --argjson v "$1" --argjson o "$off" '{topic: "t", partition: 0, offset: $o, timestamp: (1763200000000 + $o), key: null, headers: [["b", {base64: "/w=="}]], value: $v}'; off=$((off + 1)); }
 off=0
@@ -118,6 +121,13 @@ history far.sql --row id=44 --table head ./far.ndjson
 check_grep "inserted and deleted by one event" 't/0@6 +brief +inserted and deleted *$' "$out"
 history far.sql --row id=45 --table head --format json ./far.ndjson
 check "a row that gets another key is another row" test "$(touches)" = "t/0@7:inserted t/0@8:deleted "
+history far.sql --row id=43 --table head --format json ./far.ndjson
+check "and is gone under the one it had" test "$(touches)" = "t/0@5:inserted t/0@7:deleted "
+off=1
+{ head -n 1 far.ndjson; ev '{"type":"half","id":42}'; ev '{"type":"all"}'; } >half.ndjson
+history far.sql --row id=42 --table head --format json ./half.ndjson
+check "what poison has touched before it failed is undone, and no event" \
+	jq -se 'map([.offset, .row, .after.x]) == [[0, "inserted", 1.5], [2, "changed", 2.5]]' "$out"
 history far.sql --row what='a,b=' ./far.ndjson
 check_status 2 "a comma with a name and = behind it begins another column"
 check_grep "here one of another table" "no table with all these columns" "$err"
