@@ -113,6 +113,8 @@ table='CREATE TABLE a (id text PRIMARY KEY, n numeric);'
 refuse 'CREATE TABLE a (id text PRIMARY KEY, n bigint GENERATED ALWAYS AS IDENTITY);' "$ok" 'dentity'
 refuse 'CREATE TABLE a (id text PRIMARY KEY, n timestamptz DEFAULT statement_timestamp());' "$ok" 'r.sql:5.*statement_timestamp'
 refuse 'CREATE TABLE a (id text PRIMARY KEY, n text DEFAULT current_setting($q$x$q$));' "$ok" 'current_setting'
+refuse "CREATE TABLE a (id text PRIMARY KEY, n timestamptz DEFAULT timestamptz 'now');" "$ok" "r.sql:5:72: 'now' is not allowed"
+refuse 'CREATE TABLE a (id text PRIMARY KEY, n text); CREATE VIEW s1 AS SELECT txid_current() AS at FROM a;' "$ok" 'r.sql:5:72: function txid_current\(\) is not allowed'
 refuse 'CREATE UNLOGGED TABLE a (id text PRIMARY KEY, n text);' "$ok" 'CREATE TABLE'
 refuse 'CREATE TABLE public.ev_mine (id text PRIMARY KEY, n text);' "$ok" 'ev_'
 refuse 'CREATE TABLE a (id text PRIMARY KEY, n bigint, EXCLUDE (n WITH =) DEFERRABLE INITIALLY DEFERRED);' "$ok" 'DEFERRED'

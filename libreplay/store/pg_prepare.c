@@ -113,7 +113,8 @@ static int check_word(struct ev_pg *s, struct ev_token before, struct ev_token t
 	if (t.kind == EV_TOKEN_WORD && !ev_token_is(before, ".") && is_any(t.text, refused_words))
 		return ev_fail(err, EV_USAGE, "%.*s is not allowed: its answer can differ at every rebuild",
 			       (int)t.text.len, t.text.ptr);
-	if (!ev_token_is(after, "(") || ev_token_is(before, "into") || ev_token_is(before, "table"))
+	if (!ev_token_is(after, "(") || ev_token_is(before, "into") || ev_token_is(before, "table") ||
+	    ev_token_is(before, "references"))
 		return 0;
 	return check_function(s, t, err);
 }
