@@ -35,6 +35,14 @@ run evproject status --store "$(store s.db)" --format json
 check "all views of a store, a line each" test "$(jq -r .projection "$out" | tr '\n' ' ')" = "acc others "
 run evproject status o.sql --store "$(store s.db)" --format json
 check "or the one of a file" test "$(jq -r .projection "$out")" = others
+sql s.db "UPDATE ev_ledger SET cluster_id = 'gone'"
+run evproject status --store "$(store s.db)" --format json -b 127.0.0.1:1 --timeout 200ms --max-lag 1
+check_status 3 "a log that cannot be asked is exit 3"
+check "after all views were told" test "$(jq -r .projection "$out" | tr '
+' ' ')" = "acc others "
+check_grep "the first error stays" "acc: cannot reach broker '127.0.0.1:1'" "$err"
+check_grep "the second is told as well" "warning: others: cannot reach broker" "$err"
+sql s.db 'UPDATE ev_ledger SET cluster_id = NULL'
 sed 's/acc/third/g' p.sql >t.sql
 run evproject status t.sql --store "$(store s.db)"
 check_status 2 "a view that is not there"

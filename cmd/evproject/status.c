@@ -321,8 +321,13 @@ static int one(struct args *a, struct ev_store *s, const char *name, struct ev_m
 	return rc;
 }
 
+/*
+ * One view's log that cannot be asked says nothing of the others; what it was is the end of it all.
+ * The first error stays in `err`.
+ */
 static int all(struct args *a, struct ev_store *s, struct ev_messages *msg, struct ev_error *err)
 {
+	bool failed = false;
 	struct ev_buf names = EV_BUF_INIT;
 	int rc = ev_ledger_names(s, &names, err), worst = 0;
 	const char *end = ev_buf_str(&names) + names.len;
@@ -330,11 +335,22 @@ static int all(struct args *a, struct ev_store *s, struct ev_messages *msg, stru
 	if (rc == 0 && !names.len)
 		rc = ev_fail(err, EV_USAGE, "store '%s' has no views", s->url);
 	for (const char *n = ev_buf_str(&names); rc >= 0 && n < end; n += strlen(n) + 1) {
-		rc = one(a, s, n, msg, err);
+		struct ev_error why = EV_ERROR_INIT;
+
+		rc = one(a, s, n, msg, &why);
 		worst = rc > worst ? rc : worst;
+		if (rc >= 0)
+			continue;
+		ev_context(&why, "%s", n);
+		if (failed)
+			ev_warn(msg, "%s", why.text);
+		else
+			*err = why;
+		failed = true;
+		rc = why.class == EV_STORE ? -1 : 0;
 	}
 	ev_buf_release(&names);
-	return rc < 0 ? -1 : worst;
+	return rc < 0 || failed ? -1 : worst;
 }
 
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
