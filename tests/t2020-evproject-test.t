@@ -37,6 +37,14 @@ check_grep "the row that was expected" '^#.*n.*3' one
 sed -n '/- poison/,/- no poison/p' "$out" >one
 check_grep "poison without dead tells the record and why" '^#.*@0.*\$\.n' one
 
+cases <<'JSON'
+[{"name": "text for a number", "given": [{"type":"add","k":"1","n":1}], "expect": {"acc": [{"n":"1"}]}},
+ {"name": "a number for text", "given": [{"type":"add","k":"1","n":1}], "expect": {"acc": [{"k":1}]}},
+ {"name": "each its own", "given": [{"type":"add","k":"1","n":1}], "expect": {"acc": [{"k":"1","n":1}]}}]
+JSON
+check "the number 1 is not the text 1" test "$(grep -c '^not ok' "$out") $(grep '^ok' "$out")" = '2 ok 3 - each its own'
+check_grep "which can be seen" '^#.*k="1", n=1,' "$out"
+
 wrong() { # wrong TEXT REGEX: the cases on stdin are refused
 	cases
 	check_status 2 "$1"

@@ -5,22 +5,30 @@
 #include "base/mem.h"
 #include "cases/internal.h"
 #include "event/number.h"
+#include "record/line.h"
 #include "store/dead.h"
 #include "store/ledger.h"
 
+struct cell {
+	enum ev_cell_kind kind;
+	char *text; /* NULL: SQL NULL */
+};
+
 struct rows {
-	char ***cells; /* NULL: SQL NULL */
+	struct cell **cells;
 	size_t n, cap, columns;
 };
 
 static int collect(void *ctx, const struct ev_cell *cells, size_t n)
 {
 	struct rows *r = ctx;
-	char **row = ev_alloc((n + 1) * sizeof(*row));
+	struct cell *row = ev_alloc((n + 1) * sizeof(*row));
 
-	for (size_t i = 0; i < n; i++)
-		row[i] = cells[i].kind == EV_CELL_NULL ? NULL : ev_strndup(cells[i].text.ptr,
-									  cells[i].text.len);
+	for (size_t i = 0; i < n; i++) {
+		row[i].kind = cells[i].kind;
+		row[i].text = cells[i].kind == EV_CELL_NULL
+				      ? NULL : ev_strndup(cells[i].text.ptr, cells[i].text.len);
+	}
 	EV_GROW(r->cells, r->n, r->cap);
 	r->cells[r->n++] = row;
 	r->columns = n;
@@ -31,7 +39,7 @@ static void release(struct rows *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		for (size_t j = 0; j < r->columns; j++)
-			free(r->cells[i][j]);
+			free(r->cells[i][j].text);
 		free(r->cells[i]);
 	}
 	free(r->cells);
@@ -56,23 +64,25 @@ static bool is_number(const char *text)
 	return ev_json_validate(ev_slice_str(text), &top, &je) == 0 && top.type == EV_JSON_NUMBER;
 }
 
-static bool cell_is(const struct ev_value *want, const char *got)
+/* The number 1 and the text "1" are two things, in all stores. */
+static bool cell_is(const struct ev_value *want, const struct cell *c)
 {
+	bool number = c->kind == EV_CELL_INT || c->kind == EV_CELL_REAL, same = false;
 	struct ev_buf scratch = EV_BUF_INIT;
+	const char *got = c->text;
 	struct ev_slice text;
-	bool same = false;
 
 	if (!got || want->type == EV_JSON_NULL)
 		return !got && want->type == EV_JSON_NULL;
 	switch (want->type) {
 	case EV_JSON_TRUE:
 	case EV_JSON_FALSE:
-		return strcmp(got, want->type == EV_JSON_TRUE ? "1" : "0") == 0 ||
-		       strcmp(got, want->type == EV_JSON_TRUE ? "t" : "f") == 0;
+		return number && strcmp(got, want->type == EV_JSON_TRUE ? "1" : "0") == 0;
 	case EV_JSON_NUMBER:
-		return is_number(got) && ev_number_cmp(want->raw, ev_slice_str(got)) == 0;
+		return number && is_number(got) && ev_number_cmp(want->raw, ev_slice_str(got)) == 0;
 	case EV_JSON_STRING:
-		same = ev_value_text(want, &scratch, &text) == 0 && ev_slice_is(text, got);
+		same = !(number && is_number(got)) && ev_value_text(want, &scratch, &text) == 0 &&
+		       ev_slice_is(text, got);
 		ev_buf_release(&scratch);
 		return same;
 	default:
@@ -89,8 +99,8 @@ static int column_index(struct ev_store *s, struct ev_query *q, struct ev_slice 
 }
 
 /* 1 when the row matches, 0 when not, -1 when a column does not exist (named in `out`). */
-static int row_is(struct ev_store *s, struct ev_query *q, const struct ev_value *want, char **row,
-		  struct ev_buf *out)
+static int row_is(struct ev_store *s, struct ev_query *q, const struct ev_value *want,
+		  const struct cell *row, struct ev_buf *out)
 {
 	struct ev_each it;
 	struct ev_value name, v;
@@ -103,17 +113,22 @@ static int row_is(struct ev_store *s, struct ev_query *q, const struct ev_value 
 			ev_buf_addf(out, "no column '%.*s'\n", (int)name.raw.len, name.raw.ptr);
 			return -1;
 		}
-		if (!cell_is(&v, row[at]))
+		if (!cell_is(&v, &row[at]))
 			return 0;
 	}
 	return 1;
 }
 
-static void print_row(struct ev_store *s, struct ev_query *q, char **row, struct ev_buf *out)
+static void print_row(struct ev_store *s, struct ev_query *q, const struct cell *row,
+		      struct ev_buf *out)
 {
-	for (size_t i = 0; i < s->ops->columns(s, q); i++)
-		ev_buf_addf(out, "%s%s=%s", i ? ", " : "", s->ops->column(s, q, i),
-			    row[i] ? row[i] : "null");
+	for (size_t i = 0; i < s->ops->columns(s, q); i++) {
+		ev_buf_addf(out, "%s%s=", i ? ", " : "", s->ops->column(s, q, i));
+		if (row[i].kind == EV_CELL_TEXT)
+			ev_json_quote(out, ev_slice_str(row[i].text));
+		else
+			ev_buf_adds(out, row[i].text ? row[i].text : "null");
+	}
 	ev_buf_addc(out, '\n');
 }
 
@@ -276,10 +291,10 @@ int ev_case_compare(const struct ev_case *c, struct ev_store *s, const struct ev
 
 static int by_cells(const void *x, const void *y, void *ctx)
 {
-	char **a = *(char ***)x, **b = *(char ***)y;
+	const struct cell *a = *(struct cell *const *)x, *b = *(struct cell *const *)y;
 
 	for (size_t i = 0; i < *(size_t *)ctx; i++) {
-		int c = ev_slice_cmp(ev_slice_str(a[i]), ev_slice_str(b[i]));
+		int c = ev_slice_cmp(ev_slice_str(a[i].text), ev_slice_str(b[i].text));
 
 		if (c)
 			return c;
