@@ -49,6 +49,9 @@ poison "a fraction that would be rounded away" '"i":1.00000000000000000001' \
 	"1\.00000000000000000001 $(on sqlite 'would be rounded to the whole number 1$' postgresql 'does not fit bigint')"
 poison "a fraction that would become 0" '"r":1e-400' "1e-400\"? $(on sqlite 'would be rounded to the whole number 0$' postgresql 'is out of range for type double')"
 value "a fraction" '"r":0.25' r 0.25
+value "a decimal in a text column is as it was sent" '"t":1234567890123456.78901234567890' t 1234567890123456.78901234567890
+value "in its spelling" '"t":-1.50E-7' t -1.50E-7
+value "and an integer past 64 bits" '"t":123456789012345678901' t 123456789012345678901
 value "the time in UTC, to milliseconds" '"t":"x"' tm 2026-11-20T10:00:00.000Z
 value "SQL in a value is text" "\"t\":\"'); DROP TABLE v; --\"" t "'); DROP TABLE v; --"
 value "the last of doubled names wins" '"t":"x","t":"y"' t y
@@ -176,4 +179,30 @@ line 0 "{$T0,\"s\":\"x$(printf 'é%.0s' {1..50})\"}" >v.ndjson
 apply
 check_status 5 "a decimal that is letters is poison"
 check "and status tells the last error" ledger '.last_error | startswith("t/0@0")'
+
+# SQLite makes 15 digits of a number in a text column, unless it is bound as its text
+if on sqlite; then
+	long=0.12345678901234567890
+	{ head_of '-- @schema
+CREATE TABLE v (id integer PRIMARY KEY, a varchar(80), "b c" TEXT, n numeric, x);
+-- @on a
+INSERT INTO v AS w (n, "b c", id, A) VALUES ($.d, $.c, :offset, $.d), ($.e, $.c, 7, $.f || '"''"')
+ON CONFLICT (id) DO UPDATE SET "b c" = $.g, n = $.h, a = excluded.a;
+UPDATE OR ABORT v SET a = ($.i), "b c" = $.j WHERE id = 9 AND n < $.k;
+UPDATE v SET x = 1, "b c" = $.l WHERE n > $.m;'; } >v.sql
+	line 0 "{$T0,\"c\":$long,\"d\":$long,\"e\":$long,\"f\":$long,\"m\":5}" >v.ndjson
+	apply
+	check_status 0 "decimals straight into columns, and in expressions"
+	check "straight into a text column all digits stay" test "$(sql v.db 'SELECT "b c" FROM v WHERE id = 0')" = $long
+	check "in another column or an expression it is a number" test "$(sql v.db 'SELECT a, n FROM v ORDER BY id')" = \
+		"$long|0.123456789012346
+0.123456789012346|0.123456789012346"
+	line 1 "{$T0,\"c\":$long,\"d\":5.5,\"e\":1.5,\"f\":2.5,\"g\":3.$long,\"h\":5.5,\"l\":9.12345678901234567890,\"m\":5.25}" |
+		sed 's/3\.0\./3./' >>v.ndjson
+	apply
+	check "so does it in an upsert and an update; what is compared stays a number" test \
+		"$(sql v.db 'SELECT id, "b c", typeof(n) FROM v ORDER BY id')" = "0|$long|real
+1|9.12345678901234567890|real
+7|9.12345678901234567890|real"
+fi
 done_testing

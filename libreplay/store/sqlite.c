@@ -173,9 +173,16 @@ static int bind_number(struct ev_sqlite *s, sqlite3_stmt *stmt, int i, struct ev
 	return 0;
 }
 
-static int bind_one(struct ev_sqlite *s, sqlite3_stmt *stmt, int i, const struct ev_bind *b,
+static int bind_text(sqlite3_stmt *stmt, int i, struct ev_slice text)
+{
+	return sqlite3_bind_text64(stmt, i, text.len ? text.ptr : "", text.len, SQLITE_STATIC,
+				   SQLITE_UTF8);
+}
+
+static int bind_one(struct ev_sqlite *s, struct ev_query *q, int i, const struct ev_bind *b,
 		    struct ev_error *err)
 {
+	sqlite3_stmt *stmt = q->stmt;
 	int rc = SQLITE_OK;
 
 	switch (b->kind) {
@@ -187,12 +194,14 @@ static int bind_one(struct ev_sqlite *s, sqlite3_stmt *stmt, int i, const struct
 		rc = sqlite3_bind_int64(stmt, i, b->i);
 		break;
 	case EV_BIND_NUMBER:
-		return bind_number(s, stmt, i, b->text, err);
+		if (!q->texts || !q->texts[i - 1])
+			return bind_number(s, stmt, i, b->text, err);
+		rc = bind_text(stmt, i, b->text);
+		break;
 	case EV_BIND_TEXT:
 	case EV_BIND_JSON:
 	case EV_BIND_TIME:
-		rc = sqlite3_bind_text64(stmt, i, b->text.len ? b->text.ptr : "", b->text.len,
-					 SQLITE_STATIC, SQLITE_UTF8);
+		rc = bind_text(stmt, i, b->text);
 		break;
 	case EV_BIND_BYTES:
 		rc = b->text.len ? sqlite3_bind_blob64(stmt, i, b->text.ptr, b->text.len, SQLITE_STATIC)
@@ -206,7 +215,7 @@ static int bind_all(struct ev_sqlite *s, struct ev_query *q, const struct ev_bin
 		    struct ev_error *err)
 {
 	for (size_t i = 0; i < n; i++)
-		if (bind_one(s, q->stmt, (int)i + 1, &b[i], err) < 0)
+		if (bind_one(s, q, (int)i + 1, &b[i], err) < 0)
 			return -1;
 	return 0;
 }

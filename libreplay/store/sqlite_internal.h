@@ -45,6 +45,7 @@ struct ev_sqlite {
 struct ev_query {
 	sqlite3_stmt *stmt;
 	bool handler;
+	bool *texts; /* sqlite_text.c: by parameter; NULL: none of them */
 };
 
 static inline struct ev_sqlite *ev_sqlite_of(struct ev_store *s)
@@ -105,6 +106,10 @@ size_t ev_sqlite_error_at(struct ev_sqlite *s);
  * and its like as an argument, or no time at all (EV_USAGE; *at: the byte).
  */
 int ev_sqlite_check_clock(const char *sql, size_t *at, struct ev_error *err);
+/*
+ * By parameter: does it go into TEXT columns and nowhere else? An array to free, NULL when none does.
+ */
+bool *ev_sqlite_text_params(struct ev_sqlite *s, const char *sql, int nparams);
 int ev_sqlite_time_install(struct ev_sqlite *s, struct ev_error *err);
 void ev_sqlite_time_release(struct ev_sqlite *s);
 

@@ -95,13 +95,17 @@ struct ev_query *ev_sqlite_prepare(struct ev_store *store, const char *sql, bool
 	q = ev_alloc(sizeof(*q));
 	q->stmt = stmt;
 	q->handler = handler;
+	if (handler && tables)
+		q->texts = ev_sqlite_text_params(s, sql, sqlite3_bind_parameter_count(stmt));
 	return q;
 }
 
 void ev_sqlite_finish(struct ev_store *store, struct ev_query *q)
 {
 	(void)store;
-	if (q)
+	if (q) {
 		sqlite3_finalize(q->stmt);
+		free(q->texts);
+	}
 	free(q);
 }
