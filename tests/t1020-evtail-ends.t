@@ -27,6 +27,20 @@ usage "unknown field '%x'" -o '%x' ./x.ndjson
 usage "takes yes, only or no, not 'maybe'" --tombstones maybe ./x.ndjson
 usage "no broker" orders
 
+# a signal while a broker is awaited: threads show that the wait has begun
+waits() { [ "$(ls "/proc/$1/task" | wc -l)" -gt 1 ]; }
+for want in 143: 0:-f; do
+	evtail -b 127.0.0.1:1 --timeout 60s ${want#*:} orders 2>"$err" &
+	pid=$!
+	check "the broker is awaited" wait_for 10 waits $pid
+	before=$SECONDS
+	kill -TERM $pid
+	wait $pid
+	status=$?
+	check_status "${want%:*}" "SIGTERM ends the wait for a broker (${want#*:})"
+	check "and soon" test $((SECONDS - before)) -lt 20
+done
+
 run evtail ./missing.ndjson
 check_status 3 "a file that is not there cannot be read"
 check_grep "and is named" "missing.ndjson" "$err"

@@ -58,6 +58,14 @@ static int finish(struct ev_messages *msg, int status)
 	return status;
 }
 
+/* A signal that ended the wait for a source counts for more than the source that is not there. */
+static int report(struct ev_messages *msg, const struct ev_error *err)
+{
+	int status = ev_report(msg, err);
+
+	return status == EV_SOURCE && ev_stopped() ? ev_stop_status(false) : status;
+}
+
 static void usage_hint(struct ev_error *err, const char *name)
 {
 	if (!err->hint[0])
@@ -89,7 +97,7 @@ static int run_leaf(const struct ev_command *cmd, const struct ev_command *paren
 		status = cmd->run(args, &rest, msg, &err);
 	}
 	if (status < 0)
-		status = ev_report(msg, &err);
+		status = report(msg, &err);
 	status = finish(msg, status);
 	if (cmd->release)
 		cmd->release(args);

@@ -136,6 +136,7 @@ static int fill_spec(struct ev_source_args *a, struct ev_error *err)
 	if (millis("--timeout", a->timeout_ms, &spec->timeout_ms, err) ||
 	    millis("--txn-wait", a->txn_wait_ms, &spec->txn_wait_ms, err))
 		return -1;
+	spec->stopped = ev_stopped;
 	if (broker && *broker)
 		spec->brokers = ev_strdup(broker);
 	spec->properties_file = ev_strdup(a->properties_file);

@@ -341,6 +341,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 		rc = with_source(&st, src, err);
 		src->ops->close(src);
 	}
+	else if (ev_stopped() && a->follow)
+		rc = ev_stop_status(true);
 	ev_projection_free(p);
 	return rc;
 }

@@ -269,7 +269,7 @@ static int open_and_read(struct tail *t, struct ev_error *err)
 
 	t->src = ev_source_open(&a->src.spec, err);
 	if (!t->src)
-		return -1;
+		return ev_stopped() && a->follow ? ev_stop_status(true) : -1;
 	if (ev_range_resolve(t->src, &a->src.range, NULL, &t->spans, err))
 		return -1;
 	t->nspans = t->src->nparts;

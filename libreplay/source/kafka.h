@@ -83,6 +83,7 @@ struct ev_kafka {
 	size_t nproperties, properties_cap;
 	bool uncommitted; /* the user asked for isolation.level=read_uncommitted */
 	int timeout_ms, txn_wait_ms;
+	bool (*stopped)(void); /* while it is opened: does nobody wait for it any more? else NULL */
 	size_t memory;
 	bool need_headers, follow_hint;
 	struct kafka_log *log;

@@ -45,6 +45,12 @@ static bool passing(rd_kafka_resp_err_t e)
 	}
 }
 
+/* Is there no use in asking once more? */
+static bool over(const struct ev_kafka *k, int64_t until)
+{
+	return ev_clock_ms() >= until || (k->stopped && k->stopped());
+}
+
 /* The topic's metadata: asked again and again until the time is up. */
 static const struct rd_kafka_metadata *metadata(struct ev_kafka *k, size_t topic, int64_t until,
 						struct ev_error *err)
@@ -65,7 +71,7 @@ static const struct rd_kafka_metadata *metadata(struct ev_kafka *k, size_t topic
 		if (!e) {
 			e = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
 			rd_kafka_metadata_destroy(md);
-			if (!passing(e) || ev_clock_ms() >= until) {
+			if (!passing(e) || over(k, until)) {
 				why = e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
 				      e == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ?
 					      "there is no such topic" : rd_kafka_err2str(e);
@@ -77,7 +83,7 @@ static const struct rd_kafka_metadata *metadata(struct ev_kafka *k, size_t topic
 			continue;
 		}
 		ev_kafka_down_since(k, k->probe); /* serves the callbacks */
-		if (ev_clock_ms() >= until) {
+		if (over(k, until)) {
 			ev_kafka_fail(k, err, e, "cannot reach broker '%s'", k->brokers);
 			return NULL;
 		}
@@ -173,11 +179,12 @@ static rd_kafka_topic_partition_list_t *list_offsets(struct ev_kafka *k, rd_kafk
 		rd_kafka_topic_partition_list_t *l =
 			rd_kafka_topic_partition_list_new((int)(s->nparts - first));
 		int64_t left = until - ev_clock_ms();
+		int most = k->stopped ? 2 * SLICE_MS : 10 * SLICE_MS;
 
 		for (size_t i = first; i < s->nparts; i++)
 			rd_kafka_topic_partition_list_add(l, s->parts[i].topic, s->parts[i].partition)
 				->offset = at;
-		*e = rd_kafka_offsets_for_times(rk, l, left < 1 ? 1 : least(left, 10 * SLICE_MS));
+		*e = rd_kafka_offsets_for_times(rk, l, left < 1 ? 1 : least(left, most));
 		*bad = first;
 		for (int i = 0; !*e && i < l->cnt; i++) {
 			*e = l->elems[i].err;
@@ -190,7 +197,7 @@ static rd_kafka_topic_partition_list_t *list_offsets(struct ev_kafka *k, rd_kafk
 			return l;
 		rd_kafka_topic_partition_list_destroy(l);
 		ev_kafka_down_since(k, rk);
-		if (ev_clock_ms() >= until)
+		if (over(k, until))
 			return NULL;
 		if (*e == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || *e == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
 			learn(k, rk, k->kp[*bad].topic);
