@@ -42,7 +42,7 @@ BENCH := $(BENCH_SRC:tests/bench/%.c=$B/bench/%)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
 HELPERS := $(HELPER_SRC:tests/helpers/%.c=$B/helpers/%)
 
-.PHONY: all check test demo bench fuzz fuzz-run lint docs install uninstall clean help setup setup-test
+.PHONY: all check test demo bench fuzz fuzz-run differential lint docs install uninstall clean help setup setup-test
 .SECONDARY:
 all: $(PROGRAMS)
 
@@ -103,6 +103,11 @@ fuzz:
 fuzz-run: $(FUZZ)
 	scripts/fuzz --seconds $(FUZZ_SECONDS) $(FUZZ)
 
+# Folded in memory against by statements, on N random programs.
+N ?= 2000
+differential: $B/unit/fold_test
+	N=$(N) $B/unit/fold_test
+
 lint:
 	scripts/lint
 
@@ -142,6 +147,7 @@ help:
 	@echo "demo       set up, build, and show a view of the bundled events"
 	@echo "test       set up, build, and run the whole suite with a real Kafka"
 	@echo "check      build and run what needs no server"
+	@echo "differential  N random programs, folded in memory against by statements"
 	@echo "bench      measure; fuzz: fuzz the decoders; lint: check the sources' manners"
 	@echo "docs       write OPTIONS and completions anew; setup: install what building needs"
 	@echo "install    into DESTDIR and PREFIX ($(PREFIX)); uninstall"

@@ -81,7 +81,7 @@ _evproject_run() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --follow -f --check --on-error --max-dead --max-held --batch --group -g --metrics --quiet -q --from --to --since --until --scan-late --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --follow -f --check --on-error --max-dead --max-held --exact-statements --batch --group -g --metrics --quiet -q --from --to --since --until --scan-late --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -115,7 +115,7 @@ _evproject_rebuild() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --yes -y --no-swap --again --adopt --accept-trimmed --allow-empty --max-change --max-lag --swap-wait --on-error --max-dead --max-held --batch --metrics --quiet -q --dry-run -n --abandon --forget --from --to --since --until --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --yes -y --no-swap --again --adopt --accept-trimmed --allow-empty --max-change --max-lag --swap-wait --on-error --max-dead --max-held --exact-statements --batch --metrics --quiet -q --dry-run -n --abandon --forget --from --to --since --until --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

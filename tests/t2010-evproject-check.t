@@ -78,6 +78,7 @@ acc version 1, fingerprint $fingerprint
   samples   all
   order     matters between partitions, so every transaction stores its cut:
             table 'acc', handler at line 7: its SET is more than a sum, minimum or maximum of old and new
+  speed     a transaction's events are folded in memory, each row is written once
 PLAN
 check "nothing is left behind" test "$(ls)" = "$(printf 'e.sql\nempty.sql\np.sql')"
 run evproject check -q p.sql "${against[@]}"

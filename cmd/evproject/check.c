@@ -19,12 +19,12 @@ static void init(void *args)
 	ev_store_args_init(&((struct args *)args)->store);
 }
 
-static void print_plan(const struct ev_projection *p)
+static void print_plan(const struct ev_projection *p, const struct ev_buf *folds)
 {
 	struct ev_buf why = EV_BUF_INIT;
 	bool commutes = ev_projection_commutes(p, &why);
 
-	ev_plan_print(p, commutes, ev_buf_str(&why));
+	ev_plan_print(p, commutes, ev_buf_str(&why), ev_buf_str(folds));
 	ev_buf_release(&why);
 }
 
@@ -33,19 +33,21 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct ev_projection *p = ev_operand_projection(rest, err);
 	struct ev_store *s = NULL;
 	struct args *a = args;
+	struct ev_buf folds = EV_BUF_INIT;
 	int rc = -1;
 
 	if (p && ev_no_operands(rest, err) == 0)
 		s = ev_store_args_scratch(&a->store, p->name, false, err);
-	if (s && ev_apply_check(s, p, err) == 0) {
+	if (s && ev_apply_check(s, p, &folds, err) == 0) {
 		rc = 0;
 		if (s->ops->dialect == EV_SQLITE)
 			ev_plan_warn(p, msg);
 		if (!a->quiet)
-			print_plan(p);
+			print_plan(p, &folds);
 	}
 	if (s)
 		s->ops->close(s);
+	ev_buf_release(&folds);
 	ev_projection_free(p);
 	return rc;
 }

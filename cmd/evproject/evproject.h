@@ -73,8 +73,11 @@ int ev_confirm(bool yes, const char *question, struct ev_error *err);
 int ev_print_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *q,
 		   size_t *rows, struct ev_error *err);
 
-/* The plan of a projection on stdout. `why`: lines that say where its handlers do not commute. */
-void ev_plan_print(const struct ev_projection *p, bool commutes, const char *why);
+/*
+ * The plan of a projection on stdout. `why`: lines that say where its handlers do not commute; `folds`:
+ * which tables go by statements.
+ */
+void ev_plan_print(const struct ev_projection *p, bool commutes, const char *why, const char *folds);
 
 /* Warn where a handler adds decimals into a column that SQLite keeps as a binary fraction. */
 void ev_plan_warn(const struct ev_projection *p, struct ev_messages *msg);

@@ -116,6 +116,16 @@ static void print_handlers(const struct ev_projection *p)
 	ev_buf_release(&what);
 }
 
+static void print_lines(const char *lines)
+{
+	while (*lines) {
+		const char *end = strchrnul(lines, '\n');
+
+		printf("            %.*s\n", (int)(end - lines), lines);
+		lines = *end ? end + 1 : end;
+	}
+}
+
 static void print_order(bool commutes, const char *why)
 {
 	if (commutes) {
@@ -123,15 +133,20 @@ static void print_order(bool commutes, const char *why)
 		return;
 	}
 	puts("  order     matters between partitions, so every transaction stores its cut:");
-	while (*why) {
-		const char *end = strchrnul(why, '\n');
-
-		printf("            %.*s\n", (int)(end - why), why);
-		why = *end ? end + 1 : end;
-	}
+	print_lines(why);
 }
 
-void ev_plan_print(const struct ev_projection *p, bool commutes, const char *why)
+static void print_speed(const char *folds)
+{
+	if (!*folds) {
+		puts("  speed     a transaction's events are folded in memory, each row is written once");
+		return;
+	}
+	puts("  speed     folded in memory, each row written once, but for:");
+	print_lines(folds);
+}
+
+void ev_plan_print(const struct ev_projection *p, bool commutes, const char *why, const char *folds)
 {
 	struct ev_tables tables = { 0 };
 
@@ -146,6 +161,7 @@ void ev_plan_print(const struct ev_projection *p, bool commutes, const char *why
 	print_queries("checks", p->checks, p->nchecks);
 	print_queries("samples", p->samples, p->nsamples);
 	print_order(commutes, why);
+	print_speed(folds);
 	if (p->nreads)
 		puts("  proof     not provable: it reads tables of others (@reads)");
 	ev_tables_free(&tables);

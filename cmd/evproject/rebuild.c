@@ -24,7 +24,7 @@ struct args {
 	int on_error;
 	int64_t max_dead, max_held, batch, max_lag, swap_wait_ms;
 	const char *max_change, *metrics;
-	bool accept_trimmed, allow_empty, again, adopt, no_swap, yes, quiet, abandon, forget, dry_run;
+	bool exact, accept_trimmed, allow_empty, again, adopt, no_swap, yes, quiet, abandon, forget, dry_run;
 };
 
 static const struct ev_option options[] = {
@@ -44,6 +44,7 @@ static const struct ev_option options[] = {
 		"a poison record: as the old view did, or else"),
 	EV_INT(0, "max-dead", "N", struct args, max_dead, 0, INT64_MAX, "stop past N dead letters"),
 	EV_INT(0, "max-held", "N", struct args, max_held, 0, INT64_MAX, "stop past N held records"),
+	EV_FLAG(0, "exact-statements", struct args, exact, "fold nothing in memory"),
 	EV_INT(0, "batch", "N", struct args, batch, 1, 1000000, "records per transaction (10000)"),
 	EV_STRING(0, "metrics", "FILE", struct args, metrics, "write a Prometheus textfile"),
 	EV_FLAG('q', "quiet", struct args, quiet, "no progress, no summary"),
@@ -255,6 +256,7 @@ static int fill_options(const struct args *a, struct ev_rebuild_options *opt, st
 	opt->max_held = a->max_held;
 	opt->max_lag = a->max_lag;
 	opt->accept_trimmed = a->accept_trimmed;
+	opt->exact = a->exact;
 	opt->allow_empty = a->allow_empty;
 	opt->again = a->again;
 	opt->adopt = a->adopt;

@@ -19,7 +19,7 @@ struct args {
 	struct ev_source_args src;
 	int on_error;
 	int64_t max_dead, max_held, batch;
-	bool follow, check, scan_late, quiet;
+	bool follow, check, scan_late, exact, quiet;
 	const char *group, *metrics;
 };
 
@@ -32,6 +32,7 @@ static const struct ev_option options[] = {
 		"a poison record stops the run, or is kept"),
 	EV_INT(0, "max-dead", "N", struct args, max_dead, 0, INT64_MAX, "stop past N dead letters"),
 	EV_INT(0, "max-held", "N", struct args, max_held, 0, INT64_MAX, "stop past N held records"),
+	EV_FLAG(0, "exact-statements", struct args, exact, "fold nothing in memory"),
 	EV_INT(0, "batch", "N", struct args, batch, 1, 1000000, "records per transaction (10000)"),
 	EV_STRING('g', "group", "NAME", struct args, group, "also commit the position to this group"),
 	EV_STRING(0, "metrics", "FILE", struct args, metrics, "write a Prometheus textfile"),
@@ -252,6 +253,7 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 
 	if (!s)
 		return -1;
+	ao.exact = a->exact;
 	ao.dead = a->on_error == 1;
 	ao.max_dead = a->max_dead;
 	ao.max_held = a->max_held;

@@ -30,6 +30,7 @@ struct ev_observer {
 };
 
 struct ev_apply_options {
+	bool exact;        /* all by statements, nothing folded in memory (fold.h) */
 	bool dead;         /* --on-error dead: keep poison as dead letters; else stop */
 	int64_t max_dead;  /* dead letters in the store before the run stops; -1: no limit */
 	int64_t max_held;
@@ -54,9 +55,11 @@ void ev_apply_close(struct ev_apply *a); /* NULL allowed; what is not committed 
 
 /*
  * Would this store take the projection? Its tables are made, all handlers, checks and samples prepared,
- * in one transaction that is rolled back. EV_USAGE with file:line:column. For a scratch store.
+ * in one transaction that is rolled back. EV_USAGE with file:line:column. For a scratch store. `folds` gets
+ * what ev_apply_folds would say.
  */
-int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_error *err);
+int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_buf *folds,
+		   struct ev_error *err);
 
 /* A check or sample, prepared; NULL with file:line:column. The caller finishes it. */
 struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
@@ -67,6 +70,9 @@ const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a);
 
 /* Does the projection provably commute over partitions? If not, `why` (until close) says where. */
 bool ev_apply_commutes(const struct ev_apply *a, const char **why);
+
+/* Which tables go by statements instead of being folded in memory, and why; a line each (until close). */
+const char *ev_apply_folds(const struct ev_apply *a);
 
 /*
  * Tell which partition of the ledger records with rec->part == `part` belong to; `begin` is where

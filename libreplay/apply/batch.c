@@ -36,6 +36,8 @@ static void snapshot(struct ev_apply *a)
 void ev_transaction_undo(struct ev_apply *a)
 {
 	a->store->ops->rollback(a->store);
+	if (a->fold)
+		ev_fold_drop(a->fold);
 	if (a->nsaved)
 		memcpy(a->ledger.parts, a->saved, a->nsaved * sizeof(*a->saved));
 	a->ledger.watermark = a->saved_watermark;
@@ -280,7 +282,7 @@ static size_t first_fault(struct ev_apply *a, size_t at, struct ev_error *err)
 
 	if (err->class != EV_DATA)
 		return at;
-	if (a->store->ops->sync(a->store, &why) < 0) {
+	if (ev_record_sync(a, &why) < 0) {
 		*err = why;
 		return at;
 	}
@@ -334,12 +336,14 @@ static size_t take_all(struct ev_apply *a, const struct ev_record *records, size
 		a->fates[i] = (unsigned char)fate;
 		advance(p, &records[i], fate);
 	}
-	if (a->store->ops->sync(a->store, err) < 0)
+	if (ev_record_sync(a, err) < 0)
 		return n ? n - 1 : 0;
 	if (a->failed) {
 		*err = a->poison;
 		return a->failed_at;
 	}
+	if (a->fold && !a->exact && ev_fold_flush(a->fold, err) < 0)
+		return n ? n - 1 : 0;
 	err->class = EV_OK;
 	return n;
 }
@@ -450,9 +454,20 @@ static int try_batch(struct ev_apply *a, const struct ev_record *records, size_t
 	bool careful = false;
 	size_t at;
 
+	a->exact = true;
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;
+	a->exact = !a->fold || !ev_fold_pays(a->fold);
 	at = take_all(a, records, n, false, &why);
+	if (!a->exact && why.class != EV_OK && !why.retriable && why.class != EV_HELD) {
+		/* what is at fault, and how, is for the statements to say */
+		a->exact = true;
+		ev_transaction_undo(a);
+		if (ev_transaction_begin(a, err) < 0)
+			return -1;
+		why = (struct ev_error)EV_ERROR_INIT;
+		at = take_all(a, records, n, false, &why);
+	}
 	if (why.class == EV_DATA && a->opt.dead) {
 		careful = true;
 		ev_transaction_undo(a);

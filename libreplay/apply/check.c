@@ -29,7 +29,8 @@ static int check_queries(struct ev_store *s, const struct ev_projection *p,
 	return 0;
 }
 
-int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_error *err)
+int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_buf *folds,
+		   struct ev_error *err)
 {
 	struct ev_apply_options opt = EV_APPLY_OPTIONS_INIT;
 	struct ev_apply *a = ev_open_new(s, p, &opt);
@@ -39,6 +40,7 @@ int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_
 			check_queries(s, p, p->checks, p->nchecks, err) < 0 ||
 			check_queries(s, p, p->samples, p->nsamples, err) < 0))
 		rc = -1;
+	ev_buf_adds(folds, ev_apply_folds(a));
 	ev_apply_close(a); /* rolls back */
 	return rc;
 }

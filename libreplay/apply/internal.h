@@ -11,6 +11,7 @@
 #include "apply/bind.h"
 #include "apply/match.h"
 #include "event/decoder.h"
+#include "fold/fold.h"
 #include "store/dead.h"
 #include "store/seen.h"
 
@@ -28,6 +29,9 @@ struct ev_apply {
 	size_t *numbers;              /* [handler]: of its first statement among all */
 	int *lines;                   /* [number]: where in the file */
 	struct ev_bind *binds;        /* as many as the widest statement has parameters */
+	struct ev_fold *fold;         /* NULL: all by statements */
+	bool exact;                   /* this transaction goes by statements */
+	struct ev_buf folds;          /* which tables do not fold, and why */
 	struct ev_match *match;
 	struct ev_decoder *decoder;
 	struct ev_event event;
@@ -72,6 +76,9 @@ int ev_record_route(struct ev_apply *a, const struct ev_record *r, const int **h
 
 /* @dedupe needs an id: EV_DATA when the event routed last has none. */
 int ev_record_id(struct ev_apply *a, struct ev_slice *id, struct ev_error *err);
+
+/* All statements so far have run, and their results are known. */
+int ev_record_sync(struct ev_apply *a, struct ev_error *err);
 
 /* Run the handlers' statements; their results are counted under `index`. */
 int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);

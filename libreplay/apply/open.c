@@ -152,13 +152,26 @@ static int take_lock(struct ev_apply *a, struct ev_error *err)
 	return -1;
 }
 
+static int open_fold(struct ev_apply *a, struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+
+	a->fold = ev_fold_new(a->store, a->projection, &a->tables, &a->folds, &why);
+	if (a->fold || why.class == EV_OK)
+		return 0;
+	*err = why;
+	return -1;
+}
+
 int ev_open_compile(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
 	for (size_t i = 0; i < p->nreads; i++)
 		ev_buf_add(&a->reads, p->reads[i], strlen(p->reads[i]) + 1);
-	return a->store->ops->guard(a->store, &a->tables, err) < 0 ? -1 : prepare_all(a, err);
+	if (a->store->ops->guard(a->store, &a->tables, err) < 0 || prepare_all(a, err) < 0)
+		return -1;
+	return a->opt.exact || a->opt.beside ? 0 : open_fold(a, err);
 }
 
 /*
@@ -256,6 +269,8 @@ void ev_apply_close(struct ev_apply *a)
 		free(a->queries[i]);
 	}
 	free(a->queries);
+	ev_fold_free(a->fold);
+	ev_buf_release(&a->folds);
 	free(a->numbers);
 	free(a->lines);
 	free(a->binds);
@@ -276,6 +291,11 @@ void ev_apply_close(struct ev_apply *a)
 const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a)
 {
 	return &a->ledger;
+}
+
+const char *ev_apply_folds(const struct ev_apply *a)
+{
+	return ev_buf_str(&a->folds);
 }
 
 bool ev_apply_commutes(const struct ev_apply *a, const char **why)

@@ -147,6 +147,25 @@ int ev_record_stages(struct ev_apply *a, const struct ev_record *r, const int **
 	return fate;
 }
 
+static int run_statement(struct ev_apply *a, size_t handler, size_t i, uint64_t tag, struct ev_error *err)
+{
+	size_t n = a->projection->handlers[handler].statements[i].nparams;
+	struct ev_query *q = a->queries[handler][i];
+
+	if (!a->exact && ev_fold_takes(a->fold, handler, i))
+		return ev_fold_apply(a->fold, handler, i, q, a->binds, n, tag, err);
+	return a->store->ops->apply(a->store, q, a->binds, n, tag, err);
+}
+
+int ev_record_sync(struct ev_apply *a, struct ev_error *err)
+{
+	if (a->store->ops->sync(a->store, err) < 0)
+		return -1;
+	if (a->fold && !a->exact && !a->failed && ev_fold_sync(a->fold, err) < 0)
+		return -1;
+	return a->store->ops->sync(a->store, err);
+}
+
 static int run_statements(struct ev_apply *a, const struct ev_handler *h, size_t handler,
 			  size_t index, struct ev_error *err)
 {
@@ -155,8 +174,8 @@ static int run_statements(struct ev_apply *a, const struct ev_handler *h, size_t
 
 		if (ev_bind_statement(&a->event, s, a->binds, err) < 0)
 			return -1;
-		if (a->store->ops->apply(a->store, a->queries[handler][i], a->binds, s->nparams,
-					 TAG(index, a->numbers[handler] + i, h->must_touch), err) < 0)
+		if (run_statement(a, handler, i, TAG(index, a->numbers[handler] + i, h->must_touch),
+				  err) < 0)
 			return -1;
 		if (a->failed) {
 			*err = a->poison;

@@ -213,6 +213,7 @@ static int set_up(struct ev_history *h, const struct ev_projection *p, struct ev
 
 	ao.dead = true;
 	ao.observer = &h->observer;
+	ao.exact = true; /* the row is looked at after each record */
 	h->apply = ev_apply_open(h->store, p, &ao, err);
 	if (!h->apply || ev_target_find(target, h->store, p, table, err) < 0 || add_index(h, err) < 0)
 		return -1;

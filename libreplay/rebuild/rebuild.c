@@ -320,6 +320,7 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 		.max_dead = r->opt->max_dead,
 		.max_held = r->opt->max_held,
 		.decided = true,
+		.exact = r->opt->exact,
 	};
 	same = r->old.exists && strcmp(r->old.fingerprint, r->p->fingerprint) == 0;
 	if (r->plan.phase == EV_PHASE_BUILD || (r->plan.phase == EV_PHASE_NONE && !r->old_tables))

@@ -25,6 +25,7 @@ struct ev_rebuild_options {
 	int64_t max_lag;           /* records behind the log's end before the swap */
 	double max_change;         /* percent of rows that may differ from the old; < 0: any */
 	bool accept_trimmed, allow_empty, again, adopt, no_swap;
+	bool exact;                /* nothing folded in memory */
 	bool pipe;                 /* the source can be read once only: enough for a first build */
 	size_t batch;
 };

@@ -57,6 +57,8 @@ static void add_column(struct ev_table_info *out, const PGresult *res, int row)
 	c->name = ev_strdup(PQgetvalue(res, row, 0));
 	c->type = ev_strdup(PQgetvalue(res, row, 1));
 	c->key = (int)strtol(PQgetvalue(res, row, 3), NULL, 10);
+	c->not_null = PQgetvalue(res, row, 5)[0] == 't';
+	c->fallback = PQgetisnull(res, row, 6) ? NULL : ev_strdup(PQgetvalue(res, row, 6));
 	ev_buf_add_quoted(&quoted, c->name, '"');
 	q = ev_buf_str(&quoted);
 	c->value = expression(sorts_by_value(type) ? "@" : "@::text", q);
@@ -70,14 +72,51 @@ static void add_column(struct ev_table_info *out, const PGresult *res, int row)
 	ev_buf_release(&quoted);
 }
 
+/* What a row depends on beside its columns. */
+static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info *out, struct ev_error *err)
+{
+	static const char sql[] =
+		"SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid "
+		"AND k.contype NOT IN ('p', 'n')) THEN 1 "
+		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.confrelid = c.oid) THEN 2 "
+		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid) THEN 3 "
+		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 4 "
+		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND "
+		"((i.indisunique AND NOT i.indisprimary) OR i.indexprs IS NOT NULL OR i.indpred IS NOT "
+		"NULL)) THEN 5 "
+		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_collation l "
+		"ON l.oid = a.attcollation WHERE a.attrelid = c.oid AND a.attnum > 0 AND "
+		"(a.attgenerated <> '' "
+		"OR a.attidentity <> '' OR NOT coalesce(l.collisdeterministic, true))) THEN 6 "
+		"WHEN c.relrowsecurity OR c.relhassubclass OR c.relispartition THEN 7 ELSE 0 END "
+		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+		"WHERE n.nspname = $1 AND c.relname = $2";
+	static const char *const what[] = {
+		NULL, "it has a constraint beside its primary key", "a foreign key points to it",
+		"it has a trigger", "it has a rule", "it has a second unique index, or one of an "
+		"expression or "
+		"of a part of its rows", "it has a generated column or a collation of its own",
+		"it has row security, or is part of others",
+	};
+	const char *values[] = { s->schema, table };
+	PGresult *res = ev_pg_ask(s, sql, 2, values, err);
+
+	if (res && PQntuples(res))
+		out->odd = what[PQgetvalue(res, 0, 0)[0] - '0'];
+	PQclear(res);
+	return res ? 0 : -1;
+}
+
 int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
 		   struct ev_error *err)
 {
 	static const char sql[] =
 		"SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, "
-		"coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1, c.relname "
+		"coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1, c.relname, a.attnotnull, "
+		"pg_catalog.pg_get_expr(d.adbin, d.adrelid) "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
+		"LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
 		"LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary "
 		"WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
 		/* a name that the other store keeps as it was written was folded here */
@@ -95,7 +134,7 @@ int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_in
 	res = ev_pg_ask(s, sql, 2, values, err);
 	for (int i = 0; res && i < PQntuples(res); i++)
 		add_column(out, res, i);
-	if (ev_pg_leave(s, own, res ? 0 : -1, err) < 0) {
+	if (ev_pg_leave(s, own, res ? find_oddity(s, table, out, err) : -1, err) < 0) {
 		PQclear(res);
 		return -1;
 	}

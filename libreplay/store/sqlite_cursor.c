@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "projection/sql.h"
 #include "store/sqlite_internal.h"
 
 struct ev_cursor {
@@ -22,12 +23,63 @@ static void add_column(struct ev_table_info *out, sqlite3_stmt *row)
 	c->nullable = sqlite3_column_int(row, 3);
 	if (!out->name)
 		out->name = ev_strdup((const char *)sqlite3_column_text(row, 4));
+	c->not_null = sqlite3_column_int(row, 5) != 0;
+	c->fallback = ev_strdup((const char *)sqlite3_column_text(row, 6));
 	ev_buf_add_quoted(&quoted, c->name, '"');
 	c->value = ev_strdup(ev_buf_str(&quoted));
 	c->portable = ev_strdup(ev_buf_str(&quoted));
 	ev_buf_adds(&quoted, " COLLATE BINARY");
 	c->order = ev_strdup(ev_buf_str(&quoted));
 	ev_buf_release(&quoted);
+}
+
+/* The queries find what a row depends on beside its columns; ?1 is the table. */
+static const struct oddity { const char *sql, *what; } oddities[] = {
+	{ "SELECT 1 FROM pragma_index_list(?1) WHERE (\"unique\" AND origin <> 'pk') OR partial",
+	  "it has a second unique index, or one of a part of its rows" },
+	{ "SELECT 1 FROM pragma_index_list(?1) l, pragma_index_xinfo(l.name) x WHERE x.cid = -2",
+	  "it has an index of an expression" },
+	{ "SELECT 1 FROM pragma_foreign_key_list(?1)", "it has a foreign key" },
+	{ "SELECT 1 FROM sqlite_schema s, pragma_foreign_key_list(s.name) k WHERE s.type = 'table' "
+	  "AND k.\"table\" = ?1 COLLATE NOCASE", "a foreign key points to it" },
+	{ "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
+	  "it has a trigger" },
+	{ "SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0", "it has a generated column" },
+};
+
+/* Clauses that no pragma tells of. */
+static const char *odd_words(sqlite3_stmt *row)
+{
+	static const char *const words[] = { "check", "collate", "conflict", "virtual", NULL };
+	const char *sql = (const char *)sqlite3_column_text(row, 7);
+	struct ev_lexer lx = { .at = sql, .end = sql + strlen(sql) };
+	struct ev_token t;
+
+	while ((t = ev_sql_next(&lx)).kind != EV_TOKEN_END)
+		for (const char *const *w = words; *w; w++)
+			if (ev_token_is(t, *w))
+				return "it has a CHECK, a COLLATE or an ON CONFLICT clause";
+	return NULL;
+}
+
+static int find_oddity(struct ev_sqlite *s, const char *table, struct ev_table_info *out,
+		       struct ev_error *err)
+{
+	for (size_t i = 0; i < sizeof(oddities) / sizeof(*oddities) && !out->odd; i++) {
+		sqlite3_stmt *stmt = NULL;
+		int rc = sqlite3_prepare_v2(s->db, oddities[i].sql, -1, &stmt, NULL);
+
+		if (rc == SQLITE_OK)
+			rc = sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_step(stmt);
+		sqlite3_finalize(stmt);
+		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+			return ev_sqlite_error(s, rc, false, err);
+		if (rc == SQLITE_ROW)
+			out->odd = oddities[i].what;
+	}
+	return 0;
 }
 
 int ev_sqlite_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
@@ -40,8 +92,10 @@ int ev_sqlite_describe(struct ev_store *store, const char *table, struct ev_tabl
 	static const char sql[] =
 		"SELECT x.name, x.type, x.pk, x.pk AND NOT (x.\"notnull\" OR l.wr OR l.strict OR "
 		"(x.type = 'INTEGER' COLLATE NOCASE AND NOT EXISTS "
-		"(SELECT 1 FROM pragma_index_list(l.name) i WHERE i.origin = 'pk'))), l.name "
-		"FROM pragma_table_list l, pragma_table_xinfo(l.name) x WHERE l.schema = 'main' AND "
+		"(SELECT 1 FROM pragma_index_list(l.name) i WHERE i.origin = 'pk'))), l.name, "
+		"x.\"notnull\", x.dflt_value, s.sql "
+		"FROM pragma_table_list l JOIN main.sqlite_schema s ON s.type = 'table' AND s.name = l.name, "
+		"pragma_table_xinfo(l.name) x WHERE l.schema = 'main' AND "
 		"l.type = 'table' AND l.name = ?1 COLLATE NOCASE AND x.hidden <> 1 ORDER BY x.cid";
 	struct ev_sqlite *s = ev_sqlite_of(store);
 	sqlite3_stmt *stmt = NULL;
@@ -52,11 +106,15 @@ int ev_sqlite_describe(struct ev_store *store, const char *table, struct ev_tabl
 		rc = sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(stmt);
-		if (rc == SQLITE_ROW)
-			add_column(out, stmt);
+		if (rc != SQLITE_ROW)
+			break;
+		add_column(out, stmt);
+		out->odd = odd_words(stmt);
 	}
 	sqlite3_finalize(stmt);
-	return rc == SQLITE_DONE ? out->ncolumns > 0 : ev_sqlite_error(s, rc, false, err);
+	if (rc != SQLITE_DONE)
+		return ev_sqlite_error(s, rc, false, err);
+	return out->ncolumns && find_oddity(s, table, out, err) < 0 ? -1 : out->ncolumns > 0;
 }
 
 struct ev_cursor *ev_sqlite_cursor(struct ev_store *store, const char *sql, struct ev_error *err)

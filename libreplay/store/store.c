@@ -137,6 +137,7 @@ void ev_table_info_release(struct ev_table_info *t)
 		free(c->type);
 		free(c->value);
 		free(c->portable);
+		free(c->fallback);
 		free(c->order);
 	}
 	free(t->columns);

@@ -55,6 +55,8 @@ struct ev_column_info {
 	char *type;     /* as the store calls it */
 	int key;        /* place in the primary key, from 1 on; 0: not in it */
 	bool nullable;  /* of the key, and may be NULL all the same (SQLite) */
+	bool not_null;
+	char *fallback; /* its default as SQL, or NULL */
 	char *value;    /* gives its value */
 	char *portable; /* the same in a form that all kinds of store share (times as :time has them) */
 	char *order;    /* sorts by value, NULL first, text and what is given as text by bytes */
@@ -64,6 +66,8 @@ struct ev_table_info {
 	char *name; /* as the store writes it, which finds names in any case */
 	struct ev_column_info *columns;
 	size_t ncolumns;
+	const char *odd; /* what a row of it depends on beside its columns (a constraint, a trigger,
+			    a key in another table, a collation), or NULL */
 };
 void ev_table_info_release(struct ev_table_info *t);
 
