@@ -181,7 +181,7 @@ static void read_statements(struct ev_fold *f, const struct ev_projection *p, st
 	f->nhandlers = p->nhandlers;
 	f->statements = ev_alloc(p->nhandlers * sizeof(*f->statements));
 	for (size_t h = 0; h < p->nhandlers; h++) {
-		f->statements[h] = ev_alloc((p->handlers[h].nstatements + 1) * sizeof(**f->statements));
+		f->statements[h] = ev_alloc(p->handlers[h].nstatements * sizeof(**f->statements));
 		for (size_t i = 0; i < p->handlers[h].nstatements; i++) {
 			const struct ev_statement *s = &p->handlers[h].statements[i];
 
@@ -220,6 +220,7 @@ struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p,
 	struct ev_fold *f = ev_alloc(sizeof(*f));
 
 	f->store = s;
+	f->projection = p;
 
 	if (describe_tables(f, tables, why, err) == 0) {
 		read_statements(f, p, why);
@@ -235,8 +236,7 @@ void ev_fold_free(struct ev_fold *f)
 	if (!f)
 		return;
 	for (size_t h = 0; h < f->nhandlers; h++) {
-		/* the arrays end with one that is all zero */
-		for (size_t i = 0; f->statements[h][i].expr || f->statements[h][i].table; i++)
+		for (size_t i = 0; i < f->projection->handlers[h].nstatements; i++)
 			ev_fold_statement_release(&f->statements[h][i]);
 		free(f->statements[h]);
 	}

@@ -112,6 +112,7 @@ struct ev_fold_op {
 
 struct ev_fold {
 	struct ev_store *store;
+	const struct ev_projection *projection;
 	struct ev_fold_table *tables;
 	size_t ntables;
 	struct ev_fold_statement **statements; /* [handler][statement] */
