@@ -60,8 +60,9 @@ for ((round = 0; round < ${EFFORT:-1}; round++)); do
 		check_status 0 "seed $seed: batches of $b"
 		same "seed $seed: batches of $b give the same view" b$b.db
 	done
-	split -n l/3 d.ndjson part.
-	for f in part.*; do evproject run d.sql --store "$(store p.db)" "./$f" 2>"$err"; done
+	# a file that began behind a hole would be refused: nobody could tell it from a lost record
+	for n in 1000 3000 6000; do head -n $n d.ndjson >part.$n; done
+	for n in 1000 3000 6000; do evproject run d.sql --store "$(store p.db)" ./part.$n 2>"$err"; done
 	same "seed $seed: three runs give the same view" p.db
 	kills=0 url=$(store k.db)
 	for ((i = 0; i < 8; i++)); do
