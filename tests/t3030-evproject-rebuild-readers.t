@@ -3,7 +3,7 @@
 . "$TOP/tests/evproject.sh"
 . "$TOP/tests/rebuild.sh"
 
-keys=4999
+keys=19997
 biglog 60000 $keys >all.ndjson
 head -n 20000 all.ndjson >log.ndjson
 build v1.sql s.db ./log.ndjson
