@@ -113,6 +113,19 @@ check "the old version serves" same s.db base.db
 rebuild v2.sql s.db ./trimmed.ndjson --yes --accept-trimmed
 check_status 0 "--accept-trimmed takes it so"
 check "the view begins there" test "$(sqlite3 s.db "SELECT begin_offset FROM ev_ledger WHERE projection = 'acc'")" = 39
+head -n 150 log.ndjson >short.ndjson
+store
+rebuild v2.sql s.db ./short.ndjson --yes
+check_status 5 "a log that ends before the old view stands is refused"
+check_grep "with both places" 't/0: the log ends [0-9]+ offsets before where the old view stands, 200' "$err"
+check "the old version serves" same s.db base.db
+sed 's/"n":[0-9]*/"n":8/' log.ndjson >another.ndjson
+store
+rebuild v2.sql s.db ./another.ndjson --yes
+check_status 5 "another log is refused"
+check_grep "by the record at which the old view stands" 'another record stands at offset 199' "$err"
+rebuild v2.sql s.db ./another.ndjson --yes --accept-trimmed
+check_status 0 "--accept-trimmed takes it as it is"
 sed 's/-- @on add/-- @on other/; s/version 2/version 6/' v2.sql >empty.sql
 store
 rebuild empty.sql s.db ./log.ndjson --yes

@@ -136,7 +136,28 @@ check_status 0 "a partition was added on the way"
 run_view v4.sql w4.db
 check "it is read from its beginning" same o.db w4.db
 
+# a topic that was deleted and made again is another log
+topic anew 2
+put < <(adds "$anew" 0 300 2)
+sums 1 1 "$anew" >v1.sql
+sums 2 10 "$anew" >v2.sql
+run_view v1.sql a.db
+evadmin delete "$anew"
+evadmin create "$anew" 2
+put < <(adds "$anew" 1000 50 2)
+rebuild v2.sql a.db --yes --quiet
+check_status 5 "a topic that was made anew is refused"
+check_grep "and told" "$anew/[01] is not the log that the view was built from" "$err"
+check "the old version serves" serves a.db 1
+rebuild v2.sql a.db --yes --quiet --accept-trimmed
+check_status 0 "--accept-trimmed builds from the log as it is"
+run_view v2.sql w5.db
+check "with what a first run has" same a.db w5.db
+run timeout 60 evproject rollback v1.sql --store "$(store a.db)"
+check "the old one is kept" serves a.db 1
+
 # time travel, into another store
+sums 1 1 "$open" >v1.sql
 rebuild v1.sql past.db --to 60 --quiet
 check_status 0 "a view as it was is built into another store"
 run_view v1.sql past2.db --to 60

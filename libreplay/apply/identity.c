@@ -111,6 +111,15 @@ static int check_partition(const struct ev_ledger_part *p, struct ev_source *src
 	return 0;
 }
 
+int ev_identity_partitions(const struct ev_ledger *l, struct ev_source *src,
+			   const struct ev_run_hooks *hooks, struct ev_error *err)
+{
+	for (size_t i = 0; i < l->nparts && !src->one_sequence; i++)
+		if (check_partition(&l->parts[i], src, hooks, err) < 0)
+			return -1;
+	return 0;
+}
+
 int ev_identity_check(const struct ev_ledger *l, struct ev_source *src,
 		      const struct ev_range_args *range, const struct ev_run_hooks *hooks,
 		      struct ev_error *err)
@@ -122,11 +131,8 @@ int ev_identity_check(const struct ev_ledger *l, struct ev_source *src,
 	}
 	if (!l->nparts || src->one_sequence)
 		return 0;
-	if (same_topics(l, src, err) < 0)
+	if (same_topics(l, src, err) < 0 || ev_identity_partitions(l, src, hooks, err) < 0)
 		return -1;
-	for (size_t i = 0; i < l->nparts; i++)
-		if (check_partition(&l->parts[i], src, hooks, err) < 0)
-			return -1;
 	return same_partitions(l, src, err);
 }
 

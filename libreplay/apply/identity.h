@@ -18,6 +18,10 @@ int ev_identity_check(const struct ev_ledger *l, struct ev_source *src,
 		      const struct ev_range_args *range, const struct ev_run_hooks *hooks,
 		      struct ev_error *err);
 
+/* Of that only cluster and last records, of the partitions that the source has. Nothing of files. */
+int ev_identity_partitions(const struct ev_ledger *l, struct ev_source *src,
+			   const struct ev_run_hooks *hooks, struct ev_error *err);
+
 /*
  * A file shows its partitions only while it is read, and is read from its beginning, so what lies
  * below the position tells whether it is the log that the view was built from. One for each of the

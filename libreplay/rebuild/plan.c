@@ -100,6 +100,7 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->replayed = json_integer_value(json_object_get(j, "replayed"));
 	read_hex(p->fingerprint, json_object_get(j, "fingerprint"));
 	read_hex(p->serving, json_object_get(j, "serving"));
+	p->detached = json_is_true(json_object_get(j, "detached"));
 	p->change = json_number_value(json_object_get(j, "change"));
 	p->compared = ev_strdup(json_string_value(json_object_get(j, "compared")));
 	json_array_foreach(ranges, i, r)
@@ -127,10 +128,10 @@ static char *print_json(const struct ev_plan *p)
 							(json_int_t)p->ranges[i].replay));
 		ev_buf_release(&end);
 	}
-	j = json_pack("{s:I, s:s, s:s, s:I, s:s?, s:f, s:o}", "version", (json_int_t)p->version,
+	j = json_pack("{s:I, s:s, s:s, s:I, s:s?, s:f, s:b, s:o}", "version", (json_int_t)p->version,
 		      "fingerprint", p->fingerprint, "serving", p->serving, "replayed",
-		      (json_int_t)p->replayed, "compared", p->compared, "change", p->change, "ranges",
-		      ranges);
+		      (json_int_t)p->replayed, "compared", p->compared, "change", p->change, "detached",
+		      (int)p->detached, "ranges", ranges);
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	return text;

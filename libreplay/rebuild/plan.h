@@ -4,7 +4,7 @@
  *   ev_rebuild(projection PK, phase, plan, copy_step, copy_rowid, updated_at)
  *
  * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
- *   {"version":3,"fingerprint":"..","serving":"..","replayed":2,"compared":"..","change":0.5,
+ *   {"version":3,"fingerprint":"..","serving":"..","replayed":2,"compared":"..","change":0.5,"detached":false,
  *    "ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
  * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
@@ -45,6 +45,7 @@ struct ev_plan {
 	char serving[33];     /* fingerprint of the old view when the rebuild began; "" none (adopted) */
 	int64_t replayed;     /* the serving view's cut up to which decisions were taken again */
 	char *compared;       /* the comparison in one line, NULL: not done */
+	bool detached;        /* the log is not that of the old view, whose position means nothing in it */
 	double change;        /* percent of the old rows that differ in it */
 	struct ev_plan_range *ranges;
 	size_t nranges, cap;

@@ -270,7 +270,7 @@ static int go_to(struct ev_rebuilding *r, const struct ev_position *base, int64_
 static int follow_decisions(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_decisions d = { 0 };
-	int rc = ev_decisions_load(r->sh->live, r->p->name, r->plan.replayed, &d, err);
+	int rc = r->plan.detached ? 0 : ev_decisions_load(r->sh->live, r->p->name, r->plan.replayed, &d, err);
 
 	for (size_t i = 0; i < d.n && rc == 0 && !r->stopped; i++) {
 		struct ev_position at = EV_POSITION_INIT;
@@ -286,30 +286,50 @@ static int follow_decisions(struct ev_rebuilding *r, struct ev_error *err)
 	return rc;
 }
 
-/* Offsets that the old view is ahead of the shadow. */
+/*
+ * Offsets of one partition that the old view is ahead of the shadow. A file does not tell what followed its
+ * last record, so there the old view's last record is enough.
+ */
+static int64_t behind_part(struct ev_rebuilding *r, const struct ev_ledger_part *p)
+{
+	const struct ev_ledger_part *q = ev_ledger_part((struct ev_ledger *)ev_apply_ledger(r->apply),
+							p->topic, p->partition, false);
+	int64_t goal = r->src->one_sequence ? p->last_offset + 1 : p->next, at = q ? q->next : p->begin;
+
+	return readable(r->src, p->topic, p->partition) && goal > at ? goal - at : 0;
+}
+
 static int64_t behind_old(struct ev_rebuilding *r)
 {
-	struct ev_position mine = EV_POSITION_INIT;
 	int64_t sum = 0;
 
-	ev_ledger_position(ev_apply_ledger(r->apply), &mine);
+	for (size_t i = 0; i < r->old.nparts; i++)
+		sum += behind_part(r, &r->old.parts[i]);
+	return sum;
+}
+
+/* The source was read to its end, and the old view has seen more. */
+static int ends_early(struct ev_rebuilding *r, struct ev_error *err)
+{
 	for (size_t i = 0; i < r->old.nparts; i++) {
 		const struct ev_ledger_part *p = &r->old.parts[i];
-		int64_t at = ev_position_get(&mine, p->topic, p->partition);
+		int64_t behind = behind_part(r, p);
 
-		if (readable(r->src, p->topic, p->partition) && p->next > (at < 0 ? p->begin : at))
-			sum += p->next - (at < 0 ? p->begin : at);
+		if (behind)
+			ev_fail(err, EV_DATA, "%s/%d: the log ends %" PRId64 " offsets before where the old view "
+				"stands, %" PRId64, p->topic, p->partition, behind, p->next);
 	}
-	ev_position_release(&mine);
-	return sum;
+	return ev_hint(err, "give the whole log: readers would go back in time");
 }
 
 int ev_rebuilding_load(struct ev_rebuilding *r, struct ev_error *err)
 {
+	int64_t now;
+
 	r->now.what = "load";
 	if (ev_rebuilding_resume(r, err) < 0)
 		return -1;
-	do {
+	for (;;) {
 		struct ev_position old = EV_POSITION_INIT;
 		int rc;
 
@@ -320,10 +340,16 @@ int ev_rebuilding_load(struct ev_rebuilding *r, struct ev_error *err)
 		ev_ledger_position(&r->old, &old);
 		rc = r->stopped || !r->old.nparts ? 0 : go_to(r, &old, 0, err);
 		ev_position_release(&old);
-		if (rc < 0 || ev_rebuilding_old(r, err) < 0)
+		if (rc < 0)
 			return -1;
-	} while (!r->stopped && behind_old(r) > r->opt->max_lag);
-	return 0;
+		if (!r->stopped && behind_old(r))
+			return ends_early(r, err);
+		if (ev_rebuilding_old(r, err) < 0)
+			return -1;
+		now = behind_old(r);
+		if (r->stopped || now <= r->opt->max_lag)
+			return 0;
+	}
 }
 
 /* Records of the log behind the shadow. */
@@ -459,7 +485,7 @@ int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *o
 	struct ev_apply *a;
 	int rc;
 
-	if (!old)
+	if (!old || r->plan.detached)
 		return 0;
 	a = ev_apply_open(s, r->p, &r->ao, err);
 	if (!a)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "apply/identity.h"
 #include "base/mem.h"
 #include "rebuild/internal.h"
 
@@ -25,7 +26,11 @@ void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)
 int ev_rebuilding_old(struct ev_rebuilding *r, struct ev_error *err)
 {
 	ev_ledger_release(&r->old);
-	return ev_ledger_load(r->sh->live, r->p->name, &r->old, err);
+	if (ev_ledger_load(r->sh->live, r->p->name, &r->old, err) < 0)
+		return -1;
+	if (r->plan.detached)
+		ev_ledger_forget_parts(&r->old);
+	return 0;
 }
 
 static int set_phase(struct ev_rebuilding *r, enum ev_phase phase, struct ev_error *err)
@@ -104,6 +109,25 @@ static int check_begin(struct ev_rebuilding *r, struct ev_error *err)
 	return 0;
 }
 
+/* A topic that was made anew is another log: a view of it is another view. */
+static int check_identity(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_run_hooks hooks = { .ctx = NULL };
+
+	if (r->plan.phase != EV_PHASE_PREPARE || ev_identity_partitions(&r->old, r->src, &hooks, err) == 0)
+		return 0;
+	if (err->class != EV_DATA)
+		return -1;
+	if (!r->opt->accept_trimmed)
+		return ev_hint(err, "--accept-trimmed builds the new version from this log, whatever the old one "
+				    "was built from");
+	ev_rebuilding_note(r, "%s: the new version is built from the log as it is", err->text);
+	*err = (struct ev_error)EV_ERROR_INIT;
+	r->plan.detached = true;
+	ev_ledger_forget_parts(&r->old);
+	return ev_plan_save(r->sh->live, &r->plan, err);
+}
+
 /* An end that was asked for must not lie behind the old view: readers would go back in time. */
 static int check_end(struct ev_rebuilding *r, struct ev_error *err)
 {
@@ -172,7 +196,7 @@ static void undo_prepare(struct ev_rebuilding *r)
 
 static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 {
-	if (check_end(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
+	if (check_identity(r, err) < 0 || check_end(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
 	    check_begin(r, err) < 0) {
 		undo_prepare(r);
 		return -1;

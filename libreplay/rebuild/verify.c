@@ -207,6 +207,25 @@ static int compare_letters(struct ev_rebuilding *r, struct ev_store *frozen, str
 	return rc;
 }
 
+/* Where both stand behind the same offset it must have been the same record. */
+static int same_log(struct ev_rebuilding *r, const struct ev_ledger *old, struct ev_error *err)
+{
+	for (size_t i = 0; i < old->nparts; i++) {
+		const struct ev_ledger_part *p = &old->parts[i];
+		const struct ev_ledger_part *q = ev_ledger_part(
+			(struct ev_ledger *)ev_apply_ledger(r->apply), p->topic, p->partition, false);
+
+		if (r->opt->accept_trimmed || !q || p->last_offset < 0 || q->last_offset != p->last_offset ||
+		    q->last_hash == p->last_hash)
+			continue;
+		ev_fail(err, EV_DATA, "%s/%d is not the log that the old view was built from: another record "
+			"stands at offset %" PRId64, p->topic, p->partition, p->last_offset);
+		return ev_hint(err, "--accept-trimmed builds the new version from this log, whatever the old one "
+				    "was built from");
+	}
+	return 0;
+}
+
 /* The shadow to the frozen view's position, then row against row. 0, 1 refused, -1. */
 static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, struct ev_error *err)
 {
@@ -214,6 +233,8 @@ static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, s
 	struct ev_ledger old = { 0 };
 	int rc = ev_ledger_load(frozen, r->p->name, &old, err);
 
+	if (r->plan.detached)
+		ev_ledger_forget_parts(&old);
 	if (rc == 0 && old.nparts && !comparable(r, &old)) {
 		ev_rebuilding_note(r, "the new version stands past the old one: not compared again%s",
 				   r->plan.compared ? ", as before" : "");
@@ -222,6 +243,8 @@ static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, s
 		ev_ledger_position(&old, &at);
 		if (ev_rebuilding_target(r, r->apply, &at, &to))
 			rc = ev_rebuilding_range(r, &to, false, 0, err);
+		if (rc == 0 && !r->stopped)
+			rc = same_log(r, &old, err);
 		if (rc == 0 && !r->stopped)
 			rc = compare_letters(r, frozen, err);
 		if (rc == 0 && !r->stopped)

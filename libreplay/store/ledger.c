@@ -171,13 +171,20 @@ int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger 
 	return 0;
 }
 
-void ev_ledger_release(struct ev_ledger *l)
+void ev_ledger_forget_parts(struct ev_ledger *l)
 {
 	for (size_t i = 0; i < l->nparts; i++) {
 		free(l->parts[i].topic);
 		free(l->parts[i].cluster_id);
 	}
 	free(l->parts);
+	l->parts = NULL;
+	l->nparts = l->cap = 0;
+}
+
+void ev_ledger_release(struct ev_ledger *l)
+{
+	ev_ledger_forget_parts(l);
 	free(l->projection);
 	free(l->last_error);
 	free(l->holder);

@@ -72,6 +72,7 @@ int ev_ledger_present(struct ev_store *s, struct ev_error *err);
 int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger *l,
 		   struct ev_error *err);
 void ev_ledger_release(struct ev_ledger *l);
+void ev_ledger_forget_parts(struct ev_ledger *l); /* the positions alone, in memory */
 
 /* Names of all projections in the store, NUL after each. */
 int ev_ledger_names(struct ev_store *s, struct ev_buf *names, struct ev_error *err);
