@@ -113,6 +113,20 @@ check_status 0 "the same store is the same"
 run evproject diff m1.db m3.db many.sql
 check_grep "different positions are said" 'stand at different positions' "$out"
 
+# time travel: the view as it was, in a store of its own; two such stores compare
+for i in 0 1 2 3 4 5; do
+	printf '{"topic":"t","partition":0,"offset":%d,"timestamp":%d,"key":null,"headers":[],"value":{"type":"x","k":"k%d","n":%d}}\n' "$i" "$((1763200000000 + i * 60000))" "$i" "$i"
+done >times.ndjson
+run evproject rebuild many.sql --store then.db --until 2025-11-15T09:49:40Z ./times.ndjson
+check_status 0 "a view as it was at a time"
+check "holds what had happened by then" test "$(sqlite3 then.db 'SELECT group_concat(k) FROM m')" = k0,k1,k2
+printf '{"t":{"0":5}}' >five.json
+run evproject run many.sql --store later.db --to five.json ./times.ndjson
+check_status 0 "and as it was at a position"
+run evproject diff then.db later.db many.sql
+check_status 1 "what happened between them"
+check_grep "is what diff says" '^m +3 +0 +0 +2' "$out"
+
 # what cannot be compared is neither the same nor different
 run evproject diff m1.db gone.db many.sql
 check_status 4 "a store that is not there is exit 4"

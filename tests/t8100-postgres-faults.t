@@ -55,7 +55,7 @@ want=$((10 * ${EFFORT:-1}))
 : "${SEED:=$RANDOM}"; RANDOM=$SEED; echo "# SEED=$SEED"
 status=137
 while [ $status != 0 ]; do
-	evproject run p.sql --store "$killed" --batch $((100 + RANDOM % 900)) --quiet ./in.ndjson 2>kill.err & pid=$!
+	evproject run p.sql --store "$killed" --batch $((20 + RANDOM % 200)) --quiet ./in.ndjson 2>kill.err & pid=$!
 	if [ $kills -lt $want ]; then
 		at=$(sql "$killed" 'SELECT sum(next_offset) FROM ev_ledger' 2>/dev/null) || at=
 		moved() { ! kill -0 $pid 2>/dev/null || [ "$(sql "$killed" 'SELECT sum(next_offset) FROM ev_ledger' 2>/dev/null)" != "$at" ]; }
@@ -110,6 +110,27 @@ wait $pid
 check "and goes on when the lock is gone" test $? = 0
 exec 8>&-
 wait $psql_pid
+
+# a deadlock: the other has k2 and wants k1, we have k1 and want k2; one of us must give way
+database dead
+printf '%s\n' "$(off=0; rec add k1 1; rec add k2 1)" >two.ndjson
+project "$dead" ./two.ndjson
+mkfifo cross
+psql -qAtX "$dead" <cross >cross.out 2>&1 & psql_pid=$!
+exec 8>cross
+echo "BEGIN; UPDATE acc SET at = 7 WHERE k = 'k2' RETURNING 'holds k2';" >&8
+check "another holds a row" wait_for 10 grep -q 'holds k2' cross.out
+(off=2; rec add k1 1; rec add k2 1) >>two.ndjson
+evproject run p.sql --store "$dead" --exact-statements ./two.ndjson 2>dead.err & pid=$!
+check "the run waits for it" wait_for 10 waiting
+echo "UPDATE acc SET at = 7 WHERE k = 'k1' RETURNING 'holds k1'; COMMIT;" >&8
+wait $pid
+check "a run that loses a deadlock is tried again" test $? = 0
+exec 8>&-
+wait $psql_pid
+check "there was a deadlock" test "$(super "SELECT deadlocks FROM pg_stat_database WHERE datname = '$(basename "$dead")'" || echo 0)" -ge 1 -o "$(grep -c 'deadlock detected' cross.out)" = 1
+check "nothing is applied twice or left out" test "$(sql "$dead" 'SELECT k, n FROM acc ORDER BY k' | tr '\n' ' ')" = 'k1|2 k2|2 '
+check "and nothing is poison" test "$(sql "$dead" 'SELECT count(*) FROM ev_dead')" = 0
 
 # the server dies and comes back; it is gone for good
 own_postgres
