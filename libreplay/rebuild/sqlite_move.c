@@ -55,13 +55,7 @@ static void add_renamed(struct ev_token t, enum ev_role from, enum ev_role to, s
 
 	bare_name(t, &name);
 	rename_name(ev_buf_str(&name), from, to, &renamed);
-	ev_buf_addc(out, '"');
-	for (const char *p = ev_buf_str(&renamed); *p; p++) {
-		if (*p == '"')
-			ev_buf_addc(out, '"');
-		ev_buf_addc(out, *p);
-	}
-	ev_buf_addc(out, '"');
+	ev_buf_add_quoted(out, ev_buf_str(&renamed), '"');
 	ev_buf_release(&name);
 	ev_buf_release(&renamed);
 }

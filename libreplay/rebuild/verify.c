@@ -27,7 +27,8 @@ static int count_rows(struct ev_store *s, const char *table, int64_t *rows, stru
 	ev_table_info_release(&info);
 	if (rc <= 0)
 		return rc;
-	ev_buf_addf(&sql, "SELECT count(*) FROM \"%s\"", table);
+	ev_buf_adds(&sql, "SELECT count(*) FROM ");
+	ev_buf_add_quoted(&sql, table, '"');
 	q = s->ops->prepare(s, ev_buf_str(&sql), false, NULL, NULL, &at, err);
 	rc = q ? s->ops->select(s, q, NULL, 0, take_number, rows, err) : -1;
 	s->ops->finish(s, q);

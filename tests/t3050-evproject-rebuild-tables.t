@@ -1,0 +1,96 @@
+# evproject rebuild: tables of every kind are copied, renamed and come back
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+. "$TOP/tests/rebuild.sh"
+
+cat >k1.sql <<'SQL'
+-- @projection kinds version 1
+-- @topics t
+-- @envelope id=$.id type=$.type
+-- @dedupe id
+-- @schema
+CREATE TABLE IF NOT EXISTS "odd ""name" ("a b" text PRIMARY KEY, [select] integer NOT NULL DEFAULT 7, oid text);
+CREATE TABLE parent (id integer PRIMARY KEY, v real, b blob, d numeric(10, 2));
+CREATE TABLE child (k text, id integer NOT NULL REFERENCES parent (id) ON DELETE CASCADE, n integer,
+	twice integer GENERATED ALWAYS AS (n * 2) STORED, PRIMARY KEY (k, id), CHECK (n >= 0));
+CREATE TABLE keyed (a text COLLATE NOCASE, b integer, v text, PRIMARY KEY (a, b DESC)) WITHOUT ROWID;
+CREATE TABLE tree (id text PRIMARY KEY, up text REFERENCES "tree" (id)) STRICT;
+CREATE TABLE bare (v text);
+CREATE UNIQUE INDEX "odd index" ON child (n, k) WHERE n > 1;
+CREATE INDEX by_expression ON parent (abs(v));
+CREATE VIEW together AS SELECT c.k, p.v FROM child c JOIN parent p ON p.id = c.id;
+CREATE VIEW onview AS SELECT k FROM together;
+-- @on add
+INSERT INTO "odd ""name" ("a b", [select], oid) VALUES ($.k!, $.n!, :key) ON CONFLICT DO NOTHING;
+INSERT INTO parent (id, v, b, d) VALUES ($.n!, $.n + 0.5, :key, $.n) ON CONFLICT (id) DO UPDATE SET v = parent.v + 1;
+INSERT INTO child (k, id, n) VALUES ($.k, $.n, :offset) ON CONFLICT (k, id) DO UPDATE SET n = excluded.n;
+INSERT INTO keyed (a, b, v) VALUES ($.k, $.n, :offset || '') ON CONFLICT (a, b) DO UPDATE SET v = excluded.v;
+INSERT INTO tree (id, up) VALUES ($.k, NULL) ON CONFLICT DO NOTHING;
+INSERT INTO tree (id, up) VALUES ($.k || '/' || $.n, $.k) ON CONFLICT DO NOTHING;
+INSERT INTO bare (v) VALUES ($.k);
+-- @on del
+DELETE FROM parent WHERE id = $.n;
+SQL
+sed 's/version 1/version 2/; s/parent.v + 1/parent.v + 2/' k1.sql >k2.sql
+awk 'BEGIN { for (i = 0; i < 6000; i++) printf "{\"topic\":\"t\",\"partition\":0,\"offset\":%d,\"timestamp\":%d,\"key\":\"%s\",\"headers\":[],\"value\":{\"id\":\"i%d\",\"type\":\"%s\",\"k\":\"%s%d\",\"n\":%d}}\n",
+	i, 1763200000000 + i, i % 3 ? "x" : "y", i % 5000, i % 11 == 7 ? "del" : "add", i % 2 ? "K" : "k", i % 1501, i % 257 }' >log.ndjson
+names=(odd\ \"name parent child keyed tree bare together onview)
+kinds() { # everything of the view, and the ids that it has seen
+	local t
+	for t in "${names[@]}"; do echo "== $t"; sqlite3 "$1" "SELECT * FROM \"${t//\"/\"\"}\" ORDER BY 1, 2" 2>/dev/null ||
+		sqlite3 "$1" "SELECT * FROM \"${t//\"/\"\"}\" ORDER BY 1"; done
+	sqlite3 "$1" "SELECT * FROM ev_seen WHERE projection = 'kinds' ORDER BY scope, id"
+	sqlite3 "$1" "SELECT * FROM ev_ledger WHERE projection = 'kinds'"
+}
+ddl() { # names and definitions, but for the quotes that a renaming puts in
+	sqlite3 "$1" "SELECT type, name, tbl_name, replace(sql, '\"', '') FROM sqlite_schema WHERE name NOT LIKE 'ev\\_%' ESCAPE '\\'
+		AND tbl_name NOT LIKE 'ev\\_%' ESCAPE '\\' AND tbl_name NOT LIKE 'sqlite_stat%' ORDER BY 1, 2" | tr '[' ' ' | tr ']' ' '
+}
+build k1.sql s.db ./log.ndjson
+build k1.sql want1.db ./log.ndjson
+build k2.sql want2.db ./log.ndjson
+check "there are rows in all of them" test "$(kinds s.db | wc -l)" -gt 8000
+ddl s.db >ddl.before
+
+rebuild k2.sql s.db ./log.ndjson --yes
+check_status 0 "a view with tables of every kind is rebuilt"
+check "all rows are there" cmp <(kinds s.db) <(kinds want2.db)
+check "the definitions are the same" diff ddl.before <(ddl s.db)
+check "foreign keys hold and mean the new tables" test "$(sqlite3 s.db 'PRAGMA foreign_key_check;
+	SELECT DISTINCT "table" FROM pragma_foreign_key_list("child") UNION SELECT DISTINCT "table" FROM pragma_foreign_key_list("tree")' | xargs)" = "parent tree"
+check "and those of the kept ones the kept ones" test "$(sqlite3 s.db 'SELECT DISTINCT "table" FROM pragma_foreign_key_list("ev_kept_child")')" = ev_kept_parent
+check "the database is sound" sound s.db
+tail -n 1 log.ndjson | sed 's/"offset":5999/"offset":6000/; s/"id":"[^"]*"/"id":"new"/; s/"type":"[a-z]*"/"type":"del"/; s/"n":[0-9]*/"n":5/' >>log.ndjson
+for f in k2.sql:s.db k2.sql:want2.db; do run evproject run "${f%:*}" --store "${f#*:}" --quiet ./log.ndjson; done
+check_status 0 "a deletion cascades in the new tables"
+check "and only there" cmp <(kinds s.db) <(kinds want2.db)
+run evproject rollback k1.sql --store s.db
+check_status 0 "rollback"
+check "all old rows are back" cmp <(kinds s.db) <(kinds want1.db)
+check "with their definitions" diff ddl.before <(ddl s.db)
+run evproject run k1.sql --store s.db --quiet ./log.ndjson
+run evproject run k1.sql --store want1.db --quiet ./log.ndjson
+check "the old version goes on rightly" cmp <(kinds s.db) <(kinds want1.db)
+run evproject rollback k2.sql --store s.db
+check "and the new one is back" cmp <(kinds s.db) <(kinds want2.db)
+rebuild k1.sql s.db ./log.ndjson --yes
+check_status 0 "a further rebuild drops what was kept before"
+check "its rows are right" cmp <(kinds s.db) <(kinds want1.db)
+check "each kept table is there once" test "$(sqlite3 s.db "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name LIKE 'ev_kept_%'")" = 6
+check "the database is sound" sound s.db
+
+# two projections in one store do not disturb each other
+build v1.sql s.db ./log.ndjson
+before=$(kinds s.db | md5sum)
+sed -i 's/"n":/"n":1,"m":/' log.ndjson
+sed 's/"type":"[a-z]*"/"type":"add"/' log.ndjson >acc.ndjson
+rebuild v2.sql s.db ./acc.ndjson --yes --allow-empty
+check "another projection is rebuilt in the same store" test "$status" = 0 -o "$status" = 5
+check "this one is as it was" test "$(kinds s.db | md5sum)" = "$before"
+run evproject drop acc --store s.db --yes
+check_status 0 "and dropped"
+check "this one is as it was" test "$(kinds s.db | md5sum)" = "$before"
+run evproject rollback k2.sql --store s.db
+check_status 0 "with its own way back"
+check "the database is sound" sound s.db
+done_testing
