@@ -79,6 +79,28 @@ check "its rows are right" cmp <(kinds s.db) <(kinds want1.db)
 check "each kept table is there once" test "$(sqlite3 s.db "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name LIKE 'ev_kept_%'")" = 6
 check "the database is sound" sound s.db
 
+# tables of others that handlers read
+sqlite3 s.db 'CREATE TABLE rates (k text PRIMARY KEY, rate integer); INSERT INTO rates VALUES ("k1", 3), ("K2", 4)'
+cat >r1.sql <<'SQL'
+-- @projection rated version 1
+-- @topics t
+-- @envelope id=$.id type=$.type
+-- @reads rates
+-- @schema
+CREATE TABLE rated (k text PRIMARY KEY, n integer NOT NULL);
+-- @on add
+INSERT INTO rated (k, n) SELECT rates.k, rates.rate * $.n FROM rates WHERE rates.k = $.k AND (SELECT count(*) FROM rates) = 2
+ON CONFLICT (k) DO UPDATE SET n = rated.n + excluded.n;
+SQL
+sed 's/version 1/version 2/; s/rated.n + /rated.n + 1 + /' r1.sql >r2.sql
+run evproject run r1.sql --store s.db --quiet ./log.ndjson
+check_status 0 "a view that reads a table of others"
+old=$(sqlite3 s.db 'SELECT * FROM rated ORDER BY k')
+rebuild r2.sql s.db ./log.ndjson --yes
+check_status 0 "is rebuilt beside it"
+check "with what that table says" test "$(sqlite3 s.db 'SELECT count(*) FROM rated')" = 2 -a "$(sqlite3 s.db 'SELECT * FROM rated ORDER BY k')" != "$old"
+run evproject drop rated --store s.db --yes
+
 # two projections in one store do not disturb each other
 build v1.sql s.db ./log.ndjson
 before=$(kinds s.db | md5sum)

@@ -27,6 +27,8 @@ static int present(struct ev_shadow *sh, struct ev_error *err)
 	return of(sh)->path && access(of(sh)->path, F_OK) == 0;
 }
 
+static void settle(struct ev_shadow *sh);
+
 static struct ev_store *store(struct ev_shadow *sh, struct ev_error *err)
 {
 	struct ev_shadow_sqlite *s = of(sh);
@@ -37,8 +39,12 @@ static struct ev_store *store(struct ev_shadow *sh, struct ev_error *err)
 		ev_fail(err, EV_USAGE, "a store in memory cannot be rebuilt beside itself");
 		return NULL;
 	}
-	if (!s->store)
-		s->store = ev_sqlite_open(s->path, &opt, err);
+	if (s->store)
+		return s->store;
+	s->store = ev_sqlite_open(s->path, &opt, err);
+	/* tables of @reads */
+	if (s->store && ev_sqlite_look_beyond(s->store, sqlite3_db_filename(s->live->db, "main"), err) < 0)
+		settle(sh);
 	return s->store;
 }
 

@@ -164,6 +164,9 @@ int ev_sqlite_authorize(void *ctx, int action, const char *a, const char *b, con
 	(void)inner; /* may be the name of any WITH, so it proves nothing */
 	if (s->auth == EV_AUTH_OURS)
 		return SQLITE_OK;
+	if (db && strcmp(db, "ev_beyond") == 0 && action == SQLITE_READ && s->auth == EV_AUTH_HANDLER &&
+	    s->reads && ev_sqlite_listed(s->reads, a))
+		return SQLITE_OK; /* ev_sqlite_look_beyond */
 	if (db && strcmp(db, "main") != 0)
 		return refuse(s, "only the store's own tables may be used, none of '%s'", db);
 	return s->auth == EV_AUTH_SCHEMA ? in_schema(s, action, a, b) : in_handler(s, action, a, b);

@@ -82,6 +82,9 @@ int ev_sqlite_guard(struct ev_store *s, const struct ev_buf *tables, struct ev_e
 int ev_sqlite_watch(struct ev_store *s, const char *table, const struct ev_row_value *v, size_t n,
 		    int64_t *touches, struct ev_error *err);
 
+/* Tables of @reads that are not in this file are those of another, which is only read. Both paths are absolute. */
+int ev_sqlite_look_beyond(struct ev_store *s, const char *path, struct ev_error *err);
+
 /*
  * While joined, begin, commit and rollback are those of a savepoint inside the transaction that the caller
  * has open: so the engine can work in the middle of a swap.

@@ -133,7 +133,7 @@ int ev_sqlite_unchanged(struct ev_sqlite *s, struct ev_error *err)
 }
 
 /* An absolute path as an URI; what has a meaning there is written as %XX. */
-static void still_uri(const char *path, struct ev_buf *out)
+static void add_uri(const char *path, const char *query, struct ev_buf *out)
 {
 	ev_buf_adds(out, "file://");
 	for (const char *p = path; *p; p++) {
@@ -142,7 +142,7 @@ static void still_uri(const char *path, struct ev_buf *out)
 		else
 			ev_buf_addc(out, *p);
 	}
-	ev_buf_adds(out, "?immutable=1");
+	ev_buf_adds(out, query);
 }
 
 static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, struct ev_error *err)
@@ -152,9 +152,11 @@ static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, st
 	struct ev_buf uri = EV_BUF_INIT;
 	int rc;
 
+	if (s->path[0] == '/') /* for ATTACH, later */
+		flags |= SQLITE_OPEN_URI;
 	s->still = must_stand_still(s, real);
 	if (s->still) {
-		still_uri(real, &uri);
+		add_uri(real, "?immutable=1", &uri);
 		rc = sqlite3_open_v2(ev_buf_str(&uri), &s->db, flags | SQLITE_OPEN_URI, NULL);
 	} else {
 		rc = sqlite3_open_v2(s->path, &s->db, flags, NULL);
@@ -164,6 +166,23 @@ static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, st
 	if (rc == SQLITE_OK)
 		return 0;
 	return ev_fail(err, EV_STORE, "cannot open store '%s': %s", s->path, sqlite3_errmsg(s->db));
+}
+
+int ev_sqlite_look_beyond(struct ev_store *store, const char *path, struct ev_error *err)
+{
+	struct ev_sqlite *s = ev_sqlite_of(store);
+	struct ev_buf uri = EV_BUF_INIT, sql = EV_BUF_INIT;
+	int rc;
+
+	/* read-only, or our own BEGIN IMMEDIATE would lock it as well */
+	add_uri(path, "?mode=ro", &uri);
+	ev_buf_adds(&sql, "ATTACH ");
+	ev_buf_add_quoted(&sql, ev_buf_str(&uri), '\'');
+	ev_buf_adds(&sql, " AS ev_beyond");
+	rc = sqlite3_exec(s->db, ev_buf_str(&sql), NULL, NULL, NULL);
+	ev_buf_release(&uri);
+	ev_buf_release(&sql);
+	return rc == SQLITE_OK ? 0 : ev_sqlite_error(s, rc, false, err);
 }
 
 static int set_up_failed(struct ev_sqlite *s, struct ev_error *err)
