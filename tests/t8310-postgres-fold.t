@@ -25,4 +25,66 @@ check_no_grep "and nothing else" "table 'sku_demand'" "$out"
 sed '/^CREATE TABLE sku_demand/s/qty integer NOT NULL/qty integer NOT NULL CHECK (qty > 0)/' "$TOP/projections/orders.sql" >odd.sql
 run evproject check odd.sql
 check_grep "and why" "table 'sku_demand' goes by statements: it has a CHECK" "$out"
+
+# what the fold must leave alone, against --exact-statements: the same tables and dead letters
+differential() { # FILE EVENTS SENTENCE
+	local u
+	database db
+	database exact
+	run evproject run "$1" --store "$db" --on-error dead "$2"
+	check_status 0 "$3"
+	run evproject run "$1" --store "$exact" --on-error dead --exact-statements "$2"
+	run evproject diff "$db" "$exact" "$1"
+	check_status 0 "and comes to the same rows"
+	for u in "$db" "$exact"; do sql "$u" "SELECT record_offset FROM ev_dead ORDER BY 1" >"${u##*/}.dead"; done
+	check "and to the same dead letters" cmp "${db##*/}.dead" "${exact##*/}.dead"
+}
+event() { # OFFSET KEY VALUE
+	printf '{"topic":"t","partition":0,"offset":%d,"timestamp":%d,"key":"%d","value":{"type":"e","k":"%s","v":%s}}\n' \
+		"$1" $((1732190400000 + $1)) "$1" "$2" "$3"
+}
+head='-- @topics t
+-- @envelope type=$.type
+-- @schema'
+for i in {0..99}; do event "$i" "k$((i % 7))" "$i"; done >plain.ndjson
+
+cat >names.sql <<EOF
+-- @projection names version 1
+$head
+CREATE TABLE "Mixed" (k text PRIMARY KEY, v integer);
+CREATE TABLE twins (k text PRIMARY KEY, "Val" integer, val integer);
+CREATE TABLE plain (k text PRIMARY KEY, v integer);
+-- @on e
+INSERT INTO "Mixed" (k, v) VALUES (\$.k, \$.v) ON CONFLICT (k) DO UPDATE SET v = "Mixed".v + excluded.v;
+INSERT INTO twins (k, "Val") VALUES (\$.k, \$.v) ON CONFLICT (k) DO UPDATE SET "Val" = excluded."Val";
+INSERT INTO plain (k, v) VALUES (\$.k, \$.v) ON CONFLICT (k) DO UPDATE SET v = plain.v + excluded.v;
+EOF
+differential names.sql ./plain.ndjson "names with capitals run"
+check "and mean what they say" test "$(sql "$db" 'SELECT count("Val"), count(val) FROM twins')" = "7|0"
+
+cat >types.sql <<EOF
+-- @projection types version 1
+$head postgresql
+CREATE TABLE a (k text PRIMARY KEY, n integer, tags text[]);
+CREATE TABLE b (k text PRIMARY KEY, at timestamptz, label text);
+-- @on e
+INSERT INTO a (k, n) VALUES (\$.k, \$.v) ON CONFLICT (k) DO UPDATE SET n = a.n + excluded.n;
+INSERT INTO b (k, at) VALUES (\$.k, :time) ON CONFLICT (k) DO UPDATE SET at = excluded.at;
+UPDATE b SET label = at WHERE k = \$.k;
+EOF
+differential types.sql ./plain.ndjson "an array, and a moment as text, run"
+
+# the index refuses a text that the next event replaces: the letter must be there all the same
+long=$(for i in {1..400}; do echo "$i" | md5sum | cut -c1-32; done | tr -d '\n')
+{ event 0 x '"1"'; event 1 x "\"$long\""; event 2 x '"2"'; } >long.ndjson
+cat >long.sql <<EOF
+-- @projection long version 1
+$head
+CREATE TABLE a (k text PRIMARY KEY, v text);
+CREATE INDEX a_v ON a (v);
+-- @on e
+INSERT INTO a (k, v) VALUES (\$.k, \$.v) ON CONFLICT (k) DO UPDATE SET v = excluded.v;
+EOF
+differential long.sql ./long.ndjson "a text too long for an index runs"
+check "and is a dead letter" test "$(cat "${db##*/}.dead")" = 1
 done_testing

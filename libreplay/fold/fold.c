@@ -9,6 +9,7 @@
 
 #define MOST_KEYS 16
 #define MOST_OPS 16384
+#define MOST_TEXT 2000 /* bytes of a row: an entry of an index holds 2704, other columns among them */
 #define MOST_BYTES (64u << 20)
 #define ENOUGH 1000 /* statements, before it is judged whether the fold pays */
 
@@ -25,7 +26,26 @@ static const struct type {
 	{ "timestamp with time zone", EV_FC_TIME, 0, 0 },
 };
 
-static void classify_pg(struct ev_fold_column *c)
+/* Types that unnest hands back as they were: not arrays, nor rows, nor what we do not know. */
+static bool is_carried(const char *type)
+{
+	static const char *const names[] = { "numeric", "real", "double precision", "uuid", "json", "jsonb",
+		"date", "time", "timestamp", "interval", "character", "bit", "inet", "cidr", "macaddr", NULL };
+	size_t len = strlen(type);
+
+	if (len > 1 && strcmp(type + len - 2, "[]") == 0)
+		return false;
+	for (const char *const *n = names; *n; n++) {
+		size_t k = strlen(*n);
+
+		if (strncmp(type, *n, k) == 0 && (!type[k] || type[k] == '(' || type[k] == ' '))
+			return true;
+	}
+	return false;
+}
+
+/* False for a type of which we know nothing. */
+static bool classify_pg(struct ev_fold_column *c)
 {
 	c->class = EV_FC_CARRIED;
 	for (size_t i = 0; i < sizeof(pg_types) / sizeof(*pg_types); i++)
@@ -33,7 +53,9 @@ static void classify_pg(struct ev_fold_column *c)
 			c->class = pg_types[i].class;
 			c->min = pg_types[i].min;
 			c->max = pg_types[i].max;
+			return true;
 		}
+	return is_carried(c->type);
 }
 
 /* By affinity; false for one under which a value may become another. */
@@ -55,6 +77,17 @@ static bool classify_sqlite(struct ev_fold_column *c)
 		return true;
 	}
 	return false;
+}
+
+static void to_lower(char *s)
+{
+	for (; *s; s++)
+		*s = *s >= 'A' && *s <= 'Z' ? (char)(*s + 32) : *s;
+}
+
+static bool has_capitals(const char *s)
+{
+	return strpbrk(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL;
 }
 
 /* A default that is a literal; anything else is the store's to compute. */
@@ -87,14 +120,19 @@ static const char *take_column(struct ev_fold *f, struct ev_fold_table *t, const
 	c->type = ev_strdup(k->type);
 	c->value = ev_strdup(k->value);
 	c->not_null = k->not_null || k->key;
-	if (f->store->ops->dialect == EV_POSTGRESQL)
-		classify_pg(c);
-	else if (!classify_sqlite(c))
-		return "it has a column of a type that SQLite may convert";
-	if (k->key && c->class != EV_FC_INT && c->class != EV_FC_TEXT)
-		return "its key is neither whole numbers nor text";
 	if (strcmp(k->type, "bytea") == 0)
 		return "it holds bytes";
+	if (f->store->ops->dialect == EV_SQLITE) {
+		to_lower(c->name); /* as ev_token_name gives names; here case says nothing */
+		if (!classify_sqlite(c))
+			return "it has a column of a type that SQLite may convert";
+	} else if (has_capitals(c->name)) {
+		return "it has a column whose name has capitals";
+	} else if (!classify_pg(c)) {
+		return "it has a column of an array or of another type that is not folded";
+	}
+	if (k->key && c->class != EV_FC_INT && c->class != EV_FC_TEXT)
+		return "its key is neither whole numbers nor text";
 	c->fallback = default_of(f, c, k->fallback);
 	return NULL;
 }
@@ -106,6 +144,9 @@ static const char *take_table(struct ev_fold *f, struct ev_fold_table *t, const 
 
 	if (info->odd)
 		return info->odd;
+	/* PostgreSQL tells "A" from a, our tokens do not */
+	if (f->store->ops->dialect == EV_POSTGRESQL && has_capitals(info->name))
+		return "its name has capitals";
 	for (size_t i = 0; i < info->ncolumns && !why; i++)
 		why = take_column(f, t, &info->columns[i]);
 	for (int k = 1; !why && k <= (int)info->ncolumns; k++)
@@ -134,8 +175,7 @@ static int describe_tables(struct ev_fold *f, const struct ev_buf *tables, struc
 		const char *reason;
 
 		t->name = ev_strdup(name);
-		for (char *p = t->name; *p; p++) /* as ev_token_name gives names */
-			*p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
+		to_lower(t->name); /* as ev_token_name gives names */
 		reason = there > 0 ? take_table(f, t, &info) : "it is a view";
 		t->plain = !reason;
 		if (there > 0 && reason)
@@ -203,6 +243,7 @@ static int prepare_tables(struct ev_fold *f, struct ev_error *err)
 			return -1;
 	}
 	f->fresh = ev_alloc(widest * sizeof(*f->fresh));
+	f->after = ev_alloc(widest * sizeof(*f->after));
 	return 0;
 }
 
@@ -260,6 +301,7 @@ void ev_fold_free(struct ev_fold *f)
 	}
 	free(f->tables);
 	free(f->fresh);
+	free(f->after);
 	free(f->ops);
 	ev_arena_release(&f->arena);
 	free(f);
@@ -372,6 +414,19 @@ static int leave_to_store(struct ev_fold *f, const struct ev_fold_op *op, struct
 	return 0;
 }
 
+/*
+ * Could an index of PostgreSQL refuse the row for its size? What is then overwritten in the same batch
+ * would be refused by the store, and not by us.
+ */
+static bool too_long(const struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fv *v)
+{
+	size_t bytes = 0;
+
+	for (size_t c = 0; c < t->ncolumns; c++)
+		bytes += v[c].text.len;
+	return bytes > MOST_TEXT && f->store->ops->dialect == EV_POSTGRESQL;
+}
+
 /* The row that an INSERT proposes, into f->fresh; false when it is not plain. */
 static bool propose(struct ev_fold *f, const struct ev_fold_op *op)
 {
@@ -388,7 +443,7 @@ static bool propose(struct ev_fold *f, const struct ev_fold_op *op)
 		if (t->columns[c].class == EV_FC_TEXT && f->fresh[c].kind == EV_FV_TIME)
 			f->fresh[c].kind = EV_FV_TEXT;
 	}
-	return true;
+	return !too_long(f, t, f->fresh);
 }
 
 /* SET: all of them see the row as it was. */
@@ -406,8 +461,12 @@ static bool assign(struct ev_fold *f, const struct ev_fold_op *op, const struct 
 		if (c->class == EV_FC_TEXT && v[i].kind == EV_FV_TIME)
 			v[i].kind = EV_FV_TEXT;
 	}
+	memcpy(f->after, op->row->v, t->ncolumns * sizeof(*f->after));
 	for (size_t i = 0; i < op->s->nsets; i++)
-		op->row->v[op->s->sets[i].column] = v[i];
+		f->after[op->s->sets[i].column] = v[i];
+	if (too_long(f, t, f->after))
+		return false;
+	memcpy(op->row->v, f->after, t->ncolumns * sizeof(*f->after));
 	op->row->dirty = true;
 	return true;
 }

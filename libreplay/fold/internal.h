@@ -121,6 +121,7 @@ struct ev_fold {
 	struct ev_fold_op *ops;
 	size_t nops, ops_cap;
 	struct ev_fv *fresh;   /* a proposed row, as wide as the widest table */
+	struct ev_fv *after;   /* a row as an update would leave it, as wide */
 	bool failed;           /* a statement failed: the rest of the batch does not matter */
 	uint64_t folded, left; /* statements done here, left to the store */
 	ev_result_fn on_result;

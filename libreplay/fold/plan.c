@@ -237,6 +237,23 @@ static int read_expr(struct reader *r)
 	return x;
 }
 
+/* Is a moment of a row in it? PostgreSQL writes one as text in its own way, not in that of the event. */
+static bool has_moment(const struct reader *r, size_t expr)
+{
+	const struct ev_fx *x = &r->out->expr[expr];
+
+	switch (x->kind) {
+	case EV_FX_OLD:
+	case EV_FX_NEW:
+		return r->table->columns[x->index].class == EV_FC_TIME;
+	case EV_FX_CONST:
+	case EV_FX_PARAM:
+		return false;
+	default:
+		return has_moment(r, x->left) || has_moment(r, x->right);
+	}
+}
+
 /* Could a value of this column ever be one that we know to fit? Else each event would go to the store. */
 static bool may_fit(const struct reader *r, size_t column, int expr)
 {
@@ -249,6 +266,8 @@ static bool may_fit(const struct reader *r, size_t column, int expr)
 		return c->class == EV_FC_TEXT;
 	if (x->kind == EV_FX_CONST)
 		return c->class == EV_FC_INT;
+	if (c->class == EV_FC_TEXT && has_moment(r, (size_t)expr))
+		return false;
 	return c->class != EV_FC_CARRIED;
 }
 
