@@ -66,7 +66,7 @@ for type in bigint integer text boolean; do
 	case $type in
 	bigint) want='true false ' ;; # which SQLite has as 1 and 0
 	integer) want='true false 9223372036854775807 -9223372036854775808 ' ;;
-	text) want='true false 9223372036854775808 1e400 ' ;; # SQLite has no such number
+	text) want='true false ' ;;
 	boolean) want='0 1 1.0 -0 -0.0 "1" "0" ' ;; # as 1 and 0 are SQLite's booleans
 	esac
 	check "values into $type: alike but for ${want:-none}" test "$differ" = "$want"
