@@ -8,7 +8,7 @@ SANITIZE ?=
 COVERAGE ?=
 VERSION := 0.1.0
 
-COMMANDS := evtail evproject
+COMMANDS := evtail evproject evreplay
 MAN := $(wildcard docs/man/*.[157])
 
 PACKAGES := rdkafka sqlite3 libpq jansson zlib libxxhash

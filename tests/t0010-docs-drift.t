@@ -40,7 +40,8 @@ check "evproject-file.5 lists those of checks and samples" cmp <(listed query_fu
 plain() { mandoc -T ascii "$1" | sed 's/.\x08//g'; }
 plain "$TOP/docs/man/evtail.1" >evtail.txt
 plain "$TOP/docs/man/evproject.1" >evproject.txt
-for words in evtail evproject $(evproject --help | awk '/^  [a-z]+ / { print "evproject+" $1 }'); do
+plain "$TOP/docs/man/evreplay.1" >evreplay.txt
+for words in evtail evreplay evproject $(evproject --help | awk '/^  [a-z]+ / { print "evproject+" $1 }'); do
 	command=${words%%+*}
 	run ${words/+/ } --help
 	check_status 0 "${words/+/ } --help ends with 0"
@@ -48,7 +49,7 @@ for words in evtail evproject $(evproject --help | awk '/^  [a-z]+ / { print "ev
 		check "$command.1 has $option of ${words/+/ }" grep -qE -- "(^|[^a-z-])$option([^a-z-]|$)" $command.txt
 	done
 done
-for command in evtail evproject; do
+for command in evtail evproject evreplay; do
 	run $command --version
 	check_grep "$command --version names the libraries" 'sqlite|rdkafka' "$out"
 done

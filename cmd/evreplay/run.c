@@ -1,0 +1,178 @@
+/* run.c - what evreplay reads, and the loop that puts it into the target */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "evreplay/replay.h"
+
+#define BATCH 4096
+#define BATCH_BYTES (4u << 20)
+#define WAIT_MS 200
+#define LINGER_MS 50
+#define STOPPED 1
+
+static int check_args(const struct replay_args *a, const struct ev_operands *rest,
+		      struct ev_error *err)
+{
+	if (!rest->n) {
+		ev_fail(err, EV_USAGE, "a source is missing");
+		return ev_hint(err, "name a topic, a file like ./x.ndjson, or - for standard input");
+	}
+	if (a->follow && (a->src.to || a->src.until))
+		return ev_fail(err, EV_USAGE, "options '--follow' and '--%s' cannot be used together",
+			       a->src.to ? "to" : "until");
+	return 0;
+}
+
+static void show_progress(struct replay *r, bool follow)
+{
+	struct ev_progress_now now = { .records = r->read, .lag = -1, .lag_ms = -1 };
+
+	if (!r->progress.on)
+		return;
+	for (size_t i = 0; !follow && i < r->nspans; i++) {
+		int64_t next;
+
+		if (r->spans[i].end == INT64_MAX) {
+			now.total = 0;
+			break;
+		}
+		next = ev_merge_next(r->merge, (uint32_t)i);
+		now.total += (uint64_t)(r->spans[i].end - r->spans[i].begin);
+		now.done += next > r->spans[i].begin ? (uint64_t)(next - r->spans[i].begin) : 0;
+	}
+	ev_progress_update(&r->progress, &now);
+}
+
+static int take(struct replay *r, const struct ev_record *rec, struct ev_error *err)
+{
+	struct ev_filter_event event;
+
+	r->read++;
+	if (!ev_filter_test(r->filter, rec, &event))
+		return 0;
+	return r->sink->ops->put(r->sink, rec, err);
+}
+
+/* The source's position behind what was read. */
+static void read_position(struct replay *r, struct ev_position *pos)
+{
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		int64_t next = ev_merge_next(r->merge, (uint32_t)i);
+
+		if (next >= 0)
+			ev_position_set(pos, r->src->parts[i].topic, r->src->parts[i].partition, next);
+	}
+}
+
+static int flush(struct replay *r, struct ev_error *err)
+{
+	struct ev_position next = EV_POSITION_INIT;
+	int rc;
+
+	read_position(r, &next);
+	ev_messages_clear(r->msg);
+	rc = r->sink->ops->flush(r->sink, &next, err);
+	if (rc) {
+		ev_position_release(&next);
+		return -1;
+	}
+	ev_position_release(&r->safe);
+	r->safe = next;
+	return 0;
+}
+
+/* 0 at the end of the range, STOPPED by a signal or a closed pipe, -1. */
+static int copy(struct replay *r, struct ev_error *err)
+{
+	const struct ev_range_args *range = &r->args->src.range;
+	struct ev_merge_options opt = {
+		.merge = !r->args->src.no_merge, .follow = r->args->follow, .linger_ms = LINGER_MS,
+		.has_since = range->has_since, .since = range->since,
+		.has_until = range->has_until, .until = range->until,
+	};
+	bool done = false;
+
+	r->merge = ev_merge_new(r->src, r->spans, &opt, err);
+	if (!r->merge)
+		return -1;
+	while (!done) {
+		int n = ev_merge_read(r->merge, r->records, BATCH, BATCH_BYTES, WAIT_MS, &done, err);
+
+		for (int i = 0; i < n; i++) {
+			if (take(r, &r->records[i], err))
+				return -1;
+		}
+		if (n < 0)
+			return -1;
+		if (r->sink->ops->turn && r->sink->ops->turn(r->sink, n ? 0 : 1, err))
+			return -1;
+		if (r->sink->closed || ev_stopped())
+			return STOPPED;
+		show_progress(r, r->args->follow);
+		done = done && !n;
+	}
+	return 0;
+}
+
+static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *err)
+{
+	struct replay_args *a = r->args;
+
+	if (check_args(a, rest, err) || ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
+		return -1;
+	r->filter = ev_filter_new(&a->src, false, err);
+	if (!r->filter)
+		return -1;
+	a->src.spec.need_headers = true;
+	ev_progress_init(&r->progress, r->msg, a->quiet);
+	r->records = ev_alloc(BATCH * sizeof(*r->records));
+	return 0;
+}
+
+static int open_and_copy(struct replay *r, struct ev_error *err)
+{
+	struct replay_args *a = r->args;
+	int rc;
+
+	if (replay_open_target(r, err))
+		return -1;
+	r->src = ev_source_open(&a->src.spec, err);
+	if (!r->src || ev_range_resolve(r->src, &a->src.range, NULL, &r->spans, err))
+		return -1;
+	r->nspans = r->src->nparts;
+	rc = copy(r, err);
+	if (rc >= 0 && flush(r, err))
+		rc = -1;
+	ev_progress_clear(&r->progress);
+	if (rc >= 0 && a->position && ev_position_save(&r->safe, a->position, err))
+		return -1;
+	if (rc < 0)
+		return -1;
+	return rc == STOPPED && !r->sink->closed ? ev_stop_status(a->follow) : 0;
+}
+
+static void release(struct replay *r)
+{
+	ev_merge_free(r->merge);
+	if (r->sink)
+		r->sink->ops->close(r->sink);
+	if (r->src)
+		r->src->ops->close(r->src);
+	ev_filter_free(r->filter);
+	ev_position_release(&r->safe);
+	free(r->spans);
+	free(r->records);
+}
+
+int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
+{
+	struct replay r = { .args = args, .msg = msg };
+	int rc = prepare(&r, rest, err);
+
+	if (!rc)
+		rc = open_and_copy(&r, err);
+	release(&r);
+	return rc;
+}

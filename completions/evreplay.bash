@@ -1,0 +1,33 @@
+# bash completion of evreplay; made by: evreplay --dump-options bash
+# shellcheck shell=bash disable=SC2207
+_evreplay() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	-t|--into) COMPREPLY=(); return ;;
+	--position) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--from) COMPREPLY=(); return ;;
+	--to) COMPREPLY=(); return ;;
+	--since) COMPREPLY=(); return ;;
+	--until) COMPREPLY=(); return ;;
+	--type) COMPREPLY=(); return ;;
+	--key) COMPREPLY=(); return ;;
+	--where) COMPREPLY=(); return ;;
+	--header) COMPREPLY=(); return ;;
+	--tombstones) COMPREPLY=($(compgen -W 'yes only no' -- "$cur")); return ;;
+	--envelope) COMPREPLY=(); return ;;
+	-b|--broker) COMPREPLY=(); return ;;
+	-X|--property) COMPREPLY=(); return ;;
+	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--lines) COMPREPLY=(); return ;;
+	--timeout) COMPREPLY=(); return ;;
+	--txn-wait) COMPREPLY=(); return ;;
+	--memory) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --into -t --follow -f --position --quiet -q --verbose -v --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+complete -o filenames -F _evreplay evreplay

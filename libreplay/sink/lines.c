@@ -1,0 +1,96 @@
+/* lines.c - the sink that writes record lines to a descriptor; see sink.h */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "record/line.h"
+#include "sink/sink.h"
+
+enum { FULL = 256 << 10 };
+
+struct lines_sink {
+	struct ev_sink base;
+	int fd;
+	struct ev_buf out; /* not yet written */
+};
+
+static int write_out(struct lines_sink *l, struct ev_error *err)
+{
+	const char *at = l->out.data;
+	size_t left = l->out.len;
+
+	if (l->out.failed)
+		return ev_fail(err, EV_STORE, "cannot write to %s: out of memory", l->base.target);
+	while (left && !l->base.closed) {
+		ssize_t n = write(l->fd, at, left);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			poll(&(struct pollfd){ .fd = l->fd, .events = POLLOUT }, 1, 1000);
+			continue;
+		}
+		if (n < 0 && errno != EPIPE)
+			return ev_fail(err, EV_STORE, "cannot write to %s: %s", l->base.target,
+				       strerror(errno));
+		if (n < 0) {
+			l->base.closed = true;
+			break;
+		}
+		at += n;
+		left -= (size_t)n;
+	}
+	ev_buf_clear(&l->out);
+	return 0;
+}
+
+static int lines_put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err)
+{
+	struct lines_sink *l = (struct lines_sink *)s;
+
+	if (s->closed)
+		return 0;
+	ev_line_write(&l->out, r);
+	ev_sink_count(s, r);
+	return l->out.len >= FULL || l->out.failed ? write_out(l, err) : 0;
+}
+
+static int lines_turn(struct ev_sink *s, int wait_ms, struct ev_error *err)
+{
+	return wait_ms ? write_out((struct lines_sink *)s, err) : 0;
+}
+
+static int lines_flush(struct ev_sink *s, const struct ev_position *next, struct ev_error *err)
+{
+	(void)next;
+	return write_out((struct lines_sink *)s, err);
+}
+
+static void lines_close(struct ev_sink *s)
+{
+	struct lines_sink *l = (struct lines_sink *)s;
+
+	ev_buf_release(&l->out);
+	free(s->target);
+	free(l);
+}
+
+static const struct ev_sink_ops lines_ops = {
+	.name = "lines",
+	.put = lines_put,
+	.turn = lines_turn,
+	.flush = lines_flush,
+	.close = lines_close,
+};
+
+struct ev_sink *ev_lines_sink_open(int fd, const char *name)
+{
+	struct lines_sink *l = ev_alloc(sizeof(*l));
+
+	l->base.ops = &lines_ops;
+	l->base.target = ev_strdup(name);
+	l->fd = fd;
+	return &l->base;
+}

@@ -1,0 +1,32 @@
+# evreplay into a pipe: record lines out, filters, positions, and what cannot be written.
+. "$(dirname "$0")/lib.sh"
+
+"$TOP/scripts/generate" orders 200 >orders.ndjson
+run evreplay ./orders.ndjson --into -
+check_status 0 "a file goes to standard output"
+check "as evtail prints it" cmp "$out" <(evtail ./orders.ndjson -n +1 -o json)
+
+run evreplay ./orders.ndjson --type order.created --into - --position seen.json
+check_status 0 "a filtered copy"
+check "holds what the filter lets through" cmp "$out" <(evtail ./orders.ndjson -n +1 -o json --type order.created)
+check "and the position stands behind all that was read" \
+	test "$(jq "[.[][]] | add" seen.json)" = "$(grep -c . orders.ndjson)"
+
+cp "$out" first
+evtail ./orders.ndjson -n +1 -o json | run evreplay - --type order.created --into -
+check "standard input does the same" cmp first "$out"
+
+evreplay ./orders.ndjson --into - 2>"$err" >/dev/full
+status=$?
+check_status 4 "a full disk behind standard output is exit status 4"
+check_grep "and is said" "cannot write to standard output: No space left" "$err"
+evreplay ./orders.ndjson --into - 2>"$err" | head -n 1 >"$out"
+check "a closed pipe is a quiet end" test "${PIPESTATUS[0]}" = 0 -a ! -s "$err"
+
+run evreplay ./orders.ndjson
+check_status 2 "a missing target is a usage error"
+run evreplay --into -
+check_status 2 "a missing source, too"
+run evreplay --follow --to 3 ./orders.ndjson --into -
+check_status 2 "--follow with an end, too"
+done_testing
