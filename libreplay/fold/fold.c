@@ -207,8 +207,7 @@ static void spoil(struct ev_fold *f, const struct ev_statement *s, int line, str
 					continue;
 				f->tables[m].plain = false;
 				ev_buf_addf(why, "table '%s' goes by statements: that of line %d is not "
-				  "one that is "
-					    "folded\n", f->tables[m].name, line);
+					    "one that is folded\n", f->tables[m].name, line);
 			}
 		}
 		free(name);

@@ -13,17 +13,18 @@
 /* WITH pair: old and new tables of one name, and the columns that both have. */
 static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev_role next)
 {
-	ev_buf_adds(sql, "WITH pair AS (SELECT o.oid, n.oid AS new, o.relname, o.relkind, o.relacl, "
-			 "o.relowner, n.relowner AS new_owner, o.reloptions, n.reloptions AS new_options "
-			 "FROM pg_catalog.pg_class o JOIN pg_catalog.pg_class n ON n.relname = o.relname "
-			 "WHERE o.oid = ANY (");
+	ev_buf_adds(sql, "WITH pair AS (SELECT o.oid, n.oid AS new, o.relname, o.relkind, "
+			 "o.relacl, o.relowner, n.relowner AS new_owner, o.reloptions, "
+			 "n.reloptions AS new_options FROM pg_catalog.pg_class o "
+			 "JOIN pg_catalog.pg_class n ON n.relname = o.relname WHERE o.oid = ANY (");
 	ev_pgkit_oids(sql, sh, EV_ROLE_LIVE);
 	ev_buf_adds(sql, ") AND n.oid = ANY (");
 	ev_pgkit_oids(sql, sh, next);
-	ev_buf_adds(sql, ")), col AS (SELECT p.*, a.attname, a.attnum, a.attacl, b.attnum AS new_attnum "
-			 "FROM pair p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.oid "
-			 "JOIN pg_catalog.pg_attribute b ON b.attrelid = p.new AND b.attname = a.attname "
-			 "WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT b.attisdropped) ");
+	ev_buf_adds(sql, ")), col AS (SELECT p.*, a.attname, a.attnum, a.attacl, b.attnum AS "
+			 "new_attnum FROM pair p JOIN pg_catalog.pg_attribute a ON a.attrelid = "
+			 "p.oid JOIN pg_catalog.pg_attribute b ON b.attrelid = p.new "
+			 "AND b.attname = a.attname WHERE a.attnum > 0 AND NOT a.attisdropped "
+			 "AND NOT b.attisdropped) ");
 }
 
 #define GRANTEE "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, " \
@@ -31,22 +32,20 @@ static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev
 
 /* Each gives statements, in this order; the owner comes last, as it is no more ours then. */
 static const char *const carried[] = {
-	"SELECT format('GRANT %s ON %I TO %s%s', a.privilege_type, relname, " GRANTEE ") "
-	"FROM pair, LATERAL aclexplode(relacl) a WHERE a.grantee <> relowner",
-	"SELECT format('GRANT %s (%I) ON %I TO %s%s', a.privilege_type, attname, relname, " GRANTEE ") "
-	"FROM col, LATERAL aclexplode(attacl) a WHERE a.grantee <> relowner",
-	"SELECT format('COMMENT ON %s %I IS %L', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, "
-	"relname, "
-	"obj_description(oid, 'pg_class')) FROM pair WHERE obj_description(oid, 'pg_class') IS NOT NULL "
-	"AND obj_description(new, 'pg_class') IS NULL",
-	"SELECT format('COMMENT ON COLUMN %I.%I IS %L', relname, attname, col_description(oid, attnum)) "
-	"FROM col "
-	"WHERE col_description(oid, attnum) IS NOT NULL AND col_description(new, new_attnum) IS NULL",
-	"SELECT format('ALTER TABLE %I SET (%s)', relname, array_to_string(reloptions, ', ')) FROM pair "
-	"WHERE relkind = 'r' AND reloptions IS NOT NULL AND new_options IS NULL",
-	"SELECT format('ALTER %s %I OWNER TO %I', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, "
-	"relname, "
-	"pg_get_userbyid(relowner)) FROM pair WHERE relowner <> new_owner",
+	"SELECT format('GRANT %s ON %I TO %s%s', a.privilege_type, relname, " GRANTEE
+		") FROM pair, LATERAL aclexplode(relacl) a WHERE a.grantee <> relowner",
+	"SELECT format('GRANT %s (%I) ON %I TO %s%s', a.privilege_type, attname, relname, " GRANTEE
+		") FROM col, LATERAL aclexplode(attacl) a WHERE a.grantee <> relowner",
+	"SELECT format('COMMENT ON %s %I IS %L', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' "
+	"END, relname, obj_description(oid, 'pg_class')) FROM pair WHERE obj_description(oid, "
+	"'pg_class') IS NOT NULL AND obj_description(new, 'pg_class') IS NULL",
+	"SELECT format('COMMENT ON COLUMN %I.%I IS %L', relname, attname, col_description(oid, "
+	"attnum)) FROM col WHERE col_description(oid, attnum) IS NOT NULL AND "
+	"col_description(new, new_attnum) IS NULL",
+	"SELECT format('ALTER TABLE %I SET (%s)', relname, array_to_string(reloptions, ', ')) "
+	"FROM pair WHERE relkind = 'r' AND reloptions IS NOT NULL AND new_options IS NULL",
+	"SELECT format('ALTER %s %I OWNER TO %I', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' "
+	"END, relname, pg_get_userbyid(relowner)) FROM pair WHERE relowner <> new_owner",
 	NULL,
 };
 
@@ -73,18 +72,19 @@ static int carry_views(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_er
 
 	ev_buf_adds(&sql, "WITH own AS (SELECT ");
 	ev_pgkit_oids(&sql, sh, EV_ROLE_LIVE);
-	ev_buf_adds(&sql, " AS oids) SELECT format('CREATE OR REPLACE VIEW %I.%I %sAS %s', n.nspname, "
-			  "c.relname, "
-			  "CASE WHEN c.reloptions IS NULL THEN '' ELSE "
+	ev_buf_adds(&sql, " AS oids) SELECT format('CREATE OR REPLACE VIEW %I.%I %sAS %s', "
+			  "n.nspname, c.relname, CASE WHEN c.reloptions IS NULL THEN '' ELSE "
 			  "'WITH (' || array_to_string(c.reloptions, ', ') || ') ' END, "
 			  "rtrim(pg_get_viewdef(c.oid), ';')) "
-			  "FROM own, pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
-			  "c.relnamespace "
-			  "WHERE c.relkind = 'v' AND c.oid <> ALL (oids) AND EXISTS (SELECT 1 "
-			  "FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
-			  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND r.ev_class = c.oid "
-			  "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids)) "
-			  "ORDER BY c.oid");
+			  "FROM own, pg_catalog.pg_class c "
+			  "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+			  "WHERE c.relkind = 'v' AND c.oid <> ALL (oids) AND EXISTS ("
+			  "SELECT 1 FROM pg_catalog.pg_depend d "
+			  "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
+			  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
+			  "AND r.ev_class = c.oid "
+			  "AND d.refclassid = 'pg_catalog.pg_class'::regclass "
+			  "AND d.refobjid = ANY (oids)) ORDER BY c.oid");
 	if (ev_pg_exec(sh->live, "SET LOCAL search_path = pg_catalog", err) < 0) {
 		ev_buf_release(&sql);
 		return -1;
@@ -143,18 +143,18 @@ int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
 
 	add_pairs(&sql, sh, EV_ROLE_NEW);
 	ev_pgkit_format(&sql,
-			"SELECT pg_get_indexdef(i.indexrelid), format('%%I.%%I', %L::text, p.relname), "
-			"p.relname FROM pair p "
-			"JOIN pg_catalog.pg_index i ON i.indrelid = p.oid JOIN pg_catalog.pg_class x ON "
-			"x.oid = i.indexrelid "
-			"WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = "
-			"i.indexrelid) "
-			"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class y JOIN pg_catalog.pg_namespace n "
-			"ON n.oid = y.relnamespace WHERE n.nspname = %L AND y.relname = x.relname) "
-			"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = "
-			"i.indexrelid AND d.refobjid = p.oid "
-			"AND d.refobjsubid > 0 AND NOT EXISTS (SELECT 1 FROM col WHERE col.oid = p.oid "
-			"AND col.attnum = d.refobjsubid))",
+			"SELECT pg_get_indexdef(i.indexrelid), format('%%I.%%I', %L::text, "
+			"p.relname), p.relname FROM pair p "
+			"JOIN pg_catalog.pg_index i ON i.indrelid = p.oid "
+			"JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE "
+			"NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k "
+			"WHERE k.conindid = i.indexrelid) AND NOT EXISTS (SELECT 1 "
+			"FROM pg_catalog.pg_class y JOIN pg_catalog.pg_namespace n ON n.oid = "
+			"y.relnamespace WHERE n.nspname = %L AND y.relname = x.relname) "
+			"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d "
+			"WHERE d.objid = i.indexrelid AND d.refobjid = p.oid "
+			"AND d.refobjsubid > 0 AND NOT EXISTS (SELECT 1 FROM col "
+			"WHERE col.oid = p.oid AND col.attnum = d.refobjsubid))",
 			sh->schemas[EV_ROLE_LIVE], sh->schemas[EV_ROLE_NEW]);
 	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
 	rc = res ? 0 : -1;

@@ -81,8 +81,8 @@ PGresult *ev_pgkit_rows(struct ev_pg *s, struct ev_error *err, const char *fmt, 
 
 int ev_pgkit_has_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
 {
-	PGresult *res = ev_pgkit_rows(sh->live, err, "SELECT 1 FROM pg_catalog.pg_namespace WHERE "
-	  "nspname = %L",
+	PGresult *res = ev_pgkit_rows(sh->live, err, "SELECT 1 FROM pg_catalog.pg_namespace "
+						     "WHERE nspname = %L",
 				      sh->schemas[role]);
 	int there = res ? PQntuples(res) > 0 : -1;
 
@@ -104,8 +104,8 @@ static void add_version(struct ev_buf *out, const struct ev_shadow_pg *sh, enum 
 
 	role_name(&name, sh, role);
 	ev_pgkit_format(out,
-			"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-			"JOIN %I.ev_table v ON v.table_name = %L || c.relname "
+			"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+			"c.relnamespace JOIN %I.ev_table v ON v.table_name = %L || c.relname "
 			"WHERE n.nspname = %L AND v.projection = %L AND c.relkind IN ('r', 'v')",
 			sh->schemas[apart ? EV_ROLE_NEW : EV_ROLE_LIVE], apart ? "" : ev_role_prefix(role),
 			sh->schemas[role], ev_buf_str(&name));
@@ -144,7 +144,8 @@ static int move_ledger(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role 
 			   ev_buf_str(&new), ev_buf_str(&old));
 	if (rc == 0)
 		rc = ev_pgkit_exec(sh->live, err, "UPDATE ev_table SET projection = %L, "
-				   "table_name = %L || substr(table_name, %d) WHERE projection = %L",
+						  "table_name = %L || substr(table_name, %d) "
+						  "WHERE projection = %L",
 				   ev_buf_str(&new), ev_role_prefix(to), (int)strlen(ev_role_prefix(from)) + 1,
 				   ev_buf_str(&old));
 	for (const char *const *t = tables; *t && rc == 0; t++)
@@ -174,18 +175,18 @@ int ev_pgkit_move(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, s
 static int bring_rows(struct ev_shadow_pg *sh, const char *table, const char *column, struct ev_error *err)
 {
 	PGresult *res = ev_pgkit_rows(sh->live, err,
-				      "SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) "
-				      "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON "
-				      "c.oid = a.attrelid "
-				      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE "
-				      "n.nspname = %L "
-				      "AND c.relname = %L AND a.attnum > 0 AND NOT a.attisdropped",
+				      "SELECT string_agg(quote_ident(a.attname), ', ' "
+				      "ORDER BY a.attnum) FROM pg_catalog.pg_attribute a "
+				      "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "
+				      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+				      "WHERE n.nspname = %L AND c.relname = %L "
+				      "AND a.attnum > 0 AND NOT a.attisdropped",
 				      sh->schemas[EV_ROLE_NEW], table);
 	int rc = res ? 0 : -1;
 
 	if (rc == 0)
-		rc = ev_pgkit_exec(sh->live, err, "INSERT INTO %I (%s) SELECT %s FROM %I.%I WHERE %I = "
-		  "%L", table,
+		rc = ev_pgkit_exec(sh->live, err, "INSERT INTO %I (%s) SELECT %s FROM %I.%I WHERE "
+						  "%I = %L", table,
 				   PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 0), sh->schemas[EV_ROLE_NEW], table,
 				   column, sh->base.projection);
 	PQclear(res);
@@ -205,10 +206,11 @@ int ev_pgkit_bring_ledger(struct ev_shadow_pg *sh, struct ev_error *err)
 int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err)
 {
 	return ev_pgkit_exec(sh->live, err,
-			     "INSERT INTO ev_table (table_name, projection) SELECT f.table_name, %L "
-			     "FROM %I.ev_table f JOIN pg_catalog.pg_class c ON c.relname = f.table_name "
-			     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %L "
-			     "AND c.relkind IN ('r', 'v') AND f.projection = %L ON CONFLICT DO NOTHING",
+			     "INSERT INTO ev_table (table_name, projection) SELECT f.table_name, "
+			     "%L FROM %I.ev_table f JOIN pg_catalog.pg_class c ON c.relname = "
+			     "f.table_name JOIN pg_catalog.pg_namespace n ON n.oid = "
+			     "c.relnamespace WHERE n.nspname = %L AND c.relkind IN ('r', 'v') "
+			     "AND f.projection = %L ON CONFLICT DO NOTHING",
 			     sh->base.projection, sh->schemas[EV_ROLE_NEW], sh->schemas[EV_ROLE_LIVE],
 			     sh->base.projection);
 }
@@ -216,9 +218,9 @@ int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err)
 int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err)
 {
 	return ev_pgkit_exec(sh->live, err,
-			     "UPDATE ev_projection SET generation = 1 + (SELECT max(generation) FROM "
-			     "ev_projection "
-			     "WHERE name = %L OR substr(name, 1, %d) = %L || ' (') WHERE name = %L",
+			     "UPDATE ev_projection SET generation = 1 + (SELECT max(generation) "
+			     "FROM ev_projection WHERE name = %L OR substr(name, 1, %d) = %L "
+			     "|| ' (') WHERE name = %L",
 			     sh->base.projection, (int)strlen(sh->base.projection) + 2,
 			     sh->base.projection, sh->base.projection);
 }
@@ -231,9 +233,8 @@ int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *e
 	if (rc == 0)
 		rc = ev_pgkit_exec(sh->live, err, "SET LOCAL lock_timeout = %d", EV_PGKIT_LOCK_MS);
 	for (int i = 0; rc == 0 && i < PQntuples(tables); i++)
-		rc = ev_pgkit_exec(sh->live, err, "LOCK TABLE %I.%I IN ACCESS EXCLUSIVE "
-		  "MODE", sh->schemas[role],
-				   PQgetvalue(tables, i, 0));
+		rc = ev_pgkit_exec(sh->live, err, "LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE",
+				   sh->schemas[role], PQgetvalue(tables, i, 0));
 	PQclear(tables);
 	return rc;
 }
