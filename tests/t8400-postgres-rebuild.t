@@ -81,6 +81,9 @@ refused() { # SQL PATTERN [UNDO]
 refused 'CREATE MATERIALIZED VIEW mat AS SELECT * FROM acc' "materialized view 'mat'"
 refused 'CREATE TABLE child (k text REFERENCES acc)' "foreign key of table 'child'"
 refused 'CREATE PUBLICATION pub FOR TABLE acc' "publication 'pub'"
+refused 'CREATE PUBLICATION every FOR ALL TABLES' "publication 'every' takes in 'acc'"
+[ "$(super 'SHOW server_version_num')" -lt 150000 ] ||
+	refused 'CREATE PUBLICATION part FOR TABLES IN SCHEMA public' "publication 'part' takes in 'acc'"
 refused 'CREATE POLICY pol ON acc USING (true)' "policy 'pol'"
 refused 'ALTER TABLE acc ENABLE ROW LEVEL SECURITY' "row security of 'acc'"
 refused "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER trig BEFORE INSERT ON acc FOR EACH ROW EXECUTE FUNCTION f()" "trigger 'trig'"

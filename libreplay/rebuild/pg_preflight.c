@@ -23,89 +23,95 @@ struct refusal {
 static const struct refusal refusals[] = {
 	{ "SELECT pg_get_userbyid(c.relowner), c.relname FROM own, pg_catalog.pg_class c "
 	  "WHERE c.oid = ANY (oids) AND NOT pg_has_role(c.relowner, 'USAGE')",
-	  "role '%s' owns table '%s': only its members can swap it", "run the rebuild as that role, or "
-	  "grant it" },
+	  "role '%s' owns table '%s': only its members can swap it",
+	  "run the rebuild as that role, or grant it" },
 	{ "SELECT k.conrelid::regclass, c.relname FROM own, pg_catalog.pg_constraint k "
-	  "JOIN pg_catalog.pg_class c ON c.oid = k.confrelid WHERE k.contype = 'f' AND k.confrelid = "
-	  "ANY (oids) "
-	  "AND k.conrelid <> ALL (oids)",
+	  "JOIN pg_catalog.pg_class c ON c.oid = k.confrelid WHERE k.contype = 'f' "
+	  "AND k.confrelid = ANY (oids) AND k.conrelid <> ALL (oids)",
 	  "a foreign key of table '%s' points to '%s': it would be tied to the old version",
 	  "drop the foreign key before the rebuild" },
-	{ "SELECT t.tgname, c.relname FROM own, pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON "
-	  "c.oid = t.tgrelid "
-	  "WHERE NOT t.tgisinternal AND t.tgrelid = ANY (oids)",
+	{ "SELECT t.tgname, c.relname FROM own, pg_catalog.pg_trigger t "
+	  "JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal "
+	  "AND t.tgrelid = ANY (oids)",
 	  "trigger '%s' on '%s' would not survive the swap", DROP_IT },
-	{ "SELECT p.pubname, c.relname FROM own, pg_catalog.pg_publication_rel r JOIN "
-	  "pg_catalog.pg_publication p "
-	  "ON p.oid = r.prpubid JOIN pg_catalog.pg_class c ON c.oid = r.prrelid WHERE r.prrelid = ANY (oids)",
-	  "publication '%s' of '%s' would go on with the old version", "take the table out of it before "
-	  "the rebuild" },
-	{ "SELECT p.polname, c.relname FROM own, pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON "
-	  "c.oid = p.polrelid "
-	  "WHERE p.polrelid = ANY (oids)", "policy '%s' on '%s' would not survive the swap", DROP_IT },
+	{ "SELECT p.pubname, c.relname FROM own, pg_catalog.pg_publication_rel r "
+	  "JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid "
+	  "JOIN pg_catalog.pg_class c ON c.oid = r.prrelid WHERE r.prrelid = ANY (oids)",
+	  "publication '%s' of '%s' would go on with the old version",
+	  "take the table out of it before the rebuild" },
+	{ "SELECT p.pubname, c.relname FROM own, pg_catalog.pg_publication_tables t "
+	  "JOIN pg_catalog.pg_publication p ON p.pubname = t.pubname "
+	  "JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname "
+	  "JOIN pg_catalog.pg_class c ON c.relname = t.tablename AND c.relnamespace = n.oid "
+	  "WHERE c.oid = ANY (oids)",
+	  "publication '%s' takes in '%s' with all tables or its schema: it would lack the new rows",
+	  "name the tables that it is to publish, without those of the view" },
+	{ "SELECT p.polname, c.relname FROM own, pg_catalog.pg_policy p "
+	  "JOIN pg_catalog.pg_class c ON c.oid = p.polrelid WHERE p.polrelid = ANY (oids)",
+	  "policy '%s' on '%s' would not survive the swap", DROP_IT },
 	{ "SELECT c.relname, c.relname " OWN_ROW "c.relrowsecurity",
 	  "row security of '%s' would be off after the swap%.0s", "disable it before the rebuild" },
-	{ "SELECT CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'INDEX' END, "
-	  "c.relname " OWN_ROW
-	  "c.relreplident <> 'd'",
-	  "replica identity '%s' of '%s' would not survive the swap", "set it to DEFAULT before the "
-	  "rebuild" },
-	{ "SELECT s.stxname, c.relname FROM own, pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_class c "
-	  "ON c.oid = s.stxrelid WHERE s.stxrelid = ANY (oids)",
+	{ "SELECT CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'INDEX' "
+	  "END, c.relname " OWN_ROW "c.relreplident <> 'd'",
+	  "replica identity '%s' of '%s' would not survive the swap",
+	  "set it to DEFAULT before the rebuild" },
+	{ "SELECT s.stxname, c.relname FROM own, pg_catalog.pg_statistic_ext s "
+	  "JOIN pg_catalog.pg_class c ON c.oid = s.stxrelid WHERE s.stxrelid = ANY (oids)",
 	  "statistics '%s' on '%s' would not survive the swap", DROP_IT },
-	{ "SELECT i.inhrelid::regclass, c.relname FROM own, pg_catalog.pg_inherits i JOIN "
-	  "pg_catalog.pg_class c "
-	  "ON c.oid = i.inhparent WHERE i.inhparent = ANY (oids)",
+	{ "SELECT i.inhrelid::regclass, c.relname FROM own, pg_catalog.pg_inherits i "
+	  "JOIN pg_catalog.pg_class c ON c.oid = i.inhparent WHERE i.inhparent = ANY (oids)",
 	  "table '%s' inherits from '%s': it would be tied to the old version", DROP_IT },
-	{ "SELECT v.oid::regclass, c.relname FROM own, pg_catalog.pg_depend d JOIN "
-	  "pg_catalog.pg_rewrite r ON r.oid = d.objid "
-	  "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class JOIN pg_catalog.pg_class c ON c.oid = d.refobjid "
-	  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = "
-	  "'pg_catalog.pg_class'::regclass "
-	  "AND d.refobjid = ANY (oids) AND v.oid <> ALL (oids) AND v.relkind = 'm'",
+	{ "SELECT v.oid::regclass, c.relname FROM own, pg_catalog.pg_depend d "
+	  "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
+	  "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
+	  "JOIN pg_catalog.pg_class c ON c.oid = d.refobjid "
+	  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
+	  "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) "
+	  "AND v.oid <> ALL (oids) AND v.relkind = 'm'",
 	  "materialized view '%s' of '%s' would go on showing the old version", DROP_IT },
-	{ "SELECT r.rulename, c.relname FROM own, pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON "
-	  "c.oid = r.ev_class "
-	  "WHERE r.ev_class = ANY (oids) AND r.rulename <> '_RETURN'",
+	{ "SELECT r.rulename, c.relname FROM own, pg_catalog.pg_rewrite r "
+	  "JOIN pg_catalog.pg_class c ON c.oid = r.ev_class WHERE r.ev_class = ANY (oids) "
+	  "AND r.rulename <> '_RETURN'",
 	  "rule '%s' on '%s' would not survive the swap", DROP_IT },
 	/* functions, columns and the like over the row type */
-	{ "SELECT pg_describe_object(d.classid, d.objid, d.objsubid), c.relname FROM own, "
-	  "pg_catalog.pg_class c "
-	  "JOIN pg_catalog.pg_type t ON t.typrelid = c.oid JOIN pg_catalog.pg_depend d ON d.refobjid IN "
-	  "(t.oid, t.typarray) "
-	  "WHERE c.oid = ANY (oids) AND d.refclassid = 'pg_catalog.pg_type'::regclass AND d.deptype <> 'i' "
-	  "AND NOT (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = ANY (oids))",
+	{ "SELECT pg_describe_object(d.classid, d.objid, d.objsubid), c.relname "
+	  "FROM own, pg_catalog.pg_class c JOIN pg_catalog.pg_type t ON t.typrelid = c.oid "
+	  "JOIN pg_catalog.pg_depend d ON d.refobjid IN (t.oid, t.typarray) "
+	  "WHERE c.oid = ANY (oids) AND d.refclassid = 'pg_catalog.pg_type'::regclass "
+	  "AND d.deptype <> 'i' AND NOT (d.classid = 'pg_catalog.pg_class'::regclass "
+	  "AND d.objid = ANY (oids))",
 	  "%s uses the row type of '%s': it would be tied to the old version", DROP_IT },
 	/* whatever else the catalogue knows */
 	{ "SELECT pg_describe_object(d.classid, d.objid, d.objsubid), c.relname " DEPEND
-	  "d.classid NOT IN ('pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_attrdef'::regclass, "
-	  "'pg_catalog.pg_constraint'::regclass, 'pg_catalog.pg_type'::regclass, "
-	  "'pg_catalog.pg_trigger'::regclass) "
-	  "AND NOT (d.classid = 'pg_catalog.pg_class'::regclass AND EXISTS (SELECT 1 FROM "
-	  "pg_catalog.pg_class x "
-	  "WHERE x.oid = d.objid AND x.relkind IN ('i', 't', 'S')))",
+	  "d.classid NOT IN ('pg_catalog.pg_rewrite'::regclass, "
+	  "'pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_constraint'::regclass, "
+	  "'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_trigger'::regclass) "
+	  "AND NOT (d.classid = 'pg_catalog.pg_class'::regclass AND EXISTS (SELECT 1 "
+	  "FROM pg_catalog.pg_class x WHERE x.oid = d.objid AND x.relkind IN ('i', 't', 'S')))",
 	  "%s depends on '%s': it would be tied to the old version", DROP_IT },
 	/* a view of others must find its columns again */
 	{ "SELECT format('%s wants column %s', v.oid::regclass, a.attname), c.relname "
 	  "FROM own, new, pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
-	  "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class JOIN pg_catalog.pg_class c ON c.oid = d.refobjid "
-	  "JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid "
-	  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = "
-	  "'pg_catalog.pg_class'::regclass "
-	  "AND d.refobjid = ANY (oids) AND v.oid <> ALL (oids) AND a.attnum > 0 AND NOT EXISTS (SELECT 1 "
-	  "FROM pg_catalog.pg_class y JOIN pg_catalog.pg_attribute b ON b.attrelid = y.oid WHERE y.oid "
-	  "= ANY (noids) "
-	  "AND y.relname = c.relname AND b.attname = a.attname AND b.atttypid = a.atttypid "
-	  "AND b.atttypmod = a.atttypmod AND b.attcollation = a.attcollation AND NOT b.attisdropped)",
+	  "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
+	  "JOIN pg_catalog.pg_class c ON c.oid = d.refobjid "
+	  "JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid "
+	  "AND a.attnum = d.refobjsubid WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
+	  "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) "
+	  "AND v.oid <> ALL (oids) AND a.attnum > 0 AND NOT EXISTS (SELECT 1 "
+	  "FROM pg_catalog.pg_class y JOIN pg_catalog.pg_attribute b ON b.attrelid = y.oid "
+	  "WHERE y.oid = ANY (noids) AND y.relname = c.relname AND b.attname = a.attname "
+	  "AND b.atttypid = a.atttypid AND b.atttypmod = a.atttypmod "
+	  "AND b.attcollation = a.attcollation AND NOT b.attisdropped)",
 	  "view %s of '%s', which the new version has not, or of another type",
 	  "drop the view before the rebuild, and create it again afterwards" },
-	{ "SELECT v.oid::regclass, pg_get_userbyid(v.relowner) FROM own, pg_catalog.pg_depend d "
-	  "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
-	  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = "
-	  "'pg_catalog.pg_class'::regclass "
-	  "AND d.refobjid = ANY (oids) AND v.oid <> ALL (oids) AND NOT pg_has_role(v.relowner, 'USAGE')",
-	  "view '%s' uses the old tables and belongs to role '%s': only its members can point it to the "
-	  "new ones",
+	{ "SELECT v.oid::regclass, pg_get_userbyid(v.relowner) "
+	  "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
+	  "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
+	  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
+	  "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) "
+	  "AND v.oid <> ALL (oids) AND NOT pg_has_role(v.relowner, 'USAGE')",
+	  "view '%s' uses the old tables and belongs to role '%s': only its members can point it "
+	  "to the new ones",
 	  "run the rebuild as a member of that role, or drop the view before" },
 };
 
@@ -116,17 +122,19 @@ static void add_old(struct ev_buf *out, const struct ev_shadow_pg *sh, const cha
 		ev_pgkit_oids(out, sh, EV_ROLE_LIVE);
 		return;
 	}
-	ev_pgkit_format(out, "ARRAY(SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
-			"ON n.oid = c.relnamespace JOIN %I.ev_table v ON v.table_name = c.relname "
-			"WHERE n.nspname = %L AND v.projection = %L)", fresh_schema,
+	ev_pgkit_format(out, "ARRAY(SELECT c.oid FROM pg_catalog.pg_class c "
+			     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+			     "JOIN %I.ev_table v ON v.table_name = c.relname "
+			     "WHERE n.nspname = %L AND v.projection = %L)", fresh_schema,
 			sh->schemas[EV_ROLE_LIVE], sh->base.projection);
 }
 
 static void add_new(struct ev_buf *out, const struct ev_shadow_pg *sh, const char *fresh_schema)
 {
-	ev_pgkit_format(out, "ARRAY(SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
-			"ON n.oid = c.relnamespace JOIN %I.ev_table v ON v.table_name = c.relname "
-			"WHERE n.nspname = %L AND v.projection = %L)", fresh_schema, fresh_schema,
+	ev_pgkit_format(out, "ARRAY(SELECT c.oid FROM pg_catalog.pg_class c "
+			     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+			     "JOIN %I.ev_table v ON v.table_name = c.relname "
+			     "WHERE n.nspname = %L AND v.projection = %L)", fresh_schema, fresh_schema,
 			sh->base.projection);
 }
 
@@ -151,11 +159,12 @@ static int refuse(struct ev_shadow_pg *sh, const struct refusal *r, const struct
 static int check_owners(struct ev_shadow_pg *sh, const char *fresh, bool adopt, struct ev_error *err)
 {
 	PGresult *res = ev_pgkit_rows(sh->live, err,
-		"SELECT c.relname, coalesce(o.projection, '') FROM %I.ev_table v JOIN pg_catalog.pg_class c "
-		"ON c.relname = v.table_name JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-		"LEFT JOIN ev_table o ON o.table_name = v.table_name WHERE n.nspname = %L AND "
-		"v.projection = %L "
-		"AND o.projection IS DISTINCT FROM %L ORDER BY 1", fresh, sh->schemas[EV_ROLE_LIVE],
+		"SELECT c.relname, coalesce(o.projection, '') FROM %I.ev_table v "
+		"JOIN pg_catalog.pg_class c ON c.relname = v.table_name "
+		"JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+		"LEFT JOIN ev_table o ON o.table_name = v.table_name WHERE n.nspname = %L "
+		"AND v.projection = %L AND o.projection IS DISTINCT FROM %L ORDER BY 1",
+		fresh, sh->schemas[EV_ROLE_LIVE],
 		sh->base.projection, sh->base.projection);
 	int rc = res ? 0 : -1;
 
@@ -165,8 +174,8 @@ static int check_owners(struct ev_shadow_pg *sh, const char *fresh, bool adopt, 
 		if (*owner)
 			rc = ev_fail(err, EV_USAGE, "table '%s' belongs to projection '%s'", table, owner);
 		else if (!adopt)
-			rc = ev_fail(err, EV_USAGE, "table '%s' exists already, and no ledger of this "
-				     "projection owns it", table);
+			rc = ev_fail(err, EV_USAGE, "table '%s' exists already, and no ledger of "
+						    "this projection owns it", table);
 		if (rc < 0 && !*owner)
 			ev_hint(err, "--adopt takes it as the old version of this view");
 	}
@@ -189,16 +198,15 @@ static int describe(struct ev_shadow_pg *sh, const char *fresh, const char *with
 		    struct ev_shadow_report *out, struct ev_error *err)
 {
 	PGresult *res = ev_pgkit_rows(sh->live, err, "SELECT table_name FROM %I.ev_table WHERE "
-	  "projection = %L "
-				      "ORDER BY table_name", fresh, sh->base.projection);
+						     "projection = %L ORDER BY table_name", fresh, sh->base.projection);
 
 	for (int i = 0; res && i < PQntuples(res); i++)
 		ev_buf_add(&out->tables, PQgetvalue(res, i, 0), strlen(PQgetvalue(res, i, 0)) + 1);
 	PQclear(res);
 	if (!res)
 		return -1;
-	res = ev_pgkit_rows(sh->live, err, "%sSELECT coalesce(sum(pg_total_relation_size(o)), 0) FROM "
-	  "own, unnest(oids) o",
+	res = ev_pgkit_rows(sh->live, err, "%sSELECT coalesce(sum(pg_total_relation_size(o)), 0) "
+					   "FROM own, unnest(oids) o",
 			    with);
 	if (!res)
 		return -1;
@@ -206,17 +214,18 @@ static int describe(struct ev_shadow_pg *sh, const char *fresh, const char *with
 	out->free_bytes = -1; /* the server's disk is not ours to see */
 	PQclear(res);
 	if (take_lines(sh, &out->survive, err, with,
-		       "SELECT DISTINCT 'view ' || v.oid::regclass FROM own, pg_catalog.pg_depend d "
-		       "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON "
-		       "v.oid = r.ev_class "
-		       "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refobjid = ANY (oids) "
-		       "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND v.oid <> ALL (oids) "
-		       "ORDER BY 1") < 0)
+		       "SELECT DISTINCT 'view ' || v.oid::regclass "
+		       "FROM own, pg_catalog.pg_depend d "
+		       "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
+		       "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
+		       "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
+		       "AND d.refobjid = ANY (oids) "
+		       "AND d.refclassid = 'pg_catalog.pg_class'::regclass "
+		       "AND v.oid <> ALL (oids) ORDER BY 1") < 0)
 		return -1;
 	return take_lines(sh, &out->locks, err, with,
-			  "SELECT 'ACCESS EXCLUSIVE on ' || o::regclass || ', for the swap alone' FROM "
-			  "own, unnest(oids) o "
-			  "ORDER BY 1");
+			  "SELECT 'ACCESS EXCLUSIVE on ' || o::regclass || ', for the swap alone' "
+			  "FROM own, unnest(oids) o ORDER BY 1");
 }
 
 static int check_rights(struct ev_shadow_pg *sh, struct ev_error *err)
@@ -226,9 +235,8 @@ static int check_rights(struct ev_shadow_pg *sh, struct ev_error *err)
 	int rc = res ? 0 : -1;
 
 	if (res && PQgetvalue(res, 0, 0)[0] != 't') {
-		rc = ev_fail(err, EV_USAGE, "the role may not create schemas in this database, and the "
-		  "shadow "
-			     "is one");
+		rc = ev_fail(err, EV_USAGE, "the role may not create schemas in this database, "
+					    "and the shadow is one");
 		ev_hint(err, "GRANT CREATE ON DATABASE ... TO it");
 	}
 	PQclear(res);

@@ -49,6 +49,17 @@ void ev_pg_look_beyond(struct ev_store *store, const char *schema)
 	make_settings(s);
 }
 
+/* What an event holds must fit, and two bytes must not be one character here and two there. */
+static int check_encoding(struct ev_pg *s, struct ev_error *err)
+{
+	const char *encoding = PQparameterStatus(s->conn, "server_encoding");
+
+	if (!encoding || strcmp(encoding, "UTF8") == 0)
+		return 0;
+	ev_fail(err, EV_USAGE, "store '%s': the database's encoding is %s, UTF8 is needed", s->base.url, encoding);
+	return ev_hint(err, "make one for the views: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0");
+}
+
 /* The schema that tables are made in: --schema, else the first of the search path. */
 static int find_schema(struct ev_pg *s, struct ev_error *err)
 {
@@ -112,7 +123,7 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 		return ev_fail(err, EV_USAGE, "store '%s': PostgreSQL %d.%d is too old, 12 or later is "
 			       "needed", s->base.url, PQserverVersion(s->conn) / 10000,
 			       PQserverVersion(s->conn) % 10000);
-	if (find_schema(s, err) < 0)
+	if (check_encoding(s, err) < 0 || find_schema(s, err) < 0)
 		return -1;
 	make_settings(s);
 	return 0;
@@ -150,7 +161,7 @@ int ev_pg_recover(struct ev_store *store, struct ev_error *err)
 		s->pause_ms = s->pause_ms * 2 < LONGEST_PAUSE_MS ? s->pause_ms * 2 : LONGEST_PAUSE_MS;
 		if (!ev_pg_lost(s))
 			return 0;
-		if (ev_pg_connect(s, err) == 0 && ev_pg_relock(s, err) == 0)
+		if (ev_pg_connect(s, err) == 0 && ev_pg_relock(s, 0, err) == 0)
 			return 0;
 		if (err->class == EV_USAGE)
 			return -1;
