@@ -25,8 +25,12 @@ static void init(void *args)
 static int tell(struct ev_store *s, const char *name, struct ev_messages *msg, struct ev_error *err)
 {
 	struct ev_ledger l = { 0 };
-	int rc = ev_ledger_load(s, name, &l, err);
+	int rc;
 
+	do {
+		ev_ledger_release(&l);
+		rc = ev_ledger_load(s, name, &l, err);
+	} while (rc < 0 && ev_store_recover(s, err));
 	if (rc == 0 && l.exists)
 		ev_say(msg, "%s: version %" PRId64 " serves again; the one before it is kept, rollback changes "
 		       "back", name, l.version);

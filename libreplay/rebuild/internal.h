@@ -36,6 +36,16 @@ struct ev_rebuilding {
 	bool stopped;
 	int64_t records;        /* read before the range at hand */
 	struct ev_rebuild_now now;
+
+	/* of an earlier try in this session, whose connection to the store was lost */
+	bool agreed;            /* the answer was yes: it is not asked for again */
+	bool pipe_used;         /* the pipe was read from, perhaps not to its end */
+	bool ending;            /* what deletes the plan was under way: done if there is none */
+	enum ev_rebuild_end ended;
+	int64_t trouble_since;  /* ms of the first failure without progress since; 0: none */
+	enum ev_phase trouble_phase;
+	int64_t trouble_records;
+	int tries;              /* in this phase */
 };
 
 void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)

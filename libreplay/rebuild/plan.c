@@ -22,6 +22,7 @@ static const char save_sql[] =
 	"VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (projection) DO UPDATE SET "
 	"phase = excluded.phase, plan = excluded.plan, copy_step = excluded.copy_step, "
 	"copy_rowid = excluded.copy_rowid, updated_at = excluded.updated_at";
+static const char settle_sql[] = "UPDATE ev_rebuild SET updated_at = updated_at WHERE projection = ?1";
 static const char delete_sql[] = "DELETE FROM ev_rebuild WHERE projection = ?1";
 
 static const char *const suffixes[EV_ROLES] = { "", " (kept)", " (new)", " (gone)", " (moving)" };
@@ -184,6 +185,13 @@ int ev_plan_save(struct ev_store *s, struct ev_plan *p, struct ev_error *err)
 			  6, err);
 	free(text);
 	return rc < 0 ? -1 : 0;
+}
+
+int ev_plan_settle(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(projection);
+
+	return (int)ev_store_run(s, settle_sql, &name, 1, err);
 }
 
 int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *err)

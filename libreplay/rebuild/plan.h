@@ -68,6 +68,11 @@ int ev_plan_create(struct ev_store *s, struct ev_error *err);
 int ev_plan_load(struct ev_store *s, const char *projection, struct ev_plan *p, struct ev_error *err);
 /* Write it, alone or in the open transaction. */
 int ev_plan_save(struct ev_store *s, struct ev_plan *p, struct ev_error *err);
+/*
+ * Is it still there? 1, 0, -1. Waits for a lost session that may be committing its end, so the answer
+ * stays what it is.
+ */
+int ev_plan_settle(struct ev_store *s, const char *projection, struct ev_error *err);
 int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *err);
 void ev_plan_release(struct ev_plan *p);
 

@@ -117,6 +117,7 @@ static int read_range(struct ev_rebuilding *r, const struct ev_plan_range *range
 	opt.range = &args;
 	opt.batch = r->opt->batch;
 	opt.checked = r->checked;
+	r->pipe_used = r->opt->pipe;
 	rc = ev_run(r->apply, r->src, &opt, &hooks, &status, err);
 	r->checked |= rc == 0;
 	r->records += status.records;

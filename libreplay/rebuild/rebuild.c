@@ -7,8 +7,11 @@
 #include <stdlib.h>
 
 #include "apply/identity.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "rebuild/internal.h"
+
+#define MAX_TRIES 500 /* of one phase, after lost connections */
 
 void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)
 {
@@ -31,6 +34,13 @@ int ev_rebuilding_old(struct ev_rebuilding *r, struct ev_error *err)
 	if (r->plan.detached)
 		ev_ledger_forget_parts(&r->old);
 	return 0;
+}
+
+/* From here on the plan may be gone although no answer came: then this was the end. */
+static void expect_end(struct ev_rebuilding *r, enum ev_rebuild_end end)
+{
+	r->ending = true;
+	r->ended = end;
 }
 
 static int set_phase(struct ev_rebuilding *r, enum ev_phase phase, struct ev_error *err)
@@ -65,7 +75,7 @@ static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 	if (!r->apply) {
 		struct ev_error ignored = EV_ERROR_INIT;
 
-		if (!r->old.exists) /* nothing came of it */
+		if (!r->old.exists && !err->retriable) /* nothing came of it */
 			ev_plan_delete(r->sh->live, r->p->name, &ignored);
 		return -1;
 	}
@@ -75,10 +85,11 @@ static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 	if (rc < 0 || r->stopped)
 		return rc;
 	rc = r->hooks->check ? r->hooks->check(r->hooks->ctx, r->sh->live, err) : 0;
-	if (rc < 0 || ev_plan_delete(r->sh->live, r->p->name, err) < 0)
+	if (rc < 0)
 		return -1;
 	*end = rc ? EV_REBUILT_REFUSED : EV_REBUILT_BUILT;
-	return 0;
+	expect_end(r, *end);
+	return ev_plan_delete(r->sh->live, r->p->name, err);
 }
 
 /* A log that lost its beginning makes another view. */
@@ -198,7 +209,8 @@ static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 {
 	if (check_identity(r, err) < 0 || check_end(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
 	    check_begin(r, err) < 0) {
-		undo_prepare(r);
+		if (!err->retriable)
+			undo_prepare(r);
 		return -1;
 	}
 	if (r->opt->adopt && !r->old.exists)
@@ -231,8 +243,8 @@ static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, str
 	*end = rc ? EV_REBUILT_REFUSED : EV_REBUILT_READY;
 	if (rc || r->opt->no_swap)
 		return rc < 0 ? -1 : 0;
-	rc = r->hooks->confirm ? r->hooks->confirm(r->hooks->ctx, err) : 1;
-	*go = rc > 0;
+	rc = r->hooks->confirm && !r->agreed ? r->hooks->confirm(r->hooks->ctx, err) : 1;
+	r->agreed = *go = rc > 0;
 	if (*go && ev_rebuilding_catch_up(r, err) < 0) /* the answer may have taken its time */
 		return -1;
 	*go &= !r->stopped;
@@ -275,6 +287,7 @@ static int finish(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_e
 		return rc < 0 ? -1 : 0;
 	r->now.what = "swap";
 	r->now.phase = EV_PHASE_READY;
+	expect_end(r, EV_REBUILT_SWAPPED);
 	if (r->sh->ops->swap(r->sh, r->opt->adopt, ev_rebuilding_level, r, err) < 0)
 		return -1;
 	*end = EV_REBUILT_SWAPPED;
@@ -356,6 +369,61 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 	return continue_or_begin(r, end, err);
 }
 
+/* After a lost connection: was what was under way the end of it? 1, 0, -1. */
+static int has_ended(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
+{
+	int rc = r->ending ? ev_plan_settle(r->sh->live, r->p->name, err) : 1;
+
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	*end = r->ended;
+	return r->sh->ops->clean(r->sh, err) < 0 ? -1 : 1;
+}
+
+/* Failures that are followed by no progress end it after the store's timeout, or after many tries. */
+static bool give_up(struct ev_rebuilding *r)
+{
+	int64_t now = ev_clock_ms();
+
+	r->tries = r->plan.phase == r->trouble_phase ? r->tries + 1 : 1;
+	if (!r->trouble_since || r->plan.phase != r->trouble_phase || r->records != r->trouble_records)
+		r->trouble_since = now;
+	r->trouble_phase = r->plan.phase;
+	r->trouble_records = r->records;
+	return r->tries > MAX_TRIES || now - r->trouble_since > r->sh->opt.store->timeout_ms;
+}
+
+/* The connection was lost, or the store is in trouble that passes: go on as the next session would. */
+static bool recovered(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_store *live = r->sh->live;
+
+	close_apply(r);
+	r->sh->ops->thaw(r->sh);
+	r->sh->ops->settle(r->sh);
+	if (err->class != EV_STORE || !err->retriable || !live->ops->recover || r->pipe_used)
+		return false;
+	if (give_up(r)) {
+		if (!err->hint[0])
+			ev_hint(err, "gave up (--store-timeout); nothing is lost, the next rebuild goes on");
+		return false;
+	}
+	ev_rebuilding_note(r, "%s: trying again", err->text);
+	return ev_store_recover(live, err);
+}
+
+static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
+{
+	int rc = has_ended(r, end, err);
+
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	ev_plan_release(&r->plan);
+	r->ending = false;
+	*end = EV_REBUILT_STOPPED;
+	return start(r, end, err);
+}
+
 int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
 	       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
 	       enum ev_rebuild_end *end, struct ev_error *err)
@@ -364,8 +432,9 @@ int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_so
 	int rc;
 
 	r.now.lag = -1;
-	*end = EV_REBUILT_STOPPED;
-	rc = start(&r, end, err);
+	do
+		rc = try(&r, end, err);
+	while (rc < 0 && recovered(&r, err));
 	close_apply(&r);
 	sh->ops->settle(sh);
 	ev_plan_release(&r.plan);

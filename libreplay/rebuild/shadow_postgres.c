@@ -144,8 +144,8 @@ static int copy(struct ev_shadow *sh, struct ev_plan *plan, bool adopt,
 /* The old view stands still until the transaction ends: its writer waits for this row. */
 static int hold_old(struct ev_shadow *sh, struct ev_ledger *old, struct ev_error *err)
 {
-	PGresult *res = ev_pgkit_rows(of(sh)->live, err, "SELECT 1 FROM ev_projection WHERE name = %L "
-	  "FOR UPDATE",
+	PGresult *res = ev_pgkit_rows(of(sh)->live, err,
+				      "SELECT 1 FROM ev_projection WHERE name = %L FOR UPDATE",
 				      sh->projection);
 
 	PQclear(res);
@@ -171,14 +171,15 @@ static int bring_level(struct ev_shadow *sh, const struct ev_ledger *old, ev_lev
 static int outlive(struct ev_shadow *sh, struct ev_error *err)
 {
 	static const char running[] =
-		"SELECT coalesce(array_agg(l.virtualxid), '{}')::text FROM pg_catalog.pg_locks l "
-		"JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database() "
-		"WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() "
+		"SELECT coalesce(array_agg(l.virtualxid), '{}')::text "
+		"FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+		"AND a.datname = current_database() WHERE l.locktype = 'virtualxid' "
+		"AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() "
 		"AND NOT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid))";
 	static const char still[] =
 		"SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND granted "
-		"AND virtualxid = ANY (%L::text[]) "
-		"AND NOT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(pid)) LIMIT 1";
+		"AND virtualxid = ANY (%L::text[]) AND NOT pg_catalog.pg_backend_pid() = ANY "
+		"(pg_catalog.pg_blocking_pids(pid)) LIMIT 1";
 	struct ev_shadow_pg *s = of(sh);
 	int64_t end = ev_clock_ms() + sh->opt.swap_wait_ms;
 	PGresult *before = ev_pgkit_rows(s->live, err, "%s", running), *now;
@@ -267,12 +268,11 @@ static int try_often(struct ev_shadow *sh, try_fn try, bool adopt, ev_level_fn l
 		if (rc <= 0)
 			return rc;
 		if (ev_clock_ms() >= end) {
-			ev_fail(err, EV_HELD, "store '%s': transactions of others that run long did not "
-			  "let the "
-				"swap through", sh->live->url);
-			return ev_hint(err, "see pg_stat_activity for the oldest; nothing is lost, the "
-			  "next call goes "
-					    "on with the swap (a longer --swap-wait waits longer at a time)");
+			ev_fail(err, EV_HELD, "store '%s': transactions of others that run long "
+					      "did not let the swap through", sh->live->url);
+			return ev_hint(err, "see pg_stat_activity for the oldest; nothing is "
+					    "lost, the next call goes on with the swap (a longer "
+					    "--swap-wait waits longer at a time)");
 		}
 		nap(pause);
 		pause = pause * 2 < 1000 ? pause * 2 : 1000;
@@ -308,9 +308,43 @@ static int try_rollback(struct ev_shadow *sh, bool adopt, ev_level_fn level, voi
 	return rc;
 }
 
+/* The generation that serves, whatever came of a lost session, which is waited for; 0: without a ledger. */
+static int serving(struct ev_shadow *sh, int64_t *generation, struct ev_error *err)
+{
+	PGresult *res = ev_pgkit_rows(of(sh)->live, err,
+				      "UPDATE ev_projection SET generation = generation "
+				      "WHERE name = %L RETURNING generation", sh->projection);
+
+	if (!res)
+		return -1;
+	*generation = PQntuples(res) ? strtoll(PQgetvalue(res, 0, 0), NULL, 10) : 0;
+	PQclear(res);
+	return 0;
+}
+
+/* Is it worth another try, on another connection where that is lost? */
+static bool recovered(struct ev_shadow *sh, struct ev_error *err)
+{
+	settle(sh);
+	return ev_store_recover(sh->live, err);
+}
+
+/* An answer that was lost is settled by the generation, which every exchange raises. */
 static int roll_back(struct ev_shadow *sh, struct ev_error *err)
 {
-	return try_often(sh, try_rollback, false, NULL, NULL, err);
+	int64_t before = -1, now;
+	int rc;
+
+	do {
+		rc = serving(sh, &now, err);
+		if (rc == 0 && before < 0)
+			before = now;
+		if (rc == 0 && now != before)
+			return 0;
+		if (rc == 0)
+			rc = try_often(sh, try_rollback, false, NULL, NULL, err);
+	} while (rc < 0 && recovered(sh, err));
+	return rc;
 }
 
 /* Tables and ledger rows of a version that does not serve; what others have tied to them is an error. */
@@ -328,8 +362,8 @@ static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *e
 	rc = tables ? 0 : -1;
 	for (int i = 0; rc == 0 && i < PQntuples(tables); i++) /* views come first */
 		if (PQgetvalue(tables, i, 1)[0] == 'v')
-			ev_pgkit_format(&sql, "DROP VIEW "
-			  "%I.%I; ", s->schemas[role], PQgetvalue(tables, i, 0));
+			ev_pgkit_format(&sql, "DROP VIEW %I.%I; ", s->schemas[role],
+					PQgetvalue(tables, i, 0));
 	for (int i = 0, n = 0; rc == 0 && i < PQntuples(tables); i++)
 		if (PQgetvalue(tables, i, 1)[0] == 'r')
 			ev_pgkit_format(&sql, n++ ? ", %I.%I" : "DROP TABLE %I.%I", s->schemas[role],
@@ -339,11 +373,11 @@ static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *e
 	PQclear(tables);
 	ev_role_name(&name, sh->projection, role);
 	if (rc == 0)
-		rc = ev_pgkit_exec(s->live, err, "DELETE FROM ev_projection WHERE name = "
-		  "%L", ev_buf_str(&name));
+		rc = ev_pgkit_exec(s->live, err, "DELETE FROM ev_projection WHERE name = %L",
+				   ev_buf_str(&name));
 	for (const char *const *t = ledger; *t && rc == 0; t++)
-		rc = ev_pgkit_exec(s->live, err, "DELETE FROM %I WHERE projection = "
-		  "%L", *t, ev_buf_str(&name));
+		rc = ev_pgkit_exec(s->live, err, "DELETE FROM %I WHERE projection = %L", *t,
+				   ev_buf_str(&name));
 	if (rc == 0 && role != EV_ROLE_LIVE)
 		rc = ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[role]);
 	if (rc == 0)
@@ -358,8 +392,8 @@ static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *e
 static int drop_shadow(struct ev_shadow *sh, struct ev_error *err)
 {
 	settle(sh);
-	return ev_pgkit_exec(of(sh)->live, err, "DROP SCHEMA IF EXISTS %I "
-	  "CASCADE", of(sh)->schemas[EV_ROLE_NEW]);
+	return ev_pgkit_exec(of(sh)->live, err, "DROP SCHEMA IF EXISTS %I CASCADE",
+			     of(sh)->schemas[EV_ROLE_NEW]);
 }
 
 static int clean(struct ev_shadow *sh, struct ev_error *err)
@@ -375,23 +409,49 @@ static int clean(struct ev_shadow *sh, struct ev_error *err)
 	return rc;
 }
 
-static int abandon(struct ev_shadow *sh, struct ev_error *err)
+static int try_abandon(struct ev_shadow *sh, struct ev_error *err)
 {
 	if (drop_shadow(sh, err) < 0 || ev_plan_delete(sh->live, sh->projection, err) < 0)
 		return -1;
 	return clean(sh, err);
 }
 
-static int forget(struct ev_shadow *sh, struct ev_error *err)
+static int try_forget(struct ev_shadow *sh, struct ev_error *err)
 {
 	return drop_role(sh, EV_ROLE_KEPT, err);
 }
 
-static int drop(struct ev_shadow *sh, struct ev_error *err)
+static int try_drop(struct ev_shadow *sh, struct ev_error *err)
 {
-	if (abandon(sh, err) < 0 || forget(sh, err) < 0)
+	if (try_abandon(sh, err) < 0 || try_forget(sh, err) < 0)
 		return -1;
 	return drop_role(sh, EV_ROLE_LIVE, err);
+}
+
+/* What may be done twice. */
+static int persist(struct ev_shadow *sh, int (*step)(struct ev_shadow *, struct ev_error *), struct ev_error *err)
+{
+	int rc;
+
+	do
+		rc = step(sh, err);
+	while (rc < 0 && recovered(sh, err));
+	return rc;
+}
+
+static int abandon(struct ev_shadow *sh, struct ev_error *err)
+{
+	return persist(sh, try_abandon, err);
+}
+
+static int forget(struct ev_shadow *sh, struct ev_error *err)
+{
+	return persist(sh, try_forget, err);
+}
+
+static int drop(struct ev_shadow *sh, struct ev_error *err)
+{
+	return persist(sh, try_drop, err);
 }
 
 static void close_shadow(struct ev_shadow *sh)
@@ -469,10 +529,15 @@ static int take_lock(struct ev_shadow_pg *s, struct ev_error *err)
 	if (rc < 0 && err->class == EV_HELD) {
 		ev_fail(err, EV_HELD, "another process is at work on the versions of projection '%s'",
 			s->base.projection);
-		ev_hint(err, "a rebuild, rollback or drop of it is running; wait for it, or give a longer "
-			     "--lock-wait");
+		ev_hint(err, "a rebuild, rollback or drop of it is running; wait for it, or give "
+			     "a longer --lock-wait");
 	}
 	return rc;
+}
+
+static int settle_in(struct ev_shadow *sh, struct ev_error *err)
+{
+	return take_lock(of(sh), err) < 0 ? -1 : create_tables(sh->live, err);
 }
 
 struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projection,
@@ -484,7 +549,7 @@ struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projecti
 	s->live = ev_pg_of(live);
 	for (int i = 0; i < EV_ROLES; i++)
 		s->schemas[i] = schema_of(s, (enum ev_role)i);
-	if (!opt->dry && (take_lock(s, err) < 0 || create_tables(live, err) < 0)) {
+	if (!opt->dry && persist(&s->base, settle_in, err) < 0) {
 		close_shadow(&s->base);
 		return NULL;
 	}

@@ -42,10 +42,12 @@ static int start_with(struct ev_pg *s, const char *mode, struct ev_error *err)
 
 static int start(struct ev_pg *s, struct ev_error *err)
 {
-	if (s->frozen && ev_pg_lost(s))
-		return ev_fail(err, EV_STORE, "store '%s': the connection was lost, and what it saw with it",
-			       s->base.url);
-	if (ev_pg_lost(s) && (ev_pg_connect(s, err) < 0 || ev_pg_relock(s, err) < 0))
+	if (s->frozen && ev_pg_lost(s)) {
+		ev_fail(err, EV_STORE, "store '%s': the connection was lost, and what it saw with it", s->base.url);
+		err->retriable = true; /* by who froze it */
+		return -1;
+	}
+	if (ev_pg_lost(s) && (ev_pg_connect(s, err) < 0 || ev_pg_relock(s, s->lock_wait_ms, err) < 0))
 		return -1;
 	if (PQtransactionStatus(s->conn) != PQTRANS_IDLE) /* an end that went wrong */
 		ev_pg_exec(s, "ROLLBACK", err);
@@ -121,6 +123,8 @@ int ev_pg_leave(struct ev_pg *s, bool own, int rc, struct ev_error *err)
 		PQclear(PQexec(s->conn, "ROLLBACK"));
 	else if (own && ev_pg_exec(s, "COMMIT", err) < 0)
 		return -1;
+	else if (own)
+		s->trouble_since = 0;
 	return rc;
 }
 

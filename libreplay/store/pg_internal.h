@@ -157,6 +157,7 @@ int64_t ev_pg_touched(PGresult *res);
 int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *err);
 /* Does nobody hold this lock of that schema? */
 bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection);
-int ev_pg_relock(struct ev_pg *s, struct ev_error *err); /* on a new connection; one try */
+/* On a new connection; the lost session may take a moment to end, so it is waited for. */
+int ev_pg_relock(struct ev_pg *s, int wait_ms, struct ev_error *err);
 
 #endif

@@ -43,31 +43,37 @@ static uint64_t key_of(const char *schema, const char *projection)
 	return key;
 }
 
-int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *err)
+/* 1, 0 when another has it for all of the time, -1. */
+static int wait_lock(struct ev_pg *s, uint64_t key, int wait_ms, struct ev_error *err)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000 };
+	int got = try_lock(s, key, err);
+
+	for (int waited = 0; got == 0 && waited < wait_ms; waited += PAUSE_MS) {
+		nanosleep(&pause, NULL);
+		got = try_lock(s, key, err);
+	}
+	return got;
+}
+
+int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *err)
+{
 	struct ev_pg *s = ev_pg_of(store);
 	uint64_t key = key_of(s->schema, projection);
+	int got;
 
 	for (size_t i = 0; i < s->nlocks; i++)
 		if (s->locks[i] == key)
 			return 0;
-	for (int waited = 0;; waited += PAUSE_MS) {
-		int got = try_lock(s, key, err);
-
-		if (got < 0)
-			return -1;
-		if (got) {
-			EV_GROW(s->locks, s->nlocks, s->locks_cap);
-			s->locks[s->nlocks++] = key;
-			return 0;
-		}
-		if (waited >= s->lock_wait_ms)
-			return ev_fail(err, EV_HELD, "another run of projection '%s' is at work on "
-			  "store '%s'",
-				       projection, s->base.url);
-		nanosleep(&pause, NULL);
-	}
+	got = wait_lock(s, key, s->lock_wait_ms, err);
+	if (got < 0)
+		return -1;
+	if (!got)
+		return ev_fail(err, EV_HELD, "another run of projection '%s' is at work on store '%s'",
+			       projection, s->base.url);
+	EV_GROW(s->locks, s->nlocks, s->locks_cap);
+	s->locks[s->nlocks++] = key;
+	return 0;
 }
 
 bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection)
@@ -83,14 +89,13 @@ bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection)
 	return true;
 }
 
-int ev_pg_relock(struct ev_pg *s, struct ev_error *err)
+int ev_pg_relock(struct ev_pg *s, int wait_ms, struct ev_error *err)
 {
 	for (size_t i = 0; i < s->nlocks; i++) {
-		int got = try_lock(s, s->locks[i], err);
+		int got = wait_lock(s, s->locks[i], wait_ms, err);
 
 		if (got < 0)
 			return -1;
-		/* perhaps our own lost session, which the server has not noticed yet */
 		if (!got)
 			return ev_fail(err, EV_HELD, "another run has taken the lock of store '%s' while the "
 				       "connection was lost", s->base.url);

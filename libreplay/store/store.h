@@ -213,6 +213,12 @@ struct ev_store {
 struct ev_query *ev_store_query(struct ev_store *s, const char *sql, struct ev_error *err);
 void ev_store_forget(struct ev_store *s);
 
+/*
+ * After any failure outside of apply.h, which has its own: roll back, and where trying again may help,
+ * wait a little and connect anew if need be. True: try again (`err` is empty); false: `err` says why not.
+ */
+bool ev_store_recover(struct ev_store *s, struct ev_error *err);
+
 /* Prepare by ev_store_query, run; rows touched or -1. The class of an error is never EV_DATA. */
 int64_t ev_store_run(struct ev_store *s, const char *sql, const struct ev_bind *b, size_t n,
 		     struct ev_error *err);

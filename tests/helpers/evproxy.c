@@ -1,9 +1,11 @@
 /*
  * evproxy - a TCP proxy that loses answers to COMMIT, for tests of what came of a transaction
  *
- * usage: evproxy HOST:PORT before|after EVERY
- *   before: the connection is cut before each EVERYth COMMIT reaches the server
- *   after:  each EVERYth COMMIT is done by the server, and its answer is swallowed with the connection
+ * usage: evproxy HOST:PORT before|after|cut|swallow N
+ *   before:  the connection is cut before each Nth COMMIT reaches the server
+ *   after:   each Nth COMMIT is done by the server, and its answer is swallowed with the connection
+ *   cut:     the connection is cut before the Nth message of all, whatever it is, reaches the server; once
+ *   swallow: the same, and the server has done it
  * Prints the port it listens on; runs until it is killed. One process per connection. It knows just
  * enough of PostgreSQL's protocol: COMMIT is a simple query, 'Q', length, "COMMIT", NUL.
  */
@@ -46,15 +48,23 @@ static int send_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-/* Is this the COMMIT that is to be cut? */
-static int is_victim(const char *buf, ssize_t n, unsigned *commits, unsigned every)
+struct plan {
+	int any;   /* any message, once; else each `every`th COMMIT */
+	int after; /* when the server has done it */
+	unsigned every;
+};
+
+/* Is this the message that is to be cut? */
+static int is_victim(const char *buf, ssize_t n, unsigned *count, const struct plan *plan)
 {
+	if (plan->any)
+		return ++*count == plan->every;
 	return n >= (ssize_t)sizeof(commit_message) &&
 	       memcmp(buf + n - sizeof(commit_message), commit_message, sizeof(commit_message)) == 0 &&
-	       ++*commits % every == 0;
+	       ++*count % plan->every == 0;
 }
 
-static void serve(int client, int server, int after, unsigned *commits, unsigned every)
+static void serve(int client, int server, unsigned *count, const struct plan *plan)
 {
 	static char buf[1 << 16];
 	struct pollfd p[2] = { { client, POLLIN, 0 }, { server, POLLIN, 0 } };
@@ -68,9 +78,9 @@ static void serve(int client, int server, int after, unsigned *commits, unsigned
 			n = recv(p[i].fd, buf, sizeof(buf), 0);
 			if (n <= 0)
 				return;
-			if (i == 0 && is_victim(buf, n, commits, every)) {
+			if (i == 0 && is_victim(buf, n, count, plan)) {
 				/* the server's answer says that it is done */
-				if (after && send_all(server, buf, (size_t)n) == 0)
+				if (plan->after && send_all(server, buf, (size_t)n) == 0)
 					(void)!recv(server, buf, sizeof(buf), 0);
 				return;
 			}
@@ -85,12 +95,18 @@ int main(int argc, char **argv)
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t len = sizeof(a);
 	int listener = socket(AF_INET, SOCK_STREAM, 0), client;
-	unsigned *commits = mmap(NULL, sizeof(*commits), PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned *count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char *colon = argc == 4 ? strrchr(argv[1], ':') : NULL;
 
-	if (!colon || commits == MAP_FAILED)
-		return fprintf(stderr, "usage: evproxy HOST:PORT before|after EVERY\n"), 2;
+	if (!colon || count == MAP_FAILED)
+		return fprintf(stderr, "usage: evproxy HOST:PORT before|after|cut|swallow N\n"), 2;
+	const struct plan plan = {
+		strcmp(argv[2], "cut") == 0 || strcmp(argv[2], "swallow") == 0,
+		strcmp(argv[2], "after") == 0 || strcmp(argv[2], "swallow") == 0,
+		(unsigned)strtoul(argv[3], NULL, 10),
+	};
+
 	*colon = '\0';
 	if (bind(listener, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(listener, 16) < 0)
 		return perror("evproxy"), 1;
@@ -104,8 +120,7 @@ int main(int argc, char **argv)
 
 			close(listener);
 			if (server >= 0)
-				serve(client, server, strcmp(argv[2], "after") == 0, commits,
-				      (unsigned)strtoul(argv[3], NULL, 10));
+				serve(client, server, count, &plan);
 			_exit(0);
 		}
 		close(client);
