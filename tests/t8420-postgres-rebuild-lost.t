@@ -97,7 +97,7 @@ for ((n = 5; n < 100; n += 1 + RANDOM % (every > 1 ? 5 : 1))); do
 	run evproject rollback p.sql --store "$through/$name"
 	kill "$proxy"; wait "$proxy" 2>/dev/null
 	[ $status = 0 ] && { version=$((3 - version)); done=$((done + 1)); } # 4: it had not come to the exchange
-	[ $status = 0 -o $status = 4 ] && [ "$(sql "$back" "SELECT version FROM ev_projection WHERE name = 'acc'")" = $version ] ||
+	[[ $status = [04] ]] && [ "$(sql "$back" "SELECT version FROM ev_projection WHERE name = 'acc'")" = $version ] ||
 		{ bad=1; echo "# $n: exit $status"; show <"$err"; break; }
 done
 check "a rollback whose answers are lost is done once ($done times)" test $bad = 0 -a $done -ge 5
