@@ -57,6 +57,7 @@ static const struct ev_source_ops kafka_ops = {
 	.fetch = ev_kafka_fetch,
 	.release = ev_kafka_release,
 	.passed = ev_kafka_passed,
+	.compaction = ev_kafka_compaction,
 	.close = kafka_close,
 };
 

@@ -4,6 +4,7 @@
  *   kafka.c         open, close, the table of operations
  *   kafka_config.c  properties, client handles, what librdkafka said last
  *   kafka_query.c   metadata, watermarks, offsets for times
+ *   kafka_policy.c  whether a topic is compacted
  *   kafka_group.c   committed offsets of a consumer group, read and written
  *   kafka_read.c    lanes: start, fetch, release; the record at one offset
  *   kafka_batch.c   librdkafka's messages as records, the batches that hold them
@@ -139,6 +140,9 @@ int ev_kafka_watermarks(struct ev_kafka *k, size_t first, int timeout_ms, struct
 int ev_kafka_refresh(struct ev_source *s, struct ev_error *err);
 int ev_kafka_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets,
 			      struct ev_error *err);
+
+/* kafka_policy.c */
+void ev_kafka_compaction(struct ev_source *s, int *possible);
 
 /* kafka_group.c */
 void ev_kafka_leave_group(rd_kafka_t *rk);

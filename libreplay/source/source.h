@@ -122,6 +122,12 @@ struct ev_source_ops {
 	 */
 	int64_t (*passed)(struct ev_source *s, uint32_t part);
 
+	/*
+	 * May compaction have taken records away, or be about to? For each partition, by its topic's
+	 * cleanup.policy: 1 yes, 0 no, -1 where the broker does not say. NULL: there is no such thing.
+	 */
+	void (*compaction)(struct ev_source *s, int *possible);
+
 	void (*close)(struct ev_source *s);
 };
 

@@ -1,0 +1,115 @@
+/*
+ * log.h - what is wrong with a log, whatever the view: holes, doubled ids, broken sequences, lost
+ * causes
+ *
+ * Records are given in the order of a merge (merge.h), each once; ev_log_run reads them. What can
+ * only be told when all are there - doubled ids, sequences by key, causes - is sorted outside of
+ * memory (spill.h), exactly, and reported by ev_log_finish. Every offset of the span asked for is
+ * accounted for, per partition: end - begin = records + holes, and each hole has a class.
+ *
+ * What a client can know of a hole: read uncommitted, a record that stood aborted shows itself.
+ * What shows in neither reading is a transaction marker or was compacted away, and only the topic's
+ * cleanup.policy tells whether compaction is possible. A run of more than EV_LOG_MAX_MARKERS such
+ * offsets in a topic that is not compacted is taken for lost. `contiguous` is the user's word that
+ * the topic knows neither transactions nor compaction: then every hole is a fault.
+ */
+#ifndef EV_LOG_H
+#define EV_LOG_H
+
+#include "event/envelope.h"
+#include "position/range.h"
+#include "source/spec.h"
+#include "verify/fault.h"
+
+#define EV_LOG_MAX_MARKERS 1000 /* transactions that end in a row without a record in between */
+
+struct ev_log_options {
+	const struct ev_paths *paths;       /* NULL: values are not read */
+	const struct ev_envelope *envelope; /* NULL: no ids, no causes */
+	int sequence;     /* path of each key's counter, an index of paths; -1: none */
+	bool dedupe;      /* the view passes over doubled ids: said, no fault */
+	bool across;      /* ids are unique over all topics, not in each */
+	bool strict_time; /* timestamps that go back are faults */
+	bool contiguous;  /* so is every hole */
+	bool partial;     /* records were left out before or behind that cannot be read (a pipe) */
+	size_t memory;    /* for sorting */
+	const char *dir;  /* of temporary files, or NULL (spill.h) */
+};
+
+#define EV_LOG_OPTIONS_INIT { .sequence = -1, .memory = 64u << 20 }
+
+enum ev_hole {
+	EV_HOLE_RETENTION,  /* below the log's start: retention, or deleted by hand */
+	EV_HOLE_ABORTED,    /* records of aborted transactions */
+	EV_HOLE_MARKER,     /* marks that end transactions, as far as a client can tell */
+	EV_HOLE_COMPACTED,  /* compaction may have taken them; or marks */
+	EV_HOLE_UNKNOWN,    /* a file does not say */
+	EV_HOLE_UNEXPLAINED,
+	EV_HOLES
+};
+extern const char *const ev_hole_names[EV_HOLES];
+
+struct ev_log_part {
+	char *topic;
+	int32_t partition;
+	int64_t low;        /* where the log starts now; a file: its first record's offset */
+	int64_t begin, end; /* the span asked for; a file: of its first and last record */
+	int64_t records, tombstones;
+	int64_t unreadable; /* values that are no JSON, where values are read */
+	int64_t holes[EV_HOLES];
+	int64_t backwards;  /* timestamps below one before */
+	int64_t latest;     /* the largest timestamp, EV_NO_TIMESTAMP: none */
+	int compaction;     /* 1 possible, 0 not (or a file: it does not say), -1 not known */
+};
+
+struct ev_log_result {
+	struct ev_log_part *parts; /* as the source has them */
+	size_t nparts;
+	int64_t records;
+	/* ids: records = with_id + without_id + tombstones + unreadable, where an id is mapped */
+	bool ids, causes, sequences; /* looked at */
+	int64_t with_id, without_id, doubled; /* doubled: records whose id was there before */
+	/* sequences: records = numbered + keyless + unnumbered + tombstones + unreadable */
+	int64_t keys, numbered, keyless, unnumbered;
+	int64_t missing;          /* numbers between two that are there */
+	int64_t uncheckable_gaps; /* which compaction or retention may have made */
+	int64_t first_least, first_least_keys; /* the least first number; keys that start there */
+	/* causes */
+	int64_t caused, uncheckable_causes; /* events with one; of those, it may be trimmed */
+};
+
+struct ev_log;
+
+/* Options and faults are borrowed until ev_log_free. */
+struct ev_log *ev_log_new(const struct ev_log_options *opt, struct ev_faults *faults);
+void ev_log_free(struct ev_log *l);
+
+/* The span of a partition of the source; one without it begins at its first record (files). */
+void ev_log_span(struct ev_log *l, uint32_t part, const struct ev_partition *p,
+		 struct ev_span span);
+
+int ev_log_record(struct ev_log *l, const struct ev_record *r, struct ev_error *err);
+
+/*
+ * All records were given. `src` is where they came from, no read of it under way; `beside` the same
+ * log, read uncommitted, or NULL (then an aborted record cannot be told from a marker). Both may be
+ * read.
+ */
+int ev_log_finish(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
+		  struct ev_error *err);
+
+const struct ev_log_result *ev_log_result(const struct ev_log *l);
+
+struct ev_read_hooks;
+
+/* Read `spans` of `src` and finish: all of the above in one call. */
+int ev_log_run(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
+	       const struct ev_span *spans, const struct ev_read_hooks *hooks, struct ev_error *err);
+
+/*
+ * Open what `spec` names once more, to be read uncommitted. NULL without an error (class EV_OK)
+ * where that makes no difference: files.
+ */
+struct ev_source *ev_log_open_beside(const struct ev_source_spec *spec, struct ev_error *err);
+
+#endif
