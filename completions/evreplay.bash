@@ -4,6 +4,10 @@ _evreplay() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
 	-t|--into) COMPREPLY=(); return ;;
+	--into-broker) COMPREPLY=(); return ;;
+	--into-config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--partition) COMPREPLY=(); return ;;
+	--map) COMPREPLY=(); return ;;
 	--position) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--from) COMPREPLY=(); return ;;
 	--to) COMPREPLY=(); return ;;
@@ -25,7 +29,7 @@ _evreplay() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --into -t --follow -f --position --quiet -q --verbose -v --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --lossy --follow -f --position --quiet -q --verbose -v --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

@@ -1,5 +1,11 @@
 # fish completion of evreplay; made by: evreplay --dump-options fish
 complete -c evreplay -s t -l into -x -d 'a topic, a folder for an archive, or - for record lines'
+complete -c evreplay -l into-broker -x -d 'brokers of the target, where they are others'
+complete -c evreplay -l into-config -r -d 'file of librdkafka properties of the target'
+complete -c evreplay -l partition -x -d 'key (default), keep, librdkafka, or pairs like 0=3,1=4'
+complete -c evreplay -l map -x -d 'topics by other names: \'orders.*=test.\\1\'; repeatable'
+complete -c evreplay -l create -d 'make topics that are not there, partitions and settings as the source\'s'
+complete -c evreplay -l lossy -d 'leave out what cannot be produced as it is'
 complete -c evreplay -s f -l follow -d 'go on with new records as they come'
 complete -c evreplay -l position -r -d 'save the position up to which all is safe in the target'
 complete -c evreplay -s q -l quiet -d 'no progress, no closing report'

@@ -13,7 +13,7 @@ check "and the position stands behind all that was read" \
 	test "$(jq "[.[][]] | add" seen.json)" = "$(grep -c . orders.ndjson)"
 
 cp "$out" first
-evtail ./orders.ndjson -n +1 -o json | run evreplay - --type order.created --into -
+run evreplay - --type order.created --into - <orders.ndjson
 check "standard input does the same" cmp first "$out"
 
 evreplay ./orders.ndjson --into - 2>"$err" >/dev/full

@@ -45,25 +45,34 @@ static void show_progress(struct replay *r, bool follow)
 	ev_progress_update(&r->progress, &now);
 }
 
-static int take(struct replay *r, const struct ev_record *rec, struct ev_error *err)
+/* What is wrong with the record itself; what is wrong with the target names its own place. */
+static int place_error(const struct ev_record *rec, struct ev_error *err)
 {
-	struct ev_filter_event event;
-
-	r->read++;
-	if (!ev_filter_test(r->filter, rec, &event))
-		return 0;
-	return r->sink->ops->put(r->sink, rec, err);
+	if (err->class == EV_DATA || err->class == EV_USAGE)
+		ev_context(err, "%.*s/%d@%lld", (int)rec->topic.len, rec->topic.ptr,
+			   (int)rec->partition, (long long)rec->offset);
+	return -1;
 }
 
-/* The source's position behind what was read. */
-static void read_position(struct replay *r, struct ev_position *pos)
+static int take(struct replay *r, const struct ev_record *rec, struct ev_error *err)
 {
-	for (size_t i = 0; i < r->src->nparts; i++) {
-		int64_t next = ev_merge_next(r->merge, (uint32_t)i);
+	struct replay_part *p = replay_part(r, rec->part, rec->topic, err);
+	struct ev_filter_event event;
+	struct ev_record out = *rec;
 
-		if (next >= 0)
-			ev_position_set(pos, r->src->parts[i].topic, r->src->parts[i].partition, next);
+	if (!p)
+		return -1;
+	r->read++;
+	if (ev_filter_test(r->filter, rec, &event)) {
+		out.topic = ev_slice_str(p->topic);
+		if (p->next < 0)
+			p->next = rec->offset; /* should the first one fail */
+		if (r->sink->ops->put(r->sink, &out, err))
+			return place_error(rec, err);
+		p->copied++;
 	}
+	p->next = rec->offset + 1;
+	return 0;
 }
 
 static int flush(struct replay *r, struct ev_error *err)
@@ -71,16 +80,27 @@ static int flush(struct replay *r, struct ev_error *err)
 	struct ev_position next = EV_POSITION_INIT;
 	int rc;
 
-	read_position(r, &next);
+	replay_position(r, &next);
 	ev_messages_clear(r->msg);
 	rc = r->sink->ops->flush(r->sink, &next, err);
-	if (rc) {
-		ev_position_release(&next);
-		return -1;
-	}
-	ev_position_release(&r->safe);
-	r->safe = next;
-	return 0;
+	if (!rc && r->args->position)
+		rc = ev_position_save(&next, r->args->position, err);
+	ev_position_release(&next);
+	return rc;
+}
+
+/* Say, and save, how far it went before it failed. */
+static void settle(struct replay *r)
+{
+	struct ev_position pos = EV_POSITION_INIT;
+	struct ev_error err = EV_ERROR_INIT;
+
+	ev_messages_clear(r->msg);
+	if (r->kafka && r->read)
+		replay_settle(r, &pos);
+	if (pos.n && r->args->position && ev_position_save(&pos, r->args->position, &err))
+		ev_report(r->msg, &err);
+	ev_position_release(&pos);
 }
 
 /* 0 at the end of the range, STOPPED by a signal or a closed pipe, -1. */
@@ -120,7 +140,8 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 {
 	struct replay_args *a = r->args;
 
-	if (check_args(a, rest, err) || ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
+	if (check_args(a, rest, err) || replay_check_target(r, err) ||
+	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
 		return -1;
 	r->filter = ev_filter_new(&a->src, false, err);
 	if (!r->filter)
@@ -136,20 +157,22 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	struct replay_args *a = r->args;
 	int rc;
 
-	if (replay_open_target(r, err))
-		return -1;
 	r->src = ev_source_open(&a->src.spec, err);
 	if (!r->src || ev_range_resolve(r->src, &a->src.range, NULL, &r->spans, err))
 		return -1;
 	r->nspans = r->src->nparts;
+	if (replay_open_target(r, err))
+		return -1;
+	r->start_ms = ev_clock_ms();
 	rc = copy(r, err);
 	if (rc >= 0 && flush(r, err))
 		rc = -1;
 	ev_progress_clear(&r->progress);
-	if (rc >= 0 && a->position && ev_position_save(&r->safe, a->position, err))
+	if (rc < 0) {
+		settle(r);
 		return -1;
-	if (rc < 0)
-		return -1;
+	}
+	replay_report(r);
 	return rc == STOPPED && !r->sink->closed ? ev_stop_status(a->follow) : 0;
 }
 
@@ -161,7 +184,10 @@ static void release(struct replay *r)
 	if (r->src)
 		r->src->ops->close(r->src);
 	ev_filter_free(r->filter);
-	ev_position_release(&r->safe);
+	ev_spread_release(&r->spread);
+	for (size_t i = 0; i < r->nparts; i++)
+		free(r->parts[i].topic);
+	free(r->parts);
 	free(r->spans);
 	free(r->records);
 }

@@ -1,23 +1,126 @@
-/* target.c - the sink that --into names */
+/* target.c - the sink that --into names, and what topics are called in it */
 #include "evreplay/replay.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-int replay_open_target(struct replay *r, struct ev_error *err)
-{
-	const char *into = r->args->into;
+#include "base/mem.h"
+#include "sink/rename.h"
 
-	if (!into) {
+enum replay_into replay_into(const struct replay_args *a)
+{
+	if (a->into && !strcmp(a->into, "-"))
+		return INTO_LINES;
+	return a->into && (*a->into == '/' || *a->into == '.') ? INTO_ARCHIVE : INTO_TOPIC;
+}
+
+static int only_topics(const struct replay_args *a, struct ev_error *err)
+{
+	const char *option = a->into_broker ? "into-broker" : a->into_config ? "into-config" :
+			     a->create ? "create" : a->partition ? "partition" : a->lossy ? "lossy" : NULL;
+
+	if (!option)
+		return 0;
+	return ev_fail(err, EV_USAGE, "option '--%s' is for topics, and the target is '%s'", option,
+		       a->into);
+}
+
+int replay_check_target(struct replay *r, struct ev_error *err)
+{
+	const struct replay_args *a = r->args;
+	enum replay_into into = replay_into(a);
+
+	for (size_t i = 0; i < a->maps.n; i++)
+		if (ev_rename_check(a->maps.v[i], err))
+			return -1;
+	if (into != INTO_TOPIC)
+		return only_topics(a, err);
+	if (!a->into && !a->maps.n && !a->into_broker && !a->into_config) {
 		ev_fail(err, EV_USAGE, "a target is missing");
 		return ev_hint(err, "--into names a topic, a folder for an archive (./x), or - for "
 			       "record lines");
 	}
-	if (strcmp(into, "-") == 0) {
+	if (a->into && a->maps.n)
+		return ev_fail(err, EV_USAGE, "options '--into TOPIC' and '--map' cannot be used together");
+	if (a->into && !ev_topic_valid(ev_slice_str(a->into)))
+		return ev_fail(err, EV_USAGE, "cannot write '%s': not a topic name", a->into);
+	return ev_spread_parse(&r->spread, a->partition, err);
+}
+
+/* The cluster of the source, unless another is named: then none of the source's properties. */
+static void target_cluster(const struct replay *r, struct ev_cluster_spec *c)
+{
+	const struct replay_args *a = r->args;
+	const struct ev_source_spec *src = &a->src.spec;
+
+	*c = (struct ev_cluster_spec){ .timeout_ms = src->timeout_ms };
+	if (a->into_config || a->into_broker) {
+		c->brokers = a->into_broker;
+		c->properties_file = a->into_config;
+		return;
+	}
+	c->brokers = src->brokers;
+	c->properties_file = src->properties_file;
+	c->properties = src->properties;
+	c->nproperties = src->nproperties;
+}
+
+static int open_topics(struct replay *r, struct ev_error *err)
+{
+	struct ev_kafka_sink_spec spec = {
+		.spread = r->spread, .memory = r->args->src.memory, .lossy = r->args->lossy,
+		.stopped = ev_stopped,
+	};
+
+	target_cluster(r, &spec.cluster);
+	r->kafka = true;
+	r->sink = ev_kafka_sink_open(&spec, err);
+	return r->sink ? 0 : -1;
+}
+
+int replay_open_target(struct replay *r, struct ev_error *err)
+{
+	switch (replay_into(r->args)) {
+	case INTO_LINES:
 		r->sink = ev_lines_sink_open(STDOUT_FILENO, "standard output");
 		return 0;
+	case INTO_ARCHIVE:
+		return ev_fail(err, EV_USAGE, "cannot write archive '%s': not built yet", r->args->into);
+	default:
+		return open_topics(r, err);
 	}
-	if (*into == '/' || *into == '.')
-		return ev_fail(err, EV_USAGE, "cannot write archive '%s': not built yet", into);
-	return ev_fail(err, EV_USAGE, "cannot write topic '%s': not built yet", into);
+}
+
+static char *target_topic(struct replay *r, struct ev_slice topic, struct ev_error *err)
+{
+	const struct replay_args *a = r->args;
+	struct ev_buf name = EV_BUF_INIT;
+	char *made;
+
+	if (r->kafka && a->into)
+		return ev_strdup(a->into);
+	if (!ev_rename(a->maps.v, a->maps.n, topic, &name))
+		ev_buf_add_slice(&name, topic);
+	made = ev_slice_dup(ev_buf_slice(&name));
+	ev_buf_release(&name);
+	if (ev_topic_valid(ev_slice_str(made)))
+		return made;
+	ev_fail(err, EV_USAGE, "--map makes '%s' of topic '%.*s': not a topic name", made,
+		(int)topic.len, topic.ptr);
+	free(made);
+	return NULL;
+}
+
+struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice topic,
+				struct ev_error *err)
+{
+	struct replay_part *p;
+
+	while (part >= r->nparts)
+		EV_PUSH(r->parts, r->nparts)->next = -1;
+	p = &r->parts[part];
+	if (!p->topic)
+		p->topic = target_topic(r, topic, err);
+	return p->topic ? p : NULL;
 }

@@ -31,7 +31,10 @@ struct ev_sink_ops {
 	int (*resume)(struct ev_sink *s, struct ev_position *stored, bool *known,
 		      struct ev_error *err);
 
-	/* One record, borrowed for the call. */
+	/*
+	 * One record, borrowed for the call. EV_DATA and EV_USAGE are faults of this record, and the
+	 * caller says which it is; the text of others names a place if there is one.
+	 */
 	int (*put)(struct ev_sink *s, const struct ev_record *r, struct ev_error *err);
 
 	/*

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "record/kcat.h"
 #include "source/file_impl.h"
 
 #define BLOCK (256u << 10)
@@ -53,7 +54,7 @@ int ev_file_rewind(struct ev_file_source *fs, struct ev_error *err)
 		if (ev_input_rewind(lane->in, err))
 			return -1;
 		ev_lines_begin(&lane->lines, lane->in, &fs->pool, EV_LINE_MAX);
-		lane->failed = lane->done = false;
+		lane->failed = lane->done = lane->kcat = false;
 	}
 	for (size_t i = 0; i < fs->base.nparts; i++) {
 		fs->state[i].last = fs->base.parts[i].low - 1;
@@ -115,6 +116,19 @@ static int place(struct ev_file_source *fs, size_t index, struct ev_record *r, s
 	return 0;
 }
 
+/* A record line; what begins with a line of kcat -J is read as such to its end. */
+static int read_line(struct ev_file_lane *lane, struct ev_slice text, struct ev_record *r,
+		     struct ev_error *err)
+{
+	struct ev_line_reader *reader = lane->lines.block->decoded;
+
+	if (!lane->kcat && !ev_line_read(reader, text, r, err))
+		return 0;
+	if (lane->lines.number == 1)
+		lane->kcat = ev_kcat_line(text);
+	return lane->kcat ? ev_kcat_read(reader, text, r, err) : -1;
+}
+
 /* A line cut off by a crash or a full disk is told from a bad line that was written so. */
 static int read_record(struct ev_file_source *fs, size_t index, struct ev_slice text, bool whole,
 		       struct ev_record *r, struct ev_error *err)
@@ -125,7 +139,7 @@ static int read_record(struct ev_file_source *fs, size_t index, struct ev_slice 
 		*r = (struct ev_record){ .topic = ev_slice_str(fs->lines_topic), .value = text };
 		r->offset = (int64_t)lane->lines.number;
 		r->timestamp = EV_NO_TIMESTAMP;
-	} else if (ev_line_read(lane->lines.block->decoded, text, r, err)) {
+	} else if (read_line(lane, text, r, err)) {
 		if (whole && lane->lines.number == 1)
 			return ev_hint(err, "--lines TOPIC reads any other text, one value a line");
 		if (whole)

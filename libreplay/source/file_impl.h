@@ -20,6 +20,7 @@ struct ev_file_lane {
 	struct ev_input *in;
 	struct ev_lines lines;
 	uint32_t recent; /* partition of the record before; mostly it comes again */
+	bool kcat;       /* its lines are those of kcat -J */
 	bool failed;     /* `err` is what the lane ends with */
 	bool done;
 	struct ev_error err;

@@ -32,14 +32,10 @@ static void kafka_close(struct ev_source *s)
 		rd_kafka_destroy(k->probe);
 	for (size_t i = 0; i < s->nparts; i++)
 		free(s->parts[i].topic);
-	for (size_t i = 0; i < k->nproperties; i++) {
-		free((void *)(uintptr_t)k->properties[i].name);
-		free((void *)(uintptr_t)k->properties[i].value);
-	}
 	free(s->parts);
 	free(s->cluster_id);
 	free(k->kp);
-	free(k->properties);
+	ev_properties_release(&k->properties);
 	free(k->group_name);
 	free(k->brokers);
 	ev_kafka_log_free(k->log);

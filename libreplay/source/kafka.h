@@ -2,7 +2,7 @@
  * kafka.h - the Kafka source from inside: shared by kafka*.c and nobody else
  *
  *   kafka.c         open, close, the table of operations
- *   kafka_config.c  properties, client handles, what librdkafka said last
+ *   kafka_config.c  properties and client handles (client.h: what all clients share)
  *   kafka_query.c   metadata, watermarks, offsets for times
  *   kafka_policy.c  whether a topic is compacted
  *   kafka_group.c   committed offsets of a consumer group, read and written
@@ -20,17 +20,11 @@
 #define EV_KAFKA_H
 
 #include <librdkafka/rdkafka.h>
-#include <pthread.h>
 
 #include "base/clock.h"
 #include "position/range.h"
+#include "source/client.h"
 #include "source/spec.h"
-
-struct kafka_log; /* the last thing that went wrong in a client, for messages */
-
-struct kafka_property {
-	const char *name, *value;
-};
 
 struct kafka_topic {
 	char *name;
@@ -80,8 +74,7 @@ struct kafka_shape {
 struct ev_kafka {
 	struct ev_source base;
 	char *brokers; /* for messages */
-	struct kafka_property *properties; /* the user's, in order */
-	size_t nproperties, properties_cap;
+	struct ev_properties properties; /* the user's */
 	bool uncommitted; /* the user asked for isolation.level=read_uncommitted */
 	int timeout_ms, txn_wait_ms;
 	bool (*stopped)(void); /* while it is opened: does nobody wait for it any more? else NULL */
@@ -114,9 +107,6 @@ struct ev_kafka {
 };
 
 /* kafka_config.c */
-struct kafka_log *ev_kafka_log_new(void);
-void ev_kafka_log_free(struct kafka_log *log);
-void ev_kafka_log_clear(struct kafka_log *log);
 /* All brokers have been unreachable since then (ms); 0: no. Serves the client's callbacks. */
 int64_t ev_kafka_down_since(struct ev_kafka *k, rd_kafka_t *rk);
 /* EV_SOURCE: "cannot VERB ...: reason", the reason being what the client said last, or `e`. */

@@ -1,5 +1,4 @@
-/* kafka_config.c - properties, client handles and what librdkafka said last; see kafka.h */
-#include <errno.h>
+/* kafka_config.c - properties and client handles of the Kafka source; see kafka.h */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,66 +6,10 @@
 #include "base/mem.h"
 #include "source/kafka.h"
 
-struct kafka_log {
-	pthread_mutex_t lock; /* librdkafka logs from threads of its own */
-	char last[512];
-	int64_t down_since; /* touched only by the thread that uses the source */
-};
-
-struct kafka_log *ev_kafka_log_new(void)
-{
-	struct kafka_log *log = ev_alloc(sizeof(*log));
-
-	pthread_mutex_init(&log->lock, NULL);
-	return log;
-}
-
-void ev_kafka_log_free(struct kafka_log *log)
-{
-	pthread_mutex_destroy(&log->lock);
-	free(log);
-}
-
-void ev_kafka_log_clear(struct kafka_log *log)
-{
-	pthread_mutex_lock(&log->lock);
-	log->last[0] = '\0';
-	pthread_mutex_unlock(&log->lock);
-	log->down_since = 0;
-}
-
-/*
- * Keep the last error line, without the thread's name before it. Only real failures: a closed
- * connection is normal, and a line about a property could hold a secret.
- */
-static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
-{
-	struct kafka_log *log = rd_kafka_opaque(rk);
-	const char *end;
-
-	(void)fac;
-	if (!log || level > 3 || strstr(text, "oauthbearer.config"))
-		return;
-	if (!strncmp(text, "[thrd:", 6) && (end = strstr(text, "]: ")))
-		text = end + 3;
-	pthread_mutex_lock(&log->lock);
-	snprintf(log->last, sizeof(log->last), "%s", text);
-	pthread_mutex_unlock(&log->lock);
-}
-
-static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
-{
-	struct kafka_log *log = opaque;
-
-	(void)rk, (void)reason;
-	if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !log->down_since)
-		log->down_since = ev_clock_ms();
-}
-
 int64_t ev_kafka_down_since(struct ev_kafka *k, rd_kafka_t *rk)
 {
 	rd_kafka_poll(rk, 0);
-	return k->log->down_since;
+	return ev_kafka_log_down_since(k->log);
 }
 
 int ev_kafka_fail(struct ev_kafka *k, struct ev_error *err, rd_kafka_resp_err_t e, const char *fmt, ...)
@@ -77,74 +20,10 @@ int ev_kafka_fail(struct ev_kafka *k, struct ev_error *err, rd_kafka_resp_err_t 
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	pthread_mutex_lock(&k->log->lock);
-	snprintf(why, sizeof(why), "%s", k->log->last[0] ? k->log->last : rd_kafka_err2str(e));
-	pthread_mutex_unlock(&k->log->lock);
+	ev_kafka_log_last(k->log, rd_kafka_err2str(e), why, sizeof(why));
 	ev_fail(err, EV_SOURCE, "%s: %s", what, why);
 	err->retriable = true;
 	return -1;
-}
-
-static bool secret(const char *name)
-{
-	return strstr(name, "password") || strstr(name, "secret") || strstr(name, ".pem") ||
-	       strstr(name, "oauthbearer.config");
-}
-
-static int set_user(rd_kafka_conf_t *conf, const struct kafka_property *p, struct ev_error *err)
-{
-	char why[512];
-
-	if (rd_kafka_conf_set(conf, p->name, p->value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
-		return 0;
-	if (secret(p->name) && !strstr(why, "No such"))
-		return ev_fail(err, EV_USAGE, "cannot set property '%s': its value is refused", p->name);
-	return ev_fail(err, EV_USAGE, "cannot set property '%s': %s", p->name, why);
-}
-
-/* Add NAME=VALUE, white space around both cut, and try it at once, so that errors name its place. */
-static int add_property(struct ev_kafka *k, rd_kafka_conf_t *conf, const char *text,
-			struct ev_error *err)
-{
-	const char *eq = strchr(text, '='), *end, *v;
-	struct kafka_property *p;
-
-	if (!eq || eq == text)
-		return ev_fail(err, EV_USAGE, "cannot use a property without '=': NAME=VALUE expected");
-	for (end = eq; end > text && strchr(" \t", end[-1]); end--)
-		;
-	EV_GROW(k->properties, k->nproperties, k->properties_cap);
-	p = &k->properties[k->nproperties];
-	p->name = ev_strndup(text, (size_t)(end - text));
-	for (v = eq + 1; *v == ' ' || *v == '\t'; v++)
-		;
-	for (end = v + strlen(v); end > v && strchr(" \t\r\n", end[-1]); end--)
-		;
-	p->value = ev_strndup(v, (size_t)(end - v));
-	k->nproperties++;
-	return set_user(conf, p, err);
-}
-
-static int add_file(struct ev_kafka *k, rd_kafka_conf_t *conf, const char *path, struct ev_error *err)
-{
-	FILE *f = fopen(path, "re");
-	char *line = NULL, *at;
-	size_t cap = 0, n = 0;
-	int rc = 0;
-
-	if (!f)
-		return ev_fail(err, EV_USAGE, "cannot open properties file '%s': %s", path, strerror(errno));
-	while (!rc && getline(&line, &cap, f) >= 0) {
-		n++;
-		at = line + strspn(line, " \t\r\n");
-		if (*at && *at != '#' && (rc = add_property(k, conf, at, err)))
-			ev_context(err, "%s:%zu", path, n);
-	}
-	if (!rc && ferror(f))
-		rc = ev_fail(err, EV_USAGE, "cannot read properties file '%s': %s", path, strerror(errno));
-	free(line);
-	fclose(f);
-	return rc;
 }
 
 /*
@@ -166,12 +45,6 @@ static int refuse_forced(const struct kafka_property *p, struct ev_error *err)
 	return 0;
 }
 
-/* What the user's properties come to, after all defaults. */
-static const char *effective(rd_kafka_conf_t *conf, const char *name, char *out, size_t size)
-{
-	return rd_kafka_conf_get(conf, name, out, &size) == RD_KAFKA_CONF_OK ? out : "";
-}
-
 int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec, struct ev_error *err)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -179,15 +52,15 @@ int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec, s
 	int rc = 0;
 
 	if (spec->properties_file)
-		rc = add_file(k, conf, spec->properties_file, err);
+		rc = ev_properties_file(&k->properties, conf, spec->properties_file, err);
 	for (size_t i = 0; !rc && i < spec->nproperties; i++)
-		if (!(rc = add_property(k, conf, spec->properties[i], err)))
-			rc = refuse_forced(&k->properties[k->nproperties - 1], err);
+		if (!(rc = ev_properties_add(&k->properties, conf, spec->properties[i], err)))
+			rc = refuse_forced(&k->properties.v[k->properties.n - 1], err);
 	if (!rc) {
-		k->uncommitted = !strcmp(effective(conf, "isolation.level", value, sizeof(value)),
+		k->uncommitted = !strcmp(ev_property_of(conf, "isolation.level", value, sizeof(value)),
 					 "read_uncommitted");
 		k->brokers = ev_strdup(spec->brokers && *spec->brokers ? spec->brokers :
-				       effective(conf, "bootstrap.servers", value, sizeof(value)));
+				       ev_property_of(conf, "bootstrap.servers", value, sizeof(value)));
 		if (!*k->brokers) {
 			ev_fail(err, EV_USAGE, "cannot read topics: no broker is given");
 			rc = ev_hint(err, "give one with -b HOST:PORT or in EV_BROKERS");
@@ -267,9 +140,9 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 	set_defaults(conf);
 	set_queues(conf, k->memory, k->shape);
 	set(conf, "bootstrap.servers", k->brokers);
-	for (size_t i = 0; i < k->nproperties; i++)
-		if (strcmp(k->properties[i].name, "bootstrap.servers") &&
-		    set_user(conf, &k->properties[i], err)) {
+	for (size_t i = 0; i < k->properties.n; i++)
+		if (strcmp(k->properties.v[i].name, "bootstrap.servers") &&
+		    ev_property_set(conf, &k->properties.v[i], err)) {
 			rd_kafka_conf_destroy(conf);
 			return NULL;
 		}
@@ -279,9 +152,7 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 		set(conf, "isolation.level", k->uncommitted ? "read_committed" : "read_uncommitted");
 	if (role == KAFKA_GROUP)
 		set_group(conf, group);
-	rd_kafka_conf_set_log_cb(conf, on_log);
-	rd_kafka_conf_set_error_cb(conf, on_error);
-	rd_kafka_conf_set_opaque(conf, k->log);
+	ev_kafka_log_install(k->log, conf);
 	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
 	if (!rk) {
 		rd_kafka_conf_destroy(conf);

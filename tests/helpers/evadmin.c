@@ -7,6 +7,8 @@
  *   delete TOPIC                               and wait until it is gone
  *   grow TOPIC PARTITIONS                      to that many, and wait for them
  *   trim TOPIC/PARTITION OFFSET                DeleteRecords: the log then starts at OFFSET
+ *   deny TOPIC                                 nobody may write it (a broker with an authorizer)
+ *   set TOPIC config=value                     a setting of the topic
  *   marks TOPIC/PARTITION                      prints low, last stable and high offset
  *   commit GROUP TOPIC/PARTITION=OFFSET...     a consumer group's offsets
  *   committed GROUP TOPIC/PARTITION            prints the committed offset, -1 when there is none
@@ -110,6 +112,51 @@ static void grow(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
 	await_leaders(rk, argv[1], (int)number(argv[2]));
 }
 
+/* Alters one setting; the others that were set for the topic go back to their defaults. */
+static void set_config(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
+{
+	rd_kafka_ConfigResource_t *c = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, argv[1]);
+	char *eq = strchr(argv[2], '=');
+
+	if (!eq)
+		die("config=value expected", argv[2]);
+	*eq = '\0';
+	rd_kafka_ConfigResource_set_config(c, argv[2], eq + 1);
+	rd_kafka_AlterConfigs(rk, &c, 1, NULL, q);
+	check_event(rd_kafka_queue_poll(q, WAIT_MS));
+	rd_kafka_ConfigResource_destroy(c);
+}
+
+static void acl(rd_kafka_t *rk, rd_kafka_queue_t *q, const char *topic, rd_kafka_AclOperation_t op,
+		rd_kafka_AclPermissionType_t type)
+{
+	char why[256];
+	rd_kafka_AclBinding_t *a = rd_kafka_AclBinding_new(RD_KAFKA_RESOURCE_TOPIC, topic,
+							   RD_KAFKA_RESOURCE_PATTERN_LITERAL, "User:*",
+							   "*", op, type, why, sizeof(why));
+	const rd_kafka_acl_result_t **v;
+	rd_kafka_event_t *ev;
+	size_t n;
+
+	if (!a)
+		die(topic, why);
+	rd_kafka_CreateAcls(rk, &a, 1, NULL, q);
+	ev = rd_kafka_queue_poll(q, WAIT_MS);
+	if (!ev || rd_kafka_event_error(ev))
+		die("broker", ev ? rd_kafka_event_error_string(ev) : "no answer");
+	v = rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(ev), &n);
+	if (n != 1 || rd_kafka_acl_result_error(v[0]))
+		die(topic, n ? rd_kafka_error_string(rd_kafka_acl_result_error(v[0])) : "no result");
+	rd_kafka_event_destroy(ev);
+	rd_kafka_AclBinding_destroy(a);
+}
+
+static void deny(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
+{
+	acl(rk, q, argv[1], RD_KAFKA_ACL_OPERATION_DESCRIBE, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW);
+	acl(rk, q, argv[1], RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_PERMISSION_TYPE_DENY);
+}
+
 static void trim(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
 {
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
@@ -194,6 +241,10 @@ static int topics(const struct setup *su, int argc, char **argv)
 		delete(rk, q, argv);
 	else if (!strcmp(argv[0], "grow") && argc == 3)
 		grow(rk, q, argv);
+	else if (!strcmp(argv[0], "deny") && argc == 2)
+		deny(rk, q, argv);
+	else if (!strcmp(argv[0], "set") && argc == 3)
+		set_config(rk, q, argv);
 	else if (!strcmp(argv[0], "trim") && argc == 3)
 		trim(rk, q, argv);
 	else

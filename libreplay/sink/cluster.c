@@ -1,0 +1,147 @@
+/* cluster.c - connections to a cluster that is written to; see cluster.h */
+#include "sink/cluster.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+int ev_cluster_fail(struct ev_cluster *c, struct ev_error *err, rd_kafka_resp_err_t e,
+		    const char *fmt, ...)
+{
+	char what[512], why[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	ev_kafka_log_last(c->log, rd_kafka_err2str(e), why, sizeof(why));
+	ev_fail(err, EV_STORE, "%s: %s", what, why);
+	err->retriable = true;
+	return -1;
+}
+
+static void set_all(rd_kafka_conf_t *conf, const char *const *v)
+{
+	char why[256];
+
+	for (; v && v[0]; v += 2)
+		rd_kafka_conf_set(conf, v[0], v[1], why, sizeof(why)); /* unknown ones: go without */
+}
+
+/* A property of ours that must not be changed; in a file, which may serve others, passed over. */
+static int refuse_forced(const struct kafka_property *p, const char *const *forced,
+			 struct ev_error *err)
+{
+	for (; forced && forced[0]; forced += 2)
+		if (!strcmp(p->name, forced[0]) && strcmp(p->value, forced[1]))
+			return ev_fail(err, EV_USAGE, "cannot set property '%s': it has to be '%s'",
+				       p->name, forced[1]);
+	return 0;
+}
+
+static int set_user(struct ev_cluster *c, rd_kafka_conf_t *conf, const struct ev_cluster_spec *spec,
+		    const char *const *forced, struct ev_error *err)
+{
+	struct ev_properties p = { 0 };
+	char value[1024];
+	int rc = 0;
+
+	if (spec->properties_file)
+		rc = ev_properties_file(&p, conf, spec->properties_file, err);
+	for (size_t i = 0; !rc && i < spec->nproperties; i++) {
+		rc = ev_properties_add(&p, conf, spec->properties[i], err);
+		if (!rc)
+			rc = refuse_forced(&p.v[p.n - 1], forced, err);
+	}
+	ev_properties_release(&p);
+	c->brokers = ev_strdup(spec->brokers && *spec->brokers ? spec->brokers :
+			       ev_property_of(conf, "bootstrap.servers", value, sizeof(value)));
+	if (!rc && !*c->brokers) {
+		ev_fail(err, EV_USAGE, "cannot write topics: no broker is given");
+		rc = ev_hint(err, "give one with -b HOST:PORT or --into-broker, or in EV_BROKERS");
+	}
+	return rc;
+}
+
+/* The cluster's id comes with the first metadata. */
+static int connect_to(struct ev_cluster *c, bool (*stopped)(void), struct ev_error *err)
+{
+	int64_t until = ev_clock_ms() + c->timeout_ms;
+	rd_kafka_resp_err_t e;
+
+	do {
+		const struct rd_kafka_metadata *md;
+		int64_t left = until - ev_clock_ms();
+
+		e = rd_kafka_metadata(c->rk, 0, NULL, &md, (int)(left < 1000 ? left : 1000));
+		rd_kafka_poll(c->rk, 0);
+		if (!e) {
+			char *id = rd_kafka_clusterid(c->rk, c->timeout_ms);
+
+			rd_kafka_metadata_destroy(md);
+			c->id = ev_strdup(id);
+			if (id)
+				rd_kafka_mem_free(c->rk, id);
+			ev_kafka_log_clear(c->log);
+			return 0;
+		}
+	} while (ev_clock_ms() < until && !(stopped && stopped()));
+	return ev_cluster_fail(c, err, e, "cannot reach broker '%s'", c->brokers);
+}
+
+struct ev_cluster *ev_cluster_open(const struct ev_cluster_spec *spec, const char *const *defaults,
+				   const char *const *forced,
+				   void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *),
+				   bool (*stopped)(void), struct ev_error *err)
+{
+	static const char *const ours[] = {
+		"client.id", "evtools", "log.connection.close", "false",
+		"reconnect.backoff.ms", "50", "reconnect.backoff.max.ms", "1000", NULL,
+	};
+	struct ev_cluster *c = ev_alloc(sizeof(*c));
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char why[512];
+
+	c->log = ev_kafka_log_new();
+	c->timeout_ms = spec->timeout_ms;
+	set_all(conf, ours);
+	set_all(conf, defaults);
+	if (set_user(c, conf, spec, forced, err)) {
+		rd_kafka_conf_destroy(conf);
+		ev_cluster_close(c);
+		return NULL;
+	}
+	set_all(conf, forced);
+	rd_kafka_conf_set(conf, "bootstrap.servers", c->brokers, why, sizeof(why));
+	ev_kafka_log_install(c->log, conf);
+	if (delivered)
+		rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+	c->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+	if (!c->rk) {
+		rd_kafka_conf_destroy(conf);
+		ev_fail(err, EV_USAGE, "cannot set up the Kafka client: %s", why);
+	}
+	if (!c->rk || connect_to(c, stopped, err)) {
+		ev_cluster_close(c);
+		return NULL;
+	}
+	return c;
+}
+
+void ev_cluster_close(struct ev_cluster *c)
+{
+	if (!c)
+		return;
+	if (c->rk) {
+		rd_kafka_purge(c->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+					      RD_KAFKA_PURGE_F_NON_BLOCKING);
+		rd_kafka_destroy(c->rk);
+	}
+	ev_kafka_log_free(c->log);
+	free(c->brokers);
+	free(c->id);
+	free(c);
+}

@@ -1,0 +1,69 @@
+/*
+ * cluster.h - a connection to a cluster that is written to or asked about: topics and their settings
+ *
+ * The handle is a producer's (a producer asks the same questions as anybody). What fails is
+ * EV_STORE: the caller turns that into EV_SOURCE where it asks about a source.
+ */
+#ifndef EV_CLUSTER_H
+#define EV_CLUSTER_H
+
+#include "source/client.h"
+
+struct ev_cluster_spec {
+	const char *brokers;         /* NULL or "": bootstrap.servers of the properties */
+	const char *properties_file; /* or NULL */
+	char *const *properties;     /* NAME=VALUE */
+	size_t nproperties;
+	int timeout_ms;
+};
+
+struct ev_cluster {
+	rd_kafka_t *rk;
+	struct kafka_log *log;
+	char *brokers, *id; /* for messages; of the cluster, NULL where it tells none */
+	int timeout_ms;
+};
+
+/*
+ * `defaults`: name, value, ..., NULL: ours, that the user's properties may change. `forced`: the same
+ * for what they may not. `delivered` gets delivery reports (NULL: none wanted).
+ * Connects: a broker that does not answer within timeout_ms is EV_STORE. `stopped` (may be NULL)
+ * ends the wait.
+ */
+struct ev_cluster *ev_cluster_open(const struct ev_cluster_spec *spec, const char *const *defaults,
+				   const char *const *forced,
+				   void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *),
+				   bool (*stopped)(void), struct ev_error *err);
+/* What is still queued is thrown away. NULL is allowed. */
+void ev_cluster_close(struct ev_cluster *c);
+
+/* EV_STORE: "cannot VERB ...: reason", the reason being what the client said last, or `e`. */
+int ev_cluster_fail(struct ev_cluster *c, struct ev_error *err, rd_kafka_resp_err_t e,
+		    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+struct ev_config {
+	char *name, *value;
+	bool own; /* set for this topic, not a default of the broker */
+};
+
+struct ev_topic_info {
+	int32_t partitions; /* 0: there is no such topic */
+	struct ev_config *configs; /* only by ev_topic_configs */
+	size_t nconfigs;
+};
+
+/* Partitions; never creates the topic. */
+int ev_topic_look(struct ev_cluster *c, const char *topic, struct ev_topic_info *out,
+		  struct ev_error *err);
+/* Adds the configs; where they may not be seen (ACL) there are none and *seen is false. */
+int ev_topic_configs(struct ev_cluster *c, const char *topic, struct ev_topic_info *out, bool *seen,
+		     struct ev_error *err);
+/* The value, or NULL. */
+const char *ev_topic_config(const struct ev_topic_info *t, const char *name);
+void ev_topic_info_release(struct ev_topic_info *t);
+
+/* Make it with the partitions and the own configs of `like`, and wait until it is there. */
+int ev_topic_create(struct ev_cluster *c, const char *topic, const struct ev_topic_info *like,
+		    struct ev_error *err);
+
+#endif

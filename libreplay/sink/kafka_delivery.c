@@ -1,0 +1,168 @@
+/* kafka_delivery.c - what came of the messages of the Kafka sink; see kafka_impl.h */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sink/kafka_impl.h"
+
+enum { TURN_MS = 100, NUMBER_BITS = 48 };
+#define NUMBER_MASK ((UINT64_C(1) << NUMBER_BITS) - 1)
+
+static struct sink_part *part_of(struct kafka_sink *k, uint32_t part)
+{
+	while (part >= k->nparts)
+		(void)EV_PUSH(k->parts, k->nparts);
+	return &k->parts[part];
+}
+
+void *ev_kafka_sink_flight(struct kafka_sink *k, const struct ev_record *r)
+{
+	struct sink_part *p = part_of(k, r->part);
+
+	if (!p->put || r->offset != p->next || !p->nruns) {
+		EV_GROW(p->runs, p->nruns, p->runs_cap);
+		p->runs[p->nruns++] = (struct sink_run){ p->put, r->offset };
+		k->nruns++;
+	}
+	p->next = r->offset + 1;
+	return (void *)(uintptr_t)((uint64_t)r->part << NUMBER_BITS | (p->put++ & NUMBER_MASK));
+}
+
+void ev_kafka_sink_unflight(struct kafka_sink *k, const struct ev_record *r)
+{
+	struct sink_part *p = part_of(k, r->part);
+
+	p->put--;
+	p->next = -1; /* the run may stand; the next record begins another */
+}
+
+/* The offset of the record with that number. */
+static int64_t offset_of(const struct sink_part *p, uint64_t number)
+{
+	size_t low = 0, high = p->nruns;
+
+	while (high - low > 1) {
+		size_t mid = low + (high - low) / 2;
+
+		if (p->runs[mid].first <= number)
+			low = mid;
+		else
+			high = mid;
+	}
+	return p->runs[low].offset + (int64_t)(number - p->runs[low].first);
+}
+
+static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const struct sink_target *t,
+			int64_t offset)
+{
+	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
+		(int)m->partition, (long long)offset, rd_kafka_err2str(m->err));
+	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+		ev_hint(&k->error, "the record has %zu bytes; the topic's max.message.bytes is below that",
+			m->len + m->key_len);
+	if (m->err == RD_KAFKA_RESP_ERR__FENCED || m->err == RD_KAFKA_RESP_ERR_PRODUCER_FENCED)
+		k->error.class = EV_HELD;
+}
+
+void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	const struct sink_target *t = rd_kafka_topic_opaque(m->rkt);
+	uint64_t tag = (uint64_t)(uintptr_t)m->_private, number = tag & NUMBER_MASK;
+	struct kafka_sink *k;
+	struct sink_part *p;
+
+	(void)rk, (void)opaque;
+	if (!t || !m->err)
+		return;
+	k = t->sink;
+	p = &k->parts[tag >> NUMBER_BITS];
+	if (!p->failed || number < p->first_failed)
+		p->first_failed = number;
+	p->failed++;
+	/* what was taken back because of the failure is not the failure */
+	if (!k->error.class && m->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE)
+		first_error(k, m, t, offset_of(p, number));
+}
+
+int64_t ev_kafka_sink_undone(struct ev_sink *s, uint32_t part, uint64_t *beyond)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+	const struct sink_part *p = part < k->nparts ? &k->parts[part] : NULL;
+
+	*beyond = 0;
+	if (!p || !p->failed)
+		return INT64_MAX;
+	*beyond = p->put - p->first_failed - p->failed;
+	return offset_of(p, p->first_failed);
+}
+
+/* A broker that is away is waited for, but not for ever. */
+static int stalled(struct kafka_sink *k, struct ev_error *err)
+{
+	struct ev_cluster *c = k->cluster;
+	int queued = rd_kafka_outq_len(c->rk);
+	uint64_t done = k->base.records - (uint64_t)(queued > 0 ? queued : 0);
+	int64_t now = ev_clock_ms();
+
+	if (!queued || done != k->done || !k->moved_at) {
+		k->done = done;
+		k->moved_at = now;
+		return 0;
+	}
+	if (now - k->moved_at < c->timeout_ms)
+		return 0;
+	return ev_cluster_fail(c, err, RD_KAFKA_RESP_ERR__TIMED_OUT,
+			       "%s has taken nothing for %d ms", k->base.target, c->timeout_ms);
+}
+
+int ev_kafka_sink_serve(struct kafka_sink *k, int wait_ms, struct ev_error *err)
+{
+	k->unpolled = 0;
+	rd_kafka_poll(k->cluster->rk, wait_ms);
+	if (!k->error.class && stalled(k, &k->error))
+		k->error.retriable = true;
+	if (!k->error.class)
+		return 0;
+	*err = k->error;
+	return -1;
+}
+
+/* Take back what was not sent, and wait for the answers to what was. */
+static void give_up(struct kafka_sink *k)
+{
+	rd_kafka_t *rk = k->cluster->rk;
+	int64_t until = ev_clock_ms() + k->cluster->timeout_ms;
+
+	rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE);
+	while (rd_kafka_outq_len(rk) && ev_clock_ms() < until)
+		rd_kafka_poll(rk, TURN_MS);
+	rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	while (rd_kafka_outq_len(rk) && ev_clock_ms() < until + 1000)
+		rd_kafka_poll(rk, TURN_MS);
+}
+
+/* Everything is acknowledged: what the runs were kept for is over. */
+static void forget_runs(struct kafka_sink *k)
+{
+	for (size_t i = 0; i < k->nparts; i++)
+		k->parts[i].nruns = 0;
+	k->nruns = 0;
+}
+
+int ev_kafka_sink_drain(struct kafka_sink *k, struct ev_error *err)
+{
+	rd_kafka_t *rk = k->cluster->rk;
+
+	while (!k->error.class && rd_kafka_outq_len(rk)) {
+		rd_kafka_flush(rk, TURN_MS);
+		ev_kafka_sink_serve(k, 0, err);
+	}
+	ev_kafka_sink_serve(k, 0, err);
+	if (k->error.class) {
+		give_up(k);
+		*err = k->error;
+		return -1;
+	}
+	forget_runs(k);
+	return 0;
+}

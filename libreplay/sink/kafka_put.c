@@ -1,0 +1,154 @@
+/* kafka_put.c - a record becomes a message of the Kafka sink; see kafka_impl.h */
+#include <string.h>
+
+#include "base/mem.h"
+#include "sink/kafka_impl.h"
+
+enum { SERVE_EVERY = 512, FULL_WAIT_MS = 50 };
+#define MAX_RUNS (1u << 20) /* 16 MiB; then all that is under way is awaited */
+
+static int refuse(const char *what, struct ev_error *err)
+{
+	ev_fail(err, EV_DATA, "cannot produce this record as it is: %s", what);
+	return ev_hint(err, "--lossy copies it with what cannot be kept left out");
+}
+
+/* Can the record be produced so that it reads the same? */
+static int check_producible(const struct kafka_sink *k, const struct ev_record *r,
+			    struct ev_error *err)
+{
+	if (k->lossy)
+		return 0;
+	if (r->timestamp == EV_NO_TIMESTAMP)
+		return refuse("it has no timestamp", err);
+	if (r->timestamp <= 0)
+		return refuse(r->timestamp ? "its timestamp is before 1970" : "its timestamp is 0", err);
+	if (r->log_append)
+		return refuse("its timestamp is the broker's (LogAppendTime)", err);
+	for (size_t i = 0; i < r->nheaders; i++)
+		if (memchr(r->headers[i].name.ptr, '\0', r->headers[i].name.len))
+			return refuse("the name of a header holds a NUL", err);
+	return 0;
+}
+
+static struct sink_target *new_target(struct kafka_sink *k, struct ev_slice topic,
+				      struct ev_error *err)
+{
+	rd_kafka_topic_conf_t *conf;
+	struct ev_topic_info info = { 0 };
+	struct sink_target *t = ev_alloc(sizeof(*t));
+
+	t->sink = k;
+	t->name = ev_slice_dup(topic);
+	*EV_PUSH(k->targets, k->ntargets) = t;
+	if (ev_topic_look(k->cluster, t->name, &info, err))
+		return NULL;
+	t->partitions = info.partitions;
+	if (!t->partitions) {
+		ev_fail(err, EV_STORE, "cannot write topic '%s': it is not there, or may not be seen", t->name);
+		ev_hint(err, "--create makes it with the source's partitions and settings");
+		return NULL;
+	}
+	conf = rd_kafka_default_topic_conf_dup(k->cluster->rk);
+	rd_kafka_topic_conf_set_opaque(conf, t);
+	t->rkt = rd_kafka_topic_new(k->cluster->rk, t->name, conf);
+	if (!t->rkt)
+		ev_cluster_fail(k->cluster, err, rd_kafka_last_error(), "cannot write topic '%s'", t->name);
+	return t->rkt ? t : NULL;
+}
+
+static struct sink_target *target_of(struct kafka_sink *k, struct ev_slice topic, struct ev_error *err)
+{
+	if (k->last && ev_slice_is(topic, k->last->name))
+		return k->last;
+	k->last = NULL;
+	for (size_t i = 0; i < k->ntargets && !k->last; i++)
+		if (ev_slice_is(topic, k->targets[i]->name))
+			k->last = k->targets[i];
+	if (!k->last)
+		k->last = new_target(k, topic, err);
+	return k->last;
+}
+
+static rd_kafka_headers_t *headers_of(const struct ev_record *r)
+{
+	rd_kafka_headers_t *hs = rd_kafka_headers_new(r->nheaders);
+
+	for (size_t i = 0; i < r->nheaders; i++) {
+		const struct ev_header *h = &r->headers[i];
+
+		rd_kafka_header_add(hs, h->name.ptr, (ssize_t)h->name.len, h->value.ptr,
+				    h->value.ptr ? (ssize_t)h->value.len : 0);
+	}
+	return hs;
+}
+
+static rd_kafka_resp_err_t produce(struct kafka_sink *k, struct sink_target *t, int32_t partition,
+				   const struct ev_record *r, void *flight)
+{
+	int64_t ms = r->timestamp == EV_NO_TIMESTAMP || r->timestamp < 0 ? 0 : r->timestamp;
+	rd_kafka_headers_t *hs = r->nheaders ? headers_of(r) : NULL;
+	rd_kafka_resp_err_t e;
+
+	e = hs ? rd_kafka_producev(k->cluster->rk, RD_KAFKA_V_RKT(t->rkt),
+				   RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+				   RD_KAFKA_V_VALUE((void *)(uintptr_t)r->value.ptr, r->value.len),
+				   RD_KAFKA_V_KEY(r->key.ptr, r->key.len), RD_KAFKA_V_TIMESTAMP(ms),
+				   RD_KAFKA_V_HEADERS(hs), RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END) :
+		 rd_kafka_producev(k->cluster->rk, RD_KAFKA_V_RKT(t->rkt),
+				   RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+				   RD_KAFKA_V_VALUE((void *)(uintptr_t)r->value.ptr, r->value.len),
+				   RD_KAFKA_V_KEY(r->key.ptr, r->key.len), RD_KAFKA_V_TIMESTAMP(ms),
+				   RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
+	if (e && hs)
+		rd_kafka_headers_destroy(hs);
+	return e;
+}
+
+/* Wait while the queue is full; any other refusal is the record's. */
+static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partition,
+		     const struct ev_record *r, struct ev_error *err)
+{
+	rd_kafka_resp_err_t e;
+
+	for (;;) {
+		void *flight = ev_kafka_sink_flight(k, r);
+
+		e = produce(k, t, partition, r, flight);
+		if (!e)
+			return 0;
+		ev_kafka_sink_unflight(k, r);
+		if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			break;
+		if (ev_kafka_sink_serve(k, FULL_WAIT_MS, err))
+			return -1;
+	}
+	if (ev_kafka_sink_serve(k, 0, err))
+		return -1; /* a fatal error of the client has its reason in the delivery */
+	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
+		(int)partition, (long long)r->offset, rd_kafka_err2str(e));
+	*err = k->error;
+	return -1;
+}
+
+int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+	struct sink_target *t = target_of(k, r->topic, err);
+	int32_t partition;
+
+	if (!t || check_producible(k, r, err))
+		return -1;
+	partition = ev_spread_of(&k->spread, r, t->partitions);
+	if (partition < 0) {
+		ev_fail(err, EV_USAGE, "cannot write '%s': it has no partition for what stands in partition %d",
+			t->name, (int)r->partition);
+		return ev_hint(err, "--partition key spreads by key");
+	}
+	if (hand_over(k, t, partition, r, err))
+		return -1;
+	ev_sink_count(s, r);
+	if (k->nruns > MAX_RUNS && ev_kafka_sink_drain(k, err))
+		return -1;
+	return ++k->unpolled >= SERVE_EVERY ? ev_kafka_sink_serve(k, 0, err) : 0;
+}

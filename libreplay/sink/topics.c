@@ -1,0 +1,172 @@
+/* topics.c - what a cluster says of its topics, and how one is made; see cluster.h */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sink/cluster.h"
+
+enum { TURN_MS = 100 };
+
+/* The list of all topics: asked for by name a missing one could be made by the broker. */
+int ev_topic_look(struct ev_cluster *c, const char *topic, struct ev_topic_info *out,
+		  struct ev_error *err)
+{
+	const struct rd_kafka_metadata *md;
+	rd_kafka_resp_err_t e = rd_kafka_metadata(c->rk, 1, NULL, &md, c->timeout_ms);
+
+	if (e)
+		return ev_cluster_fail(c, err, e, "cannot look at topic '%s'", topic);
+	out->partitions = 0;
+	for (int i = 0; i < md->topic_cnt; i++)
+		if (!strcmp(md->topics[i].topic, topic) && !md->topics[i].err)
+			out->partitions = md->topics[i].partition_cnt;
+	rd_kafka_metadata_destroy(md);
+	return 0;
+}
+
+void ev_topic_info_release(struct ev_topic_info *t)
+{
+	for (size_t i = 0; i < t->nconfigs; i++) {
+		free(t->configs[i].name);
+		free(t->configs[i].value);
+	}
+	free(t->configs);
+	*t = (struct ev_topic_info){ 0 };
+}
+
+const char *ev_topic_config(const struct ev_topic_info *t, const char *name)
+{
+	for (size_t i = 0; i < t->nconfigs; i++)
+		if (!strcmp(t->configs[i].name, name))
+			return t->configs[i].value;
+	return NULL;
+}
+
+/* Ask for the answer of an admin request; NULL and EV_STORE when there is none. */
+static rd_kafka_event_t *answer(struct ev_cluster *c, rd_kafka_queue_t *q, const char *what,
+				const char *topic, struct ev_error *err)
+{
+	rd_kafka_event_t *ev = rd_kafka_queue_poll(q, c->timeout_ms + 1000);
+
+	if (ev && !rd_kafka_event_error(ev))
+		return ev;
+	if (ev)
+		ev_fail(err, EV_STORE, "cannot %s topic '%s': %s", what, topic,
+			rd_kafka_event_error_string(ev));
+	else
+		ev_cluster_fail(c, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot %s topic '%s'", what, topic);
+	if (ev)
+		rd_kafka_event_destroy(ev);
+	return NULL;
+}
+
+static rd_kafka_AdminOptions_t *options(struct ev_cluster *c, rd_kafka_admin_op_t op)
+{
+	rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(c->rk, op);
+	char why[128];
+
+	rd_kafka_AdminOptions_set_request_timeout(o, c->timeout_ms, why, sizeof(why));
+	return o;
+}
+
+static void take_configs(const rd_kafka_ConfigResource_t *res, struct ev_topic_info *out)
+{
+	size_t n;
+	const rd_kafka_ConfigEntry_t **v = rd_kafka_ConfigResource_configs(res, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct ev_config *cf = EV_PUSH(out->configs, out->nconfigs);
+		const char *value = rd_kafka_ConfigEntry_value(v[i]);
+
+		cf->name = ev_strdup(rd_kafka_ConfigEntry_name(v[i]));
+		cf->value = ev_strdup(value ? value : "");
+		cf->own = rd_kafka_ConfigEntry_source(v[i]) ==
+			  RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
+	}
+}
+
+int ev_topic_configs(struct ev_cluster *c, const char *topic, struct ev_topic_info *out, bool *seen,
+		     struct ev_error *err)
+{
+	rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+	rd_kafka_AdminOptions_t *o = options(c, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+	rd_kafka_queue_t *q = rd_kafka_queue_new(c->rk);
+	const rd_kafka_ConfigResource_t **v;
+	rd_kafka_event_t *ev;
+	size_t n = 0;
+
+	*seen = false;
+	rd_kafka_DescribeConfigs(c->rk, &ask, 1, o, q);
+	ev = answer(c, q, "ask for the settings of", topic, err);
+	if (ev) {
+		v = rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(ev), &n);
+		*seen = n == 1 && !rd_kafka_ConfigResource_error(v[0]);
+		if (*seen)
+			take_configs(v[0], out);
+		rd_kafka_event_destroy(ev);
+	}
+	rd_kafka_queue_destroy(q);
+	rd_kafka_AdminOptions_destroy(o);
+	rd_kafka_ConfigResource_destroy(ask);
+	return ev ? 0 : -1;
+}
+
+static int created(rd_kafka_event_t *ev, const char *topic, struct ev_error *err)
+{
+	size_t n;
+	const rd_kafka_topic_result_t **v =
+		rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(ev), &n);
+	rd_kafka_resp_err_t e = n ? rd_kafka_topic_result_error(v[0]) : RD_KAFKA_RESP_ERR__FAIL;
+
+	if (!e || e == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+		return 0;
+	return ev_fail(err, EV_STORE, "cannot create topic '%s': %s", topic,
+		       n && rd_kafka_topic_result_error_string(v[0]) ?
+			       rd_kafka_topic_result_error_string(v[0]) : rd_kafka_err2str(e));
+}
+
+/* The broker has answered, and may not show it everywhere at once. */
+static int await_topic(struct ev_cluster *c, const char *topic, int32_t partitions,
+		       struct ev_error *err)
+{
+	int64_t until = ev_clock_ms() + c->timeout_ms;
+	struct ev_topic_info t = { 0 };
+
+	do {
+		if (ev_topic_look(c, topic, &t, err))
+			return -1;
+		if (t.partitions >= partitions)
+			return 0;
+		rd_kafka_poll(c->rk, TURN_MS);
+	} while (ev_clock_ms() < until);
+	return ev_fail(err, EV_STORE, "cannot create topic '%s': it does not show up", topic);
+}
+
+int ev_topic_create(struct ev_cluster *c, const char *topic, const struct ev_topic_info *like,
+		    struct ev_error *err)
+{
+	char why[512] = "refused";
+	rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(topic, like->partitions, -1, why, sizeof(why));
+	rd_kafka_AdminOptions_t *o;
+	rd_kafka_queue_t *q;
+	rd_kafka_event_t *ev;
+	int rc;
+
+	if (!t)
+		return ev_fail(err, EV_STORE, "cannot create topic '%s': %s", topic, why);
+	for (size_t i = 0; i < like->nconfigs; i++)
+		if (like->configs[i].own)
+			rd_kafka_NewTopic_set_config(t, like->configs[i].name, like->configs[i].value);
+	o = options(c, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+	q = rd_kafka_queue_new(c->rk);
+	rd_kafka_CreateTopics(c->rk, &t, 1, o, q);
+	ev = answer(c, q, "create", topic, err);
+	rc = ev ? created(ev, topic, err) : -1;
+	if (ev)
+		rd_kafka_event_destroy(ev);
+	rd_kafka_queue_destroy(q);
+	rd_kafka_AdminOptions_destroy(o);
+	rd_kafka_NewTopic_destroy(t);
+	return rc ? rc : await_topic(c, topic, like->partitions, err);
+}

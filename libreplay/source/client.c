@@ -1,0 +1,162 @@
+/* client.c - see client.h */
+#include "source/client.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+struct kafka_log {
+	pthread_mutex_t lock; /* librdkafka logs from threads of its own */
+	char last[512];
+	int64_t down_since; /* touched only by the thread that uses the source */
+};
+
+struct kafka_log *ev_kafka_log_new(void)
+{
+	struct kafka_log *log = ev_alloc(sizeof(*log));
+
+	pthread_mutex_init(&log->lock, NULL);
+	return log;
+}
+
+void ev_kafka_log_free(struct kafka_log *log)
+{
+	pthread_mutex_destroy(&log->lock);
+	free(log);
+}
+
+void ev_kafka_log_clear(struct kafka_log *log)
+{
+	pthread_mutex_lock(&log->lock);
+	log->last[0] = '\0';
+	pthread_mutex_unlock(&log->lock);
+	log->down_since = 0;
+}
+
+/*
+ * Keep the last error line, without the thread's name before it. Only real failures: a closed
+ * connection is normal, and a line about a property could hold a secret.
+ */
+static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
+{
+	struct kafka_log *log = rd_kafka_opaque(rk);
+	const char *end;
+
+	(void)fac;
+	if (!log || level > 3 || strstr(text, "oauthbearer.config"))
+		return;
+	if (!strncmp(text, "[thrd:", 6) && (end = strstr(text, "]: ")))
+		text = end + 3;
+	pthread_mutex_lock(&log->lock);
+	snprintf(log->last, sizeof(log->last), "%s", text);
+	pthread_mutex_unlock(&log->lock);
+}
+
+static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
+{
+	struct kafka_log *log = opaque;
+
+	(void)rk, (void)reason;
+	if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !log->down_since)
+		log->down_since = ev_clock_ms();
+}
+
+void ev_kafka_log_install(struct kafka_log *log, rd_kafka_conf_t *conf)
+{
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	rd_kafka_conf_set_opaque(conf, log);
+}
+
+void ev_kafka_log_last(struct kafka_log *log, const char *otherwise, char *out, size_t size)
+{
+	pthread_mutex_lock(&log->lock);
+	snprintf(out, size, "%s", log->last[0] ? log->last : otherwise);
+	pthread_mutex_unlock(&log->lock);
+}
+
+int64_t ev_kafka_log_down_since(const struct kafka_log *log)
+{
+	return log->down_since;
+}
+
+static bool secret(const char *name)
+{
+	return strstr(name, "password") || strstr(name, "secret") || strstr(name, ".pem") ||
+	       strstr(name, "oauthbearer.config");
+}
+
+int ev_property_set(rd_kafka_conf_t *conf, const struct kafka_property *p, struct ev_error *err)
+{
+	char why[512];
+
+	if (rd_kafka_conf_set(conf, p->name, p->value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+		return 0;
+	if (secret(p->name) && !strstr(why, "No such"))
+		return ev_fail(err, EV_USAGE, "cannot set property '%s': its value is refused", p->name);
+	return ev_fail(err, EV_USAGE, "cannot set property '%s': %s", p->name, why);
+}
+
+int ev_properties_add(struct ev_properties *p, rd_kafka_conf_t *conf, const char *text,
+		      struct ev_error *err)
+{
+	const char *eq = strchr(text, '='), *end, *v;
+	struct kafka_property *added;
+
+	if (!eq || eq == text)
+		return ev_fail(err, EV_USAGE, "cannot use a property without '=': NAME=VALUE expected");
+	for (end = eq; end > text && strchr(" \t", end[-1]); end--)
+		;
+	EV_GROW(p->v, p->n, p->cap);
+	added = &p->v[p->n];
+	added->name = ev_strndup(text, (size_t)(end - text));
+	for (v = eq + 1; *v == ' ' || *v == '\t'; v++)
+		;
+	for (end = v + strlen(v); end > v && strchr(" \t\r\n", end[-1]); end--)
+		;
+	added->value = ev_strndup(v, (size_t)(end - v));
+	p->n++;
+	return ev_property_set(conf, added, err);
+}
+
+int ev_properties_file(struct ev_properties *p, rd_kafka_conf_t *conf, const char *path,
+		       struct ev_error *err)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL, *at;
+	size_t cap = 0, n = 0;
+	int rc = 0;
+
+	if (!f)
+		return ev_fail(err, EV_USAGE, "cannot open properties file '%s': %s", path, strerror(errno));
+	while (!rc && getline(&line, &cap, f) >= 0) {
+		n++;
+		at = line + strspn(line, " \t\r\n");
+		if (*at && *at != '#' && (rc = ev_properties_add(p, conf, at, err)))
+			ev_context(err, "%s:%zu", path, n);
+	}
+	if (!rc && ferror(f))
+		rc = ev_fail(err, EV_USAGE, "cannot read properties file '%s': %s", path, strerror(errno));
+	free(line);
+	fclose(f);
+	return rc;
+}
+
+const char *ev_property_of(rd_kafka_conf_t *conf, const char *name, char *out, size_t size)
+{
+	return rd_kafka_conf_get(conf, name, out, &size) == RD_KAFKA_CONF_OK ? out : "";
+}
+
+void ev_properties_release(struct ev_properties *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		free((void *)(uintptr_t)p->v[i].name);
+		free((void *)(uintptr_t)p->v[i].value);
+	}
+	free(p->v);
+	*p = (struct ev_properties){ 0 };
+}

@@ -1,0 +1,47 @@
+/*
+ * client.h - what every Kafka client of ours shares, reader or writer: the user's properties, and
+ * what the client said last, for messages
+ */
+#ifndef EV_CLIENT_H
+#define EV_CLIENT_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/error.h"
+
+struct kafka_property {
+	const char *name, *value;
+};
+
+struct ev_properties {
+	struct kafka_property *v; /* in the order given; owned */
+	size_t n, cap;
+};
+
+/* Try one on `conf`: EV_USAGE names it; what could be a secret is never in the text. */
+int ev_property_set(rd_kafka_conf_t *conf, const struct kafka_property *p, struct ev_error *err);
+
+/* Add NAME=VALUE, white space around both cut, and try it at once, so that errors name its place. */
+int ev_properties_add(struct ev_properties *p, rd_kafka_conf_t *conf, const char *text,
+		      struct ev_error *err);
+/* All of a properties file; errors name its line. */
+int ev_properties_file(struct ev_properties *p, rd_kafka_conf_t *conf, const char *path,
+		       struct ev_error *err);
+void ev_properties_release(struct ev_properties *p);
+
+/* What all properties come to, after the defaults; "" when there is no such. */
+const char *ev_property_of(rd_kafka_conf_t *conf, const char *name, char *out, size_t size);
+
+/* The last thing that went wrong in a client. Its opaque is the log; the callbacks are ours. */
+struct kafka_log;
+
+struct kafka_log *ev_kafka_log_new(void);
+void ev_kafka_log_free(struct kafka_log *log);
+void ev_kafka_log_clear(struct kafka_log *log);
+void ev_kafka_log_install(struct kafka_log *log, rd_kafka_conf_t *conf);
+/* What the client said last, or `otherwise`, copied to `out`. */
+void ev_kafka_log_last(struct kafka_log *log, const char *otherwise, char *out, size_t size);
+/* All brokers have been unreachable since then (ms), as far as the callbacks were served; 0: no. */
+int64_t ev_kafka_log_down_since(const struct kafka_log *log);
+
+#endif

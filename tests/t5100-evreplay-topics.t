@@ -1,0 +1,151 @@
+# evreplay from topic to topic on a real broker: what arrives, where, and what is said when it cannot.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+. "$TOP/tests/replay.sh"
+big=max.message.bytes=4000000
+
+topic src 3 $big
+topic dst 3 $big
+hostile "$src" | put
+run evreplay "$src" --into "$dst" --partition keep --position done.json
+check_status 0 "hostile records are copied"
+check "and are the same, byte for byte" same_contents "$src" "$dst"
+check "the position is the source's end" test "$(jq -c ".[\"$src\"]" done.json)" = "$(
+	for p in 0 1 2; do evadmin marks "$src/$p" | awk -v p=$p '{ printf "%s\"%d\":%d", p ? "," : "{", p, $3 }'; done)}"
+run evreplay "$src" --into "$dst" --from done.json
+check_status 0 "from there on there is nothing"
+check "and nothing is copied" same_contents "$src" "$dst"
+
+# Through record lines, and through kcat.
+topic piped 3 $big
+evtail "$src" --from begin -o json -q >lines
+run evreplay - --into "$piped" --partition keep <lines
+check_status 0 "record lines from a pipe are copied"
+check "and are the same" same_contents "$src" "$piped"
+if command -v kcat >/dev/null; then
+	topic kcat 3 $big
+	kcat -b "$EV_BROKERS" -C -t "$src" -J -e -q >lines
+	run evreplay - --into "$kcat" --partition keep <lines
+	check_status 0 "lines of kcat -J are copied"
+	check "and are the same" same_contents "$src" "$kcat"
+fi
+echo '{"topic":"t","partition":0,"offset":1,"tstype":"create","ts":1,"broker":1,"key":null,"value_schema_id":3,"payload":{"a":1}}' >lines
+run evreplay - --into "$dst" <lines
+check_status 5 "a value that kcat has unpacked is refused"
+check_grep "by name" "unpacked by a schema" "$err"
+topic jq 3
+"$TOP/scripts/generate" orders 20 | jq -c '.value.data.total = 1' >lines
+run evreplay - --into "$jq" <lines
+check_status 0 "what jq changed is copied"
+
+# Partitions.
+topic four 4
+topic crc 4
+topic list 2
+"$TOP/scripts/generate" orders 300 | jq -c 'select(.topic == "orders")' >orders.ndjson
+run evreplay ./orders.ndjson --into "$four"
+check_status 0 "a file is copied into a topic"
+java() { # murmur2 of these keys in 4 partitions, as evproject computes it for Java's clients
+	evtail "$four" --from begin -o '%k %p' -q 2>/dev/null | sort -u
+}
+check "each key has one partition" test "$(java | wc -l)" = "$(java | cut -d' ' -f1 | sort -u | wc -l)"
+check "and all partitions are used" test "$(java | cut -d' ' -f2 | sort -u | wc -l)" = 4
+# Known answers of Kafka's DefaultPartitioner: murmur2("21") = -973932308, ("foobar") = -790332482.
+printf '%s\n' "put $src/0 9 21 x" "put $src/0 9 foobar x" | put
+run evreplay "$src/0" --from -2 --into "$four"
+check "keys land where Java clients put them" test "$(evtail "$four" --from begin -o '%k=%p' -q 2>/dev/null |
+	grep -E '^(21|foobar)=' | sort | tr '\n' ' ')" = "21=$(((-973932308 & 0x7fffffff) % 4)) foobar=$(((-790332482 & 0x7fffffff) % 4)) "
+run evreplay "$src/0" --from -2 --into "$crc" --partition librdkafka
+check_status 0 "librdkafka's own choice is there, too"
+run evreplay "$src/0,1" --into "$list" --partition 0=1,1=0 --to 2
+check_status 0 "partitions by a list"
+check "go where it says" test "$(evtail "$list/1" --from begin -c -q | tail -n 1 | awk '{ print $2 }')" = 2
+run evreplay "$src" --into "$list" --partition 0=1
+check_status 2 "a partition that the list lacks is refused"
+check_grep "by name" "no partition for what stands in partition" "$err"
+run evreplay "$src" --into "$list" --partition 0=1,0=2
+check_status 2 "a list with doubles is a usage error"
+
+# Names.
+topic few 1
+topic more 1
+put <<END
+put $few/0 9 a x
+put $more/0 9 b x
+END
+evadmin create "copy.${few#few-}" 1
+evadmin create "copy.${more#more-}" 1
+run evreplay "$few" "$more" --map 'few-*=copy.\1' --map '*re-*=copy.\2'
+check_status 0 "several topics by --map"
+check "arrive under their new names" same_contents "$few" "copy.${few#few-}"
+check "each" same_contents "$more" "copy.${more#more-}"
+run evreplay "$few" --map 'few-*=copy.\2'
+check_status 2 "a rule that names a star too many is refused"
+
+# What cannot be produced as it is.
+topic odd 1 message.timestamp.type=LogAppendTime
+put <<END
+put $odd/0 9 a x
+END
+run evreplay "$odd" --into "$dst"
+check_status 5 "LogAppendTime is not kept, and refused"
+check_grep "by name" "$odd/0@0: cannot produce this record as it is: .*LogAppendTime" "$err"
+run evreplay "$odd" --into "$dst" --lossy
+check_status 0 "unless --lossy"
+printf '%s\n' '{"topic":"t","partition":0,"offset":3,"timestamp":0,"key":null,"headers":[],"value":1}' >zero.ndjson
+run evreplay ./zero.ndjson --into "$dst"
+check_status 5 "so is a timestamp of 0"
+check_grep "with a hint" "hint: --lossy" "$err"
+printf '%s\n' '{"topic":"t","partition":0,"offset":3,"timestamp":4,"key":null,"headers":[["a\u0000b",null]],"value":1}' >nul.ndjson
+run evreplay ./nul.ndjson --into "$dst"
+check_status 5 "and a NUL in a header's name"
+"$TOP/scripts/generate" orders 20 | sed 's/"timestamp":[0-9]*/"timestamp":null/' >none.ndjson
+run evreplay ./none.ndjson --into "$dst"
+check_status 5 "and no timestamp"
+
+# Targets that refuse.
+run evreplay "$src" --into nowhere-$$
+check_status 4 "a topic that is not there"
+check_grep "is named" "cannot write topic 'nowhere-$$': it is not there" "$err"
+topic small 3 max.message.bytes=2000
+run evreplay "$src" --into "$small" --partition keep --position small.json
+check_status 4 "a message that is too large"
+check_grep "is named" "cannot write to '$small/[01]' what stood at offset [0-9]+: .*[Ll]arge" "$err"
+at() { jq ".[\"$src\"][\"$1\"]" small.json; }
+held() { evtail "$small/$1" --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }'; }
+beyond() { sed -n "s,.*$src/$1: \([0-9]*\) records behind.*,\1,p" "$err"; }
+for p in 0 1 2; do
+	check "partition $p: position and what is said account for every record of the target" \
+		test $(($(at $p) + $(beyond $p) + 0)) = "$(held $p)"
+done
+topic doomed 1
+evtail "$src/2" --from begin -o json -q 2>/dev/null >one.ndjson
+{ cat one.ndjson
+	until [ -e deleted ]; do command -p sleep 0.05; done
+	sed 's/"offset":/"offset":1/' one.ndjson
+	until [ -e over ]; do command -p sleep 0.05; done; } | {
+	timeout 60 evreplay - --into "$doomed" --timeout 10s >"$out" 2>"$err"; echo $? >rc; touch over; } &
+copy=$!
+arrived() { [ "$(evadmin marks "$doomed/0" | awk '{ print $3 }')" -ge 1 ]; }
+check "a copy is under way" wait_for 20 arrived
+evadmin delete "$doomed"
+touch deleted
+wait $copy
+status=$(cat rc)
+check_status 4 "a target that is deleted meanwhile"
+check_grep "is named" "cannot write to '$doomed/0' what stood at offset" "$err"
+evreplay "$src" --into - 2>"$err" >/dev/full
+status=$?
+check_status 4 "a full disk behind standard output"
+
+# No right to write.
+KAFKA_CONF="authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true" own_broker
+topic open 1
+topic shut 1
+printf '%s\n' "put $open/0 9 a x" | put
+evadmin deny "$shut"
+run evreplay "$open" --into "$shut"
+check_status 4 "a target that one may not write"
+check_grep "is named" "cannot write to '$shut/0' .*[Aa]uthoriz" "$err"
+done_testing
