@@ -94,8 +94,9 @@ demo: setup
 	@$(MAKE) --no-print-directory -s all
 	@scripts/demo --build $B
 
+# BENCH_ARGS: see scripts/bench, e.g. --full, or --only rebuild --events 4400000
 bench: all $(BENCH) $(HELPERS)
-	@scripts/bench --build $B
+	@scripts/bench --build $B $(BENCH_ARGS)
 
 fuzz:
 	@$(MAKE) CC=clang SANITIZE=address,undefined,fuzzer-no-link fuzz-run
@@ -148,7 +149,7 @@ help:
 	@echo "test       set up, build, and run the whole suite with a real Kafka"
 	@echo "check      build and run what needs no server"
 	@echo "differential  N random programs, folded in memory against by statements"
-	@echo "bench      measure; fuzz: fuzz the decoders; lint: check the sources' manners"
+	@echo "bench      measure (BENCH_ARGS=--full for the large sizes); fuzz: fuzz the decoders; lint: check the sources' manners"
 	@echo "docs       write OPTIONS and completions anew; setup: install what building needs"
 	@echo "install    into DESTDIR and PREFIX ($(PREFIX)); uninstall"
 	@echo "variables  CC SANITIZE=address,undefined COVERAGE=1 EFFORT=1..10 FUZZ_SECONDS=10 PREFIX DESTDIR"
