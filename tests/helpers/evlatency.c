@@ -7,8 +7,9 @@
  * `shop` (stream.h) a second, for a second that is not counted and SECONDS that are, while a thread asks the store each millisecond how far it is: the table marks (part, seq)
  * holds for each partition the `seq` of the last event applied, as tests/bench/latency.sql keeps it. An
  * event's time starts when it is handed to the producer, so linger and broker are in it, and ends when
- * the answer that covers it is there. Prints "P50 P95 P99 MAX RATE" in milliseconds and events a
- * second as they were reached; what never came within 30 s is an error.
+ * the answer that covers it is there. Prints "P50 P95 P99 MAX RATE ACK REST", milliseconds and events a second as they were
+ * reached. ACK and REST are 95th percentiles of the time until the broker had acknowledged an event, and from then on: the
+ * shares of producer and follower. What never came within 30 s is an error.
  */
 #include "client.h"
 #include "stream.h"
@@ -31,7 +32,7 @@ struct lane { /* the events of a partition in order; the producer adds, the watc
 
 struct watch {
 	const char *store;
-	double *sent, *took; /* by seq, ms */
+	double *sent, *took, *acked; /* by seq, ms */
 	struct lane lanes[MAX_PARTITIONS];
 	int64_t partitions;
 	uint64_t total;
@@ -139,9 +140,12 @@ static void *watch(void *ctx)
 
 static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
+	double *acked = m->_private;
+
 	(void)rk, (void)opaque;
 	if (m->err)
 		die("record was not taken", rd_kafka_err2str(m->err));
+	*acked += now_ms();
 }
 
 static void send_one(struct watch *w, rd_kafka_t *rk, rd_kafka_topic_t *topic, struct stream *s)
@@ -159,10 +163,12 @@ static void send_one(struct watch *w, rd_kafka_t *rk, rd_kafka_topic_t *topic, s
 	l = &w->lanes[p];
 	l->seq[atomic_load(&l->n)] = seq;
 	w->sent[seq] = now_ms();
+	w->acked[seq] = -w->sent[seq];
 	atomic_fetch_add(&l->n, 1);
 	if (rd_kafka_producev(rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(p),
 			      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, (size_t)n),
-			      RD_KAFKA_V_VALUE(e.value, e.len), RD_KAFKA_V_END))
+			      RD_KAFKA_V_VALUE(e.value, e.len), RD_KAFKA_V_OPAQUE(&w->acked[seq]),
+			      RD_KAFKA_V_END))
 		die("produce", "the local queue is full: the rate is more than the broker takes");
 }
 
@@ -170,7 +176,7 @@ static void send_one(struct watch *w, rd_kafka_t *rk, rd_kafka_topic_t *topic, s
 static double produce(struct watch *w, const struct setup *su, const char *name, int64_t rate)
 {
 	static const char *const properties[] = {
-		"linger.ms", "1", "acks", "1", "compression.codec", "lz4",
+		"acks", "1", "compression.codec", "lz4", /* linger.ms is the default, 5 */
 		"queue.buffering.max.messages", "2000000", NULL };
 	rd_kafka_t *rk = client(su, RD_KAFKA_PRODUCER, properties);
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
@@ -215,7 +221,7 @@ int main(int argc, char **argv)
 	int at = setup_options(&su, argc, argv);
 	uint64_t rate, n;
 	pthread_t watcher;
-	double reached, *v;
+	double reached, *v, *rest, *acked;
 
 	if (argc - at != 5)
 		die("STORE TOPIC PARTITIONS RATE SECONDS expected", argv[at]);
@@ -226,6 +232,7 @@ int main(int argc, char **argv)
 	if (w.partitions < 1 || w.partitions > MAX_PARTITIONS || rate < 1 || w.total > UINT64_C(100000000))
 		die("too many", "partitions or events");
 	w.sent = ev_alloc(w.total * sizeof(*w.sent));
+	w.acked = ev_alloc(w.total * sizeof(*w.acked));
 	w.took = ev_alloc(w.total * sizeof(*w.took));
 	for (int64_t i = 0; i < w.partitions; i++)
 		w.lanes[i].seq = ev_alloc(w.total * sizeof(*w.lanes[i].seq));
@@ -235,8 +242,15 @@ int main(int argc, char **argv)
 	reached = produce(&w, &su, argv[at + 1], (int64_t)rate);
 	pthread_join(watcher, NULL);
 	v = w.took + rate;
+	acked = w.acked + rate;
 	n = w.total - rate;
+	rest = ev_alloc(n * sizeof(*rest));
+	for (uint64_t i = 0; i < n; i++)
+		rest[i] = v[i] > acked[i] ? v[i] - acked[i] : 0;
 	qsort(v, n, sizeof(*v), ascending);
-	printf("%.1f %.1f %.1f %.1f %.0f\n", v[n / 2], v[n * 95 / 100], v[n * 99 / 100], v[n - 1], reached);
+	qsort(rest, n, sizeof(*rest), ascending);
+	qsort(acked, n, sizeof(*acked), ascending);
+	printf("%.1f %.1f %.1f %.1f %.0f %.1f %.1f\n", v[n / 2], v[n * 95 / 100], v[n * 99 / 100], v[n - 1], reached,
+	       acked[n * 95 / 100], rest[n * 95 / 100]);
 	return 0;
 }
