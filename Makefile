@@ -42,7 +42,7 @@ BENCH := $(BENCH_SRC:tests/bench/%.c=$B/bench/%)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
 HELPERS := $(HELPER_SRC:tests/helpers/%.c=$B/helpers/%)
 
-.PHONY: all check test demo bench fuzz fuzz-run differential lint docs install uninstall clean help setup setup-test
+.PHONY: all check test demo bench bench-count fuzz fuzz-run differential lint docs install uninstall clean help setup setup-test
 .SECONDARY:
 all: $(PROGRAMS)
 
@@ -98,6 +98,10 @@ demo: setup
 bench: all $(BENCH) $(HELPERS)
 	@scripts/bench --build $B $(BENCH_ARGS)
 
+# Instructions per event against those on record, by callgrind; the same on a noisy machine.
+bench-count: all $(HELPERS)
+	@scripts/bench-count --build $B $(if $(RECORD),--record)
+
 fuzz:
 	@$(MAKE) CC=clang SANITIZE=address,undefined,fuzzer-no-link fuzz-run
 
@@ -150,6 +154,7 @@ help:
 	@echo "check      build and run what needs no server"
 	@echo "differential  N random programs, folded in memory against by statements"
 	@echo "bench      measure (BENCH_ARGS=--full for the large sizes); fuzz: fuzz the decoders; lint: check the sources' manners"
+	@echo "bench-count  instructions per event, against those on record (RECORD=1 writes them anew)"
 	@echo "docs       write OPTIONS and completions anew; setup: install what building needs"
 	@echo "install    into DESTDIR and PREFIX ($(PREFIX)); uninstall"
 	@echo "variables  CC SANITIZE=address,undefined COVERAGE=1 EFFORT=1..10 FUZZ_SECONDS=10 PREFIX DESTDIR"

@@ -3,13 +3,14 @@
  *
  *   evlatency [-b BROKERS] [-X name=value]... STORE TOPIC PARTITIONS RATE SECONDS
  *
- * Produces an event and waits until it is visible, so that all are awake; then RATE events of the stream
- * `shop` (stream.h) a second, for a second that is not counted and SECONDS that are, while a thread asks the store each millisecond how far it is: the table marks (part, seq)
- * holds for each partition the `seq` of the last event applied, as tests/bench/latency.sql keeps it. An
- * event's time starts when it is handed to the producer, so linger and broker are in it, and ends when
- * the answer that covers it is there. Prints "P50 P95 P99 MAX RATE ACK REST", milliseconds and events a second as they were
- * reached. ACK and REST are 95th percentiles of the time until the broker had acknowledged an event, and from then on: the
- * shares of producer and follower. What never came within 30 s is an error.
+ * Produces an event and waits until it is visible, so that all are awake; then RATE events of the
+ * stream `shop` (stream.h) a second, for a second that is not counted and SECONDS that are. A thread
+ * asks the store each millisecond how far it is: the table marks (part, seq) holds for each partition
+ * the `seq` of the last event applied, as tests/bench/latency.sql keeps it. An event's time starts when
+ * it is handed to the producer, so linger and broker are in it, and ends when the answer that covers
+ * it is there. Prints "P50 P95 P99 MAX RATE ACK REST": milliseconds, and events a second as they were
+ * reached. ACK and REST are 95th percentiles of the time until the broker had acknowledged an event,
+ * and from then on: the shares of producer and follower. What never came within 30 s is an error.
  */
 #include "client.h"
 #include "stream.h"
