@@ -21,6 +21,17 @@ void ev_source_args_init(struct ev_source_args *a)
 	a->txn_wait_ms = a->spec.txn_wait_ms;
 }
 
+static void warn(void *ctx, const char *text)
+{
+	ev_warn(ctx, "%s", text);
+}
+
+void ev_source_args_notes(struct ev_source_args *a, struct ev_messages *msg)
+{
+	a->spec.note = warn;
+	a->spec.note_ctx = msg;
+}
+
 void ev_source_args_release(struct ev_source_args *a)
 {
 	ev_source_spec_release(&a->spec);
@@ -163,6 +174,9 @@ int ev_source_args_finish(struct ev_source_args *a, const struct ev_operands *re
 		if (ev_source_spec_add(&a->spec, rest->v[i], err))
 			return -1;
 	}
+	if (a->lines && a->spec.archive)
+		return ev_fail(err, EV_USAGE, "option '--lines' reads files, and '%s' is an archive",
+			       a->spec.archive);
 	if (a->lines && a->spec.ntopics)
 		return ev_fail(err, EV_USAGE, "option '--lines' reads files, and '%s' is a topic",
 			       a->spec.topics[0].topic);

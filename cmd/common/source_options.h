@@ -64,6 +64,11 @@ struct ev_source_args {
 	EV_FLAG(0, "no-merge", S, m.no_merge, "as it comes, not merged by time")
 
 void ev_source_args_init(struct ev_source_args *a);
+
+struct ev_messages;
+/* What the source says beside (a damaged index of an archive) goes to `msg` as a warning. */
+void ev_source_args_notes(struct ev_source_args *a, struct ev_messages *msg);
+
 /*
  * Operands and strings into `spec` and `range`; environment and defaults; conflicts. `now_ms` is the
  * clock for relative times. EV_USAGE names the option. No operand leaves the spec empty: the caller

@@ -82,7 +82,7 @@ int ev_use_topics(struct ev_source_args *src, const struct ev_projection *p, str
 {
 	/* also where no handler asks: they are in the last record's hash, in dead and held records */
 	src->spec.need_headers = true;
-	if (src->spec.ntopics || src->spec.nfiles)
+	if (src->spec.ntopics || src->spec.nfiles || src->spec.archive)
 		return 0;
 	for (size_t i = 0; i < p->ntopics; i++)
 		if (ev_source_spec_add(&src->spec, p->topics[i], err) < 0)

@@ -94,8 +94,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	size_t ntopics;
 	int rc = ev_source_args_finish(&a->src, rest, ev_now_ms(), err);
 
-	(void)msg;
-	if (rc == 0 && !a->src.spec.ntopics && !a->src.spec.nfiles)
+	ev_source_args_notes(&a->src, msg);
+	if (rc == 0 && !a->src.spec.ntopics && !a->src.spec.nfiles && !a->src.spec.archive)
 		rc = ev_fail(err, EV_USAGE, "which source?");
 	if (rc == 0)
 		src = ev_source_open(&a->src.spec, err);

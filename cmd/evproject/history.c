@@ -181,6 +181,9 @@ static int check_key(const struct args *a, struct ev_error *err)
 	if (spec->nfiles)
 		return ev_fail(err, EV_USAGE, "--key picks a partition of a topic, and '%s' is a file",
 			       spec->files[0]);
+	if (spec->archive)
+		return ev_fail(err, EV_USAGE, "--key picks a partition of a topic, and '%s' is an archive",
+			       spec->archive);
 	for (size_t i = 0; i < spec->ntopics; i++)
 		if (spec->topics[i].partitions)
 			return ev_fail(err, EV_USAGE, "--key picks the partition of '%s', so name the "
@@ -231,6 +234,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct ev_history *h = NULL;
 	int rc = -1;
 
+	ev_source_args_notes(&a->src, msg);
 	ev_history_print_init(&st.print, a->format == 1);
 	if (p && settle(&st, rest, err) == 0 && ev_scratch_open(&scratch, a->scratch, p, err) == 0)
 		h = ev_history_open(scratch.store, p, &st.target, a->table, &hooks, err);

@@ -361,6 +361,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct ev_source *src = NULL;
 	int rc = -1;
 
+	ev_source_args_notes(&a->src, msg);
 	if (p && ev_store_args_check(&a->store, err) == 0 && settle(a, rest, p, err) == 0) {
 		if (!a->abandon && !a->forget)
 			src = ev_source_open(&a->src.spec, err);

@@ -301,6 +301,11 @@ static int file_limits(const struct args *a, struct ev_error *err)
 		ev_fail(err, EV_USAGE, "cannot commit to group '%s': the source is a file", a->group);
 		return ev_hint(err, "the broker of a topic keeps the position of a group");
 	}
+	if (a->src.spec.archive && !a->src.spec.ntopics && (a->group || a->follow)) {
+		ev_fail(err, EV_USAGE, a->follow ? "cannot follow '%s': an archive has an end" :
+				       "an archive like '%s' has no consumer groups", a->src.spec.archive);
+		return ev_hint(err, "name the topic behind it: %s TOPIC", a->src.spec.archive);
+	}
 	if (file) {
 		ev_fail(err, EV_USAGE, "cannot follow '%s': a file has an end", file);
 		return ev_hint(err, "follow it by a pipe: tail -n +1 -f FILE, and - as the source");
@@ -335,6 +340,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct ev_source *src = NULL;
 	int rc = -1;
 
+	ev_source_args_notes(&a->src, msg);
 	if (p && settle(a, rest, p, err) == 0)
 		src = ev_source_open(&a->src.spec, err);
 	if (src) {

@@ -50,7 +50,7 @@ static int check_args(const struct tail_args *a, const struct ev_operands *rest,
 {
 	if (!rest->n) {
 		ev_fail(err, EV_USAGE, "a source is missing");
-		return ev_hint(err, "name a topic, a file like ./x.ndjson, or - for standard input");
+		return ev_hint(err, "name a topic, a file like ./x.ndjson, an archive like ./a, or - for stdin");
 	}
 	if (a->follow && (a->src.to || a->src.until))
 		return ev_fail(err, EV_USAGE, "options '--follow' and '--%s' cannot be used together",
@@ -246,6 +246,7 @@ static int prepare(struct tail *t, struct ev_operands *rest, struct ev_error *er
 	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) ||
 	    tail_format_init(&t->format, a->output, a->nul, err))
 		return -1;
+	ev_source_args_notes(&a->src, t->msg);
 	t->filter = ev_filter_new(&a->src, a->summary || tail_format_needs_type(&t->format), err);
 	if (!t->filter)
 		return -1;

@@ -19,6 +19,8 @@ struct ev_input {
 	int fd;
 	bool regular;
 	off_t begin;    /* of a regular file: where it stood when opened */
+	off_t given;    /* bytes read from there on */
+	off_t end;      /* of a part of it; 0: its own */
 	bool consumed;  /* something was read since the begin */
 	bool sniffed;   /* it is known whether it is gzip */
 	bool gzip;
@@ -83,6 +85,19 @@ bool ev_input_regular(const struct ev_input *in)
 	return in->regular;
 }
 
+static int seek(struct ev_input *in, struct ev_error *err)
+{
+	if (lseek(in->fd, in->begin, SEEK_SET) < 0)
+		return ev_fail(err, EV_SOURCE, "cannot read '%s' again: %s", ev_input_name(in),
+			       strerror(errno));
+	inflateReset(&in->z);
+	in->consumed = in->sniffed = in->gzip = in->eof = in->in_member = false;
+	in->broken = NULL;
+	in->at = in->have = 0;
+	in->given = 0;
+	return 0;
+}
+
 int ev_input_rewind(struct ev_input *in, struct ev_error *err)
 {
 	if (!in->consumed)
@@ -91,14 +106,14 @@ int ev_input_rewind(struct ev_input *in, struct ev_error *err)
 		ev_fail(err, EV_USAGE, "cannot read '%s' twice: it is a pipe", ev_input_name(in));
 		return ev_hint(err, "write it to a file first, and give that as the source");
 	}
-	if (lseek(in->fd, in->begin, SEEK_SET) < 0)
-		return ev_fail(err, EV_SOURCE, "cannot read '%s' again: %s", ev_input_name(in),
-			       strerror(errno));
-	inflateReset(&in->z);
-	in->consumed = in->sniffed = in->gzip = in->eof = in->in_member = false;
-	in->broken = NULL;
-	in->at = in->have = 0;
-	return 0;
+	return seek(in, err);
+}
+
+int ev_input_part(struct ev_input *in, int64_t begin, int64_t end, struct ev_error *err)
+{
+	in->begin = (off_t)begin;
+	in->end = (off_t)end;
+	return seek(in, err);
 }
 
 /* From the file itself; results as of ev_input_read. */
@@ -112,12 +127,15 @@ static long read_raw(struct ev_input *in, void *buf, size_t cap, int timeout_ms,
 		return EV_INPUT_END;
 	if (!in->regular && poll(&p, 1, timeout_ms) <= 0)
 		return EV_INPUT_WAIT; /* a signal too: the caller looks at its flags */
+	if (in->end && cap > (size_t)(in->end - in->begin - in->given))
+		cap = (size_t)(in->end - in->begin - in->given);
 	n = read(in->fd, buf, cap);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return EV_INPUT_WAIT;
 	if (n < 0)
 		return ev_fail(err, EV_SOURCE, "cannot read: %s", strerror(errno));
 	in->consumed = true;
+	in->given += n;
 	in->eof = n == 0;
 	return n;
 }

@@ -8,6 +8,7 @@
 #define EV_INPUT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -24,6 +25,9 @@ bool ev_input_regular(const struct ev_input *in); /* else it can be read once on
 
 /* Back to the beginning. Of what is not regular EV_USAGE, unless nothing has been read yet. */
 int ev_input_rewind(struct ev_input *in, struct ev_error *err);
+
+/* Of a regular file: read again, but only the bytes from `begin` to `end`. 0, or -1 as above. */
+int ev_input_part(struct ev_input *in, int64_t begin, int64_t end, struct ev_error *err);
 
 /*
  * Up to `cap` (at least 1) bytes: their number, EV_INPUT_END, EV_INPUT_WAIT (nothing within

@@ -3,9 +3,10 @@
 
 struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_error *err)
 {
-	if (!spec->nfiles && !spec->ntopics) {
+	if (!spec->nfiles && !spec->ntopics && !spec->archive) {
 		ev_fail(err, EV_USAGE, "no source given");
-		ev_hint(err, "name a topic, a file (starts with '/' or '.'), or '-' for stdin");
+		ev_hint(err, "name a topic, a file or an archive (starts with '/' or '.'), or '-' for "
+			     "stdin");
 		return NULL;
 	}
 	if (spec->nfiles)
@@ -14,5 +15,7 @@ struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_er
 		ev_fail(err, EV_USAGE, "--lines reads files and standard input, not topics");
 		return NULL;
 	}
+	if (spec->archive)
+		return ev_archive_open(spec, err);
 	return ev_kafka_open(spec, err);
 }

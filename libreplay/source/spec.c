@@ -86,17 +86,17 @@ static int read_partitions(struct ev_topic_spec *t, const char *list, const char
 	return 0;
 }
 
-/* Put `t` into the spec: a topic named before takes its partitions over. */
-static void merge_topic(struct ev_source_spec *spec, struct ev_topic_spec *t)
+/* Put `t` into the list: a topic named before takes its partitions over. */
+static void merge_topic(struct ev_topic_spec **v, size_t *n, struct ev_topic_spec *t)
 {
 	struct ev_topic_spec *old = NULL;
 
-	for (size_t i = 0; i < spec->ntopics; i++)
-		if (strcmp(spec->topics[i].topic, t->topic) == 0)
-			old = &spec->topics[i];
+	for (size_t i = 0; i < *n; i++)
+		if (strcmp((*v)[i].topic, t->topic) == 0)
+			old = &(*v)[i];
 	if (!old) {
-		spec->topics = ev_realloc_n(spec->topics, spec->ntopics + 1, sizeof(*spec->topics));
-		spec->topics[spec->ntopics++] = *t;
+		*v = ev_realloc_n(*v, *n + 1, sizeof(**v));
+		(*v)[(*n)++] = *t;
 		return;
 	}
 	if (!t->partitions || !old->partitions) {
@@ -122,27 +122,36 @@ static bool ends_with(const char *s, const char *tail)
 	return n >= m && strcmp(s + n - m, tail) == 0;
 }
 
+/* TOPIC or TOPIC/LIST, of the whole `word`. */
+static int read_topic(struct ev_topic_spec *t, const char *text, const char *word, struct ev_error *err)
+{
+	const char *slash = strchr(text, '/');
+	struct ev_slice name = ev_slice(text, slash ? (size_t)(slash - text) : strlen(text));
+
+	if (!ev_topic_valid(name)) {
+		ev_fail(err, EV_USAGE, "cannot read source '%s': not a topic name", word);
+		return ev_hint(err, "a topic has 1 to 249 letters, digits, '.', '_' and '-'; "
+			       "a file starts with '/' or '.'");
+	}
+	if (slash && read_partitions(t, slash + 1, word, err)) {
+		free(t->partitions);
+		return -1;
+	}
+	t->topic = ev_slice_dup(name);
+	return 0;
+}
+
 static int add_topic(struct ev_source_spec *spec, const char *word, struct ev_error *err)
 {
-	const char *slash = strchr(word, '/');
-	struct ev_slice name = ev_slice(word, slash ? (size_t)(slash - word) : strlen(word));
 	struct ev_topic_spec t = { NULL, NULL, 0 };
 
 	if ((ends_with(word, ".ndjson") || ends_with(word, ".gz")) && access(word, F_OK) == 0) {
 		ev_fail(err, EV_USAGE, "cannot read '%s': this names a topic, and is a file", word);
 		return ev_hint(err, "write ./%s for the file", word);
 	}
-	if (!ev_topic_valid(name)) {
-		ev_fail(err, EV_USAGE, "cannot read source '%s': not a topic name", word);
-		return ev_hint(err, "a topic has 1 to 249 letters, digits, '.', '_' and '-'; "
-			       "a file starts with '/' or '.'");
-	}
-	if (slash && read_partitions(&t, slash + 1, word, err)) {
-		free(t.partitions);
+	if (read_topic(&t, word, word, err))
 		return -1;
-	}
-	t.topic = ev_slice_dup(name);
-	merge_topic(spec, &t);
+	merge_topic(&spec->topics, &spec->ntopics, &t);
 	return 0;
 }
 
@@ -158,31 +167,134 @@ static int add_file(struct ev_source_spec *spec, const char *word, struct ev_err
 			return ev_fail(err, EV_SOURCE, "cannot open '%s': %s", word,
 				       strerror(errno));
 		if (S_ISDIR(st.st_mode))
-			return ev_fail(err, EV_USAGE,
-				       "cannot read folder '%s': archives are not built yet", word);
+			return ev_fail(err, EV_USAGE, "cannot read folder '%s': it holds no archive",
+				       word);
 	}
 	spec->files = ev_realloc_n(spec->files, spec->nfiles + 1, sizeof(*spec->files));
 	spec->files[spec->nfiles++] = ev_strdup(word);
 	return 0;
 }
 
+static bool is_archive(const char *dir)
+{
+	char *path = ev_alloc(strlen(dir) + sizeof("/archive.json"));
+	bool is;
+
+	memcpy(path, dir, strlen(dir));
+	memcpy(path + strlen(dir), "/archive.json", sizeof("/archive.json"));
+	is = access(path, F_OK) == 0;
+	free(path);
+	return is;
+}
+
+/* Split `path` before its last component; false when there is none. */
+static bool split(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash || slash == path)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
+/*
+ * The archive that the word names, or that lies one or two folders above what it names: then
+ * *selected is where in the word TOPIC or TOPIC/LIST begins. NULL: it is no archive.
+ */
+static char *find_archive(const char *word, const char **selected)
+{
+	size_t len = strlen(word);
+	struct stat st;
+	char *dir;
+
+	*selected = NULL;
+	if (strcmp(word, "-") == 0 || (stat(word, &st) == 0 && !S_ISDIR(st.st_mode)))
+		return NULL;
+	while (len > 1 && word[len - 1] == '/')
+		len--;
+	dir = ev_strndup(word, len);
+	for (int up = 0; up < 3; up++) {
+		if (is_archive(dir)) {
+			*selected = up ? word + strlen(dir) + 1 : NULL;
+			return dir;
+		}
+		if (!split(dir))
+			break;
+	}
+	free(dir);
+	return NULL;
+}
+
+/* `dir` is taken over. */
+static int add_archive(struct ev_source_spec *spec, char *dir, const char *selected, const char *word,
+		       struct ev_error *err)
+{
+	struct ev_topic_spec t = { NULL, NULL, 0 };
+	char *text = ev_strdup(selected);
+	int rc = 0;
+
+	if (spec->archive && strcmp(spec->archive, dir) != 0)
+		rc = ev_fail(err, EV_USAGE, "cannot read archives '%s' and '%s' as one", spec->archive,
+			     dir);
+	else if (selected && spec->ntopics)
+		rc = ev_fail(err, EV_USAGE, "cannot read '%s' beside a topic: name the archive alone, "
+			     "the topics say what is read", word);
+	if (!rc && text) {
+		while (*text && text[strlen(text) - 1] == '/')
+			text[strlen(text) - 1] = '\0';
+		rc = read_topic(&t, text, word, err);
+	}
+	free(text);
+	if (rc) {
+		free(dir);
+		return -1;
+	}
+	if (selected)
+		merge_topic(&spec->selected, &spec->nselected, &t);
+	else
+		spec->archive_whole = true;
+	free(spec->archive);
+	spec->archive = dir;
+	return 0;
+}
+
 int ev_source_spec_add(struct ev_source_spec *spec, const char *word, struct ev_error *err)
 {
-	bool file = word[0] == '/' || word[0] == '.' || strcmp(word, "-") == 0;
+	bool path = word[0] == '/' || word[0] == '.' || strcmp(word, "-") == 0;
+	const char *selected = NULL;
+	char *archive = path ? find_archive(word, &selected) : NULL;
+	bool file = path && !archive;
 
-	if (file ? spec->ntopics > 0 : spec->nfiles > 0)
-		return ev_fail(err, EV_USAGE, "cannot read '%s': topics and files cannot be mixed",
-			       word);
-	return file ? add_file(spec, word, err) : add_topic(spec, word, err);
+	if (file ? spec->ntopics || spec->archive : spec->nfiles > 0) {
+		free(archive);
+		return ev_fail(err, EV_USAGE, "cannot read '%s': %s cannot be mixed", word,
+			       spec->archive || archive ? "archives and files" : "topics and files");
+	}
+	if (archive)
+		return add_archive(spec, archive, selected, word, err);
+	if (file)
+		return add_file(spec, word, err);
+	if (spec->nselected)
+		return ev_fail(err, EV_USAGE, "cannot read '%s' beside a part of an archive: name the "
+			       "archive alone, the topics say what is read", word);
+	return add_topic(spec, word, err);
+}
+
+static void free_topics(struct ev_topic_spec *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(v[i].topic);
+		free(v[i].partitions);
+	}
+	free(v);
 }
 
 void ev_source_spec_release(struct ev_source_spec *spec)
 {
-	for (size_t i = 0; i < spec->ntopics; i++) {
-		free(spec->topics[i].topic);
-		free(spec->topics[i].partitions);
-	}
-	free(spec->topics);
+	free_topics(spec->topics, spec->ntopics);
+	free_topics(spec->selected, spec->nselected);
+	free(spec->archive);
 	for (size_t i = 0; i < spec->nfiles; i++)
 		free(spec->files[i]);
 	free(spec->files);

@@ -2,6 +2,7 @@
  * spec.h - the positional SOURCE words of the argument language, and how to open them
  *
  *   TOPIC | TOPIC/0,2-5 | ./file.ndjson[.gz] | /abs/file.ndjson[.gz] | - ; --lines TOPIC
+ *   ./archive | ./archive/TOPIC | ./archive/TOPIC/0,2-5 ; with TOPIC: the archive, then the topic
  */
 #ifndef EV_SPEC_H
 #define EV_SPEC_H
@@ -20,6 +21,13 @@ struct ev_source_spec {
 	char **files; /* paths; "-" is stdin */
 	size_t nfiles;
 	char *lines_topic; /* --lines: files hold one value a line; NULL otherwise */
+	char *archive; /* its folder; NULL: none */
+	struct ev_topic_spec *selected; /* of the archive */
+	size_t nselected;
+	bool archive_whole; /* it was named without a selection too */
+	/* What a reader says beside: a damaged index that it does without. NULL: not said. */
+	void (*note)(void *ctx, const char *text);
+	void *note_ctx;
 
 	/* Kafka only */
 	char *brokers;        /* -b, EV_BROKERS */
@@ -39,18 +47,23 @@ struct ev_source_spec {
 #define EV_SPEC_MAX_PARTITIONS 65536 /* in one list */
 
 /*
- * Add one positional word. A file (starts with `/` or `.`, or is `-`) must exist (EV_SOURCE) and be
- * no folder (EV_USAGE, until archives are there); the same file twice is EV_USAGE. The same topic
- * twice is the union of its partitions. Topics and files in one spec are EV_USAGE.
+ * Add one positional word. A file (starts with `/` or `.`, or is `-`) must exist (EV_SOURCE); the
+ * same file twice is EV_USAGE. A folder is an archive, or lies in one and selects. The same topic
+ * twice is the union of its partitions. Files and other sources in one spec are EV_USAGE, and so are
+ * two archives, and topics beside an archive of which something is selected.
  */
 int ev_source_spec_add(struct ev_source_spec *spec, const char *word, struct ev_error *err);
 void ev_source_spec_release(struct ev_source_spec *spec);
 
-/* Open what the spec names: Kafka or files. The spec may be released afterwards. */
+/*
+ * Open what the spec names: Kafka, files, an archive, or an archive and then Kafka. The spec may be
+ * released afterwards.
+ */
 struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_error *err);
 
 /* The implementations behind it. */
 struct ev_source *ev_kafka_open(const struct ev_source_spec *spec, struct ev_error *err);
 struct ev_source *ev_file_open(const struct ev_source_spec *spec, struct ev_error *err);
+struct ev_source *ev_archive_open(const struct ev_source_spec *spec, struct ev_error *err);
 
 #endif
