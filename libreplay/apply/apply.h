@@ -36,6 +36,9 @@ struct ev_apply_options {
 	int64_t max_held;
 	bool decided;      /* retry what was decided before, and do not ask whether it may be late */
 	bool beside;       /* no run lock: one transaction beside a follower (dead retry) */
+	bool hold;         /* a load: many batches are committed together (ev_apply_checkpoint) */
+	bool alone;        /* nobody else uses the store: a transaction may stay open while it is held */
+	size_t memory;     /* bytes that rows kept in memory may take; 0: any number */
 	const struct ev_observer *observer; /* or NULL; outlives the apply */
 };
 
@@ -65,7 +68,7 @@ int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_
 struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
 				  const struct ev_query_def *d, struct ev_error *err);
 
-/* The ledger as last committed (or as loaded). Borrowed. */
+/* The ledger as last committed (or as loaded), and what is held on top of it. Borrowed. */
 const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a);
 
 /* Does the projection provably commute over partitions? If not, `why` (until close) says where. */
@@ -91,10 +94,17 @@ int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, stru
  * store the position as a cut where order matters; `finished`: the stored range is done. On a
  * poison record in stop mode everything before it is committed, and the error (EV_DATA) names it.
  * EV_HELD: another writer moved the position.
+ *
+ * With `hold` what is done may stay in memory for a while: until that is full, a minute has passed, a cut or
+ * the end is to be stored, or for a checkpoint. 1: what was held is lost (a store that failed, another writer
+ * beside it); the ledger stands where it was last committed, and the caller goes on reading from there.
  */
 int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n,
 		   const int64_t *next, size_t nparts, bool cut, bool finished,
 		   struct ev_error *err);
+
+/* Commit what is held. 0, 1 as ev_apply_batch, -1. */
+int ev_apply_checkpoint(struct ev_apply *a, struct ev_error *err);
 
 /* Records that ev_apply_batch skipped since they lie below the stored position. */
 int64_t ev_apply_skipped(const struct ev_apply *a);

@@ -17,7 +17,7 @@ void ev_batch_reserve(struct ev_apply *a, size_t n)
 	a->failed = false;
 }
 
-static void snapshot(struct ev_apply *a)
+void ev_batch_snapshot(struct ev_apply *a)
 {
 	if (a->ledger.nparts > a->nsaved)
 		a->saved = ev_realloc_n(a->saved, a->ledger.nparts, sizeof(*a->saved));
@@ -33,13 +33,28 @@ static void snapshot(struct ev_apply *a)
 	a->saved_held = a->held;
 }
 
+/* Partitions that have come since stand where they began. */
+static void restore_parts(struct ev_apply *a)
+{
+	for (size_t i = 0, j = 0; i < a->ledger.nparts; i++) {
+		struct ev_ledger_part *p = &a->ledger.parts[i];
+
+		if (j < a->nsaved && a->saved[j].topic == p->topic && a->saved[j].partition == p->partition) {
+			*p = a->saved[j++];
+			continue;
+		}
+		p->next = p->begin;
+		p->last_offset = -1;
+		p->untouched = 0;
+		memset(p->counts, 0, sizeof(p->counts));
+	}
+}
+
 void ev_transaction_undo(struct ev_apply *a)
 {
 	a->store->ops->rollback(a->store);
-	if (a->fold)
-		ev_fold_drop(a->fold);
-	if (a->nsaved)
-		memcpy(a->ledger.parts, a->saved, a->nsaved * sizeof(*a->saved));
+	ev_whole_drop(a);
+	restore_parts(a);
 	a->ledger.watermark = a->saved_watermark;
 	a->ledger.cuts = a->saved_cuts;
 	a->ledger.generation = a->saved_generation;
@@ -54,7 +69,7 @@ void ev_transaction_undo(struct ev_apply *a)
  * wrote, if every partition still stands where we left it. 0, or -1 when it does not (`err` is the
  * guard's).
  */
-static int take_over(struct ev_apply *a, struct ev_error *err)
+int ev_batch_take_over(struct ev_apply *a, struct ev_error *err)
 {
 	struct ev_ledger now = { 0 };
 	struct ev_error err2 = EV_ERROR_INIT;
@@ -84,6 +99,7 @@ static int take_over(struct ev_apply *a, struct ev_error *err)
 		goto held;
 	ev_ledger_release(&a->ledger);
 	a->ledger = now;
+	ev_whole_drop(a);
 	return ev_dead_count(a->store, a->projection->name, &a->dead, &a->held, err);
 held:
 	ev_ledger_release(&now);
@@ -99,13 +115,13 @@ int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
 	}
 	/* retriable: the row was locked for too long, and nothing can be read in this transaction */
 	if (ev_ledger_guard(a->store, &a->ledger, err) < 0 &&
-	    (err->class != EV_HELD || err->retriable || take_over(a, err) < 0)) {
+	    (err->class != EV_HELD || err->retriable || ev_batch_take_over(a, err) < 0)) {
 		a->store->ops->rollback(a->store);
 		return -1;
 	}
 	a->store->on_result = ev_record_result; /* several projections may share the connection */
 	a->store->on_result_ctx = a;
-	snapshot(a);
+	ev_batch_snapshot(a);
 	if (a->cut_first && !a->commutes) {
 		if (ev_ledger_save(a->store, &a->ledger, true, err) < 0) {
 			ev_transaction_undo(a);
@@ -168,8 +184,8 @@ static bool limit_reached(const struct ev_apply *a, bool held)
 }
 
 /* Keep a record as a dead letter, or behind the one that blocks it. */
-static int keep(struct ev_apply *a, const struct ev_record *r, int64_t behind,
-		const struct ev_error *why, struct ev_error *err)
+int ev_batch_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
+		  struct ev_error *err)
 {
 	bool held = behind >= 0;
 
@@ -190,8 +206,7 @@ static int keep(struct ev_apply *a, const struct ev_record *r, int64_t behind,
 }
 
 /* Is the record behind a dead letter of its key? 1 and *behind, 0 or -1. */
-static int blocked(struct ev_apply *a, const struct ev_record *r, int64_t *behind,
-		   struct ev_error *err)
+int ev_batch_blocked(struct ev_apply *a, const struct ev_record *r, int64_t *behind, struct ev_error *err)
 {
 	*behind = -1;
 	if (!a->dead || !r->key.ptr)
@@ -201,8 +216,7 @@ static int blocked(struct ev_apply *a, const struct ev_record *r, int64_t *behin
 }
 
 /* Statements under a savepoint, so that a poison record leaves nothing of itself. */
-static int apply_guarded(struct ev_apply *a, size_t index, const int *handlers,
-			 struct ev_error *err)
+int ev_batch_guarded(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err)
 {
 	const struct ev_store_ops *ops = a->store->ops;
 	struct ev_error err2 = EV_ERROR_INIT;
@@ -242,13 +256,13 @@ static int take(struct ev_apply *a, const struct ev_record *r, size_t index, boo
 			*err = why;
 		return fate;
 	}
-	rc = blocked(a, r, &behind, err);
+	rc = ev_batch_blocked(a, r, &behind, err);
 	if (rc < 0)
 		return EV_FATE_ERROR;
 	if (rc)
-		return keep(a, r, behind, NULL, err);
+		return ev_batch_keep(a, r, behind, NULL, err);
 	if (fate == EV_APPLIED)
-		rc = careful ? apply_guarded(a, index, handlers, &why)
+		rc = careful ? ev_batch_guarded(a, index, handlers, &why)
 			     : ev_record_apply(a, index, handlers, &why);
 	else
 		rc = -1;
@@ -256,13 +270,13 @@ static int take(struct ev_apply *a, const struct ev_record *r, size_t index, boo
 		return EV_APPLIED;
 	if (careful && why.class == EV_DATA) {
 		a->poison = why;
-		return keep(a, r, -1, &why, err);
+		return ev_batch_keep(a, r, -1, &why, err);
 	}
 	*err = why;
 	return EV_FATE_ERROR;
 }
 
-static void advance(struct ev_ledger_part *p, const struct ev_record *r, int fate)
+void ev_batch_advance(struct ev_ledger_part *p, const struct ev_record *r, int fate)
 {
 	p->counts[EV_INVISIBLE] += r->offset - p->next;
 	p->counts[fate]++;
@@ -334,7 +348,7 @@ static size_t take_all(struct ev_apply *a, const struct ev_record *records, size
 		if (a->opt.observer && observe(a, &records[i], i, fate, err) < 0)
 			return i;
 		a->fates[i] = (unsigned char)fate;
-		advance(p, &records[i], fate);
+		ev_batch_advance(p, &records[i], fate);
 	}
 	if (ev_record_sync(a, err) < 0)
 		return n ? n - 1 : 0;
@@ -342,14 +356,14 @@ static size_t take_all(struct ev_apply *a, const struct ev_record *records, size
 		*err = a->poison;
 		return a->failed_at;
 	}
-	if (a->fold && !a->exact && ev_fold_flush(a->fold, err) < 0)
+	if (a->way == EV_BY_BATCH && ev_fold_flush(a->fold, err) < 0)
 		return n ? n - 1 : 0;
 	err->class = EV_OK;
 	return n;
 }
 
 /* Rows touched, and the identity of each partition's last record; only once all results are in. */
-static void settle(struct ev_apply *a, const struct ev_record *records, size_t n)
+void ev_batch_settle(struct ev_apply *a, const struct ev_record *records, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct ev_ledger_part *p = ev_record_part(a, &records[i]);
@@ -363,7 +377,7 @@ static void settle(struct ev_apply *a, const struct ev_record *records, size_t n
 	}
 }
 
-static void pass_holes(struct ev_apply *a, const int64_t *next, size_t nparts, bool finished)
+void ev_batch_pass_holes(struct ev_apply *a, const int64_t *next, size_t nparts, bool finished)
 {
 	for (size_t i = 0; i < nparts && i < a->nparts; i++) {
 		struct ev_ledger_part *p;
@@ -401,8 +415,8 @@ static int sweep(struct ev_apply *a, struct ev_error *err)
 static int finish(struct ev_apply *a, const struct ev_record *records, size_t n,
 		  const int64_t *next, size_t nparts, bool cut, bool finished, struct ev_error *err)
 {
-	settle(a, records, n);
-	pass_holes(a, next, nparts, finished);
+	ev_batch_settle(a, records, n);
+	ev_batch_pass_holes(a, next, nparts, finished);
 	if (sweep(a, err) < 0 ||
 	    ev_ledger_save(a->store, &a->ledger, cut && !a->commutes && a->ledger.nparts > 1,
 			   err) < 0) {
@@ -412,7 +426,7 @@ static int finish(struct ev_apply *a, const struct ev_record *records, size_t n,
 	return ev_transaction_commit(a, err);
 }
 
-static int name_record(const struct ev_record *r, struct ev_error *err)
+int ev_batch_name_record(const struct ev_record *r, struct ev_error *err)
 {
 	if (err->class == EV_DATA)
 		ev_context(err, "%.*s/%d@%" PRId64, (int)r->topic.len, r->topic.ptr, r->partition,
@@ -444,7 +458,7 @@ static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t a
 	if (!err->hint[0] && !a->opt.dead)
 		ev_hint(err, "nothing after it was applied; mend the projection, or keep such "
 			     "records with --on-error dead");
-	return name_record(&records[at], err);
+	return ev_batch_name_record(&records[at], err);
 }
 
 static int try_batch(struct ev_apply *a, const struct ev_record *records, size_t n,
@@ -454,14 +468,14 @@ static int try_batch(struct ev_apply *a, const struct ev_record *records, size_t
 	bool careful = false;
 	size_t at;
 
-	a->exact = true;
+	a->way = EV_BY_STORE;
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;
-	a->exact = !a->fold || !ev_fold_pays(a->fold);
+	a->way = a->fold && ev_fold_pays(a->fold) ? EV_BY_BATCH : EV_BY_STORE;
 	at = take_all(a, records, n, false, &why);
-	if (!a->exact && why.class != EV_OK && !why.retriable && why.class != EV_HELD) {
+	if (a->way == EV_BY_BATCH && why.class != EV_OK && !why.retriable && why.class != EV_HELD) {
 		/* what is at fault, and how, is for the statements to say */
-		a->exact = true;
+		a->way = EV_BY_STORE;
 		ev_transaction_undo(a);
 		if (ev_transaction_begin(a, err) < 0)
 			return -1;
@@ -493,6 +507,8 @@ int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 {
 	int rc;
 
+	if (a->whole)
+		return ev_whole_batch(a, records, n, next, nparts, cut, finished, err);
 	do
 		rc = try_batch(a, records, n, next, nparts, cut, finished, err);
 	while (rc < 0 && ev_transaction_retry(a->store, err));
@@ -523,6 +539,8 @@ int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, stru
 {
 	int rc;
 
+	if (ev_apply_checkpoint(a, err) < 0)
+		return -1;
 	do
 		rc = try_target(a, ends, nparts, err);
 	while (rc < 0 && ev_transaction_retry(a->store, err));

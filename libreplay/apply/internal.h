@@ -15,6 +15,9 @@
 #include "store/dead.h"
 #include "store/seen.h"
 
+/* How statements are run: by the store; those that fold in a batch; all in memory; not, their rows are named. */
+enum ev_way { EV_BY_STORE, EV_BY_BATCH, EV_BY_FOLD, EV_BY_NAME };
+
 struct ev_apply {
 	struct ev_store *store;
 	const struct ev_projection *projection;
@@ -30,7 +33,14 @@ struct ev_apply {
 	int *lines;                   /* [number]: where in the file */
 	struct ev_bind *binds;        /* as many as the widest statement has parameters */
 	struct ev_fold *fold;         /* NULL: all by statements */
-	bool exact;                   /* this transaction goes by statements */
+	enum ev_way way;              /* of the statements at hand */
+	bool whole;                   /* every statement folds: whole.c */
+	bool looked;                  /* it is known which tables were empty */
+	bool open;                    /* whole.c: a transaction is open */
+	bool holding;                 /* there is what is not committed */
+	bool due;                     /* it must be, at the end of the batch */
+	bool moved;                   /* another writer was there */
+	int64_t held_since;           /* ms, monotonic */
 	struct ev_buf folds;          /* which tables do not fold, and why */
 	struct ev_match *match;
 	struct ev_decoder *decoder;
@@ -80,7 +90,10 @@ int ev_record_id(struct ev_apply *a, struct ev_slice *id, struct ev_error *err);
 /* All statements so far have run, and their results are known. */
 int ev_record_sync(struct ev_apply *a, struct ev_error *err);
 
-/* Run the handlers' statements; their results are counted under `index`. */
+/*
+ * Run the handlers' statements; their results are counted under `index`. EV_BY_FOLD: 1 when the record is for
+ * the store to do.
+ */
 int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
 
 /* Receives statements' results (store on_result). */
@@ -95,6 +108,27 @@ bool ev_transaction_may_retry(const struct ev_store *s, const struct ev_error *e
 bool ev_transaction_retry(struct ev_store *s, struct ev_error *err);
 void ev_transaction_undo(struct ev_apply *a); /* rollback, counts as before */
 void ev_batch_reserve(struct ev_apply *a, size_t n); /* room for n records' results, zeroed */
+
+/* batch.c, for whole.c */
+void ev_batch_snapshot(struct ev_apply *a);
+int ev_batch_blocked(struct ev_apply *a, const struct ev_record *r, int64_t *behind, struct ev_error *err);
+/* Keep a record as a dead letter, or behind the one that blocks it. An enum ev_fate. */
+int ev_batch_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
+		  struct ev_error *err);
+/* Statements under a savepoint, so that a poison record leaves nothing of itself. */
+int ev_batch_guarded(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
+void ev_batch_advance(struct ev_ledger_part *p, const struct ev_record *r, int fate);
+void ev_batch_settle(struct ev_apply *a, const struct ev_record *records, size_t n);
+void ev_batch_pass_holes(struct ev_apply *a, const int64_t *next, size_t nparts, bool finished);
+int ev_batch_name_record(const struct ev_record *r, struct ev_error *err);
+/* Another writer has bumped the generation: take over what it wrote, or -1 with the guard's `err`. */
+int ev_batch_take_over(struct ev_apply *a, struct ev_error *err);
+
+/* whole.c: batches of a projection that folds as a whole. As ev_apply_batch. */
+int ev_whole_batch(struct ev_apply *a, const struct ev_record *records, size_t n, const int64_t *next,
+		   size_t nparts, bool cut, bool finished, struct ev_error *err);
+/* Nothing of the store's is known any more. */
+void ev_whole_drop(struct ev_apply *a);
 
 /* open.c: nothing of the store; the projection's tables; guards and statements, in the open transaction */
 struct ev_apply *ev_open_new(struct ev_store *s, const struct ev_projection *p,

@@ -147,12 +147,31 @@ int ev_record_stages(struct ev_apply *a, const struct ev_record *r, const int **
 	return fate;
 }
 
+/* In memory, at once. 1: for the store to do. */
+static int fold_statement(struct ev_apply *a, size_t handler, size_t i, size_t n, uint64_t tag,
+			  struct ev_error *err)
+{
+	int64_t touched = 0;
+	int rc = ev_fold_event(a->fold, handler, i, a->binds, n, &touched, err);
+
+	if (rc == 0 && (tag & 1) && !touched)
+		return 1; /* `must touch` */
+	a->touched[TAG_INDEX(tag)] += touched;
+	return rc;
+}
+
 static int run_statement(struct ev_apply *a, size_t handler, size_t i, uint64_t tag, struct ev_error *err)
 {
 	size_t n = a->projection->handlers[handler].statements[i].nparams;
 	struct ev_query *q = a->queries[handler][i];
 
-	if (!a->exact && ev_fold_takes(a->fold, handler, i))
+	if (a->way == EV_BY_FOLD)
+		return fold_statement(a, handler, i, n, tag, err);
+	if (a->way == EV_BY_NAME) {
+		ev_fold_name(a->fold, handler, i, a->binds, n);
+		return 0;
+	}
+	if (a->way == EV_BY_BATCH && ev_fold_takes(a->fold, handler, i))
 		return ev_fold_apply(a->fold, handler, i, q, a->binds, n, tag, err);
 	return a->store->ops->apply(a->store, q, a->binds, n, tag, err);
 }
@@ -161,7 +180,7 @@ int ev_record_sync(struct ev_apply *a, struct ev_error *err)
 {
 	if (a->store->ops->sync(a->store, err) < 0)
 		return -1;
-	if (a->fold && !a->exact && !a->failed && ev_fold_sync(a->fold, err) < 0)
+	if (a->way == EV_BY_BATCH && !a->failed && ev_fold_sync(a->fold, err) < 0)
 		return -1;
 	return a->store->ops->sync(a->store, err);
 }
@@ -171,12 +190,13 @@ static int run_statements(struct ev_apply *a, const struct ev_handler *h, size_t
 {
 	for (size_t i = 0; i < h->nstatements; i++) {
 		const struct ev_statement *s = &h->statements[i];
+		int rc;
 
 		if (ev_bind_statement(&a->event, s, a->binds, err) < 0)
 			return -1;
-		if (run_statement(a, handler, i, TAG(index, a->numbers[handler] + i, h->must_touch),
-				  err) < 0)
-			return -1;
+		rc = run_statement(a, handler, i, TAG(index, a->numbers[handler] + i, h->must_touch), err);
+		if (rc)
+			return rc;
 		if (a->failed) {
 			*err = a->poison;
 			return -1;
@@ -190,16 +210,16 @@ static int run_windows(struct ev_apply *a, const struct ev_handler *h, size_t ha
 		       size_t index, struct ev_error *err)
 {
 	int64_t ms, first;
+	int rc = 0;
 
 	if (!h->every_ms)
 		return run_statements(a, h, handler, index, err);
 	if (ev_event_time(&a->event, &ms, err) < 0)
 		return -1;
 	first = ev_window_start(ms - h->over_ms, h->every_ms) + h->every_ms;
-	for (a->event.window = first; a->event.window <= ms; a->event.window += h->every_ms)
-		if (run_statements(a, h, handler, index, err) < 0)
-			return -1;
-	return 0;
+	for (a->event.window = first; a->event.window <= ms && rc == 0; a->event.window += h->every_ms)
+		rc = run_statements(a, h, handler, index, err);
+	return rc;
 }
 
 static int run_handler(struct ev_apply *a, size_t handler, size_t index, struct ev_error *err)
@@ -209,6 +229,7 @@ static int run_handler(struct ev_apply *a, size_t handler, size_t index, struct 
 	struct ev_value element;
 	const struct ev_value *array;
 	struct ev_each it;
+	int rc = 0;
 
 	if (h->each < 0)
 		return run_windows(a, h, handler, index, err);
@@ -219,25 +240,25 @@ static int run_handler(struct ev_apply *a, size_t handler, size_t index, struct 
 		return ev_fail(err, EV_DATA, "%s:%d: `each` wants an array", a->projection->file,
 			       h->place.line);
 	ev_each_begin(&it, array);
-	while (ev_each_next(&it, &element)) {
+	while (rc == 0 && ev_each_next(&it, &element)) {
 		struct ev_slice json = element.raw;
 
 		if (element.type == EV_JSON_STRING) /* with its quotes: a document of its own */
 			json = ev_slice(json.ptr - 1, json.len + 2);
 		if (ev_json_extract(h->item_paths, json, a->event.item, &je) < 0)
 			return ev_fail(err, EV_BUG, "an element was valid and is not: %s", je.what);
-		if (run_windows(a, h, handler, index, err) < 0)
-			return -1;
+		rc = run_windows(a, h, handler, index, err);
 	}
-	return 0;
+	return rc;
 }
 
 int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err)
 {
-	for (; *handlers >= 0; handlers++)
-		if (run_handler(a, (size_t)*handlers, index, err) < 0)
-			return -1;
-	return 0;
+	int rc = 0;
+
+	for (; *handlers >= 0 && rc == 0; handlers++)
+		rc = run_handler(a, (size_t)*handlers, index, err);
+	return rc;
 }
 
 struct ev_slice ev_apply_event_type(struct ev_apply *a)

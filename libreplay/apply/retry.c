@@ -195,7 +195,10 @@ int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int
 	size_t at = 0;
 	int rc = -1;
 
-	a->exact = true;
+	if (ev_apply_checkpoint(a, err) < 0)
+		return -1;
+	ev_whole_drop(a); /* it goes by statements */
+	a->way = EV_BY_STORE;
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;
 	if (ev_dead_chain(a->store, a->projection->name, ev_slice_str(topic), partition, offset,

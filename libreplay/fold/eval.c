@@ -33,7 +33,7 @@ struct ev_fv ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_
 		if (b->text.len && memchr(b->text.ptr, '\0', b->text.len))
 			return doubt;
 		v.kind = b->kind == EV_BIND_TIME && d == EV_POSTGRESQL ? EV_FV_TIME : EV_FV_TEXT;
-		v.text = ev_arena_copy(a, b->text);
+		v.text = a ? ev_arena_copy(a, b->text) : b->text;
 		return v;
 	default:
 		return doubt;

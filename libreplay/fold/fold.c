@@ -1,5 +1,4 @@
-/* fold.c - the batch: what is collected, folded, and left to the store; see fold.h */
-#include <limits.h>
+/* fold.c - which tables and statements fold; see fold.h */
 #include <stdlib.h>
 #include <strings.h>
 
@@ -7,10 +6,6 @@
 #include "fold/internal.h"
 #include "projection/ddl.h"
 
-#define MOST_KEYS 16
-#define MOST_OPS 16384
-#define MOST_TEXT 2000 /* bytes of a row: an entry of an index holds 2704, other columns among them */
-#define MOST_BYTES (64u << 20)
 #define ENOUGH 1000 /* statements, before it is judged whether the fold pays */
 
 /* ---- tables ---- */
@@ -155,7 +150,7 @@ static const char *take_table(struct ev_fold *f, struct ev_fold_table *t, const 
 				*EV_PUSH(t->key, t->nkey) = i;
 	if (!why && !t->nkey)
 		return "it has no primary key";
-	return !why && t->nkey > MOST_KEYS ? "its key has too many columns" : why;
+	return !why && t->nkey > EV_FOLD_MOST_KEYS ? "its key has too many columns" : why;
 }
 
 static void say(struct ev_buf *why, const char *table, const char *reason)
@@ -231,6 +226,45 @@ static void read_statements(struct ev_fold *f, const struct ev_projection *p, st
 	}
 }
 
+/* By what the row is found, and what of it the expressions read; once all is known of the statement. */
+static void find_columns(struct ev_fold_statement *s)
+{
+	struct ev_fold_table *t = s->table;
+
+	s->key = ev_alloc((t->nkey + 1) * sizeof(*s->key));
+	for (size_t k = 0; k < t->nkey; k++) {
+		if (s->verb != EV_FOLD_INSERT)
+			s->key[k] = s->where[k];
+		for (size_t i = 0; s->verb == EV_FOLD_INSERT && i < s->nvalues; i++)
+			if (s->values[i].column == t->key[k])
+				s->key[k] = s->values[i].expr;
+	}
+	for (size_t c = 0; c < t->ncolumns; c++)
+		for (size_t i = 0; i < s->nexpr; i++)
+			if (s->expr[i].kind == EV_FX_OLD && s->expr[i].index == c) {
+				*EV_PUSH(s->olds, s->nolds) = c;
+				break;
+			}
+}
+
+static size_t find_all_columns(struct ev_fold *f)
+{
+	size_t widest = 1;
+
+	f->whole = true;
+	for (size_t h = 0; h < f->nhandlers; h++)
+		for (size_t i = 0; i < f->projection->handlers[h].nstatements; i++) {
+			struct ev_fold_statement *s = &f->statements[h][i];
+			size_t n = f->projection->handlers[h].statements[i].nparams;
+
+			f->whole &= s->table && s->table->plain;
+			if (s->table)
+				find_columns(s);
+			widest = n > widest ? n : widest;
+		}
+	return widest;
+}
+
 static int prepare_tables(struct ev_fold *f, struct ev_error *err)
 {
 	size_t widest = 1;
@@ -243,6 +277,9 @@ static int prepare_tables(struct ev_fold *f, struct ev_error *err)
 	}
 	f->fresh = ev_alloc(widest * sizeof(*f->fresh));
 	f->after = ev_alloc(widest * sizeof(*f->after));
+	f->old = ev_alloc(widest * sizeof(*f->old));
+	f->binds = ev_alloc(widest * sizeof(*f->binds));
+	f->params = ev_alloc(find_all_columns(f) * sizeof(*f->params));
 	return 0;
 }
 
@@ -261,7 +298,6 @@ struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p,
 
 	f->store = s;
 	f->projection = p;
-
 	if (describe_tables(f, tables, why, err) == 0) {
 		read_statements(f, p, why);
 		if (any_plain(f) && prepare_tables(f, err) == 0)
@@ -275,9 +311,13 @@ void ev_fold_free(struct ev_fold *f)
 {
 	if (!f)
 		return;
+	ev_fold_forget(f);
 	for (size_t h = 0; h < f->nhandlers; h++) {
-		for (size_t i = 0; i < f->projection->handlers[h].nstatements; i++)
+		for (size_t i = 0; i < f->projection->handlers[h].nstatements; i++) {
+			free(f->statements[h][i].key);
+			free(f->statements[h][i].olds);
 			ev_fold_statement_release(&f->statements[h][i]);
+		}
 		free(f->statements[h]);
 	}
 	free(f->statements);
@@ -292,15 +332,21 @@ void ev_fold_free(struct ev_fold *f)
 		f->store->ops->finish(f->store, t->load);
 		f->store->ops->finish(f->store, t->write);
 		f->store->ops->finish(f->store, t->erase);
+		f->store->ops->finish(f->store, t->any);
 		free(t->columns);
 		free(t->key);
-		free(t->buckets);
-		free(t->rows);
 		free(t->name);
 	}
 	free(f->tables);
 	free(f->fresh);
 	free(f->after);
+	free(f->old);
+	free(f->params);
+	free(f->binds);
+	free(f->saved);
+	ev_buf_release(&f->copies);
+	free(f->spent);
+	free(f->named);
 	free(f->ops);
 	ev_arena_release(&f->arena);
 	free(f);
@@ -316,238 +362,4 @@ bool ev_fold_takes(const struct ev_fold *f, size_t handler, size_t statement)
 bool ev_fold_pays(const struct ev_fold *f)
 {
 	return f->folded + f->left < ENOUGH || f->left * 20 < f->folded;
-}
-
-/* ---- the batch ---- */
-
-/* The row that a statement is about, or NULL when its key is not plainly one that the column holds. */
-static struct ev_fold_row *find_row(struct ev_fold *f, const struct ev_fold_statement *s,
-				    const struct ev_fv *params)
-{
-	struct ev_fold_table *t = s->table;
-
-	for (size_t k = 0; k < t->nkey; k++) {
-		size_t column = t->key[k], expr = 0;
-
-		if (s->verb != EV_FOLD_INSERT)
-			expr = s->where[k];
-		for (size_t i = 0; s->verb == EV_FOLD_INSERT && i < s->nvalues; i++)
-			if (s->values[i].column == column)
-				expr = s->values[i].expr;
-		f->fresh[column] = ev_fold_eval(f, s, expr, params, NULL, NULL);
-		if (!ev_fold_fits(f, &t->columns[column], &f->fresh[column]))
-			return NULL;
-		if (t->columns[column].class == EV_FC_TEXT)
-			f->fresh[column].kind = EV_FV_TEXT;
-	}
-	return ev_fold_row(f, t, f->fresh);
-}
-
-int ev_fold_apply(struct ev_fold *f, size_t handler, size_t statement, struct ev_query *q,
-		  const struct ev_bind *b, size_t n, uint64_t tag, struct ev_error *err)
-{
-	const struct ev_fold_statement *s = &f->statements[handler][statement];
-	struct ev_fold_op *op;
-
-	if (f->nops == MOST_OPS && ev_fold_sync(f, err) < 0)
-		return -1;
-	if (!f->nops && f->arena.bytes > MOST_BYTES && ev_fold_flush(f, err) < 0)
-		return -1;
-	EV_GROW(f->ops, f->nops, f->ops_cap);
-	op = &f->ops[f->nops++];
-	*op = (struct ev_fold_op){ .s = s, .query = q, .nparams = n, .tag = tag };
-	op->params = ev_arena_take(&f->arena, (n + 1) * sizeof(*op->params));
-	op->binds = ev_arena_take(&f->arena, (n + 1) * sizeof(*op->binds));
-	for (size_t i = 0; i < n; i++) {
-		op->params[i] = ev_fold_value(&f->arena, &b[i], f->store->ops->dialect);
-		op->binds[i] = b[i];
-		if (op->params[i].text.ptr)
-			op->binds[i].text = op->params[i].text;
-		else if (b[i].text.ptr)
-			op->binds[i].text = ev_arena_copy(&f->arena, b[i].text);
-	}
-	op->row = find_row(f, s, op->params);
-	op->plain = ev_fold_binds(f, s, op->params);
-	return 0;
-}
-
-/* The store's word on a statement that was left to it; the engine hears it too. */
-static void hear(void *ctx, uint64_t tag, int64_t touched, const struct ev_error *err)
-{
-	struct ev_fold *f = ctx;
-
-	f->failed |= touched < 0;
-	f->on_result(f->on_result_ctx, tag, touched, err);
-}
-
-static int ask_store(struct ev_fold *f, const struct ev_fold_op *op, struct ev_error *err)
-{
-	int rc;
-
-	f->on_result = f->store->on_result;
-	f->on_result_ctx = f->store->on_result_ctx;
-	f->store->on_result = hear;
-	f->store->on_result_ctx = f;
-	rc = f->store->ops->apply(f->store, op->query, op->binds, op->nparams, op->tag, err);
-	if (rc == 0)
-		rc = f->store->ops->sync(f->store, err);
-	f->store->on_result = f->on_result;
-	f->store->on_result_ctx = f->on_result_ctx;
-	return rc;
-}
-
-/* Written before, run by the store, read again when it is next wanted. */
-static int leave_to_store(struct ev_fold *f, const struct ev_fold_op *op, struct ev_error *err)
-{
-	struct ev_fold_table *t = op->s->table;
-
-	f->left++;
-	if (op->row ? ev_fold_write_one(f, t, op->row, err) : ev_fold_write(f, t, err))
-		return -1;
-	if (ask_store(f, op, err) < 0)
-		return -1;
-	if (op->row)
-		op->row->state = EV_ROW_UNKNOWN;
-	for (size_t i = 0; !op->row && i < t->nrows; i++)
-		t->rows[i]->state = EV_ROW_UNKNOWN;
-	return 0;
-}
-
-/*
- * Could an index of PostgreSQL refuse the row for its size? What is then overwritten in the same batch
- * would be refused by the store, and not by us.
- */
-static bool too_long(const struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fv *v)
-{
-	size_t bytes = 0;
-
-	for (size_t c = 0; c < t->ncolumns; c++)
-		bytes += v[c].text.len;
-	return bytes > MOST_TEXT && f->store->ops->dialect == EV_POSTGRESQL;
-}
-
-/* The row that an INSERT proposes, into f->fresh; false when it is not plain. */
-static bool propose(struct ev_fold *f, const struct ev_fold_op *op)
-{
-	const struct ev_fold_table *t = op->s->table;
-
-	for (size_t c = 0; c < t->ncolumns; c++)
-		f->fresh[c] = t->columns[c].fallback;
-	for (size_t i = 0; i < op->s->nvalues; i++)
-		f->fresh[op->s->values[i].column] =
-			ev_fold_eval(f, op->s, op->s->values[i].expr, op->params, NULL, NULL);
-	for (size_t c = 0; c < t->ncolumns; c++) {
-		if (!ev_fold_fits(f, &t->columns[c], &f->fresh[c]))
-			return false;
-		if (t->columns[c].class == EV_FC_TEXT && f->fresh[c].kind == EV_FV_TIME)
-			f->fresh[c].kind = EV_FV_TEXT;
-	}
-	return !too_long(f, t, f->fresh);
-}
-
-/* SET: all of them see the row as it was. */
-static bool assign(struct ev_fold *f, const struct ev_fold_op *op, const struct ev_fv *fresh)
-{
-	const struct ev_fold_table *t = op->s->table;
-	struct ev_fv few[16], *v = op->s->nsets > 16 ? ev_arena_take(&f->arena, op->s->nsets * sizeof(*v)) : few;
-
-	for (size_t i = 0; i < op->s->nsets; i++) {
-		const struct ev_fold_column *c = &t->columns[op->s->sets[i].column];
-
-		v[i] = ev_fold_eval(f, op->s, op->s->sets[i].expr, op->params, op->row->v, fresh);
-		if (!ev_fold_fits(f, c, &v[i]))
-			return false;
-		if (c->class == EV_FC_TEXT && v[i].kind == EV_FV_TIME)
-			v[i].kind = EV_FV_TEXT;
-	}
-	memcpy(f->after, op->row->v, t->ncolumns * sizeof(*f->after));
-	for (size_t i = 0; i < op->s->nsets; i++)
-		f->after[op->s->sets[i].column] = v[i];
-	if (too_long(f, t, f->after))
-		return false;
-	memcpy(op->row->v, f->after, t->ncolumns * sizeof(*f->after));
-	op->row->dirty = true;
-	return true;
-}
-
-/* Rows touched, or -1: not for us to do. */
-static int insert(struct ev_fold *f, const struct ev_fold_op *op)
-{
-	struct ev_fold_row *row = op->row;
-
-	if (!propose(f, op) || (row->state == EV_ROW_PRESENT && op->s->conflict == EV_FOLD_FAIL))
-		return -1;
-	if (row->state == EV_ROW_PRESENT && op->s->conflict == EV_FOLD_NOTHING)
-		return 0;
-	if (row->state == EV_ROW_PRESENT)
-		return assign(f, op, f->fresh) ? 1 : -1;
-	memcpy(row->v, f->fresh, op->s->table->ncolumns * sizeof(*row->v));
-	row->state = EV_ROW_PRESENT;
-	row->dirty = true;
-	return 1;
-}
-
-static int fold_one(struct ev_fold *f, const struct ev_fold_op *op)
-{
-	struct ev_fold_row *row = op->row;
-
-	if (!row || !op->plain)
-		return -1;
-	if (op->s->verb == EV_FOLD_INSERT)
-		return insert(f, op);
-	if (row->state == EV_ROW_ABSENT)
-		return 0;
-	if (op->s->verb == EV_FOLD_UPDATE)
-		return assign(f, op, NULL) ? 1 : -1;
-	row->state = EV_ROW_ABSENT;
-	row->dirty = true;
-	return 1;
-}
-
-int ev_fold_sync(struct ev_fold *f, struct ev_error *err)
-{
-	struct ev_error none = EV_ERROR_INIT;
-
-	if (!f->nops)
-		return 0;
-	for (size_t i = 0; i < f->ntables; i++)
-		if (f->tables[i].plain && ev_fold_load(f, &f->tables[i], err) < 0)
-			return -1;
-	for (size_t i = 0; i < f->nops && !f->failed; i++) {
-		const struct ev_fold_op *op = &f->ops[i];
-		int touched;
-
-		if (op->row && op->row->state == EV_ROW_UNKNOWN &&
-		    ev_fold_load_one(f, op->s->table, op->row, err) < 0)
-			return -1;
-		touched = fold_one(f, op);
-		if (touched < 0 && leave_to_store(f, op, err) < 0)
-			return -1;
-		if (touched >= 0) {
-			f->folded++;
-			f->store->on_result(f->store->on_result_ctx, op->tag, touched, &none);
-		}
-	}
-	f->nops = 0;
-	return 0;
-}
-
-int ev_fold_flush(struct ev_fold *f, struct ev_error *err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < f->ntables && rc == 0; i++)
-		if (f->tables[i].plain)
-			rc = ev_fold_write(f, &f->tables[i], err);
-	ev_fold_drop(f);
-	return rc;
-}
-
-void ev_fold_drop(struct ev_fold *f)
-{
-	for (size_t i = 0; i < f->ntables; i++)
-		ev_fold_forget(&f->tables[i]);
-	f->nops = 0;
-	f->failed = false;
-	ev_arena_clear(&f->arena);
 }

@@ -1,16 +1,20 @@
 /*
- * fold.h - a batch of keyed statements evaluated in memory, its net effect written once per row
+ * fold.h - keyed statements evaluated in memory, over rows of which each is written once
  *
- * Statements of a recognised shape touch one row each, found by its primary key. A batch of them is
- * collected, the rows are loaded at once, the statements are folded over them in their order, and each
- * row that has changed is written once, in key order. Nothing is kept from one transaction to the next.
+ * Statements of a recognised shape touch one row each, found by its primary key. There are two ways.
+ *
+ * Where every statement of the projection is of such a shape (ev_fold_whole) they are folded record by record
+ * over a cache of rows, which outlives the transaction and is dropped when the store may have changed behind
+ * it. What a record has done can be taken back, so one that is poison costs nobody else anything.
+ *
+ * Else a batch of statements is collected, the rows are loaded at once, the statements are folded over them
+ * in their order, each row that has changed is written once, in key order, and all are forgotten.
  *
  * What is not provably what the store would do is not done here. By shape: a table that has
  * constraints, triggers, or columns of types that are not understood, or that a statement of another
  * shape mentions, goes by statements altogether. By value: where a value is not plainly one that
- * its column holds as it is, that statement is given to the store, with its row written before and
- * read again after. And should a batch meet any error, the engine does it once more by statements alone,
- * so that what is poison, and why, is never the fold's to say.
+ * its column holds as it is, that statement (or record) is given to the store, with its rows written before
+ * and read again after. What is poison, and why, is never the fold's to say: the store hears it by statements.
  */
 #ifndef EV_FOLD_H
 #define EV_FOLD_H
@@ -31,6 +35,8 @@ void ev_fold_free(struct ev_fold *f); /* NULL allowed */
 /* Does this statement go through the fold? */
 bool ev_fold_takes(const struct ev_fold *f, size_t handler, size_t statement);
 
+/* ---- batch by batch ---- */
+
 /*
  * As the store's apply, sync: the result is reported to the store's on_result by the next sync. `q` is
  * the statement's own query, for the values that the fold leaves to the store.
@@ -43,6 +49,41 @@ int ev_fold_sync(struct ev_fold *f, struct ev_error *err);
 int ev_fold_flush(struct ev_fold *f, struct ev_error *err);
 /* Forget everything; after a rollback. */
 void ev_fold_drop(struct ev_fold *f);
+
+/* ---- record by record ---- */
+
+bool ev_fold_whole(const struct ev_fold *f); /* NULL allowed */
+
+/* How many bytes may the rows take (0: any number)? Have they? Then write all, and drop. */
+void ev_fold_set_limit(struct ev_fold *f, size_t bytes);
+bool ev_fold_full(const struct ev_fold *f);
+
+/* In a transaction, or outside: which tables are empty, so that all of their rows are in memory from now on? */
+int ev_fold_look(struct ev_fold *f, struct ev_error *err);
+/* Are all tables so? Then nothing need be named before it is folded. */
+bool ev_fold_complete(const struct ev_fold *f);
+
+/* Name the row of a statement to come; then fetch all that were named and are not known. */
+void ev_fold_name(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n);
+int ev_fold_fetch(struct ev_fold *f, struct ev_error *err);
+
+/* Fold a statement: 0 and the rows touched; 1: the record is for the store to do; -1. */
+int ev_fold_event(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
+		  int64_t *touched, struct ev_error *err);
+/* The record is done, and stays; or nothing of it does. One of them after each. */
+void ev_fold_keep(struct ev_fold *f);
+void ev_fold_undo(struct ev_fold *f);
+
+/*
+ * For a record that goes to the store, undone: naming on, ev_fold_name for each statement, yield writes the
+ * rows; the record is run; if it has changed anything, resume; naming off.
+ */
+void ev_fold_naming(struct ev_fold *f, bool on);
+int ev_fold_yield(struct ev_fold *f, struct ev_error *err);
+void ev_fold_resume(struct ev_fold *f);
+
+/* Write what has changed, before a commit. EV_BUG when the store refuses what was let through. */
+int ev_fold_write_all(struct ev_fold *f, struct ev_error *err);
 
 /* Is it of use? Not where most statements are left to the store. */
 bool ev_fold_pays(const struct ev_fold *f);

@@ -1,14 +1,18 @@
 /*
  * internal.h - the fold's own types, shared by its files and nobody else
  *
- * plan.c reads statements into shapes, eval.c computes values, rows.c finds rows by key, io.c loads and
- * writes them, fold.c is the batch.
+ * plan.c reads statements into shapes, eval.c computes values, step.c folds one statement over its row;
+ * rows.c finds rows by key and takes back what a record has done, pool.c is their memory, order.c sorts
+ * them, io.c loads and writes them. fold.c opens it all; event.c folds record by record, batch.c batch by
+ * batch.
  */
 #ifndef EV_FOLD_INTERNAL_H
 #define EV_FOLD_INTERNAL_H
 
 #include "fold/fold.h"
 #include "projection/sql.h"
+
+#define EV_FOLD_MOST_KEYS 16
 
 enum ev_fv_kind {
 	EV_FV_NULL, EV_FV_INT, EV_FV_BOOL, EV_FV_TEXT, EV_FV_TIME,
@@ -43,15 +47,50 @@ struct ev_fold_column {
 	char *type, *value;     /* see ev_column_info */
 };
 
+/* Pieces of memory that may be given back; the largest class is far above what a record may hold. */
+#define EV_POOL_SMALL 64
+struct ev_pool {
+	struct ev_pool_block *blocks;
+	char *at, *end;
+	struct ev_pool_piece *free[EV_POOL_SMALL + 32];
+	size_t bytes;
+};
+void *ev_pool_take(struct ev_pool *p, size_t n);
+void ev_pool_give(struct ev_pool *p, void *at, size_t n);
+void ev_pool_clear(struct ev_pool *p);
+
 enum ev_row_state { EV_ROW_UNKNOWN, EV_ROW_ABSENT, EV_ROW_PRESENT };
 
+struct ev_fold_text { /* in the pool; never changed once it is written */
+	uint32_t len;
+	char bytes[];
+};
+
+union ev_fold_slot {
+	int64_t i;
+	struct ev_fold_text *text;
+};
+
+/* A row is its slots, then a byte for the kind of each; those of the key are always there. */
 struct ev_fold_row {
-	struct ev_fold_row *next; /* of the same bucket */
 	uint64_t hash;
-	enum ev_row_state state;
-	bool stored; /* is there a row in the store? */
-	bool dirty;
-	struct ev_fv v[]; /* one per column; those of the key are always there */
+	uint32_t bytes;      /* of all its texts */
+	uint32_t saved;      /* its place in the record's log, from 1 on; 0: not in it */
+	unsigned char state;
+	bool stored;         /* is there a row in the store? */
+	bool dirty, listed;  /* to be written; in the list of those */
+	bool wanted;         /* in the list of those to be loaded */
+	union ev_fold_slot v[];
+};
+
+struct ev_fold_sorted { /* for order.c */
+	uint64_t head; /* of the key: what sorts before has less */
+	struct ev_fold_row *row;
+};
+
+struct ev_fold_rows {
+	struct ev_fold_sorted *v;
+	size_t n, cap;
 };
 
 struct ev_fold_table {
@@ -62,14 +101,23 @@ struct ev_fold_table {
 	size_t nkey;
 	bool plain;  /* goes through the fold */
 
-	struct ev_fold_row **buckets;
-	size_t nbuckets, nrows;
-	struct ev_fold_row **rows; /* all, in order of arrival */
-	size_t rows_cap;
-	size_t nunknown;           /* in `rows`, not asked for yet */
+	uint64_t *slots;   /* open addressing: 16 bits of the hash, 48 of the row's address; 0: free */
+	size_t nslots, nrows;
+	struct ev_fold_rows dirty, wanted;
+	bool complete;     /* a row that is not here is not in the store either */
 
-	struct ev_query *load, *write, *erase;
+	struct ev_query *load, *write, *erase, *any;
 };
+
+static inline size_t ev_fold_row_size(const struct ev_fold_table *t)
+{
+	return sizeof(struct ev_fold_row) + t->ncolumns * (sizeof(union ev_fold_slot) + 1);
+}
+
+static inline unsigned char *ev_fold_kinds(const struct ev_fold_table *t, const struct ev_fold_row *r)
+{
+	return (unsigned char *)(r->v + t->ncolumns);
+}
 
 enum ev_fx_kind { EV_FX_CONST, EV_FX_PARAM, EV_FX_OLD, EV_FX_NEW, EV_FX_ADD, EV_FX_SUB, EV_FX_MIN, EV_FX_MAX,
 		  EV_FX_COALESCE };
@@ -97,6 +145,8 @@ struct ev_fold_statement {
 	struct ev_fold_set *values, *sets; /* INSERT; SET */
 	size_t nvalues, nsets;
 	size_t *where;               /* expressions, one per key column */
+	size_t *key;                 /* the same of any verb; filled by ev_fold_new */
+	size_t *olds, nolds;         /* columns that an expression reads of the row as it was */
 };
 
 struct ev_fold_op {
@@ -110,6 +160,18 @@ struct ev_fold_op {
 	uint64_t tag;
 };
 
+/* A row as it was before the record at hand: its copy stands in `bytes` from `at` on. */
+struct ev_fold_saved {
+	struct ev_fold_row *row;
+	const struct ev_fold_table *table;
+	size_t at;
+};
+
+struct ev_fold_named {
+	struct ev_fold_table *table;
+	struct ev_fold_row *row; /* NULL: its key is not to be known */
+};
+
 struct ev_fold {
 	struct ev_store *store;
 	const struct ev_projection *projection;
@@ -117,13 +179,29 @@ struct ev_fold {
 	size_t ntables;
 	struct ev_fold_statement **statements; /* [handler][statement] */
 	size_t nhandlers;
-	struct ev_arena arena;
+	bool whole;            /* every statement of the projection folds */
+	struct ev_pool pool;   /* rows and their texts */
+	size_t limit;          /* bytes; 0: none */
+	struct ev_fv *params;  /* as many as the widest statement has */
+	struct ev_fv *fresh;   /* a proposed row, as wide as the widest table */
+	struct ev_fv *old;     /* the row as it was, as wide */
+	struct ev_fv *after;   /* what SET gives, as wide */
+	struct ev_bind *binds; /* of a row, as wide */
+	struct ev_fold_saved *saved; /* rows that the record at hand has touched */
+	size_t nsaved, saved_cap;
+	struct ev_buf copies;
+	struct ev_fold_text **spent; /* texts that came and went within the record */
+	size_t nspent, spent_cap;
+	struct ev_fold_named *named;
+	size_t nnamed, named_cap;
+	bool naming;
+	uint64_t folded, left; /* statements done here, left to the store */
+
+	/* batch.c */
+	struct ev_arena arena; /* parameters of the batch */
 	struct ev_fold_op *ops;
 	size_t nops, ops_cap;
-	struct ev_fv *fresh;   /* a proposed row, as wide as the widest table */
-	struct ev_fv *after;   /* a row as an update would leave it, as wide */
 	bool failed;           /* a statement failed: the rest of the batch does not matter */
-	uint64_t folded, left; /* statements done here, left to the store */
 	ev_result_fn on_result;
 	void *on_result_ctx;
 };
@@ -139,15 +217,35 @@ struct ev_fv ev_fold_eval(const struct ev_fold *f, const struct ev_fold_statemen
 bool ev_fold_binds(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params);
 /* Is this value one that the column holds just as it is? */
 bool ev_fold_fits(const struct ev_fold *f, const struct ev_fold_column *c, const struct ev_fv *v);
+/* `a` NULL: the text is borrowed from the bind. */
 struct ev_fv ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d);
 bool ev_fold_same(const struct ev_fv *a, const struct ev_fv *b);
 
-/* rows.c: the row of a key (ncolumns values, those of the key are used), made UNKNOWN when new. */
+/* step.c: the row that a statement is about, or NULL when its key is not plainly one that the column holds. */
+struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
+				 const struct ev_fv *params);
+/* Rows touched, or -1: for the store to do. The row is known. */
+int ev_fold_step(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *row,
+		 const struct ev_fv *params);
+
+/* rows.c: the row of a key (ncolumns values, those of the key are used), made when new. */
 struct ev_fold_row *ev_fold_row(struct ev_fold *f, struct ev_fold_table *t, const struct ev_fv *values);
-void ev_fold_forget(struct ev_fold_table *t);
+struct ev_fv ev_fold_get(const struct ev_fold_table *t, const struct ev_fold_row *r, size_t column);
+/* The row may be taken back to what it is now until ev_fold_keep. Call it before a change. */
+void ev_fold_touch(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r);
+void ev_fold_put(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r, size_t column,
+		 const struct ev_fv *v);
+void ev_fold_mark(struct ev_fold_table *t, struct ev_fold_row *r); /* it is to be written */
+void ev_fold_forget(struct ev_fold *f); /* all rows */
+/* The store may have changed the row; NULL: any of the table's. None of them is to be written. */
+void ev_fold_unsure(struct ev_fold_table *t, struct ev_fold_row *r);
+void ev_fold_add_row(struct ev_fold_rows *list, struct ev_fold_row *r);
+
+/* order.c: by key; B-trees like it, and two writers never wait for each other in a circle. */
+void ev_fold_sort(const struct ev_fold_table *t, struct ev_fold_rows *rows);
 
 /* io.c */
-int ev_fold_load(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all unknown rows */
+int ev_fold_load(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all wanted rows */
 int ev_fold_load_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row, struct ev_error *err);
 int ev_fold_write(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all dirty rows */
 int ev_fold_write_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row, struct ev_error *err);

@@ -76,7 +76,8 @@ static struct ev_query *prepare(struct ev_fold *f, struct ev_buf *sql, struct ev
 /* One row a statement; or, where that is faster, columns as arrays. */
 int ev_fold_prepare(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
 {
-	struct ev_buf load = EV_BUF_INIT, write = EV_BUF_INIT, erase = EV_BUF_INIT, name = EV_BUF_INIT;
+	struct ev_buf load = EV_BUF_INIT, write = EV_BUF_INIT, erase = EV_BUF_INIT, name = EV_BUF_INIT,
+		      any = EV_BUF_INIT;
 	bool bulk = in_bulk(f);
 
 	ev_buf_add_quoted(&name, t->name, '"');
@@ -106,13 +107,20 @@ int ev_fold_prepare(struct ev_fold *f, struct ev_fold_table *t, struct ev_error 
 	add_list(&write, t, false, ", ", bulk ? "?#::$[]" : "?#");
 	ev_buf_addc(&write, ')');
 	add_conflict(&write, t);
+	ev_buf_addf(&any, "SELECT 1 FROM %s LIMIT 1", ev_buf_str(&name));
 	ev_buf_release(&name);
 	t->load = prepare(f, &load, err);
 	t->write = t->load ? prepare(f, &write, err) : NULL;
 	t->erase = t->write ? prepare(f, &erase, err) : NULL;
+	t->any = t->erase ? prepare(f, &any, err) : NULL;
 	ev_buf_release(&write);
 	ev_buf_release(&erase);
-	return t->erase ? 0 : -1;
+	ev_buf_release(&any);
+	if (!t->any)
+		return -1;
+	f->store->ops->blame(t->write);
+	f->store->ops->blame(t->erase);
+	return 0;
 }
 
 static struct ev_bind bind_of(const struct ev_fv *v)
@@ -152,8 +160,10 @@ static int run_bulk(struct ev_fold *f, struct ev_fold_table *t, struct ev_query 
 
 	for (size_t c = 0; c < columns; c++) {
 		for (size_t i = 0; i < n; i++) {
+			struct ev_fv v = ev_fold_get(t, rows[i], key_only ? t->key[c] : c);
+
 			ev_buf_addc(&json[c], i ? ',' : '[');
-			add_element(&json[c], &rows[i]->v[key_only ? t->key[c] : c]);
+			add_element(&json[c], &v);
 		}
 		ev_buf_addc(&json[c], ']');
 		b[c] = (struct ev_bind){ .kind = EV_BIND_JSON, .text = ev_buf_slice(&json[c]) };
@@ -173,7 +183,7 @@ struct loading {
 	struct ev_fv *values;
 };
 
-static struct ev_fv cell_value(struct ev_fold *f, const struct ev_fold_column *c, const struct ev_cell *cell)
+static struct ev_fv cell_value(const struct ev_fold_column *c, const struct ev_cell *cell)
 {
 	struct ev_fv v = { .kind = EV_FV_NULL };
 
@@ -185,7 +195,7 @@ static struct ev_fv cell_value(struct ev_fold *f, const struct ev_fold_column *c
 		return v;
 	}
 	v.kind = cell->kind == EV_CELL_TEXT && c->class == EV_FC_TEXT ? EV_FV_TEXT : EV_FV_OPAQUE;
-	v.text = ev_arena_copy(&f->arena, cell->text);
+	v.text = cell->text;
 	return v;
 }
 
@@ -195,9 +205,10 @@ static int take_row(void *ctx, const struct ev_cell *cells, size_t n)
 	struct ev_fold_row *row;
 
 	for (size_t i = 0; i < n; i++)
-		l->values[i] = cell_value(l->f, &l->t->columns[i], &cells[i]);
+		l->values[i] = cell_value(&l->t->columns[i], &cells[i]);
 	row = ev_fold_row(l->f, l->t, l->values);
-	memcpy(row->v, l->values, n * sizeof(*row->v));
+	for (size_t i = 0; i < n; i++)
+		ev_fold_put(l->f, l->t, row, i, &l->values[i]);
 	row->state = EV_ROW_PRESENT;
 	row->stored = true;
 	return 0;
@@ -209,15 +220,20 @@ static int load_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_
 	struct loading l = { f, t, f->fresh };
 	int rc = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		rows[i]->state = EV_ROW_ABSENT; /* unless one comes */
+		rows[i]->stored = false;
+	}
 	if (in_bulk(f))
 		return run_bulk(f, t, t->load, true, rows, n, take_row, &l, err);
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		struct ev_bind b[16];
+		struct ev_bind b[EV_FOLD_MOST_KEYS];
 
-		for (size_t k = 0; k < t->nkey; k++)
-			b[k] = bind_of(&rows[i]->v[t->key[k]]);
+		for (size_t k = 0; k < t->nkey; k++) {
+			struct ev_fv v = ev_fold_get(t, rows[i], t->key[k]);
+
+			b[k] = bind_of(&v);
+		}
 		rc = f->store->ops->select(f->store, t->load, b, t->nkey, take_row, &l, err);
 	}
 	return rc;
@@ -225,110 +241,125 @@ static int load_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_
 
 int ev_fold_load(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
 {
-	size_t end = t->nrows;
+	struct ev_fold_row *rows[ROWS_AT_ONCE];
+	int rc = 0;
 
-	for (size_t n; t->nunknown < end; t->nunknown += n) {
-		n = end - t->nunknown < ROWS_AT_ONCE ? end - t->nunknown : ROWS_AT_ONCE;
-		if (load_rows(f, t, t->rows + t->nunknown, n, err) < 0)
-			return -1;
+	ev_fold_sort(t, &t->wanted);
+	for (size_t i = 0; i < t->wanted.n && rc == 0;) {
+		size_t n = 0;
+
+		for (; i < t->wanted.n && n < ROWS_AT_ONCE; i++) {
+			struct ev_fold_row *row = t->wanted.v[i].row;
+
+			row->wanted = false;
+			if (row->state == EV_ROW_UNKNOWN)
+				rows[n++] = row;
+		}
+		rc = n ? load_rows(f, t, rows, n, err) : 0;
 	}
-	return 0;
+	t->wanted.n = 0;
+	return rc;
 }
 
 int ev_fold_load_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row,
 		     struct ev_error *err)
 {
-	row->stored = false;
 	return load_rows(f, t, &row, 1, err);
+}
+
+/* What the fold let through and the store refuses is a fault of ours. */
+static int refused(const struct ev_fold_table *t, const struct ev_fold_row *first, struct ev_error *err)
+{
+	struct ev_buf key = EV_BUF_INIT;
+
+	if (err->class != EV_DATA)
+		return -1;
+	for (size_t k = 0; k < t->nkey; k++) {
+		struct ev_fv v = ev_fold_get(t, first, t->key[k]);
+
+		ev_buf_adds(&key, k ? ", " : "");
+		add_element(&key, &v);
+	}
+	err->class = EV_BUG;
+	ev_context(err, "cannot write rows of table '%s' from key (%.100s) on", t->name, ev_buf_str(&key));
+	ev_buf_release(&key);
+	return -1;
 }
 
 static int write_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row **rows, size_t n,
 		      bool erase, struct ev_error *err)
 {
 	struct ev_query *q = erase ? t->erase : t->write;
-	struct ev_bind *b;
+	size_t columns = erase ? t->nkey : t->ncolumns;
 
 	if (!n)
 		return 0;
 	if (in_bulk(f))
-		return run_bulk(f, t, q, erase, rows, n, NULL, NULL, err);
-	b = ev_alloc(t->ncolumns * sizeof(*b));
+		return run_bulk(f, t, q, erase, rows, n, NULL, NULL, err) < 0 ? refused(t, rows[0], err) : 0;
 	for (size_t i = 0; i < n; i++) {
-		size_t columns = erase ? t->nkey : t->ncolumns;
+		for (size_t c = 0; c < columns; c++) {
+			struct ev_fv v = ev_fold_get(t, rows[i], erase ? t->key[c] : c);
 
-		for (size_t c = 0; c < columns; c++)
-			b[c] = bind_of(&rows[i]->v[erase ? t->key[c] : c]);
-		if (f->store->ops->run(f->store, q, b, columns, err) < 0) {
-			free(b);
-			return -1;
+			f->binds[c] = bind_of(&v);
 		}
+		if (f->store->ops->run(f->store, q, f->binds, columns, err) < 0)
+			return refused(t, rows[i], err);
 	}
-	free(b);
 	return 0;
 }
 
-/* Rows to write from the front of `out`, rows to erase from its back. */
-static int write_sorted(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row **rows, size_t n,
-			struct ev_error *err)
-{
-	struct ev_fold_row **out = ev_alloc((n + 1) * sizeof(*out));
-	size_t write = 0, erase = n;
-	int rc = 0;
+/* Rows that are gone and rows that are there, each kind as many at once as a statement takes. */
+struct writing {
+	struct ev_fold_row *rows[2][ROWS_AT_ONCE];
+	size_t n[2];
+};
 
-	for (size_t i = 0; i < n; i++) {
-		if (rows[i]->state == EV_ROW_PRESENT)
-			out[write++] = rows[i];
-		else if (rows[i]->stored)
-			out[--erase] = rows[i];
-		rows[i]->dirty = false;
-		rows[i]->stored = rows[i]->state == EV_ROW_PRESENT;
-	}
-	for (size_t i = erase; i < n && rc == 0; i += ROWS_AT_ONCE)
-		rc = write_rows(f, t, out + i, n - i < ROWS_AT_ONCE ? n - i : ROWS_AT_ONCE, true, err);
-	for (size_t i = 0; i < write && rc == 0; i += ROWS_AT_ONCE)
-		rc = write_rows(f, t, out + i, write - i < ROWS_AT_ONCE ? write - i : ROWS_AT_ONCE, false, err);
-	free(out);
-	return rc;
+static int add_written(struct ev_fold *f, struct ev_fold_table *t, struct writing *w, struct ev_fold_row *row,
+		       struct ev_error *err)
+{
+	bool erase = row->state == EV_ROW_ABSENT;
+
+	row->dirty = false;
+	if (erase && !row->stored)
+		return 0;
+	row->stored = !erase;
+	w->rows[erase][w->n[erase]++] = row;
+	if (w->n[erase] < ROWS_AT_ONCE)
+		return 0;
+	w->n[erase] = 0;
+	return write_rows(f, t, w->rows[erase], ROWS_AT_ONCE, erase, err);
 }
 
-static int compare_values(const struct ev_fv *a, const struct ev_fv *b)
-{
-	if (a->kind != b->kind)
-		return (a->kind > b->kind) - (a->kind < b->kind);
-	if (a->kind == EV_FV_INT || a->kind == EV_FV_BOOL)
-		return (a->i > b->i) - (a->i < b->i);
-	return ev_slice_cmp(a->text, b->text);
-}
-
-static int compare_rows(const void *a, const void *b, void *ctx)
-{
-	const struct ev_fold_row *x = *(struct ev_fold_row *const *)a, *y = *(struct ev_fold_row *const *)b;
-	const struct ev_fold_table *t = ctx;
-	int by = 0;
-
-	for (size_t k = 0; k < t->nkey && !by; k++)
-		by = compare_values(&x->v[t->key[k]], &y->v[t->key[k]]);
-	return by;
-}
-
-/* In key order: B-trees like it, and two writers never wait for each other in a circle. */
 int ev_fold_write(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
 {
-	struct ev_fold_row **dirty = ev_alloc((t->nrows + 1) * sizeof(*dirty));
-	size_t n = 0;
-	int rc;
+	struct writing *w = ev_alloc(sizeof(*w));
+	int rc = 0;
 
-	for (size_t i = 0; i < t->nrows; i++)
-		if (t->rows[i]->dirty)
-			dirty[n++] = t->rows[i];
-	qsort_r(dirty, n, sizeof(*dirty), compare_rows, t);
-	rc = write_sorted(f, t, dirty, n, err);
-	free(dirty);
+	ev_fold_sort(t, &t->dirty);
+	for (size_t i = 0; i < t->dirty.n && rc == 0; i++) {
+		struct ev_fold_row *row = t->dirty.v[i].row;
+
+		row->listed = false;
+		if (row->dirty)
+			rc = add_written(f, t, w, row, err);
+	}
+	t->dirty.n = 0;
+	for (int erase = 1; erase >= 0 && rc == 0; erase--)
+		rc = write_rows(f, t, w->rows[erase], w->n[erase], erase, err);
+	free(w);
 	return rc;
 }
 
 int ev_fold_write_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row,
 		      struct ev_error *err)
 {
-	return row->dirty ? write_sorted(f, t, &row, 1, err) : 0;
+	bool erase = row->state == EV_ROW_ABSENT;
+
+	if (!row->dirty)
+		return 0;
+	row->dirty = false;
+	if (erase && !row->stored)
+		return 0;
+	row->stored = !erase;
+	return write_rows(f, t, &row, 1, erase, err);
 }

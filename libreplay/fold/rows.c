@@ -1,71 +1,38 @@
-/* rows.c - the rows of a batch, by key; and memory that goes with the batch */
+/*
+ * rows.c - rows by key, and what a record has done to them, which can be taken back
+ *
+ * Texts never change in place: one that is overwritten is given back, at once or, where the row as it was
+ * before the record still holds it, once the record is kept.
+ */
 #include <stdlib.h>
 #include <xxhash.h>
 
 #include "base/mem.h"
 #include "fold/internal.h"
 
-#define BLOCK (256u << 10)
+#define TAG 0xffff000000000000u /* the hash's part of a slot; addresses have 48 bits */
+#define FIRST_SLOTS 1024
 
-struct ev_arena_block {
-	struct ev_arena_block *next;
-	size_t used, size;
-	_Alignas(16) char data[];
-};
-
-/* Blocks stand in the order in which they fill up; those behind `at` are free. */
-void *ev_arena_take(struct ev_arena *a, size_t n)
+static struct ev_fold_row *row_in(uint64_t slot)
 {
-	struct ev_arena_block *b = a->at;
-	void *p;
-
-	n = (n + 15) & ~(size_t)15;
-	if (b && b->size - b->used < n) {
-		b = b->next;
-		if (b)
-			b->used = 0;
-	}
-	if (!b || b->size - b->used < n) {
-		size_t size = n > BLOCK ? n : BLOCK;
-
-		b = ev_alloc(sizeof(*b) + size);
-		b->size = size;
-		b->next = a->at ? a->at->next : NULL;
-		*(a->at ? &a->at->next : &a->first) = b;
-	}
-	a->at = b;
-	p = b->data + b->used;
-	b->used += n;
-	a->bytes += n;
-	return p;
+	return (struct ev_fold_row *)(uintptr_t)(slot & ~TAG);
 }
 
-struct ev_slice ev_arena_copy(struct ev_arena *a, struct ev_slice s)
+static bool is_text(unsigned char kind)
 {
-	char *p = ev_arena_take(a, s.len + 1);
-
-	if (s.len)
-		memcpy(p, s.ptr, s.len);
-	p[s.len] = '\0';
-	return ev_slice(p, s.len);
+	return kind != EV_FV_NULL && kind != EV_FV_INT && kind != EV_FV_BOOL;
 }
 
-/* Blocks are kept for the next batch. */
-void ev_arena_clear(struct ev_arena *a)
+static size_t text_size(size_t len)
 {
-	a->at = a->first;
-	if (a->at)
-		a->at->used = 0;
-	a->bytes = 0;
+	return sizeof(struct ev_fold_text) + len + 1;
 }
 
-void ev_arena_release(struct ev_arena *a)
+static uint64_t mix(uint64_t x)
 {
-	for (struct ev_arena_block *b = a->first, *next; b; b = next) {
-		next = b->next;
-		free(b);
-	}
-	*a = (struct ev_arena){ 0 };
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
 }
 
 static uint64_t hash_key(const struct ev_fold_table *t, const struct ev_fv *v)
@@ -75,60 +42,254 @@ static uint64_t hash_key(const struct ev_fold_table *t, const struct ev_fv *v)
 	for (size_t i = 0; i < t->nkey; i++) {
 		const struct ev_fv *k = &v[t->key[i]];
 
-		h = k->kind == EV_FV_INT ? XXH3_64bits_withSeed(&k->i, sizeof(k->i), h)
+		h = k->kind == EV_FV_INT ? mix((uint64_t)k->i + h * 0x9e3779b97f4a7c15u)
 					 : XXH3_64bits_withSeed(k->text.ptr, k->text.len, h);
 	}
 	return h;
 }
 
-static bool same_key(const struct ev_fold_table *t, const struct ev_fv *a, const struct ev_fv *b)
+struct ev_fv ev_fold_get(const struct ev_fold_table *t, const struct ev_fold_row *r, size_t column)
 {
-	for (size_t i = 0; i < t->nkey; i++)
-		if (!ev_fold_same(&a[t->key[i]], &b[t->key[i]]))
+	struct ev_fv v = { .kind = ev_fold_kinds(t, r)[column] };
+
+	if (is_text((unsigned char)v.kind))
+		v.text = ev_slice(r->v[column].text->bytes, r->v[column].text->len);
+	else
+		v.i = r->v[column].i;
+	return v;
+}
+
+static bool same_key(const struct ev_fold_table *t, const struct ev_fold_row *r, const struct ev_fv *values)
+{
+	const unsigned char *kinds = ev_fold_kinds(t, r);
+
+	for (size_t i = 0; i < t->nkey; i++) {
+		size_t c = t->key[i];
+
+		if (kinds[c] != values[c].kind)
 			return false;
+		if (kinds[c] == EV_FV_INT ? r->v[c].i != values[c].i
+					  : r->v[c].text->len != values[c].text.len ||
+						    memcmp(r->v[c].text->bytes, values[c].text.ptr,
+							   values[c].text.len) != 0)
+			return false;
+	}
 	return true;
 }
 
 static void grow(struct ev_fold_table *t)
 {
-	size_t n = t->nbuckets ? t->nbuckets * 2 : 1024;
+	size_t n = t->nslots ? t->nslots * 2 : FIRST_SLOTS;
+	uint64_t *slots = ev_alloc(n * sizeof(*slots));
 
-	free(t->buckets);
-	t->buckets = ev_alloc(n * sizeof(*t->buckets));
-	t->nbuckets = n;
-	for (size_t i = 0; i < t->nrows; i++) {
-		struct ev_fold_row **b = &t->buckets[t->rows[i]->hash & (n - 1)];
+	for (size_t i = 0; i < t->nslots; i++) {
+		size_t at;
 
-		t->rows[i]->next = *b;
-		*b = t->rows[i];
+		if (!t->slots[i])
+			continue;
+		at = row_in(t->slots[i])->hash & (n - 1);
+		while (slots[at])
+			at = (at + 1) & (n - 1);
+		slots[at] = t->slots[i];
 	}
+	free(t->slots);
+	t->slots = slots;
+	t->nslots = n;
+}
+
+static struct ev_fold_row *new_row(struct ev_fold *f, struct ev_fold_table *t, uint64_t hash,
+				   const struct ev_fv *values)
+{
+	struct ev_fold_row *r = ev_pool_take(&f->pool, ev_fold_row_size(t));
+
+	memset(r, 0, ev_fold_row_size(t));
+	r->hash = hash;
+	r->state = t->complete ? EV_ROW_ABSENT : EV_ROW_UNKNOWN;
+	for (size_t i = 0; i < t->nkey; i++)
+		ev_fold_put(f, t, r, t->key[i], &values[t->key[i]]);
+	return r;
 }
 
 struct ev_fold_row *ev_fold_row(struct ev_fold *f, struct ev_fold_table *t, const struct ev_fv *values)
 {
-	uint64_t hash = hash_key(t, values);
+	uint64_t hash = hash_key(t, values), tag = hash & TAG;
 	struct ev_fold_row *r;
+	size_t at;
 
-	if (t->nrows >= t->nbuckets)
+	if (t->nrows * 4 >= t->nslots * 3)
 		grow(t);
-	for (r = t->buckets[hash & (t->nbuckets - 1)]; r; r = r->next)
-		if (r->hash == hash && same_key(t, r->v, values))
+	for (at = hash & (t->nslots - 1); t->slots[at]; at = (at + 1) & (t->nslots - 1)) {
+		if ((t->slots[at] & TAG) != tag)
+			continue;
+		r = row_in(t->slots[at]);
+		if (r->hash == hash && same_key(t, r, values))
 			return r;
-	r = ev_arena_take(&f->arena, sizeof(*r) + t->ncolumns * sizeof(*r->v));
-	memset(r, 0, sizeof(*r) + t->ncolumns * sizeof(*r->v));
-	r->hash = hash;
-	for (size_t i = 0; i < t->nkey; i++)
-		r->v[t->key[i]] = values[t->key[i]];
-	r->next = t->buckets[hash & (t->nbuckets - 1)];
-	t->buckets[hash & (t->nbuckets - 1)] = r;
-	EV_GROW(t->rows, t->nrows, t->rows_cap);
-	t->rows[t->nrows++] = r;
+	}
+	r = new_row(f, t, hash, values);
+	t->slots[at] = tag | (uint64_t)(uintptr_t)r;
+	t->nrows++;
 	return r;
 }
 
-void ev_fold_forget(struct ev_fold_table *t)
+void ev_fold_add_row(struct ev_fold_rows *list, struct ev_fold_row *r)
 {
-	if (t->nrows)
-		memset(t->buckets, 0, t->nbuckets * sizeof(*t->buckets));
-	t->nrows = t->nunknown = 0;
+	EV_GROW(list->v, list->n, list->cap);
+	list->v[list->n++].row = r;
+}
+
+void ev_fold_mark(struct ev_fold_table *t, struct ev_fold_row *r)
+{
+	r->dirty = true;
+	if (!r->listed)
+		ev_fold_add_row(&t->dirty, r);
+	r->listed = true;
+}
+
+/* ---- values ---- */
+
+static const struct ev_fold_row *copy_of(const struct ev_fold *f, const struct ev_fold_row *r)
+{
+	return r->saved ? (const void *)(f->copies.data + f->saved[r->saved - 1].at) : NULL;
+}
+
+static void give_text(struct ev_fold *f, struct ev_fold_text *text)
+{
+	ev_pool_give(&f->pool, text, text_size(text->len));
+}
+
+/* The text of a slot that is overwritten; the row's copy may still hold it, or the statement at hand. */
+static void release_text(struct ev_fold *f, const struct ev_fold_table *t, struct ev_fold_row *r, size_t c)
+{
+	const struct ev_fold_row *copy = copy_of(f, r);
+
+	r->bytes -= r->v[c].text->len;
+	if (!copy) {
+		give_text(f, r->v[c].text);
+	} else if (!is_text(ev_fold_kinds(t, copy)[c]) || copy->v[c].text != r->v[c].text) {
+		EV_GROW(f->spent, f->nspent, f->spent_cap);
+		f->spent[f->nspent++] = r->v[c].text;
+	}
+}
+
+void ev_fold_put(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r, size_t c,
+		 const struct ev_fv *v)
+{
+	unsigned char *kind = &ev_fold_kinds(t, r)[c];
+	struct ev_fold_text *text;
+
+	if (is_text(*kind)) {
+		if (*kind == v->kind && r->v[c].text->len == v->text.len &&
+		    memcmp(r->v[c].text->bytes, v->text.ptr, v->text.len) == 0)
+			return;
+		release_text(f, t, r, c);
+	}
+	*kind = (unsigned char)v->kind;
+	if (!is_text(*kind)) {
+		r->v[c].i = v->i;
+		return;
+	}
+	text = ev_pool_take(&f->pool, text_size(v->text.len));
+	text->len = (uint32_t)v->text.len;
+	if (text->len)
+		memcpy(text->bytes, v->text.ptr, text->len);
+	text->bytes[text->len] = '\0';
+	r->v[c].text = text;
+	r->bytes += text->len;
+}
+
+void ev_fold_unsure(struct ev_fold_table *t, struct ev_fold_row *r)
+{
+	if (r)
+		r->state = EV_ROW_UNKNOWN;
+	else
+		t->complete = false;
+	for (size_t i = 0; !r && i < t->nslots; i++)
+		if (t->slots[i])
+			row_in(t->slots[i])->state = EV_ROW_UNKNOWN;
+}
+
+/* ---- what a record has done ---- */
+
+void ev_fold_touch(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r)
+{
+	size_t at = (f->copies.len + 7) & ~(size_t)7, size = ev_fold_row_size(t);
+
+	if (r->saved)
+		return;
+	EV_GROW(f->saved, f->nsaved, f->saved_cap);
+	f->saved[f->nsaved++] = (struct ev_fold_saved){ r, t, at };
+	if (f->copies.cap < at + size + 1) {
+		size_t cap = (at + size + 1) * 2;
+
+		f->copies.data = ev_realloc_n(f->copies.data, cap, 1);
+		f->copies.cap = cap;
+	}
+	memcpy(f->copies.data + at, r, size);
+	f->copies.len = at + size;
+	r->saved = (uint32_t)f->nsaved;
+}
+
+/* Texts that only `gone` holds, of the two states of a row. */
+static void release_texts(struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fold_row *gone,
+			  const struct ev_fold_row *stays)
+{
+	const unsigned char *k = ev_fold_kinds(t, gone), *l = ev_fold_kinds(t, stays);
+
+	for (size_t c = 0; c < t->ncolumns; c++)
+		if (is_text(k[c]) && !(is_text(l[c]) && gone->v[c].text == stays->v[c].text))
+			give_text(f, gone->v[c].text);
+}
+
+static void end_record(struct ev_fold *f)
+{
+	for (size_t i = 0; i < f->nspent; i++)
+		give_text(f, f->spent[i]);
+	f->nspent = f->nsaved = 0;
+	f->copies.len = 0;
+}
+
+void ev_fold_keep(struct ev_fold *f)
+{
+	for (size_t i = 0; i < f->nsaved; i++) {
+		struct ev_fold_row *r = f->saved[i].row;
+
+		release_texts(f, f->saved[i].table, (void *)(f->copies.data + f->saved[i].at), r);
+		r->saved = 0;
+	}
+	end_record(f);
+}
+
+void ev_fold_undo(struct ev_fold *f)
+{
+	for (size_t i = 0; i < f->nsaved; i++) {
+		const struct ev_fold_row *copy = (const void *)(f->copies.data + f->saved[i].at);
+		struct ev_fold_row *r = f->saved[i].row;
+		bool listed = r->listed, wanted = r->wanted;
+
+		release_texts(f, f->saved[i].table, r, copy);
+		memcpy(r, copy, ev_fold_row_size(f->saved[i].table));
+		r->listed = listed;
+		r->wanted = wanted;
+	}
+	end_record(f);
+}
+
+static void forget_rows(struct ev_fold_table *t)
+{
+	free(t->slots);
+	free(t->dirty.v);
+	free(t->wanted.v);
+	t->slots = NULL;
+	t->dirty = t->wanted = (struct ev_fold_rows){ 0 };
+	t->nslots = t->nrows = 0;
+	t->complete = false;
+}
+
+void ev_fold_forget(struct ev_fold *f)
+{
+	for (size_t i = 0; i < f->ntables; i++)
+		forget_rows(&f->tables[i]);
+	f->nsaved = f->nspent = f->nnamed = 0;
+	f->copies.len = 0;
+	ev_pool_clear(&f->pool);
 }

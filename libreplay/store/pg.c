@@ -360,6 +360,7 @@ static const struct ev_store_ops ops = {
 	.has_table = has_table,
 	.prepare = ev_pg_prepare,
 	.finish = ev_pg_finish,
+	.blame = ev_pg_blame,
 	.begin = begin,
 	.commit = commit,
 	.rollback = rollback,

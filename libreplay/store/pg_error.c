@@ -126,7 +126,7 @@ int ev_pg_run_error(struct ev_pg *s, const PGresult *res, const struct ev_query 
 {
 	size_t n = blamed(res);
 
-	ev_pg_error(s, res, q->handler, err);
+	ev_pg_error(s, res, q->handler || q->blame, err);
 	if (err->class == EV_DATA && n && n <= q->nparams && q->labels[n - 1])
 		ev_context(err, "%s", q->labels[n - 1]);
 	return -1;

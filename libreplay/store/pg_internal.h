@@ -32,6 +32,7 @@ struct ev_query {
 	char name[32];     /* of the server's prepared statement */
 	char *sql;         /* with $N */
 	bool handler;
+	bool blame;        /* its values, as a handler's */
 	uint64_t epoch;    /* the connection in which it is prepared */
 	size_t nparams, ncolumns;
 	Oid *params;       /* their types */
@@ -139,6 +140,7 @@ struct ev_query *ev_pg_prepare(struct ev_store *store, const char *sql, bool han
 			       struct ev_error *err);
 int ev_pg_prepare_again(struct ev_pg *s, struct ev_query *q, struct ev_error *err);
 void ev_pg_finish(struct ev_store *store, struct ev_query *q);
+void ev_pg_blame(struct ev_query *q);
 /* Refuse functions and words whose answer differs at every rebuild; *at is the byte of `sql`. */
 int ev_pg_check_words(struct ev_pg *s, const char *sql, size_t *at, struct ev_error *err);
 

@@ -406,6 +406,11 @@ int ev_pg_prepare_again(struct ev_pg *s, struct ev_query *q, struct ev_error *er
 	return describe(s, q, err);
 }
 
+void ev_pg_blame(struct ev_query *q)
+{
+	q->blame = true;
+}
+
 void ev_pg_finish(struct ev_store *store, struct ev_query *q)
 {
 	struct ev_pg *s = ev_pg_of(store);

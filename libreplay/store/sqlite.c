@@ -384,6 +384,7 @@ const struct ev_store_ops ev_sqlite_ops = {
 	.has_table = ev_sqlite_has_table,
 	.prepare = ev_sqlite_prepare,
 	.finish = ev_sqlite_finish,
+	.blame = ev_sqlite_blame,
 	.begin = begin,
 	.commit = commit,
 	.rollback = rollback,

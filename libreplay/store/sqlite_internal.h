@@ -44,7 +44,7 @@ struct ev_sqlite {
 
 struct ev_query {
 	sqlite3_stmt *stmt;
-	bool handler;
+	bool handler; /* or one of ours whose values are to blame: EV_DATA */
 	bool *texts; /* sqlite_text.c: by parameter; NULL: none of them */
 };
 
@@ -76,6 +76,7 @@ struct ev_query *ev_sqlite_prepare(struct ev_store *s, const char *sql, bool han
 				   const struct ev_buf *tables, const struct ev_buf *reads,
 				   size_t *at, struct ev_error *err);
 void ev_sqlite_finish(struct ev_store *s, struct ev_query *q);
+void ev_sqlite_blame(struct ev_query *q);
 int ev_sqlite_schema(struct ev_store *s, const char *sql, struct ev_buf *tables, size_t *at,
 		     struct ev_error *err);
 int ev_sqlite_guard(struct ev_store *s, const struct ev_buf *tables, struct ev_error *err);

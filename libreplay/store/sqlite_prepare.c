@@ -100,6 +100,11 @@ struct ev_query *ev_sqlite_prepare(struct ev_store *store, const char *sql, bool
 	return q;
 }
 
+void ev_sqlite_blame(struct ev_query *q)
+{
+	q->handler = true;
+}
+
 void ev_sqlite_finish(struct ev_store *store, struct ev_query *q)
 {
 	(void)store;

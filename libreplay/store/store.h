@@ -114,6 +114,8 @@ struct ev_store_ops {
 				    const struct ev_buf *tables, const struct ev_buf *reads,
 				    size_t *at, struct ev_error *err);
 	void (*finish)(struct ev_store *s, struct ev_query *q); /* NULL allowed */
+	/* What such a statement of ours is refused for may be its values' fault: EV_DATA, as of a handler. */
+	void (*blame)(struct ev_query *q);
 
 	/* Begin: takes the writer's lock (waits lock_wait_ms, then EV_HELD). */
 	int (*begin)(struct ev_store *s, struct ev_error *err);

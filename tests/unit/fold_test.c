@@ -4,7 +4,8 @@
  * Random programs: schemas with and without what the fold understands, handlers inside and outside of its
  * subset, events whose values fit, nearly fit and do not. Each is applied by batches of random sizes,
  * once with the fold and once by statements alone, on an in-memory SQLite or, where EV_FOLD_STORE
- * names an empty PostgreSQL database, there.
+ * names an empty PostgreSQL database, there. The fold's way is made hard: memory that is full at once, batches
+ * held over checkpoints, runs broken off and begun anew from the ledger.
  */
 #include "test.h"
 
@@ -17,7 +18,7 @@
 
 struct program {
 	uint64_t seed;
-	bool pg;
+	bool pg, tame; /* tame: mostly such that everything folds */
 	struct ev_buf file;
 	struct ev_record records[MAX_RECORDS];
 	char keys[MAX_RECORDS][8];
@@ -60,7 +61,7 @@ static void add_schema(struct program *p)
 		else
 			ev_buf_adds(&p->file, "k text, l bigint, ");
 		ev_buf_addf(&p->file, "a %s, b %s, s %s%s%s);\n", one_of(p, whole), one_of(p, whole),
-			    one_of(p, text), lone ? "" : ", PRIMARY KEY (l, k)", one_of(p, more));
+			    one_of(p, text), lone ? "" : ", PRIMARY KEY (l, k)", p->tame ? "" : one_of(p, more));
 		if (pick(p, 3) == 0)
 			ev_buf_addf(&p->file, "CREATE INDEX i%d ON t%d (a, s);\n", t, t);
 	}
@@ -126,7 +127,7 @@ static void add_where(struct program *p, int t)
 	static const char *const others[] = { " WHERE l = $.l", " WHERE k = $.k AND a > 0", " WHERE k = "
 	  "$.k OR l = 1", NULL };
 
-	if (pick(p, 12) == 0) {
+	if (pick(p, 12) == 0 && !p->tame) {
 		ev_buf_adds(&p->file, one_of(p, others));
 		return;
 	}
@@ -160,7 +161,7 @@ static void add_statement(struct program *p)
 		break;
 	case 1:
 		ev_buf_addf(&p->file, "DELETE FROM t%d", t);
-		lone && pick(p, 5) ? ev_buf_adds(&p->file, " WHERE k = $.k") : add_where(p, t);
+		lone && (p->tame || pick(p, 5)) ? ev_buf_adds(&p->file, " WHERE k = $.k") : add_where(p, t);
 		break;
 	default:
 		ev_buf_addf(&p->file, "INSERT INTO t%d (k, l, a, b, s) VALUES ($.k, $.l, ", t);
@@ -281,31 +282,76 @@ static struct ev_store *open_store(const char *url, struct ev_error *err)
 	return s;
 }
 
+/* Where the ledger stands, which is where to go on. */
+static size_t position(const struct ev_apply *a)
+{
+	const struct ev_ledger *l = ev_apply_ledger(a);
+
+	return l->nparts ? (size_t)l->parts[0].next : 0;
+}
+
+struct way {
+	bool exact, dead;
+	uint64_t seed;
+};
+
+static struct ev_apply *open_apply(struct ev_store *s, const struct ev_projection *proj, struct way *w,
+				   struct ev_error *err)
+{
+	struct ev_apply_options opt = EV_APPLY_OPTIONS_INIT;
+	struct ev_apply *a;
+
+	opt.exact = w->exact;
+	opt.dead = w->dead;
+	opt.hold = test_rand(&w->seed) % 2;
+	opt.alone = test_rand(&w->seed) % 2;
+	opt.memory = test_rand(&w->seed) % 3 == 0;
+	a = ev_apply_open(s, proj, &opt, err);
+	if (a)
+		ev_apply_partition(a, 0, "t", 0, 0, NULL);
+	return a;
+}
+
+/* All records, from where the ledger stands; now and then the run ends as if it was killed. */
+static void apply_all(struct program *p, struct ev_store *s, const struct ev_projection *proj, struct way *w,
+		      struct ev_apply **a, struct ev_buf *out)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	size_t n, i;
+
+	while (*a && (i = position(*a)) < p->n) {
+		n = 1 + test_rand(&w->seed) % 120;
+		if (n > p->n - i)
+			n = p->n - i;
+		if (ev_apply_batch(*a, p->records + i, n, NULL, 0, false, false, &err) < 0) {
+			ev_buf_addf(out, "stopped: %d %s\n", err.class, err.text);
+			return;
+		}
+		if (test_rand(&w->seed) % 8 == 0) {
+			ev_apply_close(*a);
+			*a = open_apply(s, proj, w, &err);
+		} else if (test_rand(&w->seed) % 4 == 0 && ev_apply_checkpoint(*a, &err) < 0) {
+			ev_buf_addf(out, "no checkpoint: %s\n", err.text);
+			return;
+		}
+	}
+	if (*a && ev_apply_checkpoint(*a, &err) < 0)
+		ev_buf_addf(out, "no checkpoint: %s\n", err.text);
+}
+
 /* 1 applied, 0 the projection is not one, -1 broken off. */
 static int apply(struct program *p, const char *url, const struct ev_projection *proj, bool exact, bool dead,
 		 uint64_t seed, struct ev_buf *out, bool *folds)
 {
-	struct ev_apply_options opt = EV_APPLY_OPTIONS_INIT;
+	struct way w = { exact, dead, seed };
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_store *s = open_store(url, &err);
-	struct ev_apply *a;
+	struct ev_apply *a = s ? open_apply(s, proj, &w, &err) : NULL;
 	int rc = 1;
 
-	opt.exact = exact;
-	opt.dead = dead;
-	a = s ? ev_apply_open(s, proj, &opt, &err) : NULL;
 	if (a) {
-		ev_apply_partition(a, 0, "t", 0, 0, NULL);
 		*folds = strstr(ev_apply_folds(a), "t0") == NULL;
-	}
-	for (size_t i = 0, n; a && i < p->n; i += n) {
-		n = 1 + test_rand(&seed) % 120;
-		if (n > p->n - i)
-			n = p->n - i;
-		if (ev_apply_batch(a, p->records + i, n, NULL, 0, false, false, &err) < 0) {
-			ev_buf_addf(out, "stopped: %d %s\n", err.class, err.text);
-			break;
-		}
+		apply_all(p, s, proj, &w, &a, out);
 	}
 	if (a)
 		dump_all(s, out);
@@ -330,6 +376,7 @@ static int run(uint64_t seed, const char *url)
 
 	p->seed = seed;
 	p->pg = url != NULL;
+	p->tame = pick(p, 2);
 	ev_buf_adds(&p->file, "-- @projection f version 1\n-- @topics t\n-- @envelope type=$.type "
 	  "time=$.at\n-- @schema\n");
 	add_schema(p);

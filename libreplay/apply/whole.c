@@ -1,0 +1,337 @@
+/*
+ * whole.c - batches of a projection that folds as a whole: record by record, over rows that stay
+ *
+ * A record is folded in memory. What the fold does not say (fold.h) goes by statements, under a savepoint: it
+ * is that record alone that is undone, and becomes a dead letter or stops the run. So a batch is never done
+ * twice, but when the store fails.
+ *
+ * Rows that are not known are named by the whole batch first and loaded at once. Where all rows of all tables
+ * are in memory, as when the tables were empty at the start, that is left out.
+ *
+ * Held, no transaction is open while records are folded; the one that writes it all compares the ledger with
+ * what it was at the last commit. When another writer was there, or the store fails, all of it is forgotten
+ * and read again.
+ */
+#include "apply/internal.h"
+
+#include "base/clock.h"
+
+#define HOLD_MS 60000 /* a load that is killed loses about so much */
+#define LOOK_EVERY 16 /* records, before memory is looked at */
+
+void ev_whole_drop(struct ev_apply *a)
+{
+	if (a->fold)
+		ev_fold_drop(a->fold);
+	a->open = a->holding = a->due = a->looked = false;
+}
+
+/* ---- transactions ---- */
+
+/* Is the ledger in the store as it was at the last commit? */
+static int guard(struct ev_apply *a, struct ev_error *err)
+{
+	struct ev_ledger was = a->ledger;
+
+	was.parts = a->saved;
+	was.nparts = a->nsaved;
+	was.generation = a->saved_generation;
+	return ev_ledger_guard(a->store, &was, err);
+}
+
+static int open_held(struct ev_apply *a, struct ev_error *err)
+{
+	if (a->open)
+		return 0;
+	if (a->store->ops->begin(a->store, err) < 0) {
+		if (err->class == EV_HELD)
+			ev_ledger_name_holder(a->store, a->projection->name, err);
+		return -1;
+	}
+	if (guard(a, err) < 0) {
+		a->moved = err->class == EV_HELD && !err->retriable;
+		a->store->ops->rollback(a->store);
+		return -1;
+	}
+	a->store->on_result = ev_record_result;
+	a->store->on_result_ctx = a;
+	a->open = true;
+	return 0;
+}
+
+/* A cut that is to be stored before the records to come is the business of ev_transaction_begin. */
+static int start(struct ev_apply *a, struct ev_error *err)
+{
+	bool held = a->opt.hold && !(a->cut_first && !a->commutes);
+
+	if (!held && !a->open) {
+		if (ev_transaction_begin(a, err) < 0)
+			return -1;
+		a->open = true;
+	} else if (!a->holding) {
+		ev_batch_snapshot(a);
+	}
+	if (!a->holding)
+		a->held_since = ev_clock_ms();
+	a->holding = true;
+	if (!a->looked && ev_fold_look(a->fold, err) < 0)
+		return -1;
+	a->looked = true;
+	/* reading row by row is cheaper inside of one */
+	return a->opt.alone && !ev_fold_complete(a->fold) ? open_held(a, err) : 0;
+}
+
+static int commit(struct ev_apply *a, bool cut, struct ev_error *err)
+{
+	if (open_held(a, err) < 0 || ev_fold_write_all(a->fold, err) < 0 ||
+	    ev_ledger_save(a->store, &a->ledger, cut && !a->commutes && a->ledger.nparts > 1, err) < 0)
+		return -1;
+	a->open = a->holding = a->due = false;
+	return ev_transaction_commit(a, err);
+}
+
+/*
+ * It went wrong: back to the last commit. 1 when the records are to be given again, from there on, by the
+ * caller; 0 when they may be tried again here.
+ */
+static int go_back(struct ev_apply *a, struct ev_error *err)
+{
+	bool moved = a->moved, hold = a->opt.hold;
+	int rc = -1;
+
+	a->moved = false;
+	if (a->holding) /* else it has not begun, or a commit that failed has undone it */
+		ev_transaction_undo(a);
+	if (ev_transaction_retry(a->store, err))
+		return hold;
+	if (!moved)
+		return -1;
+	if (a->store->ops->begin(a->store, err) == 0) {
+		rc = ev_batch_take_over(a, err);
+		a->store->ops->rollback(a->store);
+	}
+	return rc < 0 ? -1 : hold;
+}
+
+int ev_apply_checkpoint(struct ev_apply *a, struct ev_error *err)
+{
+	if (!a->holding)
+		return 0;
+	return commit(a, false, err) < 0 ? go_back(a, err) : 0;
+}
+
+/* ---- records ---- */
+
+/* By statements, where the fold does not say. 0 applied, 1 poison (`why`), -1. */
+static int by_store(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *why,
+		    struct ev_error *err)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+	int rc;
+
+	if (open_held(a, err) < 0)
+		return -1;
+	a->due |= !a->opt.alone;
+	ev_fold_naming(a->fold, true);
+	a->way = EV_BY_NAME;
+	ev_record_apply(a, index, handlers, &ignored); /* what fails here fails there */
+	a->way = EV_BY_STORE;
+	if (ev_fold_yield(a->fold, err) < 0)
+		return -1;
+	rc = ev_batch_guarded(a, index, handlers, why);
+	if (rc == 0)
+		ev_fold_resume(a->fold);
+	ev_fold_naming(a->fold, false);
+	if (rc == 0 || why->class == EV_DATA)
+		return rc < 0;
+	*err = *why;
+	return -1;
+}
+
+static int apply_record(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *why,
+			struct ev_error *err)
+{
+	struct ev_error bad = EV_ERROR_INIT;
+	int rc;
+
+	a->way = EV_BY_FOLD;
+	rc = ev_record_apply(a, index, handlers, &bad);
+	if (rc == 0) {
+		ev_fold_keep(a->fold);
+		return 0;
+	}
+	ev_fold_undo(a->fold);
+	a->touched[index] = 0;
+	if (rc < 0 && bad.class != EV_DATA) {
+		*err = bad;
+		return -1;
+	}
+	return by_store(a, index, handlers, why, err);
+}
+
+/* Poison, or behind it; in a transaction. An enum ev_fate. */
+static int keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
+		struct ev_error *err)
+{
+	if (open_held(a, err) < 0)
+		return EV_FATE_ERROR;
+	a->due |= !a->opt.alone;
+	return ev_batch_keep(a, r, behind, why, err);
+}
+
+/* One record. An enum ev_fate. */
+static int take(struct ev_apply *a, const struct ev_record *r, size_t index, struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+	const int *handlers = NULL;
+	int fate = ev_record_stages(a, r, &handlers, &why), rc;
+	int64_t behind;
+
+	if (fate != EV_APPLIED && !(fate == EV_FATE_ERROR && why.class == EV_DATA)) {
+		if (fate == EV_FATE_ERROR)
+			*err = why;
+		return fate;
+	}
+	rc = ev_batch_blocked(a, r, &behind, err);
+	if (rc < 0)
+		return EV_FATE_ERROR;
+	if (rc)
+		return keep(a, r, behind, NULL, err);
+	rc = fate == EV_APPLIED ? apply_record(a, index, handlers, &why, err) : 1;
+	if (rc <= 0)
+		return rc < 0 ? EV_FATE_ERROR : EV_APPLIED;
+	if (a->opt.dead) {
+		a->poison = why;
+		return keep(a, r, -1, &why, err);
+	}
+	*err = why;
+	return EV_FATE_ERROR;
+}
+
+/* Name the rows of records [i, n), as far as memory lasts; the end of them. */
+static size_t name_rows(struct ev_apply *a, const struct ev_record *records, size_t i, size_t n)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+	const int *handlers;
+
+	for (; i < n; i++) {
+		if (records[i].offset < ev_record_part(a, &records[i])->next)
+			continue;
+		a->way = EV_BY_NAME;
+		if (ev_record_route(a, &records[i], &handlers, &ignored) == EV_APPLIED)
+			ev_record_apply(a, i, handlers, &ignored);
+		if (i % LOOK_EVERY == 0 && ev_fold_full(a->fold))
+			return i + 1;
+	}
+	return n;
+}
+
+/* Memory is full: what has changed into the store, and nothing is known any more. */
+static int spill(struct ev_apply *a, struct ev_error *err)
+{
+	if (open_held(a, err) < 0 || ev_fold_write_all(a->fold, err) < 0)
+		return -1;
+	ev_fold_drop(a->fold);
+	a->due = true;
+	return 0;
+}
+
+/* Records [i, n); the index of the one at which `err` happened, or of the first not done, as memory is full. */
+static size_t fold_some(struct ev_apply *a, const struct ev_record *records, size_t i, size_t n,
+			struct ev_error *err)
+{
+	for (; i < n; i++) {
+		struct ev_ledger_part *p = ev_record_part(a, &records[i]);
+		int fate;
+
+		if (records[i].offset < p->next) {
+			a->fates[i] = EV_FATE_SKIPPED;
+			continue;
+		}
+		fate = take(a, &records[i], i, err);
+		if (fate == EV_FATE_ERROR)
+			return i;
+		a->fates[i] = (unsigned char)fate;
+		ev_batch_advance(p, &records[i], fate);
+		if (i % LOOK_EVERY == 0 && ev_fold_full(a->fold)) {
+			spill(a, err);
+			return i + 1;
+		}
+	}
+	return n;
+}
+
+static size_t fold_all(struct ev_apply *a, const struct ev_record *records, size_t n, struct ev_error *err)
+{
+	size_t i = 0;
+
+	ev_batch_reserve(a, n);
+	while (i < n && err->class == EV_OK) {
+		size_t end = n;
+
+		if (!ev_fold_complete(a->fold)) {
+			end = name_rows(a, records, i, n);
+			if (ev_fold_fetch(a->fold, err) < 0)
+				return i;
+		}
+		i = fold_some(a, records, i, end, err);
+	}
+	return i;
+}
+
+/* Records [0, at) stay, then the run ends. */
+static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t at, bool cut,
+		   const struct ev_error *why, struct ev_error *err)
+{
+	ev_batch_settle(a, records, at);
+	if (commit(a, cut, err) < 0)
+		return -1;
+	*err = *why;
+	if (!err->hint[0] && !a->opt.dead)
+		ev_hint(err, "nothing after it was applied; mend the projection, or keep such records with "
+			     "--on-error dead");
+	return ev_batch_name_record(&records[at], err);
+}
+
+static int try_whole(struct ev_apply *a, const struct ev_record *records, size_t n, const int64_t *next,
+		     size_t nparts, bool cut, bool finished, struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+	size_t at;
+
+	if (start(a, err) < 0)
+		return -1;
+	at = fold_all(a, records, n, &why);
+	if (why.class == EV_DATA)
+		return stop_at(a, records, at, cut && !finished, &why, err);
+	if (why.class != EV_OK) {
+		*err = why;
+		return -1;
+	}
+	ev_batch_settle(a, records, n);
+	ev_batch_pass_holes(a, next, nparts, finished);
+	if (a->opt.hold && !a->due && !cut && !finished && ev_clock_ms() - a->held_since < HOLD_MS)
+		return 0;
+	return commit(a, cut, err);
+}
+
+int ev_whole_batch(struct ev_apply *a, const struct ev_record *records, size_t n, const int64_t *next,
+		   size_t nparts, bool cut, bool finished, struct ev_error *err)
+{
+	int rc = 0;
+
+	if (a->holding && a->cut_first && !a->commutes)
+		rc = ev_apply_checkpoint(a, err);
+	while (rc == 0) {
+		if (try_whole(a, records, n, next, nparts, cut, finished, err) == 0)
+			break;
+		if (err->class == EV_DATA && !a->holding) /* all before it is committed */
+			return -1;
+		rc = go_back(a, err);
+	}
+	if (rc == 0 && !a->holding && !ev_fold_pays(a->fold)) {
+		ev_whole_drop(a);
+		a->whole = false;
+	}
+	return rc;
+}

@@ -1,0 +1,131 @@
+/*
+ * batch.c - a batch of statements collected, folded at sync, its rows written and forgotten
+ *
+ * For projections of which only some statements fold.
+ */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "fold/internal.h"
+
+#define MOST_OPS 16384
+#define MOST_BYTES (64u << 20)
+
+int ev_fold_apply(struct ev_fold *f, size_t handler, size_t statement, struct ev_query *q,
+		  const struct ev_bind *b, size_t n, uint64_t tag, struct ev_error *err)
+{
+	const struct ev_fold_statement *s = &f->statements[handler][statement];
+	struct ev_fold_op *op;
+
+	if (f->nops == MOST_OPS && ev_fold_sync(f, err) < 0)
+		return -1;
+	if (!f->nops && f->arena.bytes + f->pool.bytes > MOST_BYTES && ev_fold_flush(f, err) < 0)
+		return -1;
+	EV_GROW(f->ops, f->nops, f->ops_cap);
+	op = &f->ops[f->nops++];
+	*op = (struct ev_fold_op){ .s = s, .query = q, .nparams = n, .tag = tag };
+	op->params = ev_arena_take(&f->arena, (n + 1) * sizeof(*op->params));
+	op->binds = ev_arena_take(&f->arena, (n + 1) * sizeof(*op->binds));
+	for (size_t i = 0; i < n; i++) {
+		op->params[i] = ev_fold_value(&f->arena, &b[i], f->store->ops->dialect);
+		op->binds[i] = b[i];
+		if (op->params[i].text.ptr)
+			op->binds[i].text = op->params[i].text;
+		else if (b[i].text.ptr)
+			op->binds[i].text = ev_arena_copy(&f->arena, b[i].text);
+	}
+	op->row = ev_fold_find(f, s, op->params);
+	if (op->row && op->row->state == EV_ROW_UNKNOWN && !op->row->wanted) {
+		op->row->wanted = true;
+		ev_fold_add_row(&s->table->wanted, op->row);
+	}
+	op->plain = ev_fold_binds(f, s, op->params);
+	return 0;
+}
+
+/* The store's word on a statement that was left to it; the engine hears it too. */
+static void hear(void *ctx, uint64_t tag, int64_t touched, const struct ev_error *err)
+{
+	struct ev_fold *f = ctx;
+
+	f->failed |= touched < 0;
+	f->on_result(f->on_result_ctx, tag, touched, err);
+}
+
+static int ask_store(struct ev_fold *f, const struct ev_fold_op *op, struct ev_error *err)
+{
+	int rc;
+
+	f->on_result = f->store->on_result;
+	f->on_result_ctx = f->store->on_result_ctx;
+	f->store->on_result = hear;
+	f->store->on_result_ctx = f;
+	rc = f->store->ops->apply(f->store, op->query, op->binds, op->nparams, op->tag, err);
+	if (rc == 0)
+		rc = f->store->ops->sync(f->store, err);
+	f->store->on_result = f->on_result;
+	f->store->on_result_ctx = f->on_result_ctx;
+	return rc;
+}
+
+/* Written before, run by the store, read again when it is next wanted. */
+static int leave_to_store(struct ev_fold *f, const struct ev_fold_op *op, struct ev_error *err)
+{
+	struct ev_fold_table *t = op->s->table;
+
+	f->left++;
+	if (op->row ? ev_fold_write_one(f, t, op->row, err) : ev_fold_write(f, t, err))
+		return -1;
+	if (ask_store(f, op, err) < 0)
+		return -1;
+	ev_fold_unsure(t, op->row);
+	return 0;
+}
+
+int ev_fold_sync(struct ev_fold *f, struct ev_error *err)
+{
+	struct ev_error none = EV_ERROR_INIT;
+
+	if (!f->nops)
+		return 0;
+	for (size_t i = 0; i < f->ntables; i++)
+		if (f->tables[i].plain && ev_fold_load(f, &f->tables[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < f->nops && !f->failed; i++) {
+		const struct ev_fold_op *op = &f->ops[i];
+		int touched;
+
+		if (op->row && op->row->state == EV_ROW_UNKNOWN &&
+		    ev_fold_load_one(f, op->s->table, op->row, err) < 0)
+			return -1;
+		touched = op->row && op->plain ? ev_fold_step(f, op->s, op->row, op->params) : -1;
+		ev_fold_keep(f);
+		if (touched < 0 && leave_to_store(f, op, err) < 0)
+			return -1;
+		if (touched >= 0) {
+			f->folded++;
+			f->store->on_result(f->store->on_result_ctx, op->tag, touched, &none);
+		}
+	}
+	f->nops = 0;
+	return 0;
+}
+
+int ev_fold_flush(struct ev_fold *f, struct ev_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < f->ntables && rc == 0; i++)
+		if (f->tables[i].plain)
+			rc = ev_fold_write(f, &f->tables[i], err);
+	ev_fold_drop(f);
+	return rc;
+}
+
+void ev_fold_drop(struct ev_fold *f)
+{
+	ev_fold_forget(f);
+	f->nops = 0;
+	f->failed = false;
+	ev_arena_clear(&f->arena);
+}

@@ -1,0 +1,156 @@
+/*
+ * event.c - statements folded at once, record by record, over rows that outlive the transaction
+ *
+ * A record's effects can be taken back until it is kept. What is not for us to say goes to the store: the
+ * rows that the record names are written first, and read again when they are next wanted.
+ */
+#include "base/mem.h"
+#include "fold/internal.h"
+
+bool ev_fold_whole(const struct ev_fold *f)
+{
+	return f && f->whole;
+}
+
+void ev_fold_set_limit(struct ev_fold *f, size_t bytes)
+{
+	f->limit = bytes;
+}
+
+static void take_params(struct ev_fold *f, const struct ev_bind *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		f->params[i] = ev_fold_value(NULL, &b[i], f->store->ops->dialect);
+}
+
+static void want(struct ev_fold_table *t, struct ev_fold_row *row)
+{
+	if (row->state != EV_ROW_UNKNOWN || row->wanted)
+		return;
+	row->wanted = true;
+	ev_fold_add_row(&t->wanted, row);
+}
+
+void ev_fold_name(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n)
+{
+	const struct ev_fold_statement *s = &f->statements[handler][statement];
+	struct ev_fold_row *row;
+
+	take_params(f, b, n);
+	row = ev_fold_find(f, s, f->params);
+	if (row)
+		want(s->table, row);
+	if (!f->naming)
+		return;
+	EV_GROW(f->named, f->nnamed, f->named_cap);
+	f->named[f->nnamed++] = (struct ev_fold_named){ s->table, row };
+}
+
+int ev_fold_fetch(struct ev_fold *f, struct ev_error *err)
+{
+	for (size_t i = 0; i < f->ntables; i++)
+		if (f->tables[i].wanted.n && ev_fold_load(f, &f->tables[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int ev_fold_event(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
+		  int64_t *touched, struct ev_error *err)
+{
+	const struct ev_fold_statement *s = &f->statements[handler][statement];
+	struct ev_fold_row *row;
+	int rc;
+
+	take_params(f, b, n);
+	row = ev_fold_find(f, s, f->params);
+	if (!row || !ev_fold_binds(f, s, f->params))
+		return 1;
+	if (row->state == EV_ROW_UNKNOWN && ev_fold_load_one(f, s->table, row, err) < 0)
+		return -1;
+	rc = ev_fold_step(f, s, row, f->params);
+	if (rc < 0)
+		return 1;
+	f->folded++;
+	*touched = rc;
+	return 0;
+}
+
+void ev_fold_naming(struct ev_fold *f, bool on)
+{
+	f->naming = on;
+	f->nnamed = 0;
+}
+
+int ev_fold_yield(struct ev_fold *f, struct ev_error *err)
+{
+	f->left++;
+	for (size_t i = 0; i < f->nnamed; i++) {
+		struct ev_fold_named *m = &f->named[i];
+
+		if (m->row ? ev_fold_write_one(f, m->table, m->row, err) : ev_fold_write(f, m->table, err))
+			return -1;
+	}
+	return 0;
+}
+
+void ev_fold_resume(struct ev_fold *f)
+{
+	for (size_t i = 0; i < f->nnamed; i++) {
+		if (!f->named[i].row) /* each row of the table is read again */
+			f->left += f->named[i].table->nrows / 1000;
+		ev_fold_unsure(f->named[i].table, f->named[i].row);
+	}
+}
+
+bool ev_fold_full(const struct ev_fold *f)
+{
+	size_t bytes = f->pool.bytes;
+
+	for (size_t i = 0; i < f->ntables; i++) {
+		const struct ev_fold_table *t = &f->tables[i];
+		/* while it grows, the table stands there twice, and the new one is twice as large */
+		size_t slots = t->nslots * (t->nrows * 10 >= t->nslots * 7 ? 3 : 1);
+
+		bytes += slots * sizeof(*t->slots) + (t->dirty.cap + t->wanted.cap) * sizeof(*t->dirty.v);
+	}
+	return f->limit && bytes > f->limit;
+}
+
+bool ev_fold_complete(const struct ev_fold *f)
+{
+	for (size_t i = 0; i < f->ntables; i++)
+		if (f->tables[i].plain && !f->tables[i].complete)
+			return false;
+	return true;
+}
+
+static int any_row(void *ctx, const struct ev_cell *cells, size_t n)
+{
+	(void)cells;
+	(void)n;
+	*(bool *)ctx = true;
+	return 0;
+}
+
+int ev_fold_look(struct ev_fold *f, struct ev_error *err)
+{
+	for (size_t i = 0; i < f->ntables; i++) {
+		struct ev_fold_table *t = &f->tables[i];
+		bool any = false;
+
+		if (!t->plain || t->nrows)
+			continue;
+		if (f->store->ops->select(f->store, t->any, NULL, 0, any_row, &any, err) < 0)
+			return -1;
+		t->complete = !any;
+	}
+	return 0;
+}
+
+int ev_fold_write_all(struct ev_fold *f, struct ev_error *err)
+{
+	for (size_t i = 0; i < f->ntables; i++)
+		if (f->tables[i].dirty.n && ev_fold_write(f, &f->tables[i], err) < 0)
+			return -1;
+	return 0;
+}

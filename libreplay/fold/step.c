@@ -1,0 +1,123 @@
+/* step.c - one statement over its row */
+#include "fold/internal.h"
+
+#define MOST_TEXT 2000 /* bytes of a row: an entry of an index holds 2704, other columns among them */
+
+struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
+				 const struct ev_fv *params)
+{
+	struct ev_fold_table *t = s->table;
+
+	for (size_t k = 0; k < t->nkey; k++) {
+		struct ev_fv *v = &f->fresh[t->key[k]];
+
+		*v = ev_fold_eval(f, s, s->key[k], params, NULL, NULL);
+		if (!ev_fold_fits(f, &t->columns[t->key[k]], v))
+			return NULL;
+		if (t->columns[t->key[k]].class == EV_FC_TEXT)
+			v->kind = EV_FV_TEXT;
+	}
+	return ev_fold_row(f, t, f->fresh);
+}
+
+/* A moment in a column of text is its text. */
+static bool fits(const struct ev_fold *f, const struct ev_fold_column *c, struct ev_fv *v)
+{
+	if (!ev_fold_fits(f, c, v))
+		return false;
+	if (c->class == EV_FC_TEXT && v->kind == EV_FV_TIME)
+		v->kind = EV_FV_TEXT;
+	return true;
+}
+
+/*
+ * Could an index of PostgreSQL refuse the row for its size? What is then overwritten before it is written
+ * would be refused by the store, and not by us.
+ */
+static bool too_long(const struct ev_fold *f, size_t bytes)
+{
+	return bytes > MOST_TEXT && f->store->ops->dialect == EV_POSTGRESQL;
+}
+
+/* The row that an INSERT proposes, into f->fresh; false when it is not plain. */
+static bool propose(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params)
+{
+	const struct ev_fold_table *t = s->table;
+	size_t bytes = 0;
+
+	for (size_t c = 0; c < t->ncolumns; c++)
+		f->fresh[c] = t->columns[c].fallback;
+	for (size_t i = 0; i < s->nvalues; i++)
+		f->fresh[s->values[i].column] = ev_fold_eval(f, s, s->values[i].expr, params, NULL, NULL);
+	for (size_t c = 0; c < t->ncolumns; c++) {
+		if (!fits(f, &t->columns[c], &f->fresh[c]))
+			return false;
+		bytes += f->fresh[c].text.len;
+	}
+	return !too_long(f, bytes);
+}
+
+static size_t text_at(const struct ev_fold_table *t, const struct ev_fold_row *row, size_t c)
+{
+	return ev_fold_get(t, row, c).text.len;
+}
+
+/* SET: all of them see the row as it was. */
+static bool assign(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *row,
+		   const struct ev_fv *params, const struct ev_fv *fresh)
+{
+	struct ev_fold_table *t = s->table;
+	size_t bytes = row->bytes;
+
+	for (size_t i = 0; i < s->nolds; i++)
+		f->old[s->olds[i]] = ev_fold_get(t, row, s->olds[i]);
+	for (size_t i = 0; i < s->nsets; i++) {
+		size_t c = s->sets[i].column;
+
+		f->after[i] = ev_fold_eval(f, s, s->sets[i].expr, params, f->old, fresh);
+		if (!fits(f, &t->columns[c], &f->after[i]))
+			return false;
+		bytes += f->after[i].text.len - text_at(t, row, c);
+	}
+	if (too_long(f, bytes))
+		return false;
+	ev_fold_touch(f, t, row);
+	for (size_t i = 0; i < s->nsets; i++)
+		ev_fold_put(f, t, row, s->sets[i].column, &f->after[i]);
+	ev_fold_mark(t, row);
+	return true;
+}
+
+static int insert(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *row,
+		  const struct ev_fv *params)
+{
+	struct ev_fold_table *t = s->table;
+
+	if (!propose(f, s, params) || (row->state == EV_ROW_PRESENT && s->conflict == EV_FOLD_FAIL))
+		return -1;
+	if (row->state == EV_ROW_PRESENT && s->conflict == EV_FOLD_NOTHING)
+		return 0;
+	if (row->state == EV_ROW_PRESENT)
+		return assign(f, s, row, params, f->fresh) ? 1 : -1;
+	ev_fold_touch(f, t, row);
+	for (size_t c = 0; c < t->ncolumns; c++)
+		ev_fold_put(f, t, row, c, &f->fresh[c]);
+	row->state = EV_ROW_PRESENT;
+	ev_fold_mark(t, row);
+	return 1;
+}
+
+int ev_fold_step(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *row,
+		 const struct ev_fv *params)
+{
+	if (s->verb == EV_FOLD_INSERT)
+		return insert(f, s, row, params);
+	if (row->state == EV_ROW_ABSENT)
+		return 0;
+	if (s->verb == EV_FOLD_UPDATE)
+		return assign(f, s, row, params, NULL) ? 1 : -1;
+	ev_fold_touch(f, s->table, row);
+	row->state = EV_ROW_ABSENT;
+	ev_fold_mark(s->table, row);
+	return 1;
+}
