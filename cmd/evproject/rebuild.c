@@ -263,6 +263,7 @@ static int fill_options(const struct args *a, struct ev_rebuild_options *opt, st
 	opt->no_swap = a->no_swap;
 	opt->pipe = is_pipe(&a->src.spec);
 	opt->batch = (size_t)a->batch;
+	opt->memory = a->src.memory - a->src.spec.memory;
 	return parse_percent(a->max_change, &opt->max_change, err);
 }
 
@@ -345,6 +346,7 @@ static int settle(struct args *a, struct ev_operands *rest, const struct ev_proj
 {
 	if (ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
 		return -1;
+	a->src.spec.memory /= 2; /* the other half is for rows */
 	if (a->abandon + a->forget + a->dry_run > 1)
 		return ev_fail(err, EV_USAGE, "one of --abandon, --forget and --dry-run, not more");
 	if (a->src.no_merge)

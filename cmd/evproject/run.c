@@ -254,6 +254,7 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 	if (!s)
 		return -1;
 	ao.exact = a->exact;
+	ao.memory = a->src.memory - a->src.spec.memory;
 	ao.dead = a->on_error == 1;
 	ao.max_dead = a->max_dead;
 	ao.max_held = a->max_held;
@@ -326,6 +327,7 @@ static int settle(struct args *a, struct ev_operands *rest, const struct ev_proj
 		return -1;
 	if (a->scan_late && !a->src.range.has_until)
 		return ev_fail(err, EV_USAGE, "--scan-late counts what is behind --until, which is not given");
+	a->src.spec.memory /= 2; /* the other half is for rows */
 	if (file_limits(a, err) || (a->src.no_merge && order_counts(p, err)))
 		return -1;
 	return ev_use_topics(&a->src, p, err);

@@ -14,6 +14,7 @@
 #define IDLE_SAVE_MS 1000  /* holes alone are saved at most this often */
 #define GROUP_EVERY_MS 5000
 #define GROUP_WAIT_MS 3000
+#define AGAIN 2            /* what was held is lost: read from the ledger's position */
 
 struct run {
 	struct ev_apply *a;
@@ -182,7 +183,7 @@ static void progress(struct run *r, const struct ev_span *spans, size_t nspans)
 		r->hooks->progress(r->hooks->ctx, r->st);
 }
 
-/* One read and its transaction. 1 when the read has ended, 0 to go on, -1. */
+/* One read and its transaction. 1 when the read has ended, 0 to go on, AGAIN, -1. */
 static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error *err)
 {
 	bool done = false;
@@ -200,28 +201,25 @@ static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error 
 	if (n == 0 && !done &&
 	    !(follow && ev_clock_ms() - r->last_commit > IDLE_SAVE_MS && holes_passed(r)))
 		return 0;
-	if (ev_apply_batch(r->a, r->records, (size_t)n, r->next, r->nnext, follow || done, done,
-			   err) < 0)
-		return -1;
+	n = ev_apply_batch(r->a, r->records, (size_t)n, r->next, r->nnext, follow || done, done, err);
+	if (n)
+		return n < 0 ? -1 : AGAIN;
 	r->st->transactions++;
 	r->last_commit = ev_clock_ms();
 	r->group_due = true;
 	return done;
 }
 
-static int read_spans(struct run *r, const struct ev_span *spans, bool follow, struct ev_error *err)
+/* Once through the spans from `from` on, which begin where they do or where the ledger stands. As step. */
+static int read_once(struct run *r, const struct ev_span *spans, const struct ev_span *from, size_t nspans,
+		     bool follow, struct ev_error *err)
 {
 	struct ev_merge_options mo = {
 		.merge = !r->opt->no_merge, .follow = follow, .linger_ms = LINGER_MS,
 	};
-	size_t nspans = r->src->nparts;
-	struct ev_merge *m = ev_merge_new(r->src, spans, &mo, err);
+	struct ev_merge *m = ev_merge_new(r->src, from, &mo, err);
 	int rc = m ? 0 : -1;
 
-	r->st->following = follow;
-	r->st->span = r->src->one_sequence || follow ? -1 : 0;
-	for (size_t i = 0; i < nspans && r->st->span >= 0; i++)
-		r->st->span += spans[i].end - spans[i].begin;
 	while (rc == 0 && !stop(r)) {
 		rc = step(r, m, follow, err);
 		if (rc >= 0)
@@ -230,6 +228,53 @@ static int read_spans(struct run *r, const struct ev_span *spans, bool follow, s
 			rc = commit_group(r, false, err);
 	}
 	ev_merge_free(m);
+	return rc;
+}
+
+/* What is held is committed also where the read was broken off, so that it is not done again. */
+static int end_read(struct run *r, int rc, struct ev_error *err)
+{
+	struct ev_error none = EV_ERROR_INIT;
+	int held = rc == AGAIN ? 0 : ev_apply_checkpoint(r->a, rc < 0 ? &none : err);
+
+	return rc < 0 || held < 0 ? -1 : held && !r->st->stopped ? AGAIN : rc;
+}
+
+/* The spans again, from where the ledger stands; a file is read from its beginning, to be recognised. */
+static struct ev_span *spans_again(struct run *r, const struct ev_span *spans, size_t nspans)
+{
+	struct ev_span *from = ev_alloc((r->src->nparts + 1) * sizeof(*from));
+
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		const struct ev_ledger_part *p = r->src->one_sequence ? NULL : ledger_part(r, i);
+
+		if (i < nspans)
+			from[i] = spans[i];
+		else /* a file's, that has shown up meanwhile */
+			r->src->ops->span(r->src, (uint32_t)i, &from[i]);
+		if (p && p->next > from[i].begin)
+			from[i].begin = p->next < from[i].end ? p->next : from[i].end;
+	}
+	if (r->mapped && r->files)
+		memset(r->files, 0, r->mapped * sizeof(*r->files));
+	return from;
+}
+
+static int read_spans(struct run *r, const struct ev_span *spans, bool follow, struct ev_error *err)
+{
+	size_t nspans = r->src->nparts;
+	struct ev_span *again = NULL;
+	int rc;
+
+	r->st->following = follow;
+	r->st->span = r->src->one_sequence || follow ? -1 : 0;
+	for (size_t i = 0; i < nspans && r->st->span >= 0; i++)
+		r->st->span += spans[i].end - spans[i].begin;
+	do {
+		rc = end_read(r, read_once(r, spans, again ? again : spans, nspans, follow, err), err);
+		free(again);
+		again = rc == AGAIN ? spans_again(r, spans, nspans) : NULL;
+	} while (again);
 	return rc < 0 ? -1 : 0;
 }
 

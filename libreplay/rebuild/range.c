@@ -483,12 +483,14 @@ int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *o
 {
 	struct ev_rebuilding *r = ctx;
 	struct ev_position at = EV_POSITION_INIT;
+	struct ev_apply_options ao = r->ao;
 	struct ev_apply *a;
 	int rc;
 
 	if (!old || r->plan.detached)
 		return 0;
-	a = ev_apply_open(s, r->p, &r->ao, err);
+	ao.hold = false;
+	a = ev_apply_open(s, r->p, &ao, err);
 	if (!a)
 		return -1;
 	rc = level_decisions(r, a, old, err);

@@ -71,6 +71,8 @@ static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 
 	if (r->plan.phase == EV_PHASE_NONE && new_plan(r, EV_PHASE_BUILD, err) < 0)
 		return -1;
+	/* in place, where a transaction that stays open locks out those of other projections */
+	r->ao.alone = r->sh->live->ops->dialect == EV_POSTGRESQL;
 	r->apply = ev_apply_open(r->sh->live, r->p, &r->ao, err);
 	if (!r->apply) {
 		struct ev_error ignored = EV_ERROR_INIT;
@@ -181,6 +183,7 @@ static int open_shadow(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_store *s = r->sh->ops->store(r->sh, err);
 
+	r->ao.alone = true;
 	if (s)
 		r->apply = ev_apply_open(s, r->p, &r->ao, err);
 	if (!r->apply)
@@ -358,6 +361,8 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 		.max_held = r->opt->max_held,
 		.decided = true,
 		.exact = r->opt->exact,
+		.memory = r->opt->memory,
+		.hold = !r->opt->pipe, /* what was held and is lost is read again */
 	};
 	same = r->old.exists && strcmp(r->old.fingerprint, r->p->fingerprint) == 0;
 	if (r->plan.phase == EV_PHASE_BUILD || (r->plan.phase == EV_PHASE_NONE && !r->old_tables))

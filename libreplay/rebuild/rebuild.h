@@ -28,6 +28,7 @@ struct ev_rebuild_options {
 	bool exact;                /* nothing folded in memory */
 	bool pipe;                 /* the source can be read once only: enough for a first build */
 	size_t batch;
+	size_t memory;             /* bytes for rows while the log is read; 0: any number */
 };
 
 #define EV_REBUILD_OPTIONS_INIT \
