@@ -12,9 +12,10 @@ bool ev_fold_whole(const struct ev_fold *f)
 	return f && f->whole;
 }
 
-void ev_fold_set_limit(struct ev_fold *f, size_t bytes)
+void ev_fold_set_limit(struct ev_fold *f, size_t bytes, bool bulk)
 {
 	f->limit = bytes;
+	f->bulk = bulk;
 }
 
 static void take_params(struct ev_fold *f, const struct ev_bind *b, size_t n)
@@ -142,7 +143,7 @@ int ev_fold_look(struct ev_fold *f, struct ev_error *err)
 			continue;
 		if (f->store->ops->select(f->store, t->any, NULL, 0, any_row, &any, err) < 0)
 			return -1;
-		t->complete = !any;
+		t->complete = t->empty = !any;
 	}
 	return 0;
 }

@@ -333,6 +333,7 @@ void ev_fold_free(struct ev_fold *f)
 		f->store->ops->finish(f->store, t->write);
 		f->store->ops->finish(f->store, t->erase);
 		f->store->ops->finish(f->store, t->any);
+		f->store->ops->finish(f->store, t->insert);
 		free(t->columns);
 		free(t->key);
 		free(t->name);

@@ -54,8 +54,11 @@ void ev_fold_drop(struct ev_fold *f);
 
 bool ev_fold_whole(const struct ev_fold *f); /* NULL allowed */
 
-/* How many bytes may the rows take (0: any number)? Have they? Then write all, and drop. */
-void ev_fold_set_limit(struct ev_fold *f, size_t bytes);
+/*
+ * How many bytes may the rows take (0: any number)? Have they? Then write all, and drop. `bulk`: a load, of
+ * a table that nobody else wants while it is written, so that its indexes may be made anew.
+ */
+void ev_fold_set_limit(struct ev_fold *f, size_t bytes, bool bulk);
 bool ev_fold_full(const struct ev_fold *f);
 
 /* In a transaction, or outside: which tables are empty, so that all of their rows are in memory from now on? */

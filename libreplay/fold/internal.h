@@ -105,8 +105,9 @@ struct ev_fold_table {
 	size_t nslots, nrows;
 	struct ev_fold_rows dirty, wanted;
 	bool complete;     /* a row that is not here is not in the store either */
+	bool empty;        /* the store holds no row at all */
 
-	struct ev_query *load, *write, *erase, *any;
+	struct ev_query *load, *write, *erase, *any, *insert;
 };
 
 static inline size_t ev_fold_row_size(const struct ev_fold_table *t)
@@ -182,6 +183,7 @@ struct ev_fold {
 	bool whole;            /* every statement of the projection folds */
 	struct ev_pool pool;   /* rows and their texts */
 	size_t limit;          /* bytes; 0: none */
+	bool bulk;             /* a load: indexes may be made after the rows */
 	struct ev_fv *params;  /* as many as the widest statement has */
 	struct ev_fv *fresh;   /* a proposed row, as wide as the widest table */
 	struct ev_fv *old;     /* the row as it was, as wide */

@@ -6,6 +6,7 @@
 #include "record/line.h"
 
 #define ROWS_AT_ONCE 5000
+#define ENOUGH_TO_COPY 500
 
 static bool in_bulk(const struct ev_fold *f)
 {
@@ -77,7 +78,7 @@ static struct ev_query *prepare(struct ev_fold *f, struct ev_buf *sql, struct ev
 int ev_fold_prepare(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
 {
 	struct ev_buf load = EV_BUF_INIT, write = EV_BUF_INIT, erase = EV_BUF_INIT, name = EV_BUF_INIT,
-		      any = EV_BUF_INIT;
+		      any = EV_BUF_INIT, insert = EV_BUF_INIT;
 	bool bulk = in_bulk(f);
 
 	ev_buf_add_quoted(&name, t->name, '"');
@@ -106,6 +107,7 @@ int ev_fold_prepare(struct ev_fold *f, struct ev_fold_table *t, struct ev_error 
 	ev_buf_adds(&write, bulk ? ") SELECT * FROM unnest(" : ") VALUES (");
 	add_list(&write, t, false, ", ", bulk ? "?#::$[]" : "?#");
 	ev_buf_addc(&write, ')');
+	ev_buf_add_slice(&insert, ev_buf_slice(&write));
 	add_conflict(&write, t);
 	ev_buf_addf(&any, "SELECT 1 FROM %s LIMIT 1", ev_buf_str(&name));
 	ev_buf_release(&name);
@@ -113,13 +115,16 @@ int ev_fold_prepare(struct ev_fold *f, struct ev_fold_table *t, struct ev_error 
 	t->write = t->load ? prepare(f, &write, err) : NULL;
 	t->erase = t->write ? prepare(f, &erase, err) : NULL;
 	t->any = t->erase ? prepare(f, &any, err) : NULL;
+	t->insert = t->any ? prepare(f, &insert, err) : NULL;
 	ev_buf_release(&write);
 	ev_buf_release(&erase);
 	ev_buf_release(&any);
-	if (!t->any)
+	ev_buf_release(&insert);
+	if (!t->insert)
 		return -1;
 	f->store->ops->blame(t->write);
 	f->store->ops->blame(t->erase);
+	f->store->ops->blame(t->insert);
 	return 0;
 }
 
@@ -286,23 +291,27 @@ static int refused(const struct ev_fold_table *t, const struct ev_fold_row *firs
 	return -1;
 }
 
+static void bind_row(struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fold_row *row, bool key_only)
+{
+	for (size_t c = 0; c < (key_only ? t->nkey : t->ncolumns); c++) {
+		struct ev_fv v = ev_fold_get(t, row, key_only ? t->key[c] : c);
+
+		f->binds[c] = bind_of(&v);
+	}
+}
+
 static int write_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row **rows, size_t n,
 		      bool erase, struct ev_error *err)
 {
 	struct ev_query *q = erase ? t->erase : t->write;
-	size_t columns = erase ? t->nkey : t->ncolumns;
 
 	if (!n)
 		return 0;
 	if (in_bulk(f))
 		return run_bulk(f, t, q, erase, rows, n, NULL, NULL, err) < 0 ? refused(t, rows[0], err) : 0;
 	for (size_t i = 0; i < n; i++) {
-		for (size_t c = 0; c < columns; c++) {
-			struct ev_fv v = ev_fold_get(t, rows[i], erase ? t->key[c] : c);
-
-			f->binds[c] = bind_of(&v);
-		}
-		if (f->store->ops->run(f->store, q, f->binds, columns, err) < 0)
+		bind_row(f, t, rows[i], erase);
+		if (f->store->ops->run(f->store, q, f->binds, erase ? t->nkey : t->ncolumns, err) < 0)
 			return refused(t, rows[i], err);
 	}
 	return 0;
@@ -330,23 +339,111 @@ static int add_written(struct ev_fold *f, struct ev_fold_table *t, struct writin
 	return write_rows(f, t, w->rows[erase], ROWS_AT_ONCE, erase, err);
 }
 
-int ev_fold_write(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
+/* The rows come from all over memory. */
+static void look_ahead(const struct ev_fold_rows *rows, const struct ev_fold_table *t, size_t i)
+{
+	if (i + 16 < rows->n) {
+		__builtin_prefetch(rows->v[i + 16].row);
+		__builtin_prefetch((const char *)rows->v[i + 16].row + 64);
+	}
+	if (i + 8 >= rows->n)
+		return;
+	for (size_t c = 0; c < t->ncolumns; c++) {
+		unsigned char kind = ev_fold_kinds(t, rows->v[i + 8].row)[c];
+
+		if (kind != EV_FV_NULL && kind != EV_FV_INT && kind != EV_FV_BOOL)
+			__builtin_prefetch(rows->v[i + 8].row->v[c].text);
+	}
+}
+
+/* A row that the store does not have yet. */
+static bool is_new(const struct ev_fold_row *row)
+{
+	return row->dirty && row->state == EV_ROW_PRESENT && !row->stored;
+}
+
+/* The dirty rows, but for new ones if these come afterwards. */
+static int write_changed(struct ev_fold *f, struct ev_fold_table *t, bool all, struct ev_error *err)
 {
 	struct writing *w = ev_alloc(sizeof(*w));
 	int rc = 0;
 
-	ev_fold_sort(t, &t->dirty);
 	for (size_t i = 0; i < t->dirty.n && rc == 0; i++) {
 		struct ev_fold_row *row = t->dirty.v[i].row;
 
+		look_ahead(&t->dirty, t, i);
 		row->listed = false;
-		if (row->dirty)
+		if (row->dirty && (all || !is_new(row)))
 			rc = add_written(f, t, w, row, err);
 	}
-	t->dirty.n = 0;
 	for (int erase = 1; erase >= 0 && rc == 0; erase--)
 		rc = write_rows(f, t, w->rows[erase], w->n[erase], erase, err);
 	free(w);
+	return rc;
+}
+
+static int insert_new(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
+{
+	const struct ev_store_ops *ops = f->store->ops;
+	struct ev_buf columns = EV_BUF_INIT;
+	const struct ev_fold_row *first = NULL;
+	int rc = 0;
+
+	add_list(&columns, t, false, ", ", "@");
+	if (ops->copy_begin)
+		rc = ops->copy_begin(f->store, t->name, ev_buf_str(&columns), err);
+	ev_buf_release(&columns);
+	if (rc < 0)
+		return -1;
+	for (size_t i = 0; i < t->dirty.n && rc == 0; i++) {
+		struct ev_fold_row *row = t->dirty.v[i].row;
+
+		look_ahead(&t->dirty, t, i);
+		if (!is_new(row))
+			continue;
+		if (!first || !ops->copy_begin)
+			first = row;
+		row->dirty = false;
+		row->stored = true;
+		bind_row(f, t, row, false);
+		rc = ops->copy_begin ? ops->copy_add(f->store, f->binds, t->ncolumns, err)
+				     : ops->run(f->store, t->insert, f->binds, t->ncolumns, err) < 0 ? -1 : 0;
+	}
+	if (ops->copy_begin && ops->copy_end(f->store, err) < 0)
+		rc = -1;
+	return rc < 0 && first ? refused(t, first, err) : rc;
+}
+
+/* Where the table was empty its indexes wait for the rows; to sort them takes memory of its own. */
+static int load_new(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
+{
+	bool bare = f->bulk && t->empty && (in_bulk(f) || !f->limit || f->pool.bytes < f->limit / 2);
+	struct ev_buf after = EV_BUF_INIT;
+	int rc = bare ? f->store->ops->strip(f->store, t->name, &after, err) : 0;
+
+	if (rc == 0)
+		rc = insert_new(f, t, err);
+	if (rc == 0 && after.len)
+		rc = f->store->ops->script(f->store, ev_buf_str(&after), err);
+	ev_buf_release(&after);
+	return rc;
+}
+
+int ev_fold_write(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
+{
+	size_t fresh = 0;
+	bool load;
+	int rc;
+
+	ev_fold_sort(t, &t->dirty);
+	for (size_t i = 0; i < t->dirty.n; i++)
+		fresh += is_new(t->dirty.v[i].row);
+	load = fresh >= ENOUGH_TO_COPY || (fresh && f->bulk && t->empty);
+	rc = write_changed(f, t, !load, err);
+	if (rc == 0 && load)
+		rc = load_new(f, t, err);
+	t->empty = false;
+	t->dirty.n = 0;
 	return rc;
 }
 
@@ -357,7 +454,7 @@ int ev_fold_write_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold
 
 	if (!row->dirty)
 		return 0;
-	row->dirty = false;
+	row->dirty = t->empty = false;
 	if (erase && !row->stored)
 		return 0;
 	row->stored = !erase;

@@ -282,7 +282,7 @@ static void forget_rows(struct ev_fold_table *t)
 	t->slots = NULL;
 	t->dirty = t->wanted = (struct ev_fold_rows){ 0 };
 	t->nslots = t->nrows = 0;
-	t->complete = false;
+	t->complete = t->empty = false;
 }
 
 void ev_fold_forget(struct ev_fold *f)

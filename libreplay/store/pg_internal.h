@@ -2,7 +2,7 @@
  * pg_internal.h - the PostgreSQL store's own state
  *
  * pg.c has the connection, transactions and running of statements; pg_connect.c how a connection is
- * made and made again; pg_pipe.c handlers' statements in pipeline mode; pg_prepare.c their
+ * made and made again; pg_copy.c many rows at once; pg_pipe.c handlers' statements in pipeline mode; pg_prepare.c their
  * compilation and what they may do; pg_bind.c values as parameters of the types that the server
  * inferred; pg_schema.c the projection's DDL; pg_cursor.c tables read row by row; pg_lock.c the lock
  * of a whole run; pg_error.c SQLSTATEs; pg_scratch.c schemas for a while.
@@ -154,6 +154,12 @@ int ev_pg_apply(struct ev_store *store, struct ev_query *q, const struct ev_bind
 int ev_pg_sync(struct ev_store *store, struct ev_error *err);
 void ev_pg_pipe_drop(struct ev_pg *s); /* forget what was sent; before a rollback */
 int64_t ev_pg_touched(PGresult *res);
+
+/* pg_copy.c */
+int ev_pg_copy_begin(struct ev_store *store, const char *table, const char *columns, struct ev_error *err);
+int ev_pg_copy_add(struct ev_store *store, const struct ev_bind *b, size_t n, struct ev_error *err);
+int ev_pg_copy_end(struct ev_store *store, struct ev_error *err);
+int ev_pg_strip(struct ev_store *store, const char *table, struct ev_buf *after, struct ev_error *err);
 
 /* pg_lock.c */
 int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *err);

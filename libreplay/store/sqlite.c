@@ -395,6 +395,7 @@ const struct ev_store_ops ev_sqlite_ops = {
 	.apply = apply,
 	.sync = sync_results,
 	.select = select_rows,
+	.strip = ev_sqlite_strip,
 	.describe = ev_sqlite_describe,
 	.cursor = ev_sqlite_cursor,
 	.fetch = ev_sqlite_fetch,

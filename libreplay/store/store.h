@@ -154,6 +154,21 @@ struct ev_store_ops {
 		      ev_row_fn row, void *ctx, struct ev_error *err);
 
 	/*
+	 * Many rows into a table that holds none of their keys, in the open transaction: begin (`columns`:
+	 * their names, quoted, with commas), add for each row its values, as many as columns; end, also after
+	 * an error. Nothing else in between. NULL: a prepared INSERT is as good.
+	 */
+	int (*copy_begin)(struct ev_store *s, const char *table, const char *columns, struct ev_error *err);
+	int (*copy_add)(struct ev_store *s, const struct ev_bind *b, size_t n, struct ev_error *err);
+	int (*copy_end)(struct ev_store *s, struct ev_error *err);
+
+	/*
+	 * The table is empty and will hold many rows: drop of its indexes those that can be made anew just as
+	 * they were. The script that does so is appended to `after`, for the same transaction.
+	 */
+	int (*strip)(struct ev_store *s, const char *table, struct ev_buf *after, struct ev_error *err);
+
+	/*
 	 * Columns of a table in their order. 1, 0 when there is no such table (a view is none), -1.
 	 * `out` is to be released, whatever is returned.
 	 */
