@@ -133,6 +133,8 @@ void ev_whole_drop(struct ev_apply *a);
 /* open.c: nothing of the store; the projection's tables; guards and statements, in the open transaction */
 struct ev_apply *ev_open_new(struct ev_store *s, const struct ev_projection *p,
 			     const struct ev_apply_options *opt);
+void ev_open_free(struct ev_apply *a);
+void ev_open_number(struct ev_apply *a); /* the projection's statements, and room for their parameters */
 int ev_open_schema(struct ev_apply *a, struct ev_error *err);
 int ev_open_compile(struct ev_apply *a, struct ev_error *err);
 

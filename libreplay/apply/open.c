@@ -97,16 +97,13 @@ static int prepare_handler(struct ev_apply *a, size_t i, struct ev_error *err)
 	return 0;
 }
 
-static int prepare_all(struct ev_apply *a, struct ev_error *err)
+void ev_open_number(struct ev_apply *a)
 {
 	const struct ev_projection *p = a->projection;
 	size_t widest = 1, n = 0, cap = 0;
 
-	a->queries = ev_alloc(p->nhandlers * sizeof(*a->queries));
 	a->numbers = ev_alloc(p->nhandlers * sizeof(*a->numbers));
 	for (size_t i = 0; i < p->nhandlers; i++) {
-		if (prepare_handler(a, i, err) < 0)
-			return -1;
 		a->numbers[i] = n;
 		for (size_t j = 0; j < p->handlers[i].nstatements; j++) {
 			const struct ev_statement *s = &p->handlers[i].statements[j];
@@ -118,6 +115,15 @@ static int prepare_all(struct ev_apply *a, struct ev_error *err)
 		}
 	}
 	a->binds = ev_alloc(widest * sizeof(*a->binds));
+}
+
+static int prepare_all(struct ev_apply *a, struct ev_error *err)
+{
+	a->queries = ev_alloc(a->projection->nhandlers * sizeof(*a->queries));
+	ev_open_number(a);
+	for (size_t i = 0; i < a->projection->nhandlers; i++)
+		if (prepare_handler(a, i, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -266,6 +272,11 @@ void ev_apply_close(struct ev_apply *a)
 	if (!a)
 		return;
 	a->store->ops->rollback(a->store);
+	ev_open_free(a);
+}
+
+void ev_open_free(struct ev_apply *a)
+{
 	for (size_t i = 0; a->queries && i < a->projection->nhandlers; i++) {
 		for (size_t j = 0; a->queries[i] && j < a->projection->handlers[i].nstatements; j++)
 			a->store->ops->finish(a->store, a->queries[i][j]);

@@ -163,14 +163,15 @@ static int fold_statement(struct ev_apply *a, size_t handler, size_t i, size_t n
 static int run_statement(struct ev_apply *a, size_t handler, size_t i, uint64_t tag, struct ev_error *err)
 {
 	size_t n = a->projection->handlers[handler].statements[i].nparams;
-	struct ev_query *q = a->queries[handler][i];
+	struct ev_query *q;
 
 	if (a->way == EV_BY_FOLD)
 		return fold_statement(a, handler, i, n, tag, err);
 	if (a->way == EV_BY_NAME) {
-		ev_fold_name(a->fold, handler, i, a->binds, n);
+		ev_fold_want(a->fold, handler, i, a->binds, n);
 		return 0;
 	}
+	q = a->queries[handler][i];
 	if (a->way == EV_BY_BATCH && ev_fold_takes(a->fold, handler, i))
 		return ev_fold_apply(a->fold, handler, i, q, a->binds, n, tag, err);
 	return a->store->ops->apply(a->store, q, a->binds, n, tag, err);

@@ -24,7 +24,7 @@ static void take_params(struct ev_fold *f, const struct ev_bind *b, size_t n)
 		f->params[i] = ev_fold_value(NULL, &b[i], f->store->ops->dialect);
 }
 
-static void want(struct ev_fold_table *t, struct ev_fold_row *row)
+static void add_wanted(struct ev_fold_table *t, struct ev_fold_row *row)
 {
 	if (row->state != EV_ROW_UNKNOWN || row->wanted)
 		return;
@@ -32,7 +32,7 @@ static void want(struct ev_fold_table *t, struct ev_fold_row *row)
 	ev_fold_add_row(&t->wanted, row);
 }
 
-void ev_fold_name(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n)
+void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n)
 {
 	const struct ev_fold_statement *s = &f->statements[handler][statement];
 	struct ev_fold_row *row;
@@ -40,7 +40,7 @@ void ev_fold_name(struct ev_fold *f, size_t handler, size_t statement, const str
 	take_params(f, b, n);
 	row = ev_fold_find(f, s, f->params);
 	if (row)
-		want(s->table, row);
+		add_wanted(s->table, row);
 	if (!f->naming)
 		return;
 	EV_GROW(f->named, f->nnamed, f->named_cap);
@@ -63,9 +63,13 @@ int ev_fold_event(struct ev_fold *f, size_t handler, size_t statement, const str
 	int rc;
 
 	take_params(f, b, n);
-	row = ev_fold_find(f, s, f->params);
-	if (!row || !ev_fold_binds(f, s, f->params))
+	if (!ev_fold_key(f, s, f->params) || !ev_fold_binds(f, s, f->params))
 		return 1;
+	if (f->slices > 1 && ev_fold_hash(s->table, f->fresh) % f->slices != f->slice) {
+		*touched = 1;
+		return 0;
+	}
+	row = ev_fold_row(f, s->table, f->fresh);
 	if (row->state == EV_ROW_UNKNOWN && ev_fold_load_one(f, s->table, row, err) < 0)
 		return -1;
 	rc = ev_fold_step(f, s, row, f->params);
@@ -105,16 +109,7 @@ void ev_fold_resume(struct ev_fold *f)
 
 bool ev_fold_full(const struct ev_fold *f)
 {
-	size_t bytes = f->pool.bytes;
-
-	for (size_t i = 0; i < f->ntables; i++) {
-		const struct ev_fold_table *t = &f->tables[i];
-		/* while it grows, the table stands there twice, and the new one is twice as large */
-		size_t slots = t->nslots * (t->nrows * 10 >= t->nslots * 7 ? 3 : 1);
-
-		bytes += slots * sizeof(*t->slots) + (t->dirty.cap + t->wanted.cap) * sizeof(*t->dirty.v);
-	}
-	return f->limit && bytes > f->limit;
+	return f->limit && ev_fold_bytes(f) > f->limit;
 }
 
 bool ev_fold_complete(const struct ev_fold *f)

@@ -265,22 +265,18 @@ static size_t find_all_columns(struct ev_fold *f)
 	return widest;
 }
 
-static int prepare_tables(struct ev_fold *f, struct ev_error *err)
+static void make_room(struct ev_fold *f)
 {
 	size_t widest = 1;
 
-	for (size_t i = 0; i < f->ntables; i++) {
+	for (size_t i = 0; i < f->ntables; i++)
 		if (f->tables[i].ncolumns > widest)
 			widest = f->tables[i].ncolumns;
-		if (f->tables[i].plain && ev_fold_prepare(f, &f->tables[i], err) < 0)
-			return -1;
-	}
 	f->fresh = ev_alloc(widest * sizeof(*f->fresh));
 	f->after = ev_alloc(widest * sizeof(*f->after));
 	f->old = ev_alloc(widest * sizeof(*f->old));
 	f->binds = ev_alloc(widest * sizeof(*f->binds));
 	f->params = ev_alloc(find_all_columns(f) * sizeof(*f->params));
-	return 0;
 }
 
 static bool any_plain(const struct ev_fold *f)
@@ -291,8 +287,8 @@ static bool any_plain(const struct ev_fold *f)
 	return false;
 }
 
-struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p,
-			    const struct ev_buf *tables, struct ev_buf *why, struct ev_error *err)
+static struct ev_fold *read_all(struct ev_store *s, const struct ev_projection *p, const struct ev_buf *tables,
+				struct ev_buf *why, struct ev_error *err)
 {
 	struct ev_fold *f = ev_alloc(sizeof(*f));
 
@@ -300,11 +296,43 @@ struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p,
 	f->projection = p;
 	if (describe_tables(f, tables, why, err) == 0) {
 		read_statements(f, p, why);
-		if (any_plain(f) && prepare_tables(f, err) == 0)
+		make_room(f);
+		if (any_plain(f))
 			return f;
 	}
 	ev_fold_free(f);
 	return NULL;
+}
+
+struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p,
+			    const struct ev_buf *tables, struct ev_buf *why, struct ev_error *err)
+{
+	struct ev_fold *f = read_all(s, p, tables, why, err);
+
+	for (size_t i = 0; f && i < f->ntables; i++)
+		if (f->tables[i].plain && ev_fold_prepare(f, &f->tables[i], err) < 0) {
+			ev_fold_free(f);
+			return NULL;
+		}
+	return f;
+}
+
+struct ev_fold *ev_fold_detached(struct ev_store *s, const struct ev_projection *p, const struct ev_buf *tables,
+				 uint32_t slice, uint32_t slices, struct ev_buf *why, struct ev_error *err)
+{
+	struct ev_fold *f = read_all(s, p, tables, why, err);
+
+	if (f && !f->whole) {
+		ev_fold_free(f);
+		return NULL;
+	}
+	for (size_t i = 0; f && i < f->ntables; i++)
+		f->tables[i].complete = true;
+	if (f) {
+		f->slice = slice;
+		f->slices = slices;
+	}
+	return f;
 }
 
 void ev_fold_free(struct ev_fold *f)

@@ -67,7 +67,7 @@ int ev_fold_look(struct ev_fold *f, struct ev_error *err);
 bool ev_fold_complete(const struct ev_fold *f);
 
 /* Name the row of a statement to come; then fetch all that were named and are not known. */
-void ev_fold_name(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n);
+void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n);
 int ev_fold_fetch(struct ev_fold *f, struct ev_error *err);
 
 /* Fold a statement: 0 and the rows touched; 1: the record is for the store to do; -1. */
@@ -78,7 +78,7 @@ void ev_fold_keep(struct ev_fold *f);
 void ev_fold_undo(struct ev_fold *f);
 
 /*
- * For a record that goes to the store, undone: naming on, ev_fold_name for each statement, yield writes the
+ * For a record that goes to the store, undone: naming on, ev_fold_want for each statement, yield writes the
  * rows; the record is run; if it has changed anything, resume; naming off.
  */
 void ev_fold_naming(struct ev_fold *f, bool on);
@@ -87,6 +87,22 @@ void ev_fold_resume(struct ev_fold *f);
 
 /* Write what has changed, before a commit. EV_BUG when the store refuses what was let through. */
 int ev_fold_write_all(struct ev_fold *f, struct ev_error *err);
+
+/* ---- detached: no store behind it but for its catalogue ---- */
+
+/*
+ * As ev_fold_new, of a projection that folds as a whole (else NULL), starting with tables that are empty. Nothing
+ * is written; `slice` of `slices`: rows of other keys are passed over. Only ev_fold_event, keep, undo and these.
+ */
+struct ev_fold *ev_fold_detached(struct ev_store *s, const struct ev_projection *p, const struct ev_buf *tables,
+				 uint32_t slice, uint32_t slices, struct ev_buf *why, struct ev_error *err);
+size_t ev_fold_bytes(const struct ev_fold *f); /* that rows take; also of others */
+size_t ev_fold_columns(const struct ev_fold *f, const char *table);
+const char *ev_fold_column_name(const struct ev_fold *f, const char *table, size_t column);
+/* The rows by key; see apply/reference.h. */
+int ev_fold_rows(struct ev_fold *f, const char *table, ev_row_fn row, void *ctx, struct ev_error *err);
+
+/* ---- */
 
 /* Is it of use? Not where most statements are left to the store. */
 bool ev_fold_pays(const struct ev_fold *f);

@@ -184,6 +184,7 @@ struct ev_fold {
 	struct ev_pool pool;   /* rows and their texts */
 	size_t limit;          /* bytes; 0: none */
 	bool bulk;             /* a load: indexes may be made after the rows */
+	uint32_t slice, slices; /* only rows of such keys; slices 0 and 1: all */
 	struct ev_fv *params;  /* as many as the widest statement has */
 	struct ev_fv *fresh;   /* a proposed row, as wide as the widest table */
 	struct ev_fv *old;     /* the row as it was, as wide */
@@ -223,7 +224,9 @@ bool ev_fold_fits(const struct ev_fold *f, const struct ev_fold_column *c, const
 struct ev_fv ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d);
 bool ev_fold_same(const struct ev_fv *a, const struct ev_fv *b);
 
-/* step.c: the row that a statement is about, or NULL when its key is not plainly one that the column holds. */
+/* step.c: the key of a statement's row into f->fresh; false when it is not plainly one that the column holds. */
+bool ev_fold_key(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params);
+/* The row that a statement is about, or NULL when its key is not plainly one that the column holds. */
 struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
 				 const struct ev_fv *params);
 /* Rows touched, or -1: for the store to do. The row is known. */
@@ -232,6 +235,7 @@ int ev_fold_step(struct ev_fold *f, const struct ev_fold_statement *s, struct ev
 
 /* rows.c: the row of a key (ncolumns values, those of the key are used), made when new. */
 struct ev_fold_row *ev_fold_row(struct ev_fold *f, struct ev_fold_table *t, const struct ev_fv *values);
+uint64_t ev_fold_hash(const struct ev_fold_table *t, const struct ev_fv *values);
 struct ev_fv ev_fold_get(const struct ev_fold_table *t, const struct ev_fold_row *r, size_t column);
 /* The row may be taken back to what it is now until ev_fold_keep. Call it before a change. */
 void ev_fold_touch(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r);

@@ -35,7 +35,7 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-static uint64_t hash_key(const struct ev_fold_table *t, const struct ev_fv *v)
+uint64_t ev_fold_hash(const struct ev_fold_table *t, const struct ev_fv *v)
 {
 	uint64_t h = t->nkey;
 
@@ -112,7 +112,7 @@ static struct ev_fold_row *new_row(struct ev_fold *f, struct ev_fold_table *t, u
 
 struct ev_fold_row *ev_fold_row(struct ev_fold *f, struct ev_fold_table *t, const struct ev_fv *values)
 {
-	uint64_t hash = hash_key(t, values), tag = hash & TAG;
+	uint64_t hash = ev_fold_hash(t, values), tag = hash & TAG;
 	struct ev_fold_row *r;
 	size_t at;
 

@@ -3,8 +3,7 @@
 
 #define MOST_TEXT 2000 /* bytes of a row: an entry of an index holds 2704, other columns among them */
 
-struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
-				 const struct ev_fv *params)
+bool ev_fold_key(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params)
 {
 	struct ev_fold_table *t = s->table;
 
@@ -13,11 +12,17 @@ struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_stateme
 
 		*v = ev_fold_eval(f, s, s->key[k], params, NULL, NULL);
 		if (!ev_fold_fits(f, &t->columns[t->key[k]], v))
-			return NULL;
+			return false;
 		if (t->columns[t->key[k]].class == EV_FC_TEXT)
 			v->kind = EV_FV_TEXT;
 	}
-	return ev_fold_row(f, t, f->fresh);
+	return true;
+}
+
+struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
+				 const struct ev_fv *params)
+{
+	return ev_fold_key(f, s, params) ? ev_fold_row(f, s->table, f->fresh) : NULL;
 }
 
 /* A moment in a column of text is its text. */

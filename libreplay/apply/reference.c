@@ -1,0 +1,97 @@
+/* reference.c - see reference.h; the engine's stages on a fold that has no store behind it */
+#include "apply/reference.h"
+
+#include <inttypes.h>
+
+#include "apply/internal.h"
+#include "base/mem.h"
+
+struct ev_reference {
+	struct ev_apply *a;
+};
+
+/* Of the engine's state what the stages want; nothing of it is ever written. */
+struct ev_reference *ev_reference_new(struct ev_store *s, const struct ev_projection *p, uint32_t slice,
+				      uint32_t slices, struct ev_buf *why, struct ev_error *err)
+{
+	struct ev_apply_options opt = EV_APPLY_OPTIONS_INIT;
+	struct ev_reference *r = ev_alloc(sizeof(*r));
+	ev_result_fn on_result = s->on_result;
+	void *ctx = s->on_result_ctx;
+	struct ev_apply *a = r->a = ev_open_new(s, p, &opt);
+
+	s->on_result = on_result; /* another engine may be at work on it */
+	s->on_result_ctx = ctx;
+	err->class = EV_OK;
+	if (ev_ledger_tables(s, p->name, &a->tables, err) == 0)
+		a->fold = ev_fold_detached(s, p, &a->tables, slice, slices, &a->folds, err);
+	ev_open_number(a);
+	if (a->fold && !p->dedupe)
+		return r;
+	if (p->dedupe)
+		ev_buf_adds(&a->folds, "@dedupe keeps the ids that it has seen in a store\n");
+	if (why)
+		ev_buf_add_slice(why, ev_buf_slice(&a->folds));
+	ev_reference_free(r);
+	return NULL;
+}
+
+void ev_reference_free(struct ev_reference *r)
+{
+	if (r)
+		ev_open_free(r->a);
+	free(r);
+}
+
+static int needs_scratch(const struct ev_record *rec, struct ev_error *err)
+{
+	if (err->class == EV_OK)
+		ev_fail(err, EV_DATA, "a value is not for the fold to say");
+	ev_context(err, "%.*s/%d@%" PRId64 " needs a scratch store", (int)rec->topic.len, rec->topic.ptr,
+		   rec->partition, rec->offset);
+	return 1;
+}
+
+int ev_reference_apply(struct ev_reference *r, const struct ev_record *rec, enum ev_count *fate,
+		       struct ev_error *err)
+{
+	struct ev_apply *a = r->a;
+	const int *handlers = NULL;
+	int found;
+
+	err->class = EV_OK;
+	found = ev_record_route(a, rec, &handlers, err);
+	if (found == EV_FATE_ERROR)
+		return needs_scratch(rec, err);
+	*fate = (enum ev_count)found;
+	if (found != EV_APPLIED)
+		return 0;
+	ev_batch_reserve(a, 1);
+	a->way = EV_BY_FOLD;
+	if (ev_record_apply(a, 0, handlers, err)) {
+		ev_fold_undo(a->fold);
+		return needs_scratch(rec, err);
+	}
+	ev_fold_keep(a->fold);
+	return 0;
+}
+
+size_t ev_reference_bytes(const struct ev_reference *r)
+{
+	return ev_fold_bytes(r->a->fold);
+}
+
+size_t ev_reference_columns(const struct ev_reference *r, const char *table)
+{
+	return ev_fold_columns(r->a->fold, table);
+}
+
+const char *ev_reference_column(const struct ev_reference *r, const char *table, size_t column)
+{
+	return ev_fold_column_name(r->a->fold, table, column);
+}
+
+int ev_reference_rows(struct ev_reference *r, const char *table, ev_row_fn row, void *ctx, struct ev_error *err)
+{
+	return ev_fold_rows(r->a->fold, table, row, ctx, err);
+}
