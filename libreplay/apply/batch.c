@@ -294,6 +294,10 @@ static size_t first_fault(struct ev_apply *a, size_t at, struct ev_error *err)
 {
 	struct ev_error why = EV_ERROR_INIT;
 
+	if (a->failed && a->failed_at <= at) { /* after which the store did nothing more */
+		*err = a->poison;
+		return a->failed_at;
+	}
 	if (err->class != EV_DATA)
 		return at;
 	if (ev_record_sync(a, &why) < 0) {
