@@ -11,7 +11,7 @@ VERSION := 0.1.0
 COMMANDS := evtail evproject evreplay
 MAN := $(wildcard docs/man/*.[157])
 
-PACKAGES := rdkafka sqlite3 libpq jansson zlib libxxhash
+PACKAGES := rdkafka sqlite3 libpq jansson zlib libxxhash libcrypto
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
 # texts of messages are cut to their buffer on purpose (clang has no such warning)

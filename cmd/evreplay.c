@@ -6,6 +6,8 @@ static void init(void *args)
 	struct replay_args *a = args;
 
 	ev_source_args_init(&a->src);
+	a->txn_records = 20000;
+	a->txn_ms = 1000;
 }
 
 static void release(void *args)
@@ -14,6 +16,9 @@ static void release(void *args)
 
 	ev_source_args_release(&a->src);
 }
+
+static const char *const timestamp_words[] = { "keep", "now", "shift", NULL };
+static const char *const other_words[] = { "refuse", "drop", "pass", NULL };
 
 static const struct ev_option options[] = {
 	EV_STRING('t', "into", "TARGET", struct replay_args, into,
@@ -28,13 +33,42 @@ static const struct ev_option options[] = {
 		"topics by other names: 'orders.*=test.\\1'; repeatable"),
 	EV_FLAG(0, "create", struct replay_args, create,
 		"make topics that are not there, partitions and settings as the source's"),
+	EV_FLAG('n', "dry-run", struct replay_args, dry_run,
+		"read everything, write nothing: what would be copied, and what stands against it"),
+	EV_LIST(0, "allow", "CONFLICT", struct replay_args, allow,
+		"write in spite of it: same-topic, retention, ...; repeatable"),
 	EV_FLAG(0, "lossy", struct replay_args, lossy, "leave out what cannot be produced as it is"),
 	EV_FLAG('f', "follow", struct replay_args, follow, "go on with new records as they come"),
 	EV_STRING(0, "position", "FILE", struct replay_args, position,
 		  "save the position up to which all is safe in the target"),
 	EV_FLAG('q', "quiet", struct replay_args, quiet, "no progress, no closing report"),
 	EV_FLAG('v', "verbose", struct replay_args, verbose, "say what was copied of each partition"),
-	EV_GROUP("Range"),
+	EV_BRIEF("Exactly once"),
+	EV_FLAG(0, "exactly-once", struct replay_args, exactly_once,
+		"each record once for readers of committed records, whatever is killed"),
+	EV_STRING(0, "job", "NAME", struct replay_args, job, "the name under which its position is stored"),
+	EV_FLAG(0, "new-job", struct replay_args, new_job, "forget what is stored, and begin anew"),
+	EV_STRING(0, "group", "NAME", struct replay_args, group,
+		  "with each transaction commit the position to this consumer group, too"),
+	EV_INT(0, "txn-records", "N", struct replay_args, txn_records, 1, 10000000,
+	       "records in a transaction (20000)"),
+	EV_DURATION(0, "txn-time", "TIME", struct replay_args, txn_ms, "how long one may last (1s)"),
+	EV_BRIEF("Pace and changes"),
+	EV_STRING(0, "rate", "RATE", struct replay_args, rate, "no faster: 5000/s, 300/m, 10MB/s"),
+	EV_STRING(0, "speed", "SPEED", struct replay_args, speed,
+		  "at the original pace (1x), or 10x, 0.5x"),
+	EV_DURATION(0, "max-idle", "TIME", struct replay_args, max_idle_ms,
+		    "with --speed: no silence lasts longer"),
+	EV_STRING(0, "start-at", "TIME", struct replay_args, start_at, "begin to write at that time"),
+	EV_ENUM(0, "timestamps", "keep|now|shift", struct replay_args, timestamps, timestamp_words,
+		"as they are, the time of writing, or moved so that the first is now"),
+	EV_LIST(0, "redact", "PATH", struct replay_args, redacts,
+		"blank this part of JSON values: '$.data.email'; repeatable"),
+	EV_LIST(0, "hash", "PATH", struct replay_args, hashes, "put a keyed hash in its place; repeatable"),
+	EV_STRING(0, "key-file", "FILE", struct replay_args, key_file, "the key of --hash"),
+	EV_ENUM(0, "redact-other", "refuse|drop|pass", struct replay_args, redact_other, other_words,
+		"what to do with values that are no JSON"),
+	EV_BRIEF("Range"),
 	EV_RANGE_ROWS(struct replay_args, src),
 	EV_BRIEF("Filters"),
 	EV_FILTER_ROWS(struct replay_args, src),

@@ -8,7 +8,21 @@ _evreplay() {
 	--into-config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--partition) COMPREPLY=(); return ;;
 	--map) COMPREPLY=(); return ;;
+	--allow) COMPREPLY=(); return ;;
 	--position) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--job) COMPREPLY=(); return ;;
+	--group) COMPREPLY=(); return ;;
+	--txn-records) COMPREPLY=(); return ;;
+	--txn-time) COMPREPLY=(); return ;;
+	--rate) COMPREPLY=(); return ;;
+	--speed) COMPREPLY=(); return ;;
+	--max-idle) COMPREPLY=(); return ;;
+	--start-at) COMPREPLY=(); return ;;
+	--timestamps) COMPREPLY=($(compgen -W 'keep now shift' -- "$cur")); return ;;
+	--redact) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--hash) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--key-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--redact-other) COMPREPLY=($(compgen -W 'refuse drop pass' -- "$cur")); return ;;
 	--from) COMPREPLY=(); return ;;
 	--to) COMPREPLY=(); return ;;
 	--since) COMPREPLY=(); return ;;
@@ -29,7 +43,7 @@ _evreplay() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --lossy --follow -f --position --quiet -q --verbose -v --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --quiet -q --verbose -v --exactly-once --job --new-job --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

@@ -62,7 +62,7 @@ check_status 0 "partitions by a list"
 check "go where it says" test "$(evtail "$list/1" --from begin -c -q | tail -n 1 | awk '{ print $2 }')" = 2
 run evreplay "$src" --into "$list" --partition 0=1
 check_status 2 "a partition that the list lacks is refused"
-check_grep "by name" "no partition for what stands in partition" "$err"
+check_grep "by name" "names no partition of it for partition 1 of the source" "$err"
 run evreplay "$src" --into "$list" --partition 0=1,0=2
 check_status 2 "a list with doubles is a usage error"
 

@@ -21,7 +21,13 @@ static int64_t safe_of(struct replay *r, uint32_t part, uint64_t *beyond)
 	int64_t first = INT64_MAX, next = part < r->nparts ? r->parts[part].next : -1;
 
 	*beyond = 0;
-	if (r->sink->ops->undone)
+	if (!r->sink->ops->undone) { /* what was flushed is all that is known */
+		const struct ev_partition *p = &r->src->parts[part];
+
+		next = ev_position_get(&r->safe, p->topic, p->partition);
+		if (next < 0)
+			next = ev_position_get(&r->stored, p->topic, p->partition);
+	} else
 		first = r->sink->ops->undone(r->sink, part, beyond);
 	if (next < 0 && r->nspans > part)
 		next = r->spans[part].begin;
@@ -59,6 +65,8 @@ void replay_report(struct replay *r)
 	ev_buf_adds(&text, ", in ");
 	ev_term_duration(&text, ms);
 	ev_say(r->msg, "%s", ev_buf_str(&text));
+	if (r->dropped)
+		ev_say(r->msg, "%" PRIu64 " records that are no JSON were dropped", r->dropped);
 	for (size_t i = 0; r->args->verbose && i < r->nparts && i < r->src->nparts; i++) {
 		const struct ev_partition *p = &r->src->parts[i];
 

@@ -1,8 +1,9 @@
 /*
  * replay.h - the parts of evreplay
  *
- *   evreplay.c (options) -> run.c (what to read, the loop) -> target.c (which sink, what topics are
- *   called there) -> libreplay/sink; close.c says how it ended and saves the position
+ *   evreplay.c (options) -> run.c (what to read, the loop) -> change.c (redaction, timestamps, pace)
+ *   -> target.c (which sink, what topics are called there), plan.c (will they keep it?) ->
+ *   libreplay/sink; dry.c prints the plan instead; close.c says how it ended, saves the position
  */
 #ifndef EVREPLAY_REPLAY_H
 #define EVREPLAY_REPLAY_H
@@ -12,21 +13,53 @@
 #include "common/source_options.h"
 #include "merge/merge.h"
 #include "sink/kafka.h"
+#include "sink/pace.h"
+#include "sink/redact.h"
+
+enum replay_timestamps { TIMESTAMPS_KEEP, TIMESTAMPS_NOW, TIMESTAMPS_SHIFT };
 
 struct replay_args {
 	struct ev_source_args src;
 	const char *into, *into_broker, *into_config;
 	const char *partition;
-	struct ev_list maps;
+	struct ev_list maps, allow;
 	const char *position; /* --position FILE: where the copy has come */
-	bool create, lossy;
+	bool create, lossy, dry_run;
+	bool exactly_once, new_job;
+	const char *job, *group;
+	int64_t txn_records, txn_ms;
+	const char *rate, *speed, *start_at;
+	int64_t max_idle_ms;
+	int timestamps; /* enum replay_timestamps */
+	struct ev_list redacts, hashes;
+	const char *key_file;
+	int redact_other; /* enum replay_other */
 	bool follow, quiet, verbose;
+};
+
+enum replay_other { OTHER_REFUSE, OTHER_DROP, OTHER_PASS };
+
+/* What a target may not be, unless --allow says so; in the order of the words. */
+enum replay_conflict { ALLOW_SAME, ALLOW_FEWER, ALLOW_LOG_TIME, ALLOW_RETENTION, ALLOW_BOUNDS,
+		       ALLOW_NULL_KEYS, NCONFLICTS };
+
+struct replay_target { /* a topic that is written */
+	char *name;
+	struct ev_topic_info info;
+	bool create;                /* is not there yet */
+	bool rewrites, compacts;
+	int64_t kept_since;         /* ms: older records are deleted at once; INT64_MIN: none */
+	int64_t refused_below, refused_above;
+	uint64_t conflicts[NCONFLICTS]; /* met by a dry run */
 };
 
 struct replay_part {   /* of the source */
 	int64_t next;  /* behind the last record that was handed over or left out; -1: none yet */
 	char *topic;   /* its name in the target */
-	uint64_t copied;
+	struct replay_target *target; /* NULL: no topic */
+	uint64_t copied, bytes;
+	int64_t oldest, newest; /* timestamps of what was copied; a dry run only */
+	uint64_t unproducible;
 };
 
 struct replay {
@@ -35,8 +68,12 @@ struct replay {
 	struct ev_source *src;
 	struct ev_filter *filter;
 	struct ev_spread spread;
-	struct ev_sink *sink;
-	bool kafka;            /* the sink writes topics */
+	struct ev_sink *sink;  /* NULL: a dry run */
+	bool kafka;            /* topics are written */
+	struct ev_cluster *target; /* of the sink; with --dry-run one of its own */
+	unsigned allowed;      /* bits of enum replay_conflict */
+	struct replay_target **targets;
+	size_t ntargets;
 	struct ev_span *spans;
 	size_t nspans;
 	struct ev_merge *merge;
@@ -44,13 +81,35 @@ struct replay {
 	struct replay_part *parts;
 	size_t nparts;
 	struct ev_progress progress;
+	struct ev_pace pace;
+	struct ev_redact *redact; /* NULL: nothing is to be redacted */
+	struct ev_buf changed;    /* the value of the record at hand */
+	int64_t shift_ms;      /* --timestamps shift: is added; INT64_MIN: not known yet */
+	const char *unproducible; /* a dry run: the first reason */
+	uint64_t dropped;      /* no JSON, --redact-other drop */
 	int64_t start_ms;      /* monotonic: when the copy began */
 	uint64_t read;         /* records read */
+	struct ev_position stored; /* where the job stood when it began; with an entry: go on from there */
+	uint64_t flushed_at;   /* sink->records when it was flushed last */
+	int64_t flushed_ms;
+	struct ev_position safe; /* behind what the last flush made safe */
 };
 
 /* ---- run.c ---- */
 
 int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err);
+
+/* ---- change.c ---- */
+
+/* --rate, --speed, --start-at, --timestamps, --redact, --hash. EV_USAGE. */
+int replay_prepare_changes(struct replay *r, struct ev_error *err);
+/*
+ * The record as it is to be written: 0; 1 when it is dropped. What it points to stays until the
+ * next call.
+ */
+int replay_change(struct replay *r, struct ev_record *rec, struct ev_error *err);
+/* Wait until it is due by its `original_ms`, serving the sink. 0; 1 stopped by a signal; -1. */
+int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, struct ev_error *err);
 
 /* ---- target.c ---- */
 
@@ -59,11 +118,31 @@ enum replay_into { INTO_TOPIC, INTO_LINES, INTO_ARCHIVE };
 enum replay_into replay_into(const struct replay_args *a);
 /* Conflicts between the options of the target. EV_USAGE. */
 int replay_check_target(struct replay *r, struct ev_error *err);
-/* The sink. The source is open. */
+/* The sink, or for a dry run only the connection. The source is open. */
 int replay_open_target(struct replay *r, struct ev_error *err);
 /* The partition's entry, made when it is new; its topic in the target. NULL on error. */
 struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice topic,
-				struct ev_error *err);
+				int32_t partition, struct ev_error *err);
+
+/* ---- plan.c ---- */
+
+int replay_allow(struct replay *r, struct ev_error *err); /* --allow */
+/* All that can be known before the first record: topics, partitions, settings; makes topics. */
+int replay_plan(struct replay *r, struct ev_error *err);
+/* The target of a new partition, found, and made where it is missing. */
+int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,
+		      struct ev_error *err);
+/* Will the topic keep the record? EV_USAGE. */
+int replay_check_record(struct replay *r, struct replay_target *t, const struct ev_record *rec,
+			struct ev_error *err);
+const char *replay_conflict_word(size_t what);
+void replay_targets_release(struct replay *r);
+
+/* ---- dry.c ---- */
+
+void replay_dry_count(struct replay *r, struct replay_part *p, const struct ev_record *rec);
+/* The plan, to stdout. 0, EV_NO when something stands against it, -1. */
+int replay_dry_print(struct replay *r, struct ev_error *err);
 
 /* ---- close.c ---- */
 

@@ -54,25 +54,46 @@ static int place_error(const struct ev_record *rec, struct ev_error *err)
 	return -1;
 }
 
+/* Into the target, when it is due; 0, STOPPED, -1. */
+static int pass_on(struct replay *r, struct replay_part *p, const struct ev_record *rec,
+		   struct ev_error *err)
+{
+	struct ev_record out = *rec;
+	int rc = replay_change(r, &out, err);
+
+	if (rc)
+		return rc > 0 ? 0 : place_error(rec, err);
+	out.topic = ev_slice_str(p->topic);
+	if (p->target && replay_check_record(r, p->target, &out, err))
+		return place_error(rec, err);
+	if (r->args->dry_run) {
+		replay_dry_count(r, p, &out);
+		return 0;
+	}
+	rc = replay_wait(r, &out, rec->timestamp, err);
+	if (rc)
+		return rc;
+	if (r->sink->ops->put(r->sink, &out, err))
+		return place_error(rec, err);
+	p->copied++;
+	return 0;
+}
+
 static int take(struct replay *r, const struct ev_record *rec, struct ev_error *err)
 {
-	struct replay_part *p = replay_part(r, rec->part, rec->topic, err);
+	struct replay_part *p = replay_part(r, rec->part, rec->topic, rec->partition, err);
 	struct ev_filter_event event;
-	struct ev_record out = *rec;
+	int rc;
 
 	if (!p)
 		return -1;
 	r->read++;
-	if (ev_filter_test(r->filter, rec, &event)) {
-		out.topic = ev_slice_str(p->topic);
-		if (p->next < 0)
-			p->next = rec->offset; /* should the first one fail */
-		if (r->sink->ops->put(r->sink, &out, err))
-			return place_error(rec, err);
-		p->copied++;
-	}
-	p->next = rec->offset + 1;
-	return 0;
+	if (p->next < 0)
+		p->next = rec->offset; /* should the first one fail */
+	rc = ev_filter_test(r->filter, rec, &event) ? pass_on(r, p, rec, err) : 0;
+	if (!rc)
+		p->next = rec->offset + 1;
+	return rc;
 }
 
 static int flush(struct replay *r, struct ev_error *err)
@@ -85,8 +106,29 @@ static int flush(struct replay *r, struct ev_error *err)
 	rc = r->sink->ops->flush(r->sink, &next, err);
 	if (!rc && r->args->position)
 		rc = ev_position_save(&next, r->args->position, err);
-	ev_position_release(&next);
+	ev_position_release(rc ? &next : &r->safe);
+	if (!rc)
+		r->safe = next;
+	r->flushed_at = r->sink->records;
+	r->flushed_ms = ev_clock_ms();
 	return rc;
+}
+
+/* A transaction is full, or old enough. */
+static bool due(const struct replay *r)
+{
+	const struct replay_args *a = r->args;
+
+	return a->exactly_once && r->sink && (r->sink->records - r->flushed_at >= (uint64_t)a->txn_records ||
+				   ev_clock_ms() - r->flushed_ms >= a->txn_ms);
+}
+
+/* How many records may be read at once, so that a transaction does not grow past its size. */
+static size_t room(const struct replay *r)
+{
+	uint64_t in = r->sink ? r->sink->records - r->flushed_at : 0, max = (uint64_t)r->args->txn_records;
+
+	return !r->args->exactly_once || max - in > BATCH ? BATCH : max > in ? (size_t)(max - in) : 1;
 }
 
 /* Say, and save, how far it went before it failed. */
@@ -114,21 +156,28 @@ static int copy(struct replay *r, struct ev_error *err)
 	};
 	bool done = false;
 
+	for (size_t i = 0; r->args->follow && i < r->nspans; i++)
+		r->spans[i].end = INT64_MAX;
 	r->merge = ev_merge_new(r->src, r->spans, &opt, err);
 	if (!r->merge)
 		return -1;
 	while (!done) {
-		int n = ev_merge_read(r->merge, r->records, BATCH, BATCH_BYTES, WAIT_MS, &done, err);
+		int n = ev_merge_read(r->merge, r->records, room(r), BATCH_BYTES, WAIT_MS, &done,
+				      err);
 
 		for (int i = 0; i < n; i++) {
-			if (take(r, &r->records[i], err))
-				return -1;
+			int rc = take(r, &r->records[i], err);
+
+			if (rc)
+				return rc;
 		}
 		if (n < 0)
 			return -1;
-		if (r->sink->ops->turn && r->sink->ops->turn(r->sink, n ? 0 : 1, err))
+		if (r->sink && r->sink->ops->turn && r->sink->ops->turn(r->sink, n ? 0 : 1, err))
 			return -1;
-		if (r->sink->closed || ev_stopped())
+		if (due(r) && flush(r, err))
+			return -1;
+		if ((r->sink && r->sink->closed) || ev_stopped())
 			return STOPPED;
 		show_progress(r, r->args->follow);
 		done = done && !n;
@@ -141,6 +190,7 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 	struct replay_args *a = r->args;
 
 	if (check_args(a, rest, err) || replay_check_target(r, err) ||
+	    replay_prepare_changes(r, err) ||
 	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
 		return -1;
 	r->filter = ev_filter_new(&a->src, false, err);
@@ -155,16 +205,27 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 static int open_and_copy(struct replay *r, struct ev_error *err)
 {
 	struct replay_args *a = r->args;
+	bool known = false;
 	int rc;
 
 	r->src = ev_source_open(&a->src.spec, err);
-	if (!r->src || ev_range_resolve(r->src, &a->src.range, NULL, &r->spans, err))
+	if (!r->src || replay_open_target(r, err))
+		return -1;
+	if (r->sink && r->sink->ops->resume && r->sink->ops->resume(r->sink, &r->stored, &known, err))
+		return -1;
+	if (known && !a->quiet)
+		ev_say(r->msg, "job '%s' goes on where it stood", a->job);
+	if (ev_range_resolve(r->src, &a->src.range, known ? &r->stored : NULL, &r->spans, err))
 		return -1;
 	r->nspans = r->src->nparts;
-	if (replay_open_target(r, err))
+	if (replay_plan(r, err))
 		return -1;
-	r->start_ms = ev_clock_ms();
+	r->start_ms = r->flushed_ms = ev_clock_ms();
 	rc = copy(r, err);
+	if (a->dry_run) {
+		ev_progress_clear(&r->progress);
+		return rc < 0 ? -1 : rc == STOPPED ? ev_stop_status(false) : replay_dry_print(r, err);
+	}
 	if (rc >= 0 && flush(r, err))
 		rc = -1;
 	ev_progress_clear(&r->progress);
@@ -181,10 +242,17 @@ static void release(struct replay *r)
 	ev_merge_free(r->merge);
 	if (r->sink)
 		r->sink->ops->close(r->sink);
+	else
+		ev_cluster_close(r->target);
+	replay_targets_release(r);
+	ev_redact_free(r->redact);
+	ev_buf_release(&r->changed);
 	if (r->src)
 		r->src->ops->close(r->src);
 	ev_filter_free(r->filter);
 	ev_spread_release(&r->spread);
+	ev_position_release(&r->stored);
+	ev_position_release(&r->safe);
 	for (size_t i = 0; i < r->nparts; i++)
 		free(r->parts[i].topic);
 	free(r->parts);
@@ -194,7 +262,7 @@ static void release(struct replay *r)
 
 int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
-	struct replay r = { .args = args, .msg = msg };
+	struct replay r = { .args = args, .msg = msg, .pace = EV_PACE_INIT, .shift_ms = INT64_MIN };
 	int rc = prepare(&r, rest, err);
 
 	if (!rc)

@@ -18,7 +18,8 @@ enum replay_into replay_into(const struct replay_args *a)
 static int only_topics(const struct replay_args *a, struct ev_error *err)
 {
 	const char *option = a->into_broker ? "into-broker" : a->into_config ? "into-config" :
-			     a->create ? "create" : a->partition ? "partition" : a->lossy ? "lossy" : NULL;
+			     a->create ? "create" : a->partition ? "partition" : a->lossy ? "lossy" :
+			     a->exactly_once ? "exactly-once" : NULL;
 
 	if (!option)
 		return 0;
@@ -35,7 +36,8 @@ int replay_check_target(struct replay *r, struct ev_error *err)
 		if (ev_rename_check(a->maps.v[i], err))
 			return -1;
 	if (into != INTO_TOPIC)
-		return only_topics(a, err);
+		return a->allow.n ? ev_fail(err, EV_USAGE, "option '--allow' is for topics") :
+				    only_topics(a, err);
 	if (!a->into && !a->maps.n && !a->into_broker && !a->into_config) {
 		ev_fail(err, EV_USAGE, "a target is missing");
 		return ev_hint(err, "--into names a topic, a folder for an archive (./x), or - for "
@@ -45,7 +47,16 @@ int replay_check_target(struct replay *r, struct ev_error *err)
 		return ev_fail(err, EV_USAGE, "options '--into TOPIC' and '--map' cannot be used together");
 	if (a->into && !ev_topic_valid(ev_slice_str(a->into)))
 		return ev_fail(err, EV_USAGE, "cannot write '%s': not a topic name", a->into);
-	return ev_spread_parse(&r->spread, a->partition, err);
+	if (a->exactly_once != (a->job != NULL)) {
+		ev_fail(err, EV_USAGE, "options '--exactly-once' and '--job' belong together");
+		return ev_hint(err, "the name tells the next run where this one has come");
+	}
+	if (!a->job && (a->new_job || a->group))
+		return ev_fail(err, EV_USAGE, "option '--%s' belongs to '--exactly-once'",
+			       a->new_job ? "new-job" : "group");
+	if (a->job && (!*a->job || strlen(a->job) > 200))
+		return ev_fail(err, EV_USAGE, "option '--job' takes a name of 1 to 200 bytes");
+	return ev_spread_parse(&r->spread, a->partition, err) ? -1 : replay_allow(r, err);
 }
 
 /* The cluster of the source, unless another is named: then none of the source's properties. */
@@ -70,12 +81,20 @@ static int open_topics(struct replay *r, struct ev_error *err)
 {
 	struct ev_kafka_sink_spec spec = {
 		.spread = r->spread, .memory = r->args->src.memory, .lossy = r->args->lossy,
-		.stopped = ev_stopped,
+		.stopped = ev_stopped, .job = r->args->job, .group = r->args->group,
+		.new_job = r->args->new_job, .source_id = r->src->cluster_id,
+		.quick = ev_pace_on(&r->pace) || r->args->follow,
 	};
 
 	target_cluster(r, &spec.cluster);
 	r->kafka = true;
+	if (r->args->dry_run) {
+		r->target = ev_cluster_open(&spec.cluster, NULL, NULL, NULL, ev_stopped, err);
+		return r->target ? 0 : -1;
+	}
 	r->sink = ev_kafka_sink_open(&spec, err);
+	if (r->sink)
+		r->target = ev_kafka_sink_cluster(r->sink);
 	return r->sink ? 0 : -1;
 }
 
@@ -83,6 +102,8 @@ int replay_open_target(struct replay *r, struct ev_error *err)
 {
 	switch (replay_into(r->args)) {
 	case INTO_LINES:
+		if (r->args->dry_run)
+			return 0;
 		r->sink = ev_lines_sink_open(STDOUT_FILENO, "standard output");
 		return 0;
 	case INTO_ARCHIVE:
@@ -113,14 +134,21 @@ static char *target_topic(struct replay *r, struct ev_slice topic, struct ev_err
 }
 
 struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice topic,
-				struct ev_error *err)
+				int32_t partition, struct ev_error *err)
 {
 	struct replay_part *p;
 
-	while (part >= r->nparts)
-		EV_PUSH(r->parts, r->nparts)->next = -1;
+	while (part >= r->nparts) {
+		p = EV_PUSH(r->parts, r->nparts);
+		p->next = -1;
+		p->oldest = INT64_MAX;
+		p->newest = INT64_MIN;
+	}
 	p = &r->parts[part];
-	if (!p->topic)
-		p->topic = target_topic(r, topic, err);
+	if (p->topic)
+		return p;
+	p->topic = target_topic(r, topic, err);
+	if (p->topic && r->target && replay_check_part(r, p, partition, r->src->parts[part].topic, err))
+		return NULL;
 	return p->topic ? p : NULL;
 }

@@ -32,6 +32,9 @@ static void kafka_close(struct ev_sink *s)
 {
 	struct kafka_sink *k = (struct kafka_sink *)s;
 
+	ev_kafka_txn_abort(k);
+	if (k->jobs)
+		rd_kafka_topic_destroy(k->jobs);
 	for (size_t i = 0; i < k->ntargets; i++) {
 		if (k->targets[i]->rkt)
 			rd_kafka_topic_destroy(k->targets[i]->rkt);
@@ -43,6 +46,13 @@ static void kafka_close(struct ev_sink *s)
 	}
 	for (size_t i = 0; i < k->nparts; i++)
 		free(k->parts[i].runs);
+	if (k->spec)
+		ev_source_spec_release(k->spec);
+	ev_position_release(&k->stored);
+	free(k->spec);
+	free(k->job);
+	free(k->group);
+	free(k->source_id);
 	free(k->targets);
 	free(k->parts);
 	free(s->target);
@@ -58,25 +68,62 @@ static const struct ev_sink_ops kafka_ops = {
 	.close = kafka_close,
 };
 
+/* What is put and not committed is never seen: the last flush is all that is known to be safe. */
+static const struct ev_sink_ops job_ops = {
+	.name = "kafka",
+	.resume = ev_kafka_job_resume,
+	.put = ev_kafka_sink_put,
+	.turn = kafka_turn,
+	.flush = ev_kafka_txn_flush,
+	.close = kafka_close,
+};
+
 static struct ev_cluster *open_producer(const struct ev_kafka_sink_spec *spec, struct ev_error *err)
 {
 	static const char *const forced[] = { "enable.idempotence", "true", "acks", "all",
 					      "delivery.report.only.error", "true", NULL };
 	size_t kbytes = spec->memory / 2 >> 10;
 	char queue[24], messages[24];
+	char id[300];
 	const char *defaults[] = {
 		"linger.ms", spec->quick ? "0" : "20", "compression.type", "lz4",
 		"batch.num.messages", "100000", "message.max.bytes", "1000000000",
 		"queue.buffering.max.kbytes", queue, "queue.buffering.max.messages", messages,
-		"message.timeout.ms", "0", /* silence is timed by ourselves: a long queue is no fault */
-		NULL,
+		/* silence is timed by ourselves: a long queue is no fault */
+		spec->job ? "transaction.timeout.ms" : "message.timeout.ms", spec->job ? "60000" : "0",
+		spec->job ? "transactional.id" : NULL, id, NULL,
 	};
 
 	snprintf(queue, sizeof(queue), "%zu", kbytes > 2097151 ? 2097151 : kbytes < 1024 ? 1024 : kbytes);
 	snprintf(messages, sizeof(messages), "%zu", spec->memory / 4 / 400 < 1000 ? 1000 :
 		 spec->memory / 4 / 400 > 1000000 ? 1000000 : spec->memory / 4 / 400);
+	snprintf(id, sizeof(id), "evreplay-%s", spec->job ? spec->job : "");
 	return ev_cluster_open(&spec->cluster, defaults, forced, ev_kafka_sink_delivered, spec->stopped,
 			       err);
+}
+
+static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
+{
+	const struct ev_cluster_spec *c = &spec->cluster;
+	struct ev_error ignored;
+
+	k->base.ops = &job_ops;
+	k->job = ev_strdup(spec->job);
+	k->group = ev_strdup(spec->group);
+	k->source_id = ev_strdup(spec->source_id);
+	k->new_job = spec->new_job;
+	k->spec = ev_alloc(sizeof(*k->spec));
+	*k->spec = (struct ev_source_spec)EV_SOURCE_SPEC_INIT;
+	ev_source_spec_add(k->spec, EV_JOBS_TOPIC, &ignored);
+	k->spec->brokers = ev_strdup(k->cluster->brokers);
+	k->spec->properties_file = ev_strdup(c->properties_file);
+	k->spec->properties = ev_alloc((c->nproperties + 1) * sizeof(char *));
+	for (size_t i = 0; i < c->nproperties; i++)
+		k->spec->properties[k->spec->nproperties++] = ev_strdup(c->properties[i]);
+	k->spec->timeout_ms = c->timeout_ms;
+	k->spec->txn_wait_ms = 2 * 60000; /* an open transaction of another job ends by itself */
+	k->spec->memory = 16u << 20;
+	k->spec->stopped = spec->stopped;
 }
 
 struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct ev_error *err)
@@ -93,6 +140,8 @@ struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct
 		return NULL;
 	}
 	k->base.target = ev_strdup("the target");
+	if (spec->job)
+		set_job(k, spec);
 	return &k->base;
 }
 

@@ -8,6 +8,14 @@
  * allocates for a message anyway.
  *
  * A topic is looked up when its first record comes; one that is not there is EV_STORE.
+ *
+ * With a `job` the producer is transactional, and every flush is the end of a transaction that holds
+ * the records since the last one and, in EV_JOBS_TOPIC on the same cluster, a token: the position of
+ * the source (key: the job's name). So records and position cannot disagree, whatever kills the
+ * process. The token is read only after the producer has been fenced in, when nothing of an earlier
+ * copy can come any more. Another copy of the same job that is still there then fails, EV_HELD. In
+ * the transaction goes also a mark, an offset of group evreplay-JOB on each target topic: a topic
+ * with the mark, but no token, is a job whose token was lost, EV_DATA.
  */
 #ifndef EV_SINK_KAFKA_H
 #define EV_SINK_KAFKA_H
@@ -23,9 +31,19 @@ struct ev_kafka_sink_spec {
 	bool lossy;
 	bool quick;              /* each record at once (a paced copy), not gathered into batches */
 	bool (*stopped)(void);   /* while waiting for a broker: give up? or NULL */
+
+	const char *job;         /* exactly once under this name; NULL: not */
+	const char *source_id;   /* cluster id of the source, kept in the token; NULL: none */
+	bool new_job;            /* begin anew, whatever was stored */
+	const char *group;       /* commit the position to it, too, in each transaction; or NULL */
 };
 
+#define EV_JOBS_TOPIC "__evreplay_jobs"
+
 struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct ev_error *err);
+
+/* Why the record cannot be produced as it is; NULL when it can. */
+const char *ev_kafka_unproducible(const struct ev_record *r);
 
 /* Its connection, for questions about topics; stays the sink's. */
 struct ev_cluster *ev_kafka_sink_cluster(struct ev_sink *s);

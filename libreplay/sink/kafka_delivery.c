@@ -73,7 +73,7 @@ void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 
 	(void)rk, (void)opaque;
 	if (!t || !m->err)
-		return;
+		return; /* a token that failed fails its transaction */
 	k = t->sink;
 	p = &k->parts[tag >> NUMBER_BITS];
 	if (!p->failed || number < p->first_failed)
@@ -124,7 +124,7 @@ int ev_kafka_sink_serve(struct kafka_sink *k, int wait_ms, struct ev_error *err)
 	if (!k->error.class)
 		return 0;
 	*err = k->error;
-	return -1;
+	return ev_kafka_txn_judge(k, err);
 }
 
 /* Take back what was not sent, and wait for the answers to what was. */
@@ -141,8 +141,7 @@ static void give_up(struct kafka_sink *k)
 		rd_kafka_poll(rk, TURN_MS);
 }
 
-/* Everything is acknowledged: what the runs were kept for is over. */
-static void forget_runs(struct kafka_sink *k)
+void ev_kafka_sink_forget(struct kafka_sink *k)
 {
 	for (size_t i = 0; i < k->nparts; i++)
 		k->parts[i].nruns = 0;
@@ -163,6 +162,6 @@ int ev_kafka_sink_drain(struct kafka_sink *k, struct ev_error *err)
 		*err = k->error;
 		return -1;
 	}
-	forget_runs(k);
+	ev_kafka_sink_forget(k);
 	return 0;
 }

@@ -4,6 +4,8 @@
  *   kafka.c          open, close, flush, the table of operations
  *   kafka_put.c      a record becomes a message, or is refused
  *   kafka_delivery.c what came of the messages: which source offsets are not safe
+ *   kafka_txn.c      exactly once: transactions, fences
+ *   kafka_job.c      exactly once: the token of a job, and its mark on the target topics
  *
  * Only failures are reported back by librdkafka: what is neither queued nor failed was acknowledged.
  * A message's opaque is its source partition and its number among those put from there, and `runs`
@@ -13,6 +15,7 @@
 #define EV_SINK_KAFKA_IMPL_H
 
 #include "sink/kafka.h"
+#include "source/spec.h"
 
 /* Records number first, first + 1, ... of a source partition have offsets offset, offset + 1, ... */
 struct sink_run {
@@ -34,6 +37,7 @@ struct sink_target {
 	char *name;
 	rd_kafka_topic_t *rkt;
 	int32_t partitions;
+	bool marked; /* by the job */
 };
 
 struct kafka_sink {
@@ -51,6 +55,14 @@ struct kafka_sink {
 	int64_t moved_at;         /* ms: when a message was last seen to be done */
 	uint64_t done;            /* how many were then */
 	struct ev_error error;    /* of the first delivery that failed; stays */
+
+	/* exactly once; job is NULL without */
+	char *job, *group, *source_id;
+	struct ev_source_spec *spec; /* how the token is read */
+	bool new_job, token;         /* is there a token by now? */
+	bool open;                   /* a transaction is under way */
+	rd_kafka_topic_t *jobs;
+	struct ev_position stored;   /* of the last token */
 };
 
 /* kafka_put.c */
@@ -66,6 +78,28 @@ void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 int ev_kafka_sink_serve(struct kafka_sink *k, int wait_ms, struct ev_error *err);
 /* Wait until every message is done; on failure what has not been sent yet is taken back first. */
 int ev_kafka_sink_drain(struct kafka_sink *k, struct ev_error *err);
+/* Everything is acknowledged: what was kept to name failures is over. */
+void ev_kafka_sink_forget(struct kafka_sink *k);
 int64_t ev_kafka_sink_undone(struct ev_sink *s, uint32_t part, uint64_t *beyond);
+
+/* kafka_txn.c */
+/* Fence off other copies of the job. What they left open is over then. */
+int ev_kafka_txn_init(struct kafka_sink *k, struct ev_error *err);
+/* See to it that a transaction is open. */
+int ev_kafka_txn_begin(struct kafka_sink *k, struct ev_error *err);
+/* Token, marks, commit. */
+int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct ev_error *err);
+void ev_kafka_txn_abort(struct kafka_sink *k);
+/* What another copy has done to us is EV_HELD, whatever the error says. */
+int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err);
+/* Add the offset of `next` of every partition, and the marks, to the transaction. */
+int ev_kafka_txn_offsets(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err);
+
+/* kafka_job.c */
+int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,
+			struct ev_error *err);
+int ev_kafka_job_put_token(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err);
+/* A job without a token must not have written to the topic before: EV_DATA. */
+int ev_kafka_job_check_mark(struct kafka_sink *k, const char *topic, struct ev_error *err);
 
 #endif

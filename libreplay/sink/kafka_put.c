@@ -7,28 +7,29 @@
 enum { SERVE_EVERY = 512, FULL_WAIT_MS = 50 };
 #define MAX_RUNS (1u << 20) /* 16 MiB; then all that is under way is awaited */
 
-static int refuse(const char *what, struct ev_error *err)
+const char *ev_kafka_unproducible(const struct ev_record *r)
 {
-	ev_fail(err, EV_DATA, "cannot produce this record as it is: %s", what);
-	return ev_hint(err, "--lossy copies it with what cannot be kept left out");
+	if (r->timestamp == EV_NO_TIMESTAMP)
+		return "it has no timestamp";
+	if (r->timestamp <= 0)
+		return r->timestamp ? "its timestamp is before 1970" : "its timestamp is 0";
+	if (r->log_append)
+		return "its timestamp is the broker's (LogAppendTime)";
+	for (size_t i = 0; i < r->nheaders; i++)
+		if (memchr(r->headers[i].name.ptr, '\0', r->headers[i].name.len))
+			return "the name of a header holds a NUL";
+	return NULL;
 }
 
-/* Can the record be produced so that it reads the same? */
 static int check_producible(const struct kafka_sink *k, const struct ev_record *r,
 			    struct ev_error *err)
 {
-	if (k->lossy)
+	const char *what = k->lossy ? NULL : ev_kafka_unproducible(r);
+
+	if (!what)
 		return 0;
-	if (r->timestamp == EV_NO_TIMESTAMP)
-		return refuse("it has no timestamp", err);
-	if (r->timestamp <= 0)
-		return refuse(r->timestamp ? "its timestamp is before 1970" : "its timestamp is 0", err);
-	if (r->log_append)
-		return refuse("its timestamp is the broker's (LogAppendTime)", err);
-	for (size_t i = 0; i < r->nheaders; i++)
-		if (memchr(r->headers[i].name.ptr, '\0', r->headers[i].name.len))
-			return refuse("the name of a header holds a NUL", err);
-	return 0;
+	ev_fail(err, EV_DATA, "cannot produce this record as it is: %s", what);
+	return ev_hint(err, "--lossy copies it with what cannot be kept left out");
 }
 
 static struct sink_target *new_target(struct kafka_sink *k, struct ev_slice topic,
@@ -49,6 +50,8 @@ static struct sink_target *new_target(struct kafka_sink *k, struct ev_slice topi
 		ev_hint(err, "--create makes it with the source's partitions and settings");
 		return NULL;
 	}
+	if (k->job && !k->token && !k->new_job && ev_kafka_job_check_mark(k, t->name, err))
+		return NULL;
 	conf = rd_kafka_default_topic_conf_dup(k->cluster->rk);
 	rd_kafka_topic_conf_set_opaque(conf, t);
 	t->rkt = rd_kafka_topic_new(k->cluster->rk, t->name, conf);
@@ -128,7 +131,7 @@ static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partit
 	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
 		(int)partition, (long long)r->offset, rd_kafka_err2str(e));
 	*err = k->error;
-	return -1;
+	return ev_kafka_txn_judge(k, err);
 }
 
 int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err)
@@ -145,10 +148,10 @@ int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_er
 			t->name, (int)r->partition);
 		return ev_hint(err, "--partition key spreads by key");
 	}
-	if (hand_over(k, t, partition, r, err))
+	if (ev_kafka_txn_begin(k, err) || hand_over(k, t, partition, r, err))
 		return -1;
 	ev_sink_count(s, r);
-	if (k->nruns > MAX_RUNS && ev_kafka_sink_drain(k, err))
+	if (k->nruns > MAX_RUNS && !k->job && ev_kafka_sink_drain(k, err))
 		return -1;
 	return ++k->unpolled >= SERVE_EVERY ? ev_kafka_sink_serve(k, 0, err) : 0;
 }

@@ -82,7 +82,7 @@ int32_t ev_spread_of(const struct ev_spread *s, const struct ev_record *r, int32
 		return ev_partition_of(EV_CONSISTENT, r->key, partitions);
 	if (s->kind == EV_SPREAD_LIST)
 		at = listed(s, r->partition);
-	else if (s->kind != EV_SPREAD_KEEP)
+	else if (s->kind != EV_SPREAD_KEEP || s->wrap)
 		at = r->partition % partitions;
 	return at < partitions ? at : -1;
 }

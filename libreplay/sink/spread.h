@@ -24,6 +24,7 @@ struct ev_spread {
 		int32_t from, to;
 	} *pairs; /* LIST */
 	size_t n;
+	bool wrap; /* keep: modulo the target's partitions, where there are fewer */
 };
 
 /* EV_USAGE when it is none of these. NULL is `key`. */

@@ -1,0 +1,147 @@
+/* change.c - what a copy changes in a record, and when it is due */
+#include "evreplay/replay.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "event/time.h"
+
+enum { SLEEP_US = 20000, KEY_MAX = 4096 };
+
+static int read_key(struct replay *r, struct ev_error *err)
+{
+	struct ev_buf key = EV_BUF_INIT;
+	int rc;
+
+	if (!r->args->key_file) {
+		ev_fail(err, EV_USAGE, "option '--hash' needs a key: --key-file FILE");
+		return ev_hint(err, "head -c 32 /dev/urandom | base64 >FILE makes one");
+	}
+	rc = ev_file_read(r->args->key_file, KEY_MAX, &key, err);
+	if (!rc && key.len && key.data[key.len - 1] == '\n')
+		key.len--;
+	if (!rc)
+		rc = ev_redact_key(r->redact, ev_buf_slice(&key), err);
+	ev_buf_release(&key);
+	return rc;
+}
+
+static int prepare_redaction(struct replay *r, struct ev_error *err)
+{
+	const struct replay_args *a = r->args;
+
+	if (!a->redacts.n && !a->hashes.n)
+		return a->key_file ? ev_fail(err, EV_USAGE, "option '--key-file' belongs to '--hash'") : 0;
+	r->redact = ev_redact_new();
+	for (size_t i = 0; i < a->redacts.n; i++)
+		if (ev_redact_add(r->redact, a->redacts.v[i], false, err))
+			return -1;
+	for (size_t i = 0; i < a->hashes.n; i++)
+		if (ev_redact_add(r->redact, a->hashes.v[i], true, err))
+			return -1;
+	return a->hashes.n ? read_key(r, err) : 0;
+}
+
+static int prepare_start(struct replay *r, struct ev_error *err)
+{
+	int64_t now = ev_now_ms(), at;
+
+	if (!r->args->start_at)
+		return 0;
+	if (ev_time_parse(r->args->start_at, now, &at, err))
+		return ev_context(err, "option '--start-at'");
+	if (at < now)
+		return ev_fail(err, EV_USAGE, "option '--start-at': '%s' is over", r->args->start_at);
+	r->pace.start_us = ev_clock_us() + (at - now) * 1000;
+	return 0;
+}
+
+int replay_prepare_changes(struct replay *r, struct ev_error *err)
+{
+	const struct replay_args *a = r->args;
+
+	if ((a->rate && ev_pace_rate(&r->pace, a->rate, err)) ||
+	    (a->speed && ev_pace_speed(&r->pace, a->speed, err)))
+		return -1;
+	if (a->max_idle_ms && !a->speed)
+		return ev_fail(err, EV_USAGE, "option '--max-idle' belongs to '--speed'");
+	r->pace.max_idle_ms = a->max_idle_ms;
+	if (a->timestamps == TIMESTAMPS_SHIFT && a->exactly_once)
+		return ev_fail(err, EV_USAGE, "options '--timestamps shift' and '--exactly-once' cannot be "
+			       "used together: each run would shift by another time");
+	return prepare_start(r, err) ? -1 : prepare_redaction(r, err);
+}
+
+/* 0; 1 dropped; -1. */
+static int redact(struct replay *r, struct ev_record *rec, struct ev_error *err)
+{
+	int rc;
+
+	if (!r->redact || !rec->value.ptr)
+		return 0; /* a tombstone holds nothing */
+	ev_buf_clear(&r->changed);
+	rc = ev_redact_value(r->redact, rec->value, &r->changed);
+	if (rc > 0) {
+		if (r->changed.failed)
+			return ev_fail(err, EV_STORE, "out of memory in a value of %zu bytes", rec->value.len);
+		rec->value = ev_buf_slice(&r->changed);
+	}
+	if (rc >= 0 || r->args->redact_other == OTHER_PASS)
+		return 0;
+	if (r->args->redact_other == OTHER_DROP) {
+		r->dropped++;
+		return 1;
+	}
+	ev_fail(err, EV_DATA, "cannot redact this record: its value is no JSON");
+	return ev_hint(err, "--redact-other drop leaves such records out, pass copies them as they are");
+}
+
+static void set_timestamp(struct replay *r, struct ev_record *rec)
+{
+	if (r->args->timestamps == TIMESTAMPS_KEEP)
+		return;
+	rec->log_append = false;
+	if (r->args->timestamps == TIMESTAMPS_NOW || rec->timestamp == EV_NO_TIMESTAMP) {
+		rec->timestamp = ev_now_ms();
+		return;
+	}
+	if (r->shift_ms == INT64_MIN)
+		r->shift_ms = ev_now_ms() - rec->timestamp +
+			      (r->pace.start_us ? (r->pace.start_us - ev_clock_us()) / 1000 : 0);
+	rec->timestamp += r->shift_ms;
+}
+
+int replay_change(struct replay *r, struct ev_record *rec, struct ev_error *err)
+{
+	int rc = redact(r, rec, err);
+
+	if (!rc)
+		set_timestamp(r, rec); /* now: again when it is due */
+	return rc;
+}
+
+int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, struct ev_error *err)
+{
+	struct ev_record clocked = *rec;
+	int64_t due = 0, now;
+
+	if (ev_pace_on(&r->pace) || r->pace.start_us) {
+		clocked.timestamp = original_ms;
+		due = ev_pace_due(&r->pace, &clocked, ev_clock_us());
+	}
+	while (due && (now = ev_clock_us()) < due) {
+		int64_t left = due - now < SLEEP_US ? due - now : SLEEP_US;
+		struct timespec t = { 0, (long)left * 1000 };
+
+		if (left > 1000 && r->sink->ops->turn && r->sink->ops->turn(r->sink, 1, err))
+			return -1;
+		if (ev_stopped() || r->sink->closed)
+			return 1;
+		nanosleep(&t, NULL);
+	}
+	if (r->args->timestamps == TIMESTAMPS_NOW)
+		rec->timestamp = ev_now_ms();
+	return 0;
+}

@@ -1,0 +1,146 @@
+/* dry.c - what a copy would do: --dry-run */
+#include "evreplay/replay.h"
+
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "common/term.h"
+#include "event/time.h"
+
+void replay_dry_count(struct replay *r, struct replay_part *p, const struct ev_record *rec)
+{
+	const char *why = r->kafka && !r->args->lossy ? ev_kafka_unproducible(rec) : NULL;
+
+	p->copied++;
+	p->bytes += rec->key.len + rec->value.len;
+	for (size_t i = 0; i < rec->nheaders; i++)
+		p->bytes += rec->headers[i].name.len + rec->headers[i].value.len;
+	if (rec->timestamp != EV_NO_TIMESTAMP && rec->timestamp < p->oldest)
+		p->oldest = rec->timestamp;
+	if (rec->timestamp > p->newest)
+		p->newest = rec->timestamp;
+	p->unproducible += why != NULL;
+	if (why && !r->unproducible)
+		r->unproducible = why;
+}
+
+static void time_cell(struct ev_table *tb, int64_t ms)
+{
+	char text[EV_TIME_TEXT];
+
+	if (ms == INT64_MAX || ms == INT64_MIN) {
+		ev_table_add(tb, "-");
+		return;
+	}
+	ev_time_show(ms, text);
+	ev_table_add(tb, text);
+}
+
+static void row(struct ev_table *tb, const struct replay *r, size_t i)
+{
+	const struct ev_partition *at = &r->src->parts[i];
+	const struct replay_part *p = i < r->nparts ? &r->parts[i] : NULL;
+	struct ev_buf bytes = EV_BUF_INIT;
+	struct ev_merge_seen seen;
+
+	ev_merge_seen(r->merge, (uint32_t)i, &seen);
+	ev_table_addf(tb, "%s/%d", at->topic, (int)at->partition);
+	ev_table_addf(tb, "%" PRId64, seen.begin);
+	ev_table_addf(tb, "%" PRId64, seen.next);
+	ev_table_addf(tb, "%" PRIu64, p ? p->copied : 0);
+	ev_term_bytes(&bytes, p ? p->bytes : 0);
+	ev_table_add(tb, ev_buf_str(&bytes));
+	time_cell(tb, p ? p->oldest : INT64_MAX);
+	time_cell(tb, p ? p->newest : INT64_MIN);
+	ev_table_add(tb, p && p->topic ? p->topic : "-");
+	ev_buf_release(&bytes);
+}
+
+static void print_parts(struct replay *r, const struct ev_term *term, struct ev_buf *out)
+{
+	static const char *const heads[] = { "partition", "from", "to", "records", "bytes", "oldest",
+					     "newest", "into" };
+	struct ev_table tb;
+
+	ev_table_init(&tb, "lrrrrlll");
+	for (size_t i = 0; i < 8; i++)
+		ev_table_add(&tb, heads[i]);
+	for (size_t i = 0; i < r->src->nparts; i++)
+		row(&tb, r, i);
+	ev_table_print(&tb, term, true, out);
+	ev_table_release(&tb);
+}
+
+/* Topics, what stands against them; the number of conflicts. */
+static uint64_t print_targets(struct replay *r, struct ev_buf *out)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < r->ntargets; i++) {
+		const struct replay_target *t = r->targets[i];
+
+		ev_buf_addf(out, "topic %s: %d partitions%s\n", t->name, (int)t->info.partitions,
+			    t->create ? ", to be made" : "");
+		for (size_t c = 0; c < NCONFLICTS; c++) {
+			if (!t->conflicts[c])
+				continue;
+			all += t->conflicts[c];
+			ev_buf_addf(out, "conflict: topic %s: %s", t->name, replay_conflict_word(c));
+			if (c >= ALLOW_RETENTION)
+				ev_buf_addf(out, " (%" PRIu64 " records)", t->conflicts[c]);
+			ev_buf_addf(out, "; --allow %s does so all the same\n", replay_conflict_word(c));
+		}
+	}
+	return all;
+}
+
+/* How long it takes: by the pace that was asked for; else about as long as reading it just took, twice. */
+static double estimate_ms(const struct replay *r, uint64_t records, uint64_t bytes, int64_t oldest,
+			  int64_t newest)
+{
+	double ms = 2.0 * (double)(ev_clock_ms() - r->start_ms), other;
+
+	if (r->pace.records > 0 && (other = 1000.0 * (double)records / r->pace.records) > ms)
+		ms = other;
+	if (r->pace.bytes > 0 && (other = 1000.0 * (double)bytes / r->pace.bytes) > ms)
+		ms = other;
+	if (r->pace.speed > 0 && newest >= oldest &&
+	    (other = (double)(newest - oldest) / r->pace.speed) > ms)
+		ms = other;
+	return ms;
+}
+
+int replay_dry_print(struct replay *r, struct ev_error *err)
+{
+	uint64_t records = 0, bytes = 0, odd = 0, conflicts;
+	int64_t oldest = INT64_MAX, newest = INT64_MIN;
+	struct ev_buf out = EV_BUF_INIT;
+	struct ev_term term;
+	int rc;
+
+	for (size_t i = 0; i < r->nparts; i++) {
+		const struct replay_part *p = &r->parts[i];
+
+		records += p->copied;
+		bytes += p->bytes;
+		odd += p->unproducible;
+		oldest = p->oldest < oldest ? p->oldest : oldest;
+		newest = p->newest > newest ? p->newest : newest;
+	}
+	ev_term_init(&term, 1);
+	print_parts(r, &term, &out);
+	conflicts = print_targets(r, &out);
+	if (odd)
+		ev_buf_addf(&out, "conflict: %" PRIu64 " records cannot be produced as they are (the first: %s); "
+			    "--lossy copies them\n", odd, r->unproducible);
+	if (r->dropped)
+		ev_buf_addf(&out, "%" PRIu64 " records are no JSON and would be dropped\n", r->dropped);
+	ev_buf_addf(&out, "%" PRIu64 " records, ", records);
+	ev_term_bytes(&out, bytes);
+	ev_buf_adds(&out, ", about ");
+	ev_term_duration(&out, (int64_t)estimate_ms(r, records, bytes, oldest, newest));
+	ev_buf_adds(&out, "\n");
+	rc = ev_stdout_write(out.data, out.len, err);
+	ev_buf_release(&out);
+	return rc < 0 ? -1 : conflicts || odd ? EV_NO : 0;
+}

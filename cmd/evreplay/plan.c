@@ -1,0 +1,293 @@
+/* plan.c - the topics that are written: are they there, and will they keep what they are given? */
+#include "evreplay/replay.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+static const char *const allow_words[] = { "same-topic", "fewer-partitions", "log-append-time",
+					   "retention", "timestamp-bounds", "null-keys" };
+#define NWORDS (sizeof(allow_words) / sizeof(allow_words[0]))
+
+int replay_allow(struct replay *r, struct ev_error *err)
+{
+	const struct ev_list *l = &r->args->allow;
+
+	for (size_t i = 0; i < l->n; i++) {
+		size_t w = 0;
+
+		while (w < NWORDS && strcmp(l->v[i], allow_words[w]))
+			w++;
+		if (w == NWORDS) {
+			ev_fail(err, EV_USAGE, "option '--allow' does not take '%s'", l->v[i]);
+			return ev_hint(err, "one of same-topic, fewer-partitions, log-append-time, "
+				       "retention, timestamp-bounds, null-keys");
+		}
+		r->allowed |= 1u << w;
+	}
+	r->spread.wrap = r->allowed & 1u << ALLOW_FEWER;
+	return 0;
+}
+
+/*
+ * A conflict with the target. 0: it is allowed, or a dry run goes on and lists it; -1: refused.
+ */
+static int conflict(struct replay *r, struct replay_target *t, enum replay_conflict what,
+		    struct ev_error *err, const char *text)
+{
+	if (r->allowed & 1u << what)
+		return 0;
+	t->conflicts[what]++;
+	if (r->args->dry_run)
+		return 0;
+	ev_fail(err, EV_USAGE, "cannot write topic '%s': %s", t->name, text);
+	return ev_hint(err, "--allow %s does so all the same", allow_words[what]);
+}
+
+static int64_t number_of(const struct replay_target *t, const char *name, int64_t otherwise)
+{
+	const char *text = ev_topic_config(&t->info, name);
+	int64_t n;
+
+	return text && ev_parse_i64(text, &n) ? n : otherwise;
+}
+
+/* From the settings: below which time records are deleted at once, and between which refused. */
+static void set_bounds(struct replay_target *t)
+{
+	const char *policy = ev_topic_config(&t->info, "cleanup.policy");
+	int64_t now = ev_now_ms(), keep = number_of(t, "retention.ms", -1);
+	int64_t before = number_of(t, "message.timestamp.before.max.ms", INT64_MAX);
+	int64_t after = number_of(t, "message.timestamp.after.max.ms", INT64_MAX);
+	const char *type = ev_topic_config(&t->info, "message.timestamp.type");
+
+	t->rewrites = type && !strcmp(type, "LogAppendTime");
+	t->compacts = policy && strstr(policy, "compact");
+	t->kept_since = policy && strstr(policy, "delete") && keep >= 0 && keep < now ? now - keep : INT64_MIN;
+	t->refused_below = before < now ? now - before : INT64_MIN;
+	t->refused_above = after < INT64_MAX - now ? now + after : INT64_MAX;
+}
+
+static bool reads_it(const struct replay *r, const char *topic)
+{
+	const char *id = r->target->id;
+
+	if (!r->src->cluster_id || !id || strcmp(r->src->cluster_id, id))
+		return false;
+	for (size_t i = 0; i < r->src->nparts; i++)
+		if (!strcmp(r->src->parts[i].topic, topic))
+			return true;
+	return false;
+}
+
+/* Partitions and settings of the source's topic, to make one like it. */
+static int source_topic(struct replay *r, const char *topic, struct ev_topic_info *like,
+			struct ev_error *err)
+{
+	const struct ev_source_spec *src = &r->args->src.spec;
+	struct ev_cluster_spec spec = {
+		.brokers = src->brokers, .properties_file = src->properties_file,
+		.properties = src->properties, .nproperties = src->nproperties,
+		.timeout_ms = src->timeout_ms,
+	};
+	struct ev_cluster *c = ev_cluster_open(&spec, NULL, NULL, NULL, ev_stopped, err);
+	bool seen = true;
+	int rc = c ? ev_topic_look(c, topic, like, err) : -1;
+
+	if (!rc)
+		rc = ev_topic_configs(c, topic, like, &seen, err);
+	ev_cluster_close(c);
+	if (rc && err->class == EV_STORE)
+		err->class = EV_SOURCE;
+	if (!rc && !seen)
+		rc = ev_fail(err, EV_SOURCE, "cannot see the settings of topic '%s'", topic);
+	return rc;
+}
+
+/* A file says only what it holds: as many partitions as it shows. */
+static int file_topic(struct replay *r, const char *topic, struct ev_topic_info *like,
+		      struct ev_error *err)
+{
+	if (r->src->ops->scan && r->src->ops->scan(r->src, err))
+		return ev_context(err, "--create");
+	for (size_t i = 0; i < r->src->nparts; i++)
+		if (!strcmp(r->src->parts[i].topic, topic) && r->src->parts[i].partition >= like->partitions)
+			like->partitions = r->src->parts[i].partition + 1;
+	return 0;
+}
+
+static int missing(struct replay *r, struct replay_target *t, const char *from, struct ev_error *err)
+{
+	int rc;
+
+	if (!r->args->create) {
+		ev_fail(err, EV_STORE, "cannot write topic '%s': it is not there, or may not be seen", t->name);
+		return ev_hint(err, "--create makes it with the source's partitions and settings");
+	}
+	t->create = true;
+	rc = r->src->one_sequence ? file_topic(r, from, &t->info, err) : source_topic(r, from, &t->info, err);
+	if (rc)
+		return -1;
+	return 0;
+}
+
+/* What the settings alone tell. */
+static int check_settings(struct replay *r, struct replay_target *t, struct ev_error *err)
+{
+	if (reads_it(r, t->name) &&
+	    conflict(r, t, ALLOW_SAME, err, "it is the topic that is read"))
+		return -1;
+	if (t->rewrites && conflict(r, t, ALLOW_LOG_TIME, err,
+				    "it would rewrite the timestamps (message.timestamp.type=LogAppendTime)"))
+		return -1;
+	return 0;
+}
+
+static int make(struct replay *r, struct replay_target *t, struct ev_error *err)
+{
+	if (!t->create || r->args->dry_run)
+		return 0;
+	t->create = false;
+	if (ev_topic_create(r->target, t->name, &t->info, err))
+		return -1;
+	if (!r->args->quiet)
+		ev_say(r->msg, "made topic '%s', %d partitions", t->name, (int)t->info.partitions);
+	return 0;
+}
+
+/* Look at it once; `from` is the first of the source's topics that goes there. */
+static struct replay_target *new_target(struct replay *r, const char *name, const char *from,
+					struct ev_error *err)
+{
+	struct replay_target *t = ev_alloc(sizeof(*t));
+	bool seen;
+
+	*EV_PUSH(r->targets, r->ntargets) = t;
+	t->name = ev_strdup(name);
+	if (ev_topic_look(r->target, name, &t->info, err))
+		return NULL;
+	if (!t->info.partitions ? missing(r, t, from, err) :
+				  ev_topic_configs(r->target, name, &t->info, &seen, err))
+		return NULL;
+	set_bounds(t);
+	return check_settings(r, t, err) ? NULL : t;
+}
+
+static struct replay_target *target_named(struct replay *r, const char *name, const char *from,
+					  struct ev_error *err)
+{
+	for (size_t i = 0; i < r->ntargets; i++)
+		if (!strcmp(r->targets[i]->name, name))
+			return r->targets[i];
+	return new_target(r, name, from, err);
+}
+
+/* Records older than that stand at the beginning of the partition's span? */
+static int check_times(struct replay *r, int64_t ms, enum replay_conflict what, const char *text,
+		       struct ev_error *err)
+{
+	int64_t *first = ev_alloc((r->src->nparts + 1) * sizeof(*first));
+	int rc = r->src->ops->offsets_for_time(r->src, ms, first, err);
+
+	for (size_t i = 0; !rc && i < r->nspans; i++)
+		if (first[i] > r->spans[i].begin && r->spans[i].begin < r->spans[i].end &&
+		    (ms == r->parts[i].target->kept_since || ms == r->parts[i].target->refused_below))
+			rc = conflict(r, r->parts[i].target, what, err, text);
+	free(first);
+	return rc;
+}
+
+/* Found before the first record is copied, where the source can be asked. */
+static int check_ranges(struct replay *r, struct ev_error *err)
+{
+	if (r->args->dry_run || r->args->timestamps)
+		return 0; /* a dry run looks at every record; other timestamps are known only then */
+	for (size_t i = 0; i < r->ntargets; i++) {
+		const struct replay_target *t = r->targets[i];
+
+		if (t->kept_since != INT64_MIN && !(r->allowed & 1u << ALLOW_RETENTION) &&
+		    check_times(r, t->kept_since, ALLOW_RETENTION,
+				"its retention.ms would delete the oldest records at once", err))
+			return -1;
+		if (t->refused_below != INT64_MIN && !(r->allowed & 1u << ALLOW_BOUNDS) &&
+		    check_times(r, t->refused_below, ALLOW_BOUNDS,
+				"the oldest records are below its message.timestamp.before.max.ms", err))
+			return -1;
+	}
+	return 0;
+}
+
+static int check_partitions(struct replay *r, struct replay_part *p, int32_t partition,
+			    struct ev_error *err)
+{
+	struct ev_record probe = { .partition = partition };
+
+	if (r->spread.kind == EV_SPREAD_KEEP && partition >= p->target->info.partitions)
+		return conflict(r, p->target, ALLOW_FEWER, err,
+				"it has fewer partitions than the source, and partitions are kept");
+	if (r->spread.kind == EV_SPREAD_LIST &&
+	    ev_spread_of(&r->spread, &probe, p->target->info.partitions) < 0)
+		return ev_fail(err, EV_USAGE, "cannot write topic '%s': --partition names no partition of it "
+			       "for partition %d of the source", p->target->name, (int)partition);
+	return 0;
+}
+
+int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,
+		      struct ev_error *err)
+{
+	p->target = target_named(r, p->topic, from, err);
+	return p->target ? check_partitions(r, p, partition, err) : -1;
+}
+
+int replay_plan(struct replay *r, struct ev_error *err)
+{
+	if (!r->target)
+		return 0;
+	for (uint32_t i = 0; i < r->src->nparts; i++)
+		if (!replay_part(r, i, ev_slice_str(r->src->parts[i].topic), r->src->parts[i].partition,
+				 err))
+			return -1;
+	if (!r->src->one_sequence && check_ranges(r, err))
+		return -1;
+	for (size_t i = 0; i < r->ntargets; i++)
+		if (make(r, r->targets[i], err))
+			return -1;
+	return 0;
+}
+
+int replay_check_record(struct replay *r, struct replay_target *t, const struct ev_record *rec,
+			struct ev_error *err)
+{
+	if (t->create && make(r, t, err))
+		return -1;
+	if (rec->timestamp < t->kept_since && rec->timestamp != EV_NO_TIMESTAMP &&
+	    conflict(r, t, ALLOW_RETENTION, err, "its retention.ms would delete this record at once"))
+		return -1;
+	if ((rec->timestamp < t->refused_below || rec->timestamp > t->refused_above) &&
+	    rec->timestamp != EV_NO_TIMESTAMP &&
+	    conflict(r, t, ALLOW_BOUNDS, err,
+		     "it refuses this timestamp (message.timestamp.before.max.ms, after.max.ms)"))
+		return -1;
+	if (t->compacts && !rec->key.ptr &&
+	    conflict(r, t, ALLOW_NULL_KEYS, err, "it is compacted, and this record has no key"))
+		return -1;
+	return 0;
+}
+
+const char *replay_conflict_word(size_t what)
+{
+	return allow_words[what];
+}
+
+void replay_targets_release(struct replay *r)
+{
+	for (size_t i = 0; i < r->ntargets; i++) {
+		ev_topic_info_release(&r->targets[i]->info);
+		free(r->targets[i]->name);
+		free(r->targets[i]);
+	}
+	free(r->targets);
+}

@@ -1,0 +1,212 @@
+/* kafka_job.c - the token of an exactly-once copy, and its mark on the topics; see kafka_impl.h */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "merge/merge.h"
+#include "sink/kafka_impl.h"
+
+enum { BATCH = 1024, WAIT_MS = 200 };
+
+/* Made when it is not there: one partition, compacted. A topic that forgets is refused. */
+static int need_jobs_topic(struct kafka_sink *k, struct ev_error *err)
+{
+	struct ev_config configs[] = { { "cleanup.policy", "compact", true },
+				       { "segment.bytes", "16777216", true },
+				       { "min.cleanable.dirty.ratio", "0.1", true } };
+	struct ev_topic_info like = { 1, configs, 3 }, is = { 0 };
+	const char *policy;
+	bool seen;
+	int rc;
+
+	if (ev_topic_look(k->cluster, EV_JOBS_TOPIC, &is, err))
+		return -1;
+	if (!is.partitions)
+		return ev_topic_create(k->cluster, EV_JOBS_TOPIC, &like, err);
+	rc = ev_topic_configs(k->cluster, EV_JOBS_TOPIC, &is, &seen, err);
+	policy = ev_topic_config(&is, "cleanup.policy");
+	if (!rc && policy && strcmp(policy, "compact")) {
+		ev_fail(err, EV_STORE, "cannot use topic '" EV_JOBS_TOPIC "': its cleanup.policy is '%s'",
+			policy);
+		rc = ev_hint(err, "the positions of exactly-once copies must not be deleted: set it to "
+			     "compact");
+	}
+	ev_topic_info_release(&is);
+	return rc;
+}
+
+static int bad_token(struct kafka_sink *k, const char *why, struct ev_error *err)
+{
+	return ev_fail(err, EV_DATA, "cannot read the token of job '%s' in topic '" EV_JOBS_TOPIC "': %s",
+		       k->job, why);
+}
+
+static int read_token(struct kafka_sink *k, struct ev_slice value, struct ev_error *err)
+{
+	json_t *token = json_loadb(value.ptr, value.len, JSON_REJECT_DUPLICATES, NULL);
+	const char *source = json_string_value(json_object_get(token, "source"));
+	char *position = json_dumps(json_object_get(token, "position"), JSON_COMPACT);
+	struct ev_error why = EV_ERROR_INIT;
+	int rc = 0;
+
+	ev_position_release(&k->stored);
+	if (!position || ev_position_read(&k->stored, ev_slice_str(position), &why)) {
+		rc = bad_token(k, position ? why.text : "it holds no position", err);
+	} else if (source && k->source_id && strcmp(source, k->source_id)) {
+		ev_fail(err, EV_DATA, "job '%s' has copied from another cluster (%s, now %s)", k->job, source,
+			k->source_id);
+		rc = ev_hint(err, "another job name, or --new-job to begin anew");
+	}
+	k->token = !rc;
+	free(position);
+	json_decref(token);
+	return rc;
+}
+
+/* All tokens up to the end; the last one of the job counts. */
+static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct ev_error *err)
+{
+	struct ev_span span = { src->parts[0].low, src->parts[0].high };
+	struct ev_merge_options opt = { .merge = true };
+	struct ev_merge *m = ev_merge_new(src, &span, &opt, err);
+	struct ev_record *v = ev_alloc(BATCH * sizeof(*v));
+	struct ev_buf last = EV_BUF_INIT;
+	bool done = false, found = false;
+	int n = 0, rc = m ? 0 : -1;
+
+	while (!rc && !(done && !n)) {
+		n = ev_merge_read(m, v, BATCH, 1 << 20, WAIT_MS, &done, err);
+		for (int i = 0; i < n; i++) {
+			if (!ev_slice_is(v[i].key, k->job))
+				continue;
+			ev_buf_clear(&last);
+			found = v[i].value.ptr != NULL;
+			ev_buf_add_slice(&last, v[i].value);
+		}
+		if (n < 0)
+			rc = -1;
+		else if (!n && !done && k->stopped && k->stopped())
+			rc = ev_fail(err, EV_STORE, "stopped while the token of job '%s' was read", k->job);
+	}
+	if (!rc && found)
+		rc = read_token(k, ev_buf_slice(&last), err);
+	ev_buf_release(&last);
+	free(v);
+	ev_merge_free(m);
+	return rc;
+}
+
+int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,
+			struct ev_error *err)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+	struct ev_source *src;
+	int rc;
+
+	*known = false;
+	if (need_jobs_topic(k, err) || ev_kafka_txn_init(k, err))
+		return -1;
+	k->jobs = rd_kafka_topic_new(k->cluster->rk, EV_JOBS_TOPIC, NULL);
+	if (k->new_job)
+		return 0;
+	src = ev_source_open(k->spec, err);
+	rc = src ? read_jobs(k, src, err) : -1;
+	if (src)
+		src->ops->close(src);
+	if (rc && err->class == EV_SOURCE)
+		err->class = EV_STORE; /* it is the target that was read */
+	if (rc)
+		return ev_context(err, "job '%s'", k->job);
+	*known = k->token;
+	ev_position_copy(stored, &k->stored);
+	return 0;
+}
+
+int ev_kafka_job_put_token(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err)
+{
+	struct ev_buf text = EV_BUF_INIT;
+	rd_kafka_resp_err_t e;
+
+	ev_buf_adds(&text, "{\"source\":");
+	if (k->source_id)
+		ev_buf_addf(&text, "\"%s\"", k->source_id);
+	else
+		ev_buf_adds(&text, "null");
+	ev_buf_adds(&text, ",\"position\":");
+	ev_position_print(next, &text);
+	ev_buf_addc(&text, '}');
+	for (;;) {
+		e = rd_kafka_producev(k->cluster->rk, RD_KAFKA_V_RKT(k->jobs), RD_KAFKA_V_PARTITION(0),
+				      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+				      RD_KAFKA_V_KEY(k->job, strlen(k->job)),
+				      RD_KAFKA_V_VALUE(text.data, text.len), RD_KAFKA_V_END);
+		if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL || ev_kafka_sink_serve(k, 50, err))
+			break;
+	}
+	ev_buf_release(&text);
+	if (e)
+		return ev_cluster_fail(k->cluster, err, e, "cannot write the token of job '%s'", k->job);
+	return 0;
+}
+
+/* The offset that the job's own group has on partition 0 of the topic; -1 when there is none. */
+static int64_t mark_of(rd_kafka_t *rk, const char *topic, int timeout_ms, rd_kafka_resp_err_t *e)
+{
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+	int64_t offset;
+
+	rd_kafka_topic_partition_list_add(l, topic, 0);
+	*e = rd_kafka_committed(rk, l, timeout_ms);
+	offset = *e ? -1 : l->elems[0].offset;
+	rd_kafka_topic_partition_list_destroy(l);
+	return offset;
+}
+
+/* A client of its own: only a consumer may ask for a group's offsets. */
+static rd_kafka_t *group_client(struct kafka_sink *k, struct ev_error *err)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	struct ev_properties p = { 0 };
+	char why[512], group[300];
+	rd_kafka_t *rk = NULL;
+	int rc = 0;
+
+	if (k->spec->properties_file)
+		rc = ev_properties_file(&p, conf, k->spec->properties_file, err);
+	for (size_t i = 0; !rc && i < k->spec->nproperties; i++)
+		rc = ev_properties_add(&p, conf, k->spec->properties[i], err);
+	ev_properties_release(&p);
+	snprintf(group, sizeof(group), "evreplay-%s", k->job);
+	if (!rc) {
+		rd_kafka_conf_set(conf, "bootstrap.servers", k->cluster->brokers, why, sizeof(why));
+		rd_kafka_conf_set(conf, "group.id", group, why, sizeof(why));
+		rd_kafka_conf_set(conf, "log_level", "0", why, sizeof(why));
+		rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+	}
+	if (!rk)
+		rd_kafka_conf_destroy(conf);
+	if (!rk && !rc)
+		ev_fail(err, EV_USAGE, "cannot set up the Kafka client: %s", why);
+	return rk;
+}
+
+int ev_kafka_job_check_mark(struct kafka_sink *k, const char *topic, struct ev_error *err)
+{
+	rd_kafka_t *rk = group_client(k, err);
+	rd_kafka_resp_err_t e;
+	int64_t mark;
+
+	if (!rk)
+		return -1;
+	mark = mark_of(rk, topic, k->cluster->timeout_ms, &e);
+	rd_kafka_destroy(rk);
+	if (e)
+		return ev_cluster_fail(k->cluster, err, e, "cannot ask for the mark of job '%s'", k->job);
+	if (mark < 0)
+		return 0;
+	ev_fail(err, EV_STORE, "job '%s' has written topic '%s' before, but its token in '" EV_JOBS_TOPIC
+		"' is gone", k->job, topic);
+	err->class = EV_DATA;
+	return ev_hint(err, "--new-job begins anew, and copies again what is there already");
+}

@@ -1,0 +1,176 @@
+/* kafka_txn.c - exactly once: transactions of the Kafka sink; see kafka_impl.h */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sink/kafka_impl.h"
+
+enum { TURN_MS = 1000 };
+
+static bool is_fence(rd_kafka_resp_err_t e)
+{
+	return e == RD_KAFKA_RESP_ERR__FENCED || e == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+	       e == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+static int held(struct kafka_sink *k, struct ev_error *err)
+{
+	ev_fail(err, EV_HELD, "another copy of job '%s' has taken over", k->job);
+	return ev_hint(err, "what it has not committed is not in the target; only one may run at a time");
+}
+
+int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err)
+{
+	char why[512];
+
+	if (k->job && is_fence(rd_kafka_fatal_error(k->cluster->rk, why, sizeof(why))))
+		held(k, err);
+	return -1;
+}
+
+/* Takes `error`: what it means for the copy. */
+static int fail(struct kafka_sink *k, rd_kafka_error_t *error, const char *what, struct ev_error *err)
+{
+	bool fenced = is_fence(rd_kafka_error_code(error));
+
+	if (fenced)
+		held(k, err);
+	else
+		ev_fail(err, EV_STORE, "cannot %s of job '%s': %s", what, k->job,
+			rd_kafka_error_string(error));
+	err->retriable = !fenced && !rd_kafka_error_is_fatal(error);
+	rd_kafka_error_destroy(error);
+	k->error = *err;
+	return -1;
+}
+
+/* Is there time, and a reason, to call again? */
+static bool again(struct kafka_sink *k, rd_kafka_error_t *error, int64_t until)
+{
+	rd_kafka_poll(k->cluster->rk, 0);
+	return rd_kafka_error_is_retriable(error) && ev_clock_ms() < until;
+}
+
+int ev_kafka_txn_init(struct kafka_sink *k, struct ev_error *err)
+{
+	int64_t until = ev_clock_ms() + k->cluster->timeout_ms;
+
+	for (;;) {
+		rd_kafka_error_t *e = rd_kafka_init_transactions(k->cluster->rk, TURN_MS);
+
+		if (!e)
+			return 0;
+		if (!again(k, e, until) || (k->stopped && k->stopped()))
+			return fail(k, e, "fence in the producer", err);
+		rd_kafka_error_destroy(e);
+	}
+}
+
+int ev_kafka_txn_begin(struct kafka_sink *k, struct ev_error *err)
+{
+	rd_kafka_error_t *e;
+
+	if (k->open || !k->job)
+		return 0;
+	e = rd_kafka_begin_transaction(k->cluster->rk);
+	if (e)
+		return fail(k, e, "begin a transaction", err);
+	k->open = true;
+	return 0;
+}
+
+void ev_kafka_txn_abort(struct kafka_sink *k)
+{
+	rd_kafka_error_t *e;
+
+	if (!k->open)
+		return;
+	k->open = false;
+	e = rd_kafka_abort_transaction(k->cluster->rk, k->cluster->timeout_ms);
+	if (e)
+		rd_kafka_error_destroy(e); /* the next run's fence aborts it */
+}
+
+static int send_offsets(struct kafka_sink *k, const char *group,
+			const rd_kafka_topic_partition_list_t *l, struct ev_error *err)
+{
+	rd_kafka_consumer_group_metadata_t *md = rd_kafka_consumer_group_metadata_new(group);
+	int64_t until = ev_clock_ms() + k->cluster->timeout_ms;
+	rd_kafka_error_t *e = NULL;
+
+	do {
+		if (e)
+			rd_kafka_error_destroy(e);
+		e = rd_kafka_send_offsets_to_transaction(k->cluster->rk, l, md, TURN_MS);
+	} while (e && again(k, e, until));
+	rd_kafka_consumer_group_metadata_destroy(md);
+	return e ? fail(k, e, "commit group offsets", err) : 0;
+}
+
+int ev_kafka_txn_offsets(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err)
+{
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
+	char group[300];
+	int rc = 0;
+
+	for (size_t i = 0; i < k->ntargets; i++) {
+		if (k->targets[i]->marked || !k->targets[i]->rkt)
+			continue;
+		rd_kafka_topic_partition_list_add(l, k->targets[i]->name, 0)->offset = 0;
+		k->targets[i]->marked = true;
+	}
+	snprintf(group, sizeof(group), "evreplay-%s", k->job);
+	if (l->cnt)
+		rc = send_offsets(k, group, l, err);
+	rd_kafka_topic_partition_list_destroy(l);
+	if (rc || !k->group)
+		return rc;
+	l = rd_kafka_topic_partition_list_new((int)next->n);
+	for (size_t i = 0; i < next->n; i++)
+		rd_kafka_topic_partition_list_add(l, next->v[i].topic, next->v[i].partition)->offset =
+			next->v[i].offset;
+	rc = send_offsets(k, k->group, l, err);
+	rd_kafka_topic_partition_list_destroy(l);
+	return rc;
+}
+
+/* Its outcome is settled by asking again: the client keeps the transaction's state. */
+static int commit(struct kafka_sink *k, struct ev_error *err)
+{
+	int64_t until = ev_clock_ms() + 2 * (int64_t)k->cluster->timeout_ms;
+
+	for (;;) {
+		rd_kafka_error_t *e = rd_kafka_commit_transaction(k->cluster->rk, TURN_MS);
+
+		if (!e)
+			return 0;
+		if (!again(k, e, until)) {
+			fail(k, e, "commit a transaction", err);
+			return -1;
+		}
+		rd_kafka_error_destroy(e);
+	}
+}
+
+int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct ev_error *err)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+
+	if (k->token && !k->open && ev_position_eq(next, &k->stored))
+		return 0;
+	if (ev_kafka_txn_begin(k, err) || ev_kafka_job_put_token(k, next, err) ||
+	    ev_kafka_txn_offsets(k, next, err) || commit(k, err)) {
+		struct ev_error why = *err;
+
+		ev_kafka_txn_abort(k);
+		*err = k->error.class && k->error.class != EV_STORE ? k->error : why;
+		return ev_kafka_txn_judge(k, err);
+	}
+	k->open = false;
+	k->token = true;
+	ev_position_release(&k->stored);
+	ev_position_copy(&k->stored, next);
+	ev_kafka_sink_forget(k);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * redact.h - parts of JSON values made unreadable (--redact, --hash); all other bytes stay
+ *
+ * A path is `$`, then any of `.name`, `['any name']`, `[0]` and `[*]` (every element). Every place
+ * that it names is changed, also where a name stands twice in an object. What is redacted keeps its
+ * type: "***", 0, false, {}, []; null stays. What is hashed becomes a string of 32 hexadecimal
+ * digits: the first half of HMAC-SHA-256, with the key, of the text of a string or else of the
+ * bytes as they stand; so it is the same wherever the same value occurs, and nobody without the key
+ * can try values out. Where paths overlap the outer one counts, and --redact before --hash.
+ */
+#ifndef EV_REDACT_H
+#define EV_REDACT_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#define EV_REDACT_MAX 64 /* paths */
+
+struct ev_redact;
+
+struct ev_redact *ev_redact_new(void);
+void ev_redact_free(struct ev_redact *r);
+
+/* EV_USAGE when it is no path, or one too many. */
+int ev_redact_add(struct ev_redact *r, const char *path, bool hash, struct ev_error *err);
+/* The key of --hash: copied. Fewer than 16 bytes are EV_USAGE. */
+int ev_redact_key(struct ev_redact *r, struct ev_slice key, struct ev_error *err);
+
+/*
+ * Append the value with its parts changed. 1; 0 when there was nothing to change (`out` is as it
+ * was); -1 when the value is no JSON document, a null value included.
+ */
+int ev_redact_value(struct ev_redact *r, struct ev_slice value, struct ev_buf *out);
+
+#endif

@@ -1,0 +1,90 @@
+# evreplay says what it would do, and refuses targets that would not keep what they are given.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+. "$TOP/tests/replay.sh"
+now=$(date +%s%3N)
+topic src 3
+put <<END
+many $src/0 $((now - 100000)) 40
+many $src/1 $((now - 100000)) 30
+put $src/2 $now ~ null-key
+put $src/2 $now k v a=b
+END
+
+topic plain 3
+run evreplay "$src" --into "$plain" --dry-run
+check_status 0 "a dry run"
+check_grep "shows each range, records and bytes" "^$src/0 +0 +40 +40 +[0-9]+ B +20.*Z +20.*Z +$plain" "$out"
+check_grep "the target" "^topic $plain: 3 partitions$" "$out"
+check_grep "and the sum with an estimate" "^72 records, .* about " "$out"
+check "and writes nothing" test "$(evtail "$plain" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 0
+run evreplay "$src" --into "$plain" --dry-run --rate 10/s
+check_grep "by the rate" "72 records, .* about 7(\.[0-9])?s" "$out"
+
+refused() { # refused WORD TEXT ARGS...: refused without --allow WORD, and seen by a dry run
+	local word=$1 text=$2
+	shift 2
+	run evreplay "$src" "$@"
+	check_status 2 "$word: refused"
+	check_grep "$word: by name" "$text" "$err"
+	check_grep "$word: with its override" "hint: --allow $word" "$err"
+	run evreplay "$src" "$@" --dry-run
+	check_status 1 "$word: a dry run ends with 1"
+	check_grep "$word: and lists it" "^conflict: topic .*: $word" "$out"
+}
+empty() { [ "$(evtail "$1" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 0 ]; }
+refused same-topic "it is the topic that is read" --into "$src"
+topic one 1
+refused fewer-partitions "fewer partitions than the source" --into "$one" --partition keep
+check "nothing was written" empty "$one"
+run evreplay "$src" --into "$one" --partition keep --allow fewer-partitions
+check_status 0 "with --allow it is written"
+topic logtime 3 message.timestamp.type=LogAppendTime
+refused log-append-time "rewrite the timestamps" --into "$logtime"
+run evreplay "$src" --into "$logtime" --allow log-append-time
+check_status 0 "--allow log-append-time writes"
+topic short 3 retention.ms=50000
+refused retention "delete the oldest records at once" --into "$short"
+check "nothing was written" empty "$short"
+topic bounds 3 message.timestamp.before.max.ms=50000
+refused timestamp-bounds "below its message.timestamp.before.max.ms" --into "$bounds"
+run evreplay "$src" --into "$bounds" --allow timestamp-bounds
+check_status 4 "what the broker refuses it refuses all the same"
+topic compacted 3 cleanup.policy=compact
+refused null-keys "it is compacted, and this record has no key" --into "$compacted"
+run evreplay "$src" --into "$short" --timestamps now
+check_status 0 "new timestamps do away with retention"
+run evreplay "$src" --into "$short" --allow everything
+check_status 2 "an unknown conflict is a usage error"
+printf '{"topic":"t","partition":0,"offset":0,"timestamp":5,"key":"k","headers":[],"value":1}\n' >old.ndjson
+run evreplay ./old.ndjson --into "$short"
+check_status 2 "a file's old records are refused when they come"
+check_grep "by place" "t/0@0: cannot write topic '$short': its retention.ms" "$err"
+
+# Topics that are made.
+topic model 5 retention.ms=7000000 max.message.bytes=500000
+put <<END
+put $model/4 $now k v
+END
+run evreplay "$model" --into "made-$$" --create --dry-run
+check_grep "a dry run says what it would make" "^topic made-$$: 5 partitions, to be made" "$out"
+run evreplay "$model" --into "made-$$" --create --partition keep
+check_status 0 "--create makes the topic"
+check_grep "and says so" "made topic 'made-$$', 5 partitions" "$err"
+check "with the record where it was" test "$(evtail "made-$$/4" -q -o %v)" = v
+run evreplay "made-$$" --into "twice-$$" --create
+check_status 0 "its settings come along"
+topic big 1 max.message.bytes=3000000
+printf 'put %s/0 %s k %s\n' "$big" "$now" "$(head -c 600000 /dev/urandom | base64 -w 0)" | put
+run evreplay "$big" --into "twice-$$"
+check_status 4 "also through another copy"
+
+# What cannot be produced is seen before.
+topic odd 1 message.timestamp.type=LogAppendTime
+put <<END
+put $odd/0 $now k v
+END
+run evreplay "$odd" --into "$plain" --dry-run
+check_status 1 "a dry run finds what cannot be produced"
+check_grep "and says why" "^conflict: 1 records cannot be produced as they are .*LogAppendTime" "$out"
+done_testing
