@@ -152,6 +152,7 @@ static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, st
 	struct ev_buf uri = EV_BUF_INIT;
 	int rc;
 
+	flags |= SQLITE_OPEN_NOMUTEX; /* a store is used by one thread at a time */
 	if (s->path[0] == '/') /* for ATTACH, later */
 		flags |= SQLITE_OPEN_URI;
 	s->still = must_stand_still(s, real);

@@ -10,7 +10,7 @@ machine() {
 }
 title() { # title TEXT [COLUMNS]
 	printf '\n== %s\n' "$1"
-	printf '%-46s %s\n' '' "${2:-   events/s   seconds  peak MiB    ratio  goal}"
+	printf '%-46s %s\n' '' "${2:-   events/s   seconds     cpu s  peak MiB    ratio  goal}"
 }
 
 # stream TOPIC KIND EVENTS KEYS: the topic of 6 partitions, made once
@@ -45,12 +45,13 @@ declare -A least
 keep() { least[$1]=$(printf '%s\n%s\n' "${least[$1]-}" "$line" | sed '/^$/d' | sort -n | head -n 1); }
 seconds() { cut -d' ' -f1 <<<"${least[$1]}"; }
 
-# row TEXT NAME EVENTS [RATIO [GOAL]]: a line of the table; a GOAL is <=N or >=N, for the ratio
+# row TEXT NAME EVENTS [RATIO [GOAL]]: a line of the table; a GOAL is <=N or >=N, for the ratio. CPU seconds and peak
+# are of the command alone: a server has its own.
 row() {
 	local verdict='' ratio=${4:-}
 	[ -z "${5:-}" ] || verdict=$(verdict "$1" "$ratio" "$5")
 	awk -v text="$1" -v n="$3" -v ratio="$ratio" -v verdict="$verdict" \
-		'{ printf "%-46s %11.0f %9.2f %9.1f %8s  %s\n", text, n / $1, $1, $2 / 1024, ratio, verdict }' <<<"${least[$2]}"
+		'{ printf "%-46s %11.0f %9.2f %9.2f %9.1f %8s  %s\n", text, n / $1, $1, $4, $2 / 1024, ratio, verdict }' <<<"${least[$2]}"
 }
 verdict() { # verdict TEXT VALUE GOAL: "GOAL met" or "GOAL missed", counted for the end
 	local said
