@@ -1,4 +1,6 @@
 /* evproject - apply a projection file to a store: once or following (evproject(1)) */
+#include <sqlite3.h>
+
 #include "evproject/evproject.h"
 
 static const struct ev_command *const subs[] = {
@@ -16,5 +18,7 @@ static const struct ev_command evproject = {
 
 int main(int argc, char **argv)
 {
+	/* Nobody asks how much memory it has, and to count takes a lock around each allocation. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	return ev_command_main(&evproject, argc, argv);
 }
