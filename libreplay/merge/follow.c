@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "merge/merge_impl.h"
 
+enum { LINGER_MIN_MS = 5 };
+
 static void grow_queues(struct ev_merge *m)
 {
 	if (m->nqueues >= m->nparts)
@@ -62,6 +64,18 @@ static void enqueue(struct ev_merge *m, const struct ev_batch *b)
 }
 
 /*
+ * A batch costs its caller something however small it is (a transaction), so it waits to fill, but no
+ * longer than twice what the caller needed for the one before: about a third of the time, then, goes
+ * into batches, and a quick store shows an event after some milliseconds.
+ */
+static int64_t linger(const struct ev_merge *m)
+{
+	int64_t wait = 2 * m->busy_ms < LINGER_MIN_MS ? LINGER_MIN_MS : 2 * m->busy_ms;
+
+	return wait < m->opt.linger_ms ? wait : m->opt.linger_ms;
+}
+
+/*
  * Fetch until enough is there, the first of it has lingered, or time is up. 1: give what is there;
  * 0: nothing; -1: error.
  */
@@ -75,7 +89,7 @@ static int gather(struct ev_merge *m, size_t max, size_t max_bytes, int64_t unti
 		enum ev_fetch f;
 
 		if (m->first_arrival)
-			left = m->first_arrival + m->opt.linger_ms - now;
+			left = m->first_arrival + linger(m) - now;
 		f = m->src->ops->fetch(m->src, id, &b, left > 0 ? (int)left : 0, err);
 		if (f == EV_FETCH_ERROR)
 			return -1;
@@ -144,7 +158,8 @@ static int give(struct ev_merge *m, struct ev_record *out, size_t max, size_t ma
 			ev_merge_sift(m->heads, m->heap, m->nheap, 0);
 	}
 	/* What stays has lingered long enough already. */
-	m->first_arrival = m->narrived ? ev_clock_ms() - m->opt.linger_ms : 0;
+	m->gave_at = ev_clock_ms();
+	m->first_arrival = m->narrived ? m->gave_at - m->opt.linger_ms : 0;
 	return (int)n;
 }
 
@@ -155,6 +170,9 @@ int ev_merge_read_follow(struct ev_merge *m, struct ev_record *out, size_t max, 
 
 	for (size_t i = 0; i < m->nheld; i++)
 		m->held[i].lent = false;
+	if (m->gave_at)
+		m->busy_ms = ev_clock_ms() - m->gave_at;
+	m->gave_at = 0;
 	rc = gather(m, max, max_bytes, ev_clock_ms() + timeout_ms, err);
 	if (rc < 0 && m->narrived) {
 		m->failed = *err;

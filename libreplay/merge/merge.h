@@ -8,7 +8,8 @@
  *
  * Bounded: heads of all lanes are awaited before one is given. Follow: what has arrived within
  * `linger_ms` (or fills the batch) is merged by the same rule, so each batch of a follower is
- * exactly the merge of the span between two cuts.
+ * exactly the merge of the span between two cuts. A caller that is quick with a batch gets the next
+ * one sooner: it waits no longer than twice what the one before took, 5 ms at least.
  */
 #ifndef EV_MERGE_H
 #define EV_MERGE_H
@@ -19,7 +20,7 @@
 struct ev_merge_options {
 	bool merge;      /* false: --no-merge, as it comes */
 	bool follow;
-	int linger_ms;   /* follow: how long a batch may wait to fill */
+	int linger_ms;   /* follow: how long a batch may wait to fill, where batches take long */
 	bool has_since, has_until; /* filter each record by its timestamp (readers) */
 	int64_t since, until;
 };

@@ -1,4 +1,5 @@
 /* merge_test.c - the order of a merge against a naive one, under any batch size and arrival */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "merge/merge.h"
 #include "test.h"
@@ -17,6 +18,7 @@ struct fake {
 	size_t batch_max;
 	bool ends; /* false: a follower's, always WAIT at the end */
 	size_t fail_at; /* lane 0 fails there */
+	int longest; /* wait that was asked for, ms */
 	uint64_t seed;
 };
 
@@ -33,7 +35,7 @@ static enum ev_fetch fake_fetch(struct ev_source *s, size_t lane, struct ev_batc
 	struct fake *f = (struct fake *)s;
 	size_t left = f->n[lane] - f->at[lane], n;
 
-	(void)timeout_ms;
+	f->longest = timeout_ms > f->longest ? timeout_ms : f->longest;
 	if (test_rand(&f->seed) % 3 == 0)
 		return EV_FETCH_WAIT;
 	if (f->fail_at && lane == 0 && f->at[0] >= f->fail_at) {
@@ -386,6 +388,34 @@ static void error_behind_records(void)
 	fake_free(&f);
 }
 
+/* Batches wait to fill, but not for long where the caller is done with one at once. */
+static void quick_caller(uint64_t seed)
+{
+	static struct ev_record got[OUT];
+	struct ev_merge_options opt = { .merge = true, .follow = true, .linger_ms = 30000 };
+	struct ev_error err = EV_ERROR_INIT;
+	int64_t start = ev_clock_ms();
+	size_t n = 0, total;
+	bool done = false;
+	struct fake f;
+	struct ev_merge *m;
+
+	fake_init(&f, seed, PARTS_MAX, false);
+	f.ends = false;
+	shuffle(&f);
+	total = f.n[0];
+	m = ev_merge_new(&f.base, f.spans, &opt, &err);
+	while (n < total && ev_clock_ms() < start + 20000) {
+		int k = ev_merge_read(m, got + n, 20, 4000, 0, &done, &err);
+
+		n += k > 0 ? (size_t)k : 0;
+	}
+	CHECK(n == total, "seed %" PRIu64 ": a quick caller gets all long before the linger time", seed);
+	CHECK(f.longest < 10000, "seed %" PRIu64 ": no batch was to wait for long (%d ms)", seed, f.longest);
+	ev_merge_free(m);
+	fake_free(&f);
+}
+
 int main(void)
 {
 	uint64_t seed = test_seed();
@@ -395,6 +425,7 @@ int main(void)
 		filtered(seed + (uint64_t)i);
 		follow(seed + (uint64_t)i);
 	}
+	quick_caller(seed);
 	one_lane_as_it_stands();
 	error_behind_records();
 	return test_done();
