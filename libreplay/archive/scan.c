@@ -222,3 +222,38 @@ int ev_index_load(struct ev_archive_index *index, const char *path,
 		return ev_context(err, "'%s'", path);
 	return 0;
 }
+
+int ev_member_check(const char *path, const struct ev_archive_member *m, struct ev_error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	unsigned char *raw = ev_alloc(RAW);
+	int64_t at = m->position, end = at + m->bytes;
+	uint32_t crc = 0;
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (at < end && n > 0) {
+		n = pread(fd, raw, end - at < RAW ? (size_t)(end - at) : RAW, (off_t)at);
+		if (n < 0 && errno == EINTR) {
+			n = 1;
+			continue;
+		}
+		crc = n > 0 ? (uint32_t)crc32_z(crc, raw, (size_t)n) : crc;
+		at += n > 0 ? n : 0;
+	}
+	if (n < 0)
+		ev_fail(err, errno == ENOENT ? EV_DATA : EV_SOURCE, "cannot read '%s': %s", path,
+			strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	free(raw);
+	if (n < 0)
+		return -1;
+	if (at < end)
+		return ev_fail(err, EV_DATA, "'%s' is cut short: gzip member at byte %" PRId64 " would "
+			       "end at byte %" PRId64, path, m->position, end);
+	if (crc != m->crc)
+		return ev_fail(err, EV_DATA, "'%s': gzip member at byte %" PRId64 " (offsets %" PRId64 "..%"
+			       PRId64 ") is damaged: its CRC is %08" PRIx32 ", the index says %08" PRIx32,
+			       path, m->position, m->offset, m->next - 1, crc, m->crc);
+	return 0;
+}

@@ -37,4 +37,7 @@ int ev_index_load(struct ev_archive_index *index, const char *path,
 		  const struct ev_archive_segment *segment, struct ev_buf *text,
 		  struct ev_error *err);
 
+/* The bytes of a member as they stand in the file, against the CRC that its index has. EV_DATA. */
+int ev_member_check(const char *path, const struct ev_archive_member *m, struct ev_error *err);
+
 #endif

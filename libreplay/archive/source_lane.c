@@ -1,17 +1,14 @@
 /* source_lane.c - one partition of an archive, read member by member; see source_impl.h */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "archive/scan.h"
 #include "archive/source_impl.h"
 #include "base/mem.h"
 
 #define BATCH 4096
-#define RAW (64u << 10)
 
 static const char *path_of(struct ev_archive_source *as, uint32_t part, size_t segment,
 			   const char *suffix)
@@ -121,43 +118,6 @@ static int open_segment(struct ev_archive_lane *l, struct ev_error *err)
 	return 0;
 }
 
-/* Damage is found before anything of the member is given: over its bytes as they stand. */
-static int check_member(struct ev_archive_lane *l, const struct ev_archive_member *m,
-			struct ev_error *err)
-{
-	const char *path = ev_input_name(l->in);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	unsigned char *raw = ev_alloc(RAW);
-	int64_t at = m->position, end = at + m->bytes;
-	uint32_t crc = 0;
-	ssize_t n = fd < 0 ? -1 : 1;
-
-	while (at < end && n > 0) {
-		n = pread(fd, raw, end - at < RAW ? (size_t)(end - at) : RAW, (off_t)at);
-		if (n < 0 && errno == EINTR) {
-			n = 1;
-			continue;
-		}
-		crc = n > 0 ? (uint32_t)crc32_z(crc, raw, (size_t)n) : crc;
-		at += n > 0 ? n : 0;
-	}
-	if (n < 0)
-		ev_fail(err, EV_SOURCE, "cannot read '%s': %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	free(raw);
-	if (n < 0)
-		return -1;
-	if (at < end)
-		return ev_fail(err, EV_DATA, "'%s' is cut short: gzip member at byte %" PRId64 " would "
-			       "end at byte %" PRId64, path, m->position, end);
-	if (crc != m->crc)
-		return ev_fail(err, EV_DATA, "'%s': gzip member at byte %" PRId64 " (offsets %" PRId64 "..%"
-			       PRId64 ") is damaged: its CRC is %08" PRIx32 ", the index says %08" PRIx32,
-			       path, m->position, m->offset, m->next - 1, crc, m->crc);
-	return 0;
-}
-
 /* On to the next member of the span. 1 when there is one, 0 at the end, -1. */
 static int next_member(struct ev_archive_lane *l, struct ev_error *err)
 {
@@ -177,7 +137,8 @@ static int next_member(struct ev_archive_lane *l, struct ev_error *err)
 	m = &l->members.v[l->member];
 	if (m->offset >= l->span.end)
 		return 0;
-	if (check_member(l, m, err) ||
+	/* before anything of it is given */
+	if (ev_member_check(ev_input_name(l->in), m, err) ||
 	    ev_input_part(l->in, m->position, m->position + m->bytes, err))
 		return -1;
 	ev_lines_begin(&l->lines, l->in, &l->src->pool, EV_LINE_MAX);

@@ -262,6 +262,14 @@ void ev_archive_writer_position(const struct ev_archive_writer *w, struct ev_pos
 		ev_position_set(out, w->parts[i].topic, w->parts[i].partition, w->parts[i].next);
 }
 
+int64_t ev_archive_writer_next(struct ev_archive_writer *w, struct ev_slice topic, int32_t partition)
+{
+	bool found;
+	size_t at = find(w, topic, partition, &found);
+
+	return found ? w->parts[at].next : -1;
+}
+
 const struct ev_manifest *ev_archive_writer_manifest(const struct ev_archive_writer *w)
 {
 	return &w->manifest;

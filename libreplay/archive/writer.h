@@ -49,6 +49,9 @@ void ev_archive_writer_close(struct ev_archive_writer *w);
 /* The next offset of each partition: what was put, flushed or not. */
 void ev_archive_writer_position(const struct ev_archive_writer *w, struct ev_position *out);
 
+/* Of one partition; -1 when the archive has none of it. */
+int64_t ev_archive_writer_next(struct ev_archive_writer *w, struct ev_slice topic, int32_t partition);
+
 /* What the archive held when it was opened, and holds since the last flush; borrowed. */
 const struct ev_manifest *ev_archive_writer_manifest(const struct ev_archive_writer *w);
 
