@@ -14,7 +14,7 @@
  *   archive.h   manifest.c, index.c: the two formats, and paths
  *   writer.h    writing; gzip.h, pool.h, sys.h serve it
  *   scan.h      the members of a segment without an index; verify.h uses it, and so does the source
- *   source.c    the archive as a source
+ *   source*.c   the archive as a source; join*.c with its topic behind it
  */
 #ifndef EV_ARCHIVE_H
 #define EV_ARCHIVE_H

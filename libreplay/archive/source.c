@@ -248,6 +248,19 @@ static void copy_selection(struct ev_archive_source *as, const struct ev_source_
 	}
 }
 
+/* Nobody shall take a part for the whole. */
+static void say_filter(struct ev_archive_source *as)
+{
+	struct ev_buf text = EV_BUF_INIT;
+
+	if (!as->manifest.filter || !as->note)
+		return;
+	ev_buf_addf(&text, "archive '%s' holds only part of the records (%s)", as->dir,
+		    as->manifest.filter);
+	as->note(as->note_ctx, ev_buf_str(&text));
+	ev_buf_release(&text);
+}
+
 struct ev_source *ev_archive_open(const struct ev_source_spec *spec, struct ev_error *err)
 {
 	struct ev_archive_source *as = ev_alloc(sizeof(*as));
@@ -264,6 +277,7 @@ struct ev_source *ev_archive_open(const struct ev_source_spec *spec, struct ev_e
 		return NULL;
 	}
 	as->base.cluster_id = ev_strdup(as->manifest.cluster_id);
+	say_filter(as);
 	enter_all(as, true);
 	return &as->base;
 }

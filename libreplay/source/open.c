@@ -16,6 +16,6 @@ struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_er
 		return NULL;
 	}
 	if (spec->archive)
-		return ev_archive_open(spec, err);
+		return spec->ntopics ? ev_join_open(spec, err) : ev_archive_open(spec, err);
 	return ev_kafka_open(spec, err);
 }

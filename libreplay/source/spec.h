@@ -65,5 +65,6 @@ struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_er
 struct ev_source *ev_kafka_open(const struct ev_source_spec *spec, struct ev_error *err);
 struct ev_source *ev_file_open(const struct ev_source_spec *spec, struct ev_error *err);
 struct ev_source *ev_archive_open(const struct ev_source_spec *spec, struct ev_error *err);
+struct ev_source *ev_join_open(const struct ev_source_spec *spec, struct ev_error *err);
 
 #endif

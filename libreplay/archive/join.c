@@ -1,0 +1,321 @@
+/* join.c - an archive and then its topic: open, tables, questions; see join.h */
+#include "archive/join.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static struct ev_join *join_of(struct ev_source *s)
+{
+	return (struct ev_join *)s; /* base comes first */
+}
+
+static uint32_t find_old(const struct ev_join *j, const struct ev_partition *p)
+{
+	for (uint32_t i = 0; i < j->archive->nparts; i++)
+		if (j->archive->parts[i].partition == p->partition &&
+		    strcmp(j->archive->parts[i].topic, p->topic) == 0)
+			return i;
+	return EV_NO_PART;
+}
+
+/* May the archive stand before the topic? */
+static int check_old(const struct ev_partition *o, const struct ev_partition *p, struct ev_error *err)
+{
+	if (o->high > p->high) {
+		ev_fail(err, EV_DATA, "%s/%" PRId32 ": the archive ends at offset %" PRId64
+			", the topic already at %" PRId64, p->topic, p->partition, o->high, p->high);
+		return ev_hint(err, "the topic was deleted and created again: read the archive alone");
+	}
+	if (o->high >= p->low)
+		return 0;
+	ev_fail(err, EV_DATA, "%s/%" PRId32 ": offsets %" PRId64 "..%" PRId64 " are lost: the archive "
+		"ends at %" PRId64 ", the topic starts at %" PRId64, p->topic, p->partition, o->high,
+		p->low - 1, o->high, p->low);
+	return ev_hint(err, "read one of them alone, or an archive that goes further");
+}
+
+/*
+ * Our table as the topic's is now; an archive that begins behind the topic's start is left aside.
+ * A read that follows has passed the archive: it may be `behind` the topic's start by now.
+ */
+static int sync_parts(struct ev_join *j, bool behind, struct ev_error *err)
+{
+	for (uint32_t i = 0; i < j->topic->nparts; i++) {
+		const struct ev_partition *p = &j->topic->parts[i], *o;
+
+		if (i == j->base.nparts) {
+			EV_GROW(j->base.parts, j->base.nparts, j->parts_cap);
+			EV_GROW(j->old, j->nold, j->old_cap);
+			j->old[j->nold++] = find_old(j, p);
+			j->base.parts[j->base.nparts++] = (struct ev_partition){
+				.topic = ev_strdup(p->topic), .partition = p->partition,
+			};
+		}
+		j->base.parts[i].low = p->low;
+		j->base.parts[i].high = p->high;
+		j->base.parts[i].stable = p->stable;
+		if (j->old[i] == EV_NO_PART)
+			continue;
+		o = &j->archive->parts[j->old[i]];
+		if (o->low > p->low)
+			j->old[i] = EV_NO_PART;
+		else if (!behind && check_old(o, p, err))
+			return -1;
+		else if (o->high >= p->low)
+			j->base.parts[i].low = o->low;
+	}
+	return 0;
+}
+
+static int refresh(struct ev_source *s, struct ev_error *err)
+{
+	struct ev_join *j = join_of(s);
+
+	return j->topic->ops->refresh(j->topic, err) || sync_parts(j, false, err) ? -1 : 0;
+}
+
+/* Where the archive ends in partition i; where it has none, before everything. */
+static int64_t old_end(const struct ev_join *j, size_t i)
+{
+	return j->old[i] == EV_NO_PART ? INT64_MIN : j->archive->parts[j->old[i]].high;
+}
+
+static int offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets, struct ev_error *err)
+{
+	struct ev_join *j = join_of(s);
+	int64_t *old = ev_alloc((j->archive->nparts + 1) * sizeof(*old));
+	int rc = j->archive->ops->offsets_for_time(j->archive, ms, old, err) ||
+		 j->topic->ops->offsets_for_time(j->topic, ms, offsets, err) ? -1 : 0;
+
+	for (size_t i = 0; i < s->nparts && !rc; i++)
+		if (j->old[i] != EV_NO_PART && old[j->old[i]] < old_end(j, i))
+			offsets[i] = old[j->old[i]];
+	free(old);
+	return rc;
+}
+
+static int group_offsets(struct ev_source *s, const char *group, struct ev_position *out,
+			 struct ev_error *err)
+{
+	struct ev_join *j = join_of(s);
+
+	return j->topic->ops->group_offsets(j->topic, group, out, err);
+}
+
+static int commit_group(struct ev_source *s, const char *group, const struct ev_position *pos,
+			int timeout_ms, struct ev_error *err)
+{
+	struct ev_join *j = join_of(s);
+
+	return j->topic->ops->commit_group(j->topic, group, pos, timeout_ms, err);
+}
+
+static int record_at(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,
+		     bool *found, struct ev_error *err)
+{
+	struct ev_join *j = join_of(s);
+
+	if (offset >= old_end(j, part))
+		return j->topic->ops->record_at(j->topic, part, offset, rec, found, err);
+	if (j->archive->ops->record_at(j->archive, j->old[part], offset, rec, found, err))
+		return -1;
+	if (*found)
+		rec->part = part;
+	return 0;
+}
+
+static void stop(struct ev_join *j)
+{
+	for (size_t i = 0; j->lanes && i < j->base.nlanes; i++)
+		ev_join_lane_end(j, &j->lanes[i]);
+	free(j->lanes);
+	j->lanes = NULL;
+	j->base.nlanes = 0;
+}
+
+/* What each of the two has to read of the spans. */
+static void cut_spans(const struct ev_join *j, const struct ev_span *spans, struct ev_span *old,
+		      struct ev_span *new)
+{
+	for (size_t i = 0; i < j->archive->nparts; i++)
+		old[i].begin = old[i].end = j->archive->parts[i].low;
+	for (size_t i = 0; i < j->base.nparts; i++) {
+		int64_t low = j->topic->parts[i].low, end = old_end(j, i);
+
+		new[i] = spans[i];
+		if (spans[i].begin >= end)
+			continue;
+		old[j->old[i]] = (struct ev_span){
+			spans[i].begin, spans[i].end < end ? spans[i].end : end,
+		};
+		if (new[i].begin < low)
+			new[i].begin = low < new[i].end ? low : new[i].end;
+	}
+}
+
+static int start_both(struct ev_join *j, const struct ev_span *spans, struct ev_error *err)
+{
+	struct ev_span *old = ev_alloc((j->archive->nparts + 1) * sizeof(*old));
+	struct ev_span *new = ev_alloc((j->base.nparts + 1) * sizeof(*new));
+	int rc;
+
+	cut_spans(j, spans, old, new);
+	rc = j->archive->ops->start(j->archive, old, true, false, err) ||
+	     j->topic->ops->start(j->topic, new, true, false, err) ? -1 : 0;
+	j->lanes = ev_alloc((j->base.nparts + 1) * sizeof(*j->lanes));
+	j->base.nlanes = rc ? 0 : j->base.nparts;
+	for (size_t i = 0; i < j->base.nlanes; i++)
+		ev_join_lane_begin(j, &j->lanes[i], (uint32_t)i,
+				   spans[i].begin < spans[i].end && spans[i].begin < old_end(j, i));
+	free(old);
+	free(new);
+	return rc;
+}
+
+/*
+ * A read that follows is the topic's alone, and so is one that begins behind the archive: what comes
+ * before the topic's start is read by a bounded one.
+ */
+static int start(struct ev_source *s, const struct ev_span *spans, bool merge, bool follow,
+		 struct ev_error *err)
+{
+	struct ev_join *j = join_of(s);
+	bool behind = true;
+
+	stop(j);
+	for (size_t i = 0; i < s->nparts; i++) {
+		behind &= spans[i].begin >= old_end(j, i);
+		if (follow && spans[i].begin < j->topic->parts[i].low)
+			return ev_fail(err, EV_USAGE, "cannot follow %s/%" PRId32 " from offset %" PRId64
+				       ", which only the archive has: read up to the topic first",
+				       s->parts[i].topic, s->parts[i].partition, spans[i].begin);
+	}
+	j->through = follow || behind;
+	if (!j->through)
+		return start_both(j, spans, err);
+	if (j->topic->ops->start(j->topic, spans, merge, follow, err))
+		return -1;
+	s->nlanes = j->topic->nlanes;
+	return 0;
+}
+
+static enum ev_fetch fetch(struct ev_source *s, size_t lane, struct ev_batch *batch, int timeout_ms,
+			   struct ev_error *err)
+{
+	struct ev_join *j = join_of(s);
+	struct ev_batch inner;
+	enum ev_fetch rc;
+
+	if (!j->through)
+		return ev_join_lane_fetch(j, &j->lanes[lane], batch, timeout_ms, err);
+	batch->n = 0;
+	rc = j->topic->ops->fetch(j->topic, lane, &inner, timeout_ms, err);
+	if (rc == EV_FETCH_ERROR || sync_parts(j, true, err))
+		return EV_FETCH_ERROR;
+	if (rc == EV_FETCH_SOME)
+		ev_join_give(j, j->topic, &inner, 0, batch);
+	return rc;
+}
+
+static void release(struct ev_source *s, struct ev_batch *batch)
+{
+	struct ev_join *j = join_of(s);
+	struct ev_join_batch *b = batch->owner;
+
+	if (b) {
+		b->from->ops->release(b->from, &b->inner);
+		b->next = j->batches;
+		j->batches = b;
+	}
+	*batch = (struct ev_batch){ NULL, 0, NULL };
+}
+
+static int64_t passed(struct ev_source *s, uint32_t part)
+{
+	struct ev_join *j = join_of(s);
+	const struct ev_join_lane *l = j->through ? NULL : &j->lanes[part];
+
+	if (l && (!l->compared || l->new.n))
+		return -1;
+	return j->topic->ops->passed(j->topic, part);
+}
+
+static void close_source(struct ev_source *s)
+{
+	struct ev_join *j = join_of(s);
+	struct ev_join_batch *b;
+
+	stop(j);
+	while ((b = j->batches)) {
+		j->batches = b->next;
+		free(b);
+	}
+	if (j->archive)
+		j->archive->ops->close(j->archive);
+	if (j->topic)
+		j->topic->ops->close(j->topic);
+	for (size_t i = 0; i < s->nparts; i++)
+		free(s->parts[i].topic);
+	free(s->parts);
+	free(s->cluster_id);
+	free(j->old);
+	free(j);
+}
+
+static const struct ev_source_ops ops = {
+	.name = "archive and topic",
+	.refresh = refresh,
+	.offsets_for_time = offsets_for_time,
+	.group_offsets = group_offsets,
+	.commit_group = commit_group,
+	.record_at = record_at,
+	.start = start,
+	.fetch = fetch,
+	.release = release,
+	.passed = passed,
+	.close = close_source,
+};
+
+static int check_origin(const struct ev_join *j, const char *dir, struct ev_error *err)
+{
+	const struct ev_manifest *m = &((struct ev_archive_source *)j->archive)->manifest;
+	const char *topic = j->topic->cluster_id;
+
+	if (m->filter) {
+		ev_fail(err, EV_DATA, "cannot read archive '%s' before its topic: it has only part of the "
+			"records (%s)", dir, m->filter);
+		return ev_hint(err, "read it alone, or an archive of all records");
+	}
+	if (m->cluster_id && topic && strcmp(m->cluster_id, topic) == 0)
+		return 0;
+	ev_fail(err, EV_DATA, "archive '%s' is of cluster '%s', and the topic of '%s'", dir,
+		m->cluster_id ? m->cluster_id : "(not known)", topic ? topic : "(not known)");
+	return ev_hint(err, "an archive can stand before the topic only that it was written from");
+}
+
+struct ev_source *ev_join_new(struct ev_source *archive, struct ev_source *topic,
+			      const struct ev_source_spec *spec, struct ev_error *err)
+{
+	struct ev_join *j = ev_alloc(sizeof(*j));
+
+	j->base.ops = &ops;
+	j->archive = archive;
+	j->topic = topic;
+	j->note = spec->note;
+	j->note_ctx = spec->note_ctx;
+	if (!archive || !topic || check_origin(j, spec->archive, err) || sync_parts(j, false, err)) {
+		close_source(&j->base);
+		return NULL;
+	}
+	j->base.cluster_id = ev_strdup(topic->cluster_id);
+	return &j->base;
+}
+
+struct ev_source *ev_join_open(const struct ev_source_spec *spec, struct ev_error *err)
+{
+	struct ev_source *archive = ev_archive_open(spec, err);
+
+	return archive ? ev_join_new(archive, ev_kafka_open(spec, err), spec, err) : NULL;
+}
