@@ -1,0 +1,182 @@
+/* archive.c - see archive.h */
+#include "sink/archive.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "position/range.h"
+
+struct archive_sink {
+	struct ev_sink base;
+	struct ev_archive_writer *writer;
+	struct ev_source *src;
+	int64_t *next; /* of each partition of the source: where the archive goes on; -1 not known yet */
+	size_t nnext;
+};
+
+static struct archive_sink *sink_of(struct ev_sink *s)
+{
+	return (struct archive_sink *)s; /* base comes first */
+}
+
+static int resume(struct ev_sink *s, struct ev_position *stored, bool *known, struct ev_error *err)
+{
+	(void)err;
+	ev_archive_writer_position(sink_of(s)->writer, stored);
+	*known = stored->n > 0;
+	return 0;
+}
+
+static int add_context(struct ev_sink *s, struct ev_error *err)
+{
+	return ev_context(err, "cannot write %s", s->target);
+}
+
+/* How many partitions the topic has, where the command line names all of it; else 0. */
+static int32_t count_of(const struct ev_source *src, const struct ev_source_spec *spec, const char *topic)
+{
+	int32_t n = 0;
+
+	for (size_t i = 0; spec && i < spec->ntopics; i++)
+		if (strcmp(spec->topics[i].topic, topic) == 0 && !spec->topics[i].partitions)
+			for (size_t k = 0; k < src->nparts; k++)
+				n += strcmp(src->parts[k].topic, topic) == 0;
+	return n;
+}
+
+/* Where the archive's last record was, the source must still have that one, or none. */
+static int check_last(struct archive_sink *as, uint32_t part, struct ev_error *err)
+{
+	const struct ev_partition *p = &as->src->parts[part];
+	const struct ev_manifest *m = ev_archive_writer_manifest(as->writer);
+	const struct ev_archive_topic *t = ev_manifest_topic(m, ev_slice_str(p->topic));
+	const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
+	struct ev_record rec;
+	bool found;
+
+	if (!a || a->last_offset < p->low)
+		return 0;
+	if (a->next > p->high)
+		return ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: "
+			       "it ends at offset %" PRId64 ", the archive at %" PRId64, p->topic,
+			       p->partition, p->high, a->next);
+	if (as->src->ops->record_at(as->src, part, a->last_offset, &rec, &found, err))
+		return -1;
+	if (!found || ev_record_hash(&rec) == a->last_hash)
+		return 0;
+	ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: another "
+		"record stands at offset %" PRId64, p->topic, p->partition, a->last_offset);
+	return ev_hint(err, "the topic was deleted and created again; write another archive");
+}
+
+static void need_parts(struct archive_sink *as)
+{
+	if (as->src->nparts <= as->nnext)
+		return;
+	as->next = ev_realloc_n(as->next, as->src->nparts, sizeof(*as->next));
+	while (as->nnext < as->src->nparts)
+		as->next[as->nnext++] = -1;
+}
+
+static int begin_part(struct archive_sink *as, uint32_t part, int64_t offset, int32_t count,
+		      struct ev_error *err)
+{
+	const struct ev_partition *p = &as->src->parts[part];
+	struct ev_slice topic = ev_slice_str(p->topic);
+
+	if (ev_archive_writer_begin(as->writer, topic, p->partition, offset, count, err))
+		return add_context(&as->base, err);
+	need_parts(as);
+	as->next[part] = ev_archive_writer_next(as->writer, topic, p->partition);
+	return 0;
+}
+
+int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans,
+			  const struct ev_source_spec *spec, struct ev_error *err)
+{
+	struct archive_sink *as = sink_of(s);
+	struct ev_source *src = as->src;
+
+	for (uint32_t i = 0; i < src->nparts && !src->one_sequence; i++)
+		if (check_last(as, i, err) ||
+		    begin_part(as, i, spans[i].begin, count_of(src, spec, src->parts[i].topic), err))
+			return -1;
+	return 0;
+}
+
+static int put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err)
+{
+	struct archive_sink *as = sink_of(s);
+	const struct ev_partition *p = &as->src->parts[r->part];
+
+	if (!ev_slice_is(r->topic, p->topic))
+		return ev_fail(err, EV_USAGE, "an archive keeps the names of topics: '%s' cannot be '%.*s' in "
+			       "it", p->topic, (int)r->topic.len, r->topic.ptr);
+	if (r->part >= as->nnext || as->next[r->part] < 0) {
+		/* a file's, or one that was added to a topic meanwhile */
+		int64_t first = as->src->one_sequence ? r->offset : p->low;
+
+		if (begin_part(as, r->part, first, 0, err))
+			return -1;
+	}
+	if (r->offset < as->next[r->part])
+		return 0;
+	if (ev_archive_writer_put(as->writer, r, err))
+		return add_context(s, err);
+	ev_sink_count(s, r);
+	return 0;
+}
+
+static int flush(struct ev_sink *s, const struct ev_position *next, struct ev_error *err)
+{
+	struct archive_sink *as = sink_of(s);
+	int rc = 0;
+
+	for (size_t i = 0; i < next->n && !rc; i++) {
+		const struct ev_position_entry *e = &next->v[i];
+
+		/* of a file's partition that has given no record nothing is known */
+		if (ev_archive_writer_next(as->writer, ev_slice_str(e->topic), e->partition) >= 0)
+			rc = ev_archive_writer_pass(as->writer, ev_slice_str(e->topic), e->partition,
+						    e->offset, err);
+	}
+	return rc || ev_archive_writer_flush(as->writer, err) ? add_context(s, err) : 0;
+}
+
+static void close_sink(struct ev_sink *s)
+{
+	struct archive_sink *as = sink_of(s);
+
+	ev_archive_writer_close(as->writer);
+	free(as->next);
+	free(s->target);
+	free(as);
+}
+
+static const struct ev_sink_ops ops = {
+	.name = "archive",
+	.resume = resume,
+	.put = put,
+	.flush = flush,
+	.close = close_sink,
+};
+
+struct ev_sink *ev_archive_sink_open(const char *dir, const struct ev_archive_options *opt,
+				     struct ev_source *src, struct ev_error *err)
+{
+	struct ev_archive_writer *w = ev_archive_writer_open(dir, opt, err);
+	struct ev_buf target = EV_BUF_INIT;
+	struct archive_sink *as;
+
+	if (!w)
+		return NULL;
+	as = ev_alloc(sizeof(*as));
+	ev_buf_addf(&target, "archive '%s'", dir);
+	as->base.target = ev_slice_dup(ev_buf_slice(&target));
+	ev_buf_release(&target);
+	as->base.ops = &ops;
+	as->writer = w;
+	as->src = src;
+	return &as->base;
+}

@@ -1,0 +1,31 @@
+/*
+ * archive.h - the sink that writes an archive (archive/writer.h)
+ *
+ * It remembers how far it has come: `resume` tells where each partition of the archive ends, and a
+ * flush puts records and position into its manifest at once. An archive keeps the topics' names.
+ */
+#ifndef EV_SINK_ARCHIVE_H
+#define EV_SINK_ARCHIVE_H
+
+#include "archive/writer.h"
+#include "sink/sink.h"
+#include "source/spec.h"
+
+/*
+ * `opt` is copied, its texts are borrowed for the call. The errors of ev_archive_writer_open. The
+ * source is kept: it outlives the sink.
+ */
+struct ev_sink *ev_archive_sink_open(const char *dir, const struct ev_archive_options *opt,
+				     struct ev_source *src, struct ev_error *err);
+
+/*
+ * Before the first put, once it is known what will be read: `spans` as the source was started with.
+ * EV_DATA where offsets between the archive's end and a span would be missing, or the source is not
+ * the log that the archive was written from: another record stands at the offset of its last one.
+ * Partitions of a one_sequence source begin with their first record; there too what the archive has
+ * already is passed over. `spec` tells how many partitions a topic has, where all are read.
+ */
+int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans,
+			  const struct ev_source_spec *spec, struct ev_error *err);
+
+#endif
