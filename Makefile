@@ -8,7 +8,7 @@ SANITIZE ?=
 COVERAGE ?=
 VERSION := 0.1.0
 
-COMMANDS := evtail evproject evreplay
+COMMANDS := evtail evproject evreplay evverify
 MAN := $(wildcard docs/man/*.[157])
 
 PACKAGES := rdkafka sqlite3 libpq jansson zlib libxxhash libcrypto

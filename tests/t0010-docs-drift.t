@@ -41,7 +41,8 @@ plain() { mandoc -T ascii "$1" | sed 's/.\x08//g'; }
 plain "$TOP/docs/man/evtail.1" >evtail.txt
 plain "$TOP/docs/man/evproject.1" >evproject.txt
 plain "$TOP/docs/man/evreplay.1" >evreplay.txt
-for words in evtail evreplay evproject $(evproject --help | awk '/^  [a-z]+ / { print "evproject+" $1 }'); do
+plain "$TOP/docs/man/evverify.1" >evverify.txt
+for words in evtail evreplay evverify evproject $(evproject --help | awk '/^  [a-z]+ / { print "evproject+" $1 }'); do
 	command=${words%%+*}
 	run ${words/+/ } --help
 	check_status 0 "${words/+/ } --help ends with 0"
@@ -49,7 +50,7 @@ for words in evtail evreplay evproject $(evproject --help | awk '/^  [a-z]+ / { 
 		check "$command.1 has $option of ${words/+/ }" grep -qE -- "(^|[^a-z-])$option([^a-z-]|$)" $command.txt
 	done
 done
-for command in evtail evproject evreplay; do
+for command in evtail evproject evreplay evverify; do
 	run $command --version
 	check_grep "$command --version names the libraries" 'sqlite|rdkafka' "$out"
 done

@@ -127,6 +127,36 @@ static void release_retired(struct ev_merge *m)
 		m->lanes[i].lent = false;
 }
 
+static bool behind_stop(const struct ev_merge *m, uint32_t id)
+{
+	const struct ev_record *head = m->heads[id];
+
+	return m->opt.stops && (!m->stops || head->offset >= m->stops[head->part]);
+}
+
+/* A lane with a head: into the heap, or aside. */
+static void enter(struct ev_merge *m, uint32_t id)
+{
+	if (behind_stop(m, id))
+		m->parked[m->nparked++] = id;
+	else
+		ev_merge_push(m->heads, m->heap, &m->nheap, id);
+}
+
+/* Everything before the stops is given: on to the next. False: there are no more for now. */
+static bool next_stops(struct ev_merge *m)
+{
+	size_t n = m->nparked;
+
+	m->stops = m->opt.stops ? m->opt.stops(m->opt.stops_ctx) : NULL;
+	if (!m->stops)
+		return false;
+	m->nparked = 0;
+	for (size_t i = 0; i < n; i++)
+		enter(m, m->parked[i]);
+	return true;
+}
+
 /*
  * Give every needy lane its next batch, waiting until `until` (ms; 0: not at all). 1 when all have
  * one or are done, 0 when time is up, -1 on error.
@@ -150,7 +180,7 @@ static int feed(struct ev_merge *m, int64_t until, struct ev_error *err)
 		l->at = 0;
 		l->lent = false;
 		m->heads[id] = &l->batch.records[0];
-		ev_merge_push(m->heads, m->heap, &m->nheap, id);
+		enter(m, id);
 	}
 	return 1;
 }
@@ -163,6 +193,10 @@ static void advance(struct ev_merge *m)
 
 	if (++l->at < l->batch.n) {
 		m->heads[id]++;
+		if (behind_stop(m, id)) {
+			m->parked[m->nparked++] = id;
+			m->heap[0] = m->heap[--m->nheap];
+		}
 	} else {
 		ev_merge_retire(m, &l->batch, l->lent);
 		m->needy[m->nneedy++] = id;
@@ -193,6 +227,8 @@ static int read_lanes(struct ev_merge *m, struct ev_record *out, size_t max, siz
 			if (!fed)
 				break;
 		}
+		if (!m->nheap && next_stops(m))
+			continue;
 		if (!m->nheap) {
 			*done = !n;
 			break;
@@ -269,6 +305,7 @@ struct ev_merge *ev_merge_new(struct ev_source *src, const struct ev_span *spans
 	m->heads = ev_alloc(m->nlanes * sizeof(*m->heads));
 	m->heap = ev_alloc(m->nlanes * sizeof(*m->heap));
 	m->needy = ev_alloc(m->nlanes * sizeof(*m->needy));
+	m->parked = ev_alloc(m->nlanes * sizeof(*m->parked));
 	for (size_t i = m->nlanes; i; i--)
 		m->needy[m->nneedy++] = (uint32_t)(i - 1);
 	return m;
@@ -288,6 +325,7 @@ void ev_merge_free(struct ev_merge *m)
 	free(m->heads);
 	free(m->heap);
 	free(m->needy);
+	free(m->parked);
 	free(m->retired);
 	free(m);
 }

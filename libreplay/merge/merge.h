@@ -17,12 +17,22 @@
 #include "position/range.h"
 #include "source/source.h"
 
+/*
+ * Piece by piece, in a bounded read of lanes that are partitions each: records at or behind stops[part] (one
+ * per partition of the source) wait until all before the stops is given; then the next stops are asked for,
+ * which never lie before the last. NULL: *done; a later read asks again. So a span is given as the merges
+ * of its pieces, one after the other, at the cost of one read. The array is borrowed until the next call.
+ */
+typedef const int64_t *(*ev_merge_stops_fn)(void *ctx);
+
 struct ev_merge_options {
 	bool merge;      /* false: --no-merge, as it comes */
 	bool follow;
 	int linger_ms;   /* follow: how long a batch may wait to fill, where batches take long */
 	bool has_since, has_until; /* filter each record by its timestamp (readers) */
 	int64_t since, until;
+	ev_merge_stops_fn stops; /* or NULL */
+	void *stops_ctx;
 };
 
 struct ev_merge;

@@ -50,6 +50,9 @@ struct ev_merge {
 	size_t nheap;
 	uint32_t *needy; /* lanes without a head that are not done */
 	size_t nneedy;
+	const int64_t *stops; /* opt.stops: those in force */
+	uint32_t *parked;     /* lanes whose head stands behind its stop */
+	size_t nparked;
 
 	struct ev_batch *retired; /* released with the next read */
 	size_t nretired, retired_cap;

@@ -1,0 +1,296 @@
+/* run.c - evverify: from the options to a verdict, and from the verdict to an exit status */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "common/progress.h"
+#include "common/source_options.h"
+#include "evproject/evproject.h"
+#include "evverify/evverify.h"
+#include "evverify/last_success.h"
+#include "verify/verify.h"
+
+#define NAGIOS_CRITICAL 2
+#define NAGIOS_UNKNOWN 3
+
+static const char *const formats[] = { "text", "json", "tap", "prom", "nagios", NULL }; /* enum ev_verdict_format */
+
+struct args {
+	struct ev_store_args store;
+	struct ev_source_args src;
+	bool rows, counts, checks, independent, allow_empty, quiet;
+	struct ev_list ignore;
+	const char *sample, *scratch, *metrics, *lock;
+	int64_t max_diffs, max_lag, max_age;
+	int format;
+};
+
+static const struct ev_option options[] = {
+	EV_GROUP("What is checked (all three without one)"),
+	EV_FLAG(0, "rows", struct args, rows, "the rows are those that the log makes"),
+	EV_FLAG(0, "counts", struct args, counts, "the ledger counts what the log holds"),
+	EV_FLAG(0, "checks", struct args, checks, "the file's checks hold"),
+	EV_INT(0, "max-lag", "N", struct args, max_lag, 0, INT64_MAX, "and it is at most N records behind"),
+	EV_DURATION(0, "max-age", "TIME", struct args, max_age, "and its last record is no older, when behind"),
+	EV_GROUP("Rows"),
+	EV_FLAG(0, "independent", struct args, independent, "fold by plain statements, nothing in memory"),
+	EV_STRING(0, "scratch", "URL", struct args, scratch, "PostgreSQL: where the log is folded"),
+	EV_LIST(0, "ignore", "TABLE.COLUMN", struct args, ignore, "leave a column out; repeatable"),
+	EV_STRING(0, "sample", "PCT", struct args, sample, "look at this share of the keys (1%)"),
+	EV_INT(0, "max-diffs", "N", struct args, max_diffs, 0, 1000000, "print so many of each mode (20)"),
+	EV_FLAG(0, "allow-empty", struct args, allow_empty, "nothing to check is no failure"),
+	EV_GROUP("Output"),
+	EV_ENUM(0, "format", "text|json|tap|prom|nagios", struct args, format, formats, "how the verdict looks"),
+	EV_FLAG('q', "quiet", struct args, quiet, "print nothing when all is well"),
+	EV_STRING(0, "metrics", "FILE", struct args, metrics, "also write a Prometheus textfile"),
+	EV_STRING(0, "lock", "FILE", struct args, lock, "end with 6 while another run holds it"),
+	EV_GROUP("Store"),
+	EV_STORE_ROWS(struct args, store),
+	EV_BRIEF("Source"),
+	EV_SOURCE_ROWS(struct args, src),
+	EV_END,
+};
+
+struct state {
+	struct args *a;
+	struct ev_messages *msg;
+	struct ev_progress progress;
+	struct ev_verify_options opt;
+	struct ev_store_options store;
+	struct ev_verdict verdict;
+	int lock_fd;
+};
+
+static void init(void *args)
+{
+	struct args *a = args;
+
+	ev_store_args_init(&a->store);
+	ev_source_args_init(&a->src);
+	a->max_diffs = 20;
+	a->max_lag = a->max_age = -1;
+}
+
+static void release(void *args)
+{
+	ev_source_args_release(&((struct args *)args)->src);
+}
+
+static bool stop(void *ctx)
+{
+	(void)ctx;
+	return ev_stopped();
+}
+
+static void progress(void *ctx, const char *what, int64_t records, int64_t done, int64_t total)
+{
+	struct state *st = ctx;
+	struct ev_progress_now now = {
+		.records = (uint64_t)records, .done = (uint64_t)done,
+		.total = total > 0 ? (uint64_t)total : 0, .lag = -1, .lag_ms = -1, .phase = what,
+	};
+
+	ev_progress_update(&st->progress, &now);
+}
+
+static void note(void *ctx, const char *text)
+{
+	ev_say(((struct state *)ctx)->msg, "%s", text);
+}
+
+/* 1, 1% and 0.5 %; more than none, at most all. */
+static int parse_sample(const char *text, double *share, struct ev_error *err)
+{
+	char *end;
+	double v;
+
+	*share = 1;
+	if (!text)
+		return 0;
+	v = strtod(text, &end);
+	end += strspn(end, " ");
+	if (end == text || !isfinite(v) || v <= 0 || v > 100 || strcmp(end, "%") != 0) {
+		ev_fail(err, EV_USAGE, "option '--sample' takes a share of the keys like 1%%, not '%s'", text);
+		return -1;
+	}
+	*share = v / 100;
+	return 0;
+}
+
+/* The merge is what the view's order was, so there is no other to be had. */
+static int refuse_order(const struct state *st, const struct ev_projection *p, struct ev_error *err)
+{
+	struct ev_buf why = EV_BUF_INIT;
+	int rc = 0;
+
+	if (st->a->src.no_merge && !ev_projection_commutes(p, &why)) {
+		rc = ev_fail(err, EV_USAGE, "option '--no-merge': the handlers do not commute");
+		ev_hint(err, "%s", ev_buf_str(&why));
+	}
+	ev_buf_release(&why);
+	return rc;
+}
+
+static int fill_options(struct state *st, struct ev_error *err)
+{
+	const struct args *a = st->a;
+	bool some = a->rows || a->counts || a->checks;
+
+	if (ev_store_args_check(&a->store, err))
+		return -1;
+	ev_store_args_options(&a->store, &st->store);
+	st->store.read_only = true;
+	st->opt = (struct ev_verify_options){
+		.url = a->store.url, .store = &st->store, .scratch = a->scratch,
+		.rows = a->rows || !some, .counts = a->counts || !some, .checks = a->checks || !some,
+		.independent = a->independent, .allow_empty = a->allow_empty,
+		.ignore = a->ignore.v, .nignore = a->ignore.n,
+		.max_diffs = (size_t)a->max_diffs, .memory = a->src.spec.memory,
+		.max_lag = a->max_lag, .max_age_ms = a->max_age,
+	};
+	return parse_sample(a->sample, &st->opt.sample, err);
+}
+
+/* For cron: a run that takes longer than its interval does not meet the next one. */
+static int take_lock(struct state *st, struct ev_error *err)
+{
+	if (!st->a->lock)
+		return 0;
+	st->lock_fd = open(st->a->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (st->lock_fd < 0)
+		return ev_fail(err, EV_USAGE, "cannot open lock '%s': %s", st->a->lock, strerror(errno));
+	if (flock(st->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return ev_fail(err, EV_STORE, "cannot lock '%s': %s", st->a->lock, strerror(errno));
+	return ev_fail(err, EV_HELD, "another run holds '%s'", st->a->lock);
+}
+
+static int verify(struct state *st, struct ev_operands *rest, struct ev_error *err)
+{
+	struct ev_projection *p = ev_operand_projection(rest, err);
+	struct ev_verify_hooks hooks = { st, stop, progress, note };
+	struct ev_source *src = NULL;
+	int rc = -1;
+
+	if (p && ev_source_args_finish(&st->a->src, rest, ev_now_ms(), err) == 0 &&
+	    ev_use_topics(&st->a->src, p, err) == 0 && fill_options(st, err) == 0 && refuse_order(st, p, err) == 0 &&
+	    take_lock(st, err) == 0)
+		src = ev_source_open(&st->a->src.spec, err);
+	if (src) {
+		rc = ev_verify(p, src, &st->opt, &hooks, &st->verdict, err);
+		src->ops->close(src);
+	} else if (p) {
+		st->verdict.projection = ev_strdup(p->name);
+		st->verdict.fingerprint = ev_strdup(p->fingerprint);
+		st->verdict.version = p->version;
+	}
+	ev_progress_clear(&st->progress);
+	ev_projection_free(p);
+	return rc;
+}
+
+static int write_metrics(struct state *st, int status, struct ev_error *err)
+{
+	struct ev_buf out = EV_BUF_INIT;
+	double last;
+	int rc;
+
+	if (!st->a->metrics)
+		return 0;
+	last = status == 0 ? (double)st->verdict.ended_at / 1000
+			   : ev_last_success(st->a->metrics, st->verdict.projection);
+	ev_print_prom(&st->verdict, status, last, &out);
+	rc = ev_file_replace(st->a->metrics, ev_buf_slice(&out), err);
+	ev_buf_release(&out);
+	return rc;
+}
+
+static int print(struct state *st, int status, const struct ev_error *why, struct ev_error *err)
+{
+	const struct ev_verdict *v = &st->verdict;
+	struct ev_buf out = EV_BUF_INIT;
+	int rc = 0;
+
+	switch ((enum ev_verdict_format)st->a->format) {
+	case EV_FORMAT_TEXT:
+		ev_print_text(v, status, why, true, &out);
+		break;
+	case EV_FORMAT_JSON:
+		ev_print_json(v, status, why, &out);
+		break;
+	case EV_FORMAT_TAP:
+		ev_print_tap(v, status, why, &out);
+		break;
+	case EV_FORMAT_PROM:
+		ev_print_prom(v, status, status ? -1 : (double)v->ended_at / 1000, &out);
+		break;
+	case EV_FORMAT_NAGIOS:
+		ev_print_nagios(v, status, why, &out);
+		break;
+	}
+	if (out.failed)
+		rc = ev_fail(err, EV_STORE, "no memory for the report");
+	else if (status || !st->a->quiet)
+		rc = ev_stdout_write(ev_buf_str(&out), out.len, err) < 0 ? -1 : 0;
+	ev_buf_release(&out);
+	return rc;
+}
+
+/* Nagios has statuses of its own. */
+static int leave(struct state *st, int status, const struct ev_error *why, struct ev_error *err)
+{
+	if (status > 1)
+		*err = *why;
+	if (st->a->format == EV_FORMAT_NAGIOS) {
+		if (status > 1)
+			ev_report(st->msg, err);
+		return status == 0 ? 0 : status == 1 ? NAGIOS_CRITICAL : NAGIOS_UNKNOWN;
+	}
+	return status > 1 ? -1 : status;
+}
+
+static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
+{
+	struct state st = { .a = args, .msg = msg, .lock_fd = -1 };
+	struct ev_error why = EV_ERROR_INIT;
+	int status, rc;
+
+	st.verdict.started_at = ev_now_ms();
+	ev_progress_init(&st.progress, msg, st.a->quiet || st.a->format != EV_FORMAT_TEXT);
+	rc = verify(&st, rest, err);
+	if (rc < 0)
+		why = *err;
+	status = rc < 0 ? (int)err->class : ev_verdict_status(&st.verdict, &why);
+	if (!st.verdict.ended_at)
+		st.verdict.ended_at = ev_now_ms();
+	rc = status == EV_USAGE && st.a->format != EV_FORMAT_NAGIOS ? 0 : print(&st, status, &why, err);
+	if (rc == 0 && status != EV_USAGE && status != EV_HELD)
+		rc = write_metrics(&st, status, err);
+	if (rc == 0)
+		rc = leave(&st, status, &why, err);
+	else if (status > 1)
+		rc = leave(&st, status, &why, err);
+	ev_verdict_release(&st.verdict);
+	if (st.lock_fd >= 0)
+		close(st.lock_fd);
+	return rc;
+}
+
+const struct ev_command ev_verify_command = {
+	.name = "evverify",
+	.about = "prove that log and store agree, and say exactly where they don't",
+	.synopsis = "[OPTION]... FILE.sql --store URL [SOURCE...]",
+	.options = options,
+	.args_size = sizeof(struct args),
+	.init = init,
+	.release = release,
+	.run = run,
+};

@@ -1,0 +1,34 @@
+# bash completion of evverify; made by: evverify --dump-options bash
+# shellcheck shell=bash disable=SC2207
+_evverify() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--max-lag) COMPREPLY=(); return ;;
+	--max-age) COMPREPLY=(); return ;;
+	--scratch) COMPREPLY=(); return ;;
+	--ignore) COMPREPLY=(); return ;;
+	--sample) COMPREPLY=(); return ;;
+	--max-diffs) COMPREPLY=(); return ;;
+	--format) COMPREPLY=($(compgen -W 'text json tap prom nagios' -- "$cur")); return ;;
+	--metrics) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--lock) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--store) COMPREPLY=(); return ;;
+	--schema) COMPREPLY=(); return ;;
+	--store-timeout) COMPREPLY=(); return ;;
+	--lock-wait) COMPREPLY=(); return ;;
+	-b|--broker) COMPREPLY=(); return ;;
+	-X|--property) COMPREPLY=(); return ;;
+	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--lines) COMPREPLY=(); return ;;
+	--timeout) COMPREPLY=(); return ;;
+	--txn-wait) COMPREPLY=(); return ;;
+	--memory) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --rows --counts --checks --max-lag --max-age --independent --scratch --ignore --sample --max-diffs --allow-empty --format --quiet -q --metrics --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+complete -o filenames -F _evverify evverify

@@ -1,0 +1,126 @@
+/* counts.c - --counts: the ledger adds up, and what it counts is what the log holds */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "verify/internal.h"
+
+static const struct ev_ledger_part *other(const struct ev_ledger *l, const struct ev_ledger_part *p)
+{
+	return ev_ledger_part((struct ev_ledger *)l, p->topic, p->partition, false);
+}
+
+static int64_t records(const struct ev_ledger_part *p)
+{
+	int64_t n = 0;
+
+	for (int i = 0; i < EV_COUNTS; i++)
+		n += i == EV_INVISIBLE ? 0 : p->counts[i];
+	return n;
+}
+
+/* `offsets = applied + ignored + ...`, as the ledger has it. */
+static void balance(struct ev_mode *m, const struct ev_ledger_part *p, const char *subject)
+{
+	int64_t sum = 0;
+
+	for (int i = 0; i < EV_COUNTS; i++) {
+		sum += p->counts[i];
+		if (p->counts[i] < 0)
+			ev_finding_text(ev_mode_finding(m, "ledger", subject), "%s is %" PRId64, ev_count_names[i],
+					p->counts[i]);
+	}
+	if (sum != p->next - p->begin)
+		ev_finding_text(ev_mode_finding(m, "ledger", subject), "it does not balance: offsets %" PRId64
+				"..%" PRId64 " are %" PRId64 ", the counts add up to %" PRId64, p->begin,
+				p->next - 1, p->next - p->begin, sum);
+	if (p->last_offset >= p->next)
+		ev_finding_text(ev_mode_finding(m, "ledger", subject), "the last record, offset %" PRId64
+				", lies behind the position, %" PRId64, p->last_offset, p->next);
+}
+
+/* The log's own count: what the fold saw of it, up to the same position. */
+static void cover(struct ev_mode *m, const struct ev_ledger_part *log, const struct ev_ledger_part *store,
+		  const char *subject)
+{
+	struct ev_equation *e = ev_mode_equation(m, subject, "offsets", log->next - log->begin);
+	int64_t gone = records(store) - records(log);
+
+	if (gone < 0 || gone > log->counts[EV_INVISIBLE])
+		gone = 0;
+	for (int i = 0; i < EV_COUNTS; i++)
+		ev_equation_term(e, ev_count_names[i], log->counts[i] - (i == EV_INVISIBLE ? gone : 0));
+	if (gone)
+		ev_equation_term(e, "not checkable", gone);
+	m->checked += log->next - log->begin - gone;
+}
+
+static void tell_gone(struct ev_verifying *w, struct ev_mode *m, const char *subject, int64_t gone)
+{
+	struct ev_error why = EV_ERROR_INIT;
+
+	if (w->rows_match && !w->src->one_sequence) {
+		ev_mode_note(m, "%s: %" PRId64 " records that the view has seen are no longer in the log (compaction, "
+			     "retention): not checkable; the rows are those that the rest makes", subject, gone);
+		return;
+	}
+	ev_fail(&why, EV_DATA, "%s: %" PRId64 " records that the view has seen are not in the log", subject, gone);
+	ev_hint(&why, w->src->one_sequence ? "give the whole log as the source"
+					   : "where compaction took them, the view cannot be proven by this log");
+	ev_mode_unproven(m, &why);
+}
+
+static void compare(struct ev_verifying *w, struct ev_mode *m, const struct ev_ledger_part *log,
+		    const struct ev_ledger_part *store, const char *subject)
+{
+	int64_t gone = records(store) - records(log);
+
+	if (gone > 0) {
+		tell_gone(w, m, subject, gone);
+		return;
+	}
+	for (int i = 0; i < EV_COUNTS; i++)
+		if (log->counts[i] != store->counts[i])
+			ev_finding_text(ev_mode_finding(m, "count", subject), "%s: the ledger says %" PRId64
+					", the log says %" PRId64, ev_count_names[i], store->counts[i],
+					log->counts[i]);
+}
+
+int64_t ev_counts_gone(const struct ev_verifying *w)
+{
+	const struct ev_ledger *log = ev_apply_ledger(w->replay.apply);
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < w->first.ledger.nparts; i++) {
+		const struct ev_ledger_part *store = &w->first.ledger.parts[i], *q = other(log, store);
+		int64_t gone = records(store) - (q ? records(q) : 0);
+
+		sum += gone > 0 ? gone : 0;
+	}
+	return sum;
+}
+
+int ev_counts_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
+{
+	const struct ev_ledger *log = ev_apply_ledger(w->replay.apply);
+	struct ev_buf subject = EV_BUF_INIT;
+
+	(void)err;
+	for (size_t i = 0; i < w->first.ledger.nparts; i++) {
+		const struct ev_ledger_part *store = &w->first.ledger.parts[i], *q = other(log, store);
+
+		ev_buf_clear(&subject);
+		ev_buf_addf(&subject, "%s/%d", store->topic, store->partition);
+		balance(m, store, ev_buf_str(&subject));
+		if (!q && store->next == store->begin)
+			continue;
+		if (!q) { /* a file that holds nothing of it */
+			ev_finding_text(ev_mode_finding(m, "count", ev_buf_str(&subject)),
+					"the log holds nothing of it");
+			continue;
+		}
+		cover(m, q, store, ev_buf_str(&subject));
+		compare(w, m, q, store, ev_buf_str(&subject));
+	}
+	ev_buf_release(&subject);
+	return 0;
+}

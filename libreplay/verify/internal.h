@@ -1,0 +1,70 @@
+/* internal.h - the state of one verification, shared by the modes and nobody else */
+#ifndef EV_VERIFY_INTERNAL_H
+#define EV_VERIFY_INTERNAL_H
+
+#include "verify/verify.h"
+
+/* A table on both sides: [0] the store, [1] the log. */
+struct ev_table_check {
+	struct ev_shape shape;
+	struct ev_digest *buckets[2]; /* EV_DIGEST_BUCKETS each */
+	struct ev_digest sum[2];
+	int64_t unsampled[2];
+	bool absent;                  /* the store has no such table */
+	bool *wanted;                 /* buckets that differ; NULL: none */
+};
+
+enum { EV_SIDE_STORE, EV_SIDE_LOG };
+
+struct ev_verifying {
+	const struct ev_projection *p;
+	struct ev_source *src;
+	const struct ev_verify_options *opt;
+	const struct ev_verify_hooks *hooks;
+	struct ev_verdict *v;
+	struct ev_digest_key key;
+	struct ev_snapshot first;     /* its store is let go once its rows are read */
+
+	/* the reference */
+	struct ev_store *reference;
+	struct ev_replay replay;
+	struct ev_replay_hooks replay_hooks;
+	struct ev_table_check *tables;
+	size_t ntables;
+	bool folded;                  /* it stands where the first snapshot stands */
+	bool rows_match;              /* said by rows.c, for counts.c */
+};
+
+void ev_verifying_note(struct ev_verifying *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* reference.c: open the empty reference and learn the tables' shapes. EV_USAGE passes through. */
+int ev_reference_open(struct ev_verifying *w, struct ev_error *err);
+void ev_reference_close(struct ev_verifying *w);
+
+/* rows.c: the snapshot's rows into digests; after the fold the comparison: 0, 1 there are suspects, -1. */
+int ev_rows_read(struct ev_verifying *w, struct ev_snapshot *s, struct ev_mode *m, struct ev_error *err);
+int ev_rows_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
+
+/* Is a row of this key in the sample? */
+bool ev_rows_sampled(const struct ev_verifying *w, struct ev_hash128 key);
+static inline size_t ev_bucket_of(struct ev_hash128 key)
+{
+	return (size_t)(key.lo & (EV_DIGEST_BUCKETS - 1));
+}
+
+/*
+ * suspects.c: which rows of the wanted buckets differ, at a second snapshot and the reference folded on to it.
+ */
+int ev_suspects_tell(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
+
+/* counts.c: after the fold; gone: records that the ledger has counted and the log no longer holds. */
+int64_t ev_counts_gone(const struct ev_verifying *w);
+int ev_counts_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
+
+/* checks.c: in the snapshot. */
+int ev_checks_run(struct ev_verifying *w, struct ev_store *s, struct ev_mode *m, struct ev_error *err);
+
+/* freshness.c: of the first snapshot against the log's end. */
+int ev_freshness_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * replay.h - the log folded to exactly where a store stands, into a reference
+ *
+ * The reference is a scratch store that the ordinary engine fills. Records come in the order in which the
+ * store got them: where cuts are stored, the merge of each piece between two of them; else one merge of
+ * all. Decisions on dead letters are taken again at their cuts. Poison becomes a dead letter, as no
+ * record below the position of a store was poison that is none in it.
+ */
+#ifndef EV_REPLAY_H
+#define EV_REPLAY_H
+
+#include "apply/apply.h"
+#include "source/source.h"
+#include "verify/snapshot.h"
+
+struct ev_replay_hooks {
+	void *ctx;
+	bool (*stop)(void *ctx);
+	void (*progress)(void *ctx, int64_t records, int64_t done, int64_t total);
+	void (*note)(void *ctx, const char *text);
+};
+
+struct ev_replay {
+	struct ev_apply *apply;  /* on the reference */
+	struct ev_source *src;
+	const struct ev_replay_hooks *hooks;
+	size_t batch;            /* records of one transaction on the reference */
+	int64_t seq;             /* the last cut that was passed */
+	int64_t records;         /* read so far */
+	bool stopped;            /* by the hook: nothing can be said */
+};
+
+/*
+ * Fold on from where the reference stands to where the snapshot stands; EV_DATA where the log does not
+ * give it: another log, one that lost its beginning, or one that ends before.
+ */
+int ev_replay_to(struct ev_replay *r, const struct ev_snapshot *to, struct ev_error *err);
+
+#endif

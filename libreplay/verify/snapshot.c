@@ -1,0 +1,133 @@
+/* snapshot.c - see snapshot.h */
+#include "verify/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/dead.h"
+
+struct loading {
+	struct ev_snapshot *s;
+	int64_t after;
+	bool drop;
+	struct ev_error *err;
+};
+
+static int take_cut(void *ctx, const struct ev_cell *c, size_t n)
+{
+	struct loading *l = ctx;
+	const struct ev_ledger *ledger = &l->s->ledger;
+	struct ev_position p = EV_POSITION_INIT;
+	struct ev_stored_cut *cut;
+
+	(void)n;
+	if (ev_position_read(&p, c[1].text, l->err) < 0) {
+		l->err->class = EV_STORE;
+		return ev_context(l->err, "cut %lld in the store is damaged", (long long)c[0].i);
+	}
+	cut = EV_PUSH(l->s->cuts, l->s->ncuts);
+	cut->seq = c[0].i;
+	cut->next = ev_alloc((ledger->nparts + 1) * sizeof(*cut->next));
+	for (size_t i = 0; i < ledger->nparts; i++)
+		cut->next[i] = ev_position_get(&p, ledger->parts[i].topic, ledger->parts[i].partition);
+	ev_position_release(&p);
+	return 0;
+}
+
+static int load_cuts(struct ev_snapshot *s, int64_t after, struct ev_error *err)
+{
+	static const char sql[] = "SELECT seq, position FROM ev_cut WHERE projection = ?1 AND seq > ?2 "
+				  "ORDER BY seq";
+	struct ev_bind b[] = { ev_bind_text(s->ledger.projection), ev_bind_int(after) };
+	struct loading l = { s, after, false, err };
+
+	return ev_store_select(s->store, sql, b, 2, take_cut, &l, err);
+}
+
+static int take_letter(void *ctx, const struct ev_dead_letter *d)
+{
+	struct loading *l = ctx;
+
+	if (d->decided_seq <= l->after || d->behind >= 0)
+		return 0;
+	*EV_PUSH(l->s->decisions, l->s->ndecisions) = (struct ev_taken_decision){
+		ev_slice_dup(d->topic), d->partition, d->offset, d->decided_seq, l->drop,
+	};
+	return 0;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+	const struct ev_taken_decision *x = a, *y = b;
+
+	return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static int load_decisions(struct ev_snapshot *s, int64_t after, struct ev_error *err)
+{
+	struct loading l = { s, after, true, err };
+	int rc = ev_dead_each(s->store, s->ledger.projection, "dropped", take_letter, &l, err);
+
+	l.drop = false;
+	if (rc == 0)
+		rc = ev_dead_each(s->store, s->ledger.projection, "retried", take_letter, &l, err);
+	if (s->ndecisions)
+		qsort(s->decisions, s->ndecisions, sizeof(*s->decisions), by_seq);
+	return rc;
+}
+
+static int no_view(const struct ev_snapshot *s, const char *projection, struct ev_error *err)
+{
+	ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->store->url, projection);
+	return ev_hint(err, "is it the right store, or schema?");
+}
+
+static int load(struct ev_snapshot *s, const char *projection, int64_t after, struct ev_error *err)
+{
+	int present = ev_ledger_present(s->store, err);
+
+	if (present <= 0)
+		return present < 0 ? -1 : no_view(s, projection, err);
+	if (ev_ledger_load(s->store, projection, &s->ledger, err) < 0)
+		return -1;
+	if (!s->ledger.exists)
+		return no_view(s, projection, err);
+	if (ev_ledger_tables(s->store, projection, &s->tables, err) < 0 || load_cuts(s, after, err) < 0)
+		return -1;
+	return load_decisions(s, after, err);
+}
+
+int ev_snapshot_take(struct ev_snapshot *s, const char *url, const struct ev_store_options *opt,
+		     const char *projection, int64_t after, struct ev_error *err)
+{
+	struct ev_store_options ro = *opt;
+
+	*s = (struct ev_snapshot){ 0 };
+	ro.read_only = true;
+	s->store = ev_store_open(url, &ro, err);
+	if (!s->store || s->store->ops->freeze(s->store, err) < 0)
+		return -1;
+	return load(s, projection, after, err);
+}
+
+void ev_snapshot_let_go(struct ev_snapshot *s)
+{
+	if (s->store)
+		s->store->ops->close(s->store);
+	s->store = NULL;
+}
+
+void ev_snapshot_release(struct ev_snapshot *s)
+{
+	ev_snapshot_let_go(s);
+	ev_ledger_release(&s->ledger);
+	ev_buf_release(&s->tables);
+	for (size_t i = 0; i < s->ncuts; i++)
+		free(s->cuts[i].next);
+	free(s->cuts);
+	for (size_t i = 0; i < s->ndecisions; i++)
+		free(s->decisions[i].topic);
+	free(s->decisions);
+	*s = (struct ev_snapshot){ 0 };
+}

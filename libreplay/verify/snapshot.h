@@ -1,0 +1,46 @@
+/*
+ * snapshot.h - a store as it stands at one moment: rows, and the position that they must equal
+ *
+ * Opened on a connection of its own, which reads only; nobody waits for it. What must be known of the
+ * moment beside the rows is loaded at once: the ledger, the cuts and what was decided on dead letters
+ * tell how the log is to be folded to get to the same rows. They stay when the store is let go.
+ */
+#ifndef EV_SNAPSHOT_H
+#define EV_SNAPSHOT_H
+
+#include "store/ledger.h"
+
+struct ev_taken_decision { /* on a dead letter */
+	char *topic;
+	int32_t partition;
+	int64_t offset;
+	int64_t seq; /* the cut at which it was taken */
+	bool drop;
+};
+
+struct ev_stored_cut {
+	int64_t seq;
+	int64_t *next; /* by partition of the ledger; -1: not known then */
+};
+
+struct ev_snapshot {
+	struct ev_store *store; /* frozen; NULL once it is let go */
+	struct ev_ledger ledger;
+	struct ev_buf tables;   /* of the projection, NUL after each */
+	struct ev_stored_cut *cuts;
+	size_t ncuts;
+	struct ev_taken_decision *decisions; /* oldest first */
+	size_t ndecisions;
+};
+
+/*
+ * EV_USAGE where the store has no such view. `after`: cuts and decisions up to this one are not
+ * wanted. To be released, whatever is returned.
+ */
+int ev_snapshot_take(struct ev_snapshot *s, const char *url, const struct ev_store_options *opt,
+		     const char *projection, int64_t after, struct ev_error *err);
+/* End the read: rows are no longer wanted. */
+void ev_snapshot_let_go(struct ev_snapshot *s);
+void ev_snapshot_release(struct ev_snapshot *s);
+
+#endif

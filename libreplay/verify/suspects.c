@@ -1,0 +1,351 @@
+/*
+ * suspects.c - the rows of buckets that differ, one by one
+ *
+ * The first snapshot was let go as soon as its rows were digested, so the rows are read again in a second one,
+ * and the reference is folded on to where that stands. Rows of the wanted buckets are kept, as bytes within
+ * --memory and as hashes beyond it; the others are digested again, as the equations are of this reading.
+ * Should a bucket that was the same be another now, it is wanted too, and there is a third reading.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "verify/internal.h"
+
+#define READINGS 3
+#define MAX_SORTED 200000
+
+struct kept {
+	struct ev_hash128 key, row;
+	size_t at, len; /* in the bytes; 0: not kept */
+};
+
+struct pile {
+	struct kept *v;
+	size_t n, cap;
+	struct ev_buf bytes;
+};
+
+struct differing {
+	const struct kept *log, *store; /* one of them, or both */
+	char *key;
+};
+
+struct suspecting {
+	struct ev_verifying *w;
+	struct ev_mode *m;
+	struct ev_table_check *t;
+	int side;
+	struct pile pile[2];
+	int64_t others[2]; /* rows of the buckets that are the same */
+	struct differing *v;
+	size_t n, cap;
+};
+
+static int collect(void *ctx, const struct ev_scanned *row, struct ev_error *err)
+{
+	struct suspecting *s = ctx;
+	struct pile *p = &s->pile[s->side];
+	size_t bucket = ev_bucket_of(row->key);
+	struct kept *k;
+
+	if (!ev_rows_sampled(s->w, row->key)) {
+		s->t->unsampled[s->side]++;
+		return 0;
+	}
+	ev_digest_add(&s->t->buckets[s->side][bucket], row->row);
+	s->others[s->side] += !s->t->wanted[bucket];
+	if (!s->t->wanted[bucket])
+		return 0;
+	EV_GROW(p->v, p->n, p->cap);
+	k = &p->v[p->n++];
+	*k = (struct kept){ row->key, row->row, p->bytes.len, 0 };
+	if (p->bytes.len + row->bytes.len <= s->w->opt->memory / 4) {
+		ev_buf_add_slice(&p->bytes, row->bytes);
+		k->len = row->bytes.len;
+	}
+	return p->bytes.failed ? ev_fail(err, EV_STORE, "no memory for the rows that differ") : 0;
+}
+
+static int read_again(struct suspecting *s, struct ev_store *store, int side, struct ev_error *err)
+{
+	memset(s->t->buckets[side], 0, EV_DIGEST_BUCKETS * sizeof(struct ev_digest));
+	s->t->unsampled[side] = s->others[side] = 0;
+	s->side = side;
+	s->pile[side].n = 0;
+	ev_buf_clear(&s->pile[side].bytes);
+	return ev_table_scan(store, &s->t->shape, &s->w->key, NULL, collect, s, err) < 0 ? -1 : 0;
+}
+
+static int hash_cmp(struct ev_hash128 a, struct ev_hash128 b)
+{
+	if (a.hi != b.hi)
+		return a.hi < b.hi ? -1 : 1;
+	return (a.lo > b.lo) - (a.lo < b.lo);
+}
+
+static int by_key_row(const void *a, const void *b)
+{
+	const struct kept *x = a, *y = b;
+	int by = hash_cmp(x->key, y->key);
+
+	return by ? by : hash_cmp(x->row, y->row);
+}
+
+static void add_differing(struct suspecting *s, const struct kept *log, const struct kept *store)
+{
+	EV_GROW(s->v, s->n, s->cap);
+	s->v[s->n++] = (struct differing){ log, store, NULL };
+}
+
+/* Rows of one key on both sides: what is equal is paired off, the rest by turns. */
+static void match_group(struct suspecting *s, const struct kept *a, size_t na, const struct kept *b, size_t nb)
+{
+	const struct kept **x = ev_alloc((na + 1) * sizeof(*x)), **y = ev_alloc((nb + 1) * sizeof(*y));
+	size_t nx = 0, ny = 0, i = 0, j = 0;
+
+	while (i < na || j < nb) {
+		int by = i == na ? 1 : j == nb ? -1 : hash_cmp(a[i].row, b[j].row);
+
+		if (by < 0)
+			x[nx++] = &a[i++];
+		else if (by > 0)
+			y[ny++] = &b[j++];
+		else
+			i++, j++;
+	}
+	for (i = 0; i < nx || i < ny; i++)
+		add_differing(s, i < ny ? y[i] : NULL, i < nx ? x[i] : NULL);
+	free(x);
+	free(y);
+}
+
+static size_t group_end(const struct pile *p, size_t from, struct ev_hash128 key)
+{
+	while (from < p->n && hash_cmp(p->v[from].key, key) == 0)
+		from++;
+	return from;
+}
+
+static void match_all(struct suspecting *s)
+{
+	struct pile *a = &s->pile[EV_SIDE_STORE], *b = &s->pile[EV_SIDE_LOG];
+	size_t i = 0, j = 0;
+
+	if (a->n)
+		qsort(a->v, a->n, sizeof(*a->v), by_key_row);
+	if (b->n)
+		qsort(b->v, b->n, sizeof(*b->v), by_key_row);
+	s->n = 0;
+	while (i < a->n || j < b->n) {
+		bool of_a = j == b->n || (i < a->n && hash_cmp(a->v[i].key, b->v[j].key) <= 0);
+		struct ev_hash128 key = of_a ? a->v[i].key : b->v[j].key;
+		size_t i2 = group_end(a, i, key), j2 = group_end(b, j, key);
+
+		match_group(s, a->v + i, i2 - i, b->v + j, j2 - j);
+		i = i2;
+		j = j2;
+	}
+}
+
+static struct ev_slice bytes_of(const struct suspecting *s, int side, const struct kept *k)
+{
+	return ev_slice(ev_buf_str(&s->pile[side].bytes) + k->at, k->len);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	const struct differing *x = a, *y = b;
+
+	return !x->key || !y->key ? !x->key - !y->key : strverscmp(x->key, y->key);
+}
+
+/* In the order of their keys, so that two runs print the same. */
+static void sort_differing(struct suspecting *s)
+{
+	struct ev_buf key = EV_BUF_INIT;
+
+	if (s->n > MAX_SORTED)
+		return;
+	for (size_t i = 0; i < s->n; i++) {
+		int side = s->v[i].log ? EV_SIDE_LOG : EV_SIDE_STORE;
+		const struct kept *k = s->v[i].log ? s->v[i].log : s->v[i].store;
+
+		ev_buf_clear(&key);
+		ev_row_key(&s->t->shape, bytes_of(s, side, k), &key);
+		s->v[i].key = k->len ? ev_strdup(ev_buf_str(&key)) : NULL;
+	}
+	if (s->n)
+		qsort(s->v, s->n, sizeof(*s->v), by_text);
+	ev_buf_release(&key);
+}
+
+/* Columns that differ; of a row that one side lacks, all but the key. */
+static void tell_columns(struct suspecting *s, const struct differing *d, struct ev_finding *f)
+{
+	const struct ev_shape *shape = &s->t->shape;
+	struct ev_slice log = d->log ? bytes_of(s, EV_SIDE_LOG, d->log) : ev_slice("", 0);
+	struct ev_slice store = d->store ? bytes_of(s, EV_SIDE_STORE, d->store) : ev_slice("", 0);
+	struct ev_buf a = EV_BUF_INIT, b = EV_BUF_INIT;
+
+	for (size_t i = 0; i < shape->ncolumns; i++) {
+		struct ev_slice x = ev_slice("", 0), y = x;
+		bool in_log, in_store;
+
+		ev_buf_clear(&a);
+		ev_buf_clear(&b);
+		in_log = ev_row_column(&log, &a, &x);
+		in_store = ev_row_column(&store, &b, &y);
+		if ((i < shape->nkeys && shape->keyed) || shape->columns[i].ignored || ev_slice_eq(x, y))
+			continue;
+		ev_finding_column(f, shape->columns[i].name, in_log ? ev_buf_str(&a) : NULL,
+				  in_store ? ev_buf_str(&b) : NULL);
+	}
+	ev_buf_release(&a);
+	ev_buf_release(&b);
+}
+
+static void tell_row(struct suspecting *s, const struct differing *d)
+{
+	const char *kind = !d->store ? "missing" : !d->log ? "extra" : "changed";
+	struct ev_finding *f = ev_mode_finding(s->m, kind, s->t->shape.table);
+
+	if (!f)
+		return;
+	f->key = ev_strdup(d->key);
+	if (!d->key)
+		ev_finding_text(f, "too many rows differ to keep them all within --memory");
+	else
+		tell_columns(s, d, f);
+}
+
+static void tell_equations(struct suspecting *s)
+{
+	static const char *const what[] = { "store rows", "log rows" }, *const only[] = { "extra", "missing" };
+	int64_t changed = 0, missing = 0, extra = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		changed += s->v[i].log && s->v[i].store;
+		missing += !s->v[i].store;
+		extra += !s->v[i].log;
+	}
+	for (int side = 0; side < 2; side++) {
+		int64_t all = s->others[side] + (int64_t)s->pile[side].n, single = side ? missing : extra;
+		struct ev_equation *e = ev_mode_equation(s->m, s->t->shape.table, what[side],
+							 all + s->t->unsampled[side]);
+
+		/* of the other side, so that the two equations prove each other */
+		ev_equation_term(e, "matched", s->others[!side] + (int64_t)s->pile[!side].n - changed -
+				 (side ? extra : missing));
+		ev_equation_term(e, "differing", changed);
+		ev_equation_term(e, only[side], single);
+		if (s->t->unsampled[side])
+			ev_equation_term(e, "not in the sample", s->t->unsampled[side]);
+		s->m->checked += side ? 0 : all;
+	}
+}
+
+static void tell_overwritten(struct suspecting *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < EV_DIGEST_BUCKETS; i++)
+		n += s->t->wanted[i] && ev_digest_same(&s->t->buckets[0][i], &s->t->buckets[1][i]);
+	if (n)
+		ev_finding_text(ev_mode_finding(s->m, "overwritten", s->t->shape.table),
+				"rows in %zu of %u buckets differed, and were overwritten before they could be read "
+				"again", n, EV_DIGEST_BUCKETS);
+}
+
+static void tell_table(struct suspecting *s)
+{
+	match_all(s);
+	sort_differing(s);
+	for (size_t i = 0; i < s->n; i++)
+		tell_row(s, &s->v[i]);
+	tell_overwritten(s);
+	tell_equations(s);
+	for (size_t i = 0; i < s->n; i++)
+		free(s->v[i].key);
+}
+
+/* 1 when buckets differ now that were the same. */
+static int look_around(struct suspecting *s)
+{
+	int more = 0;
+
+	for (size_t i = 0; i < EV_DIGEST_BUCKETS; i++) {
+		if (s->t->wanted[i] || ev_digest_same(&s->t->buckets[0][i], &s->t->buckets[1][i]))
+			continue;
+		s->t->wanted[i] = true;
+		more = 1;
+	}
+	return more;
+}
+
+static int still_the_same(const struct ev_verifying *w, const struct ev_snapshot *s, struct ev_error *err)
+{
+	const struct ev_ledger *a = &w->first.ledger, *b = &s->ledger;
+	bool same = strcmp(a->fingerprint, b->fingerprint) == 0;
+
+	for (size_t i = 0; i < a->nparts && same; i++) {
+		const struct ev_ledger_part *p = ev_ledger_part((struct ev_ledger *)b, a->parts[i].topic,
+								a->parts[i].partition, false);
+
+		same = p && p->begin == a->parts[i].begin && p->next >= a->parts[i].next;
+	}
+	if (same)
+		return 0;
+	ev_fail(err, EV_DATA, "rows differ, and the view was built anew before they could be read again");
+	return ev_hint(err, "check it again");
+}
+
+/* The wanted tables at a second snapshot. 0, 1 to be done once more, -1. */
+static int read_both(struct ev_verifying *w, struct suspecting *all, struct ev_error *err)
+{
+	struct ev_snapshot second;
+	int rc = ev_snapshot_take(&second, w->opt->url, w->opt->store, w->p->name, w->replay.seq, err), more = 0;
+
+	if (rc == 0)
+		rc = still_the_same(w, &second, err);
+	for (size_t i = 0; i < w->ntables && rc == 0; i++)
+		if (w->tables[i].wanted)
+			rc = read_again(&all[i], second.store, EV_SIDE_STORE, err);
+	ev_snapshot_let_go(&second);
+	if (rc == 0)
+		rc = ev_replay_to(&w->replay, &second, err);
+	for (size_t i = 0; i < w->ntables && rc == 0; i++) {
+		if (!w->tables[i].wanted)
+			continue;
+		rc = read_again(&all[i], w->reference, EV_SIDE_LOG, err);
+		more |= rc == 0 && look_around(&all[i]);
+	}
+	ev_snapshot_release(&second);
+	return rc < 0 ? -1 : more;
+}
+
+int ev_suspects_tell(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
+{
+	struct suspecting *all = ev_alloc((w->ntables + 1) * sizeof(*all));
+	int rc = 1;
+
+	for (size_t i = 0; i < w->ntables; i++)
+		all[i] = (struct suspecting){ .w = w, .m = m, .t = &w->tables[i] };
+	for (int n = 0; n < READINGS && rc == 1; n++)
+		rc = read_both(w, all, err);
+	if (rc == 1)
+		rc = ev_fail(err, EV_DATA, "rows go on changing in ways that the log does not say: stop who writes "
+			     "them, then check again");
+	for (size_t i = 0; i < w->ntables; i++) {
+		if (rc == 0 && w->tables[i].wanted)
+			tell_table(&all[i]);
+		for (int side = 0; side < 2; side++) {
+			free(all[i].pile[side].v);
+			ev_buf_release(&all[i].pile[side].bytes);
+		}
+		free(all[i].v);
+	}
+	free(all);
+	return rc;
+}

@@ -1,0 +1,222 @@
+/* table.c - see table.h */
+#include "verify/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+
+static enum ev_digest_type taken_as(enum ev_dialect dialect, const char *type)
+{
+	size_t n = strlen(type);
+
+	if (dialect != EV_POSTGRESQL || (n && type[n - 1] == ']'))
+		return EV_DIGEST_AS_IT_IS;
+	if (strncmp(type, "numeric", 7) == 0)
+		return EV_DIGEST_DECIMAL;
+	return strcmp(type, "boolean") == 0 ? EV_DIGEST_BOOLEAN : EV_DIGEST_AS_IT_IS;
+}
+
+/* Names are as SQL has them: of any case to SQLite, and PostgreSQL has folded what was not quoted. */
+static bool is_ignored(const char *table, const char *column, const char *const *ignore, size_t n, bool *used)
+{
+	size_t len = strlen(table);
+	bool found = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (strncasecmp(ignore[i], table, len) != 0 || ignore[i][len] != '.' ||
+		    strcasecmp(ignore[i] + len + 1, column) != 0)
+			continue;
+		used[i] = found = true;
+	}
+	return found;
+}
+
+static void add_column(struct ev_shape *shape, const struct ev_column_info *c, enum ev_dialect dialect)
+{
+	*EV_PUSH(shape->columns, shape->ncolumns) = (struct ev_shape_column){
+		.name = ev_strdup(c->name), .type = ev_strdup(c->type), .as = taken_as(dialect, c->type),
+	};
+}
+
+static int ignored_key(const struct ev_shape *shape, const char *column, struct ev_error *err)
+{
+	return ev_fail(err, EV_USAGE, "option '--ignore': %s.%s is of the key, which tells rows apart",
+		       shape->table, column);
+}
+
+static int mark_ignored(struct ev_shape *shape, const char *const *ignore, size_t n, bool *used,
+			struct ev_error *err)
+{
+	for (size_t i = 0; i < shape->ncolumns; i++) {
+		struct ev_shape_column *c = &shape->columns[i];
+
+		c->ignored = is_ignored(shape->table, c->name, ignore, n, used);
+		shape->ignored += c->ignored;
+		if (c->ignored && i < shape->nkeys)
+			return ignored_key(shape, c->name, err);
+	}
+	return 0;
+}
+
+int ev_shape_load(struct ev_shape *shape, struct ev_store *reference, const char *table,
+		  const char *const *ignore, size_t nignore, bool *used, struct ev_error *err)
+{
+	struct ev_table_info info = { 0 };
+	enum ev_dialect dialect = reference->ops->dialect;
+	int rc = reference->ops->describe(reference, table, &info, err);
+
+	*shape = (struct ev_shape){ .table = ev_strdup(table) };
+	for (int k = 1; rc > 0 && k <= (int)info.ncolumns; k++)
+		for (size_t i = 0; i < info.ncolumns; i++)
+			if (info.columns[i].key == k)
+				add_column(shape, &info.columns[i], dialect);
+	shape->nkeys = shape->ncolumns;
+	shape->keyed = shape->nkeys > 0;
+	for (size_t i = 0; rc > 0 && i < info.ncolumns; i++)
+		if (!info.columns[i].key)
+			add_column(shape, &info.columns[i], dialect);
+	ev_table_info_release(&info);
+	if (rc > 0 && mark_ignored(shape, ignore, nignore, used, err) < 0)
+		return -1;
+	return rc;
+}
+
+void ev_shape_release(struct ev_shape *shape)
+{
+	for (size_t i = 0; i < shape->ncolumns; i++) {
+		free(shape->columns[i].name);
+		free(shape->columns[i].type);
+	}
+	free(shape->columns);
+	free(shape->table);
+	*shape = (struct ev_shape){ 0 };
+}
+
+static const struct ev_column_info *find(const struct ev_table_info *info, enum ev_dialect d, const char *name)
+{
+	for (size_t i = 0; i < info->ncolumns; i++)
+		if (strcmp(info->columns[i].name, name) == 0 ||
+		    (d == EV_SQLITE && strcasecmp(info->columns[i].name, name) == 0))
+			return &info->columns[i];
+	return NULL;
+}
+
+static void column_finding(struct ev_mode *m, const struct ev_shape *shape, const char *column, const char *what)
+{
+	struct ev_finding *f = m ? ev_mode_finding(m, "column", shape->table) : NULL;
+
+	ev_finding_text(f, "column %s %s", column, what);
+}
+
+/* What the table has become beside what the projection made of it. */
+static void compare_columns(const struct ev_shape *shape, const struct ev_table_info *info, enum ev_dialect d,
+			    struct ev_mode *m)
+{
+	for (size_t i = 0; i < shape->ncolumns; i++) {
+		const struct ev_column_info *c = find(info, d, shape->columns[i].name);
+
+		if (!c)
+			column_finding(m, shape, shape->columns[i].name, "is not in the store");
+		else if (strcasecmp(c->type, shape->columns[i].type) != 0)
+			column_finding(m, shape, c->name, "has another type in the store");
+	}
+	for (size_t i = 0; i < info->ncolumns; i++) {
+		size_t k = 0;
+
+		while (k < shape->ncolumns && strcmp(info->columns[i].name, shape->columns[k].name) != 0 &&
+		       (d != EV_SQLITE || strcasecmp(info->columns[i].name, shape->columns[k].name) != 0))
+			k++;
+		if (k == shape->ncolumns)
+			column_finding(m, shape, info->columns[i].name, "is not of the projection");
+	}
+}
+
+static struct ev_cursor *open_rows(struct ev_store *s, const struct ev_shape *shape,
+				   const struct ev_table_info *info, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	struct ev_cursor *c;
+
+	ev_buf_adds(&sql, "SELECT ");
+	for (size_t i = 0; i < shape->ncolumns; i++) {
+		const struct ev_column_info *k = find(info, s->ops->dialect, shape->columns[i].name);
+
+		ev_buf_addf(&sql, "%s%s", i ? ", " : "", k ? k->value : "NULL");
+	}
+	ev_buf_adds(&sql, " FROM ");
+	ev_buf_add_quoted(&sql, info->name, '"');
+	c = s->ops->cursor(s, ev_buf_str(&sql), err);
+	ev_buf_release(&sql);
+	return c;
+}
+
+struct scan {
+	const struct ev_shape *shape;
+	const struct ev_digest_key *key;
+	struct ev_buf bytes, checked; /* checked: without the ignored columns */
+};
+
+/* The key first, so one encoding serves for both hashes. */
+static void digest_row(struct scan *s, const struct ev_cell *cells, struct ev_scanned *out)
+{
+	const struct ev_shape *shape = s->shape;
+	size_t key_end = 0;
+
+	ev_buf_clear(&s->bytes);
+	ev_buf_clear(&s->checked);
+	for (size_t i = 0; i < shape->ncolumns; i++) {
+		size_t at = s->bytes.len;
+
+		ev_digest_encode(&s->bytes, (unsigned)i, shape->columns[i].as, &cells[i]);
+		if (shape->ignored && !shape->columns[i].ignored)
+			ev_buf_add(&s->checked, s->bytes.data + at, s->bytes.len - at);
+		if (i + 1 == shape->nkeys)
+			key_end = s->bytes.len;
+	}
+	out->bytes = ev_buf_slice(&s->bytes);
+	out->row = ev_digest_hash(s->key, shape->ignored ? ev_buf_slice(&s->checked) : out->bytes);
+	out->key = shape->keyed ? ev_digest_hash(s->key, ev_slice(out->bytes.ptr, key_end)) : out->row;
+}
+
+static int scan_rows(struct ev_store *s, struct ev_cursor *c, struct scan *scan, ev_scan_fn fn, void *ctx,
+		     struct ev_error *err)
+{
+	const struct ev_cell *cells;
+	struct ev_scanned row;
+	int rc;
+
+	while ((rc = s->ops->fetch(c, &cells, err)) > 0) {
+		digest_row(scan, cells, &row);
+		if (scan->bytes.failed || scan->checked.failed)
+			return ev_fail(err, EV_STORE, "no memory for a row");
+		rc = fn(ctx, &row, err);
+		if (rc)
+			return rc;
+	}
+	return rc;
+}
+
+int ev_table_scan(struct ev_store *s, const struct ev_shape *shape, const struct ev_digest_key *key,
+		  struct ev_mode *m, ev_scan_fn fn, void *ctx, struct ev_error *err)
+{
+	struct ev_table_info info = { 0 };
+	struct scan scan = { .shape = shape, .key = key };
+	struct ev_cursor *c = NULL;
+	int rc = s->ops->describe(s, shape->table, &info, err);
+
+	if (rc > 0) {
+		if (m)
+			compare_columns(shape, &info, s->ops->dialect, m);
+		c = open_rows(s, shape, &info, err);
+		rc = c ? scan_rows(s, c, &scan, fn, ctx, err) : -1;
+		s->ops->cursor_close(c);
+	} else if (rc == 0) {
+		rc = 1;
+	}
+	ev_table_info_release(&info);
+	ev_buf_release(&scan.bytes);
+	ev_buf_release(&scan.checked);
+	return rc < 0 ? ev_context(err, "table '%s'", shape->table) : rc;
+}

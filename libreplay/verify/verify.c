@@ -1,0 +1,244 @@
+/* verify.c - the sequence of a verification; see verify.h */
+#include "verify/verify.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "verify/internal.h"
+
+void ev_verifying_note(struct ev_verifying *w, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	if (!w->hooks->note)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	w->hooks->note(w->hooks->ctx, text);
+}
+
+static bool stop(void *ctx)
+{
+	const struct ev_verifying *w = ctx;
+
+	return w->hooks->stop && w->hooks->stop(w->hooks->ctx);
+}
+
+static void progress(void *ctx, int64_t records, int64_t done, int64_t total)
+{
+	const struct ev_verifying *w = ctx;
+
+	if (w->hooks->progress)
+		w->hooks->progress(w->hooks->ctx, "fold", records, done, total);
+}
+
+static void note(void *ctx, const char *text)
+{
+	ev_verifying_note(ctx, "%s", text);
+}
+
+static struct ev_mode *rows_mode(struct ev_verifying *w)
+{
+	struct ev_mode *m = ev_verdict_mode(w->v, "rows", "rows");
+
+	m->allow_empty = w->opt->allow_empty;
+	return m;
+}
+
+static struct ev_mode *counts_mode(struct ev_verifying *w)
+{
+	struct ev_mode *m = ev_verdict_mode(w->v, "counts", "offsets");
+
+	m->allow_empty = w->opt->allow_empty;
+	return m;
+}
+
+/* A mode that failed says so; the others go on. EV_USAGE ends it all. */
+static int settle(struct ev_mode *m, int rc, struct ev_error *err)
+{
+	if (rc >= 0)
+		return 0;
+	if (err->class == EV_USAGE)
+		return -1;
+	ev_mode_unproven(m, err);
+	*err = (struct ev_error)EV_ERROR_INIT;
+	return 0;
+}
+
+/* All modes that are not done fail with what failed beneath them. */
+static void fail_open_modes(struct ev_verifying *w, const struct ev_error *err)
+{
+	for (size_t i = 0; i < w->v->nmodes; i++)
+		if (w->v->modes[i]->state == EV_MODE_BEGUN)
+			ev_mode_unproven(w->v->modes[i], err);
+}
+
+static int same_projection(struct ev_verifying *w, struct ev_error *err)
+{
+	const struct ev_ledger *l = &w->first.ledger;
+
+	if (strcmp(l->fingerprint, w->p->fingerprint) == 0)
+		return 0;
+	ev_fail(err, EV_USAGE, "%s is not the projection that the view was built with (version %lld in the store, "
+		"%lld in the file)", w->p->file, (long long)l->version, (long long)w->p->version);
+	return ev_hint(err, "verify it with the file that it was built with, or build it anew: evproject rebuild");
+}
+
+static void describe(struct ev_verifying *w)
+{
+	w->v->projection = ev_strdup(w->p->name);
+	w->v->fingerprint = ev_strdup(w->p->fingerprint);
+	w->v->version = w->p->version;
+	w->v->store = ev_strdup(w->first.store ? w->first.store->url : w->opt->url);
+	ev_ledger_position(&w->first.ledger, &w->v->position);
+}
+
+/* What is read of the store, while it stands still for us. */
+static int read_store(struct ev_verifying *w, struct ev_error *err)
+{
+	int rc = ev_snapshot_take(&w->first, w->opt->url, w->opt->store, w->p->name, 0, err);
+
+	if (rc == 0)
+		rc = same_projection(w, err);
+	if (rc < 0)
+		return -1;
+	describe(w);
+	if (w->opt->rows && settle(rows_mode(w), ev_rows_read(w, &w->first, rows_mode(w), err), err) < 0)
+		return -1;
+	if (w->opt->checks) {
+		struct ev_mode *m = ev_verdict_mode(w->v, "checks", "checks");
+
+		if (settle(m, ev_checks_run(w, w->first.store, m, err), err) < 0)
+			return -1;
+		ev_mode_done(m);
+	}
+	ev_snapshot_let_go(&w->first);
+	return 0;
+}
+
+/* Rows that depend on tables of others cannot be made from the log. */
+static void refuse_reads(struct ev_verifying *w)
+{
+	struct ev_error why = EV_ERROR_INIT;
+
+	if (!w->p->nreads || !w->opt->rows)
+		return;
+	ev_fail(&why, EV_DATA, "the projection reads '%s', which the log does not make: its rows cannot be proven",
+		w->p->reads[0]);
+	ev_hint(&why, "--counts and --checks can be checked without --rows");
+	ev_mode_unproven(rows_mode(w), &why);
+}
+
+static int fold(struct ev_verifying *w, struct ev_error *err)
+{
+	if (ev_replay_to(&w->replay, &w->first, err) < 0)
+		return -1;
+	w->folded = true;
+	return 0;
+}
+
+/*
+ * Where records are gone, another row than the log makes is no proof of anything. In a file nothing goes
+ * by itself, so there the same rows are none either.
+ */
+static bool unprovable(struct ev_verifying *w, int differ, struct ev_error *err)
+{
+	int64_t gone = ev_counts_gone(w);
+
+	if (!gone || (!differ && !w->src->one_sequence))
+		return false;
+	ev_fail(err, EV_DATA, "%lld records that the view has seen are not in the log%s", (long long)gone,
+		differ ? ", and rows differ" : "");
+	ev_hint(err, w->src->one_sequence ? "give the whole log as the source"
+					  : "where compaction took them, this log does not prove the view");
+	return true;
+}
+
+/* The counts between the rows and the suspects: these move the reference on. */
+static int judge(struct ev_verifying *w, struct ev_error *err)
+{
+	struct ev_mode *rows = w->opt->rows ? rows_mode(w) : NULL;
+	int differ = 0;
+
+	if (!w->opt->rows && !w->opt->counts)
+		return 0;
+	if (fold(w, err) < 0) {
+		if (err->class == EV_USAGE)
+			return -1;
+		fail_open_modes(w, err);
+		return 0;
+	}
+	if (rows && rows->state == EV_MODE_BEGUN) {
+		differ = ev_rows_judge(w, rows, err);
+		if (differ >= 0 && unprovable(w, differ, err))
+			differ = -1;
+		if (settle(rows, differ, err) < 0)
+			return -1;
+	}
+	if (w->opt->counts) {
+		if (settle(counts_mode(w), ev_counts_judge(w, counts_mode(w), err), err) < 0)
+			return -1;
+		ev_mode_done(counts_mode(w));
+	}
+	if (differ > 0 && settle(rows, ev_suspects_tell(w, rows, err), err) < 0)
+		return -1;
+	if (rows)
+		ev_mode_done(rows);
+	return 0;
+}
+
+static int freshness(struct ev_verifying *w, struct ev_error *err)
+{
+	struct ev_mode *m;
+
+	if (w->opt->max_lag < 0 && w->opt->max_age_ms < 0)
+		return 0;
+	m = ev_verdict_mode(w->v, "freshness", "positions");
+	if (settle(m, ev_freshness_judge(w, m, err), err) < 0)
+		return -1;
+	ev_mode_done(m);
+	return 0;
+}
+
+static int verify(struct ev_verifying *w, struct ev_error *err)
+{
+	if (ev_digest_key_random(&w->key, err) < 0)
+		return -1;
+	if ((w->opt->rows || w->opt->counts) && ev_reference_open(w, err) < 0)
+		return -1;
+	if (w->opt->rows)
+		rows_mode(w);
+	if (w->opt->counts)
+		counts_mode(w);
+	refuse_reads(w);
+	if (read_store(w, err) < 0)
+		return -1;
+	return judge(w, err) < 0 || freshness(w, err) < 0 ? -1 : 0;
+}
+
+int ev_verify(const struct ev_projection *p, struct ev_source *src, const struct ev_verify_options *opt,
+	      const struct ev_verify_hooks *hooks, struct ev_verdict *out, struct ev_error *err)
+{
+	struct ev_verifying w = { .p = p, .src = src, .opt = opt, .hooks = hooks, .v = out };
+	int rc;
+
+	ev_verdict_init(out, opt->max_diffs);
+	w.replay_hooks = (struct ev_replay_hooks){ &w, stop, progress, note };
+	rc = verify(&w, err);
+	if (rc < 0 && err->class != EV_USAGE) {
+		if (opt->rows)
+			rows_mode(&w);
+		fail_open_modes(&w, err);
+		rc = out->nmodes ? 0 : -1;
+	}
+	ev_snapshot_release(&w.first);
+	ev_reference_close(&w);
+	out->ended_at = ev_now_ms();
+	return rc;
+}

@@ -1,0 +1,107 @@
+# evverify: rows, counts and checks of a view and its log; what is done to either is seen, and said.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+. "$TOP/tests/evverify.sh"
+
+for i in {1..60}; do rec add k$((i % 13)) "$i"; done >log.ndjson
+{ rec add k1 7 0 1 u; rec put zz 1 3 1 u; rec nop a 1 4 1 u; rec del k2 0 5 1 u; } >>log.ndjson
+project s.db --on-error dead ./log.ndjson
+
+verify s.db ./log.ndjson
+check_status 0 "a view that was not touched is consistent"
+check_grep "its rows are counted on both sides" 'acc: store rows 12 = matched 12 \+ differing 0 \+ extra 0' "$out"
+check_grep "both of them" 'acc: log rows 12 = matched 12 \+ differing 0 \+ missing 0' "$out"
+check_grep "so are the offsets" 'u/1: offsets 6 = applied 2 .* ignored 1 .* dead 1 .* invisible 2' "$out"
+check "nothing is said on stderr" test ! -s "$err"
+verify s.db ./log.ndjson --quiet
+check "--quiet says nothing at all when all is well" test "$status$(cat "$out" "$err")" = 0
+verify s.db ./log.ndjson --independent
+check_status 0 "folded by plain statements it is the same"
+
+same_but "UPDATE acc SET n = n + 1 WHERE k = 'k3'; DELETE FROM acc WHERE k = 'k4';
+	INSERT INTO acc (k, n, at) VALUES ('it''s', 1, NULL)"
+verify c.db ./log.ndjson
+check_status 1 "a row changed, one deleted, one made: different"
+check_grep "the changed one" "changed acc k='k3': n is 146, should be 145" "$out"
+check_grep "the missing one" "missing acc k='k4': n=[0-9]+, at=[0-9]+" "$out"
+check_grep "the extra one" "extra acc k='it''s': n=1, at=NULL" "$out"
+check_grep "coverage tiles" 'store rows 12 = matched 10 \+ differing 1 \+ extra 1' "$out"
+verify c.db ./log.ndjson --quiet
+check "--quiet is not quiet then" test -s "$out"
+verify c.db ./log.ndjson --max-diffs 1
+check_grep "a cap is said to be one" 'and 2 more, not shown' "$out"
+verify c.db ./log.ndjson --max-diffs 1 --format json
+check "and in JSON" says '.modes[0] | .capped and .found == 3 and (.findings | length) == 1'
+verify c.db ./log.ndjson --ignore acc.n
+check_status 1 "rows that are missing are seen without the column"
+check_grep "the column is in the coverage" 'acc: columns 3 = compared 2 \+ ignored 1' "$out"
+same_but "UPDATE acc SET n = n + 1 WHERE k = 'k3'"
+verify c.db ./log.ndjson --ignore acc.n
+check_status 0 "a difference in an ignored column is none"
+verify c.db ./log.ndjson --ignore acc.k
+check_status 2 "a key is not ignored"
+verify c.db ./log.ndjson --ignore acc.nosuch
+check_status 2 "nor a column that is not there"
+verify c.db ./log.ndjson --counts
+check_status 0 "--counts alone does not look at rows"
+verify c.db ./log.ndjson --rows --format json
+check "--rows alone is one mode" says '[.modes[].mode] == ["rows"]'
+
+same_but "UPDATE acc SET n = -1 WHERE k = 'k3'"
+verify c.db --checks ./log.ndjson
+check_status 1 "a check that fails"
+check_grep "names its row" "check no negatives: 1 row: k='k3', n=-1" "$out"
+
+# the ledger
+same_but "UPDATE ev_ledger SET applied = applied + 1"
+verify c.db ./log.ndjson
+check "a ledger that does not balance is seen" test "$status" != 0
+check_grep "and said" 'it does not balance' "$out"
+same_but "UPDATE ev_ledger SET applied = applied - 1, ignored = ignored + 1 WHERE topic = 't'"
+verify c.db ./log.ndjson
+check_status 1 "one that balances and is wrong"
+check_grep "which count is wrong is said" 't/0: applied: the ledger says 59, the log says 60' "$out"
+for by in 1 -1; do
+	same_but "UPDATE ev_ledger SET next_offset = next_offset + $by, invisible = invisible + $by WHERE topic = 't'"
+	verify c.db ./log.ndjson
+	check "a position that is off by $by is seen" test "$status" != 0
+done
+
+# the log
+head -n 50 log.ndjson >short.ndjson
+verify s.db ./short.ndjson
+check_status 5 "a log that ends before the view cannot prove it"
+check_grep "where it ends is said" 't/0: the log has no record at offset 59' "$err"
+sed 10d log.ndjson >gap.ndjson
+verify s.db ./gap.ndjson
+check_status 5 "nor one that lacks a record"
+sed '60s/"n":60/"n":61/' log.ndjson >other.ndjson
+verify s.db ./other.ndjson
+check_status 5 "nor another log"
+check_grep "which is said" 't/0 is not the log that the view was built from' "$err"
+sed '10s/"n":10/"n":11/' log.ndjson >edited.ndjson
+verify s.db ./edited.ndjson
+check_status 1 "an event that was edited makes another row"
+rec add k5 1 60 >>log.ndjson
+verify s.db ./log.ndjson
+check_status 0 "a log that has gone on is read up to the view's position"
+verify s.db ./log.ndjson --max-lag 0
+check_status 1 "--max-lag says how far it has gone on"
+verify s.db ./log.ndjson --max-lag 1
+check_status 0 "and takes what is allowed"
+verify s.db --max-age 1h ./log.ndjson
+check_status 1 "--max-age looks at the last record, as more is waiting"
+
+# the tables
+same_but "ALTER TABLE acc ADD COLUMN extra integer"
+verify c.db ./log.ndjson
+check_status 1 "a column that the projection does not make"
+check_grep "is named" 'column acc: column extra is not of the projection' "$out"
+same_but "ALTER TABLE acc RENAME COLUMN at TO at2"
+verify c.db ./log.ndjson
+check_status 1 "a column that is not there any more"
+same_but "DROP TABLE acc"
+verify c.db --rows ./log.ndjson
+check_status 1 "a table that is gone"
+check_grep "all its rows are missing" 'log rows 12 = matched 0 \+ differing 0 \+ missing 12' "$out"
+done_testing
