@@ -199,6 +199,7 @@ static inline void fake_log_release(struct fake_log *log)
 			free((void *)(uintptr_t)log->parts[i].slots[j].r.value.ptr);
 		}
 		free(log->parts[i].slots);
+		log->parts[i] = (struct fake_part){ 0 };
 	}
 }
 
