@@ -3,12 +3,22 @@
 _evverify() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
+	--against) COMPREPLY=(); return ;;
 	--max-lag) COMPREPLY=(); return ;;
 	--max-age) COMPREPLY=(); return ;;
 	--scratch) COMPREPLY=(); return ;;
 	--ignore) COMPREPLY=(); return ;;
 	--sample) COMPREPLY=(); return ;;
 	--max-diffs) COMPREPLY=(); return ;;
+	--sequence) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--by) COMPREPLY=($(compgen -W 'partition key' -- "$cur")); return ;;
+	--against-broker) COMPREPLY=(); return ;;
+	--against-config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--envelope) COMPREPLY=(); return ;;
+	--from) COMPREPLY=(); return ;;
+	--to) COMPREPLY=(); return ;;
+	--since) COMPREPLY=(); return ;;
+	--until) COMPREPLY=(); return ;;
 	--format) COMPREPLY=($(compgen -W 'text json tap prom nagios' -- "$cur")); return ;;
 	--metrics) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lock) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -26,7 +36,7 @@ _evverify() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --rows --counts --checks --max-lag --max-age --independent --scratch --ignore --sample --max-diffs --allow-empty --format --quiet -q --metrics --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --rows --counts --checks --log --against --max-lag --max-age --independent --scratch --ignore --sample --max-diffs --allow-empty --sequence --contiguous --strict-time --by --same-offsets --against-broker --against-config --envelope --from --to --since --until --format --quiet -q --metrics --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

@@ -15,6 +15,7 @@
 #include "evproject/evproject.h"
 #include "evverify/evverify.h"
 #include "evverify/last_success.h"
+#include "evverify/log_options.h"
 #include "verify/verify.h"
 
 #define NAGIOS_CRITICAL 2
@@ -25,6 +26,7 @@ static const char *const formats[] = { "text", "json", "tap", "prom", "nagios", 
 struct args {
 	struct ev_store_args store;
 	struct ev_source_args src;
+	struct ev_log_args log;
 	bool rows, counts, checks, independent, allow_empty, quiet;
 	struct ev_list ignore;
 	const char *sample, *scratch, *metrics, *lock;
@@ -33,10 +35,11 @@ struct args {
 };
 
 static const struct ev_option options[] = {
-	EV_GROUP("What is checked (all three without one)"),
+	EV_GROUP("What is checked (rows, counts and checks without one)"),
 	EV_FLAG(0, "rows", struct args, rows, "the rows are those that the log makes"),
 	EV_FLAG(0, "counts", struct args, counts, "the ledger counts what the log holds"),
 	EV_FLAG(0, "checks", struct args, checks, "the file's checks hold"),
+	EV_LOG_MODE_ROWS(struct args, log),
 	EV_INT(0, "max-lag", "N", struct args, max_lag, 0, INT64_MAX, "and it is at most N records behind"),
 	EV_DURATION(0, "max-age", "TIME", struct args, max_age, "and its last record is no older, when behind"),
 	EV_GROUP("Rows"),
@@ -46,6 +49,10 @@ static const struct ev_option options[] = {
 	EV_STRING(0, "sample", "PCT", struct args, sample, "look at this share of the keys (1%)"),
 	EV_INT(0, "max-diffs", "N", struct args, max_diffs, 0, 1000000, "print so many of each mode (20)"),
 	EV_FLAG(0, "allow-empty", struct args, allow_empty, "nothing to check is no failure"),
+	EV_GROUP("Log"),
+	EV_LOG_ROWS(struct args, log),
+	EV_ENVELOPE_ROW(struct args, src),
+	EV_RANGE_ROWS(struct args, src),
 	EV_GROUP("Output"),
 	EV_ENUM(0, "format", "text|json|tap|prom|nagios", struct args, format, formats, "how the verdict looks"),
 	EV_FLAG('q', "quiet", struct args, quiet, "print nothing when all is well"),
@@ -173,25 +180,99 @@ static int take_lock(struct state *st, struct ev_error *err)
 	return ev_fail(err, EV_HELD, "another run holds '%s'", st->a->lock);
 }
 
+/* Without a mode, and with one that looks at the store. */
+static bool looks_at_store(const struct args *a)
+{
+	return a->rows || a->counts || a->checks || a->max_lag >= 0 || a->max_age >= 0 ||
+	       !ev_log_args_any(&a->log);
+}
+
+/* A log alone needs no file: then all words are sources. */
+static bool names_file(const struct ev_operands *rest)
+{
+	size_t n = rest->n ? strlen(rest->v[0]) : 0;
+
+	return n > 4 && strcmp(rest->v[0] + n - 4, ".sql") == 0;
+}
+
+static int check_range(const struct args *a, struct ev_error *err)
+{
+	if (!looks_at_store(a) || !ev_source_args_ranged(&a->src))
+		return 0;
+	ev_fail(err, EV_USAGE, "a range belongs to '--log' and '--against'");
+	return ev_hint(err, "a view is checked up to where it stands");
+}
+
+static int prepare(struct state *st, struct ev_operands *rest, const struct ev_projection *p,
+		   struct ev_error *err)
+{
+	struct args *a = st->a;
+
+	if (check_range(a, err) || ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
+		return -1;
+	a->src.spec.need_headers = true;
+	if (!p && !a->src.spec.ntopics && !a->src.spec.nfiles)
+		return ev_fail(err, EV_USAGE, "which source? or which projection file?");
+	if (p && (ev_use_topics(&a->src, p, err) || refuse_order(st, p, err)))
+		return -1;
+	if (looks_at_store(a) && fill_options(st, err))
+		return -1;
+	return take_lock(st, err);
+}
+
+static void read_progress(void *ctx, int64_t records, int64_t passed, int64_t span)
+{
+	progress(ctx, "log", records, passed, span);
+}
+
+static int verify_source(struct state *st, struct ev_source *src, struct ev_projection *p,
+			 struct ev_error *err)
+{
+	struct ev_verify_hooks hooks = { st, stop, progress, note };
+	struct ev_read_hooks read_hooks = { st, stop, read_progress };
+	struct args *a = st->a;
+	int rc = 0;
+
+	if (looks_at_store(a))
+		rc = ev_verify(p, src, &st->opt, &hooks, &st->verdict, err);
+	else
+		ev_verdict_init(&st->verdict, (size_t)a->max_diffs);
+	if (!rc && ev_log_args_any(&a->log))
+		rc = ev_log_args_run(&a->log, &a->src, src, p, a->max_diffs, a->allow_empty, &read_hooks,
+				     &st->verdict, err);
+	st->verdict.ended_at = ev_now_ms();
+	return rc;
+}
+
+static void describe(struct ev_verdict *v, const struct ev_projection *p)
+{
+	if (!p || v->projection)
+		return;
+	v->projection = ev_strdup(p->name);
+	v->fingerprint = ev_strdup(p->fingerprint);
+	v->version = p->version;
+}
+
 static int verify(struct state *st, struct ev_operands *rest, struct ev_error *err)
 {
-	struct ev_projection *p = ev_operand_projection(rest, err);
-	struct ev_verify_hooks hooks = { st, stop, progress, note };
+	struct ev_projection *p = NULL;
 	struct ev_source *src = NULL;
 	int rc = -1;
 
-	if (p && ev_source_args_finish(&st->a->src, rest, ev_now_ms(), err) == 0 &&
-	    ev_use_topics(&st->a->src, p, err) == 0 && fill_options(st, err) == 0 && refuse_order(st, p, err) == 0 &&
-	    take_lock(st, err) == 0)
+	if (ev_log_args_check(&st->a->log, &st->a->src, err))
+		return -1;
+	if (looks_at_store(st->a) || names_file(rest)) {
+		p = ev_operand_projection(rest, err);
+		if (!p)
+			return -1;
+	}
+	if (prepare(st, rest, p, err) == 0)
 		src = ev_source_open(&st->a->src.spec, err);
 	if (src) {
-		rc = ev_verify(p, src, &st->opt, &hooks, &st->verdict, err);
+		rc = verify_source(st, src, p, err);
 		src->ops->close(src);
-	} else if (p) {
-		st->verdict.projection = ev_strdup(p->name);
-		st->verdict.fingerprint = ev_strdup(p->fingerprint);
-		st->verdict.version = p->version;
 	}
+	describe(&st->verdict, p);
 	ev_progress_clear(&st->progress);
 	ev_projection_free(p);
 	return rc;
@@ -287,7 +368,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 const struct ev_command ev_verify_command = {
 	.name = "evverify",
 	.about = "prove that log and store agree, and say exactly where they don't",
-	.synopsis = "[OPTION]... FILE.sql --store URL [SOURCE...]",
+	.synopsis = "[OPTION]... [FILE.sql] [--store URL] [SOURCE...]",
 	.options = options,
 	.args_size = sizeof(struct args),
 	.init = init,

@@ -137,10 +137,8 @@ static int report_changed(struct pairs *p, const struct stand *first, const stru
 
 	p->a->r->changed++;
 	begin_text(p, first);
-	ev_buf_addf(&p->text, ": another %s at ",
-		    value && headers ? "value and headers"
-		    : value	     ? "value"
-				     : "headers");
+	ev_buf_addf(&p->text, ": %s%s%s at ", value ? "another value" : "",
+		    value && headers ? " and " : "", headers ? "other headers" : "");
 	print_place(p->a, 1, second, &p->text);
 	return report(p, EV_FAULT_CHANGED, 0, first, err);
 }

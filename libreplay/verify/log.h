@@ -104,7 +104,8 @@ struct ev_read_hooks;
 
 /* Read `spans` of `src` and finish: all of the above in one call. */
 int ev_log_run(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
-	       const struct ev_span *spans, const struct ev_read_hooks *hooks, struct ev_error *err);
+	       const struct ev_span *spans, const struct ev_read_hooks *hooks,
+	       struct ev_error *err);
 
 /*
  * Open what `spec` names once more, to be read uncommitted. NULL without an error (class EV_OK)

@@ -202,7 +202,7 @@ int ev_log_finish_holes(struct ev_log *l, struct ev_source *src, struct ev_sourc
 	ask_compaction(l, src);
 	if (!has_holes(l))
 		return 0;
-	return beside ? read_beside(l, beside, err) : without_beside(l, src->one_sequence, err);
+	return beside ? read_beside(l, beside, err) : without_beside(l, !src->ops->compaction, err);
 }
 
 struct ev_source *ev_log_open_beside(const struct ev_source_spec *spec, struct ev_error *err)
