@@ -1,5 +1,5 @@
 /* evreplay - copy the records of a source to another topic, an archive or a pipe (evreplay(1)) */
-#include "evreplay/replay.h"
+#include "evreplay/redrive.h"
 
 static void init(void *args)
 {
@@ -78,6 +78,8 @@ static const struct ev_option options[] = {
 	EV_END,
 };
 
+static const struct ev_command *const subs[] = { &redrive_command, NULL };
+
 static const struct ev_command evreplay = {
 	.name = "evreplay",
 	.about = "copy the records of a source to another topic, an archive or a pipe",
@@ -87,6 +89,7 @@ static const struct ev_command evreplay = {
 	.init = init,
 	.release = release,
 	.run = replay_run,
+	.subs = subs,
 };
 
 int main(int argc, char **argv)

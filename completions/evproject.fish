@@ -173,7 +173,7 @@ complete -c evproject -n '__fish_seen_subcommand_from status' -l no-merge -d 'as
 complete -c evproject -n '__fish_seen_subcommand_from status' -l log-format -x -a 'text json' -d 'how messages on stderr look'
 complete -c evproject -n '__fish_seen_subcommand_from status' -s h -l help -d 'show this help'
 complete -c evproject -n '__fish_seen_subcommand_from status' -l version -d 'show versions'
-complete -c evproject -n __fish_use_subcommand -f -a dead -d 'list, show, retry or drop dead letters'
+complete -c evproject -n __fish_use_subcommand -f -a dead -d 'list, show, retry, drop or export dead letters'
 complete -c evproject -n '__fish_seen_subcommand_from dead' -l store -x -d 'a path, sqlite:PATH, or postgresql://...'
 complete -c evproject -n '__fish_seen_subcommand_from dead' -l schema -x -d 'PostgreSQL: where the tables are'
 complete -c evproject -n '__fish_seen_subcommand_from dead' -l store-timeout -x -d 'try again while it fails (30s)'

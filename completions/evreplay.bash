@@ -1,7 +1,50 @@
 # bash completion of evreplay; made by: evreplay --dump-options bash
 # shellcheck shell=bash disable=SC2207
+_evreplay_redrive() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	-g|--group) COMPREPLY=(); return ;;
+	--max) COMPREPLY=(); return ;;
+	--max-redrives) COMPREPLY=(); return ;;
+	--quarantine) COMPREPLY=(); return ;;
+	-t|--into) COMPREPLY=(); return ;;
+	--into-broker) COMPREPLY=(); return ;;
+	--into-config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--partition) COMPREPLY=(); return ;;
+	--allow) COMPREPLY=(); return ;;
+	--rate) COMPREPLY=(); return ;;
+	--from) COMPREPLY=(); return ;;
+	--to) COMPREPLY=(); return ;;
+	--since) COMPREPLY=(); return ;;
+	--until) COMPREPLY=(); return ;;
+	--type) COMPREPLY=(); return ;;
+	--key) COMPREPLY=(); return ;;
+	--where) COMPREPLY=(); return ;;
+	--header) COMPREPLY=(); return ;;
+	--tombstones) COMPREPLY=($(compgen -W 'yes only no' -- "$cur")); return ;;
+	--envelope) COMPREPLY=(); return ;;
+	-b|--broker) COMPREPLY=(); return ;;
+	-X|--property) COMPREPLY=(); return ;;
+	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--lines) COMPREPLY=(); return ;;
+	--timeout) COMPREPLY=(); return ;;
+	--txn-wait) COMPREPLY=(); return ;;
+	--memory) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --dry-run -n --group -g --max --max-redrives --quarantine --into -t --into-broker --into-config --partition --allow --lossy --rate --quiet -q --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
 _evreplay() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	if [[ $COMP_CWORD -gt 1 ]]; then
+		case ${COMP_WORDS[1]} in
+		redrive) _evreplay_redrive; return ;;
+		esac
+	fi
 	case $prev in
 	-t|--into) COMPREPLY=(); return ;;
 	--into-broker) COMPREPLY=(); return ;;
@@ -47,5 +90,6 @@ _evreplay() {
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
+	[[ $COMP_CWORD -eq 1 ]] && COMPREPLY+=($(compgen -W ' redrive' -- "$cur"))
 }
 complete -o filenames -F _evreplay evreplay

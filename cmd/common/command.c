@@ -188,6 +188,12 @@ static bool asks_json(int argc, char **argv)
 	return false;
 }
 
+/* A command that does something itself has subcommands only where the first word names one. */
+static bool is_sub(const struct ev_command *cmd, int argc, char **argv)
+{
+	return cmd->subs && (!cmd->run || (argc > 0 && find_sub(cmd, argv[0])));
+}
+
 int ev_command_main(const struct ev_command *cmd, int argc, char **argv)
 {
 	struct ev_messages msg = { .command = cmd->name, .json = asks_json(argc, argv) };
@@ -198,5 +204,6 @@ int ev_command_main(const struct ev_command *cmd, int argc, char **argv)
 		argc--;
 		argv++;
 	}
-	return cmd->subs ? run_subs(cmd, &msg, argc, argv) : run_leaf(cmd, NULL, &msg, argc, argv);
+	return is_sub(cmd, argc, argv) ? run_subs(cmd, &msg, argc, argv) :
+					 run_leaf(cmd, NULL, &msg, argc, argv);
 }

@@ -120,7 +120,8 @@ struct ev_command {
 	int (*run)(void *args, struct ev_operands *rest, struct ev_messages *msg,
 		   struct ev_error *err);
 
-	const struct ev_command *const *subs; /* NULL-terminated; then `run` is not used */
+	const struct ev_command *const *subs; /* NULL-terminated; `run` is NULL, or what is done where
+						 the first word names none of them */
 };
 
 /* Everything from argv to the exit status. */

@@ -85,10 +85,15 @@ static void bash_function(const struct ev_command *cmd, const char *name, const 
 		for (size_t i = 0; cmd->subs[i]; i++)
 			ev_buf_addf(out, "\t\t%s) _%s_%s; return ;;\n", cmd->subs[i]->name, name,
 				    cmd->subs[i]->name);
-		ev_buf_adds(out, "\t\tesac\n\tfi\n\tCOMPREPLY=($(compgen -W 'help");
+		ev_buf_adds(out, "\t\tesac\n\tfi\n");
+		if (cmd->run)
+			bash_leaf(cmd, out);
+		ev_buf_adds(out, cmd->run ? "\t[[ $COMP_CWORD -eq 1 ]] && COMPREPLY+=($(compgen -W '" :
+					    "\tCOMPREPLY=($(compgen -W 'help");
 		for (size_t i = 0; cmd->subs[i]; i++)
 			ev_buf_addf(out, " %s", cmd->subs[i]->name);
-		each_option(cmd, NULL, bash_name, out);
+		if (!cmd->run)
+			each_option(cmd, NULL, bash_name, out);
 		ev_buf_adds(out, "' -- \"$cur\"))\n");
 	}
 	ev_buf_adds(out, "}\n");
@@ -157,7 +162,11 @@ static void zsh_function(const struct ev_command *cmd, const char *name, const c
 			 struct ev_buf *out)
 {
 	ev_buf_addf(out, "_%s%s%s() {\n", name, sub ? "_" : "", sub ? sub : "");
-	if (cmd->subs) {
+	if (cmd->subs && cmd->run) {
+		ev_buf_addf(out, "\tif (( CURRENT > 2 && $+functions[_%s_${words[2]}] )); then\n", name);
+		ev_buf_addf(out, "\t\tlocal sub=${words[2]}\n\t\tshift words\n\t\t(( CURRENT-- ))\n"
+				 "\t\t_%s_$sub\n\t\treturn\n\tfi\n", name);
+	} else if (cmd->subs) {
 		ev_buf_adds(out, "\tif (( CURRENT > 2 )); then\n"
 				 "\t\tlocal sub=${words[2]}\n\t\tshift words\n\t\t(( CURRENT-- ))\n");
 		ev_buf_addf(out, "\t\t(( $+functions[_%s_$sub] )) && _%s_$sub\n\t\treturn\n\tfi\n", name,
@@ -241,7 +250,7 @@ void ev_options_fish(const struct ev_command *cmd, struct ev_buf *out)
 		ev_buf_addf(&name, "%s %s", cmd->name, sub->name);
 		each_option(sub, ev_buf_str(&name), fish_option, out);
 	}
-	if (!cmd->subs)
+	if (cmd->run)
 		each_option(cmd, cmd->name, fish_option, out);
 	ev_buf_release(&name);
 }

@@ -87,13 +87,13 @@ void ev_options_man(const struct ev_command *cmd, const struct ev_command *paren
 		    struct ev_buf *out)
 {
 	(void)parent;
+	if (cmd->run)
+		man_table(cmd->options, true, out);
 	for (size_t i = 0; cmd->subs && cmd->subs[i]; i++) {
 		ev_buf_addf(out, ".Ss %s %s\n", cmd->name, cmd->subs[i]->name);
 		mdoc_text(out, cmd->subs[i]->about);
 		man_table(cmd->subs[i]->options, false, out);
 	}
-	if (!cmd->subs)
-		man_table(cmd->options, true, out);
 	ev_buf_adds(out, cmd->subs ? ".Ss all commands\n" : ".Pp\nGeneral:\n");
 	man_table(ev_builtin_options, true, out);
 }

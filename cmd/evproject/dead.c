@@ -7,6 +7,8 @@
 #include "common/term.h"
 #include "event/time.h"
 #include "evproject/evproject.h"
+#include "record/line.h"
+#include "sink/origin.h"
 #include "store/dead.h"
 
 struct args {
@@ -139,6 +141,56 @@ static int show(struct ev_store *s, const char *projection, const struct letters
 	return 0;
 }
 
+struct export {
+	struct ev_line_reader *reader;
+	struct ev_buf out;
+	struct ev_error *err;
+};
+
+static int export_one(void *ctx, const struct ev_dead_letter *d)
+{
+	struct export *x = ctx;
+	char partition[16], offset[24];
+	struct ev_slice line = d->line;
+	struct ev_header *headers;
+	struct ev_record r;
+	size_t n;
+
+	if (line.len && line.ptr[line.len - 1] == '\n')
+		line.len--;
+	if (ev_line_read(x->reader, line, &r, x->err))
+		return ev_context(x->err, "dead letter %.*s/%d@%" PRId64, (int)d->topic.len, d->topic.ptr,
+				  (int)d->partition, d->offset);
+	n = r.nheaders;
+	headers = ev_alloc((n + 4) * sizeof(*headers));
+	if (n)
+		memcpy(headers, r.headers, n * sizeof(*headers));
+	snprintf(partition, sizeof(partition), "%d", (int)d->partition);
+	snprintf(offset, sizeof(offset), "%" PRId64, d->offset);
+	headers[n++] = (struct ev_header){ EV_LITERAL(EV_DEAD_TOPIC), d->topic };
+	headers[n++] = (struct ev_header){ EV_LITERAL(EV_DEAD_PARTITION), ev_slice_str(partition) };
+	headers[n++] = (struct ev_header){ EV_LITERAL(EV_DEAD_OFFSET), ev_slice_str(offset) };
+	headers[n++] = (struct ev_header){ EV_LITERAL(EV_DEAD_REASON), d->reason };
+	r.headers = headers;
+	r.nheaders = n;
+	ev_line_write(&x->out, &r);
+	free(headers);
+	fwrite(ev_buf_str(&x->out), 1, x->out.len, stdout);
+	ev_buf_clear(&x->out);
+	return 0;
+}
+
+/* All letters and what they hold back, as record lines with their origin in headers. */
+static int export_letters(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	struct export x = { .reader = ev_line_reader_new(), .err = err };
+	int rc = ev_dead_each(s, projection, NULL, export_one, &x, err);
+
+	ev_line_reader_free(x.reader);
+	ev_buf_release(&x.out);
+	return rc;
+}
+
 static int decide(struct ev_store *s, const struct ev_projection *p, const struct letters *l,
 		  bool drop, struct ev_messages *msg, struct ev_error *err)
 {
@@ -189,6 +241,8 @@ static int act(struct args *a, const char *action, struct ev_store *s, const str
 		return -1;
 	if (strcmp(action, "list") == 0)
 		return ev_no_operands(rest, err) < 0 ? -1 : list(s, p->name, err);
+	if (strcmp(action, "export") == 0)
+		return ev_no_operands(rest, err) < 0 ? -1 : export_letters(s, p->name, err);
 	rc = places(a, s, p->name, rest, &l, err);
 	if (rc == 0 && drop) {
 		rc = ev_confirm(a->yes, "Give these records up for ever?", err);
@@ -203,7 +257,8 @@ static int act(struct args *a, const char *action, struct ev_store *s, const str
 
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
-	static const char *const actions[] = { "list", "show", "retry", "drop", NULL };
+	static const char *const actions[] = { "list", "show", "retry", "drop", "export",
+					       NULL };
 	struct args *a = args;
 	struct ev_projection *p;
 	struct ev_store *s;
@@ -215,7 +270,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 		known |= strcmp(action, *w) == 0;
 	if (!known) {
 		ev_fail(err, EV_USAGE, word ? "unknown action '%s'" : "which action?%s", action);
-		return ev_hint(err, "one of list, show, retry, drop");
+		return ev_hint(err, "one of list, show, retry, drop, export");
 	}
 	p = ev_operand_projection(rest, err);
 	writes = action[0] == 'r' || action[0] == 'd';
@@ -230,9 +285,10 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 
 const struct ev_command ev_dead_command = {
 	.name = "dead",
-	.about = "list, show, retry or drop dead letters",
-	.synopsis = "list|show|retry|drop FILE --store URL [LETTER]...",
-	.notes = "A LETTER is TOPIC/PARTITION@OFFSET, as list prints it. show prints record lines.",
+	.about = "list, show, retry, drop or export dead letters",
+	.synopsis = "list|show|retry|drop|export FILE --store URL [LETTER]...",
+	.notes = "A LETTER is TOPIC/PARTITION@OFFSET, as list prints it. show prints record lines.\n"
+		 "export prints all of them with their origin in headers, for evreplay redrive -.",
 	.options = options,
 	.args_size = sizeof(struct args),
 	.init = init,

@@ -176,7 +176,7 @@ static struct replay_target *new_target(struct replay *r, const char *name, cons
 	return check_settings(r, t, err) ? NULL : t;
 }
 
-static struct replay_target *target_named(struct replay *r, const char *name, const char *from,
+struct replay_target *replay_target_named(struct replay *r, const char *name, const char *from,
 					  struct ev_error *err)
 {
 	for (size_t i = 0; i < r->ntargets; i++)
@@ -238,14 +238,14 @@ static int check_partitions(struct replay *r, struct replay_part *p, int32_t par
 int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,
 		      struct ev_error *err)
 {
-	p->target = target_named(r, p->topic, from, err);
+	p->target = replay_target_named(r, p->topic, from, err);
 	return p->target ? check_partitions(r, p, partition, err) : -1;
 }
 
 int replay_plan(struct replay *r, struct ev_error *err)
 {
-	if (!r->target)
-		return 0;
+	if (!r->target || r->redrive)
+		return 0; /* a dead letter's home is known when it is read */
 	for (uint32_t i = 0; i < r->src->nparts; i++)
 		if (!replay_part(r, i, ev_slice_str(r->src->parts[i].topic), r->src->parts[i].partition,
 				 err))

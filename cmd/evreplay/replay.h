@@ -35,6 +35,10 @@ struct replay_args {
 	const char *key_file;
 	int redact_other; /* enum replay_other */
 	bool follow, quiet, verbose;
+
+	bool redrive;         /* the subcommand */
+	int64_t max, max_redrives;
+	const char *quarantine;
 };
 
 enum replay_other { OTHER_REFUSE, OTHER_DROP, OTHER_PASS };
@@ -60,6 +64,7 @@ struct replay_part {   /* of the source */
 	uint64_t copied, bytes;
 	int64_t oldest, newest; /* timestamps of what was copied; a dry run only */
 	uint64_t unproducible;
+	int64_t left;           /* redrive: the first that a filter has left; -1: none */
 };
 
 struct replay {
@@ -82,6 +87,9 @@ struct replay {
 	size_t nparts;
 	struct ev_progress progress;
 	struct ev_pace pace;
+	struct redrive *redrive;  /* NULL: a plain copy */
+	bool has_since, has_until; /* of a redrive */
+	int64_t since, until;
 	struct ev_redact *redact; /* NULL: nothing is to be redacted */
 	struct ev_buf changed;    /* the value of the record at hand */
 	int64_t shift_ms;      /* --timestamps shift: is added; INT64_MIN: not known yet */
@@ -135,6 +143,9 @@ int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition
 /* Will the topic keep the record? EV_USAGE. */
 int replay_check_record(struct replay *r, struct replay_target *t, const struct ev_record *rec,
 			struct ev_error *err);
+/* What is known of the topic; looked at when it is new. `from`: a topic that goes there. */
+struct replay_target *replay_target_named(struct replay *r, const char *name, const char *from,
+					  struct ev_error *err);
 const char *replay_conflict_word(size_t what);
 void replay_targets_release(struct replay *r);
 

@@ -4,12 +4,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "evreplay/replay.h"
+#include "evreplay/redrive.h"
 
 #define BATCH 4096
 #define BATCH_BYTES (4u << 20)
 #define WAIT_MS 200
 #define LINGER_MS 50
+#define COMMIT_MS 5000 /* of a redrive */
 #define STOPPED 1
 
 static int check_args(const struct replay_args *a, const struct ev_operands *rest,
@@ -58,13 +59,17 @@ static int place_error(const struct ev_record *rec, struct ev_error *err)
 static int pass_on(struct replay *r, struct replay_part *p, const struct ev_record *rec,
 		   struct ev_error *err)
 {
+	struct replay_target *target = p->target;
 	struct ev_record out = *rec;
 	int rc = replay_change(r, &out, err);
 
 	if (rc)
 		return rc > 0 ? 0 : place_error(rec, err);
-	out.topic = ev_slice_str(p->topic);
-	if (p->target && replay_check_record(r, p->target, &out, err))
+	if (r->redrive && redrive_route(r, &out, &target, err))
+		return place_error(rec, err);
+	if (!r->redrive)
+		out.topic = ev_slice_str(p->topic);
+	if (target && replay_check_record(r, target, &out, err))
 		return place_error(rec, err);
 	if (r->args->dry_run) {
 		replay_dry_count(r, p, &out);
@@ -79,6 +84,20 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 	return 0;
 }
 
+/* A redrive has to know what it leaves, so it looks at the time itself. */
+static bool in_time(const struct replay *r, const struct ev_record *rec)
+{
+	return !r->redrive || ((!r->has_since || rec->timestamp >= r->since) &&
+			       (!r->has_until || rec->timestamp < r->until));
+}
+
+static int left_out(struct replay *r, struct replay_part *p, const struct ev_record *rec)
+{
+	if (r->redrive)
+		redrive_leave(r, p, rec->offset);
+	return 0;
+}
+
 static int take(struct replay *r, const struct ev_record *rec, struct ev_error *err)
 {
 	struct replay_part *p = replay_part(r, rec->part, rec->topic, rec->partition, err);
@@ -90,7 +109,7 @@ static int take(struct replay *r, const struct ev_record *rec, struct ev_error *
 	r->read++;
 	if (p->next < 0)
 		p->next = rec->offset; /* should the first one fail */
-	rc = ev_filter_test(r->filter, rec, &event) ? pass_on(r, p, rec, err) : 0;
+	rc = in_time(r, rec) && ev_filter_test(r->filter, rec, &event) ? pass_on(r, p, rec, err) : left_out(r, p, rec);
 	if (!rc)
 		p->next = rec->offset + 1;
 	return rc;
@@ -104,6 +123,8 @@ static int flush(struct replay *r, struct ev_error *err)
 	replay_position(r, &next);
 	ev_messages_clear(r->msg);
 	rc = r->sink->ops->flush(r->sink, &next, err);
+	if (!rc && r->redrive)
+		rc = redrive_commit(r, &next, err);
 	if (!rc && r->args->position)
 		rc = ev_position_save(&next, r->args->position, err);
 	ev_position_release(rc ? &next : &r->safe);
@@ -119,6 +140,8 @@ static bool due(const struct replay *r)
 {
 	const struct replay_args *a = r->args;
 
+	if (r->redrive)
+		return r->sink && ev_clock_ms() - r->flushed_ms >= COMMIT_MS;
 	return a->exactly_once && r->sink && (r->sink->records - r->flushed_at >= (uint64_t)a->txn_records ||
 				   ev_clock_ms() - r->flushed_ms >= a->txn_ms);
 }
@@ -170,6 +193,10 @@ static int copy(struct replay *r, struct ev_error *err)
 
 			if (rc)
 				return rc;
+			if (r->redrive && redrive_full(r)) {
+				redrive_rest(r, r->records + i + 1, (size_t)(n - i - 1));
+				return 0;
+			}
 		}
 		if (n < 0)
 			return -1;
@@ -193,12 +220,31 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 	    replay_prepare_changes(r, err) ||
 	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
 		return -1;
+	if (a->redrive) {
+		r->redrive = redrive_new();
+		r->has_since = a->src.range.has_since;
+		r->has_until = a->src.range.has_until;
+		r->since = a->src.range.since;
+		r->until = a->src.range.until;
+		a->src.range.has_since = a->src.range.has_until = false;
+	}
 	r->filter = ev_filter_new(&a->src, false, err);
 	if (!r->filter)
 		return -1;
 	a->src.spec.need_headers = true;
 	ev_progress_init(&r->progress, r->msg, a->quiet);
 	r->records = ev_alloc(BATCH * sizeof(*r->records));
+	return 0;
+}
+
+/* A group that has offsets goes on there; --from and --since say otherwise. */
+static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
+{
+	if (r->src->one_sequence || r->args->src.from)
+		return 0;
+	if (r->src->ops->group_offsets(r->src, r->args->group, &r->stored, err))
+		return -1;
+	*known = r->stored.n > 0;
 	return 0;
 }
 
@@ -213,7 +259,9 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 		return -1;
 	if (r->sink && r->sink->ops->resume && r->sink->ops->resume(r->sink, &r->stored, &known, err))
 		return -1;
-	if (known && !a->quiet)
+	if (a->redrive && redrive_backlog(r, &known, err))
+		return -1;
+	if (known && a->job && !a->quiet)
 		ev_say(r->msg, "job '%s' goes on where it stood", a->job);
 	if (ev_range_resolve(r->src, &a->src.range, known ? &r->stored : NULL, &r->spans, err))
 		return -1;
@@ -224,7 +272,8 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	rc = copy(r, err);
 	if (a->dry_run) {
 		ev_progress_clear(&r->progress);
-		return rc < 0 ? -1 : rc == STOPPED ? ev_stop_status(false) : replay_dry_print(r, err);
+		return rc < 0 ? -1 : rc == STOPPED ? ev_stop_status(false) :
+		       r->redrive ? redrive_print(r, err) : replay_dry_print(r, err);
 	}
 	if (rc >= 0 && flush(r, err))
 		rc = -1;
@@ -234,6 +283,8 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 		return -1;
 	}
 	replay_report(r);
+	if (r->redrive && redrive_print(r, err))
+		return -1;
 	return rc == STOPPED && !r->sink->closed ? ev_stop_status(a->follow) : 0;
 }
 
@@ -246,6 +297,7 @@ static void release(struct replay *r)
 		ev_cluster_close(r->target);
 	replay_targets_release(r);
 	ev_redact_free(r->redact);
+	redrive_free(r->redrive);
 	ev_buf_release(&r->changed);
 	if (r->src)
 		r->src->ops->close(r->src);

@@ -27,6 +27,19 @@ static int only_topics(const struct replay_args *a, struct ev_error *err)
 		       a->into);
 }
 
+static int check_redrive(struct replay *r, struct ev_error *err)
+{
+	const struct replay_args *a = r->args;
+
+	if ((a->into && !ev_topic_valid(ev_slice_str(a->into))) ||
+	    (a->quarantine && !ev_topic_valid(ev_slice_str(a->quarantine))))
+		return ev_fail(err, EV_USAGE, "cannot write '%s': not a topic name",
+			       a->quarantine ? a->quarantine : a->into);
+	if (!a->group || !*a->group)
+		return ev_fail(err, EV_USAGE, "option '--group' takes a name");
+	return ev_spread_parse(&r->spread, a->partition, err) ? -1 : replay_allow(r, err);
+}
+
 int replay_check_target(struct replay *r, struct ev_error *err)
 {
 	const struct replay_args *a = r->args;
@@ -35,6 +48,8 @@ int replay_check_target(struct replay *r, struct ev_error *err)
 	for (size_t i = 0; i < a->maps.n; i++)
 		if (ev_rename_check(a->maps.v[i], err))
 			return -1;
+	if (a->redrive)
+		return check_redrive(r, err);
 	if (into != INTO_TOPIC)
 		return a->allow.n ? ev_fail(err, EV_USAGE, "option '--allow' is for topics") :
 				    only_topics(a, err);
@@ -81,7 +96,7 @@ static int open_topics(struct replay *r, struct ev_error *err)
 {
 	struct ev_kafka_sink_spec spec = {
 		.spread = r->spread, .memory = r->args->src.memory, .lossy = r->args->lossy,
-		.stopped = ev_stopped, .job = r->args->job, .group = r->args->group,
+		.stopped = ev_stopped, .job = r->args->job, .group = r->args->job ? r->args->group : NULL,
 		.new_job = r->args->new_job, .source_id = r->src->cluster_id,
 		.quick = ev_pace_on(&r->pace) || r->args->follow,
 	};
@@ -140,12 +155,12 @@ struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice
 
 	while (part >= r->nparts) {
 		p = EV_PUSH(r->parts, r->nparts);
-		p->next = -1;
+		p->next = p->left = -1;
 		p->oldest = INT64_MAX;
 		p->newest = INT64_MIN;
 	}
 	p = &r->parts[part];
-	if (p->topic)
+	if (p->topic || r->redrive)
 		return p;
 	p->topic = target_topic(r, topic, err);
 	if (p->topic && r->target && replay_check_part(r, p, partition, r->src->parts[part].topic, err))

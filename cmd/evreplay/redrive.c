@@ -1,0 +1,303 @@
+/* redrive.c - dead letters sent home by their origin headers: evreplay redrive */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "common/term.h"
+#include "evreplay/redrive.h"
+
+enum { REASONS = 1000, REASON_TEXT = 100 };
+
+struct tally {
+	char *a, *b; /* from, to; or class, text */
+	uint64_t n;
+};
+
+struct redrive {
+	struct ev_header *headers; /* of the record at hand */
+	size_t headers_cap;
+	char tries[24];
+	uint64_t sent, quarantined, left;
+	struct tally *routes, *reasons;
+	size_t nroutes, nreasons;
+	char *topic; /* of the record at hand */
+};
+
+struct redrive *redrive_new(void)
+{
+	return ev_alloc(sizeof(struct redrive));
+}
+
+static void tallies_release(struct tally *t, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(t[i].a);
+		free(t[i].b);
+	}
+	free(t);
+}
+
+void redrive_free(struct redrive *d)
+{
+	if (!d)
+		return;
+	tallies_release(d->routes, d->nroutes);
+	tallies_release(d->reasons, d->nreasons);
+	free(d->headers);
+	free(d->topic);
+	free(d);
+}
+
+static bool same(const char *a, struct ev_slice b)
+{
+	return ev_slice_is(b.ptr ? b : EV_LITERAL("-"), a);
+}
+
+/* Past the limit all go into the last one. */
+static void count(struct tally **v, size_t *n, struct ev_slice a, struct ev_slice b)
+{
+	struct tally *t;
+
+	if (b.len > REASON_TEXT)
+		b.len = REASON_TEXT;
+	for (size_t i = 0; i < *n; i++)
+		if ((same((*v)[i].a, a) && same((*v)[i].b, b)) || i == REASONS) {
+			(*v)[i].n++;
+			return;
+		}
+	t = EV_PUSH(*v, *n);
+	t->a = ev_slice_dup(a.ptr ? a : EV_LITERAL("-"));
+	t->b = ev_slice_dup(b.ptr ? b : EV_LITERAL("-"));
+	t->n = 1;
+}
+
+/* The headers with the count of tries, in the place of an old one or behind all others. */
+static void count_try(struct redrive *d, struct ev_record *r, int64_t tries)
+{
+	bool there = false;
+
+	if (r->nheaders + 1 > d->headers_cap) {
+		d->headers_cap = r->nheaders + 16;
+		d->headers = ev_realloc_n(d->headers, d->headers_cap, sizeof(*d->headers));
+	}
+	snprintf(d->tries, sizeof(d->tries), "%" PRId64, tries + 1);
+	for (size_t i = 0; i < r->nheaders; i++) {
+		d->headers[i] = r->headers[i];
+		if (!ev_slice_is(r->headers[i].name, EV_TRIES_HEADER))
+			continue;
+		d->headers[i].value = ev_slice_str(d->tries);
+		there = true;
+	}
+	if (!there)
+		d->headers[r->nheaders++] = (struct ev_header){ EV_LITERAL(EV_TRIES_HEADER),
+								ev_slice_str(d->tries) };
+	r->headers = d->headers;
+}
+
+static int no_home(struct ev_error *err)
+{
+	ev_fail(err, EV_DATA, "cannot send this record home: no header says where it came from");
+	return ev_hint(err, "--into TOPIC sends all to one topic; headers of Kafka Connect, Spring and "
+		       "evproject are known");
+}
+
+int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target **target,
+		  struct ev_error *err)
+{
+	struct redrive *d = r->redrive;
+	const struct replay_args *a = r->args;
+	struct ev_slice from = rec->topic;
+	struct ev_origin o;
+	bool out;
+
+	ev_origin_of(rec, &o);
+	count(&d->reasons, &d->nreasons, o.error, o.reason);
+	if (!o.kind && !a->into && !a->dry_run)
+		return no_home(err);
+	out = o.tries >= a->max_redrives;
+	free(d->topic);
+	d->topic = out ? ev_strdup(a->quarantine) : a->into ? ev_strdup(a->into) : ev_slice_dup(o.topic);
+	if (out && !d->topic) {
+		ev_fail(err, EV_DATA, "this record was sent home %" PRId64 " times already", o.tries);
+		return ev_hint(err, "--quarantine TOPIC is where such records go, --max-redrives how often");
+	}
+	count(&d->routes, &d->nroutes, from, d->topic ? ev_slice_str(d->topic) : EV_LITERAL("(nowhere)"));
+	if (!d->topic)
+		return 0;
+	*target = replay_target_named(r, d->topic, (const char *)from.ptr, err);
+	if (!*target)
+		return -1;
+	if (o.partition >= 0)
+		rec->partition = o.partition; /* so that --partition keep means it */
+	rec->topic = ev_slice_str(d->topic);
+	if (!out)
+		count_try(d, rec, o.tries);
+	*(out ? &d->quarantined : &d->sent) += 1;
+	return 0;
+}
+
+void redrive_leave(struct replay *r, struct replay_part *p, int64_t offset)
+{
+	if (p->left < 0)
+		p->left = offset;
+	r->redrive->left++;
+}
+
+bool redrive_full(const struct replay *r)
+{
+	return r->args->max && r->redrive->sent + r->redrive->quarantined >= (uint64_t)r->args->max;
+}
+
+void redrive_rest(struct replay *r, const struct ev_record *v, size_t n)
+{
+	struct ev_error ignored;
+
+	for (size_t i = 0; i < n; i++) {
+		struct replay_part *p = replay_part(r, v[i].part, v[i].topic, v[i].partition, &ignored);
+
+		if (p && p->left < 0)
+			p->left = v[i].offset;
+	}
+}
+
+int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_error *err)
+{
+	struct ev_position done = EV_POSITION_INIT;
+	int rc;
+
+	if (r->src->one_sequence || r->args->src.from)
+		return 0;
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		const struct ev_partition *at = &r->src->parts[i];
+		int64_t offset = ev_position_get(next, at->topic, at->partition);
+
+		if (i < r->nparts && r->parts[i].next >= 0)
+			offset = r->parts[i].next; /* --max may end in the middle of what was read */
+		if (i < r->nparts && r->parts[i].left >= 0)
+			offset = r->parts[i].left;
+		if (offset >= 0)
+			ev_position_set(&done, at->topic, at->partition, offset);
+	}
+	rc = r->src->ops->commit_group(r->src, r->args->group, &done, -1, err);
+	ev_position_release(&done);
+	return rc;
+}
+
+static int by_count(const void *a, const void *b)
+{
+	uint64_t x = ((const struct tally *)a)->n, y = ((const struct tally *)b)->n;
+
+	return (x < y) - (x > y);
+}
+
+static void print(struct tally *v, size_t n, const char *a, const char *b, const struct ev_term *term,
+		  struct ev_buf *out)
+{
+	struct ev_table tb;
+	uint64_t max = 0;
+
+	qsort(v, n, sizeof(*v), by_count);
+	ev_table_init(&tb, "rlll");
+	ev_table_add(&tb, "records");
+	ev_table_add(&tb, "");
+	ev_table_add(&tb, a);
+	ev_table_add(&tb, b);
+	for (size_t i = 0; i < n; i++) {
+		struct ev_buf bar = EV_BUF_INIT;
+
+		max = max ? max : v[i].n;
+		ev_term_bar(term, &bar, (double)v[i].n, (double)max, 20);
+		ev_table_addf(&tb, "%" PRIu64, v[i].n);
+		ev_table_add(&tb, ev_buf_str(&bar));
+		ev_table_add(&tb, v[i].a);
+		ev_table_add(&tb, v[i].b);
+		ev_buf_release(&bar);
+	}
+	ev_table_print(&tb, term, true, out);
+	ev_table_release(&tb);
+}
+
+/* Routing and reasons: of a dry run to stdout, else a line to stderr. */
+int redrive_print(struct replay *r, struct ev_error *err)
+{
+	struct redrive *d = r->redrive;
+	struct ev_buf out = EV_BUF_INIT;
+	struct ev_term term;
+	int rc = 0;
+
+	if (r->args->dry_run) {
+		ev_term_init(&term, 1);
+		print(d->routes, d->nroutes, "from", "to", &term, &out);
+		ev_buf_addc(&out, '\n');
+		print(d->reasons, d->nreasons, "error", "reason", &term, &out);
+		rc = ev_stdout_write(out.data, out.len, err);
+		ev_buf_release(&out);
+		return rc < 0 ? -1 : 0;
+	}
+	if (r->args->quiet)
+		return 0;
+	ev_say(r->msg, "%" PRIu64 " records sent home, %" PRIu64 " into quarantine, %" PRIu64 " left", d->sent,
+	       d->quarantined, d->left);
+	if (d->left && !r->src->one_sequence)
+		ev_warn(r->msg, "group '%s' stands at the first record that was left: what was sent from "
+			"behind it would be sent again", r->args->group);
+	return 0;
+}
+
+static void init(void *args)
+{
+	struct replay_args *a = args;
+
+	ev_source_args_init(&a->src);
+	a->redrive = true;
+	a->group = "evreplay-redrive";
+	a->max_redrives = 3;
+}
+
+static void release(void *args)
+{
+	ev_source_args_release(&((struct replay_args *)args)->src);
+}
+
+static const struct ev_option options[] = {
+	EV_FLAG('n', "dry-run", struct replay_args, dry_run, "print the routing and a histogram of reasons"),
+	EV_STRING('g', "group", "NAME", struct replay_args, group,
+		  "the consumer group whose lag is the backlog (evreplay-redrive)"),
+	EV_INT(0, "max", "N", struct replay_args, max, 1, INT64_MAX, "send at most N records"),
+	EV_INT(0, "max-redrives", "N", struct replay_args, max_redrives, 1, 1000000,
+	       "how often a record is sent home (3)"),
+	EV_STRING(0, "quarantine", "TOPIC", struct replay_args, quarantine,
+		  "where records go that were sent home often enough"),
+	EV_STRING('t', "into", "TOPIC", struct replay_args, into, "send all here, not by their headers"),
+	EV_STRING(0, "into-broker", "HOST:PORT", struct replay_args, into_broker,
+		  "brokers of the target, where they are others"),
+	EV_STRING(0, "into-config", "FILE", struct replay_args, into_config,
+		  "file of librdkafka properties of the target"),
+	EV_STRING(0, "partition", "HOW", struct replay_args, partition,
+		  "key (default), keep (the origin's), librdkafka, or pairs like 0=3,1=4"),
+	EV_LIST(0, "allow", "CONFLICT", struct replay_args, allow, "write in spite of it; repeatable"),
+	EV_FLAG(0, "lossy", struct replay_args, lossy, "leave out what cannot be produced as it is"),
+	EV_STRING(0, "rate", "RATE", struct replay_args, rate, "no faster: 50/s, 300/m, 1MB/s"),
+	EV_FLAG('q', "quiet", struct replay_args, quiet, "no progress, no closing report"),
+	EV_GROUP("Range"),
+	EV_RANGE_ROWS(struct replay_args, src),
+	EV_BRIEF("Filters"),
+	EV_FILTER_ROWS(struct replay_args, src),
+	EV_ENVELOPE_ROW(struct replay_args, src),
+	EV_BRIEF("Source"),
+	EV_SOURCE_ROWS(struct replay_args, src),
+	EV_END,
+};
+
+const struct ev_command redrive_command = {
+	.name = "redrive",
+	.about = "send dead letters home by the headers that say where they came from",
+	.synopsis = "[OPTION]... TOPIC|-",
+	.options = options,
+	.args_size = sizeof(struct replay_args),
+	.init = init,
+	.release = release,
+	.run = replay_run,
+};

@@ -1,0 +1,34 @@
+/*
+ * redrive.h - evreplay redrive, beside the copy that it is (replay.h)
+ *
+ * A record goes to the topic that its headers name, with the count of such tries in a header of
+ * ours; past --max-redrives into quarantine. The group is committed only behind records that are
+ * safe where they were sent, and never past one that a filter has left: that would lose it.
+ */
+#ifndef EVREPLAY_REDRIVE_H
+#define EVREPLAY_REDRIVE_H
+
+#include "evreplay/replay.h"
+#include "sink/origin.h"
+
+struct redrive *redrive_new(void);
+void redrive_free(struct redrive *d);
+
+/*
+ * The record as it is sent, its topic, and what is known of that (NULL in a dry run: nowhere). What
+ * it points to stays until the next call.
+ */
+int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target **target,
+		  struct ev_error *err);
+/* A filter has left it. */
+void redrive_leave(struct replay *r, struct replay_part *p, int64_t offset);
+bool redrive_full(const struct replay *r); /* --max is reached */
+/* What was read, and is not reached any more. */
+void redrive_rest(struct replay *r, const struct ev_record *v, size_t n);
+/* Commit the group; not with --from, which began anywhere. */
+int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_error *err);
+int redrive_print(struct replay *r, struct ev_error *err);
+
+extern const struct ev_command redrive_command;
+
+#endif

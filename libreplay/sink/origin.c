@@ -1,0 +1,80 @@
+/* origin.c - see origin.h */
+#include "sink/origin.h"
+
+#include <stdint.h>
+
+static struct ev_slice text_of(const struct ev_record *r, const char *name)
+{
+	const struct ev_header *h = ev_record_header(r, name);
+
+	return h ? h->value : EV_NULL_SLICE;
+}
+
+/* Decimal digits; -1 when it is no such number. */
+static int64_t number_of(struct ev_slice s, int64_t max)
+{
+	int64_t n = 0;
+
+	if (!s.len || s.len > 18)
+		return -1;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] < '0' || s.ptr[i] > '9')
+			return -1;
+		n = n * 10 + (s.ptr[i] - '0');
+	}
+	return n > max ? -1 : n;
+}
+
+/* Most significant byte first, `len` bytes exactly. */
+static int64_t bytes_of(struct ev_slice s, size_t len, int64_t max)
+{
+	uint64_t n = 0;
+
+	if (s.len != len)
+		return -1;
+	for (size_t i = 0; i < len; i++)
+		n = n << 8 | (unsigned char)s.ptr[i];
+	return n > (uint64_t)max ? -1 : (int64_t)n;
+}
+
+static bool take_topic(const struct ev_record *r, const char *name, enum ev_origin_kind kind,
+		       struct ev_origin *out)
+{
+	struct ev_slice topic = text_of(r, name);
+
+	if (!topic.ptr || !ev_topic_valid(topic))
+		return false;
+	out->topic = topic;
+	out->kind = kind;
+	return true;
+}
+
+static struct ev_slice first_of(struct ev_slice a, struct ev_slice b)
+{
+	return a.len ? a : b;
+}
+
+void ev_origin_of(const struct ev_record *r, struct ev_origin *out)
+{
+	int64_t n;
+
+	*out = (struct ev_origin){ .partition = -1, .offset = -1 };
+	n = number_of(text_of(r, EV_TRIES_HEADER), INT32_MAX);
+	out->tries = n > 0 ? n : 0;
+	if (take_topic(r, EV_DEAD_TOPIC, EV_ORIGIN_EVPROJECT, out)) {
+		out->partition = (int32_t)number_of(text_of(r, EV_DEAD_PARTITION), INT32_MAX);
+		out->offset = number_of(text_of(r, EV_DEAD_OFFSET), INT64_MAX);
+		out->reason = text_of(r, EV_DEAD_REASON);
+	} else if (take_topic(r, "__connect.errors.topic", EV_ORIGIN_CONNECT, out)) {
+		out->partition = (int32_t)number_of(text_of(r, "__connect.errors.partition"), INT32_MAX);
+		out->offset = number_of(text_of(r, "__connect.errors.offset"), INT64_MAX);
+		out->error = text_of(r, "__connect.errors.exception.class.name");
+		out->reason = text_of(r, "__connect.errors.exception.message");
+	} else if (take_topic(r, "kafka_dlt-original-topic", EV_ORIGIN_SPRING, out)) {
+		out->partition = (int32_t)bytes_of(text_of(r, "kafka_dlt-original-partition"), 4, INT32_MAX);
+		out->offset = bytes_of(text_of(r, "kafka_dlt-original-offset"), 8, INT64_MAX);
+		out->error = first_of(text_of(r, "kafka_dlt-exception-cause-fqcn"),
+				      text_of(r, "kafka_dlt-exception-fqcn"));
+		out->reason = text_of(r, "kafka_dlt-exception-message");
+	}
+}

@@ -1,0 +1,120 @@
+# evreplay redrive: dead letters go home by their headers, are counted, committed, and put into quarantine.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+. "$TOP/tests/replay.sh"
+topic orders 2
+topic payments 1
+topic dlq 2
+topic sick 1
+letter() { # letter PARTITION TIMESTAMP KEY HEADERS
+	printf '{"topic":"%s","partition":%s,"offset":0,"timestamp":%s,"key":"%s","headers":[%s],"value":{"k":"%s"}}\n' \
+		"$dlq" "$1" "$2" "$3" "$4" "$3"
+}
+connect() { # connect TOPIC PARTITION REASON
+	printf '["trace","t"],["__connect.errors.topic","%s"],["__connect.errors.partition","%s"],["__connect.errors.offset","7"],["__connect.errors.exception.class.name","com.x.Bad"],["__connect.errors.exception.message","%s"]' "$@"
+}
+spring() { # spring TOPIC PARTITION-BASE64
+	printf '["kafka_dlt-original-topic","%s"],["kafka_dlt-original-partition",{"base64":"%s"}],["kafka_dlt-original-offset",{"base64":"AAAAAAAAAAw="}],["kafka_dlt-exception-fqcn","java.lang.Oops"],["kafka_dlt-exception-message","no"]' "$@"
+}
+{
+	letter 0 1000 a "$(connect "$orders" 1 'bad number')"
+	letter 0 2000 b "$(connect "$payments" 0 'bad number')"
+	letter 0 3000 c "$(connect "$orders" 0 'late')"
+	letter 1 1500 d "$(spring "$orders" AAAAAQ==)"
+	letter 1 2500 e "$(spring "$payments" AAAAAA==)"
+} | put
+values() { evtail "$1" --from begin -q -o '%k' | sort | tr '\n' ' '; }
+lag() { # how many records of the backlog the group has not passed
+	local p sum=0 at
+	for p in 0 1; do
+		at=$(evadmin committed "$1" "$dlq/$p")
+		[ "$at" -ge 0 ] || at=0
+		sum=$((sum + $(evadmin marks "$dlq/$p" | awk '{ print $3 }') - at))
+	done
+	echo $sum
+}
+
+run evreplay redrive "$dlq" -g ops --dry-run
+check_status 0 "a dry run"
+check_grep "shows the routing" "^ *3 .* $dlq +$orders\$" "$out"
+check_grep "all of it" "^ *2 .* $dlq +$payments\$" "$out"
+check_grep "and a histogram of reasons" "^ *2 .* com.x.Bad +bad number\$" "$out"
+check_grep "of Spring's, too" "^ *2 .* java.lang.Oops +no\$" "$out"
+check "and sends nothing" test -z "$(values "$orders")" -a "$(lag ops)" = 5
+
+run evreplay redrive "$dlq" -g ops --max 1
+check_status 0 "one record"
+check "goes home, the oldest" test "$(values "$orders")" = "a "
+check "and the group's lag is the backlog" test "$(lag ops)" = 4
+run evreplay redrive "$dlq" -g ops --partition keep
+check_status 0 "the rest"
+check "goes home" test "$(values "$orders")$(values "$payments")" = "a c d b e "
+check "each into the partition it came from" test "$(evtail "$orders/1" --from begin -q -o %k | sort | tr '\n' ' ')" = "a d " -o \
+	"$(evtail "$orders/1" --from begin -q -o %k | sort | tr '\n' ' ')" = "d "
+check "nothing is left" test "$(lag ops)" = 0
+check_grep "what was done is said" "4 records sent home, 0 into quarantine, 0 left" "$err"
+check "headers stay, with the count of tries" test "$(evtail "$payments" --from begin -q -o json --key b |
+	jq -c '.headers | (map(select(.[0] == "trace")) + map(select(.[0] == "evreplay.redrives")))')" = \
+	'[["trace","t"],["evreplay.redrives","1"]]'
+run evreplay redrive "$dlq" -g ops
+check_status 0 "once more has nothing to do"
+check "and does nothing" test "$(values "$orders")$(values "$payments")" = "a c d b e "
+
+# It dies again, until it is put aside.
+tries() { letter 0 4000 "$1" "$(connect "$orders" 0 again),[\"evreplay.redrives\",\"$2\"]"; }
+{ tries x 2; tries y 3; } | put
+run evreplay redrive "$dlq" -g ops
+check_status 5 "a record that was sent home often enough needs a quarantine"
+check_grep "by place" "$dlq/0@[0-9]+: this record was sent home 3 times already" "$err"
+run evreplay redrive "$dlq" -g ops --quarantine "$sick"
+check_status 0 "with one it goes there"
+check "it alone" test "$(values "$sick")" = "y "
+check "and is not counted on" test "$(evtail "$sick" -q -o json | jq -r '.headers[] | select(.[0] == "evreplay.redrives")[1]')" = 3
+check "the other is" test "$(evtail "$orders" --from begin --key x -q -o json | jq -rs '[.[].headers[] | select(.[0] == "evreplay.redrives")[1]] | unique | join(",")')" = 3
+
+# What filters leave stays in the backlog.
+before=$(lag ops)
+{ letter 1 5000 f "$(connect "$orders" 0 f)"; letter 1 6000 g "$(connect "$orders" 0 g)"; } | put
+run evreplay redrive "$dlq" -g ops --key g
+check_status 0 "a filter sends some"
+check_grep "and says what it left" "1 records sent home, 0 into quarantine, 1 left" "$err"
+check_grep "and what that means" "would be sent again" "$err"
+check "the backlog still holds what was left" test "$(lag ops)" = $((before + 2))
+run evreplay redrive "$dlq" -g ops --since 1970-01-01T00:00:05.500Z
+check "--since leaves the older ones there, too" test "$(lag ops)" = $((before + 2))
+
+# No origin.
+topic nowhere 1
+put <<END
+put $nowhere/0 9 k v
+END
+run evreplay redrive "$nowhere" -g ops2
+check_status 5 "a record without an origin is refused"
+check_grep "by place" "$nowhere/0@0: cannot send this record home" "$err"
+run evreplay redrive "$nowhere" -g ops2 --into "$payments"
+check_status 0 "unless --into names its home"
+
+# Our own dead letters.
+cat >view.sql <<END
+-- @projection redriven version 1
+-- @topics $orders
+-- @envelope type=\$.type
+-- @schema
+CREATE TABLE t (id text PRIMARY KEY, n integer NOT NULL);
+-- @on add
+INSERT INTO t (id, n) VALUES (:key, \$.n!);
+END
+topic bad 1
+sed -i "s/$orders/$bad/" view.sql
+printf '%s\n' "{\"topic\":\"$bad\",\"partition\":0,\"offset\":0,\"timestamp\":9,\"key\":\"p\",\"headers\":[[\"h\",null]],\"value\":{\"type\":\"add\"}}" | put
+run evproject run view.sql --store v.db --on-error dead
+check_status 0 "a poison record becomes a dead letter"
+run evproject dead export view.sql --store v.db
+check_status 0 "which is exported"
+check "with its origin" test "$(jq -c '.headers' "$out")" = \
+	"[[\"h\",null],[\"evproject.dead.topic\",\"$bad\"],[\"evproject.dead.partition\",\"0\"],[\"evproject.dead.offset\",\"0\"],[\"evproject.dead.reason\",$(jq -c '.headers[] | select(.[0] == "evproject.dead.reason")[1]' "$out")]]"
+cp "$out" letters
+run evreplay redrive - <letters
+check_status 0 "and sent home from a pipe"
+check "as a second record" test "$(evtail "$bad" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 2
+done_testing
