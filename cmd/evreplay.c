@@ -41,6 +41,8 @@ static const struct ev_option options[] = {
 	EV_FLAG('f', "follow", struct replay_args, follow, "go on with new records as they come"),
 	EV_STRING(0, "position", "FILE", struct replay_args, position,
 		  "save the position up to which all is safe in the target"),
+	EV_STRING(0, "offset-map", "FILE", struct replay_args, offset_map,
+		  "write which offset of the target each record has"),
 	EV_FLAG('q', "quiet", struct replay_args, quiet, "no progress, no closing report"),
 	EV_FLAG('v', "verbose", struct replay_args, verbose, "say what was copied of each partition"),
 	EV_BRIEF("Exactly once"),
@@ -78,7 +80,7 @@ static const struct ev_option options[] = {
 	EV_END,
 };
 
-static const struct ev_command *const subs[] = { &redrive_command, NULL };
+static const struct ev_command *const subs[] = { &redrive_command, &offsets_command, NULL };
 
 static const struct ev_command evreplay = {
 	.name = "evreplay",

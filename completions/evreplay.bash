@@ -38,11 +38,31 @@ _evreplay_redrive() {
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
 }
+_evreplay_offsets() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	case $prev in
+	--map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	-g|--group) COMPREPLY=(); return ;;
+	--into-broker) COMPREPLY=(); return ;;
+	--into-config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	-b|--broker) COMPREPLY=(); return ;;
+	-X|--property) COMPREPLY=(); return ;;
+	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--timeout) COMPREPLY=(); return ;;
+	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W ' --map --group -g --dry-run -n --yes -y --into-broker --into-config --broker -b --property -X --properties -F --timeout --log-format --help -h --version' -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
 _evreplay() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	if [[ $COMP_CWORD -gt 1 ]]; then
 		case ${COMP_WORDS[1]} in
 		redrive) _evreplay_redrive; return ;;
+		offsets) _evreplay_offsets; return ;;
 		esac
 	fi
 	case $prev in
@@ -53,6 +73,7 @@ _evreplay() {
 	--map) COMPREPLY=(); return ;;
 	--allow) COMPREPLY=(); return ;;
 	--position) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--offset-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--job) COMPREPLY=(); return ;;
 	--group) COMPREPLY=(); return ;;
 	--txn-records) COMPREPLY=(); return ;;
@@ -86,10 +107,10 @@ _evreplay() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --quiet -q --verbose -v --exactly-once --job --new-job --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --offset-map --quiet -q --verbose -v --exactly-once --job --new-job --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
-	[[ $COMP_CWORD -eq 1 ]] && COMPREPLY+=($(compgen -W ' redrive' -- "$cur"))
+	[[ $COMP_CWORD -eq 1 ]] && COMPREPLY+=($(compgen -W ' redrive offsets' -- "$cur"))
 }
 complete -o filenames -F _evreplay evreplay

@@ -174,6 +174,21 @@ int ev_stop_status(bool follow)
 	return follow ? 0 : 128 + (int)stop_signal;
 }
 
+int ev_confirm(bool yes, const char *question, struct ev_error *err)
+{
+	char answer[16];
+
+	if (yes)
+		return 1;
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+		ev_fail(err, EV_USAGE, "this wants a yes, and there is no terminal to ask on");
+		return ev_hint(err, "give --yes if you mean it");
+	}
+	fprintf(stderr, "%s [y/N] ", question);
+	fflush(stderr);
+	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
 /* ---- stdout ---- */
 
 static int stdout_failed(struct ev_error *err)

@@ -50,6 +50,9 @@ bool ev_stopped(void);  /* has a signal asked us to stop? */
 /* The status to return from `run` when ev_stopped() ended it: 0 for --follow, else 128+n. */
 int ev_stop_status(bool follow);
 
+/* What needs a yes asks on a terminal; without one it is EV_USAGE unless `yes`. 1 yes, 0 no, -1. */
+int ev_confirm(bool yes, const char *question, struct ev_error *err);
+
 /*
  * Write all of `data` to fd 1. 0; 1 when the reader has closed the pipe (end quietly, status 0);
  * -1 EV_STORE. ev_stdout_finish flushes stdio's stdout and checks it the same way; ev_command_main

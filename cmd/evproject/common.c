@@ -136,18 +136,3 @@ int ev_no_operands(const struct ev_operands *rest, struct ev_error *err)
 		return ev_fail(err, EV_USAGE, "unexpected argument '%s'", rest->v[0]);
 	return 0;
 }
-
-int ev_confirm(bool yes, const char *question, struct ev_error *err)
-{
-	char answer[16];
-
-	if (yes)
-		return 1;
-	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-		ev_fail(err, EV_USAGE, "this wants a yes, and there is no terminal to ask on");
-		return ev_hint(err, "give --yes if you mean it");
-	}
-	fprintf(stderr, "%s [y/N] ", question);
-	fflush(stderr);
-	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
-}

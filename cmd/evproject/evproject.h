@@ -66,8 +66,6 @@ char *ev_operand_shift(struct ev_operands *rest);
 struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_error *err);
 int ev_no_operands(const struct ev_operands *rest, struct ev_error *err);
 
-/* What needs a yes asks on a terminal; without one it is EV_USAGE unless `yes`. 1 yes, 0 no, -1. */
-int ev_confirm(bool yes, const char *question, struct ev_error *err);
 
 /* The rows of a query as a table on stdout, with a bar behind a last column of numbers. */
 int ev_print_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *q,

@@ -29,6 +29,6 @@ void redrive_rest(struct replay *r, const struct ev_record *v, size_t n);
 int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_error *err);
 int redrive_print(struct replay *r, struct ev_error *err);
 
-extern const struct ev_command redrive_command;
+extern const struct ev_command redrive_command, offsets_command;
 
 #endif

@@ -13,6 +13,7 @@
 #include "common/source_options.h"
 #include "merge/merge.h"
 #include "sink/kafka.h"
+#include "sink/offset_map.h"
 #include "sink/pace.h"
 #include "sink/redact.h"
 
@@ -24,6 +25,7 @@ struct replay_args {
 	const char *partition;
 	struct ev_list maps, allow;
 	const char *position; /* --position FILE: where the copy has come */
+	const char *offset_map; /* --offset-map FILE */
 	bool create, lossy, dry_run;
 	bool exactly_once, new_job;
 	const char *job, *group;
@@ -100,6 +102,7 @@ struct replay {
 	struct ev_position stored; /* where the job stood when it began; with an entry: go on from there */
 	uint64_t flushed_at;   /* sink->records when it was flushed last */
 	int64_t flushed_ms;
+	struct ev_map_writer *map;
 	struct ev_position safe; /* behind what the last flush made safe */
 };
 

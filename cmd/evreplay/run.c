@@ -248,6 +248,20 @@ static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
 	return 0;
 }
 
+/* The map says where this run begins: what an aborted transaction of an earlier one wrote is void. */
+static int open_map(struct replay *r, bool known, struct ev_error *err)
+{
+	struct ev_position begin = EV_POSITION_INIT;
+
+	for (size_t i = 0; i < r->nspans; i++)
+		if (r->spans[i].begin != INT64_MAX)
+			ev_position_set(&begin, r->src->parts[i].topic, r->src->parts[i].partition,
+					r->spans[i].begin);
+	r->map = ev_map_writer_open(r->args->offset_map, known, &begin, err);
+	ev_position_release(&begin);
+	return r->map ? 0 : -1;
+}
+
 static int open_and_copy(struct replay *r, struct ev_error *err)
 {
 	struct replay_args *a = r->args;
@@ -267,6 +281,8 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 		return -1;
 	r->nspans = r->src->nparts;
 	if (replay_plan(r, err))
+		return -1;
+	if (a->offset_map && !a->dry_run && open_map(r, known, err))
 		return -1;
 	r->start_ms = r->flushed_ms = ev_clock_ms();
 	rc = copy(r, err);
@@ -296,6 +312,7 @@ static void release(struct replay *r)
 	else
 		ev_cluster_close(r->target);
 	replay_targets_release(r);
+	ev_map_writer_close(r->map);
 	ev_redact_free(r->redact);
 	redrive_free(r->redrive);
 	ev_buf_release(&r->changed);

@@ -19,7 +19,7 @@ static int only_topics(const struct replay_args *a, struct ev_error *err)
 {
 	const char *option = a->into_broker ? "into-broker" : a->into_config ? "into-config" :
 			     a->create ? "create" : a->partition ? "partition" : a->lossy ? "lossy" :
-			     a->exactly_once ? "exactly-once" : NULL;
+			     a->exactly_once ? "exactly-once" : a->offset_map ? "offset-map" : NULL;
 
 	if (!option)
 		return 0;
@@ -92,6 +92,22 @@ static void target_cluster(const struct replay *r, struct ev_cluster_spec *c)
 	c->nproperties = src->nproperties;
 }
 
+static void delivered(void *ctx, uint32_t part, int64_t offset, const char *topic, int32_t partition,
+		      int64_t at)
+{
+	struct replay *r = ctx;
+	const struct ev_partition *p = &r->src->parts[part];
+	struct ev_map_run one = { ev_slice_str(p->topic), ev_slice_str(topic), p->partition, partition,
+				  offset, at, 1 };
+
+	ev_map_writer_add(r->map, &one);
+}
+
+static int settled(void *ctx, struct ev_error *err)
+{
+	return ev_map_writer_flush(((struct replay *)ctx)->map, err);
+}
+
 static int open_topics(struct replay *r, struct ev_error *err)
 {
 	struct ev_kafka_sink_spec spec = {
@@ -101,6 +117,11 @@ static int open_topics(struct replay *r, struct ev_error *err)
 		.quick = ev_pace_on(&r->pace) || r->args->follow,
 	};
 
+	if (r->args->offset_map) {
+		spec.delivered = delivered;
+		spec.settled = settled;
+		spec.ctx = r;
+	}
 	target_cluster(r, &spec.cluster);
 	r->kafka = true;
 	if (r->args->dry_run) {

@@ -80,8 +80,8 @@ static const struct ev_sink_ops job_ops = {
 
 static struct ev_cluster *open_producer(const struct ev_kafka_sink_spec *spec, struct ev_error *err)
 {
-	static const char *const forced[] = { "enable.idempotence", "true", "acks", "all",
-					      "delivery.report.only.error", "true", NULL };
+	const char *forced[] = { "enable.idempotence", "true", "acks", "all",
+				 "delivery.report.only.error", spec->delivered ? "false" : "true", NULL };
 	size_t kbytes = spec->memory / 2 >> 10;
 	char queue[24], messages[24];
 	char id[300];
@@ -134,6 +134,9 @@ struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct
 	k->spread = spec->spread;
 	k->lossy = spec->lossy;
 	k->stopped = spec->stopped;
+	k->delivered = spec->delivered;
+	k->settled = spec->settled;
+	k->ctx = spec->ctx;
 	k->cluster = open_producer(spec, err);
 	if (!k->cluster) {
 		free(k);

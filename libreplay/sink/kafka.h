@@ -32,6 +32,16 @@ struct ev_kafka_sink_spec {
 	bool quick;              /* each record at once (a paced copy), not gathered into batches */
 	bool (*stopped)(void);   /* while waiting for a broker: give up? or NULL */
 
+	/*
+	 * Told of each record that is acknowledged (its source partition and offset, and where it
+	 * is now), for each partition of the target in order; and, once all are, before anything
+	 * says that they are safe. NULL: not wanted, which is faster.
+	 */
+	void (*delivered)(void *ctx, uint32_t part, int64_t offset, const char *topic,
+			  int32_t partition, int64_t at);
+	int (*settled)(void *ctx, struct ev_error *err);
+	void *ctx;
+
 	const char *job;         /* exactly once under this name; NULL: not */
 	const char *source_id;   /* cluster id of the source, kept in the token; NULL: none */
 	bool new_job;            /* begin anew, whatever was stored */

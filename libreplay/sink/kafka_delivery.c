@@ -72,10 +72,16 @@ void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 	struct sink_part *p;
 
 	(void)rk, (void)opaque;
-	if (!t || !m->err)
+	if (!t)
 		return; /* a token that failed fails its transaction */
 	k = t->sink;
 	p = &k->parts[tag >> NUMBER_BITS];
+	if (!m->err) {
+		if (k->delivered)
+			k->delivered(k->ctx, (uint32_t)(tag >> NUMBER_BITS), offset_of(p, number),
+				     t->name, m->partition, m->offset);
+		return;
+	}
 	if (!p->failed || number < p->first_failed)
 		p->first_failed = number;
 	p->failed++;
@@ -162,6 +168,8 @@ int ev_kafka_sink_drain(struct kafka_sink *k, struct ev_error *err)
 		*err = k->error;
 		return -1;
 	}
+	if (k->settled && k->settled(k->ctx, err))
+		return -1;
 	ev_kafka_sink_forget(k);
 	return 0;
 }

@@ -7,7 +7,7 @@
  *   kafka_txn.c      exactly once: transactions, fences
  *   kafka_job.c      exactly once: the token of a job, and its mark on the target topics
  *
- * Only failures are reported back by librdkafka: what is neither queued nor failed was acknowledged.
+ * Only failures are reported back by librdkafka (unless somebody wants to be told of each record): what is neither queued nor failed was acknowledged.
  * A message's opaque is its source partition and its number among those put from there, and `runs`
  * turn that number into an offset, without a block of memory per message.
  */
@@ -55,6 +55,11 @@ struct kafka_sink {
 	int64_t moved_at;         /* ms: when a message was last seen to be done */
 	uint64_t done;            /* how many were then */
 	struct ev_error error;    /* of the first delivery that failed; stays */
+
+	void (*delivered)(void *ctx, uint32_t part, int64_t offset, const char *topic,
+			  int32_t partition, int64_t at);
+	int (*settled)(void *ctx, struct ev_error *err);
+	void *ctx;
 
 	/* exactly once; job is NULL without */
 	char *job, *group, *source_id;

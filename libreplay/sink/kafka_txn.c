@@ -159,8 +159,8 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 
 	if (k->token && !k->open && ev_position_eq(next, &k->stored))
 		return 0;
-	if (ev_kafka_txn_begin(k, err) || ev_kafka_job_put_token(k, next, err) ||
-	    ev_kafka_txn_offsets(k, next, err) || commit(k, err)) {
+	if ((k->delivered && ev_kafka_sink_drain(k, err)) || ev_kafka_txn_begin(k, err) ||
+	    ev_kafka_job_put_token(k, next, err) || ev_kafka_txn_offsets(k, next, err) || commit(k, err)) {
 		struct ev_error why = *err;
 
 		ev_kafka_txn_abort(k);

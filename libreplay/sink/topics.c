@@ -43,6 +43,21 @@ const char *ev_topic_config(const struct ev_topic_info *t, const char *name)
 	return NULL;
 }
 
+int ev_group_members(struct ev_cluster *c, const char *group, int *members, struct ev_error *err)
+{
+	const struct rd_kafka_group_list *l = NULL;
+	rd_kafka_resp_err_t e = rd_kafka_list_groups(c->rk, group, &l, c->timeout_ms);
+
+	*members = 0;
+	if (e)
+		return ev_cluster_fail(c, err, e, "cannot look at consumer group '%s'", group);
+	for (int i = 0; i < l->group_cnt; i++)
+		if (!strcmp(l->groups[i].group, group))
+			*members = l->groups[i].member_cnt;
+	rd_kafka_group_list_destroy(l);
+	return 0;
+}
+
 /* Ask for the answer of an admin request; NULL and EV_STORE when there is none. */
 static rd_kafka_event_t *answer(struct ev_cluster *c, rd_kafka_queue_t *q, const char *what,
 				const char *topic, struct ev_error *err)

@@ -1,0 +1,222 @@
+/* offsets.c - evreplay offsets: a consumer group goes on in the copy where it stood in the source */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "common/term.h"
+#include "evreplay/redrive.h"
+
+struct offsets_args {
+	struct ev_source_args src;
+	const char *map, *group, *into_broker, *into_config;
+	bool dry_run, yes;
+};
+
+struct offsets {
+	const struct offsets_args *args;
+	struct ev_map *map;
+	struct ev_position group, now, next; /* in the source; in the target, before and after */
+	int64_t again;
+};
+
+static void init(void *args)
+{
+	ev_source_args_init(&((struct offsets_args *)args)->src);
+}
+
+static void release(void *args)
+{
+	ev_source_args_release(&((struct offsets_args *)args)->src);
+}
+
+static const struct ev_option options[] = {
+	EV_STRING(0, "map", "FILE", struct offsets_args, map, "what --offset-map of the copy wrote"),
+	EV_STRING('g', "group", "NAME", struct offsets_args, group, "the consumer group"),
+	EV_FLAG('n', "dry-run", struct offsets_args, dry_run, "print the offsets, commit nothing"),
+	EV_FLAG('y', "yes", struct offsets_args, yes, "commit without asking"),
+	EV_STRING(0, "into-broker", "HOST:PORT", struct offsets_args, into_broker,
+		  "brokers of the target, where they are others"),
+	EV_STRING(0, "into-config", "FILE", struct offsets_args, into_config,
+		  "file of librdkafka properties of the target"),
+	EV_GROUP("Source"),
+	EV_STRING('b', "broker", "HOST:PORT", struct offsets_args, src.broker, "Kafka brokers, else $EV_BROKERS"),
+	EV_LIST('X', "property", "NAME=VALUE", struct offsets_args, src.properties,
+		"any librdkafka property; repeatable"),
+	EV_STRING('F', "properties", "FILE", struct offsets_args, src.properties_file,
+		  "file of librdkafka properties"),
+	EV_DURATION(0, "timeout", "TIME", struct offsets_args, src.timeout_ms, "give up on a silent broker (30s)"),
+	EV_END,
+};
+
+/* The cluster of the copy. */
+static struct ev_cluster_spec target_of(const struct offsets_args *a)
+{
+	const struct ev_source_spec *s = &a->src.spec;
+
+	if (a->into_broker || a->into_config)
+		return (struct ev_cluster_spec){ .brokers = a->into_broker, .properties_file = a->into_config,
+						 .timeout_ms = s->timeout_ms };
+	return (struct ev_cluster_spec){ s->brokers, s->properties_file, s->properties, s->nproperties,
+					 s->timeout_ms };
+}
+
+/* A source of these topics, for its group's offsets. */
+static struct ev_source *open_topics(const struct ev_cluster_spec *c, const struct ev_position *topics,
+				     struct ev_error *err)
+{
+	struct ev_source_spec spec = EV_SOURCE_SPEC_INIT;
+	struct ev_source *src = NULL;
+	int rc = 0;
+
+	spec.brokers = ev_strdup(c->brokers);
+	spec.properties_file = ev_strdup(c->properties_file);
+	spec.timeout_ms = c->timeout_ms;
+	spec.stopped = ev_stopped;
+	spec.properties = ev_alloc((c->nproperties + 1) * sizeof(char *));
+	for (size_t i = 0; i < c->nproperties; i++)
+		spec.properties[spec.nproperties++] = ev_strdup(c->properties[i]);
+	for (size_t i = 0; !rc && i < topics->n; i++)
+		if (!i || strcmp(topics->v[i].topic, topics->v[i - 1].topic))
+			rc = ev_source_spec_add(&spec, topics->v[i].topic, err);
+	if (!rc)
+		src = ev_source_open(&spec, err);
+	ev_source_spec_release(&spec);
+	return src;
+}
+
+static int need_idle(const struct ev_cluster_spec *c, const char *group, struct ev_error *err)
+{
+	struct ev_cluster *cluster = ev_cluster_open(c, NULL, NULL, NULL, ev_stopped, err);
+	int members = 0, rc = cluster ? ev_group_members(cluster, group, &members, err) : -1;
+
+	ev_cluster_close(cluster);
+	if (rc || !members)
+		return rc;
+	ev_fail(err, EV_HELD, "consumer group '%s' has %d members", group, members);
+	return ev_hint(err, "stop its consumers first: they would go on from their own offsets");
+}
+
+static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool source,
+		      struct ev_error *err)
+{
+	struct ev_position topics = EV_POSITION_INIT, all = EV_POSITION_INIT;
+	struct ev_source *src;
+	int rc;
+
+	source ? ev_map_sources(o->map, &topics) : ev_map_targets(o->map, &topics);
+	src = open_topics(c, &topics, err);
+	rc = src ? src->ops->group_offsets(src, o->args->group, &all, err) : -1;
+	for (size_t i = 0; !rc && i < all.n; i++) /* of these partitions alone */
+		if (ev_position_get(&topics, all.v[i].topic, all.v[i].partition) >= 0)
+			ev_position_set(source ? &o->group : &o->now, all.v[i].topic, all.v[i].partition,
+					all.v[i].offset);
+	if (src)
+		src->ops->close(src);
+	ev_position_release(&all);
+	ev_position_release(&topics);
+	return rc;
+}
+
+static int print(struct offsets *o, struct ev_error *err)
+{
+	struct ev_buf out = EV_BUF_INIT;
+	struct ev_table tb;
+	struct ev_term term;
+	int rc;
+
+	ev_term_init(&term, 1);
+	ev_table_init(&tb, "lrr");
+	ev_table_add(&tb, "partition");
+	ev_table_add(&tb, "now");
+	ev_table_add(&tb, "then");
+	for (size_t i = 0; i < o->next.n; i++) {
+		const struct ev_position_entry *e = &o->next.v[i];
+		int64_t now = ev_position_get(&o->now, e->topic, e->partition);
+
+		ev_table_addf(&tb, "%s/%d", e->topic, (int)e->partition);
+		if (now < 0)
+			ev_table_add(&tb, "-");
+		else
+			ev_table_addf(&tb, "%" PRId64, now);
+		ev_table_addf(&tb, "%" PRId64, e->offset);
+	}
+	ev_table_print(&tb, &term, true, &out);
+	ev_buf_addf(&out, "%" PRId64 " records that the group has seen would be read again\n", o->again);
+	rc = ev_stdout_write(out.data, out.len, err);
+	ev_table_release(&tb);
+	ev_buf_release(&out);
+	return rc < 0 ? -1 : 0;
+}
+
+static int commit(struct offsets *o, const struct ev_cluster_spec *c, struct ev_error *err)
+{
+	struct ev_source *src = open_topics(c, &o->next, err);
+	int rc = src ? src->ops->commit_group(src, o->args->group, &o->next, -1, err) : -1;
+
+	if (src)
+		src->ops->close(src);
+	if (rc && err->class == EV_SOURCE)
+		err->class = EV_STORE;
+	return rc;
+}
+
+static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err)
+{
+	const struct offsets_args *a = o->args;
+	struct ev_cluster_spec from = { a->src.spec.brokers, a->src.spec.properties_file,
+					a->src.spec.properties, a->src.spec.nproperties,
+					a->src.spec.timeout_ms };
+	struct ev_cluster_spec to = target_of(a);
+	int rc;
+
+	o->map = ev_map_load(a->map, err);
+	if (!o->map || read_group(o, &from, true, err) || read_group(o, &to, false, err))
+		return -1;
+	if (!o->group.n)
+		return ev_fail(err, EV_USAGE, "consumer group '%s' has no offsets in the source's topics", a->group);
+	ev_map_translate(o->map, &o->group, &o->next, &o->again);
+	if (print(o, err) || need_idle(&from, a->group, err) || need_idle(&to, a->group, err))
+		return -1;
+	if (a->dry_run)
+		return 0;
+	rc = ev_confirm(a->yes, "Commit these offsets?", err);
+	if (rc <= 0)
+		return rc < 0 ? -1 : EV_NO;
+	if (commit(o, &to, err))
+		return -1;
+	ev_say(msg, "group '%s' stands in the copy now", a->group);
+	return 0;
+}
+
+static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
+{
+	struct offsets o = { .args = args };
+	struct offsets_args *a = args;
+	int rc;
+
+	if (rest->n)
+		return ev_fail(err, EV_USAGE, "unexpected argument '%s'", rest->v[0]);
+	if (!a->map || !a->group)
+		return ev_fail(err, EV_USAGE, "option '--%s' is missing", a->map ? "group" : "map");
+	if (ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
+		return -1;
+	rc = move(&o, msg, err);
+	ev_map_free(o.map);
+	ev_position_release(&o.group);
+	ev_position_release(&o.now);
+	ev_position_release(&o.next);
+	return rc;
+}
+
+const struct ev_command offsets_command = {
+	.name = "offsets",
+	.about = "move a consumer group to a copy, by the copy's offset map",
+	.synopsis = "[OPTION]... --map FILE --group NAME",
+	.options = options,
+	.args_size = sizeof(struct offsets_args),
+	.init = init,
+	.release = release,
+	.run = run,
+};

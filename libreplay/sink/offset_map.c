@@ -1,0 +1,148 @@
+/* offset_map.c - writing the map of a copy; see offset_map.h */
+#include "sink/offset_map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define FULL (1u << 20)
+
+struct ev_map_writer {
+	int fd;
+	char *path;
+	struct ev_buf out;
+	struct open_run { /* one for each partition of the target */
+		struct ev_map_run run; /* slices point to the strings beside */
+		char *topic, *into;
+	} *open;
+	size_t nopen, recent;
+	bool failed;
+	int error;
+};
+
+static void put_run(struct ev_map_writer *w, const struct ev_map_run *r)
+{
+	ev_buf_addf(&w->out, "{\"from\":\"%.*s\",\"partition\":%" PRId32 ",\"offset\":%" PRId64
+		    ",\"into\":\"%.*s\",\"into_partition\":%" PRId32 ",\"into_offset\":%" PRId64
+		    ",\"count\":%" PRId64 "}\n", (int)r->topic.len, r->topic.ptr, r->partition, r->offset,
+		    (int)r->into.len, r->into.ptr, r->into_partition, r->into_offset, r->count);
+}
+
+static void write_out(struct ev_map_writer *w)
+{
+	const char *at = w->out.data;
+	size_t left = w->out.len;
+
+	while (left && !w->failed) {
+		ssize_t n = write(w->fd, at, left);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		w->failed = n < 0;
+		w->error = errno;
+		at += n;
+		left -= n > 0 ? (size_t)n : 0;
+	}
+	ev_buf_clear(&w->out);
+}
+
+struct ev_map_writer *ev_map_writer_open(const char *path, bool append, const struct ev_position *begin,
+					 struct ev_error *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (append ? 0 : O_EXCL), 0666);
+	struct ev_map_writer *w;
+
+	if (fd < 0 && errno == EEXIST) {
+		ev_fail(err, EV_USAGE, "cannot write offset map '%s': it is there already", path);
+		ev_hint(err, "it is the map of another copy; a job that goes on continues its own");
+		return NULL;
+	}
+	if (fd < 0) {
+		ev_fail(err, EV_STORE, "cannot write offset map '%s': %s", path, strerror(errno));
+		return NULL;
+	}
+	w = ev_alloc(sizeof(*w));
+	w->fd = fd;
+	w->path = ev_strdup(path);
+	ev_buf_adds(&w->out, "{\"begin\":");
+	ev_position_print(begin, &w->out);
+	ev_buf_adds(&w->out, "}\n");
+	return w;
+}
+
+static struct open_run *open_of(struct ev_map_writer *w, const struct ev_map_run *one)
+{
+	struct open_run *o;
+
+	for (size_t i = 0; i < w->nopen; i++) {
+		o = &w->open[(w->recent + i) % w->nopen];
+		if (o->run.into_partition == one->into_partition && ev_slice_is(one->into, o->into)) {
+			w->recent = (size_t)(o - w->open);
+			return o;
+		}
+	}
+	o = EV_PUSH(w->open, w->nopen);
+	o->into = ev_slice_dup(one->into);
+	return o;
+}
+
+void ev_map_writer_add(struct ev_map_writer *w, const struct ev_map_run *one)
+{
+	struct open_run *o = open_of(w, one);
+	struct ev_map_run *r = &o->run;
+
+	if (r->count && r->partition == one->partition && r->offset + r->count == one->offset &&
+	    r->into_offset + r->count == one->into_offset && ev_slice_is(one->topic, o->topic)) {
+		r->count++;
+		return;
+	}
+	if (r->count)
+		put_run(w, r);
+	if (!o->topic || !ev_slice_is(one->topic, o->topic)) {
+		free(o->topic);
+		o->topic = ev_slice_dup(one->topic);
+	}
+	*r = *one;
+	r->count = 1;
+	r->topic = ev_slice_str(o->topic);
+	r->into = ev_slice_str(o->into);
+	if (w->out.len > FULL)
+		write_out(w);
+}
+
+int ev_map_writer_flush(struct ev_map_writer *w, struct ev_error *err)
+{
+	for (size_t i = 0; i < w->nopen; i++) {
+		if (w->open[i].run.count)
+			put_run(w, &w->open[i].run);
+		w->open[i].run.count = 0;
+	}
+	write_out(w);
+	if (!w->failed && fdatasync(w->fd) && errno != EINVAL) {
+		w->failed = true;
+		w->error = errno;
+	}
+	if (!w->failed)
+		return 0;
+	return ev_fail(err, EV_STORE, "cannot write offset map '%s': %s", w->path, strerror(w->error));
+}
+
+void ev_map_writer_close(struct ev_map_writer *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < w->nopen; i++) {
+		free(w->open[i].topic);
+		free(w->open[i].into);
+	}
+	close(w->fd);
+	free(w->open);
+	free(w->path);
+	ev_buf_release(&w->out);
+	free(w);
+}

@@ -1,0 +1,60 @@
+/*
+ * offset_map.h - which offset of the target each copied record has (--offset-map), run-length
+ *
+ * A file of JSON lines, written before the records are committed or reported as done:
+ *   {"begin":{"orders":{"0":12}}}     a run begins there: what stands above for these and later
+ *                                     offsets of the source is void (an aborted transaction)
+ *   {"from":"orders","partition":0,"offset":12,"into":"copy","into_partition":1,"into_offset":5,
+ *    "count":40}
+ *
+ * A group's offset becomes, for each partition of the target, the first offset there whose record
+ * the group has not passed in the source. Where a partition of the target holds records of several
+ * of the source, some behind it may have been passed: they are read again, none is left out.
+ */
+#ifndef EV_OFFSET_MAP_H
+#define EV_OFFSET_MAP_H
+
+#include "position/position.h"
+
+struct ev_map_run {
+	struct ev_slice topic, into; /* borrowed */
+	int32_t partition, into_partition;
+	int64_t offset, into_offset, count;
+};
+
+/* ---- writing ---- */
+
+struct ev_map_writer;
+
+/* A file that is there is continued with `append`, else EV_USAGE. `begin`: where the copy begins. */
+struct ev_map_writer *ev_map_writer_open(const char *path, bool append, const struct ev_position *begin,
+					 struct ev_error *err);
+/* One record (count 1); for each partition of the target in the order of its offsets. */
+void ev_map_writer_add(struct ev_map_writer *w, const struct ev_map_run *one);
+/* All of it on the disk. EV_STORE. */
+int ev_map_writer_flush(struct ev_map_writer *w, struct ev_error *err);
+void ev_map_writer_close(struct ev_map_writer *w); /* what was not flushed is lost; NULL is allowed */
+
+/* ---- reading ---- */
+
+struct ev_map;
+
+/* EV_USAGE where the file cannot be read, EV_DATA with its line where it is none. */
+struct ev_map *ev_map_load(const char *path, struct ev_error *err);
+/* The same of a text; `name` for messages. */
+struct ev_map *ev_map_read(struct ev_slice text, const char *name, struct ev_error *err);
+void ev_map_free(struct ev_map *m);
+
+/* All partitions of the source, and of the target, that the map knows (offset 0). */
+void ev_map_sources(const struct ev_map *m, struct ev_position *out);
+void ev_map_targets(const struct ev_map *m, struct ev_position *out);
+
+/*
+ * `group`: next offsets in the source; a partition that it lacks was not read at all. Into *out the
+ * next offsets in the target, for every partition of it that the map knows. *again: records behind
+ * these that the group has passed in the source.
+ */
+void ev_map_translate(const struct ev_map *m, const struct ev_position *group, struct ev_position *out,
+		      int64_t *again);
+
+#endif

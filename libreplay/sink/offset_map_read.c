@@ -1,0 +1,184 @@
+/* offset_map_read.c - reading the map of a copy, and a group's offsets by it; see offset_map.h */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "record/record.h"
+#include "sink/offset_map.h"
+
+#define MAP_MAX (1u << 30)
+
+struct ev_map {
+	struct ev_map_run *runs;
+	size_t nruns, cap;
+	char **names; /* of topics, each once */
+	size_t nnames;
+};
+
+static struct ev_slice name_of(struct ev_map *m, const char *name)
+{
+	for (size_t i = 0; i < m->nnames; i++)
+		if (!strcmp(m->names[i], name))
+			return ev_slice_str(m->names[i]);
+	*EV_PUSH(m->names, m->nnames) = ev_strdup(name);
+	return ev_slice_str(m->names[m->nnames - 1]);
+}
+
+static bool take_number(const json_t *line, const char *name, int64_t max, int64_t *out)
+{
+	const json_t *v = json_object_get(line, name);
+
+	*out = json_integer_value(v);
+	return json_is_integer(v) && *out >= 0 && *out <= max;
+}
+
+static bool take_run(struct ev_map *m, const json_t *line)
+{
+	const char *topic = json_string_value(json_object_get(line, "from"));
+	const char *into = json_string_value(json_object_get(line, "into"));
+	struct ev_map_run r = { 0 };
+	int64_t partition, into_partition;
+
+	if (!topic || !into || !ev_topic_valid(ev_slice_str(topic)) || !ev_topic_valid(ev_slice_str(into)) ||
+	    !take_number(line, "partition", INT32_MAX, &partition) ||
+	    !take_number(line, "into_partition", INT32_MAX, &into_partition) ||
+	    !take_number(line, "offset", INT64_MAX / 4, &r.offset) ||
+	    !take_number(line, "into_offset", INT64_MAX / 4, &r.into_offset) ||
+	    !take_number(line, "count", INT64_MAX / 4, &r.count))
+		return false;
+	r.partition = (int32_t)partition;
+	r.into_partition = (int32_t)into_partition;
+	r.topic = name_of(m, topic);
+	r.into = name_of(m, into);
+	EV_GROW(m->runs, m->nruns, m->cap);
+	m->runs[m->nruns++] = r;
+	return true;
+}
+
+/* A run began there: what was said before of these offsets never came about. */
+static void cut(struct ev_map *m, const struct ev_position *begin)
+{
+	for (size_t i = 0; i < m->nruns; i++) {
+		struct ev_map_run *r = &m->runs[i];
+		int64_t at = ev_position_get(begin, r->topic.ptr, r->partition);
+
+		if (at >= 0 && r->offset + r->count > at)
+			r->count = at > r->offset ? at - r->offset : 0;
+	}
+}
+
+static bool take_begin(struct ev_map *m, const json_t *position)
+{
+	struct ev_position begin = EV_POSITION_INIT;
+	char *text = json_dumps(position, JSON_COMPACT | JSON_ENCODE_ANY);
+	struct ev_error ignored;
+	bool ok = text && !ev_position_read(&begin, ev_slice_str(text), &ignored);
+
+	if (ok)
+		cut(m, &begin);
+	ev_position_release(&begin);
+	free(text);
+	return ok;
+}
+
+static bool take_line(struct ev_map *m, struct ev_slice line)
+{
+	json_t *j = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *begin = json_object_get(j, "begin");
+	bool ok = j && (begin ? take_begin(m, begin) : take_run(m, j));
+
+	json_decref(j);
+	return ok;
+}
+
+/* A last line without its end was being written when the copy was killed: it says nothing. */
+struct ev_map *ev_map_read(struct ev_slice text, const char *name, struct ev_error *err)
+{
+	struct ev_map *m = ev_alloc(sizeof(*m));
+	const char *p = text.ptr, *end = p + text.len, *lf;
+	uint64_t number = 0;
+
+	for (; p < end && (lf = memchr(p, '\n', (size_t)(end - p))); p = lf + 1) {
+		number++;
+		if (take_line(m, ev_slice(p, (size_t)(lf - p))))
+			continue;
+		ev_fail(err, EV_DATA, "%s:%" PRIu64 ": no line of an offset map", name, number);
+		ev_map_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+struct ev_map *ev_map_load(const char *path, struct ev_error *err)
+{
+	struct ev_buf text = EV_BUF_INIT;
+	struct ev_map *m = NULL;
+
+	if (!ev_file_read(path, MAP_MAX, &text, err))
+		m = ev_map_read(ev_buf_slice(&text), path, err);
+	ev_buf_release(&text);
+	return m;
+}
+
+void ev_map_free(struct ev_map *m)
+{
+	if (!m)
+		return;
+	for (size_t i = 0; i < m->nnames; i++)
+		free(m->names[i]);
+	free(m->names);
+	free(m->runs);
+	free(m);
+}
+
+void ev_map_sources(const struct ev_map *m, struct ev_position *out)
+{
+	for (size_t i = 0; i < m->nruns; i++)
+		if (m->runs[i].count)
+			ev_position_set(out, m->runs[i].topic.ptr, m->runs[i].partition, 0);
+}
+
+void ev_map_targets(const struct ev_map *m, struct ev_position *out)
+{
+	for (size_t i = 0; i < m->nruns; i++)
+		if (m->runs[i].count)
+			ev_position_set(out, m->runs[i].into.ptr, m->runs[i].into_partition, 0);
+}
+
+/* How many records of the run the group has passed. */
+static int64_t passed(const struct ev_map_run *r, const struct ev_position *group)
+{
+	int64_t at = ev_position_get(group, r->topic.ptr, r->partition), n = at - r->offset;
+
+	return at < 0 || n < 0 ? 0 : n > r->count ? r->count : n;
+}
+
+void ev_map_translate(const struct ev_map *m, const struct ev_position *group, struct ev_position *out,
+		      int64_t *again)
+{
+	/* the end of each partition, then the first record that was not passed */
+	for (size_t i = 0; i < m->nruns; i++) {
+		const struct ev_map_run *r = &m->runs[i];
+
+		if (r->count && r->into_offset + r->count > ev_position_get(out, r->into.ptr, r->into_partition))
+			ev_position_set(out, r->into.ptr, r->into_partition, r->into_offset + r->count);
+	}
+	for (size_t i = 0; i < m->nruns; i++) {
+		const struct ev_map_run *r = &m->runs[i];
+		int64_t n = passed(r, group);
+
+		if (n < r->count && r->into_offset + n < ev_position_get(out, r->into.ptr, r->into_partition))
+			ev_position_set(out, r->into.ptr, r->into_partition, r->into_offset + n);
+	}
+	*again = 0;
+	for (size_t i = 0; i < m->nruns; i++) {
+		const struct ev_map_run *r = &m->runs[i];
+		int64_t at = ev_position_get(out, r->into.ptr, r->into_partition), n = passed(r, group);
+		int64_t from = at > r->into_offset ? at - r->into_offset : 0;
+
+		*again += n > from ? n - from : 0;
+	}
+}

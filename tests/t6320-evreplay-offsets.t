@@ -1,0 +1,79 @@
+# The offset map of a copy, and a consumer group that is moved by it.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+topic src 2
+topic dst 3
+put <<END
+many $src/0 1000 50
+many $src/1 1020 50
+END
+run evreplay "$src" --into "$dst" --offset-map map
+check_status 0 "a copy writes its offset map"
+mapped() { # every record by the map: source place, target place
+	jq -r 'select(.from) | range(.count) as $i |
+		"\(.partition)@\(.offset + $i) \(.into_partition)@\(.into_offset + $i)"' map | sort
+}
+check "all records are in it" test "$(mapped | wc -l)" = 100
+# keys k0.. and values v0.. are the same in both partitions: the timestamp tells them apart
+table() { evtail "$1" --from begin -q -o '%s/%k %p@%o' | sort; }
+by_log() { join <(table "$src") <(table "$dst") | awk '{ print $2, $3 }' | sort; }
+put <<END
+END
+by_log >log
+mapped >by_map
+# 30 timestamps stand in both partitions, under other keys, so each line is one record
+check "each where the logs have it" test "$(join <(sort -u log) <(sort -u by_map) | awk '{ print $1 }' | sort -u | wc -l)" = 100
+run evreplay "$src" --into "$dst" --offset-map map
+check_status 2 "the map of another copy is not written over"
+
+evadmin commit readers "$src/0=20" "$src/1=10"
+run evreplay offsets --map map -g readers --dry-run
+check_status 0 "the offsets of a group in the copy, as a dry run"
+check_grep "are listed" "^$dst/0 +- +[0-9]+" "$out"
+check "and not committed" test "$(evadmin committed readers "$dst/0")" = -1
+run evreplay offsets --map map -g readers
+check_status 2 "to commit them wants a yes"
+run evreplay offsets --map map -g readers --yes
+check_status 0 "with it they are committed"
+# What the group has still to read in the source it reads in the copy.
+left() { evtail "$1" --from group:readers -q -o '%s/%k' 2>/dev/null | sort; }
+check "nothing is left out" test -z "$(comm -23 <(left "$src") <(left "$dst"))"
+again=$(sed -n 's/^\([0-9]*\) records that the group has seen.*/\1/p' "$out")
+check "and as much is read again as was said" test "$(comm -13 <(left "$src") <(left "$dst") | wc -l)" = "$again"
+
+# Partitions kept: nothing is read again.
+topic kept 2
+run evreplay "$src" --into "$kept" --partition keep --offset-map kept.map
+run evreplay offsets --map kept.map -g readers --yes
+check_grep "with partitions kept nothing is read again" "^0 records" "$out"
+check "the offsets are the source's" test "$(evadmin committed readers "$kept/0") $(evadmin committed readers "$kept/1")" = "20 10"
+
+# An exactly-once copy that is killed continues its map.
+topic often 2
+for kill in 1 2 3; do
+	evreplay "$src" --into "$often" --partition keep --offset-map job.map --exactly-once --job "map-$$" \
+		--txn-records 10 --rate 100/s 2>/dev/null &
+	copy=$!
+	grown() { [ "$(grep -c from job.map 2>/dev/null)" -ge $((kill * 2)) ]; }
+	wait_for 20 grown
+	kill -9 $copy
+	wait $copy 2>/dev/null
+done
+run evreplay "$src" --into "$often" --partition keep --offset-map job.map --exactly-once --job "map-$$"
+check_status 0 "a killed job ends"
+run evreplay offsets --map job.map -g readers --yes
+check_status 0 "its map is good"
+check "nothing is left out of its copy, nothing read twice" cmp <(left "$src") <(left "$often")
+
+# A group that is in use.
+kcat -b "$EV_BROKERS" -G busy "$src" -X auto.offset.reset=earliest >/dev/null 2>&1 &
+busy=$!
+joined() { [ "$(evadmin committed busy "$src/0")" -ge 0 ]; }
+check "a group reads" wait_for 30 joined
+run evreplay offsets --map map -g busy --yes
+check_status 6 "a group with members is not moved"
+check_grep "and why" "consumer group 'busy' has 1 members" "$err"
+kill $busy
+run evreplay offsets --map map -g nobody --yes
+check_status 2 "a group without offsets is refused"
+done_testing
