@@ -162,7 +162,7 @@ static int open_fold(struct ev_apply *a, struct ev_error *err)
 {
 	struct ev_error why = EV_ERROR_INIT;
 
-	a->fold = ev_fold_new(a->store, a->projection, &a->tables, &a->folds, &why);
+	a->fold = ev_fold_new(a->store, a->projection, a->queries, &a->tables, &a->folds, &why);
 	a->whole = ev_fold_whole(a->fold) && !a->projection->dedupe && !a->opt.observer;
 	if (a->whole)
 		ev_fold_set_limit(a->fold, a->opt.memory, a->opt.hold);

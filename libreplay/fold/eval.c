@@ -1,148 +1,268 @@
-/* eval.c - values: what they are, what they become, and whether a column holds them as they are */
-#include "fold/internal.h"
+/*
+ * eval.c - expressions computed
+ *
+ * Every part of an expression is computed, also where the store would pass over it: what is in doubt anywhere
+ * is in doubt as a whole, and goes to the store. (PostgreSQL, too, may compute what it does not need: a plan
+ * for given parameters finds their faults before it looks at a row.)
+ */
+#include "fold/eval.h"
 
 static const struct ev_fv doubt = { .kind = EV_FV_DOUBT };
+static const struct ev_fv null = { .kind = EV_FV_NULL };
 
-bool ev_fold_same(const struct ev_fv *a, const struct ev_fv *b)
+static bool is_text(const struct ev_fv *v)
 {
-	if (a->kind != b->kind)
-		return false;
-	if (a->kind == EV_FV_INT || a->kind == EV_FV_BOOL)
-		return a->i == b->i;
-	return ev_slice_eq(a->text, b->text);
+	return v->kind == EV_FV_TEXT || v->kind == EV_FV_TIME;
 }
 
-struct ev_fv ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d)
+/* Of a condition: 0 false, 1 true, EV_UNKNOWN, EV_UNSURE. */
+static int truth(const struct ev_fv *v)
 {
-	struct ev_fv v = { .kind = EV_FV_NULL };
-
-	switch (b->kind) {
-	case EV_BIND_NULL:
-		return v;
-	case EV_BIND_BOOL:
-		v.kind = d == EV_SQLITE ? EV_FV_INT : EV_FV_BOOL;
-		v.i = b->i;
-		return v;
-	case EV_BIND_INT:
-		v.kind = EV_FV_INT;
-		v.i = b->i;
-		return v;
-	case EV_BIND_TEXT:
-	case EV_BIND_JSON:
-	case EV_BIND_TIME:
-		if (b->text.len && memchr(b->text.ptr, '\0', b->text.len))
-			return doubt;
-		v.kind = b->kind == EV_BIND_TIME && d == EV_POSTGRESQL ? EV_FV_TIME : EV_FV_TEXT;
-		v.text = a ? ev_arena_copy(a, b->text) : b->text;
-		return v;
+	switch (v->kind) {
+	case EV_FV_NULL:
+		return EV_UNKNOWN;
+	case EV_FV_INT:
+	case EV_FV_BOOL:
+		return v->i != 0;
+	case EV_FV_REAL:
+		return ev_fv_real(v) != 0;
 	default:
+		return EV_UNSURE;
+	}
+}
+
+static struct ev_fv of_truth(const struct ev_fold *f, int truth)
+{
+	if (truth == EV_UNSURE)
 		return doubt;
-	}
+	if (truth == EV_UNKNOWN)
+		return null;
+	return (struct ev_fv){ .kind = f->store->ops->dialect == EV_SQLITE ? EV_FV_INT : EV_FV_BOOL, .i = truth };
 }
 
-bool ev_fold_fits(const struct ev_fold *f, const struct ev_fold_column *c, const struct ev_fv *v)
+static int both(int l, int r)
 {
-	if (v->kind == EV_FV_NULL)
-		return !c->not_null;
-	switch (c->class) {
-	case EV_FC_INT:
-		return v->kind == EV_FV_INT && v->i >= c->min && v->i <= c->max;
-	case EV_FC_BOOL:
-		return v->kind == EV_FV_BOOL;
-	case EV_FC_TEXT:
-		/* a time bound to a text column is its text */
-		return v->kind == EV_FV_TEXT || (v->kind == EV_FV_TIME && f->store->ops->dialect == EV_POSTGRESQL);
-	case EV_FC_TIME:
-		return v->kind == EV_FV_TIME && v->text.len && v->text.ptr[0] != '0';
-	default:
-		return false;
-	}
+	if (l == EV_UNSURE || r == EV_UNSURE)
+		return EV_UNSURE;
+	if (l == 0 || r == 0)
+		return 0;
+	return l == EV_UNKNOWN || r == EV_UNKNOWN ? EV_UNKNOWN : 1;
 }
 
-bool ev_fold_binds(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params)
+static int negated(int t)
 {
-	for (size_t i = 0; i < s->nexpr; i++) {
-		const struct ev_fx *x = &s->expr[i];
-		struct ev_fold_column type = { .class = x->class, .min = x->min, .max = x->max };
-
-		if (x->kind != EV_FX_PARAM)
-			continue;
-		if (f->store->ops->dialect == EV_SQLITE ? params[x->index].kind == EV_FV_DOUBT
-							: !ev_fold_fits(f, &type, &params[x->index]))
-			return false;
-	}
-	return true;
+	return t == 0 || t == 1 ? !t : t;
 }
 
-static struct ev_fv arithmetic(const struct ev_fx *x, struct ev_fv l, struct ev_fv r)
+/* A column that is NUMERIC to SQLite would make numbers of texts that look like some. */
+static bool texts_stay(const struct ev_fx *x, const struct ev_fv *l, const struct ev_fv *r)
+{
+	return !x->dates || (memchr(l->text.ptr, ':', l->text.len) && memchr(r->text.ptr, ':', r->text.len));
+}
+
+static int order(const struct ev_fold *f, const struct ev_fx *x, const struct ev_fv *l, const struct ev_fv *r)
+{
+	if (l->kind == EV_FV_NULL || r->kind == EV_FV_NULL)
+		return EV_UNKNOWN;
+	if (l->kind == r->kind && (l->kind == EV_FV_INT || l->kind == EV_FV_BOOL))
+		return (l->i > r->i) - (l->i < r->i);
+	if (x->class == EV_FC_TIME)
+		return ev_fold_order_moments(l->text, r->text);
+	if (l->kind < EV_FV_TEXT && r->kind < EV_FV_TEXT)
+		return f->store->ops->dialect == EV_SQLITE ? ev_fold_order_reals(l, r)
+							   : ev_fold_order_decimals(l, r);
+	if (is_text(l) && is_text(r) && texts_stay(x, l, r)) {
+		int by = ev_slice_cmp(l->text, r->text);
+
+		return (by > 0) - (by < 0);
+	}
+	return EV_UNSURE;
+}
+
+static int compared(const struct ev_fold *f, const struct ev_fx *x, const struct ev_fv *l, const struct ev_fv *r)
+{
+	int by = order(f, x, l, r);
+
+	return by == EV_UNKNOWN || by == EV_UNSURE ? by : (int)(x->index >> (by + 1) & 1);
+}
+
+/* IS NOT DISTINCT FROM */
+static int same(const struct ev_fold *f, const struct ev_fx *x, const struct ev_fv *l, const struct ev_fv *r)
+{
+	int by = order(f, x, l, r);
+
+	if (by == EV_UNKNOWN)
+		return l->kind == r->kind;
+	return by == EV_UNSURE ? by : by == 0;
+}
+
+static bool in_type(const struct ev_fx *x, int64_t i)
+{
+	return i >= x->min && i <= x->max;
+}
+
+static struct ev_fv whole(const struct ev_fx *x, const struct ev_fv *l, const struct ev_fv *r)
 {
 	struct ev_fv v = { .kind = EV_FV_INT };
 	bool over;
 
-	if (l.kind == EV_FV_NULL || r.kind == EV_FV_NULL) {
-		bool other_fits = (l.kind == EV_FV_NULL || l.kind == EV_FV_INT) &&
-				  (r.kind == EV_FV_NULL || r.kind == EV_FV_INT);
-
-		v.kind = EV_FV_NULL;
-		return other_fits ? v : doubt;
-	}
-	if (l.kind != EV_FV_INT || r.kind != EV_FV_INT || l.i < x->min || l.i > x->max || r.i < x->min ||
-	    r.i > x->max)
+	if (!in_type(x, l->i) || !in_type(x, r->i))
 		return doubt;
-	over = x->kind == EV_FX_ADD ? __builtin_add_overflow(l.i, r.i, &v.i)
-				    : __builtin_sub_overflow(l.i, r.i, &v.i);
-	return over || v.i < x->min || v.i > x->max ? doubt : v;
+	if (x->kind == EV_FX_ADD)
+		over = __builtin_add_overflow(l->i, r->i, &v.i);
+	else if (x->kind == EV_FX_SUB)
+		over = __builtin_sub_overflow(l->i, r->i, &v.i);
+	else
+		over = __builtin_mul_overflow(l->i, r->i, &v.i);
+	return over || !in_type(x, v.i) ? doubt : v;
 }
 
-/* SQLite's min and max of two are NULL when one is; PostgreSQL's least and greatest pass over it. */
-static struct ev_fv extreme(const struct ev_fold *f, const struct ev_fx *x, struct ev_fv l, struct ev_fv r)
+static struct ev_fv arithmetic(const struct ev_fold *f, const struct ev_fx *x, const struct ev_fv *l,
+			       const struct ev_fv *r)
 {
-	bool null = l.kind == EV_FV_NULL || r.kind == EV_FV_NULL;
-
-	if (null && f->store->ops->dialect == EV_SQLITE)
-		return (struct ev_fv){ .kind = EV_FV_NULL };
-	if (null)
-		return l.kind == EV_FV_NULL ? r : l;
-	if (l.kind != EV_FV_INT || r.kind != EV_FV_INT || l.i < x->min || l.i > x->max || r.i < x->min ||
-	    r.i > x->max)
+	if (ev_fv_has_text(l->kind) || ev_fv_has_text(r->kind))
 		return doubt;
-	return (l.i < r.i) == (x->kind == EV_FX_MIN) ? l : r;
+	if (l->kind == EV_FV_NULL || r->kind == EV_FV_NULL)
+		return null;
+	if (x->class == EV_FC_NUMERIC && f->store->ops->dialect == EV_POSTGRESQL)
+		return ev_fold_decimals(x->kind, l, r);
+	if (l->kind == EV_FV_INT && r->kind == EV_FV_INT)
+		return whole(x, l, r);
+	return ev_fold_reals(x->kind, l, r);
+}
+
+/*
+ * SQLite's min and max are NULL when one is, PostgreSQL's least and greatest pass over it. Of equals the first
+ * is taken, but for SQLite's min, which takes the last.
+ */
+static const struct ev_fv *extreme(const struct ev_fold *f, const struct ev_fx *x, const struct ev_fv *l,
+				   const struct ev_fv *r)
+{
+	bool sqlite = f->store->ops->dialect == EV_SQLITE;
+	int by;
+
+	if (l->kind == EV_FV_NULL)
+		return sqlite ? l : r;
+	if (r->kind == EV_FV_NULL)
+		return sqlite ? r : l;
+	by = order(f, x, l, r);
+	if (by == EV_UNSURE)
+		return &doubt;
+	if (x->kind == EV_FX_MAX)
+		return by < 0 ? r : l;
+	return by > 0 || (by == 0 && sqlite) ? r : l;
+}
+
+static struct ev_fv compute(const struct ev_fold *f, const struct ev_fx *x, const struct ev_fv *l,
+			    const struct ev_fv *r)
+{
+	switch (x->kind) {
+	case EV_FX_ADD:
+	case EV_FX_SUB:
+	case EV_FX_MUL:
+		return arithmetic(f, x, l, r);
+	case EV_FX_COMPARE:
+		return of_truth(f, compared(f, x, l, r));
+	case EV_FX_SAME:
+		return of_truth(f, same(f, x, l, r));
+	case EV_FX_AND:
+		return of_truth(f, both(truth(l), truth(r)));
+	case EV_FX_OR:
+		return of_truth(f, negated(both(negated(truth(l)), negated(truth(r)))));
+	case EV_FX_NOT:
+		return of_truth(f, negated(truth(l)));
+	case EV_FX_ISNULL:
+		return of_truth(f, l->kind == EV_FV_NULL);
+	case EV_FX_ISTRUE:
+		return of_truth(f, truth(l) == EV_UNKNOWN ? 0 : truth(l));
+	case EV_FX_LIKE:
+		return of_truth(f, ev_fold_like(f->store->ops->dialect, l, x->value.text));
+	case EV_FX_SUBSTR:
+		return ev_fold_substr(x, l);
+	case EV_FX_LENGTH:
+		return ev_fold_length(l);
+	default:
+		return doubt;
+	}
+}
+
+static const struct ev_fv *choose(const struct ev_fv *test, const struct ev_fv *then, const struct ev_fv *other)
+{
+	int t = truth(test);
+
+	if (t == EV_UNSURE)
+		return &doubt;
+	return t == 1 ? then : other;
+}
+
+/* The value of one node, those of its operands in `at`; `out` is room for one that is computed. */
+static const struct ev_fv *step(const struct ev_fold *f, const struct ev_fx *x, const struct ev_fv *const *at,
+				size_t first, struct ev_fv *out, const struct ev_fold_input *in)
+{
+	switch (x->kind) {
+	case EV_FX_CONST:
+		return &x->value;
+	case EV_FX_PARAM:
+		return &in->params[x->index];
+	case EV_FX_OLD:
+		return in->old ? &in->old[x->index] : &doubt;
+	case EV_FX_NEW:
+		return in->fresh ? &in->fresh[x->index] : &doubt;
+	case EV_FX_COALESCE:
+		return at[(at[x->left - first]->kind == EV_FV_NULL ? x->right : x->left) - first];
+	case EV_FX_IF:
+		return choose(at[x->left - first], at[x->right - first], at[x->other - first]);
+	case EV_FX_MIN:
+	case EV_FX_MAX:
+		return extreme(f, x, at[x->left - first], at[x->right - first]);
+	default:
+		*out = compute(f, x, at[x->left - first], at[x->right - first]);
+		return out;
+	}
 }
 
 struct ev_fv ev_fold_eval(const struct ev_fold *f, const struct ev_fold_statement *s, size_t expr,
 			  const struct ev_fv *params, const struct ev_fv *old, const struct ev_fv *fresh)
 {
-	const struct ev_fx *x = &s->expr[expr];
-	struct ev_fv l, r;
+	const struct ev_fold_input in = { params, old, fresh };
+	size_t first = s->expr[expr].first, n = expr - first;
+	const struct ev_fv *at[EV_FX_MOST];
+	struct ev_fv room[EV_FX_MOST];
 
-	switch (x->kind) {
-	case EV_FX_CONST:
-		return x->value;
-	case EV_FX_PARAM:
-		return params[x->index];
-	case EV_FX_OLD:
-		return old ? old[x->index] : doubt;
-	case EV_FX_NEW:
-		return fresh ? fresh[x->index] : doubt;
-	default:
-		break;
-	}
-	l = ev_fold_eval(f, s, x->left, params, old, fresh);
-	if (l.kind == EV_FV_DOUBT)
-		return doubt;
-	r = ev_fold_eval(f, s, x->right, params, old, fresh);
-	if (r.kind == EV_FV_DOUBT)
-		return doubt;
-	switch (x->kind) {
-	case EV_FX_ADD:
-	case EV_FX_SUB:
-		return arithmetic(x, l, r);
-	case EV_FX_MIN:
-	case EV_FX_MAX:
-		return extreme(f, x, l, r);
-	default: /* COALESCE: of one kind, as the store wants one type */
-		if (l.kind != EV_FV_NULL && r.kind != EV_FV_NULL && l.kind != r.kind)
+	if (!n)
+		return *step(f, &s->expr[expr], NULL, 0, NULL, &in);
+	for (size_t i = 0; i <= n; i++) {
+		at[i] = step(f, &s->expr[first + i], at, first, &room[i], &in);
+		if (at[i]->kind == EV_FV_DOUBT)
 			return doubt;
-		return l.kind == EV_FV_NULL ? r : l;
 	}
+	return *at[n];
+}
+
+int ev_fold_holds(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params,
+		  const struct ev_fv *old, const struct ev_fv *fresh)
+{
+	int holds = 1;
+
+	for (size_t i = 0; i < s->nconds; i++) {
+		struct ev_fv v = ev_fold_eval(f, s, s->conds[i], params, old, fresh);
+		int t = truth(&v);
+
+		if (t == EV_UNSURE)
+			return -1;
+		holds &= t == 1;
+	}
+	return holds;
+}
+
+bool ev_fold_allowed(const struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fv *row)
+{
+	for (size_t i = 0; t->rules && i < t->rules->nconds; i++) {
+		struct ev_fv v = ev_fold_eval(f, t->rules, t->rules->conds[i], NULL, row, NULL);
+		int holds = truth(&v);
+
+		if (holds == 0 || holds == EV_UNSURE) /* unknown is no breach */
+			return false;
+	}
+	return true;
 }

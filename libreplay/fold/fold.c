@@ -10,149 +10,6 @@
 
 /* ---- tables ---- */
 
-static const struct type {
-	const char *name;
-	enum ev_fold_class class;
-	int64_t min, max;
-} pg_types[] = {
-	{ "smallint", EV_FC_INT, INT16_MIN, INT16_MAX }, { "integer", EV_FC_INT, INT32_MIN, INT32_MAX },
-	{ "bigint", EV_FC_INT, INT64_MIN, INT64_MAX },	 { "boolean", EV_FC_BOOL, 0, 0 },
-	{ "text", EV_FC_TEXT, 0, 0 },			 { "character varying", EV_FC_TEXT, 0, 0 },
-	{ "timestamp with time zone", EV_FC_TIME, 0, 0 },
-};
-
-/* Types that unnest hands back as they were: not arrays, nor rows, nor what we do not know. */
-static bool is_carried(const char *type)
-{
-	static const char *const names[] = { "numeric", "real", "double precision", "uuid", "json", "jsonb",
-		"date", "time", "timestamp", "interval", "character", "bit", "inet", "cidr", "macaddr", NULL };
-	size_t len = strlen(type);
-
-	if (len > 1 && strcmp(type + len - 2, "[]") == 0)
-		return false;
-	for (const char *const *n = names; *n; n++) {
-		size_t k = strlen(*n);
-
-		if (strncmp(type, *n, k) == 0 && (!type[k] || type[k] == '(' || type[k] == ' '))
-			return true;
-	}
-	return false;
-}
-
-/* False for a type of which we know nothing. */
-static bool classify_pg(struct ev_fold_column *c)
-{
-	c->class = EV_FC_CARRIED;
-	for (size_t i = 0; i < sizeof(pg_types) / sizeof(*pg_types); i++)
-		if (strcmp(c->type, pg_types[i].name) == 0) {
-			c->class = pg_types[i].class;
-			c->min = pg_types[i].min;
-			c->max = pg_types[i].max;
-			return true;
-		}
-	return is_carried(c->type);
-}
-
-/* By affinity; false for one under which a value may become another. */
-static bool classify_sqlite(struct ev_fold_column *c)
-{
-	if (strcasestr(c->type, "INT")) {
-		c->class = EV_FC_INT;
-		c->min = INT64_MIN;
-		c->max = INT64_MAX;
-		return true;
-	}
-	if (strcasestr(c->type, "CHAR") || strcasestr(c->type, "CLOB") || strcasestr(c->type, "TEXT")) {
-		c->class = EV_FC_TEXT;
-		return true;
-	}
-	if (strcasestr(c->type, "BOOL")) {
-		c->class = EV_FC_INT;
-		c->max = 1;
-		return true;
-	}
-	return false;
-}
-
-static void to_lower(char *s)
-{
-	for (; *s; s++)
-		*s = *s >= 'A' && *s <= 'Z' ? (char)(*s + 32) : *s;
-}
-
-static bool has_capitals(const char *s)
-{
-	return strpbrk(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL;
-}
-
-/* A default that is a literal; anything else is the store's to compute. */
-static struct ev_fv default_of(struct ev_fold *f, const struct ev_fold_column *c, const char *text)
-{
-	struct ev_fv v = { .kind = EV_FV_DOUBT };
-	char *end;
-
-	if (!text || strcasecmp(text, "NULL") == 0) {
-		v.kind = EV_FV_NULL;
-		return v;
-	}
-	if (c->class == EV_FC_INT && strlen(text) < 10) {
-		v.i = strtoll(text, &end, 10);
-		if (end != text && !*end)
-			v.kind = EV_FV_INT;
-	} else if (c->class == EV_FC_BOOL && f->store->ops->dialect == EV_POSTGRESQL) {
-		v.i = strcmp(text, "true") == 0;
-		if (v.i || strcmp(text, "false") == 0)
-			v.kind = EV_FV_BOOL;
-	}
-	return v;
-}
-
-static const char *take_column(struct ev_fold *f, struct ev_fold_table *t, const struct ev_column_info *k)
-{
-	struct ev_fold_column *c = EV_PUSH(t->columns, t->ncolumns);
-
-	c->name = ev_strdup(k->name);
-	c->type = ev_strdup(k->type);
-	c->value = ev_strdup(k->value);
-	c->not_null = k->not_null || k->key;
-	if (strcmp(k->type, "bytea") == 0)
-		return "it holds bytes";
-	if (f->store->ops->dialect == EV_SQLITE) {
-		to_lower(c->name); /* as ev_token_name gives names; here case says nothing */
-		if (!classify_sqlite(c))
-			return "it has a column of a type that SQLite may convert";
-	} else if (has_capitals(c->name)) {
-		return "it has a column whose name has capitals";
-	} else if (!classify_pg(c)) {
-		return "it has a column of an array or of another type that is not folded";
-	}
-	if (k->key && c->class != EV_FC_INT && c->class != EV_FC_TEXT)
-		return "its key is neither whole numbers nor text";
-	c->fallback = default_of(f, c, k->fallback);
-	return NULL;
-}
-
-/* NULL, or why the table goes by statements. */
-static const char *take_table(struct ev_fold *f, struct ev_fold_table *t, const struct ev_table_info *info)
-{
-	const char *why = NULL;
-
-	if (info->odd)
-		return info->odd;
-	/* PostgreSQL tells "A" from a, our tokens do not */
-	if (f->store->ops->dialect == EV_POSTGRESQL && has_capitals(info->name))
-		return "its name has capitals";
-	for (size_t i = 0; i < info->ncolumns && !why; i++)
-		why = take_column(f, t, &info->columns[i]);
-	for (int k = 1; !why && k <= (int)info->ncolumns; k++)
-		for (size_t i = 0; i < info->ncolumns; i++)
-			if (info->columns[i].key == k)
-				*EV_PUSH(t->key, t->nkey) = i;
-	if (!why && !t->nkey)
-		return "it has no primary key";
-	return !why && t->nkey > EV_FOLD_MOST_KEYS ? "its key has too many columns" : why;
-}
-
 static void say(struct ev_buf *why, const char *table, const char *reason)
 {
 	ev_buf_addf(why, "table '%s' goes by statements: %s\n", table, reason);
@@ -169,10 +26,10 @@ static int describe_tables(struct ev_fold *f, const struct ev_buf *tables, struc
 		int there = f->store->ops->describe(f->store, name, &info, err);
 		const char *reason;
 
-		t->name = ev_strdup(name);
-		to_lower(t->name); /* as ev_token_name gives names */
-		reason = there > 0 ? take_table(f, t, &info) : "it is a view";
+		t->name = ev_fold_lower(name);
+		reason = there > 0 ? ev_fold_take_table(f, t, &info) : "it is a view";
 		t->plain = !reason;
+		t->view = there == 0;
 		if (there > 0 && reason)
 			say(why, name, reason);
 		ev_table_info_release(&info);
@@ -184,8 +41,17 @@ static int describe_tables(struct ev_fold *f, const struct ev_buf *tables, struc
 
 /* ---- statements ---- */
 
+static void leave_table(struct ev_fold_table *t, int line, const char *reason, struct ev_buf *why)
+{
+	if (!t->plain)
+		return;
+	t->plain = false;
+	ev_buf_addf(why, "table '%s' goes by statements: that of line %d is not one that is folded", t->name, line);
+	ev_buf_addf(why, reason ? ": %s\n" : "\n", reason);
+}
+
 /* A statement of another shape: the tables that it mentions go by statements; with a view, all do. */
-static void spoil(struct ev_fold *f, const struct ev_statement *s, int line, struct ev_buf *why)
+static void spoil(struct ev_fold *f, const struct ev_statement *s, const char *reason, struct ev_buf *why)
 {
 	size_t n;
 	struct ev_token *t = ev_sql_tokens(s->sql[f->store->ops->dialect], &n);
@@ -197,32 +63,56 @@ static void spoil(struct ev_fold *f, const struct ev_statement *s, int line, str
 		for (size_t k = 0; name && k < f->ntables; k++) {
 			if (strcmp(f->tables[k].name, name) != 0)
 				continue;
-			for (size_t m = 0; m < f->ntables; m++) {
-				if ((m != k && f->tables[k].ncolumns) || !f->tables[m].plain)
-					continue;
-				f->tables[m].plain = false;
-				ev_buf_addf(why, "table '%s' goes by statements: that of line %d is not "
-					    "one that is folded\n", f->tables[m].name, line);
-			}
+			for (size_t m = 0; m < f->ntables; m++)
+				if (m == k || f->tables[k].view)
+					leave_table(&f->tables[m], s->place.line, reason, why);
 		}
 		free(name);
 	}
 	free(t);
 }
 
-static void read_statements(struct ev_fold *f, const struct ev_projection *p, struct ev_buf *why)
+/* For the types of its parameters; NULL where they have none, or the store does not take it. */
+static struct ev_query *prepare_for_types(struct ev_fold *f, const struct ev_statement *s, const struct ev_buf *tables)
 {
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_buf reads = EV_BUF_INIT;
+	struct ev_query *q = NULL;
+	size_t at;
+
+	for (size_t i = 0; i < f->projection->nreads; i++)
+		ev_buf_add(&reads, f->projection->reads[i], strlen(f->projection->reads[i]) + 1);
+	if (f->store->ops->param_type)
+		q = f->store->ops->prepare(f->store, s->sql[f->store->ops->dialect], true, tables, &reads, &at, &err);
+	ev_buf_release(&reads);
+	return q;
+}
+
+static void read_statement(struct ev_fold *f, size_t h, size_t i, struct ev_query *q, const struct ev_buf *tables,
+			   struct ev_buf *why)
+{
+	const struct ev_statement *s = &f->projection->handlers[h].statements[i];
+	struct ev_fold_statement *read = &f->statements[h][i];
+	struct ev_query *own = q ? NULL : prepare_for_types(f, s, tables);
+
+	ev_fold_read(f, s, q ? q : own, read);
+	if (own)
+		f->store->ops->finish(f->store, own);
+	if (!read->table)
+		spoil(f, s, read->why, why);
+}
+
+static void read_statements(struct ev_fold *f, struct ev_query ***queries, const struct ev_buf *tables,
+			    struct ev_buf *why)
+{
+	const struct ev_projection *p = f->projection;
+
 	f->nhandlers = p->nhandlers;
 	f->statements = ev_alloc(p->nhandlers * sizeof(*f->statements));
 	for (size_t h = 0; h < p->nhandlers; h++) {
 		f->statements[h] = ev_alloc(p->handlers[h].nstatements * sizeof(**f->statements));
-		for (size_t i = 0; i < p->handlers[h].nstatements; i++) {
-			const struct ev_statement *s = &p->handlers[h].statements[i];
-
-			ev_fold_read(f, s, &f->statements[h][i]);
-			if (!f->statements[h][i].table)
-				spoil(f, s, s->place.line, why);
-		}
+		for (size_t i = 0; i < p->handlers[h].nstatements; i++)
+			read_statement(f, h, i, queries ? queries[h][i] : NULL, tables, why);
 	}
 }
 
@@ -245,6 +135,18 @@ static void find_columns(struct ev_fold_statement *s)
 				*EV_PUSH(s->olds, s->nolds) = c;
 				break;
 			}
+	/* what the table's CHECKs read is tried on the row as it will be */
+	for (size_t c = 0; c < t->ncolumns; c++) {
+		bool there = false;
+
+		for (size_t i = 0; i < s->nolds; i++)
+			there |= s->olds[i] == c;
+		for (size_t i = 0; i < t->rules->nexpr && !there; i++)
+			if (t->rules->expr[i].kind == EV_FX_OLD && t->rules->expr[i].index == c) {
+				*EV_PUSH(s->olds, s->nolds) = c;
+				there = true;
+			}
+	}
 }
 
 static size_t find_all_columns(struct ev_fold *f)
@@ -287,15 +189,15 @@ static bool any_plain(const struct ev_fold *f)
 	return false;
 }
 
-static struct ev_fold *read_all(struct ev_store *s, const struct ev_projection *p, const struct ev_buf *tables,
-				struct ev_buf *why, struct ev_error *err)
+static struct ev_fold *read_all(struct ev_store *s, const struct ev_projection *p, struct ev_query ***queries,
+				const struct ev_buf *tables, struct ev_buf *why, struct ev_error *err)
 {
 	struct ev_fold *f = ev_alloc(sizeof(*f));
 
 	f->store = s;
 	f->projection = p;
 	if (describe_tables(f, tables, why, err) == 0) {
-		read_statements(f, p, why);
+		read_statements(f, queries, tables, why);
 		make_room(f);
 		if (any_plain(f))
 			return f;
@@ -304,10 +206,10 @@ static struct ev_fold *read_all(struct ev_store *s, const struct ev_projection *
 	return NULL;
 }
 
-struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p,
+struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p, struct ev_query ***queries,
 			    const struct ev_buf *tables, struct ev_buf *why, struct ev_error *err)
 {
-	struct ev_fold *f = read_all(s, p, tables, why, err);
+	struct ev_fold *f = read_all(s, p, queries, tables, why, err);
 
 	for (size_t i = 0; f && i < f->ntables; i++)
 		if (f->tables[i].plain && ev_fold_prepare(f, &f->tables[i], err) < 0) {
@@ -317,12 +219,27 @@ struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p,
 	return f;
 }
 
+/* How a fraction is printed is the store's own affair. */
+static bool prints_all(const struct ev_fold *f, struct ev_buf *why)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < f->ntables; i++)
+		for (size_t c = 0; c < f->tables[i].ncolumns; c++)
+			if (f->tables[i].columns[c].class >= EV_FC_NUMERIC) {
+				say(why, f->tables[i].name, "it has a column of fractions, or of a type that is only carried");
+				all = false;
+				break;
+			}
+	return all;
+}
+
 struct ev_fold *ev_fold_detached(struct ev_store *s, const struct ev_projection *p, const struct ev_buf *tables,
 				 uint32_t slice, uint32_t slices, struct ev_buf *why, struct ev_error *err)
 {
-	struct ev_fold *f = read_all(s, p, tables, why, err);
+	struct ev_fold *f = read_all(s, p, NULL, tables, why, err);
 
-	if (f && !f->whole) {
+	if (f && (!f->whole || !prints_all(f, why))) {
 		ev_fold_free(f);
 		return NULL;
 	}
@@ -362,6 +279,10 @@ void ev_fold_free(struct ev_fold *f)
 		f->store->ops->finish(f->store, t->erase);
 		f->store->ops->finish(f->store, t->any);
 		f->store->ops->finish(f->store, t->insert);
+		if (t->rules)
+			ev_fold_statement_release(t->rules);
+		free(t->rules);
+		free(t->why);
 		free(t->columns);
 		free(t->key);
 		free(t->name);
@@ -374,6 +295,7 @@ void ev_fold_free(struct ev_fold *f)
 	free(f->binds);
 	free(f->saved);
 	ev_buf_release(&f->copies);
+	ev_buf_release(&f->digits);
 	free(f->spent);
 	free(f->named);
 	free(f->ops);

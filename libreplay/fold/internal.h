@@ -1,10 +1,10 @@
 /*
  * internal.h - the fold's own types, shared by its files and nobody else
  *
- * plan.c reads statements into shapes, eval.c computes values, step.c folds one statement over its row;
- * rows.c finds rows by key and takes back what a record has done, pool.c is their memory, order.c sorts
- * them, io.c loads and writes them. fold.c opens it all; event.c folds record by record, batch.c batch by
- * batch.
+ * columns.c looks at tables, plan*.c read statements into shapes, eval*.c compute values, value.c takes them in
+ * and out, step.c folds one statement over its row; rows.c finds rows by key and takes back what a record has
+ * done, pool.c is their memory, order.c sorts them, io.c loads and writes them. fold.c opens it all; event.c
+ * folds record by record, batch.c batch by batch.
  */
 #ifndef EV_FOLD_INTERNAL_H
 #define EV_FOLD_INTERNAL_H
@@ -15,7 +15,11 @@
 #define EV_FOLD_MOST_KEYS 16
 
 enum ev_fv_kind {
-	EV_FV_NULL, EV_FV_INT, EV_FV_BOOL, EV_FV_TEXT, EV_FV_TIME,
+	EV_FV_NULL, EV_FV_INT, EV_FV_BOOL,
+	EV_FV_REAL,   /* i: the bits of a double, ev_fv_real() */
+	EV_FV_DECIMAL, /* i: 64 times its digits, plus how many of them stand behind the point, of which there
+			  is at least one; a decimal without any is an INT */
+	EV_FV_TEXT, EV_FV_TIME, /* these and the next have text, those before have none */
 	EV_FV_OPAQUE, /* as the store gave it, of a type that we only carry */
 	EV_FV_DOUBT,  /* not for us to say: the statement goes to the store */
 };
@@ -25,6 +29,27 @@ struct ev_fv {
 	int64_t i;
 	struct ev_slice text; /* in the batch's arena, or of the statement */
 };
+
+static inline bool ev_fv_has_text(enum ev_fv_kind kind)
+{
+	return kind >= EV_FV_TEXT;
+}
+
+static inline double ev_fv_real(const struct ev_fv *v)
+{
+	double d;
+
+	memcpy(&d, &v->i, sizeof(d));
+	return d;
+}
+
+static inline struct ev_fv ev_fv_of_real(double d)
+{
+	struct ev_fv v = { .kind = EV_FV_REAL };
+
+	memcpy(&v.i, &d, sizeof(d));
+	return v;
+}
 
 /* Memory that is given back all at once. */
 struct ev_arena {
@@ -36,15 +61,26 @@ struct ev_slice ev_arena_copy(struct ev_arena *a, struct ev_slice s);
 void ev_arena_clear(struct ev_arena *a);
 void ev_arena_release(struct ev_arena *a);
 
-enum ev_fold_class { EV_FC_INT, EV_FC_BOOL, EV_FC_TEXT, EV_FC_TIME, EV_FC_CARRIED };
+enum ev_fold_class {
+	EV_FC_ANY, /* of an expression: NULL, or what SQLite knows only when it is there */
+	EV_FC_INT, EV_FC_BOOL, EV_FC_TEXT, EV_FC_TIME,
+	EV_FC_NUMERIC, /* PostgreSQL's, exact; SQLite's affinity: whole numbers, reals, texts that are dates */
+	EV_FC_REAL,    /* SQLite's affinity */
+	EV_FC_CARRIED,
+};
 
 struct ev_fold_column {
 	char *name;
 	enum ev_fold_class class;
 	int64_t min, max;       /* INT */
+	int precision, scale;   /* NUMERIC in PostgreSQL; precision 0: any */
+	size_t longest;         /* TEXT: in characters; 0: any */
+	bool dates;             /* NUMERIC in SQLite that also takes texts */
 	bool not_null, has_default;
 	struct ev_fv fallback;  /* its default; DOUBT when we cannot say */
 	char *type, *value;     /* see ev_column_info */
+	unsigned collation;     /* see ev_column_info */
+	bool bytewise;
 };
 
 /* Pieces of memory that may be given back; the largest class is far above what a record may hold. */
@@ -99,7 +135,10 @@ struct ev_fold_table {
 	size_t ncolumns;
 	size_t *key; /* its columns, in order */
 	size_t nkey;
+	struct ev_fold_statement *rules; /* its CHECKs, as `conds`; owns the texts of defaults */
+	char *why;   /* it goes by statements, or NULL */
 	bool plain;  /* goes through the fold */
+	bool view;   /* is none */
 
 	uint64_t *slots;   /* open addressing: 16 bits of the hash, 48 of the row's address; 0: free */
 	size_t nslots, nrows;
@@ -120,17 +159,36 @@ static inline unsigned char *ev_fold_kinds(const struct ev_fold_table *t, const 
 	return (unsigned char *)(r->v + t->ncolumns);
 }
 
-enum ev_fx_kind { EV_FX_CONST, EV_FX_PARAM, EV_FX_OLD, EV_FX_NEW, EV_FX_ADD, EV_FX_SUB, EV_FX_MIN, EV_FX_MAX,
-		  EV_FX_COALESCE };
-
-struct ev_fx { /* an expression; operands are indices in the same array */
-	enum ev_fx_kind kind;
-	struct ev_fv value;
-	size_t index;       /* PARAM from 0 on; OLD, NEW: column */
-	size_t left, right;
-	int64_t min, max;   /* of arithmetic: the type that the store computes in */
-	enum ev_fold_class class; /* PARAM: the type that the store gives it, min and max with it */
+enum ev_fx_kind {
+	EV_FX_CONST, EV_FX_PARAM, EV_FX_OLD, EV_FX_NEW,
+	EV_FX_ADD, EV_FX_SUB, EV_FX_MUL, EV_FX_MIN, EV_FX_MAX, EV_FX_COALESCE,
+	EV_FX_COMPARE, /* `index` has a bit for each outcome that is true: 1 less, 2 equal, 4 greater */
+	EV_FX_SAME,    /* IS NOT DISTINCT FROM */
+	EV_FX_AND, EV_FX_OR, EV_FX_NOT, EV_FX_ISNULL, EV_FX_ISTRUE,
+	EV_FX_IF,      /* left: condition, right: then, other: else */
+	EV_FX_LIKE,    /* `value` is the pattern */
+	EV_FX_SUBSTR,  /* of `max` characters from number `min` on, from 1 on */
+	EV_FX_LENGTH,
 };
+
+/*
+ * An expression is a run of these, operands before what uses them: it is computed from its first to its last,
+ * which is its value, all of them each time.
+ */
+struct ev_fx {
+	enum ev_fx_kind kind;
+	enum ev_fold_class class; /* of the operands of arithmetic and comparison; of the rest the value's */
+	size_t index;             /* PARAM from 0 on; OLD, NEW: column */
+	size_t left, right, other;
+	bool dates;               /* of comparison: texts that look like numbers are not for us */
+	size_t first;             /* the last of an expression: where it begins */
+	int64_t min, max;         /* of arithmetic: the type that the store computes in */
+	struct ev_fv value;
+};
+#define EV_FX_MOST 128 /* in one expression */
+
+/* A parameter's type, as the store gave it. */
+struct ev_fold_param { enum ev_fold_class class; int64_t min, max; };
 
 enum ev_fold_verb { EV_FOLD_INSERT, EV_FOLD_UPDATE, EV_FOLD_DELETE };
 enum ev_fold_conflict { EV_FOLD_FAIL, EV_FOLD_NOTHING, EV_FOLD_MERGE };
@@ -148,6 +206,13 @@ struct ev_fold_statement {
 	size_t *where;               /* expressions, one per key column */
 	size_t *key;                 /* the same of any verb; filled by ev_fold_new */
 	size_t *olds, nolds;         /* columns that an expression reads of the row as it was */
+	size_t *conds;               /* what must be true beside the key, or of DO UPDATE */
+	size_t nconds;
+	size_t *eager;               /* in which PostgreSQL finds a fault before it looks at any row */
+	size_t neager;
+	struct ev_fold_param *params;
+	size_t nparams;
+	char *why;                   /* it is not understood, or NULL */
 };
 
 struct ev_fold_op {
@@ -193,6 +258,7 @@ struct ev_fold {
 	struct ev_fold_saved *saved; /* rows that the record at hand has touched */
 	size_t nsaved, saved_cap;
 	struct ev_buf copies;
+	struct ev_buf digits;  /* of a row's decimals */
 	struct ev_fold_text **spent; /* texts that came and went within the record */
 	size_t nspent, spent_cap;
 	struct ev_fold_named *named;
@@ -204,22 +270,46 @@ struct ev_fold {
 	struct ev_arena arena; /* parameters of the batch */
 	struct ev_fold_op *ops;
 	size_t nops, ops_cap;
+	bool bytewise;         /* text that is of no column sorts by its bytes */
 	bool failed;           /* a statement failed: the rest of the batch does not matter */
 	ev_result_fn on_result;
 	void *on_result_ctx;
 };
 
-/* plan.c: 0 and `out` filled, table NULL when it is not understood. */
-void ev_fold_read(struct ev_fold *f, const struct ev_statement *s, struct ev_fold_statement *out);
-void ev_fold_statement_release(struct ev_fold_statement *s);
+/* columns.c: NULL, or why the table goes by statements. */
+const char *ev_fold_take_table(struct ev_fold *f, struct ev_fold_table *t, const struct ev_table_info *info);
+char *ev_fold_lower(const char *name); /* as ev_token_name gives names; free it */
+/* A type of PostgreSQL by its name; NULL: of SQLite, any. */
+void ev_fold_param_type(const char *name, struct ev_fold_param *p);
 
-/* eval.c. `old` and `fresh` are rows' values; NULL where there is none. */
+/* plan.c: `out` filled, table NULL when it is not understood; `q` is the same statement, prepared. */
+void ev_fold_read(struct ev_fold *f, const struct ev_statement *s, struct ev_query *q,
+		  struct ev_fold_statement *out);
+void ev_fold_statement_release(struct ev_fold_statement *s);
+/* A constant as the store writes one; DOUBT when it is not understood. Its text belongs to t->rules. */
+struct ev_fv ev_fold_read_default(struct ev_fold *f, struct ev_fold_table *t, const char *sql);
+/* A CHECK, into t->rules. NULL, or why it is not understood, to be freed. */
+char *ev_fold_read_check(struct ev_fold *f, struct ev_fold_table *t, const char *sql);
+
+/* eval*.c. `old` and `fresh` are rows' values; NULL where there is none. */
 struct ev_fv ev_fold_eval(const struct ev_fold *f, const struct ev_fold_statement *s, size_t expr,
 			  const struct ev_fv *params, const struct ev_fv *old, const struct ev_fv *fresh);
-/* Can the store bind the parameters just as they are, whether they are then used or not? */
+/* Are its conditions met? 1, 0, or -1: not for us to say. */
+int ev_fold_holds(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params,
+		  const struct ev_fv *old, const struct ev_fv *fresh);
+/* Does the row break none of the table's CHECKs, for sure? */
+bool ev_fold_allowed(const struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fv *row);
+
+/* value.c. Can the store bind the parameters just as they are, whether they are then used or not? */
 bool ev_fold_binds(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params);
-/* Is this value one that the column holds just as it is? */
-bool ev_fold_fits(const struct ev_fold *f, const struct ev_fold_column *c, const struct ev_fv *v);
+/* Is it known what the column makes of this value? Then it is that. */
+bool ev_fold_fits(const struct ev_fold *f, const struct ev_fold_column *c, struct ev_fv *v);
+/* What the column has given back. Its text is that of the cell. */
+struct ev_fv ev_fold_cell(const struct ev_fold *f, const struct ev_fold_column *c, const struct ev_cell *cell);
+/* As the store takes it back; a decimal is written to `digits`, where room for it must be. */
+#define EV_FOLD_DIGITS 24
+struct ev_bind ev_fold_bind(const struct ev_fv *v, struct ev_buf *digits);
+void ev_fold_add_decimal(struct ev_buf *out, int64_t decimal);
 /* `a` NULL: the text is borrowed from the bind. */
 struct ev_fv ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d);
 bool ev_fold_same(const struct ev_fv *a, const struct ev_fv *b);

@@ -128,20 +128,6 @@ int ev_fold_prepare(struct ev_fold *f, struct ev_fold_table *t, struct ev_error 
 	return 0;
 }
 
-static struct ev_bind bind_of(const struct ev_fv *v)
-{
-	switch (v->kind) {
-	case EV_FV_NULL:
-		return (struct ev_bind){ .kind = EV_BIND_NULL };
-	case EV_FV_INT:
-		return (struct ev_bind){ .kind = EV_BIND_INT, .i = v->i };
-	case EV_FV_BOOL:
-		return (struct ev_bind){ .kind = EV_BIND_BOOL, .i = v->i };
-	default:
-		return (struct ev_bind){ .kind = EV_BIND_TEXT, .text = v->text };
-	}
-}
-
 static void add_element(struct ev_buf *json, const struct ev_fv *v)
 {
 	if (v->kind == EV_FV_NULL)
@@ -150,6 +136,8 @@ static void add_element(struct ev_buf *json, const struct ev_fv *v)
 		ev_buf_add_i64(json, v->i);
 	else if (v->kind == EV_FV_BOOL)
 		ev_buf_adds(json, v->i ? "true" : "false");
+	else if (v->kind == EV_FV_DECIMAL)
+		ev_fold_add_decimal(json, v->i);
 	else
 		ev_json_quote(json, v->text);
 }
@@ -188,29 +176,13 @@ struct loading {
 	struct ev_fv *values;
 };
 
-static struct ev_fv cell_value(const struct ev_fold_column *c, const struct ev_cell *cell)
-{
-	struct ev_fv v = { .kind = EV_FV_NULL };
-
-	if (cell->kind == EV_CELL_NULL)
-		return v;
-	if (cell->kind == EV_CELL_INT && (c->class == EV_FC_INT || c->class == EV_FC_BOOL)) {
-		v.kind = c->class == EV_FC_INT ? EV_FV_INT : EV_FV_BOOL;
-		v.i = cell->i;
-		return v;
-	}
-	v.kind = cell->kind == EV_CELL_TEXT && c->class == EV_FC_TEXT ? EV_FV_TEXT : EV_FV_OPAQUE;
-	v.text = cell->text;
-	return v;
-}
-
 static int take_row(void *ctx, const struct ev_cell *cells, size_t n)
 {
 	struct loading *l = ctx;
 	struct ev_fold_row *row;
 
 	for (size_t i = 0; i < n; i++)
-		l->values[i] = cell_value(&l->t->columns[i], &cells[i]);
+		l->values[i] = ev_fold_cell(l->f, &l->t->columns[i], &cells[i]);
 	row = ev_fold_row(l->f, l->t, l->values);
 	for (size_t i = 0; i < n; i++)
 		ev_fold_put(l->f, l->t, row, i, &l->values[i]);
@@ -237,7 +209,7 @@ static int load_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_
 		for (size_t k = 0; k < t->nkey; k++) {
 			struct ev_fv v = ev_fold_get(t, rows[i], t->key[k]);
 
-			b[k] = bind_of(&v);
+			b[k] = ev_fold_bind(&v, NULL); /* a key is no decimal */
 		}
 		rc = f->store->ops->select(f->store, t->load, b, t->nkey, take_row, &l, err);
 	}
@@ -293,10 +265,12 @@ static int refused(const struct ev_fold_table *t, const struct ev_fold_row *firs
 
 static void bind_row(struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fold_row *row, bool key_only)
 {
+	ev_buf_clear(&f->digits);
+	ev_buf_reserve(&f->digits, t->ncolumns * EV_FOLD_DIGITS);
 	for (size_t c = 0; c < (key_only ? t->nkey : t->ncolumns); c++) {
 		struct ev_fv v = ev_fold_get(t, row, key_only ? t->key[c] : c);
 
-		f->binds[c] = bind_of(&v);
+		f->binds[c] = ev_fold_bind(&v, &f->digits);
 	}
 }
 
@@ -351,7 +325,7 @@ static void look_ahead(const struct ev_fold_rows *rows, const struct ev_fold_tab
 	for (size_t c = 0; c < t->ncolumns; c++) {
 		unsigned char kind = ev_fold_kinds(t, rows->v[i + 8].row)[c];
 
-		if (kind != EV_FV_NULL && kind != EV_FV_INT && kind != EV_FV_BOOL)
+		if (ev_fv_has_text(kind))
 			__builtin_prefetch(rows->v[i + 8].row->v[c].text);
 	}
 }

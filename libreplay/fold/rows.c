@@ -18,11 +18,6 @@ static struct ev_fold_row *row_in(uint64_t slot)
 	return (struct ev_fold_row *)(uintptr_t)(slot & ~TAG);
 }
 
-static bool is_text(unsigned char kind)
-{
-	return kind != EV_FV_NULL && kind != EV_FV_INT && kind != EV_FV_BOOL;
-}
-
 static size_t text_size(size_t len)
 {
 	return sizeof(struct ev_fold_text) + len + 1;
@@ -52,7 +47,7 @@ struct ev_fv ev_fold_get(const struct ev_fold_table *t, const struct ev_fold_row
 {
 	struct ev_fv v = { .kind = ev_fold_kinds(t, r)[column] };
 
-	if (is_text((unsigned char)v.kind))
+	if (ev_fv_has_text(v.kind))
 		v.text = ev_slice(r->v[column].text->bytes, r->v[column].text->len);
 	else
 		v.i = r->v[column].i;
@@ -165,7 +160,7 @@ static void release_text(struct ev_fold *f, const struct ev_fold_table *t, struc
 	r->bytes -= r->v[c].text->len;
 	if (!copy) {
 		give_text(f, r->v[c].text);
-	} else if (!is_text(ev_fold_kinds(t, copy)[c]) || copy->v[c].text != r->v[c].text) {
+	} else if (!ev_fv_has_text(ev_fold_kinds(t, copy)[c]) || copy->v[c].text != r->v[c].text) {
 		EV_GROW(f->spent, f->nspent, f->spent_cap);
 		f->spent[f->nspent++] = r->v[c].text;
 	}
@@ -177,14 +172,14 @@ void ev_fold_put(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row 
 	unsigned char *kind = &ev_fold_kinds(t, r)[c];
 	struct ev_fold_text *text;
 
-	if (is_text(*kind)) {
+	if (ev_fv_has_text(*kind)) {
 		if (*kind == v->kind && r->v[c].text->len == v->text.len &&
 		    memcmp(r->v[c].text->bytes, v->text.ptr, v->text.len) == 0)
 			return;
 		release_text(f, t, r, c);
 	}
 	*kind = (unsigned char)v->kind;
-	if (!is_text(*kind)) {
+	if (!ev_fv_has_text(*kind)) {
 		r->v[c].i = v->i;
 		return;
 	}
@@ -236,7 +231,7 @@ static void release_texts(struct ev_fold *f, const struct ev_fold_table *t, cons
 	const unsigned char *k = ev_fold_kinds(t, gone), *l = ev_fold_kinds(t, stays);
 
 	for (size_t c = 0; c < t->ncolumns; c++)
-		if (is_text(k[c]) && !(is_text(l[c]) && gone->v[c].text == stays->v[c].text))
+		if (ev_fv_has_text(k[c]) && !(ev_fv_has_text(l[c]) && gone->v[c].text == stays->v[c].text))
 			give_text(f, gone->v[c].text);
 }
 

@@ -13,8 +13,6 @@ bool ev_fold_key(struct ev_fold *f, const struct ev_fold_statement *s, const str
 		*v = ev_fold_eval(f, s, s->key[k], params, NULL, NULL);
 		if (!ev_fold_fits(f, &t->columns[t->key[k]], v))
 			return false;
-		if (t->columns[t->key[k]].class == EV_FC_TEXT)
-			v->kind = EV_FV_TEXT;
 	}
 	return true;
 }
@@ -23,16 +21,6 @@ struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_stateme
 				 const struct ev_fv *params)
 {
 	return ev_fold_key(f, s, params) ? ev_fold_row(f, s->table, f->fresh) : NULL;
-}
-
-/* A moment in a column of text is its text. */
-static bool fits(const struct ev_fold *f, const struct ev_fold_column *c, struct ev_fv *v)
-{
-	if (!ev_fold_fits(f, c, v))
-		return false;
-	if (c->class == EV_FC_TEXT && v->kind == EV_FV_TIME)
-		v->kind = EV_FV_TEXT;
-	return true;
 }
 
 /*
@@ -55,11 +43,11 @@ static bool propose(struct ev_fold *f, const struct ev_fold_statement *s, const 
 	for (size_t i = 0; i < s->nvalues; i++)
 		f->fresh[s->values[i].column] = ev_fold_eval(f, s, s->values[i].expr, params, NULL, NULL);
 	for (size_t c = 0; c < t->ncolumns; c++) {
-		if (!fits(f, &t->columns[c], &f->fresh[c]))
+		if (!ev_fold_fits(f, &t->columns[c], &f->fresh[c]))
 			return false;
 		bytes += f->fresh[c].text.len;
 	}
-	return !too_long(f, bytes);
+	return !too_long(f, bytes) && ev_fold_allowed(f, t, f->fresh);
 }
 
 static size_t text_at(const struct ev_fold_table *t, const struct ev_fold_row *row, size_t c)
@@ -74,23 +62,32 @@ static bool assign(struct ev_fold *f, const struct ev_fold_statement *s, struct 
 	struct ev_fold_table *t = s->table;
 	size_t bytes = row->bytes;
 
-	for (size_t i = 0; i < s->nolds; i++)
-		f->old[s->olds[i]] = ev_fold_get(t, row, s->olds[i]);
 	for (size_t i = 0; i < s->nsets; i++) {
 		size_t c = s->sets[i].column;
 
 		f->after[i] = ev_fold_eval(f, s, s->sets[i].expr, params, f->old, fresh);
-		if (!fits(f, &t->columns[c], &f->after[i]))
+		if (!ev_fold_fits(f, &t->columns[c], &f->after[i]))
 			return false;
 		bytes += f->after[i].text.len - text_at(t, row, c);
 	}
-	if (too_long(f, bytes))
+	for (size_t i = 0; i < s->nsets; i++)
+		f->old[s->sets[i].column] = f->after[i];
+	if (too_long(f, bytes) || !ev_fold_allowed(f, t, f->old))
 		return false;
 	ev_fold_touch(f, t, row);
 	for (size_t i = 0; i < s->nsets; i++)
 		ev_fold_put(f, t, row, s->sets[i].column, &f->after[i]);
 	ev_fold_mark(t, row);
 	return true;
+}
+
+/* Are the conditions met, which are of the row as it was? As ev_fold_holds. */
+static int holds(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fold_row *row,
+		 const struct ev_fv *params, const struct ev_fv *fresh)
+{
+	for (size_t i = 0; i < s->nolds; i++)
+		f->old[s->olds[i]] = ev_fold_get(s->table, row, s->olds[i]);
+	return ev_fold_holds(f, s, params, f->old, fresh);
 }
 
 static int insert(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *row,
@@ -102,8 +99,11 @@ static int insert(struct ev_fold *f, const struct ev_fold_statement *s, struct e
 		return -1;
 	if (row->state == EV_ROW_PRESENT && s->conflict == EV_FOLD_NOTHING)
 		return 0;
-	if (row->state == EV_ROW_PRESENT)
-		return assign(f, s, row, params, f->fresh) ? 1 : -1;
+	if (row->state == EV_ROW_PRESENT) {
+		int met = holds(f, s, row, params, f->fresh);
+
+		return met <= 0 ? met : assign(f, s, row, params, f->fresh) ? 1 : -1;
+	}
 	ev_fold_touch(f, t, row);
 	for (size_t c = 0; c < t->ncolumns; c++)
 		ev_fold_put(f, t, row, c, &f->fresh[c]);
@@ -115,10 +115,15 @@ static int insert(struct ev_fold *f, const struct ev_fold_statement *s, struct e
 int ev_fold_step(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *row,
 		 const struct ev_fv *params)
 {
+	int met;
+
 	if (s->verb == EV_FOLD_INSERT)
 		return insert(f, s, row, params);
 	if (row->state == EV_ROW_ABSENT)
 		return 0;
+	met = holds(f, s, row, params, NULL);
+	if (met <= 0)
+		return met;
 	if (s->verb == EV_FOLD_UPDATE)
 		return assign(f, s, row, params, NULL) ? 1 : -1;
 	ev_fold_touch(f, s->table, row);

@@ -315,6 +315,12 @@ static int guard(struct ev_store *store, const struct ev_buf *tables, struct ev_
 	return 0;
 }
 
+static const char *param_type(struct ev_store *store, const struct ev_query *q, size_t i)
+{
+	(void)store;
+	return i < q->nparams ? ev_pg_type_name(q->params[i]) : "";
+}
+
 static size_t columns(struct ev_store *store, struct ev_query *q)
 {
 	(void)store;
@@ -361,6 +367,7 @@ static const struct ev_store_ops ops = {
 	.prepare = ev_pg_prepare,
 	.finish = ev_pg_finish,
 	.blame = ev_pg_blame,
+	.param_type = param_type,
 	.begin = begin,
 	.commit = commit,
 	.rollback = rollback,

@@ -240,6 +240,8 @@ static int add_value(struct binder *w, Oid element, const struct ev_bind *b)
 			return misfit(w, "the value", b->text);
 		ev_buf_add_slice(w->out, b->text);
 		return 0;
+	case EV_BIND_REAL:
+		return ev_fail(w->err, EV_BUG, "a double is bound to PostgreSQL");
 	case EV_BIND_BYTES:
 		return ev_fail(w->err, EV_DATA, "bytes that are no UTF-8 do not fit %s",
 			       ev_pg_type_name(w->type));

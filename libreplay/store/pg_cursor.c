@@ -59,6 +59,9 @@ static void add_column(struct ev_table_info *out, const PGresult *res, int row)
 	c->key = (int)strtol(PQgetvalue(res, row, 3), NULL, 10);
 	c->not_null = PQgetvalue(res, row, 5)[0] == 't';
 	c->fallback = PQgetisnull(res, row, 6) ? NULL : ev_strdup(PQgetvalue(res, row, 6));
+	out->bytewise = PQgetvalue(res, row, 7)[0] == 't';
+	c->collation = (unsigned)strtoul(PQgetvalue(res, row, 8), NULL, 10);
+	c->bytewise = c->collation ? PQgetvalue(res, row, 9)[0] == 't' : out->bytewise;
 	ev_buf_add_quoted(&quoted, c->name, '"');
 	q = ev_buf_str(&quoted);
 	c->value = expression(sorts_by_value(type) ? "@" : "@::text", q);
@@ -77,7 +80,7 @@ static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info 
 {
 	static const char sql[] =
 		"SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid "
-		"AND k.contype NOT IN ('p', 'n')) THEN 1 "
+		"AND k.contype NOT IN ('p', 'n', 'c')) THEN 1 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.confrelid = c.oid) THEN 2 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid) THEN 3 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 4 "
@@ -107,13 +110,34 @@ static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info 
 	return res ? 0 : -1;
 }
 
+static int find_checks(struct ev_pg *s, const char *table, struct ev_table_info *out, struct ev_error *err)
+{
+	static const char sql[] =
+		"SELECT pg_catalog.pg_get_expr(k.conbin, k.conrelid) FROM pg_catalog.pg_constraint k "
+		"JOIN pg_catalog.pg_class c ON c.oid = k.conrelid "
+		"JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+		"WHERE n.nspname = $1 AND c.relname = $2 AND k.contype = 'c' ORDER BY k.conname";
+	const char *values[] = { s->schema, table };
+	PGresult *res = ev_pg_ask(s, sql, 2, values, err);
+
+	for (int i = 0; res && i < PQntuples(res); i++)
+		*EV_PUSH(out->checks, out->nchecks) = ev_strdup(PQgetvalue(res, i, 0));
+	PQclear(res);
+	return res ? find_oddity(s, table, out, err) : -1;
+}
+
 int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
 		   struct ev_error *err)
 {
 	static const char sql[] =
 		"SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, "
 		"coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1, c.relname, a.attnotnull, "
-		"pg_catalog.pg_get_expr(d.adbin, d.adrelid) "
+		"pg_catalog.pg_get_expr(d.adbin, d.adrelid), "
+		/* older servers tell of no provider: theirs is the C library */
+		"(SELECT coalesce(to_jsonb(b)->>'datlocprovider', 'c') = 'c' AND b.datcollate IN ('C', 'POSIX') "
+		"FROM pg_catalog.pg_database b WHERE b.datname = current_database()), "
+		"nullif(a.attcollation, 'pg_catalog.default'::regcollation), "
+		"a.attcollation::regcollation::text IN ('\"C\"', '\"POSIX\"', 'ucs_basic') "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
 		"LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
@@ -134,7 +158,7 @@ int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_in
 	res = ev_pg_ask(s, sql, 2, values, err);
 	for (int i = 0; res && i < PQntuples(res); i++)
 		add_column(out, res, i);
-	if (ev_pg_leave(s, own, res ? find_oddity(s, table, out, err) : -1, err) < 0) {
+	if (ev_pg_leave(s, own, res ? find_checks(s, out->name ? out->name : table, out, err) : -1, err) < 0) {
 		PQclear(res);
 		return -1;
 	}

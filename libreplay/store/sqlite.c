@@ -184,6 +184,7 @@ static int bind_one(struct ev_sqlite *s, struct ev_query *q, int i, const struct
 {
 	sqlite3_stmt *stmt = q->stmt;
 	int rc = SQLITE_OK;
+	double real;
 
 	switch (b->kind) {
 	case EV_BIND_NULL:
@@ -192,6 +193,10 @@ static int bind_one(struct ev_sqlite *s, struct ev_query *q, int i, const struct
 	case EV_BIND_BOOL:
 	case EV_BIND_INT:
 		rc = sqlite3_bind_int64(stmt, i, b->i);
+		break;
+	case EV_BIND_REAL:
+		memcpy(&real, &b->i, sizeof(real));
+		rc = sqlite3_bind_double(stmt, i, real);
 		break;
 	case EV_BIND_NUMBER:
 		if (!q->texts || !q->texts[i - 1])

@@ -30,6 +30,7 @@ static void add_column(struct ev_table_info *out, sqlite3_stmt *row)
 	c->portable = ev_strdup(ev_buf_str(&quoted));
 	ev_buf_adds(&quoted, " COLLATE BINARY");
 	c->order = ev_strdup(ev_buf_str(&quoted));
+	c->bytewise = out->bytewise = true; /* COLLATE makes a table odd */
 	ev_buf_release(&quoted);
 }
 
@@ -47,19 +48,37 @@ static const struct oddity { const char *sql, *what; } oddities[] = {
 	{ "SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0", "it has a generated column" },
 };
 
-/* Clauses that no pragma tells of. */
-static const char *odd_words(sqlite3_stmt *row)
+/* Behind CHECK, a word that means nothing else: what stands between the brackets. */
+static void add_check(struct ev_table_info *out, struct ev_lexer *lx)
 {
-	static const char *const words[] = { "check", "collate", "conflict", "virtual", NULL };
-	const char *sql = (const char *)sqlite3_column_text(row, 7);
+	struct ev_token t;
+	const char *start = NULL;
+	int depth = 0;
+
+	do {
+		t = ev_sql_next(lx);
+		depth += ev_token_is(t, "(") - ev_token_is(t, ")");
+		if (!start && depth)
+			start = lx->at;
+	} while (t.kind != EV_TOKEN_END && (depth || !start));
+	*EV_PUSH(out->checks, out->nchecks) =
+		start ? ev_strndup(start, (size_t)(t.text.ptr - start)) : ev_strdup("");
+}
+
+/* Clauses that no pragma tells of. */
+static void read_clauses(struct ev_table_info *out, const char *sql)
+{
+	static const char *const odd[] = { "collate", "conflict", "virtual", NULL };
 	struct ev_lexer lx = { .at = sql, .end = sql + strlen(sql) };
 	struct ev_token t;
 
-	while ((t = ev_sql_next(&lx)).kind != EV_TOKEN_END)
-		for (const char *const *w = words; *w; w++)
+	while ((t = ev_sql_next(&lx)).kind != EV_TOKEN_END) {
+		for (const char *const *w = odd; *w; w++)
 			if (ev_token_is(t, *w))
-				return "it has a CHECK, a COLLATE or an ON CONFLICT clause";
-	return NULL;
+				out->odd = "it has a COLLATE or an ON CONFLICT clause";
+		if (ev_token_is(t, "check"))
+			add_check(out, &lx);
+	}
 }
 
 static int find_oddity(struct ev_sqlite *s, const char *table, struct ev_table_info *out,
@@ -109,7 +128,8 @@ int ev_sqlite_describe(struct ev_store *store, const char *table, struct ev_tabl
 		if (rc != SQLITE_ROW)
 			break;
 		add_column(out, stmt);
-		out->odd = odd_words(stmt);
+		if (out->ncolumns == 1)
+			read_clauses(out, (const char *)sqlite3_column_text(stmt, 7));
 	}
 	sqlite3_finalize(stmt);
 	if (rc != SQLITE_DONE)

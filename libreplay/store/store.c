@@ -151,6 +151,9 @@ void ev_table_info_release(struct ev_table_info *t)
 		free(c->fallback);
 		free(c->order);
 	}
+	for (size_t i = 0; i < t->nchecks; i++)
+		free(t->checks[i]);
+	free(t->checks);
 	free(t->columns);
 	free(t->name);
 	*t = (struct ev_table_info){ 0 };

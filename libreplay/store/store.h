@@ -20,6 +20,7 @@ enum ev_bind_kind {
 	EV_BIND_NULL,
 	EV_BIND_BOOL,   /* i */
 	EV_BIND_INT,    /* i */
+	EV_BIND_REAL,   /* i: the bits of a double; SQLite's alone */
 	EV_BIND_NUMBER, /* text: a JSON number that is not integral or does not fit 64 bits */
 	EV_BIND_TEXT,   /* text: UTF-8 (may hold NUL, which is EV_DATA where the store cannot) */
 	EV_BIND_BYTES,  /* text: any bytes */
@@ -59,6 +60,8 @@ struct ev_column_info {
 	char *fallback; /* its default as SQL, or NULL */
 	char *value;    /* gives its value */
 	char *portable; /* the same in a form that all kinds of store share (times as :time has them) */
+	unsigned collation; /* a number for it; 0: none, or the store's own that gives way to any other */
+	bool bytewise;  /* text is sorted by its bytes in it */
 	char *order;    /* sorts by value, NULL first, text and what is given as text by bytes */
 };
 
@@ -66,7 +69,10 @@ struct ev_table_info {
 	char *name; /* as the store writes it, which finds names in any case */
 	struct ev_column_info *columns;
 	size_t ncolumns;
-	const char *odd; /* what a row of it depends on beside its columns (a constraint, a trigger,
+	char **checks;   /* the conditions of its CHECKs, as SQL */
+	size_t nchecks;
+	bool bytewise;   /* text that is of no column is sorted by its bytes */
+	const char *odd; /* what a row of it depends on beside its columns and CHECKs (a constraint, a trigger,
 			    a key in another table, a collation), or NULL */
 };
 void ev_table_info_release(struct ev_table_info *t);
@@ -116,6 +122,8 @@ struct ev_store_ops {
 	void (*finish)(struct ev_store *s, struct ev_query *q); /* NULL allowed */
 	/* What such a statement of ours is refused for may be its values' fault: EV_DATA, as of a handler. */
 	void (*blame)(struct ev_query *q);
+	/* The type that parameter `i` was given, from 0 on. NULL: the store gives them none. */
+	const char *(*param_type)(struct ev_store *s, const struct ev_query *q, size_t i);
 
 	/* Begin: takes the writer's lock (waits lock_wait_ms, then EV_HELD). */
 	int (*begin)(struct ev_store *s, struct ev_error *err);
