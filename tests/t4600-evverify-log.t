@@ -101,6 +101,21 @@ TMPDIR=/nowhere run evverify --log ./once.ndjson --sequence '$.version' --memory
 check_status 4 "nor is a folder for temporary files that is not there"
 check_grep "and is named" "cannot create a temporary file in '/nowhere'" "$err"
 
+# an archive knows which offsets were empty in the log
+evarchive --pass 12 arch <lost.ndjson >/dev/null
+log ./arch
+check_status 5 "a cause that stood there may be compacted away"
+check_grep "an archive's holes were holes of the log" 'o/0: offsets 12 = records 9 \+ empty when archived 3$' "$out"
+log ./arch --envelope id=$.event_id
+check_status 0 "which is no fault"
+log ./arch --envelope id=$.event_id --sequence '$.version'
+check_status 5 "a gap there may be the work of compaction, too"
+run evverify ./lost.ndjson --against ./arch --same-offsets
+check_status 0 "an archive holds what it was made of"
+evarchive --filter 'key a' some <lost.ndjson >/dev/null
+log ./some
+check_status 5 "a filtered one does not know"
+
 # beside a view
 { rec add k1 1 0; rec add k2 2 1; rec add k1 3 2; } >log.ndjson
 project s.db ./log.ndjson

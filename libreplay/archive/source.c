@@ -277,6 +277,7 @@ struct ev_source *ev_archive_open(const struct ev_source_spec *spec, struct ev_e
 		return NULL;
 	}
 	as->base.cluster_id = ev_strdup(as->manifest.cluster_id);
+	as->base.holes_known = !as->manifest.filter;
 	say_filter(as);
 	enter_all(as, true);
 	return &as->base;

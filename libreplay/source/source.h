@@ -140,6 +140,7 @@ struct ev_source {
 	bool one_sequence; /* files: partitions show up as they are read (added at the end of parts,
 			      which may move), ends are not known without scan(); the spans given
 			      to start() are those of `parts` then known, others follow bounds() */
+	bool holes_known;  /* an archive of all records: an offset without one was empty in the log */
 };
 
 #endif

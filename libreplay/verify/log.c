@@ -8,6 +8,7 @@
 const char *const ev_hole_names[EV_HOLES] = {
 	[EV_HOLE_RETENTION] = "retention", [EV_HOLE_ABORTED] = "aborted",
 	[EV_HOLE_MARKER] = "marker",	   [EV_HOLE_COMPACTED] = "compaction",
+	[EV_HOLE_ARCHIVED] = "empty when archived",
 	[EV_HOLE_UNKNOWN] = "unknown",	   [EV_HOLE_UNEXPLAINED] = "unexplained",
 };
 

@@ -168,10 +168,17 @@ static void ask_compaction(struct ev_log *l, struct ev_source *src)
 	free(possible);
 }
 
-/*
- * Without a second reading: what a file leaves out is not known; a topic's holes are of one class.
- */
-static int without_beside(struct ev_log *l, bool file, struct ev_error *err)
+/* A topic's holes are of one class when it cannot be read uncommitted too. */
+static enum ev_hole class_unread(const struct ev_source *src, const struct ev_log_part *p)
+{
+	if (src->holes_known)
+		return EV_HOLE_ARCHIVED;
+	if (!src->ops->compaction)
+		return EV_HOLE_UNKNOWN;
+	return p->compaction ? EV_HOLE_COMPACTED : EV_HOLE_MARKER;
+}
+
+static int without_beside(struct ev_log *l, const struct ev_source *src, struct ev_error *err)
 {
 	for (size_t i = 0; i < l->result.nparts; i++) {
 		struct ev_log_part *p = &l->result.parts[i];
@@ -185,10 +192,10 @@ static int without_beside(struct ev_log *l, bool file, struct ev_error *err)
 			rc = ev_log_find(l, EV_FAULT_HOLE, false, (uint32_t)i, -1, &text, err);
 			p->holes[EV_HOLE_UNEXPLAINED] = n;
 		} else if (n > 0) {
-			p->holes[file		 ? EV_HOLE_UNKNOWN
-				 : p->compaction ? EV_HOLE_COMPACTED
-						 : EV_HOLE_MARKER] = n;
+			p->holes[class_unread(src, p)] = n;
 		}
+		if (p->holes[EV_HOLE_ARCHIVED])
+			p->compaction = -1; /* it may be what emptied them */
 		ev_buf_release(&text);
 		if (rc)
 			return rc;
@@ -202,7 +209,7 @@ int ev_log_finish_holes(struct ev_log *l, struct ev_source *src, struct ev_sourc
 	ask_compaction(l, src);
 	if (!has_holes(l))
 		return 0;
-	return beside ? read_beside(l, beside, err) : without_beside(l, !src->ops->compaction, err);
+	return beside ? read_beside(l, beside, err) : without_beside(l, src, err);
 }
 
 struct ev_source *ev_log_open_beside(const struct ev_source_spec *spec, struct ev_error *err)
@@ -211,7 +218,7 @@ struct ev_source *ev_log_open_beside(const struct ev_source_spec *spec, struct e
 	struct ev_source *s;
 
 	*err = (struct ev_error)EV_ERROR_INIT;
-	if (spec->nfiles)
+	if (spec->nfiles || spec->archive)
 		return NULL;
 	other.properties = ev_alloc((spec->nproperties + 1) * sizeof(*other.properties));
 	for (size_t i = 0; i < spec->nproperties; i++)

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# evverify: the exit status table, row by row, in the shell's way and in a plugin's (--format nagios).
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+
+{ rec add k1 1 0; rec add k2 2 1; rec add k1 3 2; } >log.ndjson
+project s.db ./log.ndjson
+cp s.db changed.db
+head -n 2 log.ndjson >short.ndjson
+project behind.db ./short.ndjson
+sqlite3 changed.db "UPDATE acc SET n = 9 WHERE k = 'k2'"
+mkdir -p folder
+sed 's/version 1/version 2/; s/excluded.n,/excluded.n + 1,/' p.sql >other.sql
+exec {holder}>held.lock
+flock -n $holder
+
+# row SHELL PLUGIN TEXT ARGS...: the status of `evverify ARGS`, and with --format nagios
+row() {
+	local shell=$1 plugin=$2 text=$3
+	shift 3
+	run evverify "$@"
+	check_status "$shell" "$text: $shell"
+	[ "$shell" -le 1 ] || check "a reason is on stderr" test -s "$err"
+	run evverify "$@" --format nagios
+	check_status "$plugin" "as a plugin: $plugin"
+	[ "$shell" = 2 ] || check "with one line" test "$(wc -l <"$out")" = 1
+}
+row 0 0 "consistent" p.sql --store s.db ./log.ndjson
+row 0 0 "a whole log" --log ./log.ndjson --envelope type=$.type
+row 0 0 "a copy" ./log.ndjson --against ./log.ndjson
+row 1 2 "a row differs" p.sql --store changed.db ./log.ndjson
+row 1 2 "a limit is passed" p.sql --store behind.db --max-lag 0 ./log.ndjson
+row 1 2 "a copy is not the same" ./log.ndjson --against ./short.ndjson
+row 2 3 "no store" p.sql ./log.ndjson
+row 2 3 "another file" other.sql --store s.db ./log.ndjson
+row 3 3 "the source is not there" p.sql --store s.db ./nosuch.ndjson
+row 3 3 "the copy is not there" ./log.ndjson --against ./nosuch.ndjson
+row 4 3 "the store is not there" p.sql --store ./folder/nosuch.db ./log.ndjson
+row 5 3 "the log is too short" p.sql --store s.db ./short.ndjson
+row 5 3 "nothing to check" ./log.ndjson --against ./log.ndjson --since 2200-01-01T00:00:00Z
+row 6 3 "another run holds the lock" p.sql --store s.db --lock held.lock ./log.ndjson
+
+run evverify --nosuch
+check_status 2 "an unknown option: 2"
+
+mkfifo pipe
+evverify --log - <pipe >"$out" 2>"$err" &
+pid=$!
+exec {writer}>pipe
+cat log.ndjson >&"$writer"
+wait_for 10 test -s "/proc/$pid/maps" # it runs; a signal before it is ready ends it all the same
+kill -TERM $pid
+wait $pid
+check "stopped by a signal: 128 and its number" test $? = 143
+exec {writer}>&-
+
+evverify p.sql --store s.db ./log.ndjson >/dev/full 2>"$err"
+check "a verdict that could not be printed is no verdict" test $? = 4
+evverify p.sql --store s.db ./log.ndjson -q --metrics ./folder/no/m.prom >"$out" 2>"$err"
+check "nor is one that could not be written for Prometheus" test $? = 4
+run evverify p.sql --store s.db ./log.ndjson -q --metrics m.prom
+check_grep "a success has its time" '^evverify_last_success_timestamp_seconds\{projection="acc"\} 1' m.prom
+before=$(grep "last_success_timestamp_seconds.projection" m.prom)
+for args in "--store changed.db ./log.ndjson" "--store s.db ./short.ndjson" "--store s.db ./nosuch.ndjson"; do
+	# shellcheck disable=SC2086
+	run evverify p.sql $args -q --metrics m.prom
+	check "a run that ends with $status keeps it" test "$(grep "last_success_timestamp_seconds.projection" m.prom)" = "$before"
+	check_grep "and says how it ended" "^evverify_status\{projection=\"acc\"\} $status\$" m.prom
+done
+done_testing
