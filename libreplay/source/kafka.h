@@ -8,6 +8,7 @@
  *   kafka_group.c   committed offsets of a consumer group, read and written
  *   kafka_read.c    lanes: start, fetch, release; the record at one offset
  *   kafka_batch.c   librdkafka's messages as records, the batches that hold them
+ *   kafka_rouse.c   a client that sleeps though its queue is empty
  *   kafka_trouble.c errors and silences of a read: wait on, or give up
  *
  * Two client handles. `probe` reads uncommitted, because under read_committed the broker answers
@@ -49,6 +50,7 @@ struct kafka_lane {
 	size_t live;   /* partitions that have more to give */
 	bool single;   /* holds one partition only: `part` */
 	uint32_t part;
+	int64_t dry_since; /* ms: nothing has come since; 0: something came last */
 };
 
 struct kafka_headers { /* never moves while a record points into it */
@@ -159,6 +161,10 @@ int64_t ev_kafka_passed(struct ev_source *s, uint32_t part);
 void ev_kafka_stop(struct ev_kafka *k);
 int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,
 		       bool *found, struct ev_error *err);
+
+/* kafka_rouse.c */
+/* Nothing is there on the lane. Where the log has more, see to it that the client asks for it. */
+void ev_kafka_rouse(struct ev_kafka *k, size_t lane);
 
 /* kafka_trouble.c */
 /* A message that is an error: 0 when the read may go on. */

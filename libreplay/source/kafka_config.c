@@ -86,6 +86,8 @@ static void set_number(rd_kafka_conf_t *conf, const char *name, size_t value)
 	set(conf, name, text);
 }
 
+#define QUEUES_MAX ((size_t)256 << 20)
+
 static size_t clamp(size_t v, size_t low, size_t high)
 {
 	return v < low ? low : v > high ? high : v;
@@ -93,12 +95,15 @@ static size_t clamp(size_t v, size_t low, size_t high)
 
 /*
  * Share the memory among the queues: half of it for the bytes of the records, half for what the
- * client keeps with each of them (about 400 bytes). A client before 2.2 sleeps up to a second when
- * a queue is full, so queues are as long as that allows.
+ * client keeps with each of them (about 400 bytes). More than about half a second of work gains
+ * nothing, and costs the time to touch new memory; kafka_rouse.c wakes a client that sleeps.
  */
 static void set_queues(rd_kafka_conf_t *conf, size_t memory, struct kafka_shape shape)
 {
-	size_t share = memory / (shape.queues ? shape.queues : 1) / 2;
+	size_t share;
+
+	memory = memory < QUEUES_MAX ? memory : QUEUES_MAX;
+	share = memory / (shape.queues ? shape.queues : 1) / 2;
 
 	set_number(conf, "queued.max.messages.kbytes", clamp(share >> 10, 64, 2097151));
 	set_number(conf, "queued.min.messages", clamp(share / 400, 100, 2000000));

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "source/kafka.h"
 
-enum { DISCOVER_MS = 3000, TURN_MS = 50, MARKS_MS = 200, BATCH = 1024, BATCH_MIN = 64 };
+enum { DISCOVER_MS = 3000, TURN_MS = 20, MARKS_MS = 200, BATCH = 1024, BATCH_MIN = 64 };
 
 static void stop_part(struct ev_kafka *k, size_t part)
 {
@@ -123,7 +123,7 @@ static int discover(struct ev_kafka *k, struct ev_error *err)
 	struct ev_error ignored;
 
 	k->next_discover = ev_clock_ms() + DISCOVER_MS;
-	if (ev_kafka_discover(k, TURN_MS * 4, &ignored))
+	if (ev_kafka_discover(k, TURN_MS * 10, &ignored))
 		return 0;
 	if (k->base.nparts == known)
 		return 0;
@@ -241,8 +241,11 @@ static int turn(struct ev_kafka *k, size_t at, struct kafka_batch *b, int wait_m
 	ssize_t n = collect(lane->queue, messages, b->cap, wait_ms);
 	int rc = 0;
 
-	if (n <= 0)
+	if (n <= 0) {
+		ev_kafka_rouse(k, at);
 		return ev_kafka_idle(k, at, err);
+	}
+	lane->dry_since = 0;
 	k->last_event = ev_clock_ms();
 	k->silences = 0;
 	ev_kafka_log_clear(k->log);
