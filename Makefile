@@ -42,7 +42,7 @@ BENCH := $(BENCH_SRC:tests/bench/%.c=$B/bench/%)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
 HELPERS := $(HELPER_SRC:tests/helpers/%.c=$B/helpers/%)
 
-.PHONY: all check test demo bench bench-count fuzz fuzz-run differential lint docs install uninstall clean help setup setup-test
+.PHONY: all check test demo bench bench-count fuzz fuzz-run differential mutate lint docs install uninstall clean help setup setup-test
 .SECONDARY:
 all: $(PROGRAMS)
 
@@ -113,6 +113,10 @@ N ?= 2000
 differential: $B/unit/fold_test
 	N=$(N) $B/unit/fold_test
 
+# The checker is checked: N random views, logs and ledgers are damaged, and evverify must see it.
+mutate: $B/unit/mutate_test
+	N=$(N) $B/unit/mutate_test
+
 lint:
 	scripts/lint
 
@@ -153,6 +157,7 @@ help:
 	@echo "test       set up, build, and run the whole suite with a real Kafka"
 	@echo "check      build and run what needs no server"
 	@echo "differential  N random programs, folded in memory against by statements"
+	@echo "mutate     N random views are damaged, which evverify must see"
 	@echo "bench      measure (BENCH_ARGS=--full for the large sizes); fuzz: fuzz the decoders; lint: check the sources' manners"
 	@echo "bench-count  instructions per event, against those on record (RECORD=1 writes them anew)"
 	@echo "docs       write OPTIONS and completions anew; setup: install what building needs"

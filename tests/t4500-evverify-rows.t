@@ -67,6 +67,26 @@ for by in 1 -1; do
 	check "a position that is off by $by is seen" test "$status" != 0
 done
 
+same_but "DELETE FROM ev_dead"
+verify c.db ./log.ndjson
+check_status 1 "dead letters that are gone are seen"
+
+# causes: the view is of a log in which one event went wrong
+as_if() { # as_if SED: a view of the log after sed, verified against the log as it is
+	forget c.db
+	sed "$1" log.ndjson >wrong.ndjson
+	project c.db --on-error dead ./wrong.ndjson
+	verify c.db --rows ./log.ndjson
+}
+as_if '20s/"add"/"nop"/'
+check_grep "an event that was skipped" 'last touched by t/0@58; likely cause: t/0@19 was skipped' "$out"
+as_if '20{h}; 21{G; s,\(.*"value":\).*\n.*"value":\(.*\),\1\2,}'
+check_grep "one that was applied twice" 'likely cause: t/0@19 was applied twice' "$out"
+same_but "UPDATE acc SET n = n + 1000 WHERE k = 'k7'; INSERT INTO acc (k, n) VALUES ('new', 1)"
+verify c.db --rows ./log.ndjson
+check_grep "what no event explains" 'last touched by t/0@58; likely cause: unknown' "$out"
+check_grep "what no event touched" 'no event has ever touched it' "$out"
+
 # the log
 head -n 50 log.ndjson >short.ndjson
 verify s.db ./short.ndjson

@@ -27,6 +27,7 @@ struct ev_sqlite {
 	int lock_wait_ms, lock_fd;
 	bool failed;      /* apply: nothing more until rollback */
 	bool joined, in_batch; /* ev_sqlite_join */
+	int watches;
 	bool wal_due;     /* WAL mode comes with the first commit */
 	bool still;       /* opened as a file that does not change: it was like `file` then */
 	struct stat file;

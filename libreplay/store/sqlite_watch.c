@@ -4,6 +4,8 @@
  * Triggers see every write, whoever makes it: upserts, statements without WHERE, cascades of foreign
  * keys and, with recursive_triggers, rows that a REPLACE removes.
  */
+#include <stdio.h>
+
 #include "store/row.h"
 #include "store/sqlite_internal.h"
 
@@ -23,7 +25,7 @@ static int create_trigger(struct ev_sqlite *s, const char *event, const char *ta
 	struct ev_buf sql = EV_BUF_INIT;
 	int rc;
 
-	ev_buf_addf(&sql, "CREATE TEMP TRIGGER ev_watch_%s AFTER %s ON main.", event, event);
+	ev_buf_addf(&sql, "CREATE TEMP TRIGGER ev_watch_%d_%s AFTER %s ON main.", s->watches, event, event);
 	ev_buf_add_quoted(&sql, table, '"');
 	ev_buf_adds(&sql, " WHEN ");
 	if (before)
@@ -32,7 +34,7 @@ static int create_trigger(struct ev_sqlite *s, const char *event, const char *ta
 		ev_buf_adds(&sql, " OR ");
 	if (after)
 		ev_row_condition_of("NEW", v, n, &sql);
-	ev_buf_adds(&sql, " BEGIN SELECT ev_touched(); END");
+	ev_buf_addf(&sql, " BEGIN SELECT ev_touched_%d(); END", s->watches);
 	rc = sqlite3_exec(s->db, ev_buf_str(&sql), NULL, NULL, NULL);
 	ev_buf_release(&sql);
 	return rc == SQLITE_OK ? 0 : ev_sqlite_error(s, rc, false, err);
@@ -42,9 +44,12 @@ int ev_sqlite_watch(struct ev_store *store, const char *table, const struct ev_r
 		    int64_t *touches, struct ev_error *err)
 {
 	struct ev_sqlite *s = ev_sqlite_of(store);
-	int rc = sqlite3_create_function(s->db, "ev_touched", 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, touches,
-					 touched, NULL, NULL);
+	char name[32];
+	int rc;
 
+	snprintf(name, sizeof(name), "ev_touched_%d", ++s->watches);
+	rc = sqlite3_create_function(s->db, name, 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, touches, touched, NULL,
+				     NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(s->db, "PRAGMA recursive_triggers=ON", NULL, NULL, NULL);
 	if (rc != SQLITE_OK)

@@ -209,8 +209,8 @@ struct ev_store_ops {
 
 	/*
 	 * From now on add one to *touches for each row of `table` that is written (inserted, updated
-	 * or deleted, also by a foreign key) and that the values name, before or after. One watch at
-	 * a time, until close. NULL: a store that cannot.
+	 * or deleted, also by a foreign key) and that the values name, before or after. Several are
+	 * possible, until close. NULL: a store that cannot.
 	 */
 	int (*watch)(struct ev_store *s, const char *table, const struct ev_row_value *v, size_t n,
 		     int64_t *touches, struct ev_error *err);

@@ -33,6 +33,7 @@ struct ev_verifying {
 	size_t ntables;
 	bool folded;                  /* it stands where the first snapshot stands */
 	bool rows_match;              /* said by rows.c, for counts.c */
+	struct ev_digest letters;     /* dead letters of the store, by counts.c */
 };
 
 void ev_verifying_note(struct ev_verifying *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -40,6 +41,8 @@ void ev_verifying_note(struct ev_verifying *w, const char *fmt, ...) __attribute
 /* reference.c: open the empty reference and learn the tables' shapes. EV_USAGE passes through. */
 int ev_reference_open(struct ev_verifying *w, struct ev_error *err);
 void ev_reference_close(struct ev_verifying *w);
+/* One more empty store of the same kind; the caller closes it. */
+struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *err);
 
 /* rows.c: the snapshot's rows into digests; after the fold the comparison: 0, 1 there are suspects, -1. */
 int ev_rows_read(struct ev_verifying *w, struct ev_snapshot *s, struct ev_mode *m, struct ev_error *err);
@@ -59,6 +62,8 @@ int ev_suspects_tell(struct ev_verifying *w, struct ev_mode *m, struct ev_error 
 
 /* counts.c: after the fold; gone: records that the ledger has counted and the log no longer holds. */
 int64_t ev_counts_gone(const struct ev_verifying *w);
+/* In the snapshot: the dead letters. */
+int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err);
 int ev_counts_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
 
 /* checks.c: in the snapshot. */

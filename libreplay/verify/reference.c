@@ -12,7 +12,7 @@ static bool is_postgres(const char *url)
 	return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
 }
 
-static struct ev_store *open_scratch(struct ev_verifying *w, struct ev_error *err)
+struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *err)
 {
 	const char *scratch = w->opt->scratch, *url = w->opt->url;
 	struct ev_store_options opt = *w->opt->store;
@@ -73,7 +73,7 @@ int ev_reference_open(struct ev_verifying *w, struct ev_error *err)
 
 	ao.exact = w->opt->independent;
 	ao.dead = ao.decided = true;
-	w->reference = open_scratch(w, err);
+	w->reference = ev_reference_scratch(w, err);
 	if (!w->reference)
 		return -1;
 	w->replay.apply = ev_apply_open(w->reference, w->p, &ao, err);

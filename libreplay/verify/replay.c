@@ -348,6 +348,8 @@ int ev_replay_to(struct ev_replay *r, const struct ev_snapshot *to, struct ev_er
 	int rc = check_log(&p, err);
 
 	p.records = ev_alloc(r->batch * sizeof(*p.records));
+	while (p.decision < to->ndecisions && to->decisions[p.decision].seq <= r->seq)
+		p.decision++; /* taken on the way to where the reference stands */
 	if (rc == 0) {
 		map_partitions(&p);
 		rc = r->src->one_sequence ? read_files(&p, err) : read_topics(&p, err);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "verify/internal.h"
+#include "verify/cause.h"
 
 #define READINGS 3
 #define MAX_SORTED 200000
@@ -41,6 +41,8 @@ struct suspecting {
 	int64_t others[2]; /* rows of the buckets that are the same */
 	struct differing *v;
 	size_t n, cap;
+	struct ev_suspect *asked; /* of those that are printed */
+	size_t nasked;
 };
 
 static int collect(void *ctx, const struct ev_scanned *row, struct ev_error *err)
@@ -206,6 +208,24 @@ static void tell_columns(struct suspecting *s, const struct differing *d, struct
 	ev_buf_release(&b);
 }
 
+/* The finding at hand is the last one. */
+static void ask_cause(struct suspecting *s, const struct differing *d)
+{
+	struct ev_suspect *a;
+
+	if (!s->t->shape.keyed)
+		return;
+	a = EV_PUSH(s->asked, s->nasked);
+	*a = (struct ev_suspect){ .table = s->t, .finding = s->m->nfindings - 1, .in_log = d->log,
+				  .in_store = d->store };
+	a->key = d->log ? d->log->key : d->store->key;
+	if (d->log)
+		a->log = d->log->row;
+	if (d->store)
+		a->store = d->store->row;
+	a->bytes = d->log ? bytes_of(s, EV_SIDE_LOG, d->log) : bytes_of(s, EV_SIDE_STORE, d->store);
+}
+
 static void tell_row(struct suspecting *s, const struct differing *d)
 {
 	const char *kind = !d->store ? "missing" : !d->log ? "extra" : "changed";
@@ -214,10 +234,12 @@ static void tell_row(struct suspecting *s, const struct differing *d)
 	if (!f)
 		return;
 	f->key = ev_strdup(d->key);
-	if (!d->key)
+	if (!d->key) {
 		ev_finding_text(f, "too many rows differ to keep them all within --memory");
-	else
-		tell_columns(s, d, f);
+		return;
+	}
+	tell_columns(s, d, f);
+	ask_cause(s, d);
 }
 
 static void tell_equations(struct suspecting *s)
@@ -301,51 +323,78 @@ static int still_the_same(const struct ev_verifying *w, const struct ev_snapshot
 	return ev_hint(err, "check it again");
 }
 
-/* The wanted tables at a second snapshot. 0, 1 to be done once more, -1. */
-static int read_both(struct ev_verifying *w, struct suspecting *all, struct ev_error *err)
+/* The wanted tables at a second snapshot, which is to be released. 0, 1 to be done once more, -1. */
+static int read_both(struct ev_verifying *w, struct suspecting *all, struct ev_snapshot *second,
+		     struct ev_error *err)
 {
-	struct ev_snapshot second;
-	int rc = ev_snapshot_take(&second, w->opt->url, w->opt->store, w->p->name, w->replay.seq, err), more = 0;
+	int rc = ev_snapshot_take(second, w->opt->url, w->opt->store, w->p->name, 0, err), more = 0;
 
 	if (rc == 0)
-		rc = still_the_same(w, &second, err);
+		rc = still_the_same(w, second, err);
 	for (size_t i = 0; i < w->ntables && rc == 0; i++)
 		if (w->tables[i].wanted)
-			rc = read_again(&all[i], second.store, EV_SIDE_STORE, err);
-	ev_snapshot_let_go(&second);
+			rc = read_again(&all[i], second->store, EV_SIDE_STORE, err);
+	ev_snapshot_let_go(second);
 	if (rc == 0)
-		rc = ev_replay_to(&w->replay, &second, err);
+		rc = ev_replay_to(&w->replay, second, err);
 	for (size_t i = 0; i < w->ntables && rc == 0; i++) {
 		if (!w->tables[i].wanted)
 			continue;
 		rc = read_again(&all[i], w->reference, EV_SIDE_LOG, err);
 		more |= rc == 0 && look_around(&all[i]);
 	}
-	ev_snapshot_release(&second);
 	return rc < 0 ? -1 : more;
+}
+
+/* What is likely, of the rows that are printed; where that fails, the rows differ all the same. */
+static void find_causes(struct ev_verifying *w, struct suspecting *all, const struct ev_snapshot *at,
+			struct ev_mode *m)
+{
+	struct ev_error why = EV_ERROR_INIT;
+	struct ev_suspect *v = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->ntables; i++)
+		for (size_t k = 0; k < all[i].nasked; k++)
+			*EV_PUSH(v, n) = all[i].asked[k];
+	if (n && ev_cause_find(w, at, v, n, m, &why) < 0)
+		ev_mode_note(m, "causes were not found: %s", why.text);
+	free(v);
+}
+
+static void release(struct suspecting *s)
+{
+	for (int side = 0; side < 2; side++) {
+		free(s->pile[side].v);
+		ev_buf_release(&s->pile[side].bytes);
+	}
+	free(s->v);
+	free(s->asked);
 }
 
 int ev_suspects_tell(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
 {
 	struct suspecting *all = ev_alloc((w->ntables + 1) * sizeof(*all));
+	struct ev_snapshot second = { 0 };
 	int rc = 1;
 
 	for (size_t i = 0; i < w->ntables; i++)
 		all[i] = (struct suspecting){ .w = w, .m = m, .t = &w->tables[i] };
-	for (int n = 0; n < READINGS && rc == 1; n++)
-		rc = read_both(w, all, err);
+	for (int n = 0; n < READINGS && rc == 1; n++) {
+		ev_snapshot_release(&second);
+		rc = read_both(w, all, &second, err);
+	}
 	if (rc == 1)
 		rc = ev_fail(err, EV_DATA, "rows go on changing in ways that the log does not say: stop who writes "
 			     "them, then check again");
-	for (size_t i = 0; i < w->ntables; i++) {
-		if (rc == 0 && w->tables[i].wanted)
+	for (size_t i = 0; i < w->ntables && rc == 0; i++)
+		if (w->tables[i].wanted)
 			tell_table(&all[i]);
-		for (int side = 0; side < 2; side++) {
-			free(all[i].pile[side].v);
-			ev_buf_release(&all[i].pile[side].bytes);
-		}
-		free(all[i].v);
-	}
+	if (rc == 0)
+		find_causes(w, all, &second, m);
+	for (size_t i = 0; i < w->ntables; i++)
+		release(&all[i]);
+	ev_snapshot_release(&second);
 	free(all);
 	return rc;
 }

@@ -111,6 +111,8 @@ static int read_store(struct ev_verifying *w, struct ev_error *err)
 	describe(w);
 	if (w->opt->rows && settle(rows_mode(w), ev_rows_read(w, &w->first, rows_mode(w), err), err) < 0)
 		return -1;
+	if (w->opt->counts && settle(counts_mode(w), ev_counts_read(w, w->first.store, err), err) < 0)
+		return -1;
 	if (w->opt->checks) {
 		struct ev_mode *m = ev_verdict_mode(w->v, "checks", "checks");
 
@@ -181,7 +183,7 @@ static int judge(struct ev_verifying *w, struct ev_error *err)
 		if (settle(rows, differ, err) < 0)
 			return -1;
 	}
-	if (w->opt->counts) {
+	if (w->opt->counts && counts_mode(w)->state == EV_MODE_BEGUN) {
 		if (settle(counts_mode(w), ev_counts_judge(w, counts_mode(w), err), err) < 0)
 			return -1;
 		ev_mode_done(counts_mode(w));
