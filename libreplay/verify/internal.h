@@ -26,7 +26,8 @@ struct ev_verifying {
 	struct ev_snapshot first;     /* its store is let go once its rows are read */
 
 	/* the reference */
-	struct ev_store *reference;
+	struct ev_store *reference;   /* NULL: folded in memory alone */
+	struct ev_store *catalogue;   /* of the store, for the fold in memory */
 	struct ev_replay replay;
 	struct ev_replay_hooks replay_hooks;
 	struct ev_table_check *tables;
@@ -41,6 +42,9 @@ void ev_verifying_note(struct ev_verifying *w, const char *fmt, ...) __attribute
 /* reference.c: open the empty reference and learn the tables' shapes. EV_USAGE passes through. */
 int ev_reference_open(struct ev_verifying *w, struct ev_error *err);
 void ev_reference_close(struct ev_verifying *w);
+/* The rows that the log makes. */
+int ev_reference_scan(struct ev_verifying *w, const struct ev_shape *shape, ev_scan_fn fn, void *ctx,
+		      struct ev_error *err);
 /* One more empty store of the same kind; the caller closes it. */
 struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *err);
 

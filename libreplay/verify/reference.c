@@ -35,15 +35,21 @@ struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *e
 	return ev_store_scratch(scratch ? scratch : url, w->p->name, &opt, true, err);
 }
 
+static struct ev_store *described(const struct ev_verifying *w)
+{
+	return w->reference ? w->reference : w->catalogue;
+}
+
 static int load_shape(struct ev_verifying *w, const char *table, bool *used, struct ev_error *err)
 {
 	struct ev_shape shape;
-	int rc = ev_shape_load(&shape, w->reference, table, w->opt->ignore, w->opt->nignore, used, err);
+	int rc = ev_shape_load(&shape, described(w), table, w->opt->ignore, w->opt->nignore, used, err);
 
 	if (rc <= 0) {
 		ev_shape_release(&shape);
 		return rc;
 	}
+	shape.portable = !w->reference;
 	EV_PUSH(w->tables, w->ntables)->shape = shape;
 	return 0;
 }
@@ -52,7 +58,7 @@ static int load_shapes(struct ev_verifying *w, struct ev_error *err)
 {
 	struct ev_buf names = EV_BUF_INIT;
 	bool *used = ev_alloc(w->opt->nignore + 1);
-	int rc = ev_ledger_tables(w->reference, w->p->name, &names, err);
+	int rc = ev_ledger_tables(described(w), w->p->name, &names, err);
 
 	for (const char *t = ev_buf_str(&names), *end = t + names.len; rc == 0 && t < end; t += strlen(t) + 1)
 		rc = load_shape(w, t, used, err);
@@ -67,7 +73,7 @@ static int load_shapes(struct ev_verifying *w, struct ev_error *err)
 	return rc;
 }
 
-int ev_reference_open(struct ev_verifying *w, struct ev_error *err)
+static int open_engine(struct ev_verifying *w, struct ev_error *err)
 {
 	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
 
@@ -77,17 +83,59 @@ int ev_reference_open(struct ev_verifying *w, struct ev_error *err)
 	if (!w->reference)
 		return -1;
 	w->replay.apply = ev_apply_open(w->reference, w->p, &ao, err);
+	return w->replay.apply ? 0 : -1;
+}
+
+/* Without a scratch store, where all of it folds in memory. */
+static int open_memory(struct ev_verifying *w, struct ev_error *err)
+{
+	struct ev_store_options ro = *w->opt->store;
+	struct ev_buf why = EV_BUF_INIT;
+
+	ro.read_only = true;
+	w->catalogue = ev_store_open(w->opt->url, &ro, err);
+	if (!w->catalogue)
+		return -1;
+	w->replay.detached = ev_reference_new(w->catalogue, w->p, 0, 1, &why, err);
+	w->replay.memory = w->opt->memory;
+	if (!w->replay.detached && err->class == EV_OK) {
+		ev_fail(err, EV_USAGE, "the projection does not fold in memory alone: %.*s",
+			(int)strcspn(ev_buf_str(&why), "\n"), ev_buf_str(&why));
+		ev_hint(err, "name a database where a schema may be made for the time: --scratch postgresql://...");
+	}
+	ev_buf_release(&why);
+	return w->replay.detached ? 0 : -1;
+}
+
+int ev_reference_open(struct ev_verifying *w, struct ev_error *err)
+{
+	bool memory = is_postgres(w->opt->url) && !w->opt->scratch && !w->opt->independent;
+
 	w->replay.src = w->src;
 	w->replay.hooks = &w->replay_hooks;
 	w->replay.batch = BATCH;
-	return w->replay.apply ? load_shapes(w, err) : -1;
+	if ((memory ? open_memory(w, err) : open_engine(w, err)) < 0)
+		return -1;
+	return load_shapes(w, err);
+}
+
+int ev_reference_scan(struct ev_verifying *w, const struct ev_shape *shape, ev_scan_fn fn, void *ctx,
+		      struct ev_error *err)
+{
+	if (w->reference)
+		return ev_table_scan(w->reference, shape, &w->key, NULL, fn, ctx, err);
+	return ev_memory_scan(w->replay.detached, shape, &w->key, fn, ctx, err);
 }
 
 void ev_reference_close(struct ev_verifying *w)
 {
 	ev_apply_close(w->replay.apply);
+	ev_reference_free(w->replay.detached);
+	ev_ledger_release(&w->replay.mine);
 	if (w->reference)
 		w->reference->ops->close(w->reference);
+	if (w->catalogue)
+		w->catalogue->ops->close(w->catalogue);
 	for (size_t i = 0; i < w->ntables; i++) {
 		ev_shape_release(&w->tables[i].shape);
 		free(w->tables[i].buckets[0]);
@@ -97,6 +145,6 @@ void ev_reference_close(struct ev_verifying *w)
 	free(w->tables);
 	w->tables = NULL;
 	w->ntables = 0;
-	w->replay.apply = NULL;
-	w->reference = NULL;
+	w->replay = (struct ev_replay){ 0 };
+	w->reference = w->catalogue = NULL;
 }

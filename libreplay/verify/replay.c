@@ -8,6 +8,7 @@
 #include "apply/identity.h"
 #include "base/mem.h"
 #include "merge/merge.h"
+#include "verify/replay_into.h"
 
 #define POLL_MS 200
 #define BATCH_BYTES (32u << 20)
@@ -38,7 +39,7 @@ static const struct ev_ledger_part *ledger_part(const struct pieces *p, size_t p
 /* Where the reference stands in it. */
 static int64_t standing(const struct pieces *p, const struct ev_ledger_part *lp)
 {
-	const struct ev_ledger *l = ev_apply_ledger(p->r->apply);
+	const struct ev_ledger *l = ev_into_ledger(p->r);
 	const struct ev_ledger_part *q = ev_ledger_part((struct ev_ledger *)l, lp->topic, lp->partition, false);
 
 	return q ? q->next : lp->begin;
@@ -95,8 +96,7 @@ static void map_partitions(struct pieces *p)
 		const struct ev_ledger_part *lp = ledger_part(p, p->mapped, NULL);
 
 		if (lp)
-			ev_apply_partition(p->r->apply, (uint32_t)p->mapped, lp->topic, lp->partition, lp->begin,
-					   lp->cluster_id);
+			ev_into_partition(p->r, (uint32_t)p->mapped, lp);
 	}
 }
 
@@ -109,7 +109,7 @@ static int stopped(struct ev_replay *r)
 
 static void progress(struct pieces *p)
 {
-	const struct ev_ledger *l = ev_apply_ledger(p->r->apply);
+	const struct ev_ledger *l = ev_into_ledger(p->r);
 	int64_t done = 0;
 
 	if (!p->r->hooks->progress)
@@ -130,7 +130,7 @@ static int read_all(struct pieces *p, struct ev_merge *m, struct ev_error *err)
 		if (n < 0)
 			return -1;
 		map_partitions(p);
-		if (n && ev_apply_batch(p->r->apply, p->records, (size_t)n, NULL, 0, false, false, err) < 0)
+		if (n && ev_into_records(p->r, p->records, (size_t)n, err) < 0)
 			return -1;
 		p->r->records += n;
 		progress(p);
@@ -144,11 +144,10 @@ static int decide(struct pieces *p, struct ev_error *err)
 	while (!p->r->stopped && decision_due(p)) {
 		const struct ev_taken_decision *d = &p->to->decisions[p->decision++];
 		struct ev_error why = EV_ERROR_INIT;
-		int64_t applied;
 
-		if (ev_apply_retry(p->r->apply, d->topic, d->partition, d->offset, d->drop, &applied, &why) == 0)
+		if (ev_into_decide(p->r, d, &why) == 0)
 			continue;
-		if (why.class != EV_DATA && why.class != EV_USAGE) {
+		if (!p->r->apply || (why.class != EV_DATA && why.class != EV_USAGE)) {
 			*err = why;
 			return -1;
 		}
@@ -249,13 +248,13 @@ static int pass_holes(struct pieces *p, struct ev_error *err)
 	size_t n = p->r->src->nparts;
 
 	p->cut = p->to->ncuts;
-	return ev_apply_batch(p->r->apply, NULL, 0, set_stops(p), n, false, true, err);
+	return ev_into_pass(p->r, set_stops(p), n, err);
 }
 
 /* The log before us must have given the record that the store applied last, in every partition. */
 static int same_end(const struct pieces *p, struct ev_error *err)
 {
-	const struct ev_ledger *mine = ev_apply_ledger(p->r->apply);
+	const struct ev_ledger *mine = ev_into_ledger(p->r);
 
 	for (size_t i = 0; i < p->to->ledger.nparts; i++) {
 		const struct ev_ledger_part *lp = &p->to->ledger.parts[i];

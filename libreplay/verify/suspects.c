@@ -77,6 +77,8 @@ static int read_again(struct suspecting *s, struct ev_store *store, int side, st
 	s->side = side;
 	s->pile[side].n = 0;
 	ev_buf_clear(&s->pile[side].bytes);
+	if (!store)
+		return ev_reference_scan(s->w, &s->t->shape, collect, s, err);
 	return ev_table_scan(store, &s->t->shape, &s->w->key, NULL, collect, s, err) < 0 ? -1 : 0;
 }
 
@@ -340,7 +342,7 @@ static int read_both(struct ev_verifying *w, struct suspecting *all, struct ev_s
 	for (size_t i = 0; i < w->ntables && rc == 0; i++) {
 		if (!w->tables[i].wanted)
 			continue;
-		rc = read_again(&all[i], w->reference, EV_SIDE_LOG, err);
+		rc = read_again(&all[i], NULL, EV_SIDE_LOG, err);
 		more |= rc == 0 && look_around(&all[i]);
 	}
 	return rc < 0 ? -1 : more;
@@ -357,7 +359,9 @@ static void find_causes(struct ev_verifying *w, struct suspecting *all, const st
 	for (size_t i = 0; i < w->ntables; i++)
 		for (size_t k = 0; k < all[i].nasked; k++)
 			*EV_PUSH(v, n) = all[i].asked[k];
-	if (n && ev_cause_find(w, at, v, n, m, &why) < 0)
+	if (n && !w->reference)
+		ev_mode_note(m, "which events made these rows is found with --scratch");
+	else if (n && ev_cause_find(w, at, v, n, m, &why) < 0)
 		ev_mode_note(m, "causes were not found: %s", why.text);
 	free(v);
 }

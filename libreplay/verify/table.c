@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "apply/reference.h"
 #include "base/mem.h"
 
 static enum ev_digest_type taken_as(enum ev_dialect dialect, const char *type)
@@ -133,6 +134,24 @@ static void compare_columns(const struct ev_shape *shape, const struct ev_table_
 	}
 }
 
+/*
+ * The portable form of a time leaves out what lies below the millisecond: one that has such a rest is read whole, and
+ * so is another one than any that a fold in memory gives.
+ */
+static void add_value(const struct ev_shape *shape, const struct ev_column_info *c, struct ev_buf *sql)
+{
+	struct ev_buf name = EV_BUF_INIT;
+
+	if (!shape->portable || strcmp(c->value, c->portable) == 0) {
+		ev_buf_adds(sql, c->value);
+		return;
+	}
+	ev_buf_add_quoted(&name, c->name, '"');
+	ev_buf_addf(sql, "CASE WHEN date_trunc('milliseconds', %s) = %s THEN %s ELSE %s END", ev_buf_str(&name),
+		    ev_buf_str(&name), c->portable, c->value);
+	ev_buf_release(&name);
+}
+
 static struct ev_cursor *open_rows(struct ev_store *s, const struct ev_shape *shape,
 				   const struct ev_table_info *info, struct ev_error *err)
 {
@@ -143,7 +162,11 @@ static struct ev_cursor *open_rows(struct ev_store *s, const struct ev_shape *sh
 	for (size_t i = 0; i < shape->ncolumns; i++) {
 		const struct ev_column_info *k = find(info, s->ops->dialect, shape->columns[i].name);
 
-		ev_buf_addf(&sql, "%s%s", i ? ", " : "", k ? k->value : "NULL");
+		ev_buf_adds(&sql, i ? ", " : "");
+		if (k)
+			add_value(shape, k, &sql);
+		else
+			ev_buf_adds(&sql, "NULL");
 	}
 	ev_buf_adds(&sql, " FROM ");
 	ev_buf_add_quoted(&sql, info->name, '"');
@@ -196,6 +219,61 @@ static int scan_rows(struct ev_store *s, struct ev_cursor *c, struct scan *scan,
 			return rc;
 	}
 	return rc;
+}
+
+struct memory_scan {
+	struct scan scan;
+	size_t *order; /* of the shape's columns in the reference's rows */
+	struct ev_cell *cells;
+	ev_scan_fn fn;
+	void *ctx;
+	struct ev_error *err;
+};
+
+static int take_memory_row(void *ctx, const struct ev_cell *cells, size_t n)
+{
+	struct memory_scan *m = ctx;
+	struct ev_scanned row;
+
+	(void)n;
+	for (size_t i = 0; i < m->scan.shape->ncolumns; i++)
+		m->cells[i] = cells[m->order[i]];
+	digest_row(&m->scan, m->cells, &row);
+	if (m->scan.bytes.failed || m->scan.checked.failed)
+		return ev_fail(m->err, EV_STORE, "no memory for a row");
+	return m->fn(m->ctx, &row, m->err);
+}
+
+static int find_columns(struct ev_reference *r, const struct ev_shape *shape, size_t *order, struct ev_error *err)
+{
+	size_t n = ev_reference_columns(r, shape->table);
+
+	for (size_t i = 0; i < shape->ncolumns; i++) {
+		order[i] = 0;
+		while (order[i] < n && strcmp(ev_reference_column(r, shape->table, order[i]), shape->columns[i].name))
+			order[i]++;
+		if (order[i] == n)
+			return ev_fail(err, EV_BUG, "the fold in memory has no column '%s'", shape->columns[i].name);
+	}
+	return 0;
+}
+
+int ev_memory_scan(struct ev_reference *r, const struct ev_shape *shape, const struct ev_digest_key *key,
+		   ev_scan_fn fn, void *ctx, struct ev_error *err)
+{
+	struct memory_scan m = { .scan = { .shape = shape, .key = key }, .fn = fn, .ctx = ctx, .err = err };
+	int rc;
+
+	m.order = ev_alloc((shape->ncolumns + 1) * sizeof(*m.order));
+	m.cells = ev_alloc((shape->ncolumns + 1) * sizeof(*m.cells));
+	rc = find_columns(r, shape, m.order, err);
+	if (rc == 0)
+		rc = ev_reference_rows(r, shape->table, take_memory_row, &m, err);
+	free(m.order);
+	free(m.cells);
+	ev_buf_release(&m.scan.bytes);
+	ev_buf_release(&m.scan.checked);
+	return rc < 0 ? ev_context(err, "table '%s'", shape->table) : rc;
 }
 
 int ev_table_scan(struct ev_store *s, const struct ev_shape *shape, const struct ev_digest_key *key,

@@ -22,6 +22,7 @@ struct ev_shape {
 	struct ev_shape_column *columns; /* those of the key first and in its order */
 	size_t ncolumns, nkeys;
 	bool keyed;    /* a primary key; else all columns that are not ignored are the key */
+	bool portable; /* read as the fold in memory has it: times to the millisecond as :time, others as text */
 	int64_t ignored; /* columns */
 };
 
@@ -47,6 +48,11 @@ typedef int (*ev_scan_fn)(void *ctx, const struct ev_scanned *row, struct ev_err
  */
 int ev_table_scan(struct ev_store *s, const struct ev_shape *shape, const struct ev_digest_key *key,
 		  struct ev_mode *m, ev_scan_fn fn, void *ctx, struct ev_error *err);
+
+/* The same of the rows of a fold in memory, which has the columns in an order of its own. */
+struct ev_reference; /* apply/reference.h */
+int ev_memory_scan(struct ev_reference *r, const struct ev_shape *shape, const struct ev_digest_key *key,
+		   ev_scan_fn fn, void *ctx, struct ev_error *err);
 
 /* An encoded column, for people: NULL, 42, 'text', x'00ff'. Moves `bytes` past it; false at the end. */
 bool ev_row_column(struct ev_slice *bytes, struct ev_buf *text, struct ev_slice *raw);
