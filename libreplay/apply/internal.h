@@ -15,8 +15,11 @@
 #include "store/dead.h"
 #include "store/seen.h"
 
-/* How statements are run: by the store; those that fold in a batch; all in memory; not, their rows are named. */
-enum ev_way { EV_BY_STORE, EV_BY_BATCH, EV_BY_FOLD, EV_BY_NAME };
+/*
+ * What is done with statements: run by the store; those that fold collected for a batch; bound, for a list; their
+ * rows are named.
+ */
+enum ev_way { EV_BY_STORE, EV_BY_BATCH, EV_BY_LIST, EV_BY_NAME };
 
 struct ev_apply {
 	struct ev_store *store;
@@ -34,7 +37,9 @@ struct ev_apply {
 	struct ev_bind *binds;        /* as many as the widest statement has parameters */
 	struct ev_fold *fold;         /* NULL: all by statements */
 	enum ev_way way;              /* of the statements at hand */
+	struct ev_fold_list *list;    /* EV_BY_LIST: where to */
 	bool whole;                   /* every statement folds: whole.c */
+	struct ev_lanes *lanes;       /* its first half, lane.h */
 	bool looked;                  /* it is known which tables were empty */
 	bool open;                    /* whole.c: a transaction is open */
 	bool holding;                 /* there is what is not committed */
@@ -90,10 +95,7 @@ int ev_record_id(struct ev_apply *a, struct ev_slice *id, struct ev_error *err);
 /* All statements so far have run, and their results are known. */
 int ev_record_sync(struct ev_apply *a, struct ev_error *err);
 
-/*
- * Run the handlers' statements; their results are counted under `index`. EV_BY_FOLD: 1 when the record is for
- * the store to do.
- */
+/* Run the handlers' statements; their results are counted under `index`. */
 int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
 
 /* Receives statements' results (store on_result). */

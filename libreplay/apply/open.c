@@ -1,5 +1,5 @@
 /* open.c - bring store and projection together; see apply.h */
-#include "apply/internal.h"
+#include "apply/lane.h"
 
 #include <stdio.h>
 
@@ -283,6 +283,7 @@ void ev_open_free(struct ev_apply *a)
 		free(a->queries[i]);
 	}
 	free(a->queries);
+	ev_lanes_free(a->lanes);
 	ev_fold_free(a->fold);
 	ev_buf_release(&a->folds);
 	free(a->numbers);

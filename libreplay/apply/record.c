@@ -147,26 +147,15 @@ int ev_record_stages(struct ev_apply *a, const struct ev_record *r, const int **
 	return fate;
 }
 
-/* In memory, at once. 1: for the store to do. */
-static int fold_statement(struct ev_apply *a, size_t handler, size_t i, size_t n, uint64_t tag,
-			  struct ev_error *err)
-{
-	int64_t touched = 0;
-	int rc = ev_fold_event(a->fold, handler, i, a->binds, n, &touched, err);
-
-	if (rc == 0 && (tag & 1) && !touched)
-		return 1; /* `must touch` */
-	a->touched[TAG_INDEX(tag)] += touched;
-	return rc;
-}
-
 static int run_statement(struct ev_apply *a, size_t handler, size_t i, uint64_t tag, struct ev_error *err)
 {
 	size_t n = a->projection->handlers[handler].statements[i].nparams;
 	struct ev_query *q;
 
-	if (a->way == EV_BY_FOLD)
-		return fold_statement(a, handler, i, n, tag, err);
+	if (a->way == EV_BY_LIST) {
+		ev_fold_list_add(a->list, handler, i, a->binds, n, tag & 1, ev_buf_slice(&a->event.scratch));
+		return 0;
+	}
 	if (a->way == EV_BY_NAME) {
 		ev_fold_want(a->fold, handler, i, a->binds, n);
 		return 0;

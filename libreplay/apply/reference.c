@@ -8,6 +8,7 @@
 
 struct ev_reference {
 	struct ev_apply *a;
+	struct ev_fold_list *list; /* of the record at hand */
 };
 
 /* Of the engine's state what the stages want; nothing of it is ever written. */
@@ -26,8 +27,11 @@ struct ev_reference *ev_reference_new(struct ev_store *s, const struct ev_projec
 	if (ev_ledger_tables(s, p->name, &a->tables, err) == 0)
 		a->fold = ev_fold_detached(s, p, &a->tables, slice, slices, &a->folds, err);
 	ev_open_number(a);
-	if (a->fold && !p->dedupe)
+	if (a->fold && !p->dedupe) {
+		r->list = a->list = ev_fold_list_new(a->fold);
+		a->way = EV_BY_LIST;
 		return r;
+	}
 	if (p->dedupe)
 		ev_buf_adds(&a->folds, "@dedupe keeps the ids that it has seen in a store\n");
 	if (why)
@@ -38,8 +42,10 @@ struct ev_reference *ev_reference_new(struct ev_store *s, const struct ev_projec
 
 void ev_reference_free(struct ev_reference *r)
 {
-	if (r)
+	if (r) {
+		ev_fold_list_free(r->list);
 		ev_open_free(r->a);
+	}
 	free(r);
 }
 
@@ -57,6 +63,7 @@ int ev_reference_apply(struct ev_reference *r, const struct ev_record *rec, enum
 {
 	struct ev_apply *a = r->a;
 	const int *handlers = NULL;
+	int64_t touched = 0;
 	int found;
 
 	err->class = EV_OK;
@@ -66,9 +73,9 @@ int ev_reference_apply(struct ev_reference *r, const struct ev_record *rec, enum
 	*fate = (enum ev_count)found;
 	if (found != EV_APPLIED)
 		return 0;
-	ev_batch_reserve(a, 1);
-	a->way = EV_BY_FOLD;
-	if (ev_record_apply(a, 0, handlers, err)) {
+	ev_fold_list_clear(r->list);
+	if (ev_record_apply(a, 0, handlers, err) < 0 ||
+	    ev_fold_list_run(a->fold, r->list, 0, ev_fold_list_length(r->list), &touched, err)) {
 		ev_fold_undo(a->fold);
 		return needs_scratch(rec, err);
 	}

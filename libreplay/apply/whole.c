@@ -12,8 +12,7 @@
  * what it was at the last commit. When another writer was there, or the store fails, all of it is forgotten
  * and read again.
  */
-#include "apply/internal.h"
-
+#include "apply/lane.h"
 #include "base/clock.h"
 
 #define HOLD_MS 60000 /* a load that is killed loses about so much */
@@ -148,25 +147,29 @@ static int by_store(struct ev_apply *a, size_t index, const int *handlers, struc
 	return -1;
 }
 
-static int apply_record(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *why,
-			struct ev_error *err)
+/* The items of a record. 0 applied, 1 poison (`why`), -1. */
+static int apply_record(struct ev_apply *a, const struct ev_record *r, size_t index, const struct ev_fold_list *list,
+			const struct ev_lane_record *lane, struct ev_error *why, struct ev_error *err)
 {
-	struct ev_error bad = EV_ERROR_INIT;
-	int rc;
+	const int *handlers = NULL;
+	int rc = lane->fate == EV_APPLIED
+		 ? ev_fold_list_run(a->fold, list, lane->from, lane->to, &a->touched[index], err) : 1;
 
-	a->way = EV_BY_FOLD;
-	rc = ev_record_apply(a, index, handlers, &bad);
 	if (rc == 0) {
 		ev_fold_keep(a->fold);
 		return 0;
 	}
 	ev_fold_undo(a->fold);
 	a->touched[index] = 0;
-	if (rc < 0 && bad.class != EV_DATA) {
-		*err = bad;
+	if (rc < 0)
 		return -1;
-	}
-	return by_store(a, index, handlers, why, err);
+	rc = ev_record_stages(a, r, &handlers, why);
+	if (rc == EV_APPLIED)
+		return by_store(a, index, handlers, why, err);
+	if (rc == EV_FATE_ERROR && why->class == EV_DATA)
+		return 1;
+	*err = *why;
+	return rc == EV_FATE_ERROR ? -1 : ev_fail(err, EV_BUG, "a record is routed in two ways");
 }
 
 /* Poison, or behind it; in a transaction. An enum ev_fate. */
@@ -180,24 +183,21 @@ static int keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, c
 }
 
 /* One record. An enum ev_fate. */
-static int take(struct ev_apply *a, const struct ev_record *r, size_t index, struct ev_error *err)
+static int take(struct ev_apply *a, const struct ev_record *r, size_t index, const struct ev_fold_list *list,
+		const struct ev_lane_record *lane, struct ev_error *err)
 {
 	struct ev_error why = EV_ERROR_INIT;
-	const int *handlers = NULL;
-	int fate = ev_record_stages(a, r, &handlers, &why), rc;
 	int64_t behind;
+	int rc;
 
-	if (fate != EV_APPLIED && !(fate == EV_FATE_ERROR && why.class == EV_DATA)) {
-		if (fate == EV_FATE_ERROR)
-			*err = why;
-		return fate;
-	}
+	if (lane->fate != EV_APPLIED && lane->fate != EV_FATE_ERROR)
+		return lane->fate;
 	rc = ev_batch_blocked(a, r, &behind, err);
 	if (rc < 0)
 		return EV_FATE_ERROR;
 	if (rc)
 		return keep(a, r, behind, NULL, err);
-	rc = fate == EV_APPLIED ? apply_record(a, index, handlers, &why, err) : 1;
+	rc = apply_record(a, r, index, list, lane, &why, err);
 	if (rc <= 0)
 		return rc < 0 ? EV_FATE_ERROR : EV_APPLIED;
 	if (a->opt.dead) {
@@ -208,22 +208,26 @@ static int take(struct ev_apply *a, const struct ev_record *r, size_t index, str
 	return EV_FATE_ERROR;
 }
 
-/* Name the rows of records [i, n), as far as memory lasts; the end of them. */
-static size_t name_rows(struct ev_apply *a, const struct ev_record *records, size_t i, size_t n)
-{
-	struct ev_error ignored = EV_ERROR_INIT;
-	const int *handlers;
+/* The window of records at hand: the batch's from `base` on. */
+struct window {
+	const struct ev_record *records;
+	size_t base, n;
+};
 
-	for (; i < n; i++) {
-		if (records[i].offset < ev_record_part(a, &records[i])->next)
+/* Want the rows of records [i, n), as far as memory lasts; the end of them. */
+static size_t want_rows(struct ev_apply *a, const struct window *w, size_t i)
+{
+	for (; i < w->n; i++) {
+		const struct ev_lane_piece *piece = ev_lanes_piece(a->lanes, i / EV_LANE_PIECE);
+		const struct ev_lane_record *lane = &piece->records[i % EV_LANE_PIECE];
+
+		if (w->records[i].offset < ev_record_part(a, &w->records[i])->next)
 			continue;
-		a->way = EV_BY_NAME;
-		if (ev_record_route(a, &records[i], &handlers, &ignored) == EV_APPLIED)
-			ev_record_apply(a, i, handlers, &ignored);
+		ev_fold_list_want(a->fold, piece->list, lane->from, lane->to);
 		if (i % LOOK_EVERY == 0 && ev_fold_full(a->fold))
 			return i + 1;
 	}
-	return n;
+	return w->n;
 }
 
 /* Memory is full: what has changed into the store, and nothing is known any more. */
@@ -236,45 +240,66 @@ static int spill(struct ev_apply *a, struct ev_error *err)
 	return 0;
 }
 
-/* Records [i, n); the index of the one at which `err` happened, or of the first not done, as memory is full. */
-static size_t fold_some(struct ev_apply *a, const struct ev_record *records, size_t i, size_t n,
-			struct ev_error *err)
+/* Records [i, end); the index of the one at which `err` happened, or of the first not done, as memory is full. */
+static size_t fold_some(struct ev_apply *a, const struct window *w, size_t i, size_t end, struct ev_error *err)
 {
-	for (; i < n; i++) {
-		struct ev_ledger_part *p = ev_record_part(a, &records[i]);
+	const struct ev_lane_piece *piece = NULL;
+
+	for (; i < end; i++) {
+		const struct ev_record *r = &w->records[i];
+		struct ev_ledger_part *p = ev_record_part(a, r);
+		size_t index = w->base + i;
 		int fate;
 
-		if (records[i].offset < p->next) {
-			a->fates[i] = EV_FATE_SKIPPED;
+		if (!piece || i % EV_LANE_PIECE == 0)
+			piece = ev_lanes_piece(a->lanes, i / EV_LANE_PIECE);
+		if (r->offset < p->next) {
+			a->fates[index] = EV_FATE_SKIPPED;
 			continue;
 		}
-		fate = take(a, &records[i], i, err);
+		fate = take(a, r, index, piece->list, &piece->records[i % EV_LANE_PIECE], err);
 		if (fate == EV_FATE_ERROR)
 			return i;
-		a->fates[i] = (unsigned char)fate;
-		ev_batch_advance(p, &records[i], fate);
+		a->fates[index] = (unsigned char)fate;
+		ev_batch_advance(p, r, fate);
 		if (i % LOOK_EVERY == 0 && ev_fold_full(a->fold)) {
 			spill(a, err);
 			return i + 1;
 		}
 	}
-	return n;
+	return end;
+}
+
+static size_t fold_window(struct ev_apply *a, const struct window *w, struct ev_error *err)
+{
+	size_t i = 0;
+
+	ev_lanes_begin(a->lanes, w->records, w->n);
+	while (i < w->n && err->class == EV_OK) {
+		size_t end = w->n;
+
+		if (!ev_fold_complete(a->fold)) {
+			end = want_rows(a, w, i);
+			if (ev_fold_fetch(a->fold, err) < 0)
+				break;
+		}
+		i = fold_some(a, w, i, end, err);
+	}
+	ev_lanes_end(a->lanes);
+	return i;
 }
 
 static size_t fold_all(struct ev_apply *a, const struct ev_record *records, size_t n, struct ev_error *err)
 {
 	size_t i = 0;
 
+	if (!a->lanes)
+		a->lanes = ev_lanes_new(a);
 	ev_batch_reserve(a, n);
 	while (i < n && err->class == EV_OK) {
-		size_t end = n;
+		struct window w = { records + i, i, n - i < EV_LANE_WINDOW ? n - i : EV_LANE_WINDOW };
 
-		if (!ev_fold_complete(a->fold)) {
-			end = name_rows(a, records, i, n);
-			if (ev_fold_fetch(a->fold, err) < 0)
-				return i;
-		}
-		i = fold_some(a, records, i, end, err);
+		i += fold_window(a, &w, err);
 	}
 	return i;
 }

@@ -24,7 +24,7 @@ static void take_params(struct ev_fold *f, const struct ev_bind *b, size_t n)
 		f->params[i] = ev_fold_value(NULL, &b[i], f->store->ops->dialect);
 }
 
-static void add_wanted(struct ev_fold_table *t, struct ev_fold_row *row)
+void ev_fold_want_row(struct ev_fold_table *t, struct ev_fold_row *row)
 {
 	if (row->state != EV_ROW_UNKNOWN || row->wanted)
 		return;
@@ -40,7 +40,7 @@ void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const str
 	take_params(f, b, n);
 	row = ev_fold_find(f, s, f->params);
 	if (row)
-		add_wanted(s->table, row);
+		ev_fold_want_row(s->table, row);
 	if (!f->naming)
 		return;
 	EV_GROW(f->named, f->nnamed, f->named_cap);
@@ -52,31 +52,6 @@ int ev_fold_fetch(struct ev_fold *f, struct ev_error *err)
 	for (size_t i = 0; i < f->ntables; i++)
 		if (f->tables[i].wanted.n && ev_fold_load(f, &f->tables[i], err) < 0)
 			return -1;
-	return 0;
-}
-
-int ev_fold_event(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
-		  int64_t *touched, struct ev_error *err)
-{
-	const struct ev_fold_statement *s = &f->statements[handler][statement];
-	struct ev_fold_row *row;
-	int rc;
-
-	take_params(f, b, n);
-	if (!ev_fold_key(f, s, f->params) || !ev_fold_binds(f, s, f->params))
-		return 1;
-	if (f->slices > 1 && ev_fold_hash(s->table, f->fresh) % f->slices != f->slice) {
-		*touched = 1;
-		return 0;
-	}
-	row = ev_fold_row(f, s->table, f->fresh);
-	if (row->state == EV_ROW_UNKNOWN && ev_fold_load_one(f, s->table, row, err) < 0)
-		return -1;
-	rc = ev_fold_step(f, s, row, f->params);
-	if (rc < 0)
-		return 1;
-	f->folded++;
-	*touched = rc;
 	return 0;
 }
 

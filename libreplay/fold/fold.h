@@ -68,13 +68,25 @@ int ev_fold_look(struct ev_fold *f, struct ev_error *err);
 /* Are all tables so? Then nothing need be named before it is folded. */
 bool ev_fold_complete(const struct ev_fold *f);
 
-/* Name the row of a statement to come; then fetch all that were named and are not known. */
-void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n);
+/*
+ * Statements, bound, in their order. Any thread may fill a list, while another uses the fold. Texts are borrowed
+ * until clear, but for those in `scratch`.
+ */
+struct ev_fold_list;
+struct ev_fold_list *ev_fold_list_new(const struct ev_fold *f);
+void ev_fold_list_free(struct ev_fold_list *l); /* NULL allowed */
+void ev_fold_list_clear(struct ev_fold_list *l);
+void ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
+		      bool must_touch, struct ev_slice scratch);
+size_t ev_fold_list_length(const struct ev_fold_list *l);
+
+/* Want the rows of items [from, to); then fetch all that are wanted and not known. */
+void ev_fold_list_want(struct ev_fold *f, const struct ev_fold_list *l, size_t from, size_t to);
 int ev_fold_fetch(struct ev_fold *f, struct ev_error *err);
 
-/* Fold a statement: 0 and the rows touched; 1: the record is for the store to do; -1. */
-int ev_fold_event(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
-		  int64_t *touched, struct ev_error *err);
+/* Fold items [from, to), of one record: 0 and the rows touched; 1: the record is for the store to do; -1. */
+int ev_fold_list_run(struct ev_fold *f, const struct ev_fold_list *l, size_t from, size_t to, int64_t *touched,
+		     struct ev_error *err);
 /* The record is done, and stays; or nothing of it does. One of them after each. */
 void ev_fold_keep(struct ev_fold *f);
 void ev_fold_undo(struct ev_fold *f);
@@ -84,6 +96,7 @@ void ev_fold_undo(struct ev_fold *f);
  * rows; the record is run; if it has changed anything, resume; naming off.
  */
 void ev_fold_naming(struct ev_fold *f, bool on);
+void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n);
 int ev_fold_yield(struct ev_fold *f, struct ev_error *err);
 void ev_fold_resume(struct ev_fold *f);
 
@@ -94,7 +107,7 @@ int ev_fold_write_all(struct ev_fold *f, struct ev_error *err);
 
 /*
  * As ev_fold_new, of a projection that folds as a whole (else NULL), starting with tables that are empty. Nothing
- * is written; `slice` of `slices`: rows of other keys are passed over. Only ev_fold_event, keep, undo and these.
+ * is written; `slice` of `slices`: rows of other keys are passed over. Only lists, keep, undo and these.
  */
 struct ev_fold *ev_fold_detached(struct ev_store *s, const struct ev_projection *p, const struct ev_buf *tables,
 				 uint32_t slice, uint32_t slices, struct ev_buf *why, struct ev_error *err);

@@ -314,9 +314,7 @@ void ev_fold_add_decimal(struct ev_buf *out, int64_t decimal);
 struct ev_fv ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d);
 bool ev_fold_same(const struct ev_fv *a, const struct ev_fv *b);
 
-/* step.c: the key of a statement's row into f->fresh; false when it is not plainly one that the column holds. */
-bool ev_fold_key(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params);
-/* The row that a statement is about, or NULL when its key is not plainly one that the column holds. */
+/* step.c: the row that a statement is about, or NULL when its key is not plainly one that the column holds. */
 struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
 				 const struct ev_fv *params);
 /* Rows touched, or -1: for the store to do. The row is known. */
@@ -325,7 +323,15 @@ int ev_fold_step(struct ev_fold *f, const struct ev_fold_statement *s, struct ev
 
 /* rows.c: the row of a key (ncolumns values, those of the key are used), made when new. */
 struct ev_fold_row *ev_fold_row(struct ev_fold *f, struct ev_fold_table *t, const struct ev_fv *values);
-uint64_t ev_fold_hash(const struct ev_fold_table *t, const struct ev_fv *values);
+/* The same by the key's values alone, in its order, and their hash. */
+uint64_t ev_fold_hash_key(const struct ev_fold_table *t, const struct ev_fv *key);
+struct ev_fold_row *ev_fold_row_at(struct ev_fold *f, struct ev_fold_table *t, uint64_t hash,
+				   const struct ev_fv *key);
+/* Ask memory for a place in the table of rows; some time later for the row that most likely stands there. */
+void ev_fold_ask_slot(const struct ev_fold_table *t, uint64_t hash);
+void ev_fold_ask_row(const struct ev_fold_table *t, uint64_t hash);
+/* event.c: it is to be loaded, if it is not known. */
+void ev_fold_want_row(struct ev_fold_table *t, struct ev_fold_row *row);
 struct ev_fv ev_fold_get(const struct ev_fold_table *t, const struct ev_fold_row *r, size_t column);
 /* The row may be taken back to what it is now until ev_fold_keep. Call it before a change. */
 void ev_fold_touch(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r);

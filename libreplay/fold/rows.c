@@ -30,16 +30,13 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-uint64_t ev_fold_hash(const struct ev_fold_table *t, const struct ev_fv *v)
+uint64_t ev_fold_hash_key(const struct ev_fold_table *t, const struct ev_fv *key)
 {
 	uint64_t h = t->nkey;
 
-	for (size_t i = 0; i < t->nkey; i++) {
-		const struct ev_fv *k = &v[t->key[i]];
-
-		h = k->kind == EV_FV_INT ? mix((uint64_t)k->i + h * 0x9e3779b97f4a7c15u)
-					 : XXH3_64bits_withSeed(k->text.ptr, k->text.len, h);
-	}
+	for (size_t i = 0; i < t->nkey; i++)
+		h = key[i].kind == EV_FV_INT ? mix((uint64_t)key[i].i + h * 0x9e3779b97f4a7c15u)
+					     : XXH3_64bits_withSeed(key[i].text.ptr, key[i].text.len, h);
 	return h;
 }
 
@@ -54,19 +51,19 @@ struct ev_fv ev_fold_get(const struct ev_fold_table *t, const struct ev_fold_row
 	return v;
 }
 
-static bool same_key(const struct ev_fold_table *t, const struct ev_fold_row *r, const struct ev_fv *values)
+static bool same_key(const struct ev_fold_table *t, const struct ev_fold_row *r, const struct ev_fv *key)
 {
 	const unsigned char *kinds = ev_fold_kinds(t, r);
 
 	for (size_t i = 0; i < t->nkey; i++) {
 		size_t c = t->key[i];
 
-		if (kinds[c] != values[c].kind)
+		if (kinds[c] != key[i].kind)
 			return false;
-		if (kinds[c] == EV_FV_INT ? r->v[c].i != values[c].i
-					  : r->v[c].text->len != values[c].text.len ||
-						    memcmp(r->v[c].text->bytes, values[c].text.ptr,
-							   values[c].text.len) != 0)
+		if (kinds[c] == EV_FV_INT ? r->v[c].i != key[i].i
+					  : r->v[c].text->len != key[i].text.len ||
+						    memcmp(r->v[c].text->bytes, key[i].text.ptr,
+							   key[i].text.len) != 0)
 			return false;
 	}
 	return true;
@@ -93,7 +90,7 @@ static void grow(struct ev_fold_table *t)
 }
 
 static struct ev_fold_row *new_row(struct ev_fold *f, struct ev_fold_table *t, uint64_t hash,
-				   const struct ev_fv *values)
+				   const struct ev_fv *key)
 {
 	struct ev_fold_row *r = ev_pool_take(&f->pool, ev_fold_row_size(t));
 
@@ -101,13 +98,14 @@ static struct ev_fold_row *new_row(struct ev_fold *f, struct ev_fold_table *t, u
 	r->hash = hash;
 	r->state = t->complete ? EV_ROW_ABSENT : EV_ROW_UNKNOWN;
 	for (size_t i = 0; i < t->nkey; i++)
-		ev_fold_put(f, t, r, t->key[i], &values[t->key[i]]);
+		ev_fold_put(f, t, r, t->key[i], &key[i]);
 	return r;
 }
 
-struct ev_fold_row *ev_fold_row(struct ev_fold *f, struct ev_fold_table *t, const struct ev_fv *values)
+struct ev_fold_row *ev_fold_row_at(struct ev_fold *f, struct ev_fold_table *t, uint64_t hash,
+				   const struct ev_fv *key)
 {
-	uint64_t hash = ev_fold_hash(t, values), tag = hash & TAG;
+	uint64_t tag = hash & TAG;
 	struct ev_fold_row *r;
 	size_t at;
 
@@ -117,13 +115,38 @@ struct ev_fold_row *ev_fold_row(struct ev_fold *f, struct ev_fold_table *t, cons
 		if ((t->slots[at] & TAG) != tag)
 			continue;
 		r = row_in(t->slots[at]);
-		if (r->hash == hash && same_key(t, r, values))
+		if (r->hash == hash && same_key(t, r, key))
 			return r;
 	}
-	r = new_row(f, t, hash, values);
+	r = new_row(f, t, hash, key);
 	t->slots[at] = tag | (uint64_t)(uintptr_t)r;
 	t->nrows++;
 	return r;
+}
+
+struct ev_fold_row *ev_fold_row(struct ev_fold *f, struct ev_fold_table *t, const struct ev_fv *values)
+{
+	struct ev_fv key[EV_FOLD_MOST_KEYS];
+
+	for (size_t i = 0; i < t->nkey; i++)
+		key[i] = values[t->key[i]];
+	return ev_fold_row_at(f, t, ev_fold_hash_key(t, key), key);
+}
+
+void ev_fold_ask_slot(const struct ev_fold_table *t, uint64_t hash)
+{
+	if (t->nslots)
+		__builtin_prefetch(&t->slots[hash & (t->nslots - 1)]);
+}
+
+void ev_fold_ask_row(const struct ev_fold_table *t, uint64_t hash)
+{
+	uint64_t slot = t->nslots ? t->slots[hash & (t->nslots - 1)] : 0;
+
+	if (!slot)
+		return;
+	__builtin_prefetch(row_in(slot));
+	__builtin_prefetch((const char *)row_in(slot) + 64);
 }
 
 void ev_fold_add_row(struct ev_fold_rows *list, struct ev_fold_row *r)

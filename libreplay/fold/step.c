@@ -3,7 +3,8 @@
 
 #define MOST_TEXT 2000 /* bytes of a row: an entry of an index holds 2704, other columns among them */
 
-bool ev_fold_key(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params)
+struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
+				 const struct ev_fv *params)
 {
 	struct ev_fold_table *t = s->table;
 
@@ -12,15 +13,9 @@ bool ev_fold_key(struct ev_fold *f, const struct ev_fold_statement *s, const str
 
 		*v = ev_fold_eval(f, s, s->key[k], params, NULL, NULL);
 		if (!ev_fold_fits(f, &t->columns[t->key[k]], v))
-			return false;
+			return NULL;
 	}
-	return true;
-}
-
-struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
-				 const struct ev_fv *params)
-{
-	return ev_fold_key(f, s, params) ? ev_fold_row(f, s->table, f->fresh) : NULL;
+	return ev_fold_row(f, t, f->fresh);
 }
 
 /*

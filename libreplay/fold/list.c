@@ -1,0 +1,160 @@
+/*
+ * list.c - statements bound and understood, before any row is looked at
+ *
+ * What can be said of a statement without the rows: its parameters as values, the key of its row and its hash,
+ * whether the store would take the values. Any thread may fill a list, as the fold is only read for it; only one
+ * uses the fold with it. Far enough ahead of the statement at hand the memory of its row is asked for.
+ */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "fold/internal.h"
+
+#define FAR 12  /* statements ahead: the place in the table of rows */
+#define NEAR 6  /* the row */
+
+struct ev_fold_item {
+	const struct ev_fold_statement *s;
+	uint64_t hash;
+	size_t params;   /* where they are among the list's values; the key follows them */
+	uint32_t nparams;
+	bool keyed;      /* the key is one that its columns hold */
+	bool plain;      /* the store takes all values as they are */
+	bool must_touch;
+};
+
+struct ev_fold_list {
+	const struct ev_fold *fold;
+	struct ev_fold_item *items;
+	size_t n, cap;
+	struct ev_fv *values;
+	size_t nvalues, values_cap;
+	struct ev_arena texts;
+};
+
+struct ev_fold_list *ev_fold_list_new(const struct ev_fold *f)
+{
+	struct ev_fold_list *l = ev_alloc(sizeof(*l));
+
+	l->fold = f;
+	return l;
+}
+
+void ev_fold_list_free(struct ev_fold_list *l)
+{
+	if (!l)
+		return;
+	free(l->items);
+	free(l->values);
+	ev_arena_release(&l->texts);
+	free(l);
+}
+
+void ev_fold_list_clear(struct ev_fold_list *l)
+{
+	l->n = l->nvalues = 0;
+	ev_arena_clear(&l->texts);
+}
+
+size_t ev_fold_list_length(const struct ev_fold_list *l)
+{
+	return l->n;
+}
+
+/* Times, and texts that were decoded, stand in memory that the next statement takes. */
+static bool is_fleeting(const struct ev_bind *b, struct ev_slice scratch)
+{
+	return b->kind == EV_BIND_TIME ||
+	       (b->text.ptr >= scratch.ptr && b->text.ptr < scratch.ptr + scratch.len);
+}
+
+static struct ev_fv *room(struct ev_fold_list *l, size_t n)
+{
+	while (l->nvalues + n > l->values_cap) {
+		l->values_cap = l->values_cap ? l->values_cap * 2 : 256;
+		l->values = ev_realloc_n(l->values, l->values_cap, sizeof(*l->values));
+	}
+	l->nvalues += n;
+	return l->values + l->nvalues - n;
+}
+
+static bool find_key(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params,
+		     struct ev_fv *key)
+{
+	const struct ev_fold_table *t = s->table;
+
+	for (size_t k = 0; k < t->nkey; k++) {
+		key[k] = ev_fold_eval(f, s, s->key[k], params, NULL, NULL);
+		if (!ev_fold_fits(f, &t->columns[t->key[k]], &key[k]))
+			return false;
+	}
+	return true;
+}
+
+void ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
+		      bool must_touch, struct ev_slice scratch)
+{
+	const struct ev_fold *f = l->fold;
+	const struct ev_fold_statement *s = &f->statements[handler][statement];
+	struct ev_fv *v = room(l, n + s->table->nkey);
+	struct ev_fold_item *item;
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = ev_fold_value(is_fleeting(&b[i], scratch) ? &l->texts : NULL, &b[i],
+				     f->store->ops->dialect);
+	EV_GROW(l->items, l->n, l->cap);
+	item = &l->items[l->n++];
+	*item = (struct ev_fold_item){ .s = s, .params = (size_t)(v - l->values), .nparams = (uint32_t)n,
+				       .must_touch = must_touch };
+	item->keyed = find_key(f, s, v, v + n);
+	item->plain = item->keyed && ev_fold_binds(f, s, v);
+	if (item->keyed)
+		item->hash = ev_fold_hash_key(s->table, v + n);
+}
+
+static struct ev_fold_row *row_of(struct ev_fold *f, const struct ev_fold_list *l, const struct ev_fold_item *item)
+{
+	return ev_fold_row_at(f, item->s->table, item->hash, l->values + item->params + item->nparams);
+}
+
+void ev_fold_list_want(struct ev_fold *f, const struct ev_fold_list *l, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		if (l->items[i].keyed)
+			ev_fold_want_row(l->items[i].s->table, row_of(f, l, &l->items[i]));
+}
+
+static void look_ahead(const struct ev_fold_list *l, size_t i)
+{
+	if (i + FAR < l->n)
+		ev_fold_ask_slot(l->items[i + FAR].s->table, l->items[i + FAR].hash);
+	if (i + NEAR < l->n)
+		ev_fold_ask_row(l->items[i + NEAR].s->table, l->items[i + NEAR].hash);
+}
+
+int ev_fold_list_run(struct ev_fold *f, const struct ev_fold_list *l, size_t from, size_t to, int64_t *touched,
+		     struct ev_error *err)
+{
+	for (size_t i = from; i < to; i++) {
+		const struct ev_fold_item *item = &l->items[i];
+		struct ev_fold_row *row;
+		int rc;
+
+		look_ahead(l, i);
+		if (!item->plain)
+			return 1;
+		if (f->slices > 1 && item->hash % f->slices != f->slice) {
+			++*touched;
+			continue;
+		}
+		row = row_of(f, l, item);
+		if (row->state == EV_ROW_UNKNOWN && ev_fold_load_one(f, item->s->table, row, err) < 0)
+			return -1;
+		rc = ev_fold_step(f, item->s, row, l->values + item->params);
+		if (rc < 0 || (!rc && item->must_touch))
+			return 1;
+		f->folded++;
+		*touched += rc;
+	}
+	return 0;
+}
