@@ -29,6 +29,7 @@ void ev_batch_snapshot(struct ev_apply *a)
 	a->saved_generation = a->ledger.generation;
 	a->saved_cut_first = a->cut_first;
 	a->saved_skipped = a->skipped;
+	a->saved_guarded = a->guarded;
 	a->saved_dead = a->dead;
 	a->saved_held = a->held;
 }
@@ -60,6 +61,7 @@ void ev_transaction_undo(struct ev_apply *a)
 	a->ledger.generation = a->saved_generation;
 	a->cut_first = a->saved_cut_first;
 	a->skipped = a->saved_skipped;
+	a->guarded = a->saved_guarded; /* those made since are gone with the transaction */
 	a->dead = a->saved_dead;
 	a->held = a->saved_held;
 }
@@ -475,6 +477,10 @@ static int try_batch(struct ev_apply *a, const struct ev_record *records, size_t
 	a->way = EV_BY_STORE;
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;
+	if (ev_open_guard(a, err) < 0) {
+		ev_transaction_undo(a);
+		return -1;
+	}
 	a->way = a->fold && ev_fold_pays(a->fold) ? EV_BY_BATCH : EV_BY_STORE;
 	at = take_all(a, records, n, false, &why);
 	if (a->way == EV_BY_BATCH && why.class != EV_OK && !why.retriable && why.class != EV_HELD) {

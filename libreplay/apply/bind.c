@@ -161,6 +161,19 @@ static void bind_time(struct ev_event *e, int64_t ms, struct ev_bind *b)
 	ev_buf_adds(&e->scratch, text);
 }
 
+/*
+ * Most producers write times just as we do. The text is known to be one, so only its form is looked at: no second
+ * 60, no hour 24.
+ */
+static bool is_canonical(const struct ev_value *v)
+{
+	const char *s = v->raw.ptr;
+
+	return v->type == EV_JSON_STRING && !v->escaped && v->raw.len == 24 && s[10] == 'T' &&
+	       s[11] <= '2' && (s[11] < '2' || s[12] < '4') && s[16] == ':' && s[17] < '6' && s[19] == '.' &&
+	       s[23] == 'Z';
+}
+
 static int bind_field(struct ev_event *e, const struct ev_param *p, struct ev_bind *b,
 		      struct ev_error *err)
 {
@@ -170,6 +183,11 @@ static int bind_field(struct ev_event *e, const struct ev_param *p, struct ev_bi
 	if (p->field == EV_FIELD_TIME) {
 		if (ev_event_time(e, &ms, err) < 0)
 			return -1;
+		if (path >= 0 && e->record->value.ptr && is_canonical(&e->values[path])) {
+			b->kind = EV_BIND_TIME;
+			b->text = e->values[path].raw;
+			return 0;
+		}
 		bind_time(e, ms, b);
 		return 0;
 	}

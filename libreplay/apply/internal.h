@@ -29,7 +29,7 @@ struct ev_apply {
 	struct ev_ledger_part *saved; /* counts at the start of the transaction, for rollback */
 	size_t nsaved;
 	int64_t saved_watermark, saved_cuts, saved_generation, saved_skipped;
-	bool saved_cut_first;
+	bool saved_cut_first, saved_guarded;
 
 	struct ev_query ***queries;   /* [handler][statement] */
 	size_t *numbers;              /* [handler]: of its first statement among all */
@@ -40,6 +40,7 @@ struct ev_apply {
 	struct ev_fold_list *list;    /* EV_BY_LIST: where to */
 	bool whole;                   /* every statement folds: whole.c */
 	struct ev_lanes *lanes;       /* its first half, lane.h */
+	bool guarded;                 /* ev_open_guard */
 	bool looked;                  /* it is known which tables were empty */
 	bool open;                    /* whole.c: a transaction is open */
 	bool holding;                 /* there is what is not committed */
@@ -135,6 +136,8 @@ void ev_whole_drop(struct ev_apply *a);
 /* open.c: nothing of the store; the projection's tables; guards and statements, in the open transaction */
 struct ev_apply *ev_open_new(struct ev_store *s, const struct ev_projection *p,
 			     const struct ev_apply_options *opt);
+/* Before a handler's statement runs: the store's guards, which slow down what the fold has checked already. */
+int ev_open_guard(struct ev_apply *a, struct ev_error *err);
 void ev_open_free(struct ev_apply *a);
 void ev_open_number(struct ev_apply *a); /* the projection's statements, and room for their parameters */
 int ev_open_schema(struct ev_apply *a, struct ev_error *err);

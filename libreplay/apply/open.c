@@ -172,15 +172,23 @@ static int open_fold(struct ev_apply *a, struct ev_error *err)
 	return -1;
 }
 
+int ev_open_guard(struct ev_apply *a, struct ev_error *err)
+{
+	if (!a->guarded && a->store->ops->guard(a->store, &a->tables, err) < 0)
+		return -1;
+	a->guarded = true;
+	return 0;
+}
+
 int ev_open_compile(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
 	for (size_t i = 0; i < p->nreads; i++)
 		ev_buf_add(&a->reads, p->reads[i], strlen(p->reads[i]) + 1);
-	if (a->store->ops->guard(a->store, &a->tables, err) < 0 || prepare_all(a, err) < 0)
+	if (prepare_all(a, err) < 0 || (!a->opt.exact && !a->opt.beside && open_fold(a, err) < 0))
 		return -1;
-	return a->opt.exact || a->opt.beside ? 0 : open_fold(a, err);
+	return a->whole ? 0 : ev_open_guard(a, err);
 }
 
 /*

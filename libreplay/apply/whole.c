@@ -128,7 +128,7 @@ static int by_store(struct ev_apply *a, size_t index, const int *handlers, struc
 	struct ev_error ignored = EV_ERROR_INIT;
 	int rc;
 
-	if (open_held(a, err) < 0)
+	if (open_held(a, err) < 0 || ev_open_guard(a, err) < 0)
 		return -1;
 	a->due |= !a->opt.alone;
 	ev_fold_naming(a->fold, true);

@@ -89,8 +89,10 @@ struct ev_pool {
 	struct ev_pool_block *blocks;
 	char *at, *end;
 	struct ev_pool_piece *free[EV_POOL_SMALL + 32];
-	size_t bytes;
+	size_t bytes, last; /* of all blocks; of the last one that is shared */
 };
+/* Memory by free(), not zeroed; where there is much of it in large pages, so that few are missed. */
+void *ev_pool_pages(size_t n);
 void *ev_pool_take(struct ev_pool *p, size_t n);
 void ev_pool_give(struct ev_pool *p, void *at, size_t n);
 void ev_pool_clear(struct ev_pool *p);

@@ -61,11 +61,10 @@ size_t ev_fold_list_length(const struct ev_fold_list *l)
 	return l->n;
 }
 
-/* Times, and texts that were decoded, stand in memory that the next statement takes. */
+/* Texts that were made for the statement stand in memory that the next one takes. */
 static bool is_fleeting(const struct ev_bind *b, struct ev_slice scratch)
 {
-	return b->kind == EV_BIND_TIME ||
-	       (b->text.ptr >= scratch.ptr && b->text.ptr < scratch.ptr + scratch.len);
+	return (uintptr_t)b->text.ptr - (uintptr_t)scratch.ptr < scratch.len;
 }
 
 static struct ev_fv *room(struct ev_fold_list *l, size_t n)

@@ -1,10 +1,13 @@
 /* pool.c - the memory of rows and their texts: given back piece by piece, or all at once */
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/mem.h"
 #include "fold/internal.h"
 
-#define BLOCK (1u << 20)
+#define FIRST_BLOCK (64u << 10)
+#define LAST_BLOCK (4u << 20) /* each is twice as large as the one before, up to this */
+#define HUGE (2u << 20)       /* a page of the larger kind */
 #define STEP 8
 #define SMALL ((size_t)STEP * EV_POOL_SMALL)
 
@@ -32,23 +35,41 @@ static size_t class_of(size_t n, size_t *size)
 	return class;
 }
 
+void *ev_pool_pages(size_t n)
+{
+	void *at = n < HUGE ? malloc(n) : aligned_alloc(HUGE, (n + HUGE - 1) / HUGE * HUGE);
+
+	if (!at)
+		abort(); /* as mem.h has it; the limit of --memory lies below */
+	if (n >= HUGE)
+		madvise(at, n, MADV_HUGEPAGE);
+	return at;
+}
+
+static struct ev_pool_block *add_block(struct ev_pool *p, size_t size)
+{
+	struct ev_pool_block *b = ev_pool_pages(size);
+
+	b->next = p->blocks;
+	p->blocks = b;
+	p->bytes += size;
+	return b;
+}
+
 static void *from_block(struct ev_pool *p, size_t n)
 {
+	struct ev_pool_block *b;
 	void *at;
 
 	if ((size_t)(p->end - p->at) < n) {
-		size_t size = n > BLOCK / 4 ? n : BLOCK;
-		struct ev_pool_block *b = malloc(sizeof(*b) + size);
+		size_t size = p->bytes < FIRST_BLOCK ? FIRST_BLOCK : p->bytes > LAST_BLOCK ? LAST_BLOCK : p->last * 2;
 
-		if (!b)
-			abort(); /* as mem.h has it; the limit of --memory lies below */
-		b->next = p->blocks;
-		p->blocks = b;
-		p->bytes += sizeof(*b) + size;
-		if (size != BLOCK) /* what is left of the block at hand stays in use */
-			return b->data;
+		if (n > size / 4) /* what is left of the block at hand stays in use */
+			return add_block(p, sizeof(*b) + n)->data;
+		p->last = size;
+		b = add_block(p, size);
 		p->at = b->data;
-		p->end = b->data + size;
+		p->end = (char *)b + size;
 	}
 	at = p->at;
 	p->at += n;

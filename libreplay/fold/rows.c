@@ -72,8 +72,9 @@ static bool same_key(const struct ev_fold_table *t, const struct ev_fold_row *r,
 static void grow(struct ev_fold_table *t)
 {
 	size_t n = t->nslots ? t->nslots * 2 : FIRST_SLOTS;
-	uint64_t *slots = ev_alloc(n * sizeof(*slots));
+	uint64_t *slots = ev_pool_pages(n * sizeof(*slots));
 
+	memset(slots, 0, n * sizeof(*slots));
 	for (size_t i = 0; i < t->nslots; i++) {
 		size_t at;
 
