@@ -1,0 +1,154 @@
+/*
+ * whole_test.c - a projection that folds as a whole: pieces by two threads, held batches that are lost
+ *
+ * Enough records at once that a second thread takes part, poison and what only the store can say among them: the
+ * same as by statements. And a writer beside a load that is held.
+ */
+#include "test.h"
+
+#include "apply/apply.h"
+#include "base/mem.h"
+
+#define RECORDS 12000
+
+static const char file[] =
+	"-- @projection w version 1\n-- @topics t\n-- @envelope type=$.type time=$.at\n-- @filter $.no != 1\n-- @schema\n"
+	"CREATE TABLE a (k text PRIMARY KEY, n bigint NOT NULL, at text);\n"
+	"CREATE TABLE b (i bigint, j text, n bigint, PRIMARY KEY (i, j));\n"
+	"CREATE INDEX b_n ON b (n);\n"
+	"-- @on put\n"
+	"INSERT INTO a (k, n, at) VALUES ($.k, $.n, :time) ON CONFLICT (k) DO UPDATE SET n = a.n + excluded.n, "
+	"at = excluded.at;\n"
+	"-- @on put each $.list\n"
+	"INSERT INTO b (i, j, n) VALUES ($item, $.k, 1) ON CONFLICT (i, j) DO UPDATE SET n = b.n + 1;\n"
+	"-- @on set must touch\nUPDATE a SET n = $.n! WHERE k = $.k;\n"
+	"-- @on del\nDELETE FROM a WHERE k = $.k;\n";
+
+struct log {
+	struct ev_record records[RECORDS];
+	char values[RECORDS][160], keys[RECORDS][8];
+};
+
+static void fill(struct log *l, uint64_t seed)
+{
+	static const char *const types[] = { "put", "put", "put", "set", "del", "other" };
+	static const char *const odd[] = { "\"x\"", "null", "1.5", "9223372036854775807", "\"7\"" };
+
+	for (int i = 0; i < RECORDS; i++) {
+		char n[24];
+
+		snprintf(n, sizeof(n), "%d", (int)(test_rand(&seed) % 9));
+		snprintf(l->values[i], sizeof(l->values[i]),
+			 "{\"type\":\"%s\",\"k\":\"k\\u003%d%d\",\"n\":%s,\"list\":[1,%d],\"no\":%d,\"at\":%s}",
+			 types[test_rand(&seed) % 6], (int)(test_rand(&seed) % 10), (int)(test_rand(&seed) % 500),
+			 test_rand(&seed) % 50 ? n : odd[test_rand(&seed) % 5], (int)(test_rand(&seed) % 4),
+			 (int)(test_rand(&seed) % 20), i % 2 ? "\"2026-11-20T10:00:00.123Z\"" : "1763632800");
+		snprintf(l->keys[i], sizeof(l->keys[i]), "r%d", (int)(test_rand(&seed) % 900));
+		l->records[i] = (struct ev_record){
+			.topic = EV_LITERAL("t"), .offset = i, .timestamp = i, .key = ev_slice_str(l->keys[i]),
+			.value = ev_slice_str(l->values[i]),
+		};
+	}
+}
+
+static int add_row(void *ctx, const struct ev_cell *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		ev_buf_add_slice(ctx, c[i].text);
+		ev_buf_addc(ctx, i + 1 < n ? '|' : '\n');
+	}
+	return 0;
+}
+
+static void dump(struct ev_store *s, struct ev_buf *out)
+{
+	static const char *const all[] = {
+		"SELECT k, n, at FROM a ORDER BY k", "SELECT i, j, n FROM b ORDER BY i, j",
+		"SELECT record_offset, state, reason FROM ev_dead ORDER BY record_offset",
+		"SELECT next_offset, applied, ignored, filtered, dead, held, untouched FROM ev_ledger",
+		"SELECT sql FROM sqlite_schema WHERE name = 'b_n'", NULL };
+	struct ev_error err = EV_ERROR_INIT;
+	size_t at;
+
+	for (const char *const *sql = all; *sql; sql++) {
+		struct ev_query *q = s->ops->prepare(s, *sql, false, NULL, NULL, &at, &err);
+
+		if (!q || s->ops->select(s, q, NULL, 0, add_row, out, &err) < 0)
+			ev_buf_addf(out, "no dump: %s\n", err.text);
+		s->ops->finish(s, q);
+	}
+}
+
+static struct ev_apply *open_apply(struct ev_store *s, const struct ev_projection *p, bool exact, bool hold)
+{
+	struct ev_apply_options opt = EV_APPLY_OPTIONS_INIT;
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_apply *a;
+
+	opt.exact = exact;
+	opt.dead = true;
+	opt.hold = opt.alone = hold;
+	a = ev_apply_open(s, p, &opt, &err);
+	CHECK(a != NULL, "the store is opened: %s", err.text);
+	ev_apply_partition(a, 0, "t", 0, 0, NULL);
+	return a;
+}
+
+/* In batches of `size`; before record `beside` (when held) another writer comes by. How often it was read again. */
+static int apply(const struct ev_projection *p, const struct log *l, bool exact, bool hold, size_t size,
+		 size_t beside, struct ev_buf *out)
+{
+	struct ev_store_options so = EV_STORE_OPTIONS_INIT;
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_store *s = ev_store_open(":memory:", &so, &err);
+	struct ev_apply *a = open_apply(s, p, exact, hold);
+	int again = 0, rc = 0;
+	size_t i;
+
+	while (rc >= 0 && (i = (size_t)ev_apply_ledger(a)->parts[0].next) < RECORDS) {
+		if (beside && i >= beside && !again)
+			s->ops->script(s, "UPDATE ev_projection SET generation = generation + 1", &err);
+		rc = ev_apply_batch(a, l->records + i, RECORDS - i < size ? RECORDS - i : size, NULL, 0, false,
+				    beside && i >= beside && !again, &err);
+		again += rc == 1;
+		if (rc == 1)
+			CHECK(ev_apply_ledger(a)->parts[0].next == 0, "the ledger is back where it was committed");
+	}
+	CHECK(rc >= 0 && ev_apply_checkpoint(a, &err) == 0, "all is applied: %s", err.text);
+	dump(s, out);
+	ev_apply_close(a);
+	s->ops->close(s);
+	return again;
+}
+
+int main(void)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	struct log *l = ev_alloc(sizeof(*l));
+	struct ev_projection *p = ev_projection_parse("w.sql", ev_slice_str(file), &err);
+	struct ev_buf want = EV_BUF_INIT, got = EV_BUF_INIT;
+	static const struct { bool hold; size_t size; const char *what; } ways[] = {
+		{ false, 10000, "large batches" }, { false, 300, "small ones" }, { true, 2500, "held ones" },
+		{ true, 100000, "all at once" } };
+
+	fill(l, test_seed());
+	apply(p, l, true, false, 1000, 0, &want);
+	CHECK(strstr(ev_buf_str(&want), "|dead|") && strstr(ev_buf_str(&want), "|held|"), "there is poison");
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		ev_buf_clear(&got);
+		apply(p, l, false, ways[i].hold, ways[i].size, 0, &got);
+		CHECK(ev_slice_eq(ev_buf_slice(&want), ev_buf_slice(&got)), "%s come to the same", ways[i].what);
+	}
+	for (int i = 0; i < RECORDS; i++) /* poison would open a transaction, which nobody comes between */
+		l->records[i].value = ev_slice_str("{\"type\":\"put\",\"k\":\"a\",\"n\":1,\"no\":0,\"at\":1}");
+	ev_buf_clear(&want);
+	ev_buf_clear(&got);
+	apply(p, l, true, false, 1000, 0, &want);
+	CHECK(apply(p, l, false, true, 2500, 5000, &got) == 1, "what another writer came between is read again");
+	CHECK(ev_slice_eq(ev_buf_slice(&want), ev_buf_slice(&got)), "and comes to the same");
+	ev_buf_release(&want);
+	ev_buf_release(&got);
+	ev_projection_free(p);
+	free(l);
+	return test_done();
+}
