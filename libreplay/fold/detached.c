@@ -27,17 +27,31 @@ const char *ev_fold_column_name(const struct ev_fold *f, const char *table, size
 	return t && column < t->ncolumns ? t->columns[column].name : NULL;
 }
 
-/* `text` has room for the digits of a number. */
-static struct ev_cell cell_of(const struct ev_fv *v, char text[24])
+#define DIGITS 32
+
+/* `text` has room for a number. */
+static struct ev_cell cell_of(const struct ev_fv *v, char text[DIGITS])
 {
 	struct ev_cell c = { .kind = EV_CELL_NULL };
+	struct ev_buf digits = EV_BUF_INIT;
 
 	if (v->kind == EV_FV_NULL)
 		return c;
 	if (v->kind == EV_FV_INT || v->kind == EV_FV_BOOL) {
 		c.kind = EV_CELL_INT;
 		c.i = v->i;
-		c.text = ev_slice(text, (size_t)snprintf(text, 24, "%lld", (long long)v->i));
+		c.text = ev_slice(text, (size_t)snprintf(text, DIGITS, "%lld", (long long)v->i));
+		return c;
+	}
+	if (v->kind == EV_FV_REAL || v->kind == EV_FV_DECIMAL) {
+		c.kind = EV_CELL_REAL;
+		if (v->kind == EV_FV_DECIMAL)
+			ev_fold_add_decimal(&digits, v->i);
+		else
+			ev_buf_addf(&digits, "%.17g", ev_fv_real(v));
+		c.text = ev_slice(text, (size_t)snprintf(text, DIGITS, "%s", ev_buf_str(&digits)));
+		c.real = v->kind == EV_FV_REAL ? ev_fv_real(v) : strtod(text, NULL);
+		ev_buf_release(&digits);
 		return c;
 	}
 	c.kind = EV_CELL_TEXT;
@@ -49,7 +63,7 @@ int ev_fold_rows(struct ev_fold *f, const char *table, ev_row_fn row, void *ctx,
 {
 	struct ev_fold_table *t = find(f, table);
 	struct ev_cell *cells;
-	char (*texts)[24];
+	char (*texts)[DIGITS];
 	int rc = 0;
 
 	if (!t)
