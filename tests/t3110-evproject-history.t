@@ -151,7 +151,8 @@ refused "no row" 'which row\?' p.sql ./a.ndjson
 refused "a row without =" "COLUMN=VALUE, not 'k'" p.sql --row k ./a.ndjson
 refused "a column twice" "names the column 'K' twice" p.sql --row k=1,K=2 ./a.ndjson
 refused "an unknown column" "no table with a column 'nn'" p.sql --row nn=1 ./a.ndjson
-refused "columns of several tables" 'several tables have such columns: (head, line|line, head)$' far.sql --row id=42 ./far.ndjson
+sed 's/line (id integer REFERENCES head (id) ON DELETE CASCADE, no integer, what, PRIMARY KEY (id, no))/line (id integer PRIMARY KEY, no integer, what)/' far.sql >twice.sql
+refused "columns of several tables" 'several tables have such columns: (head, line|line, head)$' twice.sql --row id=42 ./far.ndjson
 check_grep "with a hint" '^hint: .*--table' "$err"
 refused "columns of no one table" 'no table with all these columns' far.sql --row no=1,name=n ./far.ndjson
 refused "an unknown table" "has no table 'heda'" far.sql --table heda --row id=1 ./far.ndjson

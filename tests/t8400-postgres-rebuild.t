@@ -61,9 +61,12 @@ check_status 0 "the kept version is dropped by --forget"
 check "and nothing is left of it" test "$(versions "$db")$(leftovers "$db")" = 'acc|2 '
 rebuild p2.sql "$db" --again ./all.ndjson
 run evproject drop acc --store "$db" --yes
-check_status 4 "drop is refused while views of others hang on the tables"
-check_grep "by name" 'view big depends|depends on table acc' "$err"
-sql "$db" 'DROP VIEW counted, big, reports.all_acc'
+check_status 2 "drop is refused while views of others hang on the tables"
+check_grep "by name" "tables of projection 'acc': view big, view reports.all_acc$" "$err"
+sql "$db" 'DROP VIEW counted, big, reports.all_acc; CREATE TABLE child (k text REFERENCES acc); CREATE FUNCTION over(acc) RETURNS integer LANGUAGE sql AS $$SELECT 1$$'
+run evproject drop acc --store "$db" --yes
+check_grep "so are a foreign key and a function" "a foreign key of table child, function .*over\(acc\)$" "$err"
+sql "$db" 'DROP TABLE child; DROP FUNCTION over'
 run evproject drop acc --store "$db" --yes
 check_status 0 "and goes when they are gone"
 check "with everything" test "$(sql "$db" "SELECT count(*) FROM pg_tables WHERE tablename = 'acc'")$(versions "$db")$(leftovers "$db")" = 0

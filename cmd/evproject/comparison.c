@@ -12,16 +12,14 @@ static const char *const change_names[] = { "only_old", "only_new", "changed" };
 static void add_table(struct ev_table *tb, const struct ev_compared_table *t)
 {
 	ev_table_add(tb, t->name);
-	if (!t->in_old || !t->in_new) {
-		for (int i = 0; i < 4; i++)
-			ev_table_add(tb, "");
-		ev_table_add(tb, t->in_old ? "the new view has no such table" : "a new table");
-		return;
-	}
 	ev_table_addf(tb, "%" PRId64, t->same);
 	ev_table_addf(tb, "%" PRId64, t->changed);
 	ev_table_addf(tb, "%" PRId64, t->only_old);
 	ev_table_addf(tb, "%" PRId64, t->only_new);
+	if (!t->in_old || !t->in_new) {
+		ev_table_add(tb, t->in_old ? "the new view has no such table" : "a new table");
+		return;
+	}
 	ev_table_addf(tb, "%s%s%s%s%s%s%s", t->keyed ? "" : "no common key: whole rows",
 		      !t->keyed && (t->dropped.len || t->added.len) ? "; " : "",
 		      t->dropped.len ? "dropped: " : "", ev_buf_str(&t->dropped),
@@ -60,7 +58,8 @@ void ev_comparison_text(const struct ev_comparison *c, const struct ev_term *ter
 	for (size_t i = 0; i < c->ntables; i++) {
 		add_table(&tables, &c->tables[i]);
 		add_samples(&samples, &c->tables[i]);
-		left += differing(&c->tables[i]) - (int64_t)c->tables[i].nsamples;
+		if (c->tables[i].in_old && c->tables[i].in_new)
+			left += differing(&c->tables[i]) - (int64_t)c->tables[i].nsamples;
 	}
 	ev_table_print(&tables, term, true, out);
 	if (samples.n) {

@@ -147,6 +147,12 @@ static int list_tables(const struct view *a, const struct view *b, const char *p
 	return rc;
 }
 
+static bool stop(void *ctx)
+{
+	(void)ctx;
+	return ev_stopped();
+}
+
 static int diff(struct args *a, struct view *x, struct view *y, const struct ev_projection *p,
 		struct ev_error *err)
 {
@@ -157,8 +163,10 @@ static int diff(struct args *a, struct view *x, struct view *y, const struct ev_
 	if (open_view(a, x, a->schema_a, p->name, err) == 0 &&
 	    open_view(a, y, a->schema_b, p->name, err) == 0 &&
 	    list_tables(x, y, p->name, &tables, err) == 0)
-		rc = ev_compare(x->store, y->store, &tables, (size_t)a->max_diffs, &c, err);
-	if (rc == 0) {
+		rc = ev_compare(x->store, y->store, &tables, (size_t)a->max_diffs, stop, NULL, &c, err);
+	if (rc > 0) {
+		rc = ev_stop_status(false);
+	} else if (rc == 0) {
 		(a->format ? print_json : print_text)(x, y, &c);
 		rc = ev_comparison_same(&c) ? 0 : EV_NO;
 	}

@@ -50,13 +50,31 @@ static int present(struct ev_store *s, const char *name, struct ev_error *err)
 	return ev_fail(err, EV_USAGE, "%s has no projection '%s'", s->url, name);
 }
 
+/* What of others would break is for its owner to settle first. */
+static int check_dependents(struct ev_versions *v, const char *name, struct ev_error *err)
+{
+	struct ev_buf lines = EV_BUF_INIT, text = EV_BUF_INIT;
+	int rc = v->shadow->ops->dependents(v->shadow, &lines, err);
+
+	for (const char *c = ev_buf_str(&lines), *end; (end = strchr(c, '\n')); c = end + 1)
+		ev_buf_addf(&text, "%s%.*s", text.len ? ", " : "", (int)(end - c), c);
+	if (rc == 0 && text.len) {
+		ev_fail(err, EV_USAGE, "others depend on tables of projection '%s': %s", name, ev_buf_str(&text));
+		rc = ev_hint(err, "nothing was dropped; drop or change them first");
+	}
+	ev_buf_release(&lines);
+	ev_buf_release(&text);
+	return rc;
+}
+
 static int drop(struct ev_versions *v, const char *name, bool yes, struct ev_error *err)
 {
 	int rc = present(v->store, name, err);
 
 	/* a run at work would build it again */
 	if (rc > 0)
-		rc = v->store->ops->lock(v->store, name, err) < 0 ? -1 : ask(v->store, name, yes, err);
+		rc = v->store->ops->lock(v->store, name, err) < 0 || check_dependents(v, name, err) < 0
+			     ? -1 : ask(v->store, name, yes, err);
 	if (rc < 0 && err->class == EV_HELD)
 		ev_ledger_name_holder(v->store, name, err);
 	if (rc <= 0)

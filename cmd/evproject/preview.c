@@ -56,6 +56,22 @@ static void print_tables(const struct ev_preview *v)
 	print_lines("survive", &v->report.survive);
 }
 
+/* Lines under a head, and how many more there are; reasons are from events, so they are escaped. */
+static void print_some(const char *head, const struct ev_buf *lines, int64_t all)
+{
+	const char *p = ev_buf_str(lines), *end;
+	struct ev_buf text = EV_BUF_INIT;
+
+	for (; (end = strchr(p, '\n')); p = end + 1, all--, head = "") {
+		ev_buf_clear(&text);
+		ev_term_escape(&text, ev_slice(p, (size_t)(end - p)));
+		line(head, ev_buf_str(&text));
+	}
+	if (all > 0)
+		printf("%-10s ... and %" PRId64 " more\n", "", all);
+	ev_buf_release(&text);
+}
+
 static void print_letters(const struct ev_preview *v)
 {
 	struct ev_buf b = EV_BUF_INIT;
@@ -65,6 +81,11 @@ static void print_letters(const struct ev_preview *v)
 		ev_buf_addf(&b, "; the old view has %" PRId64 " dead letters, %" PRId64 " records held behind "
 			    "them, and %" PRId64 " decided, which are decided again", v->dead, v->held, v->decided);
 	line("poison", ev_buf_str(&b));
+	print_some("dead now", &v->old_letters, v->dead);
+	ev_buf_clear(&b);
+	ev_buf_addf(&b, "%" PRId64 " among the %" PRId64 " records of the sample", v->new_dead, v->sample);
+	line("new poison", ev_buf_str(&b));
+	print_some("", &v->new_letters, v->new_dead);
 	ev_buf_release(&b);
 }
 

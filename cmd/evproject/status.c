@@ -8,7 +8,7 @@
 #include "common/term.h"
 #include "event/time.h"
 #include "evproject/evproject.h"
-#include "rebuild/plan.h"
+#include "rebuild/shadow.h"
 #include "record/line.h"
 #include "store/dead.h"
 #include "store/ledger.h"
@@ -37,6 +37,7 @@ static const struct ev_option options[] = {
 
 struct view {
 	struct ev_ledger ledger, kept; /* kept: what served before */
+	bool kept_alone;               /* tables are kept that no ledger describes: they were adopted */
 	struct ev_plan plan;           /* of a rebuild under way */
 	int64_t dead, held;
 	int64_t lag;    /* records; -1 not known */
@@ -129,7 +130,23 @@ static int load_versions(struct ev_store *s, const char *name, struct view *v, s
 	ev_role_name(&kept, name, EV_ROLE_KEPT);
 	rc = ev_ledger_load(s, ev_buf_str(&kept), &v->kept, err);
 	ev_buf_release(&kept);
+	if (rc == 0 && !v->kept.exists) {
+		rc = ev_role_present(s, name, EV_ROLE_KEPT, err);
+		v->kept_alone = rc > 0;
+	}
 	return rc < 0 ? -1 : ev_plan_load(s, name, &v->plan, err);
+}
+
+/* Adopted tables that a rollback has put in place again: no ledger describes what serves. */
+static int load_bare(struct ev_store *s, const char *name, struct view *v, struct ev_error *err)
+{
+	int there = ev_role_present(s, name, EV_ROLE_LIVE, err);
+
+	if (there == 0)
+		return ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, name);
+	v->balanced = true;
+	v->age_ms = -1;
+	return there < 0 ? -1 : load_versions(s, name, v, err);
 }
 
 static int load(struct args *a, struct ev_store *s, const char *name, struct view *v,
@@ -140,7 +157,7 @@ static int load(struct args *a, struct ev_store *s, const char *name, struct vie
 	if (ev_ledger_load(s, name, &v->ledger, err) < 0)
 		return -1;
 	if (!v->ledger.exists)
-		return ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, name);
+		return load_bare(s, name, v, err);
 	if (ev_dead_count(s, name, &v->dead, &v->held, err) < 0 || load_versions(s, name, v, err) < 0)
 		return -1;
 	for (size_t i = 0; i < v->ledger.nparts; i++)
@@ -165,6 +182,8 @@ static void print_versions(const struct view *v)
 	}
 	if (v->kept.exists)
 		printf("version %" PRId64 " is kept for rollback\n", v->kept.version);
+	else if (v->kept_alone)
+		printf("the tables that were adopted are kept for rollback\n");
 }
 
 static void print_text(const struct view *v)
@@ -175,6 +194,11 @@ static void print_text(const struct view *v)
 	struct ev_term term;
 	char time[EV_TIME_TEXT];
 
+	if (!l->exists) {
+		printf("%s: the tables of another program serve, which no ledger describes\n", l->projection);
+		print_versions(v);
+		return;
+	}
 	ev_term_init(&term, 1);
 	ev_time_format(l->updated_at, time);
 	printf("%s version %" PRId64 ", fingerprint %s, last commit %s\n", l->projection, l->version,
@@ -216,6 +240,8 @@ static void print_text(const struct view *v)
 	fwrite(ev_buf_str(&out), 1, out.len, stdout);
 	if (!v->balanced)
 		printf("THE LEDGER DOES NOT BALANCE: %s\n", ev_buf_str(&v->why));
+	else
+		printf("the ledger balances: every offset up to `next` is in one of these counts\n");
 	ev_table_release(&tb);
 	ev_buf_release(&out);
 }
@@ -229,7 +255,11 @@ static void print_json(const struct view *v)
 	ev_time_format(l->updated_at, time);
 	ev_buf_adds(&o, "{\"projection\":");
 	ev_json_quote(&o, ev_slice_str(l->projection));
-	ev_buf_addf(&o, ",\"version\":%" PRId64 ",\"fingerprint\":\"%s\",\"generation\":%" PRId64
+	if (!l->exists)
+		ev_buf_adds(&o, ",\"version\":null,\"fingerprint\":null,\"generation\":null,"
+				"\"last_commit\":null,");
+	else
+		ev_buf_addf(&o, ",\"version\":%" PRId64 ",\"fingerprint\":\"%s\",\"generation\":%" PRId64
 			",\"last_commit\":\"%s\",", l->version, l->fingerprint, l->generation, time);
 	ev_buf_adds(&o, "\"rebuild\":");
 	if (v->plan.phase != EV_PHASE_NONE)
@@ -242,7 +272,7 @@ static void print_json(const struct view *v)
 		ev_buf_addf(&o, "{\"version\":%" PRId64 ",\"fingerprint\":\"%s\"}", v->kept.version,
 			    v->kept.fingerprint);
 	else
-		ev_buf_adds(&o, "null");
+		ev_buf_adds(&o, v->kept_alone ? "{\"version\":null,\"fingerprint\":null}" : "null");
 	ev_buf_adds(&o, ",\"last_error\":");
 	l->last_error && *l->last_error ? ev_json_quote(&o, ev_slice_str(l->last_error))
 					: ev_buf_adds(&o, "null");

@@ -138,6 +138,8 @@ struct search {
 	const char *asked;    /* --table */
 	struct ev_tables tables;
 	struct ev_buf found;  /* names, for the message */
+	char *whole;          /* a table whose whole key is named */
+	size_t nwhole;
 	const char **names, **columns; /* for suggestions; ended by NULL */
 	size_t nfound, nnames, ncolumns;
 };
@@ -148,10 +150,47 @@ static void remember_columns(struct search *f, const struct ev_table *def)
 		*EV_PUSH(f->columns, f->ncolumns) = def->columns[i].name;
 }
 
+static bool is_named(const struct ev_target *t, const char *column)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (strcasecmp(t->values[i].column, column) == 0)
+			return true;
+	return false;
+}
+
+/* Do the columns name the table's primary key, all of it? 1, 0, -1. */
+static int names_key(const struct search *f, const char *table, struct ev_error *err)
+{
+	struct ev_table_info info = { 0 };
+	int rc = f->store->ops->describe(f->store, table, &info, err);
+	bool any = false, all = true;
+
+	for (size_t i = 0; rc > 0 && i < info.ncolumns; i++) {
+		any |= info.columns[i].key > 0;
+		all &= !info.columns[i].key || is_named(f->t, info.columns[i].name);
+	}
+	ev_table_info_release(&info);
+	return rc < 0 ? -1 : any && all;
+}
+
+/* A table that has all the columns. */
+static int take_table(struct search *f, const char *table, struct ev_error *err)
+{
+	int whole = names_key(f, table, err);
+
+	ev_buf_addf(&f->found, "%s%s", f->nfound++ ? ", " : "", table);
+	if (whole > 0 && !f->nwhole++)
+		f->whole = ev_strdup(table);
+	free(f->t->table);
+	f->t->table = ev_strdup(table);
+	return whole < 0 ? -1 : 0;
+}
+
 static int look_at(struct search *f, const char *table, struct ev_error *err)
 {
 	const struct ev_table *def = defined(&f->tables, table);
 	struct ev_query *q;
+	int rc = 0;
 
 	if (!def)
 		return 0;
@@ -162,13 +201,24 @@ static int look_at(struct search *f, const char *table, struct ev_error *err)
 	q = all_of(f->store, table, err);
 	if (!q)
 		return -1;
-	if (take_columns(f->t, f->store, q, def)) {
-		free(f->t->table);
-		f->t->table = ev_strdup(table);
-		ev_buf_addf(&f->found, "%s%s", f->nfound++ ? ", " : "", table);
-	}
+	if (take_columns(f->t, f->store, q, def))
+		rc = take_table(f, table, err);
 	f->store->ops->finish(f->store, q);
-	return 0;
+	return rc;
+}
+
+/* Of several tables the one whose whole key is named. */
+static int choose(struct search *f, struct ev_error *err)
+{
+	if (f->nfound > 1 && f->nwhole == 1) {
+		f->asked = f->whole;
+		f->nfound = 0;
+		return look_at(f, f->whole, err);
+	}
+	if (f->nfound <= 1)
+		return 0;
+	ev_fail(err, EV_USAGE, "several tables have such columns: %s", ev_buf_str(&f->found));
+	return ev_hint(err, "name one of them with --table");
 }
 
 static int no_table(struct search *f, struct ev_error *err)
@@ -212,10 +262,9 @@ int ev_target_find(struct ev_target *t, struct ev_store *s, const struct ev_proj
 		rc = look_at(&f, name, err);
 	if (rc == 0 && !f.nfound)
 		rc = no_table(&f, err);
-	if (rc == 0 && f.nfound > 1) {
-		rc = ev_fail(err, EV_USAGE, "several tables have such columns: %s", ev_buf_str(&f.found));
-		ev_hint(err, "name one of them with --table");
-	}
+	if (rc == 0)
+		rc = choose(&f, err);
+	free(f.whole);
 	ev_tables_free(&f.tables);
 	ev_buf_release(&f.found);
 	ev_buf_release(&tables);

@@ -10,6 +10,8 @@
 #include "event/number.h"
 #include "record/line.h"
 
+#define STOP_EVERY 1024 /* rows */
+
 /* One of the two tables. */
 struct side {
 	struct ev_store *store;
@@ -26,6 +28,8 @@ struct comparing {
 	struct ev_compared_table *table;
 	size_t samples;
 	size_t kept[3];
+	bool (*stop)(void *ctx);
+	void *ctx;
 	bool decimals; /* numbers have exact texts in both */
 	char **columns; /* common ones, keys first */
 	size_t ncolumns, nkeys;
@@ -358,10 +362,32 @@ static int merge(struct comparing *c, struct ev_error *err)
 		return 0;
 	if (open_side(c, &c->old, err) < 0 || open_side(c, &c->new, err) < 0)
 		return -1;
-	while (c->old.row || c->new.row)
+	for (size_t n = 0; c->old.row || c->new.row; n++) {
+		if (n % STOP_EVERY == 0 && c->stop && c->stop(c->ctx))
+			return 1;
 		if (step(c, err) < 0)
 			return -1;
+	}
 	return 0;
+}
+
+/* A table that only one of them has: each of its rows is a difference. */
+static int count_rows(const struct side *s, int64_t *rows, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	const struct ev_cell *row;
+	struct ev_cursor *cursor;
+	int rc;
+
+	ev_buf_adds(&sql, "SELECT count(*) FROM ");
+	ev_buf_add_quoted(&sql, s->info.name, '"');
+	cursor = s->store->ops->cursor(s->store, ev_buf_str(&sql), err);
+	rc = cursor ? s->store->ops->fetch(cursor, &row, err) : -1;
+	if (rc > 0)
+		*rows = row[0].i;
+	s->store->ops->cursor_close(cursor);
+	ev_buf_release(&sql);
+	return rc < 0 ? -1 : 0;
 }
 
 static void close_side(struct side *s)
@@ -385,42 +411,55 @@ static int describe(struct comparing *c, struct ev_error *err)
 	return old && new;
 }
 
-static int compare_table(struct ev_store *old, struct ev_store *new, struct ev_compared_table *t,
-			 size_t samples, struct ev_error *err)
+static int compare_both(struct comparing *c, struct ev_error *err)
 {
-	struct comparing c = {
-		.old = { .store = old }, .new = { .store = new }, .table = t, .samples = samples,
-		.decimals = old->ops->dialect == EV_POSTGRESQL && new->ops->dialect == EV_POSTGRESQL,
-	};
-	int rc = describe(&c, err);
+	bool keyed = same_key(c);
+	int null = keyed ? null_in_key(&c->old, err) : 0;
 
-	if (rc > 0) {
-		bool keyed = same_key(&c);
-		int null = keyed ? null_in_key(&c.old, err) : 0;
+	if (keyed && null == 0)
+		null = null_in_key(&c->new, err);
+	choose_columns(c, keyed && !null);
+	return null < 0 ? -1 : merge(c, err);
+}
 
-		if (keyed && null == 0)
-			null = null_in_key(&c.new, err);
-		choose_columns(&c, keyed && !null);
-		rc = null < 0 ? -1 : merge(&c, err);
-	}
+/* `with` holds what is the same for all tables. 0, 1 stopped, -1. */
+static int compare_table(const struct comparing *with, struct ev_compared_table *t, struct ev_error *err)
+{
+	struct comparing c = *with;
+	int rc;
+
+	c.table = t;
+	rc = describe(&c, err);
+	if (rc > 0)
+		rc = compare_both(&c, err);
+	else if (rc == 0 && t->in_old)
+		rc = count_rows(&c.old, &t->only_old, err);
+	else if (rc == 0 && t->in_new)
+		rc = count_rows(&c.new, &t->only_new, err);
 	free(c.columns);
 	close_side(&c.old);
 	close_side(&c.new);
-	return rc < 0 ? ev_context(err, "table '%s'", t->name) : 0;
+	return rc < 0 ? ev_context(err, "table '%s'", t->name) : rc;
 }
 
 int ev_compare(struct ev_store *old, struct ev_store *new, const struct ev_buf *tables, size_t samples,
-	       struct ev_comparison *out, struct ev_error *err)
+	       bool (*stop)(void *ctx), void *ctx, struct ev_comparison *out, struct ev_error *err)
 {
+	const struct comparing with = {
+		.old = { .store = old }, .new = { .store = new }, .samples = samples, .stop = stop, .ctx = ctx,
+		.decimals = old->ops->dialect == EV_POSTGRESQL && new->ops->dialect == EV_POSTGRESQL,
+	};
 	const char *name = ev_buf_str(tables), *end = name + tables->len;
 
 	*out = (struct ev_comparison){ 0 };
 	for (; name < end; name += strlen(name) + 1) {
 		struct ev_compared_table *t = EV_PUSH(out->tables, out->ntables);
+		int rc;
 
 		t->name = ev_strdup(name);
-		if (compare_table(old, new, t, samples, err) < 0)
-			return -1;
+		rc = compare_table(&with, t, err);
+		if (rc)
+			return rc;
 		if (!t->in_old && !t->in_new) { /* a view */
 			free(t->name);
 			out->ntables--;

@@ -24,7 +24,7 @@ struct ev_row_sample {
 
 struct ev_compared_table {
 	char *name;
-	bool in_old, in_new; /* a table that one of them lacks is not compared */
+	bool in_old, in_new; /* of a table that one of them lacks the other's rows are counted */
 	bool keyed;
 	int64_t same, only_old, only_new, changed; /* rows */
 	struct ev_buf dropped, added; /* columns of old alone, of new alone; ", " between */
@@ -41,9 +41,10 @@ struct ev_comparison {
  * Compare the tables (NUL after each) of two stores; views and our own are passed over. At most `samples` of
  * each kind of change are kept per table. Each store should stand still (freeze), or what is
  * compared is not what was there at one moment. `out` is released by the caller, also after -1.
+ * 1 when `stop` (NULL: never) said so, which is asked now and then; `out` is of no use then.
  */
 int ev_compare(struct ev_store *old, struct ev_store *new, const struct ev_buf *tables, size_t samples,
-	       struct ev_comparison *out, struct ev_error *err);
+	       bool (*stop)(void *ctx), void *ctx, struct ev_comparison *out, struct ev_error *err);
 void ev_comparison_release(struct ev_comparison *c);
 
 /* Rows that differ in any way, and rows of the old view. */

@@ -1,5 +1,5 @@
 /*
- * decide.c - what was decided on dead letters of the old view is decided again in the new one
+ * decide.c - dead letters of old and new: which there are, and what was decided on them
  *
  * A decision stands in the old ledger with its cut. The shadow is read up to the cut's position, then
  * the letter is dropped or retried there too, if it is dead there at all: a new version may have
@@ -10,7 +10,6 @@
 
 #include "base/mem.h"
 #include "rebuild/internal.h"
-#include "store/dead.h"
 
 struct collect {
 	struct ev_decisions *out;
@@ -57,6 +56,55 @@ void ev_decisions_release(struct ev_decisions *d)
 		free(d->v[i].topic);
 	free(d->v);
 	*d = (struct ev_decisions){ 0 };
+}
+
+static int collect_name(void *ctx, const struct ev_dead_letter *d)
+{
+	struct ev_letters *l = ctx;
+	struct ev_buf text = EV_BUF_INIT;
+
+	if (d->behind >= 0)
+		return 0;
+	ev_letter_name(d, &text);
+	EV_GROW(l->v, l->n, l->cap);
+	l->v[l->n++] = ev_strdup(ev_buf_str(&text));
+	ev_buf_release(&text);
+	return 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void ev_letter_name(const struct ev_dead_letter *d, struct ev_buf *out)
+{
+	ev_buf_add_slice(out, d->topic);
+	ev_buf_addf(out, "/%d@%" PRId64, d->partition, d->offset);
+}
+
+int ev_letters_load(struct ev_store *s, const char *projection, struct ev_letters *l, struct ev_error *err)
+{
+	static const char *const states[] = { "dead", "dropped", "retried", NULL };
+	int rc = 0;
+
+	for (const char *const *state = states; *state && rc == 0; state++)
+		rc = ev_dead_each(s, projection, *state, collect_name, l, err);
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), by_text);
+	return rc;
+}
+
+bool ev_letters_have(const struct ev_letters *l, const char *name)
+{
+	return l->n && bsearch(&name, l->v, l->n, sizeof(*l->v), by_text);
+}
+
+void ev_letters_release(struct ev_letters *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
 }
 
 static int take_position(void *ctx, const struct ev_cell *c, size_t n)

@@ -1,13 +1,14 @@
 /*
  * internal.h - the driver's own state, shared by its files and nobody else
  *
- * rebuild.c is the sequence; range.c reads the log into the shadow, range by range; decide.c takes the
- * serving view's decisions on dead letters again; verify.c compares and judges.
+ * rebuild.c is the sequence; range.c reads the log into the shadow, range by range; decide.c knows the
+ * dead letters of both, and takes the serving view's decisions on them again; verify.c compares and judges.
  */
 #ifndef EV_REBUILD_INTERNAL_H
 #define EV_REBUILD_INTERNAL_H
 
 #include "rebuild/rebuild.h"
+#include "store/dead.h"
 
 struct ev_decision { /* on a dead letter of the old view */
 	char *topic;
@@ -73,6 +74,17 @@ int ev_rebuilding_catch_up(struct ev_rebuilding *r, struct ev_error *err);
 /* ev_level_fn; ctx is the struct ev_rebuilding. */
 int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *old,
 			struct ev_error *err);
+
+struct ev_letters { /* names of poison records: "topic/partition@offset", sorted */
+	char **v;
+	size_t n, cap;
+};
+
+/* All of a store's for the projection, whatever was decided on them. `l` is to be released. */
+int ev_letters_load(struct ev_store *s, const char *projection, struct ev_letters *l, struct ev_error *err);
+bool ev_letters_have(const struct ev_letters *l, const char *name);
+void ev_letters_release(struct ev_letters *l);
+void ev_letter_name(const struct ev_dead_letter *d, struct ev_buf *out); /* appended */
 
 /* Decisions of the old view after cut `after`, oldest first; `out` is to be released. */
 int ev_decisions_load(struct ev_store *s, const char *projection, int64_t after,

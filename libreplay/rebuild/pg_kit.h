@@ -62,6 +62,9 @@ int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *e
 int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool adopt,
 		       struct ev_shadow_report *out, struct ev_error *err);
 
+/* What of others depends on the version that serves, a line each, appended. */
+int ev_pgkit_dependents(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err);
+
 /* An array of the oids of a version's tables and views, as SQL; for use in other queries. */
 void ev_pgkit_oids(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role);
 

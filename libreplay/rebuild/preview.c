@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "rebuild/internal.h"
-#include "store/dead.h"
 
+#define LETTERS 5 /* that are named of each kind */
 #define SAMPLE_MS 2000
 #define SAMPLE_RECORDS 50000
 
@@ -61,11 +61,47 @@ static void add_parts(struct ev_source *src, struct ev_preview *out)
 	}
 }
 
+struct listing {
+	const struct ev_letters *known; /* which are passed over */
+	struct ev_buf *out;
+	int64_t n;
+};
+
+static int list_letter(void *ctx, const struct ev_dead_letter *d)
+{
+	struct listing *l = ctx;
+	struct ev_buf name = EV_BUF_INIT;
+
+	ev_letter_name(d, &name);
+	if (d->behind < 0 && !(l->known && ev_letters_have(l->known, ev_buf_str(&name))) && l->n++ < LETTERS)
+		ev_buf_addf(l->out, "%s: %.*s\n", ev_buf_str(&name), (int)d->reason.len, d->reason.ptr);
+	ev_buf_release(&name);
+	return 0;
+}
+
+/* What is poison to the new version in the sample, and was none to the old, as far as that stands. */
+static int list_new_letters(struct ev_shadow *sh, struct ev_store *s, const char *name, struct ev_preview *out,
+			    struct ev_error *err)
+{
+	struct ev_letters old = { 0 };
+	struct listing l = { &old, &out->new_letters, 0 };
+	int rc = out->old.exists ? ev_letters_load(sh->live, name, &old, err) : 0;
+
+	if (rc == 0)
+		rc = ev_dead_each(s, name, "dead", list_letter, &l, err);
+	out->new_dead = l.n;
+	ev_letters_release(&old);
+	return rc;
+}
+
 static int count_letters(struct ev_shadow *sh, const char *name, struct ev_preview *out, struct ev_error *err)
 {
+	struct listing l = { NULL, &out->old_letters, 0 };
 	struct ev_decisions d = { 0 };
 	int rc = ev_dead_count(sh->live, name, &out->dead, &out->held, err);
 
+	if (rc == 0)
+		rc = ev_dead_each(sh->live, name, "dead", list_letter, &l, err);
 	if (rc == 0)
 		rc = ev_decisions_load(sh->live, name, -1, &d, err);
 	out->decided = (int64_t)d.n;
@@ -115,6 +151,8 @@ static int with_scratch(struct ev_shadow *sh, struct ev_store *s, const struct e
 		add_parts(src, out);
 		rc = sample(a, src, out, err);
 	}
+	if (rc == 0)
+		rc = list_new_letters(sh, s, p->name, out, err);
 	ev_apply_close(a);
 	return rc;
 }
@@ -145,6 +183,8 @@ void ev_preview_release(struct ev_preview *v)
 	free(v->parts);
 	ev_plan_release(&v->plan);
 	ev_ledger_release(&v->old);
+	ev_buf_release(&v->old_letters);
+	ev_buf_release(&v->new_letters);
 	ev_buf_release(&v->report.tables);
 	ev_buf_release(&v->report.survive);
 	ev_buf_release(&v->report.locks);

@@ -27,6 +27,9 @@ struct ev_preview {
 	int64_t sample, sample_bytes, sample_ms; /* records, bytes of keys and values, time */
 	int64_t dead, held, decided;   /* letters of the old view */
 	bool keeps_dead;               /* poison records would be kept */
+	struct ev_buf old_letters;     /* some of them with their reasons, a line each */
+	int64_t new_dead;              /* poison in the sample that the old view has no letter of */
+	struct ev_buf new_letters;
 	struct ev_shadow_report report;
 };
 

@@ -97,6 +97,8 @@ struct ev_shadow_ops {
 	int (*abandon)(struct ev_shadow *sh, struct ev_error *err); /* shadow, copy and plan */
 	int (*forget)(struct ev_shadow *sh, struct ev_error *err);  /* the kept version */
 	int (*drop)(struct ev_shadow *sh, struct ev_error *err);    /* everything of the projection */
+	/* What of others would break if the serving tables went, a line each, appended. */
+	int (*dependents)(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err);
 
 	void (*close)(struct ev_shadow *sh); /* NULL allowed */
 };

@@ -454,6 +454,11 @@ static int drop(struct ev_shadow *sh, struct ev_error *err)
 	return persist(sh, try_drop, err);
 }
 
+static int dependents(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err)
+{
+	return ev_pgkit_dependents(of(sh), out, err);
+}
+
 static void close_shadow(struct ev_shadow *sh)
 {
 	if (!sh)
@@ -482,6 +487,7 @@ static const struct ev_shadow_ops ops = {
 	.abandon = abandon,
 	.forget = forget,
 	.drop = drop,
+	.dependents = dependents,
 	.close = close_shadow,
 };
 

@@ -80,5 +80,6 @@ int ev_kit_copy(struct ev_shadow_sqlite *sh, struct ev_plan *plan, bool adopt,
 		const struct ev_shadow_hooks *hooks, struct ev_error *err);
 int ev_kit_preflight(struct ev_shadow_sqlite *sh, struct ev_store *fresh, bool adopt,
 		     struct ev_shadow_report *out, struct ev_error *err);
+int ev_kit_dependents(struct ev_shadow_sqlite *sh, struct ev_buf *out, struct ev_error *err);
 
 #endif

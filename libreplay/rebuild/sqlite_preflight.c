@@ -85,16 +85,17 @@ static int refuse_found(struct preflight *f, const char *sql, const char *fmt, c
 	return rc;
 }
 
+#define FOREIGN_KEYS "SELECT m.name, k.\"table\" FROM main.sqlite_schema m, " \
+		     "pragma_foreign_key_list(m.name) k JOIN main.ev_table t " \
+		     "ON t.table_name = k.\"table\" COLLATE NOCASE WHERE m.type = 'table' " \
+		     "AND t.projection = %Q AND NOT EXISTS (SELECT 1 FROM main.ev_table o " \
+		     "WHERE o.table_name = m.name COLLATE NOCASE AND o.projection = %Q)"
+
 static int check_dependents(struct preflight *f, struct ev_error *err)
 {
 	static const char triggers[] =
 		"SELECT m.name, m.tbl_name FROM main.sqlite_schema m JOIN main.ev_table t "
 		"ON t.table_name = m.tbl_name COLLATE NOCASE WHERE m.type = 'trigger' AND t.projection = %Q";
-	static const char keys[] =
-		"SELECT m.name, k.\"table\" FROM main.sqlite_schema m, pragma_foreign_key_list(m.name) k "
-		"JOIN main.ev_table t ON t.table_name = k.\"table\" COLLATE NOCASE "
-		"WHERE m.type = 'table' AND t.projection = %Q AND NOT EXISTS (SELECT 1 FROM main.ev_table o "
-		"WHERE o.table_name = m.name COLLATE NOCASE AND o.projection = %Q)";
 	static const char virtuals[] =
 		"SELECT m.name, '' FROM main.sqlite_schema m JOIN main.ev_table t "
 		"ON t.table_name = m.name COLLATE NOCASE WHERE m.type = 'table' "
@@ -102,7 +103,7 @@ static int check_dependents(struct preflight *f, struct ev_error *err)
 
 	if (refuse_found(f, triggers, "trigger '%s' on '%s' would not survive the swap",
 			 "drop it before the rebuild, and create it again afterwards if it is to stay", err) < 0 ||
-	    refuse_found(f, keys, "a foreign key of table '%s' points to '%s': it would be tied to the old "
+	    refuse_found(f, FOREIGN_KEYS, "a foreign key of table '%s' points to '%s': it would be tied to the old "
 			 "version", "drop the foreign key before the rebuild", err) < 0)
 		return -1;
 	return refuse_found(f, virtuals, "'%s' is a virtual table, which cannot be swapped",
@@ -151,15 +152,15 @@ static bool compiles(struct ev_sqlite *s, const char *fmt, const char *name)
 #define ROW_SQL "INSERT INTO main.\"%w\" DEFAULT VALUES"
 
 /* Views of others that work, NUL after each. */
-static int working_views(struct preflight *f, struct ev_buf *out, struct ev_error *err)
+static int working_views(struct ev_sqlite *s, struct ev_buf *out, struct ev_error *err)
 {
 	struct ev_buf rows = EV_BUF_INIT;
-	int rc = ev_kit_rows(f->stage, &rows, err,
+	int rc = ev_kit_rows(s, &rows, err,
 			     "SELECT name FROM main.sqlite_schema m WHERE type = 'view' AND NOT EXISTS "
 			     "(SELECT 1 FROM main.ev_table t WHERE t.table_name = m.name COLLATE NOCASE)");
 
 	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 1))
-		if (compiles(f->stage, VIEW_SQL, c))
+		if (compiles(s, VIEW_SQL, c))
 			ev_buf_add(out, c, strlen(c) + 1);
 	ev_buf_release(&rows);
 	return rc;
@@ -204,7 +205,7 @@ static int check_after(struct preflight *f, const struct ev_buf *views, struct e
 static int rehearse(struct preflight *f, struct ev_error *err)
 {
 	struct ev_buf views = EV_BUF_INIT;
-	int rc = working_views(f, &views, err);
+	int rc = working_views(f->stage, &views, err);
 
 	/* a copy that is under way is made anew here */
 	if (rc == 0)
@@ -268,5 +269,40 @@ int ev_kit_preflight(struct ev_shadow_sqlite *sh, struct ev_store *fresh, bool a
 	rc = staged(&f, adopt, err);
 	measure(&f);
 	stage->ops->close(stage);
+	return rc;
+}
+
+/* With the tables under other names, in a transaction that comes to nothing: what breaks? */
+static int broken_views(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err)
+{
+	struct ev_buf views = EV_BUF_INIT;
+	int rc = working_views(s, &views, err);
+
+	if (rc == 0)
+		rc = ev_kit_move(s, projection, EV_ROLE_LIVE, EV_ROLE_MOVING, err);
+	for (const char *c = ev_kit_first(&views); rc == 0 && c; c = ev_kit_next(&views, c, 1))
+		if (!compiles(s, VIEW_SQL, c))
+			ev_buf_addf(out, "view %s\n", c);
+	ev_buf_release(&views);
+	return rc;
+}
+
+int ev_kit_dependents(struct ev_shadow_sqlite *sh, struct ev_buf *out, struct ev_error *err)
+{
+	struct ev_store *live = sh->base.live;
+	const char *name = sh->base.projection;
+	struct ev_buf rows = EV_BUF_INIT;
+	int rc;
+
+	if (ev_kit_legacy(sh->live, err) < 0 || ev_kit_foreign_keys(sh->live, false, err) < 0 ||
+	    live->ops->begin(live, err) < 0)
+		return -1;
+	rc = ev_kit_rows(sh->live, &rows, err, FOREIGN_KEYS, name, name);
+	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 2))
+		ev_buf_addf(out, "a foreign key of table %s\n", c);
+	if (rc == 0)
+		rc = broken_views(sh->live, name, out, err);
+	live->ops->rollback(live);
+	ev_buf_release(&rows);
 	return rc;
 }

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "rebuild/compare.h"
 #include "rebuild/internal.h"
-#include "store/dead.h"
 
 static int take_number(void *ctx, const struct ev_cell *c, size_t n)
 {
@@ -122,67 +121,26 @@ static int compare_frozen(struct ev_rebuilding *r, struct ev_store *frozen, stru
 	int rc = shadow ? list_tables(r, frozen, shadow, &tables, err) : -1;
 
 	if (rc == 0)
-		rc = ev_compare(frozen, shadow, &tables, EV_REBUILD_SAMPLES, &c, err);
+		rc = ev_compare(frozen, shadow, &tables, EV_REBUILD_SAMPLES, r->hooks->stop, r->hooks->ctx, &c, err);
 	if (rc == 0)
 		rc = report(r, &c);
+	else if (rc > 0) {
+		r->stopped = true;
+		rc = 0;
+	}
 	ev_comparison_release(&c);
 	ev_buf_release(&tables);
 	return rc;
 }
 
-struct letters {
-	char **v; /* "topic/partition@offset", sorted */
-	size_t n, cap;
-};
-
-static int collect(void *ctx, const struct ev_dead_letter *d)
-{
-	struct letters *l = ctx;
-	struct ev_buf text = EV_BUF_INIT;
-
-	if (d->behind >= 0)
-		return 0;
-	ev_buf_add_slice(&text, d->topic);
-	ev_buf_addf(&text, "/%d@%" PRId64, d->partition, d->offset);
-	EV_GROW(l->v, l->n, l->cap);
-	l->v[l->n++] = ev_strdup(ev_buf_str(&text));
-	ev_buf_release(&text);
-	return 0;
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Poison records, whatever was decided on them: all of a store's for the projection. */
-static int load_letters(struct ev_store *s, const char *projection, struct letters *l, struct ev_error *err)
-{
-	static const char *const states[] = { "dead", "dropped", "retried", NULL };
-	int rc = 0;
-
-	for (const char *const *state = states; *state && rc == 0; state++)
-		rc = ev_dead_each(s, projection, *state, collect, l, err);
-	if (l->n)
-		qsort(l->v, l->n, sizeof(*l->v), by_text);
-	return rc;
-}
-
-static void letters_release(struct letters *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		free(l->v[i]);
-	free(l->v);
-}
-
 /* Which poison is new, and which is none any more? */
-static void tell_letters(struct ev_rebuilding *r, const struct letters *old, const struct letters *new)
+static void tell_letters(struct ev_rebuilding *r, const struct ev_letters *old, const struct ev_letters *new)
 {
 	const char *first = NULL;
 	size_t common = 0;
 
 	for (size_t i = 0; i < new->n; i++) {
-		if (old->n && bsearch(&new->v[i], old->v, old->n, sizeof(*old->v), by_text))
+		if (ev_letters_have(old, new->v[i]))
 			common++;
 		else if (!first)
 			first = new->v[i];
@@ -196,15 +154,15 @@ static void tell_letters(struct ev_rebuilding *r, const struct letters *old, con
 static int compare_letters(struct ev_rebuilding *r, struct ev_store *frozen, struct ev_error *err)
 {
 	struct ev_store *shadow = r->sh->ops->store(r->sh, err);
-	struct letters old = { 0 }, new = { 0 };
-	int rc = shadow ? load_letters(frozen, r->p->name, &old, err) : -1;
+	struct ev_letters old = { 0 }, new = { 0 };
+	int rc = shadow ? ev_letters_load(frozen, r->p->name, &old, err) : -1;
 
 	if (rc == 0)
-		rc = load_letters(shadow, r->p->name, &new, err);
+		rc = ev_letters_load(shadow, r->p->name, &new, err);
 	if (rc == 0)
 		tell_letters(r, &old, &new);
-	letters_release(&old);
-	letters_release(&new);
+	ev_letters_release(&old);
+	ev_letters_release(&new);
 	return rc;
 }
 
@@ -268,7 +226,7 @@ int ev_rebuilding_compare(struct ev_rebuilding *r, struct ev_error *err)
 	frozen = r->sh->ops->freeze(r->sh, err);
 	rc = frozen ? bring_and_compare(r, frozen, err) : -1;
 	r->sh->ops->thaw(r->sh);
-	if (rc == 0 && r->plan.compared)
+	if (rc == 0 && r->plan.compared && !r->stopped)
 		ev_rebuilding_note(r, "%s", r->plan.compared);
 	return rc;
 }

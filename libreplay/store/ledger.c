@@ -39,7 +39,8 @@ static const char load_ledger_sql[] =
 	"SELECT topic, partition, begin_offset, next_offset, target_offset, cluster_id, last_offset, "
 	"last_timestamp, last_hash, applied, ignored, filtered, deduplicated, dead, held, dropped, "
 	"invisible, untouched FROM ev_ledger WHERE projection = ?1 ORDER BY topic, partition";
-static const char names_sql[] = "SELECT name FROM ev_projection WHERE name NOT LIKE '%(%' ORDER BY name";
+static const char names_sql[] = "SELECT name FROM ev_projection WHERE name NOT LIKE '%(%' UNION "
+				"SELECT projection FROM ev_table WHERE projection NOT LIKE '%(%' ORDER BY 1";
 static const char insert_projection_sql[] =
 	"INSERT INTO ev_projection (name, version, fingerprint, generation, holder, mode, watermark, "
 	"cuts, last_error, updated_at) VALUES (?1, ?2, ?3, 1, ?4, 'stop', NULL, 0, NULL, ?5)";

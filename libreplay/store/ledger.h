@@ -74,7 +74,7 @@ int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger 
 void ev_ledger_release(struct ev_ledger *l);
 void ev_ledger_forget_parts(struct ev_ledger *l); /* the positions alone, in memory */
 
-/* Names of all projections in the store, NUL after each. */
+/* Names of all projections in the store, NUL after each; also of adopted tables, which have no ledger. */
 int ev_ledger_names(struct ev_store *s, struct ev_buf *names, struct ev_error *err);
 
 /*

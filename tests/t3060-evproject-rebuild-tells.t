@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# What a person is told before and after: kept tables in status, dead letters in the dry run, dependents before a
+# drop, the table that a history is of, and a comparison that can be stopped.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+. "$TOP/tests/rebuild.sh"
+log 400 >log.ndjson
+
+# tables that were adopted: kept, and serving again
+sqlite3 a.db 'CREATE TABLE acc (k text PRIMARY KEY, n integer, at integer); INSERT INTO acc VALUES ("x", 7, 1)'
+rebuild v1.sql a.db ./log.ndjson --yes --adopt
+run evproject status --store a.db
+check_status 0 "status"
+check_grep "tells that adopted tables are kept" '^the tables that were adopted are kept for rollback' "$out"
+check_grep "and that the ledger balances" '^the ledger balances' "$out"
+run evproject status --store a.db --format json
+check "in JSON too" jq -e '.kept == {version: null, fingerprint: null}' "$out"
+run evproject rollback v1.sql --store a.db
+run evproject status --store a.db
+check_status 0 "status where no ledger describes what serves"
+check_grep "says so" '^acc: the tables of another program serve' "$out"
+check_grep "and what is kept" '^version 1 is kept for rollback' "$out"
+run evproject status v1.sql --store a.db --format json
+check "also in JSON" jq -e '.projection == "acc" and .version == null and .kept.version == 1' "$out"
+run evproject status --store a.db --max-lag 5
+check_status 2 "whose lag nobody knows"
+rebuild v2.sql a.db ./log.ndjson --yes
+run evproject status --store a.db
+check_grep "a kept version is told by its number" '^version 1 is kept|^the tables that were adopted' "$out"
+
+# old dead letters, and what is poison to the new version
+off=0
+{ rec add a 1; rec add b '"odd"'; rec add c '"odder"'; for i in {1..9}; do rec add d$i $((100 + i)); done; } >dead.ndjson
+run evproject run v1.sql --store d.db --on-error dead ./dead.ndjson
+sed 's/version 1/version 2/; s/n integer NOT NULL,/n integer NOT NULL CHECK (n < 102),/' v1.sql >strict.sql
+rebuild strict.sql d.db --dry-run ./dead.ndjson
+check_status 0 "a dry run"
+check_grep "counts old letters" 'the old view has 2 dead letters' "$out"
+check_grep "names them with their reasons" '^dead now +t/0@1: v1.sql:.*cannot hold' "$out"
+check_grep "each" '^ +t/0@2: v1.sql:.*cannot hold' "$out"
+check_grep "counts what is poison to the new version" '^new poison +8 among the 12 records' "$out"
+check_grep "and names some of it" '^ +t/0@4: .*CHECK' "$out"
+check_grep "not all" '^ +\.\.\. and 3 more' "$out"
+check_no_grep "what is poison to both is not new" '^ +t/0@1' <(sed '/^dead now/,/^new poison/d' "$out")
+rebuild v2.sql d.db --dry-run ./dead.ndjson
+check_grep "nothing new is said to be nothing" '^new poison +0 among' "$out"
+
+# a table that one version has not counts as change
+sed 's/version 1/version 2/; /^-- @on add/i CREATE TABLE more (k text PRIMARY KEY);' v1.sql |
+	sed '/^-- @on del/i INSERT INTO more (k) VALUES ($.k!) ON CONFLICT DO NOTHING;' >more.sql
+build v1.sql m.db ./log.ndjson
+rebuild more.sql m.db ./log.ndjson --yes --max-change 50
+check_status 1 "the rows of a new table are change"
+check_grep "with what they are, on stdout" '^more +0 +0 +0 +2[0-9] +a new table' "$out"
+rebuild more.sql m.db --abandon
+rebuild more.sql m.db ./log.ndjson --yes
+build v1.sql m1.db ./log.ndjson
+run evproject diff m1.db m.db v1.sql
+check_status 1 "diff finds it"
+check_grep "with its rows" '^more +0 +0 +0 +2[0-9] +a new table' "$out"
+run evproject diff m.db m1.db v1.sql --format json
+check "and the other way round" jq -e '.tables[] | select(.table == "more") | .in_new == false and .only_old > 20' "$out"
+
+# what of others depends on the tables is named before anything is dropped
+build v1.sql o.db ./log.ndjson
+sqlite3 o.db 'CREATE VIEW theirs AS SELECT k FROM acc; CREATE VIEW apart AS SELECT "acc" AS x;
+	CREATE TABLE child (k text REFERENCES acc); CREATE TABLE lone (k text)'
+run evproject drop acc --store o.db --yes
+check_status 2 "a drop is refused while others depend on the tables"
+check_grep "by name" 'a foreign key of table child, view theirs$' "$err"
+check "nothing was dropped" test "$(sqlite3 o.db 'SELECT count(*) > 0 FROM theirs')" = 1
+sqlite3 o.db 'DROP VIEW theirs; DROP TABLE child'
+run evproject drop acc --store o.db --yes
+check_status 0 "and goes when they are gone"
+check "what is others' stays" test "$(sqlite3 o.db "SELECT group_concat(name) FROM sqlite_schema WHERE name IN ('apart', 'lone', 'acc')")" = apart,lone
+
+# of several tables with such columns a history is of the one whose whole key is named
+cat >h.sql <<'SQL'
+-- @projection shop version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE lines (k text, n integer, PRIMARY KEY (k, n));
+CREATE TABLE heads (k text PRIMARY KEY, n integer);
+CREATE TABLE marks (at integer PRIMARY KEY, k text);
+-- @on add
+INSERT INTO heads (k, n) VALUES ($.k!, $.n!) ON CONFLICT (k) DO UPDATE SET n = excluded.n;
+INSERT INTO lines (k, n) VALUES ($.k!, $.n!) ON CONFLICT DO NOTHING;
+INSERT INTO marks (at, k) VALUES (:offset, $.k!) ON CONFLICT DO NOTHING;
+SQL
+off=0
+{ rec add a 1; rec add a 2; rec add b 3; } >h.ndjson
+run evproject history h.sql --row k=a ./h.ndjson
+check_status 0 "a key of one table, and a column of others"
+check_grep "is the table's whose key it is" '2 touched heads k=a' "$err"
+run evproject history h.sql --row k=a,n=2 ./h.ndjson
+check_status 2 "two tables whose whole key is named are asked about"
+run evproject history h.sql --row n=2 ./h.ndjson
+check_status 2 "so are several without"
+check_grep "by name" 'several tables have such columns: heads, lines' "$err"
+run evproject history h.sql --row n=2 --table lines ./h.ndjson
+check_status 0 "--table decides"
+
+# a comparison is stopped by a signal
+sqlite3 m.db "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 3000000) INSERT INTO more SELECT i FROM c"
+cp m.db m2.db
+evproject diff m.db m2.db more.sql >"$out" 2>"$err" & pid=$!
+reading() { grep -q '^rchar: [0-9]\{6,\}' /proc/$pid/io; }
+wait_for 20 reading
+kill -INT $pid
+wait $pid; status=$?
+check_status 130 "a comparison that is interrupted ends with 128+2"
+check "and says nothing of the rows" test ! -s "$out"
+done_testing
