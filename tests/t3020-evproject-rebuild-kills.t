@@ -63,6 +63,10 @@ check_status 0 "the old version goes on beside a copy that waits for its swap"
 build v1.sql far1.db ./far.ndjson
 build v2.sql far2.db ./far.ndjson
 check "rightly" same far.db far1.db
+rebuild v2.sql far.db ./first.ndjson --yes
+check_status 5 "a log that ends before the old version's position does not get to the swap"
+check_grep "is told" 'the log ends 40000 offsets before where the old view stands' "$err"
+check "and the old version serves" same far.db far1.db
 before=$(sqlite3 far.db 'PRAGMA schema_version')
 rebuild v2.sql far.db ./far.ndjson --yes
 check_status 0 "the swap catches up with it"
@@ -71,6 +75,38 @@ check "to the right rows" same far.db far2.db
 run evproject rollback v1.sql --store far.db
 check "with the old ones kept" same far.db far1.db
 check "and nothing else" clean far.db
+
+# a disk that is full, and a file that may not grow, in the midst of the copy: the old version serves
+room() { # room WHAT COMMAND...: in which it is to fail, then COMMAND makes room
+	check_status 4 "$1 ends it with exit 4"
+	check_grep "with the reason" 'full|disk I/O error|too large' "$err"
+	check "the old version serves" same "$full" base.db
+	check "and is not damaged" sound "$full"
+	"${@:2}"
+	rebuild v2.sql "$full" ./first.ndjson --yes --quiet
+	check_status 0 "with room the next call goes on"
+	check "to the right rows" same "$full" calm.db
+}
+copy_fails() { sqlite3 "$full" "SELECT phase FROM ev_rebuild" | grep -q copy; }
+cp base.db limit.db
+full=limit.db
+rebuild v2.sql limit.db ./first.ndjson --no-swap --quiet
+size=$(($(stat -c %s limit.db-evshadow-acc) > $(stat -c %s limit.db) ? $(stat -c %s limit.db-evshadow-acc) : $(stat -c %s limit.db)))
+run bash -c "trap '' XFSZ; ulimit -f $((size / 1024 + 200)); exec evproject rebuild v2.sql --store limit.db --yes --quiet ./first.ndjson"
+check "it was in its copy" copy_fails
+room "a limit of the file's size" true
+if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=16m tmpfs small 2>/dev/null; then
+	at_exit 'umount "$T/small"'
+	cp base.db small/s.db
+	full=small/s.db
+	rebuild v2.sql small/s.db ./first.ndjson --no-swap --quiet
+	dd if=/dev/zero of=small/ballast bs=64k 2>/dev/null # all but a little
+	truncate -s -768k small/ballast
+	rebuild v2.sql small/s.db ./first.ndjson --yes --quiet
+	check "it was in its copy" copy_fails
+	room "a full disk" rm small/ballast
+	check "nothing but the store is left" test "$(ls small)" = "$(printf 's.db\ns.db-evlock')"
+fi
 
 # real kills; a store that was swapped is followed by a fresh one, so that all kills fall on a rebuild
 n=0 done=0 bad=0 round=0

@@ -291,34 +291,35 @@ static int follow_decisions(struct ev_rebuilding *r, struct ev_error *err)
  * Offsets of one partition that the old view is ahead of the shadow. A file does not tell what followed its
  * last record, so there the old view's last record is enough.
  */
-static int64_t behind_part(struct ev_rebuilding *r, const struct ev_ledger_part *p)
+static int64_t behind_part(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_ledger_part *p)
 {
-	const struct ev_ledger_part *q = ev_ledger_part((struct ev_ledger *)ev_apply_ledger(r->apply),
-							p->topic, p->partition, false);
+	const struct ev_ledger_part *q = ev_ledger_part((struct ev_ledger *)ev_apply_ledger(a), p->topic,
+							p->partition, false);
 	int64_t goal = r->src->one_sequence ? p->last_offset + 1 : p->next, at = q ? q->next : p->begin;
 
 	return readable(r->src, p->topic, p->partition) && goal > at ? goal - at : 0;
 }
 
-static int64_t behind_old(struct ev_rebuilding *r)
+static int64_t behind(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_ledger *old)
 {
 	int64_t sum = 0;
 
-	for (size_t i = 0; i < r->old.nparts; i++)
-		sum += behind_part(r, &r->old.parts[i]);
+	for (size_t i = 0; i < old->nparts; i++)
+		sum += behind_part(r, a, &old->parts[i]);
 	return sum;
 }
 
 /* The source was read to its end, and the old view has seen more. */
-static int ends_early(struct ev_rebuilding *r, struct ev_error *err)
+static int ends_early(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_ledger *old,
+		      struct ev_error *err)
 {
-	for (size_t i = 0; i < r->old.nparts; i++) {
-		const struct ev_ledger_part *p = &r->old.parts[i];
-		int64_t behind = behind_part(r, p);
+	for (size_t i = 0; i < old->nparts; i++) {
+		const struct ev_ledger_part *p = &old->parts[i];
+		int64_t lacks = behind_part(r, a, p);
 
-		if (behind)
+		if (lacks)
 			ev_fail(err, EV_DATA, "%s/%d: the log ends %" PRId64 " offsets before where the old view "
-				"stands, %" PRId64, p->topic, p->partition, behind, p->next);
+				"stands, %" PRId64, p->topic, p->partition, lacks, p->next);
 	}
 	return ev_hint(err, "give the whole log: readers would go back in time");
 }
@@ -343,11 +344,11 @@ int ev_rebuilding_load(struct ev_rebuilding *r, struct ev_error *err)
 		ev_position_release(&old);
 		if (rc < 0)
 			return -1;
-		if (!r->stopped && behind_old(r))
-			return ends_early(r, err);
+		if (!r->stopped && behind(r, r->apply, &r->old))
+			return ends_early(r, r->apply, &r->old, err);
 		if (ev_rebuilding_old(r, err) < 0)
 			return -1;
-		now = behind_old(r);
+		now = behind(r, r->apply, &r->old);
 		if (r->stopped || now <= r->opt->max_lag)
 			return 0;
 	}
@@ -497,6 +498,8 @@ int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *o
 	ev_ledger_position(old, &at);
 	if (rc == 0)
 		rc = level_to(r, a, &at, err);
+	if (rc == 0 && behind(r, a, old))
+		rc = ends_early(r, a, old, err);
 	ev_position_release(&at);
 	ev_apply_close(a);
 	return rc;
