@@ -1,6 +1,8 @@
 /* pg.c - the PostgreSQL store: transactions and statements (see store.h and pg_internal.h) */
 #include <stdio.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "event/number.h"
 #include "store/pg_internal.h"
@@ -29,13 +31,33 @@ PGresult *ev_pg_ask(struct ev_pg *s, const char *sql, int n, const char *const *
 	return NULL;
 }
 
+/*
+ * A pooler may give each transaction another of its sessions, which knows nothing of what was prepared
+ * in the one before.
+ */
+static void meet(struct ev_pg *s, const PGresult *res)
+{
+	int pid = PQntuples(res) ? (int)strtol(PQgetvalue(res, 0, 0), NULL, 10) : 0;
+
+	if (s->backend && s->backend != pid)
+		s->epoch++;
+	s->backend = pid;
+}
+
 static int start_with(struct ev_pg *s, const char *mode, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
-	int rc;
+	PGresult *res;
+	int rc = 0;
 
-	ev_buf_addf(&sql, "BEGIN ISOLATION LEVEL %s; %s", mode, ev_buf_str(&s->settings));
-	rc = ev_pg_exec(s, ev_buf_str(&sql), err);
+	ev_buf_addf(&sql, "BEGIN ISOLATION LEVEL %s; %s; SELECT pg_catalog.pg_backend_pid()", mode,
+		    ev_buf_str(&s->settings));
+	res = PQexec(s->conn, ev_buf_str(&sql));
+	if (PQresultStatus(res) == PGRES_TUPLES_OK)
+		meet(s, res);
+	else
+		rc = ev_pg_error(s, res, false, err);
+	PQclear(res);
 	ev_buf_release(&sql);
 	return rc;
 }
@@ -344,6 +366,7 @@ static void close_store(struct ev_store *store)
 	ev_store_forget(store);
 	ev_pg_scratch_drop(s);
 	PQfinish(s->conn);
+	PQfinish(s->locker);
 	ev_buf_release(&s->settings);
 	free(s->locks);
 	ev_buf_release(&s->scratch);
@@ -433,6 +456,8 @@ struct ev_store *ev_pg_open(const char *url, const struct ev_store_options *opt,
 	char *why = NULL;
 
 	s->base.ops = &ops;
+	/* so that clients of one pooler do not share names */
+	s->names = ((uint64_t)ev_now_ms() << 20) ^ ((uint64_t)getpid() << 44);
 	s->conninfo = ev_strdup(url);
 	s->base.url = public_url(url);
 	s->schema = ev_strdup(opt->schema);

@@ -1,5 +1,6 @@
 /* pg_connect.c - a connection, and another one when it is lost */
 #include <errno.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -62,6 +63,12 @@ static int check_encoding(struct ev_pg *s, struct ev_error *err)
 	return ev_hint(err, "make one for the views: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0");
 }
 
+/* A pooler gives a process number of its own making: what is set in a session may be lost, or another's. */
+static void see_pooler(struct ev_pg *s, const char *pid)
+{
+	s->pooled = strtol(pid, NULL, 10) != PQbackendPID(s->conn);
+}
+
 /* The schema that tables are made in: --schema, else the first of the search path. */
 static int find_schema(struct ev_pg *s, struct ev_error *err)
 {
@@ -73,18 +80,21 @@ static int find_schema(struct ev_pg *s, struct ev_error *err)
 	if (s->schema) {
 		const char *name[] = { s->schema };
 
-		res = PQexecParams(s->conn, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", 1,
+		res = PQexecParams(s->conn, "SELECT pg_catalog.pg_backend_pid() FROM pg_catalog.pg_namespace "
+				   "WHERE nspname = $1", 1,
 				   NULL, name, NULL, NULL, 0);
 		if (PQresultStatus(res) != PGRES_TUPLES_OK) {
 			rc = ev_pg_error(s, res, false, err);
 		} else if (PQntuples(res) == 0) {
 			ev_fail(err, EV_USAGE, "store '%s' has no schema '%s'", s->base.url, s->schema);
 			rc = ev_hint(err, "create it first: CREATE SCHEMA \"%s\"", s->schema);
+		} else {
+			see_pooler(s, PQgetvalue(res, 0, 0));
 		}
 		PQclear(res);
 		return rc;
 	}
-	res = PQexec(s->conn, "SELECT current_schema()");
+	res = PQexec(s->conn, "SELECT current_schema(), pg_catalog.pg_backend_pid()");
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		rc = ev_pg_error(s, res, false, err);
 	else if (PQgetisnull(res, 0, 0))
@@ -92,11 +102,13 @@ static int find_schema(struct ev_pg *s, struct ev_error *err)
 			     "--schema", s->base.url);
 	else
 		s->schema = ev_strdup(PQgetvalue(res, 0, 0));
+	if (rc == 0)
+		see_pooler(s, PQgetvalue(res, 0, 1));
 	PQclear(res);
 	return rc;
 }
 
-int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
+PGconn *ev_pg_dial(const struct ev_pg *s)
 {
 	/* those before `dbname` can be set otherwise by what is given; those behind it cannot */
 	static const char *const keywords[] = {
@@ -105,9 +117,15 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 	};
 	const char *values[] = { "10", "10", "5", "3", "20000", "evtools", s->conninfo, "UTF8", NULL };
 
+	return PQconnectdbParams(keywords, values, 1);
+}
+
+int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
+{
 	PQfinish(s->conn);
-	s->conn = PQconnectdbParams(keywords, values, 1);
+	s->conn = ev_pg_dial(s);
 	s->epoch++;
+	s->backend = 0;
 	s->open = s->piping = false;
 	s->npending = 0;
 	s->syncs = 0;

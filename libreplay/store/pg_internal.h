@@ -51,8 +51,9 @@ struct ev_pg_pending { /* sent in pipeline mode, no result yet */
 struct ev_pg {
 	struct ev_store base;
 	PGconn *conn;
-	uint64_t epoch;      /* counts connections; 0: never connected */
-	uint64_t names;      /* counts prepared statements */
+	uint64_t epoch;      /* counts connections, and sessions of a pooler; 0: never connected */
+	int backend;         /* the server's process of the last transaction; 0: none yet */
+	uint64_t names;      /* counts prepared statements, from a number that is this connection's alone */
 	char *conninfo;
 	char *schema;        /* as given, or current_schema() of the first connection */
 	char *beyond;        /* another schema where tables of @reads are looked up, or NULL */
@@ -66,6 +67,8 @@ struct ev_pg {
 	bool failed;         /* a handler's statement failed: nothing more until rollback */
 	int64_t trouble_since; /* monotonic ms of the first failure of this spell, 0: none */
 	int pause_ms;        /* before the next try */
+	bool pooled;         /* there is a pooler between us and the server */
+	PGconn *locker;      /* behind a pooler: a transaction of its own, which holds the locks */
 	uint64_t *locks;     /* advisory locks of this session */
 	size_t nlocks, locks_cap;
 
@@ -87,6 +90,7 @@ static inline struct ev_pg *ev_pg_of(struct ev_store *s)
 }
 
 /* pg_connect.c */
+PGconn *ev_pg_dial(const struct ev_pg *s); /* a connection, good or not, with nothing set yet */
 int ev_pg_connect(struct ev_pg *s, struct ev_error *err);
 /* Is the connection gone? Then the next begin makes a new one. */
 bool ev_pg_lost(const struct ev_pg *s);
@@ -162,6 +166,7 @@ int ev_pg_copy_end(struct ev_store *store, struct ev_error *err);
 int ev_pg_strip(struct ev_store *store, const char *table, struct ev_buf *after, struct ev_error *err);
 
 /* pg_lock.c */
+#define EV_PG_LOCKER "evtools lock" /* the application_name of a transaction that holds nothing but locks */
 int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *err);
 /* Does nobody hold this lock of that schema? */
 bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection);

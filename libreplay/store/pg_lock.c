@@ -1,8 +1,10 @@
 /*
  * pg_lock.c - one run per projection: a session's advisory lock
  *
- * It goes with the connection, however the process ends. A pooler may drop it; then the guard on the
- * ledger's row still lets nobody interleave.
+ * It goes with the connection, however the process ends. Behind a pooler a session's lock could be lost,
+ * or stay for ever in a session that is another's by then; there a transaction on a second connection
+ * holds it, which the server ends with that. It has no snapshot, and a swap does not wait for it (pg_swap.c).
+ * Whatever becomes of a lock, the guard on the ledger's row lets nobody interleave.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,20 +16,43 @@
 
 #define PAUSE_MS 50
 
+/* The connection that a lock is taken on; NULL with `err`. */
+static PGconn *locker(struct ev_pg *s, struct ev_error *err)
+{
+	static const char begin[] = "BEGIN; SET LOCAL application_name = '" EV_PG_LOCKER "'; "
+				    "SET LOCAL idle_in_transaction_session_timeout = 0";
+
+	if (!s->pooled)
+		return s->conn;
+	if (s->locker && PQstatus(s->locker) == CONNECTION_OK)
+		return s->locker;
+	PQfinish(s->locker);
+	s->locker = ev_pg_dial(s);
+	if (PQstatus(s->locker) == CONNECTION_OK)
+		PQclear(PQexec(s->locker, begin));
+	if (PQstatus(s->locker) == CONNECTION_OK && PQtransactionStatus(s->locker) == PQTRANS_INTRANS)
+		return s->locker;
+	ev_fail(err, EV_STORE, "store '%s': no second connection through the pooler, for locks", s->base.url);
+	err->retriable = true;
+	return NULL;
+}
+
 static int try_lock(struct ev_pg *s, uint64_t key, struct ev_error *err)
 {
-	char text[24];
-	const char *values[] = { text };
+	PGconn *conn = locker(s, err);
+	char sql[80];
 	PGresult *res;
 	int got;
 
-	snprintf(text, sizeof(text), "%" PRId64, (int64_t)key);
-	res = PQexecParams(s->conn, "SELECT pg_catalog.pg_try_advisory_lock($1::bigint)", 1, NULL, values,
-			   NULL, NULL, 0);
-	if (PQresultStatus(res) != PGRES_TUPLES_OK)
-		got = ev_pg_error(s, res, false, err);
-	else
+	if (!conn)
+		return -1;
+	snprintf(sql, sizeof(sql), "SELECT pg_catalog.pg_try_advisory_%slock(%" PRId64 ")",
+		 s->pooled ? "xact_" : "", (int64_t)key);
+	res = PQexec(conn, sql);
+	if (PQresultStatus(res) == PGRES_TUPLES_OK)
 		got = PQgetvalue(res, 0, 0)[0] == 't';
+	else
+		got = ev_pg_error(s, res, false, err);
 	PQclear(res);
 	return got;
 }
@@ -82,7 +107,8 @@ bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection)
 	uint64_t key = key_of(schema, projection);
 	char sql[80];
 
-	if (try_lock(s, key, &ignored) <= 0)
+	/* what was taken behind a pooler stays until the end */
+	if (s->pooled || try_lock(s, key, &ignored) <= 0)
 		return false;
 	snprintf(sql, sizeof(sql), "SELECT pg_catalog.pg_advisory_unlock(%" PRId64 ")", (int64_t)key);
 	PQclear(PQexec(s->conn, sql));

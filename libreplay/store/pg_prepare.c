@@ -205,6 +205,12 @@ static char *render(const char *sql)
 	return copy;
 }
 
+/* Another name each time: a session of a pooler may have the statement from before. */
+static void name_query(struct ev_pg *s, struct ev_query *q)
+{
+	snprintf(q->name, sizeof(q->name), "ev_%" PRIu64, ++s->names);
+}
+
 static int describe(struct ev_pg *s, struct ev_query *q, struct ev_error *err)
 {
 	PGresult *res = PQdescribePrepared(s->conn, q->name);
@@ -375,7 +381,7 @@ struct ev_query *ev_pg_prepare(struct ev_store *store, const char *sql, bool han
 	*at = SIZE_MAX;
 	q->handler = handler;
 	q->sql = handler ? ev_strdup(sql) : render(sql);
-	snprintf(q->name, sizeof(q->name), "ev_%" PRIu64, ++s->names);
+	name_query(s, q);
 	if (ev_pg_enter(s, &own, err) < 0) {
 		ev_pg_finish(store, q);
 		return NULL;
@@ -398,6 +404,7 @@ int ev_pg_prepare_again(struct ev_pg *s, struct ev_query *q, struct ev_error *er
 
 	if (q->epoch == s->epoch)
 		return 0;
+	name_query(s, q);
 	if (compile(s, q, &at, err) < 0) {
 		if (err->class == EV_USAGE)
 			err->class = EV_STORE; /* it was fine before: the tables have changed */
