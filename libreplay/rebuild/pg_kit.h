@@ -1,7 +1,7 @@
 /*
  * pg_kit.h - what the files of the PostgreSQL shadow share (shadow_postgres.c) and nobody else
  *
- * shadow_postgres.c has the schema beside the store's, swap and rollback; pg_move.c moves a version from
+ * shadow_postgres.c has the schema beside the store's; pg_swap.c swap and rollback; pg_move.c moves a version from
  * one role to another and carries over what people have put on its tables; pg_preflight.c finds in the
  * catalogue what would not survive.
  *
@@ -58,6 +58,13 @@ int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
 
 /* ACCESS EXCLUSIVE on the tables and views of a version; EV_HELD when somebody is in the way. */
 int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
+
+/* ev_shadow_ops */
+int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err);
+int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err);
+
+/* After a failure: is it worth another try, on another connection where that is lost? */
+bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_error *err);
 
 int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool adopt,
 		       struct ev_shadow_report *out, struct ev_error *err);

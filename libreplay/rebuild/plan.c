@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/ledger.h"
 
 const char *const ev_phase_names[EV_PHASES] = { "none",	    "build", "prepare", "load",
 						"catch up", "copy",  "ready" };
@@ -63,6 +64,7 @@ void ev_plan_release(struct ev_plan *p)
 	free(p->ranges);
 	free(p->projection);
 	free(p->compared);
+	free(p->holder);
 	*p = (struct ev_plan){ 0 };
 }
 
@@ -104,6 +106,7 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->detached = json_is_true(json_object_get(j, "detached"));
 	p->change = json_number_value(json_object_get(j, "change"));
 	p->compared = ev_strdup(json_string_value(json_object_get(j, "compared")));
+	p->holder = ev_strdup(json_string_value(json_object_get(j, "holder")));
 	json_array_foreach(ranges, i, r)
 		if (rc == 0)
 			rc = read_range(p, r, err);
@@ -116,7 +119,7 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 static char *print_json(const struct ev_plan *p)
 {
 	json_t *ranges = json_array(), *j;
-	char *text;
+	char me[EV_HOLDER_TEXT], *text;
 
 	for (size_t i = 0; i < p->nranges; i++) {
 		struct ev_buf end = EV_BUF_INIT;
@@ -129,10 +132,11 @@ static char *print_json(const struct ev_plan *p)
 							(json_int_t)p->ranges[i].replay));
 		ev_buf_release(&end);
 	}
-	j = json_pack("{s:I, s:s, s:s, s:I, s:s?, s:f, s:b, s:o}", "version", (json_int_t)p->version,
+	ev_ledger_me(me);
+	j = json_pack("{s:I, s:s, s:s, s:I, s:s?, s:f, s:b, s:s, s:o}", "version", (json_int_t)p->version,
 		      "fingerprint", p->fingerprint, "serving", p->serving, "replayed",
 		      (json_int_t)p->replayed, "compared", p->compared, "change", p->change, "detached",
-		      (int)p->detached, "ranges", ranges);
+		      (int)p->detached, "holder", me, "ranges", ranges);
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	return text;

@@ -5,7 +5,7 @@
  *
  * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
  *   {"version":3,"fingerprint":"..","serving":"..","replayed":2,"compared":"..","change":0.5,"detached":false,
- *    "ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
+ *    "holder":"pid 12 on host","ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
  * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
  * decisions on dead letters up to that cut of the serving view are taken again.
@@ -44,6 +44,7 @@ struct ev_plan {
 	char fingerprint[33];
 	char serving[33];     /* fingerprint of the old view when the rebuild began; "" none (adopted) */
 	int64_t replayed;     /* the serving view's cut up to which decisions were taken again */
+	char *holder;         /* who saved it last: "pid 12 on host" */
 	char *compared;       /* the comparison in one line, NULL: not done */
 	bool detached;        /* the log is not that of the old view, whose position means nothing in it */
 	double change;        /* percent of the old rows that differ in it */

@@ -254,6 +254,11 @@ static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, str
 	return rc < 0 ? -1 : 0;
 }
 
+static void note(void *ctx, const char *text)
+{
+	ev_rebuilding_note(ctx, "%s", text);
+}
+
 static void copied(void *ctx, int64_t rows, int64_t total)
 {
 	struct ev_rebuilding *r = ctx;
@@ -271,14 +276,9 @@ static bool stop_copy(void *ctx)
 	return r->hooks->stop && r->hooks->stop(r->hooks->ctx);
 }
 
-static void note_copy(void *ctx, const char *text)
-{
-	ev_rebuilding_note(ctx, "%s", text);
-}
-
 static int finish(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
-	struct ev_shadow_hooks hooks = { r, stop_copy, copied, note_copy };
+	struct ev_shadow_hooks hooks = { r, stop_copy, copied, note };
 	int rc = 0;
 
 	r->now.what = "copy";
@@ -436,10 +436,13 @@ int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_so
 	struct ev_rebuilding r = { .sh = sh, .p = p, .src = src, .opt = opt, .hooks = hooks };
 	int rc;
 
+	sh->note = note;
+	sh->note_ctx = &r;
 	r.now.lag = -1;
 	do
 		rc = try(&r, end, err);
 	while (rc < 0 && recovered(&r, err));
+	sh->note = NULL;
 	close_apply(&r);
 	sh->ops->settle(sh);
 	ev_plan_release(&r.plan);

@@ -1,6 +1,8 @@
 /* shadow.c - which shadow a store has */
 #include "rebuild/shadow.h"
 
+#include <inttypes.h>
+
 static int seen(void *ctx, const struct ev_cell *cells, size_t n)
 {
 	(void)cells;
@@ -25,6 +27,23 @@ int ev_role_present(struct ev_store *s, const char *projection, enum ev_role rol
 	rc = ev_store_select(s, sql, &bind, 1, seen, &found, err);
 	ev_buf_release(&name);
 	return rc < 0 ? -1 : found;
+}
+
+int ev_shadow_held(struct ev_store *live, const char *projection, struct ev_error *err)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+	struct ev_plan plan = { 0 };
+
+	if (ev_plan_load(live, projection, &plan, &ignored) == 0 && plan.phase != EV_PHASE_NONE && plan.holder)
+		ev_fail(err, EV_HELD, "another process is at work on the versions of projection '%s': %s "
+			"rebuilds it to version %" PRId64 " (%s)", projection, plan.holder, plan.version,
+			ev_phase_names[plan.phase]);
+	else
+		ev_fail(err, EV_HELD, "another process is at work on the versions of projection '%s'",
+			projection);
+	ev_plan_release(&plan);
+	return ev_hint(err, "a rebuild, rollback or drop of it is running; wait for it, or give a longer "
+			    "--lock-wait");
 }
 
 struct ev_shadow *ev_shadow_open(struct ev_store *live, const char *projection,

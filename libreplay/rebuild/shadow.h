@@ -108,6 +108,8 @@ struct ev_shadow {
 	struct ev_store *live;
 	char *projection;
 	struct ev_shadow_options opt;
+	void (*note)(void *ctx, const char *text); /* a fact worth a line, set by who wants it */
+	void *note_ctx;
 };
 
 /*
@@ -120,6 +122,9 @@ struct ev_shadow *ev_shadow_sqlite(struct ev_store *live, const char *projection
 				   const struct ev_shadow_options *opt, struct ev_error *err);
 struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projection,
 				     const struct ev_shadow_options *opt, struct ev_error *err);
+
+/* EV_HELD: another process is at work on the versions; says which, where the plan tells. Returns -1. */
+int ev_shadow_held(struct ev_store *live, const char *projection, struct ev_error *err);
 
 /* Does the projection have a version in this role (tables or ledger)? 1, 0, -1. */
 int ev_role_present(struct ev_store *s, const char *projection, enum ev_role role,

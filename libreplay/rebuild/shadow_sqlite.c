@@ -367,12 +367,8 @@ static int take_lock(struct ev_shadow_sqlite *s, const char *file, struct ev_err
 	ev_role_name(&name, s->base.projection, EV_ROLE_NEW);
 	s->lock_fd = ev_sqlite_lock(file, ev_buf_str(&name), s->base.opt.store->lock_wait_ms, err);
 	ev_buf_release(&name);
-	if (s->lock_fd < 0 && err->class == EV_HELD) {
-		ev_fail(err, EV_HELD, "another process is at work on the versions of projection '%s'",
-			s->base.projection);
-		ev_hint(err, "a rebuild, rollback or drop of it is running; wait for it, or give a longer "
-			     "--lock-wait");
-	}
+	if (s->lock_fd < 0 && err->class == EV_HELD)
+		ev_shadow_held(s->base.live, s->base.projection, err);
 	return s->lock_fd < 0 ? -1 : 0;
 }
 
@@ -383,7 +379,7 @@ struct ev_shadow *ev_shadow_sqlite(struct ev_store *live, const char *projection
 	const char *file = sqlite3_db_filename(ev_sqlite_of(live)->db, "main");
 	struct ev_buf path = EV_BUF_INIT;
 
-	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt };
+	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL };
 	s->live = ev_sqlite_of(live);
 	s->lock_fd = -1;
 	if (file && *file) {

@@ -78,12 +78,12 @@ static const char holder_sql[] =
 	"SELECT holder, updated_at, name FROM ev_projection WHERE holder <> ?2 "
 	"ORDER BY CASE name WHEN ?1 THEN 0 ELSE 1 END, updated_at DESC LIMIT 1";
 
-static void holder_text(char out[128])
+void ev_ledger_me(char out[EV_HOLDER_TEXT])
 {
 	char host[64] = "";
 
 	gethostname(host, sizeof(host) - 1);
-	snprintf(out, 128, "pid %ld on %s", (long)getpid(), host);
+	snprintf(out, EV_HOLDER_TEXT, "pid %ld on %s", (long)getpid(), host);
 }
 
 int ev_ledger_create(struct ev_store *s, struct ev_error *err)
@@ -211,9 +211,9 @@ int ev_ledger_register(struct ev_store *s, struct ev_ledger *l, const char *fing
 		       int64_t version, const struct ev_buf *tables, struct ev_error *err)
 {
 	const char *t = ev_buf_str(tables), *end = t + tables->len;
-	char holder[128];
+	char holder[EV_HOLDER_TEXT];
 
-	holder_text(holder);
+	ev_ledger_me(holder);
 	l->updated_at = ev_now_ms();
 	if (ev_store_run(s, insert_projection_sql,
 			 (struct ev_bind[]){ ev_bind_text(l->projection), ev_bind_int(version),
@@ -367,7 +367,7 @@ static int save_cut(struct ev_store *s, struct ev_ledger *l, struct ev_error *er
 int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_error *err)
 {
 	struct ev_bind watermark = ev_bind_int(l->watermark);
-	char holder[128];
+	char holder[EV_HOLDER_TEXT];
 
 	for (size_t i = 0; i < l->nparts; i++) {
 		if (l->parts[i].dirty && save_part(s, l, &l->parts[i], err) < 0)
@@ -378,7 +378,7 @@ int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_
 		return -1;
 	if (l->watermark == INT64_MIN)
 		watermark.kind = EV_BIND_NULL;
-	holder_text(holder);
+	ev_ledger_me(holder);
 	l->updated_at = ev_now_ms();
 	return ev_store_run(s, save_projection_sql,
 			    (struct ev_bind[]){ ev_bind_text(l->projection),
@@ -414,9 +414,9 @@ int ev_ledger_note_error(struct ev_store *s, const char *projection, const char 
 
 int ev_ledger_hold(struct ev_store *s, const char *projection, bool dead, struct ev_error *err)
 {
-	char holder[128];
+	char holder[EV_HOLDER_TEXT];
 
-	holder_text(holder);
+	ev_ledger_me(holder);
 	return ev_store_run(s, hold_sql,
 			    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(holder),
 						ev_bind_text(dead ? "dead" : "stop") }, 3,
@@ -438,9 +438,9 @@ static int take_holder(void *ctx, const struct ev_cell *c, size_t n)
 void ev_ledger_name_holder(struct ev_store *s, const char *projection, struct ev_error *err)
 {
 	struct ev_error ignored = EV_ERROR_INIT;
-	char own[128];
+	char own[EV_HOLDER_TEXT];
 
-	holder_text(own);
+	ev_ledger_me(own);
 	if (ev_ledger_present(s, &ignored) > 0)
 		ev_store_select(s, holder_sql,
 				(struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(own) }, 2,

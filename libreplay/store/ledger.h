@@ -118,6 +118,10 @@ int ev_ledger_hold(struct ev_store *s, const char *projection, bool dead, struct
 int ev_ledger_note_error(struct ev_store *s, const char *projection, const char *text,
 			 struct ev_error *err);
 
+#define EV_HOLDER_TEXT 128
+/* How this process is called where it holds something: "pid 12 on host". */
+void ev_ledger_me(char out[EV_HOLDER_TEXT]);
+
 /*
  * Put the holder of the projection into the hint of an EV_HELD error; where that is nobody but us,
  * who committed last in this store.
