@@ -156,6 +156,8 @@ void ev_plan_print(const struct ev_projection *p, bool commutes, const char *why
 	print_names("reads", p->reads, p->nreads);
 	if (p->dedupe)
 		puts("  dedupe    by id");
+	if (p->key_text)
+		printf("  key       %s is the record's key\n", p->key_text);
 	print_tables(&tables);
 	print_handlers(p);
 	print_queries("checks", p->checks, p->nchecks);

@@ -84,6 +84,8 @@ int ev_record_id(struct ev_apply *a, struct ev_slice *id, struct ev_error *err)
 	return 0;
 }
 
+#define MAX_KEY_DIGITS 18 /* of a number that is bound as an integer whatever it is */
+
 static int duplicate(struct ev_apply *a, const struct ev_record *r, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
@@ -93,6 +95,42 @@ static int duplicate(struct ev_apply *a, const struct ev_record *r, struct ev_er
 		return -1;
 	return ev_seen_check(a->store, p->name, r, id, p->dedupe_across, p->dedupe_ms,
 			     &a->ledger.watermark, err);
+}
+
+/* An integer as everybody spells it, which is bound as one: 42 and 42.0 would be one text in a row. */
+static bool one_spelling(struct ev_slice number)
+{
+	size_t i = number.len && number.ptr[0] == '-';
+
+	if (number.len > MAX_KEY_DIGITS || (i && number.len > 1 && number.ptr[1] == '0'))
+		return false;
+	for (; i < number.len; i++)
+		if (number.ptr[i] < '0' || number.ptr[i] > '9')
+			return false;
+	return true;
+}
+
+/*
+ * Is the value of @key the record's key, as the file says? A text, or a number that has one spelling; missing
+ * it names no row.
+ */
+static int check_key(struct ev_apply *a, const struct ev_record *r, struct ev_error *err)
+{
+	const struct ev_projection *p = a->projection;
+	const struct ev_value *v = &a->event.values[p->key];
+	struct ev_slice text = v->raw;
+	bool good = v->type == EV_JSON_STRING;
+
+	if (v->type == EV_JSON_MISSING || v->type == EV_JSON_NULL)
+		return 0;
+	ev_buf_clear(&a->event.scratch);
+	if (good && ev_value_text(v, &a->event.scratch, &text) < 0)
+		good = false;
+	if (v->type == EV_JSON_NUMBER)
+		good = one_spelling(v->raw);
+	if (good && r->key.ptr && ev_slice_eq(text, r->key))
+		return 0;
+	return ev_fail(err, EV_DATA, "%s is not the record's key, as '@key' says", p->key_text);
 }
 
 /* An event (not a tombstone): its handlers, or a count that ends its way here. */
@@ -119,7 +157,9 @@ static int route(struct ev_apply *a, const struct ev_record *r, const int **hand
 		}
 	}
 	*handlers = ev_match_event(a->match, r->topic, type);
-	return **handlers < 0 ? EV_IGNORED : EV_APPLIED;
+	if (**handlers < 0)
+		return EV_IGNORED;
+	return p->key >= 0 && check_key(a, r, err) < 0 ? EV_FATE_ERROR : EV_APPLIED;
 }
 
 int ev_record_route(struct ev_apply *a, const struct ev_record *r, const int **handlers,

@@ -11,8 +11,8 @@
 #define MAX_NAME 63 /* fits an identifier of PostgreSQL */
 
 static const char *const words[] = { "projection", "topics", "envelope", "filter", "dedupe",
-				     "reads", "schema", "on", "check", "sample", NULL };
-#define ONCE 5 /* of the words may stand only once: the first ones */
+				     "key", "reads", "schema", "on", "check", "sample", NULL };
+#define ONCE 6 /* of the words may stand only once: the first ones */
 
 static bool is_blank(char c)
 {
@@ -244,6 +244,23 @@ static int parse_dedupe(struct ev_args *a)
 	return rc;
 }
 
+static int parse_key(struct ev_args *a)
+{
+	struct ev_projection *p = a->ps->p;
+	struct ev_error err = EV_ERROR_INIT;
+	int rc = ev_args_next(a);
+
+	if (rc < 0)
+		return -1;
+	if (!rc || (strncmp(a->text.data, "$.", 2) != 0 && strncmp(a->text.data, "$[", 2) != 0))
+		return ev_parse_fail(a->ps, a->start, "'@key' needs a path, such as '$.data.orderId'");
+	p->key = ev_paths_add(p->paths, a->text.data, a->text.len, &err);
+	if (p->key < 0)
+		return ev_parse_fail(a->ps, a->start, "%s", err.text);
+	p->key_text = ev_strdup(a->text.data);
+	return 0;
+}
+
 static int parse_reads(struct ev_args *a)
 {
 	struct ev_projection *p = a->ps->p;
@@ -350,6 +367,8 @@ static int parse_line(struct ev_args *a, const char *word)
 		return parse_filter(a);
 	if (!strcmp(word, "dedupe"))
 		return parse_dedupe(a);
+	if (!strcmp(word, "key"))
+		return parse_key(a);
 	if (!strcmp(word, "reads"))
 		return parse_reads(a);
 	if (!strcmp(word, "schema"))

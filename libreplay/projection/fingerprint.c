@@ -229,6 +229,10 @@ void ev_projection_fingerprint(struct ev_projection *p, const char *envelope)
 	add_u64(&b, p->nhandlers);
 	for (size_t i = 0; i < p->nhandlers; i++)
 		add_handler(&b, &p->handlers[i]);
+	if (p->key_text) { /* behind the rest, so that those without are what they were */
+		add_text(&b, "key");
+		add_path(&b, p->key_text);
+	}
 	hash(p, &b);
 	ev_buf_release(&b);
 }

@@ -8,6 +8,9 @@
  *   UPDATE t SET ... WHERE c = :key [AND ...]
  *   DELETE FROM t WHERE c = :key [AND ...]
  *
+ * where the path of @key may stand for :key: every event's value there is its record's key, or is missing, as
+ * the engine sees to (apply/record.c).
+ *
  * - Nothing assigns c, so a row never goes to another key.
  * - c is part of the only key, so a conflict is with a row of the same record key.
  * - c is text, and nothing in the table collates: different keys are different there too.
@@ -20,14 +23,15 @@
 
 struct reader {
 	const struct ev_statement *s;
+	int key;            /* the projection's @key */
 	struct ev_token *t; /* one END behind them */
 	size_t n;
 	size_t name;        /* index of the table's; 0: none was found */
 };
 
-static struct reader read_statement(const struct ev_statement *s)
+static struct reader read_statement(const struct ev_projection *p, const struct ev_statement *s)
 {
-	struct reader r = { .s = s };
+	struct reader r = { .s = s, .key = p ? p->key : -1 };
 
 	r.t = ev_sql_tokens(s->sql[EV_SQLITE], &r.n);
 	r.t = ev_realloc_n(r.t, r.n + 4, sizeof(*r.t));
@@ -48,7 +52,7 @@ static struct reader read_statement(const struct ev_statement *s)
 
 char *ev_statement_table(const struct ev_statement *s)
 {
-	struct reader r = read_statement(s);
+	struct reader r = read_statement(NULL, s);
 	char *name = r.name ? ev_token_name(&r.t[r.name]) : NULL;
 
 	free(r.t);
@@ -82,13 +86,18 @@ static bool reads(const struct reader *r)
 
 static bool is_key(const struct reader *r, size_t at)
 {
+	const struct ev_param *p;
 	size_t n = 0;
 
 	if (r->t[at].kind != EV_TOKEN_PARAM)
 		return false;
 	for (size_t i = 1; i < r->t[at].text.len; i++)
 		n = n * 10 + (size_t)(r->t[at].text.ptr[i] - '0');
-	return n && n <= r->s->nparams && r->s->params[n - 1].kind == EV_PARAM_KEY;
+	if (!n || n > r->s->nparams)
+		return false;
+	p = &r->s->params[n - 1];
+	return p->kind == EV_PARAM_KEY ||
+	       (p->kind == EV_PARAM_PATH && p->path == r->key && r->key >= 0 && p->scale < 0);
 }
 
 /* The element of a list that opens at `open` in which `at` stands; *end is its closing bracket. */
@@ -203,7 +212,7 @@ static bool all_by(const struct ev_projection *p, const char *table, const char 
 
 	for (size_t i = 0; i < p->nhandlers && all; i++)
 		for (size_t k = 0; k < p->handlers[i].nstatements && all; k++) {
-			struct reader r = read_statement(&p->handlers[i].statements[k]);
+			struct reader r = read_statement(p, &p->handlers[i].statements[k]);
 
 			if (r.name && is_name(&r.t[r.name], table))
 				all = is_by(&r, column);
@@ -252,7 +261,7 @@ static bool is_plain(const struct ev_projection *p, struct ev_buf *why)
 	for (size_t i = 0; i < p->nhandlers; i++)
 		for (size_t k = 0; k < p->handlers[i].nstatements; k++) {
 			const struct ev_statement *s = &p->handlers[i].statements[k];
-			struct reader r = read_statement(s);
+			struct reader r = read_statement(p, s);
 			bool plain = r.name && !reads(&r);
 
 			free(r.t);

@@ -10,7 +10,7 @@
  * Would the `handlers` (indexes, ended by -1), run now for a record that came long ago, leave the
  * tables as they had been in its turn, as far as records of other keys go? Proved by shape, for
  * each table that they write: either all statements on it commute (commute.c), or all address their
- * rows by one text column = :key, so that no two keys share a row (late.c). If not, a line in
+ * rows by one text column = :key (or the path of @key), so that no two keys share a row (late.c). If not, a line in
  * `why`.
  */
 bool ev_projection_may_be_late(const struct ev_projection *p, const int *handlers,

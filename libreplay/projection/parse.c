@@ -157,6 +157,7 @@ struct ev_projection *ev_projection_parse(const char *file, struct ev_slice text
 
 	p->file = ev_strdup(file);
 	p->paths = ev_paths_new();
+	p->key = -1;
 	p->envelope = (struct ev_envelope)EV_ENVELOPE_INIT;
 	if (!text.ptr)
 		text = EV_LITERAL("");

@@ -59,6 +59,7 @@ void ev_projection_free(struct ev_projection *p)
 	free_words(p->reads, p->nreads);
 	ev_where_free(p->filter);
 	ev_paths_free(p->paths);
+	free(p->key_text);
 	free(p->name);
 	free(p->file);
 	free(p);

@@ -106,6 +106,8 @@ struct ev_projection {
 	bool dedupe;            /* @dedupe id */
 	int64_t dedupe_ms;      /* within; 0: for ever */
 	bool dedupe_across;     /* across topics */
+	int key;                /* index in paths of `@key PATH`, whose value is the record's key; -1: none */
+	char *key_text;         /* as written */
 	struct ev_schema_def *schemas;
 	size_t nschemas;
 	struct ev_handler *handlers;

@@ -43,6 +43,22 @@ static void test_own(void)
 		   "INSERT INTO t (a, k, n) VALUES ($.a, :key, 1) ON CONFLICT (a, k) DO NOTHING");
 }
 
+#define KEYED "-- @projection p version 1\n-- @topics t, u\n-- @envelope type=$.type\n-- @key $.k\n-- @schema\n"
+
+/* Where the file says which path is the record's key, that path is as good. */
+static void test_keyed(void)
+{
+	check("rows found by the path of @key", NULL,
+	      KEYED TABLES A "INSERT INTO t (k, n) VALUES ($.k!, $.n) "
+			     "ON CONFLICT (k) DO UPDATE SET n = excluded.n");
+	check("by the path, by the key", NULL, KEYED TABLES A OWN B "UPDATE t SET n = 1 WHERE k = $.k AND n > 1");
+	check("by another path", "table 't', handler at line", KEYED TABLES A OWN B "DELETE FROM t WHERE k = $.l");
+	check("scaled it is another value", "table 't', handler at line",
+	      KEYED TABLES A OWN B "DELETE FROM t WHERE k = :scaled($.k, 2)");
+	check("an element's path is another", "table 't', handler at line",
+	      KEYED TABLES A OWN ";\n-- @on b each $.l\nDELETE FROM t WHERE k = $item.k");
+}
+
 static void test_shared(void)
 {
 	check("rows found by a path", "table 't', handler at line",
@@ -95,6 +111,7 @@ static void test_tables(void)
 int main(void)
 {
 	test_own();
+	test_keyed();
 	test_shared();
 	test_tables();
 	return test_done();
