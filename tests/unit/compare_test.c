@@ -28,7 +28,7 @@ static struct ev_buf compare(const char *old, const char *new, struct ev_compari
 	struct ev_error err = EV_ERROR_INIT;
 
 	ev_buf_add(&tables, "t", 2);
-	if (ev_compare(a, b, &tables, 5, c, &err) < 0)
+	if (ev_compare(a, b, &tables, 5, NULL, NULL, c, &err) < 0)
 		ev_buf_addf(&line, "error: %s", err.text);
 	else
 		ev_buf_addf(&line, "%s %d %d %d %d", c->tables[0].keyed ? "key" : "bag",
@@ -182,7 +182,7 @@ static void random_pair(uint64_t seed, bool key)
 				"t WHERE u.k = t.k AND u.v IS t.v AND u.w IS t.w) m FROM u GROUP BY k, v, w)");
 	changed = key ? ask(a, "SELECT count(*) FROM t JOIN u USING (k) WHERE t.v IS NOT u.v OR t.w IS NOT u.w") : 0;
 	ev_buf_add(&tables, "t", 2);
-	if (!CHECK(ev_compare(a, b, &tables, 3, &c, &err) == 0 && (t = c.tables) &&
+	if (!CHECK(ev_compare(a, b, &tables, 3, NULL, NULL, &c, &err) == 0 && (t = c.tables) &&
 		   t->only_old == only_old && t->only_new == only_new && t->changed == changed &&
 		   t->same == ask(a, "SELECT count(*) FROM t") - changed - only_old &&
 		   t->same == ask(b, "SELECT count(*) FROM t") - changed - only_new,
