@@ -135,7 +135,8 @@ int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, st
 		int64_t left = due - now < SLEEP_US ? due - now : SLEEP_US;
 		struct timespec t = { 0, (long)left * 1000 };
 
-		if (left > 1000 && r->sink->ops->turn && r->sink->ops->turn(r->sink, 1, err))
+		/* nothing lies around while we wait, however short it is */
+		if (r->sink->ops->turn && r->sink->ops->turn(r->sink, 1, err))
 			return -1;
 		if (ev_stopped() || r->sink->closed)
 			return 1;

@@ -86,7 +86,7 @@ static struct ev_cluster *open_producer(const struct ev_kafka_sink_spec *spec, s
 	char queue[24], messages[24];
 	char id[300];
 	const char *defaults[] = {
-		"linger.ms", spec->quick ? "0" : "20", "compression.type", "lz4",
+		"linger.ms", spec->quick ? "0" : "100", "compression.type", "lz4",
 		"batch.num.messages", "100000", "message.max.bytes", "1000000000",
 		"queue.buffering.max.kbytes", queue, "queue.buffering.max.messages", messages,
 		/* silence is timed by ourselves: a long queue is no fault */
