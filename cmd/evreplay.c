@@ -8,6 +8,8 @@ static void init(void *args)
 	ev_source_args_init(&a->src);
 	a->txn_records = 20000;
 	a->txn_ms = 1000;
+	a->level = 1;
+	a->threads = -1;
 }
 
 static void release(void *args)
@@ -45,6 +47,11 @@ static const struct ev_option options[] = {
 		  "write which offset of the target each record has"),
 	EV_FLAG('q', "quiet", struct replay_args, quiet, "no progress, no closing report"),
 	EV_FLAG('v', "verbose", struct replay_args, verbose, "say what was copied of each partition"),
+	EV_BRIEF("Archive"),
+	EV_FLAG(0, "append", struct replay_args, append, "go on where the archive ends"),
+	EV_INT(0, "level", "N", struct replay_args, level, 1, 9, "of gzip (1)"),
+	EV_INT(0, "threads", "N", struct replay_args, threads, 0, 64, "that pack (one a core)"),
+	EV_FLAG(0, "verify", struct replay_args, verify, "read archives and say whether they are whole"),
 	EV_BRIEF("Exactly once"),
 	EV_FLAG(0, "exactly-once", struct replay_args, exactly_once,
 		"each record once for readers of committed records, whatever is killed"),

@@ -74,6 +74,8 @@ _evreplay() {
 	--allow) COMPREPLY=(); return ;;
 	--position) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--offset-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--level) COMPREPLY=(); return ;;
+	--threads) COMPREPLY=(); return ;;
 	--job) COMPREPLY=(); return ;;
 	--group) COMPREPLY=(); return ;;
 	--txn-records) COMPREPLY=(); return ;;
@@ -107,7 +109,7 @@ _evreplay() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --offset-map --quiet -q --verbose -v --exactly-once --job --new-job --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --offset-map --quiet -q --verbose -v --append --level --threads --verify --exactly-once --job --new-job --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

@@ -58,7 +58,7 @@ void replay_report(struct replay *r)
 	int64_t ms = ev_clock_ms() - r->start_ms;
 	struct ev_buf text = EV_BUF_INIT;
 
-	if (r->args->quiet || r->redrive || (!r->kafka && !r->args->verbose))
+	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && !r->args->verbose))
 		return;
 	ev_buf_addf(&text, "%" PRIu64 " record%s, ", r->sink->records, r->sink->records == 1 ? "" : "s");
 	ev_term_bytes(&text, r->sink->bytes);

@@ -254,6 +254,8 @@ static void init(void *args)
 	a->redrive = true;
 	a->group = "evreplay-redrive";
 	a->max_redrives = 3;
+	a->level = 1;
+	a->threads = -1;
 }
 
 static void release(void *args)

@@ -38,6 +38,9 @@ struct replay_args {
 	int redact_other; /* enum replay_other */
 	bool follow, quiet, verbose;
 
+	bool append, verify;  /* of an archive */
+	int64_t level, threads;
+
 	bool redrive;         /* the subcommand */
 	int64_t max, max_redrives;
 	const char *quarantine;
@@ -134,6 +137,14 @@ int replay_open_target(struct replay *r, struct ev_error *err);
 /* The partition's entry, made when it is new; its topic in the target. NULL on error. */
 struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice topic,
 				int32_t partition, struct ev_error *err);
+
+/* ---- archive.c ---- */
+
+int replay_open_archive(struct replay *r, struct ev_error *err);
+/* Of an archive, when the spans are known: its end and their beginnings have to meet. */
+int replay_begin_archive(struct replay *r, struct ev_error *err);
+/* --verify: 0, EV_DATA when one is not whole, -1. */
+int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_error *err);
 
 /* ---- plan.c ---- */
 

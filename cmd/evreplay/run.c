@@ -10,7 +10,7 @@
 #define BATCH_BYTES (4u << 20)
 #define WAIT_MS 200
 #define LINGER_MS 50
-#define COMMIT_MS 5000 /* of a redrive */
+#define COMMIT_MS 5000 /* of a redrive, an archive */
 #define STOPPED 1
 
 static int check_args(const struct replay_args *a, const struct ev_operands *rest,
@@ -140,7 +140,7 @@ static bool due(const struct replay *r)
 {
 	const struct replay_args *a = r->args;
 
-	if (r->redrive)
+	if (r->redrive || replay_into(a) == INTO_ARCHIVE)
 		return r->sink && ev_clock_ms() - r->flushed_ms >= COMMIT_MS;
 	return a->exactly_once && r->sink && (r->sink->records - r->flushed_at >= (uint64_t)a->txn_records ||
 				   ev_clock_ms() - r->flushed_ms >= a->txn_ms);
@@ -161,7 +161,7 @@ static void settle(struct replay *r)
 	struct ev_error err = EV_ERROR_INIT;
 
 	ev_messages_clear(r->msg);
-	if (r->kafka && r->read)
+	if (replay_into(r->args) != INTO_LINES && r->sink && r->merge)
 		replay_settle(r, &pos);
 	if (pos.n && r->args->position && ev_position_save(&pos, r->args->position, &err))
 		ev_report(r->msg, &err);
@@ -280,7 +280,7 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	if (ev_range_resolve(r->src, &a->src.range, known ? &r->stored : NULL, &r->spans, err))
 		return -1;
 	r->nspans = r->src->nparts;
-	if (replay_plan(r, err))
+	if (replay_plan(r, err) || replay_begin_archive(r, err))
 		return -1;
 	if (a->offset_map && !a->dry_run && open_map(r, known, err))
 		return -1;
@@ -332,8 +332,11 @@ static void release(struct replay *r)
 int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
 	struct replay r = { .args = args, .msg = msg, .pace = EV_PACE_INIT, .shift_ms = INT64_MIN };
-	int rc = prepare(&r, rest, err);
+	int rc;
 
+	if (r.args->verify)
+		return replay_verify(&r, rest, err);
+	rc = prepare(&r, rest, err);
 	if (!rc)
 		rc = open_and_copy(&r, err);
 	release(&r);

@@ -50,6 +50,11 @@ int replay_check_target(struct replay *r, struct ev_error *err)
 			return -1;
 	if (a->redrive)
 		return check_redrive(r, err);
+	if (into == INTO_ARCHIVE && a->maps.n)
+		return ev_fail(err, EV_USAGE, "option '--map' is not for archives: they keep the topics' names");
+	if (into != INTO_ARCHIVE && (a->append || a->level != 1 || a->threads >= 0))
+		return ev_fail(err, EV_USAGE, "option '--%s' is for archives", a->append ? "append" :
+			       a->level != 1 ? "level" : "threads");
 	if (into != INTO_TOPIC)
 		return a->allow.n ? ev_fail(err, EV_USAGE, "option '--allow' is for topics") :
 				    only_topics(a, err);
@@ -143,7 +148,7 @@ int replay_open_target(struct replay *r, struct ev_error *err)
 		r->sink = ev_lines_sink_open(STDOUT_FILENO, "standard output");
 		return 0;
 	case INTO_ARCHIVE:
-		return ev_fail(err, EV_USAGE, "cannot write archive '%s': not built yet", r->args->into);
+		return r->args->dry_run ? 0 : replay_open_archive(r, err);
 	default:
 		return open_topics(r, err);
 	}

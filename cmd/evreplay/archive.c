@@ -1,0 +1,112 @@
+/* archive.c - evreplay and archives: the sink, and --verify */
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "archive/verify.h"
+#include "common/term.h"
+#include "evreplay/replay.h"
+#include "sink/archive.h"
+
+static void add_list(struct ev_buf *out, const char *name, const struct ev_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		ev_buf_addf(out, "%s--%s %s", out->len ? " " : "", name, l->v[i]);
+}
+
+static void add_text(struct ev_buf *out, const char *name, const char *text)
+{
+	if (text)
+		ev_buf_addf(out, "%s--%s %s", out->len ? " " : "", name, text);
+}
+
+/* What keeps records out, or changes them: such an archive is not the log, and says so. */
+static void describe(const struct replay_args *a, struct ev_buf *out)
+{
+	add_list(out, "type", &a->src.types);
+	add_list(out, "key", &a->src.keys);
+	add_list(out, "where", &a->src.wheres);
+	add_list(out, "header", &a->src.headers);
+	add_text(out, "since", a->src.since);
+	add_text(out, "until", a->src.until);
+	add_text(out, "tombstones", a->src.tombstones ? ev_tombstone_words[a->src.tombstones] : NULL);
+	add_list(out, "redact", &a->redacts);
+	add_list(out, "hash", &a->hashes);
+	add_text(out, "timestamps", a->timestamps == TIMESTAMPS_NOW ? "now" :
+		 a->timestamps == TIMESTAMPS_SHIFT ? "shift" : NULL);
+}
+
+int replay_open_archive(struct replay *r, struct ev_error *err)
+{
+	struct ev_archive_options opt = EV_ARCHIVE_OPTIONS_INIT;
+	const struct replay_args *a = r->args;
+	struct ev_buf filter = EV_BUF_INIT;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	describe(a, &filter);
+	opt.append = a->append;
+	opt.written_by = "evtools " EV_VERSION;
+	opt.cluster_id = r->src->cluster_id;
+	opt.filter = filter.len ? ev_buf_str(&filter) : NULL;
+	opt.level = (int)a->level;
+	opt.threads = a->threads >= 0 ? (int)a->threads : cores > 1 ? (int)(cores < 16 ? cores : 16) : 0;
+	r->sink = ev_archive_sink_open(a->into, &opt, r->src, err);
+	ev_buf_release(&filter);
+	return r->sink ? 0 : -1;
+}
+
+int replay_begin_archive(struct replay *r, struct ev_error *err)
+{
+	if (replay_into(r->args) != INTO_ARCHIVE || r->args->dry_run)
+		return 0;
+	return ev_archive_sink_begin(r->sink, r->spans, &r->args->src.spec, err);
+}
+
+static void fault(void *ctx, const char *text)
+{
+	ev_warn(ctx, "%s", text);
+}
+
+static void note(void *ctx, const char *text)
+{
+	ev_say(ctx, "%s", text);
+}
+
+static int verify(const char *dir, struct replay *r, struct ev_error *err)
+{
+	struct ev_archive_check c = { .dir = dir, .fault = fault, .note = note, .ctx = r->msg,
+				      .stopped = ev_stopped };
+	struct ev_buf out = EV_BUF_INIT;
+	int rc = ev_archive_verify(&c, err);
+
+	if (rc)
+		return -1;
+	ev_buf_addf(&out, "%s: %" PRIu64 " records in %" PRIu64 " partitions, %" PRIu64 " segments, %" PRIu64
+		    " members, ", dir, c.records, c.partitions, c.segments, c.members);
+	ev_term_bytes(&out, c.bytes);
+	ev_buf_addf(&out, " (");
+	ev_term_bytes(&out, c.lines);
+	ev_buf_addf(&out, " of lines), %" PRIu64 " empty offsets, %" PRIu64 " faults\n", c.empty, c.faults);
+	rc = ev_stdout_write(out.data, out.len, err);
+	ev_buf_release(&out);
+	return rc < 0 ? -1 : c.faults ? EV_NO : 0;
+}
+
+int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_error *err)
+{
+	int status = 0;
+
+	if (!rest->n)
+		return ev_fail(err, EV_USAGE, "which archive?");
+	if (r->args->into)
+		return ev_fail(err, EV_USAGE, "options '--verify' and '--into' cannot be used together");
+	for (size_t i = 0; i < rest->n; i++) {
+		int rc = verify(rest->v[i], r, err);
+
+		if (rc < 0)
+			return -1;
+		status = rc ? rc : status;
+	}
+	if (status)
+		ev_say(r->msg, "not whole");
+	return status ? EV_DATA : 0;
+}

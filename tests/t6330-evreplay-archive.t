@@ -1,0 +1,66 @@
+# evreplay and archives with a real broker: there and back, byte for byte; exactly once out of one.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+. "$TOP/tests/replay.sh"
+big=max.message.bytes=4000000
+topic src 3 $big
+topic back 3 $big
+hostile "$src" | put
+run evreplay "$src" --into ./one
+check_status 0 "a topic goes into an archive"
+run evreplay --verify ./one
+check_status 0 "which is whole"
+check_grep "and says what it holds" "^./one: 12 records in 3 partitions, .* 0 faults" "$out"
+run evreplay ./one --into "$back" --partition keep
+check_status 0 "the archive goes into a topic"
+check "which is the first, byte for byte" same_contents "$src" "$back"
+run evreplay "$back" --into ./two
+lines() { zcat "$1"/*/*/*.ndjson.gz | jq -c 'del(.topic, .offset, .timestamp_type)' | sort -s -t, -k1,1; }
+check "and into an archive again, the same records in the same order" cmp <(lines one) <(lines two)
+
+run evreplay "$src" --into ./one
+check_status 2 "an archive that is there is not written over"
+printf 'put %s/1 5000 later v\n' "$src" | put
+run evreplay "$src" --into ./one --append
+check_status 0 "--append goes on where it ends"
+check "with what is new" test "$(zcat one/*/*/*.ndjson.gz | wc -l)" = 13
+run evreplay ./one --into "$back" --map 'x=y'
+check_status 2 "conflicts between options are usage errors"
+run evreplay "$src" --into ./part --key 'k*' --redact '$.a'
+check_status 5 "an archive of what cannot be redacted is refused"
+run evreplay "$src" --into ./part2 --key 'k*'
+check_status 0 "an archive by a filter"
+check "says so" grep -q -- "--key k\*" part2/archive.json
+
+# A bit flips.
+file=$(ls one/*/1/*.ndjson.gz)
+size=$(stat -c %s "$file")
+cp "$file" whole
+printf '\377' | dd of="$file" bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
+run evreplay --verify ./one
+check_status 5 "a damaged archive is not whole"
+check_grep "and the file is named" "one/.*/1/" "$err"
+cp whole "$file"
+run evreplay --verify ./one
+check_status 0 "repaired it is"
+
+# Exactly once out of an archive, killed.
+topic many 2
+topic many2 2
+evproduce orders "$many" 2 6000
+run evreplay "$many" --into ./many
+killed() {
+	local n pid
+	for n in 1 2 3 4; do
+		evreplay -q ./many --into "$many2" --partition keep --exactly-once --job "archive-$$" \
+			--txn-records 200 2>/dev/null &
+		pid=$!
+		command -p sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+		kill -9 $pid 2>/dev/null
+		wait $pid 2>/dev/null
+	done
+	timeout 60 evreplay -q ./many --into "$many2" --partition keep --exactly-once --job "archive-$$"
+}
+check "a restore is killed, and ends" killed
+check "and is the topic that was archived" same_contents "$many" "$many2"
+done_testing
