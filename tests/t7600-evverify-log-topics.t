@@ -87,6 +87,20 @@ check "compaction happens" wait_for 40 roll
 log "$compact"
 check_status 0 "holes of compaction are no fault"
 check_grep "and are said to be its" "$compact/0: offsets [0-9]+ = records [0-9]+ \+ compaction [0-9]+\$" "$out"
+evadmin alter "$compact" cleanup.policy=delete
+log "$compact"
+check_status 1 "where the topic is not compacted, lost offsets are a fault"
+check_grep "as markers are counted, and there are none" \
+	"hole $compact/0@0: [0-9]+ offsets without a record that nothing explains \(of [0-9]+, 0 are markers\)" "$out"
+
+# one marker to a record, and a lost record among them would be one hole too many
+topic small 1
+for i in {1..50}; do echo begin; echo "put $small/0 1000 a $i"; [ $((i % 5)) = 0 ] && echo abort || echo commit; done |
+	evproduce -t small-$$ script >/dev/null
+log "$small"
+check_grep "markers are counted one by one" "offsets 100 = records 40 \+ aborted 10 \+ marker 50\$" "$out"
+log "$small" --from 31 --to 44
+check_grep "in a part of the log too" "offsets 13 = records 5 \+ aborted 1 \+ marker 7\$" "$out"
 
 # against: a file, and a topic with more partitions
 run evtail --from begin --to end "$events"

@@ -12,6 +12,8 @@
 struct kafka_log {
 	pthread_mutex_t lock; /* librdkafka logs from threads of its own */
 	char last[512];
+	void (*debug)(void *ctx, const char *fac, const char *text); /* NULL: not wanted */
+	void *debug_ctx;
 	int64_t down_since; /* touched only by the thread that uses the source */
 };
 
@@ -46,7 +48,8 @@ static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char 
 	struct kafka_log *log = rd_kafka_opaque(rk);
 	const char *end;
 
-	(void)fac;
+	if (log && log->debug && level == 7)
+		log->debug(log->debug_ctx, fac, text);
 	if (!log || level > 3 || strstr(text, "oauthbearer.config"))
 		return;
 	if (!strncmp(text, "[thrd:", 6) && (end = strstr(text, "]: ")))
@@ -63,6 +66,13 @@ static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
 	(void)rk, (void)reason;
 	if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !log->down_since)
 		log->down_since = ev_clock_ms();
+}
+
+void ev_kafka_log_debug(struct kafka_log *log,
+			void (*fn)(void *ctx, const char *fac, const char *text), void *ctx)
+{
+	log->debug = fn;
+	log->debug_ctx = ctx;
 }
 
 void ev_kafka_log_install(struct kafka_log *log, rd_kafka_conf_t *conf)

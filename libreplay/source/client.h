@@ -39,6 +39,9 @@ struct kafka_log *ev_kafka_log_new(void);
 void ev_kafka_log_free(struct kafka_log *log);
 void ev_kafka_log_clear(struct kafka_log *log);
 void ev_kafka_log_install(struct kafka_log *log, rd_kafka_conf_t *conf);
+/* Also give lines of the debug log to `fn`, from any thread; before the install. */
+void ev_kafka_log_debug(struct kafka_log *log,
+			void (*fn)(void *ctx, const char *fac, const char *text), void *ctx);
 /* What the client said last, or `otherwise`, copied to `out`. */
 void ev_kafka_log_last(struct kafka_log *log, const char *otherwise, char *out, size_t size);
 /* All brokers have been unreachable since then (ms), as far as the callbacks were served; 0: no. */

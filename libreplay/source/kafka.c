@@ -39,6 +39,7 @@ static void kafka_close(struct ev_source *s)
 	free(k->group_name);
 	free(k->brokers);
 	ev_kafka_log_free(k->log);
+	ev_kafka_markers_free(k->markers);
 	free(k);
 }
 
@@ -54,6 +55,7 @@ static const struct ev_source_ops kafka_ops = {
 	.release = ev_kafka_release,
 	.passed = ev_kafka_passed,
 	.compaction = ev_kafka_compaction,
+	.markers = ev_kafka_markers,
 	.close = kafka_close,
 };
 
@@ -114,6 +116,10 @@ struct ev_source *ev_kafka_open(const struct ev_source_spec *spec, struct ev_err
 	k->follow_hint = spec->follow_hint;
 	k->shape.queues = 1;
 	k->log = ev_kafka_log_new();
+	if (spec->count_markers) {
+		k->markers = ev_kafka_markers_new();
+		ev_kafka_log_debug(k->log, ev_kafka_markers_line, k->markers);
+	}
 	copy_topics(k, spec);
 	if (ev_kafka_properties(k, spec, err) || look(k, err)) {
 		kafka_close(&k->base);

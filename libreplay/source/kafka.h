@@ -5,6 +5,7 @@
  *   kafka_config.c  properties and client handles (client.h: what all clients share)
  *   kafka_query.c   metadata, watermarks, offsets for times
  *   kafka_policy.c  whether a topic is compacted
+ *   kafka_markers.c how many control records a read met
  *   kafka_group.c   committed offsets of a consumer group, read and written
  *   kafka_read.c    lanes: start, fetch, release; the record at one offset
  *   kafka_batch.c   librdkafka's messages as records, the batches that hold them
@@ -83,6 +84,7 @@ struct ev_kafka {
 	size_t memory;
 	bool need_headers, follow_hint;
 	struct kafka_log *log;
+	struct kafka_markers *markers; /* NULL: not counted */
 
 	rd_kafka_t *probe, *reader;
 	struct kafka_shape shape; /* of the reader */
@@ -135,6 +137,14 @@ int ev_kafka_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets,
 
 /* kafka_policy.c */
 void ev_kafka_compaction(struct ev_source *s, int *possible);
+
+/* kafka_markers.c */
+struct kafka_markers *ev_kafka_markers_new(void);
+void ev_kafka_markers_free(struct kafka_markers *m); /* NULL allowed */
+void ev_kafka_markers_reset(struct kafka_markers *m);
+/* A line of the debug log (ev_kafka_log_debug). */
+void ev_kafka_markers_line(void *markers, const char *fac, const char *text);
+int64_t ev_kafka_markers(struct ev_source *s, uint32_t part);
 
 /* kafka_group.c */
 void ev_kafka_leave_group(rd_kafka_t *rk);

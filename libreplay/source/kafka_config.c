@@ -157,6 +157,8 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 		set(conf, "isolation.level", k->uncommitted ? "read_committed" : "read_uncommitted");
 	if (role == KAFKA_GROUP)
 		set_group(conf, group);
+	if (role == KAFKA_READER && k->markers)
+		set(conf, "debug", "msg");
 	ev_kafka_log_install(k->log, conf);
 	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
 	if (!rk) {

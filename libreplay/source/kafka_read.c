@@ -87,6 +87,8 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	ev_kafka_stop(k);
 	drop_single(k);
 	ev_kafka_log_clear(k->log);
+	if (k->markers)
+		ev_kafka_markers_reset(k->markers);
 	if (ev_kafka_need_reader(k, shape, err))
 		return -1;
 	k->follow = follow;

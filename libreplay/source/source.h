@@ -128,6 +128,12 @@ struct ev_source_ops {
 	 */
 	void (*compaction)(struct ev_source *s, int *possible);
 
+	/*
+	 * Control records (marks that end transactions) that the read of the partition met, perhaps
+	 * some beyond the ends of its span too; -1 where that is not known. NULL: there are none.
+	 */
+	int64_t (*markers)(struct ev_source *s, uint32_t part);
+
 	void (*close)(struct ev_source *s);
 };
 

@@ -39,6 +39,7 @@ struct ev_source_spec {
 	int txn_wait_ms;      /* --txn-wait; 30000 */
 	size_t memory;        /* bytes for all queues (--memory) */
 	bool need_headers;    /* headers are wanted in records (costs time) */
+	bool count_markers;   /* control records are to be counted (source.h markers) */
 	bool follow_hint;     /* small reads first: favour latency over throughput */
 };
 

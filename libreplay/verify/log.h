@@ -8,10 +8,12 @@
  * accounted for, per partition: end - begin = records + holes, and each hole has a class.
  *
  * What a client can know of a hole: read uncommitted, a record that stood aborted shows itself.
- * What shows in neither reading is a transaction marker or was compacted away, and only the topic's
- * cleanup.policy tells whether compaction is possible. A run of more than EV_LOG_MAX_MARKERS such
- * offsets in a topic that is not compacted is taken for lost. `contiguous` is the user's word that
- * the topic knows neither transactions nor compaction: then every hole is a fault.
+ * What shows in neither reading is a transaction marker or was compacted away. A client can count
+ * the markers that it meets, though not tell where they stood (source.h, markers); whether
+ * compaction is possible tells the topic's cleanup.policy. What is neither is unexplained. Where
+ * markers cannot be counted, runs of up to EV_LOG_MAX_MARKERS are taken for markers. `contiguous`
+ * is the user's word that the topic knows neither transactions nor compaction: then every hole is a
+ * fault.
  */
 #ifndef EV_LOG_H
 #define EV_LOG_H

@@ -9,11 +9,18 @@
 #include "base/mem.h"
 #include "verify/log_impl.h"
 
+/* Offsets of a partition that no reading shows. */
+struct runs {
+	int64_t offsets, in_long; /* all; those in runs that are too long for markers */
+	int64_t longest, at; /* the longest run */
+};
+
 struct holes {
 	struct ev_log *l;
 	const size_t *of; /* partition of `beside` -> partition of the result */
 	int64_t *records; /* by partition of the result: read uncommitted */
 	int64_t *next;
+	struct runs *runs;
 };
 
 static int64_t span_of(const struct ev_log_part *p)
@@ -26,40 +33,38 @@ static int64_t open_holes(const struct ev_log_part *p)
 	return span_of(p) - p->records - p->holes[EV_HOLE_RETENTION];
 }
 
-/* Which class does a run have, that no reading shows? */
-static enum ev_hole class_of(const struct ev_log *l, const struct ev_log_part *p, int64_t n)
+/* Who says that there are no holes is told of each. */
+static int tell_run(struct ev_log *l, size_t part, int64_t begin, int64_t end, struct ev_error *err)
 {
-	if (l->opt->contiguous)
-		return EV_HOLE_UNEXPLAINED;
-	if (p->compaction)
-		return EV_HOLE_COMPACTED;
-	return n > EV_LOG_MAX_MARKERS ? EV_HOLE_UNEXPLAINED : EV_HOLE_MARKER;
-}
-
-static int take_run(struct holes *h, size_t part, int64_t begin, int64_t end, struct ev_error *err)
-{
-	struct ev_log *l = h->l;
-	struct ev_log_part *p = &l->result.parts[part];
-	enum ev_hole class = class_of(l, p, end - begin);
 	struct ev_buf text = EV_BUF_INIT;
 	int rc;
 
-	if (end <= begin)
-		return 0;
-	p->holes[class] += end - begin;
-	if (class != EV_HOLE_UNEXPLAINED)
-		return 0;
 	if (end - begin == 1)
 		ev_buf_adds(&text, "no record, and nothing that explains it");
 	else
 		ev_buf_addf(&text,
 			    "no records up to offset %" PRId64 " (%" PRId64
-			    " offsets), and nothing "
-			    "that explains it",
+			    " offsets), and nothing that explains it",
 			    end - 1, end - begin);
 	rc = ev_log_find(l, EV_FAULT_HOLE, false, (uint32_t)part, begin, &text, err);
 	ev_buf_release(&text);
 	return rc;
+}
+
+static int take_run(struct holes *h, size_t part, int64_t begin, int64_t end, struct ev_error *err)
+{
+	struct runs *r = &h->runs[part];
+	int64_t n = end - begin;
+
+	if (n <= 0)
+		return 0;
+	r->offsets += n;
+	r->in_long += n > EV_LOG_MAX_MARKERS ? n : 0;
+	if (n > r->longest) {
+		r->longest = n;
+		r->at = begin;
+	}
+	return h->l->opt->contiguous ? tell_run(h->l, part, begin, end, err) : 0;
 }
 
 static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
@@ -98,16 +103,62 @@ static void plan(struct holes *h, struct ev_source *beside, size_t *of, struct e
 	}
 }
 
+/* `n` offsets that are unexplained, which of all is not known: the longest run is named. */
+static int tell_lost(struct ev_log *l, size_t part, const struct runs *r, int64_t n,
+		     int64_t markers, struct ev_error *err)
+{
+	struct ev_buf text = EV_BUF_INIT;
+	int rc;
+
+	if (!n)
+		return 0;
+	ev_buf_addf(&text, "%" PRId64 " offset%s without a record that nothing explains", n,
+		    n == 1 ? "" : "s");
+	if (markers >= 0)
+		ev_buf_addf(&text, " (of %" PRId64 ", %" PRId64 " are markers)", r->offsets,
+			    markers);
+	ev_buf_addf(&text, "; the longest run is %" PRId64 " to %" PRId64, r->at,
+		    r->at + r->longest - 1);
+	rc = ev_log_find(l, EV_FAULT_HOLE, false, (uint32_t)part, r->at, &text, err);
+	ev_buf_release(&text);
+	return rc;
+}
+
+/*
+ * What no reading shows are the markers that were met; or, where these are not known, short runs.
+ */
+static int classify(struct ev_log *l, size_t part, const struct runs *r, int64_t markers,
+		    struct ev_error *err)
+{
+	struct ev_log_part *p = &l->result.parts[part];
+	int64_t lost = r->in_long;
+
+	if (l->opt->contiguous) {
+		p->holes[EV_HOLE_UNEXPLAINED] = r->offsets;
+		return 0;
+	}
+	if (markers > r->offsets)
+		markers = r->offsets; /* some beyond the span */
+	if (markers >= 0)
+		lost = r->offsets - markers;
+	else if (p->compaction)
+		lost = r->offsets;
+	p->holes[EV_HOLE_MARKER] = r->offsets - lost;
+	p->holes[p->compaction ? EV_HOLE_COMPACTED : EV_HOLE_UNEXPLAINED] = lost;
+	return p->compaction ? 0 : tell_lost(l, part, r, lost, markers, err);
+}
+
 /*
  * The log may have lost records between the two readings (retention, compaction): what was read
  * first counts, and what is missing by then is not aborted.
  */
-static int settle(struct holes *h, size_t part, struct ev_error *err)
+static int settle(struct holes *h, size_t part, int64_t markers, struct ev_error *err)
 {
 	struct ev_log_part *p = &h->l->result.parts[part];
 	int64_t left;
 
-	if (take_run(h, part, h->next[part], p->end, err))
+	if (take_run(h, part, h->next[part], p->end, err) ||
+	    classify(h->l, part, &h->runs[part], markers, err))
 		return -1;
 	p->holes[EV_HOLE_ABORTED] = h->records[part] > p->records ? h->records[part] - p->records
 								  : 0;
@@ -126,6 +177,21 @@ static int settle(struct holes *h, size_t part, struct ev_error *err)
 	return 0;
 }
 
+static int settle_all(struct holes *h, struct ev_source *beside, struct ev_error *err)
+{
+	for (size_t i = 0; i < beside->nparts; i++) {
+		int64_t markers = -1;
+
+		if (h->of[i] == SIZE_MAX || open_holes(&h->l->result.parts[h->of[i]]) <= 0)
+			continue;
+		if (beside->ops->markers)
+			markers = beside->ops->markers(beside, (uint32_t)i);
+		if (settle(h, h->of[i], markers, err))
+			return -1;
+	}
+	return 0;
+}
+
 static int read_beside(struct ev_log *l, struct ev_source *beside, struct ev_error *err)
 {
 	size_t n = l->result.nparts, *of = ev_alloc((beside->nparts + 1) * sizeof(*of));
@@ -133,18 +199,19 @@ static int read_beside(struct ev_log *l, struct ev_source *beside, struct ev_err
 	struct holes h = { .l = l,
 			   .of = of,
 			   .records = ev_alloc((n + 1) * sizeof(int64_t)),
-			   .next = ev_alloc((n + 1) * sizeof(int64_t)) };
+			   .next = ev_alloc((n + 1) * sizeof(int64_t)),
+			   .runs = ev_alloc((n + 1) * sizeof(struct runs)) };
 	int rc;
 
 	plan(&h, beside, of, spans);
 	rc = ev_read_spans(beside, spans, false, take, &h, NULL, err);
-	for (size_t i = 0; i < n && !rc; i++)
-		if (open_holes(&l->result.parts[i]) > 0)
-			rc = settle(&h, i, err);
+	if (!rc)
+		rc = settle_all(&h, beside, err);
 	free(of);
 	free(spans);
 	free(h.records);
 	free(h.next);
+	free(h.runs);
 	return rc;
 }
 
@@ -226,6 +293,7 @@ struct ev_source *ev_log_open_beside(const struct ev_source_spec *spec, struct e
 	other.properties[other.nproperties++] =
 		(char *)(uintptr_t)"isolation.level=read_uncommitted";
 	other.need_headers = false;
+	other.count_markers = true;
 	s = ev_source_open(&other, err);
 	free(other.properties);
 	return s;

@@ -4,6 +4,7 @@
  *   evadmin [-b BROKERS] [-X name=value]... VERB ARGS...     EV_BROKERS is the default of -b
  *
  *   create TOPIC PARTITIONS [config=value...]  and wait until every partition has a leader
+ *   alter TOPIC config=value...                these, and the defaults of all others
  *   delete TOPIC                               and wait until it is gone
  *   grow TOPIC PARTITIONS                      to that many, and wait for them
  *   trim TOPIC/PARTITION OFFSET                DeleteRecords: the log then starts at OFFSET
@@ -86,6 +87,32 @@ static void create(rd_kafka_t *rk, rd_kafka_queue_t *q, int argc, char **argv)
 	check_event(rd_kafka_queue_poll(q, WAIT_MS));
 	rd_kafka_NewTopic_destroy(t);
 	await_leaders(rk, argv[1], (int)number(argv[2]));
+}
+
+static void alter(rd_kafka_t *rk, rd_kafka_queue_t *q, int argc, char **argv)
+{
+	rd_kafka_ConfigResource_t *r = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, argv[1]);
+	const rd_kafka_ConfigResource_t **v;
+	rd_kafka_event_t *ev;
+	size_t n;
+
+	for (int i = 2; i < argc; i++) {
+		char *eq = strchr(argv[i], '=');
+
+		if (!eq)
+			die("config=value expected", argv[i]);
+		*eq = '\0';
+		rd_kafka_ConfigResource_set_config(r, argv[i], eq + 1);
+	}
+	rd_kafka_AlterConfigs(rk, &r, 1, NULL, q);
+	ev = rd_kafka_queue_poll(q, WAIT_MS);
+	if (!ev || rd_kafka_event_error(ev))
+		die("broker", ev ? rd_kafka_event_error_string(ev) : "no answer");
+	v = rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result(ev), &n);
+	if (n != 1 || rd_kafka_ConfigResource_error(v[0]))
+		die(argv[1], n == 1 ? rd_kafka_ConfigResource_error_string(v[0]) : "no answer");
+	rd_kafka_event_destroy(ev);
+	rd_kafka_ConfigResource_destroy(r);
 }
 
 static void delete(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
@@ -237,6 +264,8 @@ static int topics(const struct setup *su, int argc, char **argv)
 
 	if (!strcmp(argv[0], "create") && argc >= 3)
 		create(rk, q, argc, argv);
+	else if (!strcmp(argv[0], "alter") && argc >= 3)
+		alter(rk, q, argc, argv);
 	else if (!strcmp(argv[0], "delete") && argc == 2)
 		delete(rk, q, argv);
 	else if (!strcmp(argv[0], "grow") && argc == 3)

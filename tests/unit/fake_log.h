@@ -32,6 +32,7 @@ struct fake_log {
 	size_t nparts;
 	struct ev_partition names[8];
 	uint64_t seed; /* of batch sizes */
+	bool markers_known; /* a source counts the markers that it met */
 };
 
 struct fake_source {
@@ -121,6 +122,16 @@ static inline void fake_compaction(struct ev_source *s, int *possible)
 		possible[i] = ((struct fake_source *)s)->log->parts[i].compaction;
 }
 
+static inline int64_t fake_markers(struct ev_source *s, uint32_t part)
+{
+	struct fake_source *f = (struct fake_source *)s;
+	int64_t n = 0;
+
+	for (int64_t i = f->spans[part].begin; i < f->spans[part].end; i++)
+		n += f->log->parts[part].slots[i].kind == FAKE_MARKER;
+	return f->log->markers_known ? n : -1;
+}
+
 static inline int fake_record_at(struct ev_source *s, uint32_t part, int64_t offset,
 				 struct ev_record *rec, bool *found, struct ev_error *err)
 {
@@ -148,6 +159,7 @@ static const struct ev_source_ops fake_source_ops = {
 	.passed = fake_passed,
 	.compaction = fake_compaction,
 	.record_at = fake_record_at,
+	.markers = fake_markers,
 };
 
 static inline void fake_source_init(struct fake_source *f, struct fake_log *log, bool uncommitted)

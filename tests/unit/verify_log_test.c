@@ -179,6 +179,7 @@ static void untouched(uint64_t seed)
 	int64_t aborted = 0, markers = 0;
 
 	bed_init(&b, seed);
+	b.log.markers_known = test_rand(&seed) % 2;
 	good_log(&b, &seed, true);
 	for (int i = 0; i < PARTS; i++)
 		for (size_t j = 0; j < b.log.parts[i].n; j++) {
@@ -222,7 +223,10 @@ static void lose(struct bed *b, struct spoilt *s)
 	check(b, true, NULL);
 	CHECK(found[EV_FAULT_GAP] == 1 && b->result->missing == 1,
 	      "a lost record is a gap of its key");
-	CHECK(found[EV_FAULT_GAP] + found[EV_FAULT_CAUSATION] == ev_faults_found(&b->faults),
+	CHECK(found[EV_FAULT_HOLE] == b->log.markers_known,
+	      "and a hole, where markers are counted: %s", b->last[EV_FAULT_HOLE]);
+	CHECK(found[EV_FAULT_GAP] + found[EV_FAULT_CAUSATION] + found[EV_FAULT_HOLE] ==
+		      ev_faults_found(&b->faults),
 	      "who names it as cause is told too, and no more");
 }
 
@@ -306,6 +310,7 @@ static void injected(uint64_t seed)
 	size_t fault = test_rand(&seed) % (sizeof(spoil) / sizeof(spoil[0]));
 
 	bed_init(&b, seed);
+	b.log.markers_known = test_rand(&seed) % 2;
 	s.ids = good_log(&b, &seed, test_rand(&seed) % 2);
 	if (!CHECK(pick(&b, &seed, &s.part, &s.at), "there is a record to spoil"))
 		return;
