@@ -148,10 +148,12 @@ static struct ev_source *open_log(const struct world *w)
 {
 	struct ev_source_spec spec = EV_SOURCE_SPEC_INIT;
 	struct ev_error err = EV_ERROR_INIT;
-	struct ev_source *s;
+	struct ev_source *s = NULL;
 
 	spec.need_headers = true;
-	if (ev_source_spec_add(&spec, w->log, &err) < 0 || !(s = ev_source_open(&spec, &err)))
+	if (ev_source_spec_add(&spec, w->log, &err) == 0)
+		s = ev_source_open(&spec, &err);
+	if (!s)
 		die("log", &err);
 	ev_source_spec_release(&spec);
 	return s;

@@ -1,0 +1,44 @@
+# evverify beside a writer at full speed: no false alarm, at many positions, by many cuts.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+. "$TOP/tests/project.sh"
+
+topic log 3 && topic=$log
+put < <(events 0 300 3)
+chain_projection "$log" >chain.sql # its rows tell the order in which records came
+evproject run chain.sql --store "$(store v.db)" --follow --quiet 2>follow.err &
+follower=$!
+at_exit 'kill $follower 2>/dev/null'
+applied() { [ "$(chain v.db)" -ge "$1" ]; }
+check "the follower is at work" wait_for 20 applied 300
+for ((i = 300; ; i += 200)); do
+	[ ! -e stop ] || break
+	{ events $i 200 3; echo flush; } | evproduce script >>produce.log 2>&1
+done &
+writer=$!
+scratch=()
+if on postgresql; then
+	scratch=(--scratch "$_stores")
+fi
+verify() { timeout 60 evverify chain.sql --store "$(store v.db)" "${scratch[@]}" --format json "$@" >v.json 2>v.err; }
+rounds=0 alarms=0 first='' last=''
+end=$((SECONDS + 6 * EFFORT))
+while [ $SECONDS -lt $end ]; do
+	verify || { alarms=$((alarms + 1)); show <v.err; head -c 2000 v.json | sed 's/^/# /'; }
+	last=$(jq -c .position v.json)
+	first=${first:-$last}
+	rounds=$((rounds + 1))
+done
+check "no false alarm in $rounds rounds" test $alarms = 0
+check "from $first to $last" test "$first" != "$last"
+sql v.db "UPDATE chain SET h = h + 1" >/dev/null
+verify
+status=$?
+check_status 1 "a row that is wrong is seen, also while it moves on"
+check "and which" jq -e '.modes[0].kinds.changed == 1' v.json
+: >stop
+wait $writer
+kill -TERM $follower
+wait $follower
+check "by cuts it could be told" test "$(sql v.db 'SELECT count(*) FROM ev_cut')" -gt 3
+done_testing
