@@ -34,7 +34,9 @@ int ev_fold_apply(struct ev_fold *f, size_t handler, size_t statement, struct ev
 		else if (b[i].text.ptr)
 			op->binds[i].text = ev_arena_copy(&f->arena, b[i].text);
 	}
-	op->row = ev_fold_find(f, s, op->params);
+	op->row = s->sweeps ? NULL : ev_fold_find(f, s, op->params);
+	if (s->sweeps)
+		ev_fold_want_group(s->table, op->group = ev_fold_find_group(f, s, op->params));
 	if (op->row && op->row->state == EV_ROW_UNKNOWN && !op->row->wanted) {
 		op->row->wanted = true;
 		ev_fold_add_row(&s->table->wanted, op->row);
@@ -82,23 +84,43 @@ static int leave_to_store(struct ev_fold *f, const struct ev_fold_op *op, struct
 	return 0;
 }
 
+/* `touched` -1: not for us to do. */
+static int fold_one(struct ev_fold *f, const struct ev_fold_op *op, int64_t *touched, struct ev_error *err)
+{
+	int rc = 0;
+
+	*touched = -1;
+	if (!op->plain)
+		return 0;
+	if (op->s->sweeps) {
+		rc = ev_fold_sweep(f, op->s, op->group, op->params, touched, err);
+		if (rc)
+			*touched = -1;
+		return rc < 0 ? -1 : 0;
+	}
+	if (!op->row)
+		return 0;
+	if (op->row->state == EV_ROW_UNKNOWN)
+		rc = ev_fold_load_one(f, op->s->table, op->row, err);
+	if (rc == 0)
+		*touched = ev_fold_step(f, op->s, op->row, op->params);
+	return rc;
+}
+
 int ev_fold_sync(struct ev_fold *f, struct ev_error *err)
 {
 	struct ev_error none = EV_ERROR_INIT;
 
 	if (!f->nops)
 		return 0;
-	for (size_t i = 0; i < f->ntables; i++)
-		if (f->tables[i].plain && ev_fold_load(f, &f->tables[i], err) < 0)
-			return -1;
+	if (ev_fold_fetch(f, err) < 0)
+		return -1;
 	for (size_t i = 0; i < f->nops && !f->failed; i++) {
 		const struct ev_fold_op *op = &f->ops[i];
-		int touched;
+		int64_t touched;
 
-		if (op->row && op->row->state == EV_ROW_UNKNOWN &&
-		    ev_fold_load_one(f, op->s->table, op->row, err) < 0)
+		if (fold_one(f, op, &touched, err) < 0)
 			return -1;
-		touched = op->row && op->plain ? ev_fold_step(f, op->s, op->row, op->params) : -1;
 		ev_fold_keep(f);
 		if (touched < 0 && leave_to_store(f, op, err) < 0)
 			return -1;

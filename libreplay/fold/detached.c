@@ -92,12 +92,12 @@ size_t ev_fold_bytes(const struct ev_fold *f)
 {
 	size_t bytes = f->pool.bytes;
 
-	for (size_t i = 0; i < f->ntables; i++) {
-		const struct ev_fold_table *t = &f->tables[i];
-		/* while it grows, the table stands there twice, and the new one is twice as large */
-		size_t slots = t->nslots * (t->nrows * 10 >= t->nslots * 7 ? 3 : 1);
+	for (size_t i = 0; i < f->ntables; i++)
+		for (const struct ev_fold_table *t = &f->tables[i]; t; t = t->group) {
+			/* while it grows, the table stands there twice, and the new one is twice as large */
+			size_t slots = t->nslots * (t->nrows * 10 >= t->nslots * 7 ? 3 : 1);
 
-		bytes += slots * sizeof(*t->slots) + (t->dirty.cap + t->wanted.cap) * sizeof(*t->dirty.v);
-	}
+			bytes += slots * sizeof(*t->slots) + (t->dirty.cap + t->wanted.cap) * sizeof(*t->dirty.v);
+		}
 	return bytes;
 }

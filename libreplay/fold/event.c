@@ -38,9 +38,11 @@ void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const str
 	struct ev_fold_row *row;
 
 	take_params(f, b, n);
-	row = ev_fold_find(f, s, f->params);
+	row = s->sweeps ? NULL : ev_fold_find(f, s, f->params);
 	if (row)
 		ev_fold_want_row(s->table, row);
+	if (s->sweeps)
+		ev_fold_want_group(s->table, ev_fold_find_group(f, s, f->params));
 	if (!f->naming)
 		return;
 	EV_GROW(f->named, f->nnamed, f->named_cap);
@@ -49,9 +51,14 @@ void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const str
 
 int ev_fold_fetch(struct ev_fold *f, struct ev_error *err)
 {
-	for (size_t i = 0; i < f->ntables; i++)
-		if (f->tables[i].wanted.n && ev_fold_load(f, &f->tables[i], err) < 0)
+	for (size_t i = 0; i < f->ntables; i++) {
+		struct ev_fold_table *t = &f->tables[i];
+
+		if (t->group && t->group->wanted.n && ev_fold_load_groups(f, t, err) < 0)
 			return -1;
+		if (t->wanted.n && ev_fold_load(f, t, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 

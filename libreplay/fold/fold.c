@@ -124,7 +124,7 @@ static void find_columns(struct ev_fold_statement *s)
 	s->key = ev_alloc((t->nkey + 1) * sizeof(*s->key));
 	for (size_t k = 0; k < t->nkey; k++) {
 		if (s->verb != EV_FOLD_INSERT)
-			s->key[k] = s->where[k];
+			s->key[k] = s->where[k]; /* not all of them are given to one that sweeps */
 		for (size_t i = 0; s->verb == EV_FOLD_INSERT && i < s->nvalues; i++)
 			if (s->values[i].column == t->key[k])
 				s->key[k] = s->values[i].expr;
@@ -279,6 +279,7 @@ void ev_fold_free(struct ev_fold *f)
 		f->store->ops->finish(f->store, t->erase);
 		f->store->ops->finish(f->store, t->any);
 		f->store->ops->finish(f->store, t->insert);
+		ev_fold_free_group(f, t);
 		if (t->rules)
 			ev_fold_statement_release(t->rules);
 		free(t->rules);

@@ -107,9 +107,10 @@ struct ev_fold_text { /* in the pool; never changed once it is written */
 union ev_fold_slot {
 	int64_t i;
 	struct ev_fold_text *text;
+	struct ev_fold_row *next; /* behind the columns, see group.c */
 };
 
-/* A row is its slots, then a byte for the kind of each; those of the key are always there. */
+/* A row is its slots, and one more where rows are linked, then a byte for the kind of each; those of the key are always there. */
 struct ev_fold_row {
 	uint64_t hash;
 	uint32_t bytes;      /* of all its texts */
@@ -147,18 +148,20 @@ struct ev_fold_table {
 	struct ev_fold_rows dirty, wanted;
 	bool complete;     /* a row that is not here is not in the store either */
 	bool empty;        /* the store holds no row at all */
+	struct ev_fold_table *group; /* of beginnings of the key, as a table of its own, or NULL */
+	size_t linked;     /* 1: rows have a link */
 
 	struct ev_query *load, *write, *erase, *any, *insert;
 };
 
 static inline size_t ev_fold_row_size(const struct ev_fold_table *t)
 {
-	return sizeof(struct ev_fold_row) + t->ncolumns * (sizeof(union ev_fold_slot) + 1);
+	return sizeof(struct ev_fold_row) + (t->ncolumns + t->linked) * sizeof(union ev_fold_slot) + t->ncolumns;
 }
 
 static inline unsigned char *ev_fold_kinds(const struct ev_fold_table *t, const struct ev_fold_row *r)
 {
-	return (unsigned char *)(r->v + t->ncolumns);
+	return (unsigned char *)(r->v + t->ncolumns + t->linked);
 }
 
 enum ev_fx_kind {
@@ -206,6 +209,7 @@ struct ev_fold_statement {
 	struct ev_fold_set *values, *sets; /* INSERT; SET */
 	size_t nvalues, nsets;
 	size_t *where;               /* expressions, one per key column */
+	bool sweeps;                 /* ... of those that the table's group has: it is about all such rows */
 	size_t *key;                 /* the same of any verb; filled by ev_fold_new */
 	size_t *olds, nolds;         /* columns that an expression reads of the row as it was */
 	size_t *conds;               /* what must be true beside the key, or of DO UPDATE */
@@ -219,7 +223,7 @@ struct ev_fold_statement {
 
 struct ev_fold_op {
 	const struct ev_fold_statement *s;
-	struct ev_fold_row *row; /* NULL: not to be known */
+	struct ev_fold_row *row, *group; /* NULL: not to be known */
 	bool plain;              /* the store can bind its values as they are */
 	struct ev_query *query;
 	struct ev_fv *params;
@@ -345,10 +349,28 @@ void ev_fold_forget(struct ev_fold *f); /* all rows */
 void ev_fold_unsure(struct ev_fold_table *t, struct ev_fold_row *r);
 void ev_fold_add_row(struct ev_fold_rows *list, struct ev_fold_row *r);
 
+/*
+ * group.c. A table of a plan that has such statements: true when they may be about `nkey` columns. A new row is
+ * linked. A statement's group (NULL: its key is not plainly one that the columns hold) is wanted, fetched with
+ * all others, and swept: 0, 1 for the store to do, -1.
+ */
+bool ev_fold_make_group(struct ev_fold_table *t, size_t nkey);
+void ev_fold_free_group(struct ev_fold *f, struct ev_fold_table *t);
+void ev_fold_link(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r, const struct ev_fv *key);
+struct ev_fold_row *ev_fold_find_group(struct ev_fold *f, const struct ev_fold_statement *s,
+				       const struct ev_fv *params);
+void ev_fold_want_group(struct ev_fold_table *t, struct ev_fold_row *g);
+int ev_fold_sweep(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *g,
+		  const struct ev_fv *params, int64_t *touched, struct ev_error *err);
+/* Every row of it that the store has is known. */
+void ev_fold_group_loaded(const struct ev_fold_table *t, struct ev_fold_row *g);
+
 /* order.c: by key; B-trees like it, and two writers never wait for each other in a circle. */
 void ev_fold_sort(const struct ev_fold_table *t, struct ev_fold_rows *rows);
 
 /* io.c */
+int ev_fold_load_groups(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all wanted ones */
+int ev_fold_load_group(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *g, struct ev_error *err);
 int ev_fold_load(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all wanted rows */
 int ev_fold_load_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row, struct ev_error *err);
 int ev_fold_write(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all dirty rows */

@@ -13,14 +13,14 @@ static bool in_bulk(const struct ev_fold *f)
 	return f->store->ops->dialect == EV_POSTGRESQL;
 }
 
-/* The chosen columns: in `fmt` @ is a column's name, # its number, $ its type, ~ its value. */
-static void add_list(struct ev_buf *sql, const struct ev_fold_table *t, bool key_only, const char *sep,
+/* All columns, or the first `keys` of the key: in `fmt` @ is a column's name, # its number, $ its type, ~ its value. */
+static void add_list(struct ev_buf *sql, const struct ev_fold_table *t, size_t keys, const char *sep,
 		     const char *fmt)
 {
-	size_t n = key_only ? t->nkey : t->ncolumns;
+	size_t n = keys ? keys : t->ncolumns;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct ev_fold_column *c = &t->columns[key_only ? t->key[i] : i];
+		const struct ev_fold_column *c = &t->columns[keys ? t->key[i] : i];
 
 		ev_buf_adds(sql, i ? sep : "");
 		for (const char *p = fmt; *p; p++) {
@@ -48,7 +48,7 @@ static void add_conflict(struct ev_buf *sql, const struct ev_fold_table *t)
 	bool first = true;
 
 	ev_buf_adds(sql, " ON CONFLICT (");
-	add_list(sql, t, true, ", ", "@");
+	add_list(sql, t, t->nkey, ", ", "@");
 	ev_buf_adds(sql, has_rest(t) ? ") DO UPDATE SET " : ") DO NOTHING");
 	for (size_t i = 0; i < t->ncolumns; i++) {
 		bool key = false;
@@ -74,38 +74,46 @@ static struct ev_query *prepare(struct ev_fold *f, struct ev_buf *sql, struct ev
 	return q;
 }
 
+static void add_load(struct ev_buf *sql, const struct ev_fold_table *t, size_t keys, bool bulk)
+{
+	ev_buf_adds(sql, "SELECT ");
+	add_list(sql, t, 0, ", ", bulk ? "~" : "@");
+	ev_buf_adds(sql, " FROM ");
+	ev_buf_add_quoted(sql, t->name, '"');
+	ev_buf_adds(sql, bulk ? " WHERE (" : " WHERE ");
+	add_list(sql, t, keys, bulk ? ", " : " AND ", bulk ? "@" : "@ = ?#");
+	if (!bulk)
+		return;
+	ev_buf_adds(sql, ") IN (SELECT * FROM unnest(");
+	add_list(sql, t, keys, ", ", "?#::$[]");
+	ev_buf_adds(sql, "))");
+}
+
 /* One row a statement; or, where that is faster, columns as arrays. */
 int ev_fold_prepare(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
 {
 	struct ev_buf load = EV_BUF_INIT, write = EV_BUF_INIT, erase = EV_BUF_INIT, name = EV_BUF_INIT,
-		      any = EV_BUF_INIT, insert = EV_BUF_INIT;
+		      any = EV_BUF_INIT, insert = EV_BUF_INIT, group = EV_BUF_INIT;
 	bool bulk = in_bulk(f);
 
 	ev_buf_add_quoted(&name, t->name, '"');
-	ev_buf_adds(&load, "SELECT ");
+	add_load(&load, t, t->nkey, bulk);
+	if (t->group)
+		add_load(&group, t, t->group->nkey, bulk);
 	if (bulk) {
-		add_list(&load, t, false, ", ", "~");
-		ev_buf_addf(&load, " FROM %s WHERE (", ev_buf_str(&name));
-		add_list(&load, t, true, ", ", "@");
-		ev_buf_adds(&load, ") IN (SELECT * FROM unnest(");
-		add_list(&load, t, true, ", ", "?#::$[]");
-		ev_buf_adds(&load, "))");
 		ev_buf_addf(&erase, "DELETE FROM %s WHERE (", ev_buf_str(&name));
-		add_list(&erase, t, true, ", ", "@");
+		add_list(&erase, t, t->nkey, ", ", "@");
 		ev_buf_adds(&erase, ") IN (SELECT * FROM unnest(");
-		add_list(&erase, t, true, ", ", "?#::$[]");
+		add_list(&erase, t, t->nkey, ", ", "?#::$[]");
 		ev_buf_adds(&erase, "))");
 	} else {
-		add_list(&load, t, false, ", ", "@");
-		ev_buf_addf(&load, " FROM %s WHERE ", ev_buf_str(&name));
-		add_list(&load, t, true, " AND ", "@ = ?#");
 		ev_buf_addf(&erase, "DELETE FROM %s WHERE ", ev_buf_str(&name));
-		add_list(&erase, t, true, " AND ", "@ = ?#");
+		add_list(&erase, t, t->nkey, " AND ", "@ = ?#");
 	}
 	ev_buf_addf(&write, "INSERT INTO %s (", ev_buf_str(&name));
-	add_list(&write, t, false, ", ", "@");
+	add_list(&write, t, 0, ", ", "@");
 	ev_buf_adds(&write, bulk ? ") SELECT * FROM unnest(" : ") VALUES (");
-	add_list(&write, t, false, ", ", bulk ? "?#::$[]" : "?#");
+	add_list(&write, t, 0, ", ", bulk ? "?#::$[]" : "?#");
 	ev_buf_addc(&write, ')');
 	ev_buf_add_slice(&insert, ev_buf_slice(&write));
 	add_conflict(&write, t);
@@ -120,6 +128,9 @@ int ev_fold_prepare(struct ev_fold *f, struct ev_fold_table *t, struct ev_error 
 	ev_buf_release(&erase);
 	ev_buf_release(&any);
 	ev_buf_release(&insert);
+	if (t->group && t->insert && !(t->group->load = prepare(f, &group, err)))
+		return -1;
+	ev_buf_release(&group);
 	if (!t->insert)
 		return -1;
 	f->store->ops->blame(t->write);
@@ -236,6 +247,65 @@ int ev_fold_load(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *er
 	}
 	t->wanted.n = 0;
 	return rc;
+}
+
+/* A row that is known is newer than what the store has. */
+static int take_group_row(void *ctx, const struct ev_cell *cells, size_t n)
+{
+	struct loading *l = ctx;
+
+	for (size_t i = 0; i < n; i++)
+		l->values[i] = ev_fold_cell(l->f, &l->t->columns[i], &cells[i]);
+	return ev_fold_row(l->f, l->t, l->values)->state == EV_ROW_UNKNOWN ? take_row(ctx, cells, n) : 0;
+}
+
+static int load_groups(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row **groups, size_t n,
+		       struct ev_error *err)
+{
+	struct loading l = { f, t, f->fresh };
+	int rc = 0;
+
+	if (in_bulk(f))
+		rc = run_bulk(f, t->group, t->group->load, true, groups, n, take_group_row, &l, err);
+	for (size_t i = 0; i < n && rc == 0 && !in_bulk(f); i++) {
+		struct ev_bind b[EV_FOLD_MOST_KEYS];
+
+		for (size_t k = 0; k < t->group->nkey; k++) {
+			struct ev_fv v = ev_fold_get(t->group, groups[i], k);
+
+			b[k] = ev_fold_bind(&v, NULL);
+		}
+		rc = f->store->ops->select(f->store, t->group->load, b, t->group->nkey, take_group_row, &l, err);
+	}
+	for (size_t i = 0; i < n && rc == 0; i++)
+		ev_fold_group_loaded(t, groups[i]);
+	return rc;
+}
+
+int ev_fold_load_groups(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
+{
+	struct ev_fold_rows *wanted = &t->group->wanted;
+	struct ev_fold_row *groups[ROWS_AT_ONCE];
+	int rc = 0;
+
+	ev_fold_sort(t->group, wanted);
+	for (size_t i = 0; i < wanted->n && rc == 0;) {
+		size_t n = 0;
+
+		for (; i < wanted->n && n < ROWS_AT_ONCE; i++) {
+			wanted->v[i].row->wanted = false;
+			if (wanted->v[i].row->state == EV_ROW_UNKNOWN)
+				groups[n++] = wanted->v[i].row;
+		}
+		rc = n ? load_groups(f, t, groups, n, err) : 0;
+	}
+	wanted->n = 0;
+	return rc;
+}
+
+int ev_fold_load_group(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *g, struct ev_error *err)
+{
+	return load_groups(f, t, &g, 1, err);
 }
 
 int ev_fold_load_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row,

@@ -61,6 +61,12 @@ size_t ev_fold_list_length(const struct ev_fold_list *l)
 	return l->n;
 }
 
+/* What is looked up for it: a row, or a beginning of the key. */
+static struct ev_fold_table *looked_up(const struct ev_fold_statement *s)
+{
+	return s->sweeps ? s->table->group : s->table;
+}
+
 /* Texts that were made for the statement stand in memory that the next one takes. */
 static bool is_fleeting(const struct ev_bind *b, struct ev_slice scratch)
 {
@@ -82,7 +88,7 @@ static bool find_key(const struct ev_fold *f, const struct ev_fold_statement *s,
 {
 	const struct ev_fold_table *t = s->table;
 
-	for (size_t k = 0; k < t->nkey; k++) {
+	for (size_t k = 0; k < looked_up(s)->nkey; k++) {
 		key[k] = ev_fold_eval(f, s, s->key[k], params, NULL, NULL);
 		if (!ev_fold_fits(f, &t->columns[t->key[k]], &key[k]))
 			return false;
@@ -108,27 +114,44 @@ void ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, 
 	item->keyed = find_key(f, s, v, v + n);
 	item->plain = item->keyed && ev_fold_binds(f, s, v);
 	if (item->keyed)
-		item->hash = ev_fold_hash_key(s->table, v + n);
+		item->hash = ev_fold_hash_key(looked_up(s), v + n);
 }
 
 static struct ev_fold_row *row_of(struct ev_fold *f, const struct ev_fold_list *l, const struct ev_fold_item *item)
 {
-	return ev_fold_row_at(f, item->s->table, item->hash, l->values + item->params + item->nparams);
+	return ev_fold_row_at(f, looked_up(item->s), item->hash, l->values + item->params + item->nparams);
 }
 
 void ev_fold_list_want(struct ev_fold *f, const struct ev_fold_list *l, size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++)
-		if (l->items[i].keyed)
+		if (l->items[i].keyed && l->items[i].s->sweeps)
+			ev_fold_want_group(l->items[i].s->table, row_of(f, l, &l->items[i]));
+		else if (l->items[i].keyed)
 			ev_fold_want_row(l->items[i].s->table, row_of(f, l, &l->items[i]));
 }
 
 static void look_ahead(const struct ev_fold_list *l, size_t i)
 {
 	if (i + FAR < l->n)
-		ev_fold_ask_slot(l->items[i + FAR].s->table, l->items[i + FAR].hash);
+		ev_fold_ask_slot(looked_up(l->items[i + FAR].s), l->items[i + FAR].hash);
 	if (i + NEAR < l->n)
-		ev_fold_ask_row(l->items[i + NEAR].s->table, l->items[i + NEAR].hash);
+		ev_fold_ask_row(looked_up(l->items[i + NEAR].s), l->items[i + NEAR].hash);
+}
+
+/* Its rows may be of other slices: then they have been touched there. */
+static int sweep(struct ev_fold *f, const struct ev_fold_list *l, const struct ev_fold_item *item, int64_t *touched,
+		 struct ev_error *err)
+{
+	int64_t n;
+	int rc = ev_fold_sweep(f, item->s, row_of(f, l, item), l->values + item->params, &n, err);
+
+	if (rc)
+		return rc;
+	n += f->slices > 1;
+	f->folded++;
+	*touched += n;
+	return !n && item->must_touch;
 }
 
 int ev_fold_list_run(struct ev_fold *f, const struct ev_fold_list *l, size_t from, size_t to, int64_t *touched,
@@ -142,6 +165,12 @@ int ev_fold_list_run(struct ev_fold *f, const struct ev_fold_list *l, size_t fro
 		look_ahead(l, i);
 		if (!item->plain)
 			return 1;
+		if (item->s->sweeps) {
+			rc = sweep(f, l, item, touched, err);
+			if (rc)
+				return rc;
+			continue;
+		}
 		if (f->slices > 1 && item->hash % f->slices != f->slice) {
 			++*touched;
 			continue;

@@ -163,7 +163,7 @@ static int read_key(struct ev_fold_reader *r)
 	return -1;
 }
 
-/* WHERE k = a AND l = b, the whole key, AND whatever else is read */
+/* WHERE k = a AND l = b, the whole key, AND whatever else is read; for DELETE it may be a beginning of the key */
 static bool read_where(struct ev_fold_reader *r)
 {
 	size_t n = 0;
@@ -177,11 +177,17 @@ static bool read_where(struct ev_fold_reader *r)
 		else if (!add_condition(r, ev_fold_read_condition(r)))
 			return false;
 	} while (ev_fold_take(r, "and"));
-	for (size_t k = 0; k < r->table->nkey && n == r->table->nkey; k++)
-		r->out->where[k]--;
-	if (n != r->table->nkey)
+	for (size_t k = 0; k < r->table->nkey; k++) {
+		if (k < n && !r->out->where[k])
+			n = 0; /* what it has is no beginning */
+		r->out->where[k] -= r->out->where[k] > 0;
+	}
+	if (n == r->table->nkey)
+		return true;
+	r->out->sweeps = n && r->out->verb == EV_FOLD_DELETE && r->table->plain && ev_fold_make_group(r->table, n);
+	if (!r->out->sweeps)
 		ev_fold_refuse(r, "WHERE does not name the whole key");
-	return n == r->table->nkey;
+	return r->out->sweeps;
 }
 
 static bool read_statement(struct ev_fold_reader *r)

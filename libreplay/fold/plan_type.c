@@ -222,6 +222,21 @@ int ev_fold_choice(struct ev_fold_reader *r, enum ev_fx_kind kind, int test, int
 	return ev_fold_add(r, x, kind == EV_FX_SAME ? truth_of(r, &t) : t);
 }
 
+/* What PostgreSQL makes of a constant it knows before it looks at a row, and so whether the column holds it. */
+static bool constant_fits(struct ev_fold_reader *r, size_t column, int x)
+{
+	struct ev_fv v;
+
+	if (!r->types[x].fixed || ev_fold_on(r, EV_SQLITE))
+		return true;
+	v = ev_fold_eval(r->f, r->out, (size_t)x, NULL, NULL, NULL);
+	if (v.kind != EV_FV_NULL && !ev_fold_fits(r->f, &r->table->columns[column], &v)) {
+		ev_fold_refuse(r, "a column is given a constant that it does not hold");
+		return false;
+	}
+	return true;
+}
+
 /* Could a value of it ever be one that the column holds as it is? Else each event would go to the store. */
 bool ev_fold_assignable(struct ev_fold_reader *r, size_t column, int x)
 {
@@ -234,5 +249,5 @@ bool ev_fold_assignable(struct ev_fold_reader *r, size_t column, int x)
 	fits |= sqlite && c == EV_FC_INT && from == EV_FC_NUMERIC;
 	if (!fits || c == EV_FC_CARRIED)
 		ev_fold_refuse(r, "a column is given a value of another type, or of one that is not folded");
-	return fits && c != EV_FC_CARRIED;
+	return fits && c != EV_FC_CARRIED && constant_fits(r, column, x);
 }

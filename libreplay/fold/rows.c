@@ -100,6 +100,8 @@ static struct ev_fold_row *new_row(struct ev_fold *f, struct ev_fold_table *t, u
 	r->state = t->complete ? EV_ROW_ABSENT : EV_ROW_UNKNOWN;
 	for (size_t i = 0; i < t->nkey; i++)
 		ev_fold_put(f, t, r, t->key[i], &key[i]);
+	if (t->group)
+		ev_fold_link(f, t, r, key);
 	return r;
 }
 
@@ -225,6 +227,8 @@ void ev_fold_unsure(struct ev_fold_table *t, struct ev_fold_row *r)
 	for (size_t i = 0; !r && i < t->nslots; i++)
 		if (t->slots[i])
 			row_in(t->slots[i])->state = EV_ROW_UNKNOWN;
+	if (!r && t->group)
+		ev_fold_unsure(t->group, NULL);
 }
 
 /* ---- what a record has done ---- */
@@ -306,8 +310,11 @@ static void forget_rows(struct ev_fold_table *t)
 
 void ev_fold_forget(struct ev_fold *f)
 {
-	for (size_t i = 0; i < f->ntables; i++)
+	for (size_t i = 0; i < f->ntables; i++) {
 		forget_rows(&f->tables[i]);
+		if (f->tables[i].group)
+			forget_rows(f->tables[i].group);
+	}
 	f->nsaved = f->nspent = f->nnamed = 0;
 	f->copies.len = 0;
 	ev_pool_clear(&f->pool);

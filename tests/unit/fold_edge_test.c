@@ -123,6 +123,11 @@ static const struct edge edges[] = {
 	  "INSERT INTO t (k, a) VALUES ('one', 1) ON CONFLICT DO NOTHING; "
 	  "UPDATE t SET a = a + 1 WHERE k = 'one' AND a < $.a; DELETE FROM t WHERE a > 3 AND k = 'one'",
 	  { ",\"a\":9", ",\"a\":2", ",\"a\":9", "" }, "3;" },
+	{ "all rows of a beginning of the key are deleted, those of before and those of now", BOTH,
+	  "l int, a int, x text, PRIMARY KEY (l, x)",
+	  "INSERT INTO t (k, l, a, x) VALUES ($.k, $.l, $.a, $.k); DELETE FROM t WHERE l = $.d AND a < 3",
+	  { ",\"l\":1,\"a\":1", ",\"l\":1,\"a\":3", ",\"l\":2,\"a\":1", ",\"l\":1,\"a\":2,\"d\":1", ",\"l\":1,\"a\":0" },
+	  "1|3|k1;2|1|k2;1|0|k4;" },
 	{ "LIKE of SQLite takes A for a", LITE, "s text, a int",
 	  INTO("s, a", "$.s, CASE WHEN $.s LIKE '%[BOT]' THEN 2 WHEN $.s LIKE 'A%B%a' THEN 1 ELSE 0 END"),
 	  { ",\"s\":\"dep[bot]\"", ",\"s\":\"abba\"", ",\"s\":\"aba\"", ",\"s\":\"ab\"" },
@@ -145,6 +150,8 @@ static const struct edge edges[] = {
 	{ "constants that run over are found before any event is looked at", PG_UNFOLDED, "a int",
 	  INTO("a", "CASE 2 WHEN $.a::int THEN 1 + 2147483647 ELSE 0 END"), { "", ",\"a\":1", ",\"a\":2" },
 	  " dead 0,1,2" },
+	{ "... as is a constant that the column does not hold", PG_UNFOLDED, "a int",
+	  "UPDATE t SET a = 3000000000 WHERE k = $.k", { "", "" }, " dead 0,1" },
 	{ "parameters that run over are only found where they are reached", PG, "a int",
 	  "INSERT INTO t (k, a) VALUES ($.k, 1) ON CONFLICT (k) DO UPDATE SET a = $.a::int + 2147483647",
 	  { ",\"a\":1", ",\"a\":1", ",\"k\":\"k1\",\"a\":0", ",\"k\":\"k0\",\"a\":1" },
@@ -246,7 +253,8 @@ static void run(const struct edge *e, const char *url)
 	bool folds = false, none;
 
 	ev_buf_addf(&file, "-- @projection f version 1\n-- @topics t\n-- @envelope type=$.type time=$.at\n"
-		    "-- @schema\nCREATE TABLE t (k text PRIMARY KEY, %s);\n-- @on e\n%s;\n", e->table, e->handler);
+		    "-- @schema\nCREATE TABLE t (k text%s, %s);\n-- @on e\n%s;\n",
+		    strstr(e->table, "PRIMARY") ? "" : " PRIMARY KEY", e->table, e->handler);
 	p = ev_projection_parse("f.sql", ev_buf_slice(&file), &err);
 	for (int exact = 0; exact < 2 && p; exact++) {
 		struct ev_store *s = open_store(url);

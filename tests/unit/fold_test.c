@@ -234,6 +234,11 @@ static void add_statement(struct program *p)
 		break;
 	case 1:
 		ev_buf_addf(&p->file, "DELETE FROM t%d", t);
+		if (!lone && pick(p, 2)) { /* a beginning of the key */
+			ev_buf_adds(&p->file, " WHERE l = $.l");
+			add_condition(p, t, false, " AND ");
+			break;
+		}
 		add_key(p, t, lone && (p->tame || pick(p, 5)));
 		break;
 	default:
