@@ -221,8 +221,8 @@ static const struct ev_fv *step(const struct ev_fold *f, const struct ev_fx *x, 
 	}
 }
 
-struct ev_fv ev_fold_eval(const struct ev_fold *f, const struct ev_fold_statement *s, size_t expr,
-			  const struct ev_fv *params, const struct ev_fv *old, const struct ev_fv *fresh)
+struct ev_fv ev_fold_compute(const struct ev_fold *f, const struct ev_fold_statement *s, size_t expr,
+			     const struct ev_fv *params, const struct ev_fv *old, const struct ev_fv *fresh)
 {
 	const struct ev_fold_input in = { params, old, fresh };
 	size_t first = s->expr[expr].first, n = expr - first;
@@ -255,9 +255,9 @@ int ev_fold_holds(const struct ev_fold *f, const struct ev_fold_statement *s, co
 	return holds;
 }
 
-bool ev_fold_allowed(const struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fv *row)
+bool ev_fold_obeys(const struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fv *row)
 {
-	for (size_t i = 0; t->rules && i < t->rules->nconds; i++) {
+	for (size_t i = 0; i < t->rules->nconds; i++) {
 		struct ev_fv v = ev_fold_eval(f, t->rules, t->rules->conds[i], NULL, row, NULL);
 		int holds = truth(&v);
 

@@ -193,7 +193,10 @@ struct ev_fx {
 #define EV_FX_MOST 128 /* in one expression */
 
 /* A parameter's type, as the store gave it. */
-struct ev_fold_param { enum ev_fold_class class; int64_t min, max; };
+struct ev_fold_param {
+	enum ev_fold_class class;
+	int64_t min, max;
+};
 
 enum ev_fold_verb { EV_FOLD_INSERT, EV_FOLD_UPDATE, EV_FOLD_DELETE };
 enum ev_fold_conflict { EV_FOLD_FAIL, EV_FOLD_NOTHING, EV_FOLD_MERGE };
@@ -216,7 +219,7 @@ struct ev_fold_statement {
 	size_t nconds;
 	size_t *eager;               /* in which PostgreSQL finds a fault before it looks at any row */
 	size_t neager;
-	struct ev_fold_param *params;
+	struct ev_fold_param *params; /* their types; NULL: the store gives them none */
 	size_t nparams;
 	char *why;                   /* it is not understood, or NULL */
 };
@@ -298,13 +301,31 @@ struct ev_fv ev_fold_read_default(struct ev_fold *f, struct ev_fold_table *t, co
 char *ev_fold_read_check(struct ev_fold *f, struct ev_fold_table *t, const char *sql);
 
 /* eval*.c. `old` and `fresh` are rows' values; NULL where there is none. */
-struct ev_fv ev_fold_eval(const struct ev_fold *f, const struct ev_fold_statement *s, size_t expr,
-			  const struct ev_fv *params, const struct ev_fv *old, const struct ev_fv *fresh);
+struct ev_fv ev_fold_compute(const struct ev_fold *f, const struct ev_fold_statement *s, size_t expr,
+			     const struct ev_fv *params, const struct ev_fv *old, const struct ev_fv *fresh);
+
+/* Most expressions are a parameter, and most others a constant. */
+static inline struct ev_fv ev_fold_eval(const struct ev_fold *f, const struct ev_fold_statement *s, size_t expr,
+					const struct ev_fv *params, const struct ev_fv *old,
+					const struct ev_fv *fresh)
+{
+	const struct ev_fx *x = &s->expr[expr];
+
+	if (x->kind == EV_FX_PARAM)
+		return params[x->index];
+	return x->kind == EV_FX_CONST ? x->value : ev_fold_compute(f, s, expr, params, old, fresh);
+}
+
 /* Are its conditions met? 1, 0, or -1: not for us to say. */
 int ev_fold_holds(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params,
 		  const struct ev_fv *old, const struct ev_fv *fresh);
 /* Does the row break none of the table's CHECKs, for sure? */
-bool ev_fold_allowed(const struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fv *row);
+bool ev_fold_obeys(const struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fv *row);
+
+static inline bool ev_fold_allowed(const struct ev_fold *f, const struct ev_fold_table *t, const struct ev_fv *row)
+{
+	return !t->rules->nconds || ev_fold_obeys(f, t, row);
+}
 
 /* value.c. Can the store bind the parameters just as they are, whether they are then used or not? */
 bool ev_fold_binds(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params);

@@ -213,7 +213,8 @@ static void take_params(struct ev_fold_reader *r, struct ev_query *q, size_t n)
 	const struct ev_store_ops *ops = r->f->store->ops;
 
 	r->out->nparams = n;
-	r->out->params = ev_alloc((n + 1) * sizeof(*r->out->params));
+	if (ops->param_type)
+		r->out->params = ev_alloc((n + 1) * sizeof(*r->out->params));
 	for (size_t i = 0; i < n && ops->param_type; i++)
 		ev_fold_param_type(ops->param_type(r->f->store, q, i), &r->out->params[i]);
 }

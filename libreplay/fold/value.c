@@ -88,6 +88,12 @@ static bool to_text(const struct ev_fold_column *c, struct ev_fv *v)
 	return !c->longest || v->text.len <= c->longest || ev_fold_length(v).i <= (int64_t)c->longest;
 }
 
+/* The year 0 and those before it are written otherwise. */
+static bool is_moment(const struct ev_fv *v)
+{
+	return v->kind == EV_FV_TIME && v->text.len && v->text.ptr[0] != '0';
+}
+
 bool ev_fold_fits(const struct ev_fold *f, const struct ev_fold_column *c, struct ev_fv *v)
 {
 	if (v->kind == EV_FV_NULL)
@@ -100,7 +106,7 @@ bool ev_fold_fits(const struct ev_fold *f, const struct ev_fold_column *c, struc
 	case EV_FC_TEXT:
 		return to_text(c, v);
 	case EV_FC_TIME:
-		return v->kind == EV_FV_TIME && v->text.len && v->text.ptr[0] != '0';
+		return is_moment(v);
 	case EV_FC_NUMERIC:
 		return f->store->ops->dialect == EV_SQLITE ? to_numeric(c, v) : to_exact(c, v);
 	case EV_FC_REAL:
@@ -119,17 +125,33 @@ static bool eager_parts(const struct ev_fold *f, const struct ev_fold_statement 
 	return true;
 }
 
+/* Does PostgreSQL take it for a parameter of this type, as it is? */
+static bool takes(const struct ev_fold_param *p, const struct ev_fv *v)
+{
+	if (v->kind == EV_FV_NULL)
+		return true;
+	switch (p->class) {
+	case EV_FC_INT:
+		return v->kind == EV_FV_INT && v->i >= p->min && v->i <= p->max;
+	case EV_FC_BOOL:
+		return v->kind == EV_FV_BOOL;
+	case EV_FC_TEXT:
+		return v->kind == EV_FV_TEXT || v->kind == EV_FV_TIME;
+	case EV_FC_TIME:
+		return is_moment(v);
+	case EV_FC_NUMERIC:
+		return v->kind == EV_FV_INT || v->kind == EV_FV_DECIMAL;
+	default:
+		return false;
+	}
+}
+
 bool ev_fold_binds(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params)
 {
-	for (size_t i = 0; i < s->nparams; i++) {
-		const struct ev_fold_param *p = &s->params[i];
-		struct ev_fold_column type = { .class = p->class, .min = p->min, .max = p->max };
-		struct ev_fv v = params[i];
-
-		if (p->class == EV_FC_ANY ? v.kind == EV_FV_DOUBT : !ev_fold_fits(f, &type, &v))
+	for (size_t i = 0; i < s->nparams; i++)
+		if (s->params ? !takes(&s->params[i], &params[i]) : params[i].kind == EV_FV_DOUBT)
 			return false;
-	}
-	return eager_parts(f, s, params);
+	return !s->neager || eager_parts(f, s, params);
 }
 
 struct ev_fv ev_fold_cell(const struct ev_fold *f, const struct ev_fold_column *c, const struct ev_cell *cell)
