@@ -20,6 +20,7 @@ struct ev_fold_item {
 	uint32_t nparams;
 	bool keyed;      /* the key is one that its columns hold */
 	bool plain;      /* the store takes all values as they are */
+	bool none;       /* WHERE key = NULL: no row is meant */
 	bool must_touch;
 };
 
@@ -96,6 +97,15 @@ static bool find_key(const struct ev_fold *f, const struct ev_fold_statement *s,
 	return true;
 }
 
+/* Does it ask for a key that is NULL, which is that of no row? */
+static bool asks_for_null(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params)
+{
+	for (size_t k = 0; s->verb != EV_FOLD_INSERT && k < looked_up(s)->nkey; k++)
+		if (ev_fold_eval(f, s, s->key[k], params, NULL, NULL).kind == EV_FV_NULL)
+			return true;
+	return false;
+}
+
 void ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
 		      bool must_touch, struct ev_slice scratch)
 {
@@ -112,7 +122,8 @@ void ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, 
 	*item = (struct ev_fold_item){ .s = s, .params = (size_t)(v - l->values), .nparams = (uint32_t)n,
 				       .must_touch = must_touch };
 	item->keyed = find_key(f, s, v, v + n);
-	item->plain = item->keyed && ev_fold_binds(f, s, v);
+	item->none = !item->keyed && asks_for_null(f, s, v);
+	item->plain = (item->keyed || item->none) && ev_fold_binds(f, s, v);
 	if (item->keyed)
 		item->hash = ev_fold_hash_key(looked_up(s), v + n);
 }
@@ -165,6 +176,11 @@ int ev_fold_list_run(struct ev_fold *f, const struct ev_fold_list *l, size_t fro
 		look_ahead(l, i);
 		if (!item->plain)
 			return 1;
+		if (item->none) {
+			if (item->must_touch)
+				return 1;
+			continue;
+		}
 		if (item->s->sweeps) {
 			rc = sweep(f, l, item, touched, err);
 			if (rc)
