@@ -88,6 +88,9 @@ static int check_partition(const struct ev_ledger_part *p, struct ev_source *src
 		return recreated(p, "the cluster's id is another", err);
 	if (p->last_offset < 0)
 		return 0;
+	/* the view may have been carried on since the source was looked at */
+	if (src->parts[i].high < p->next && src->ops->refresh(src, err) < 0)
+		return -1;
 	if (src->parts[i].high < p->next) {
 		snprintf(text, sizeof(text),
 			 "it ends at offset %" PRId64 ", the view stands at %" PRId64,
