@@ -304,7 +304,7 @@ static void test_bad_lines(void)
 	put_file("bad", EV_LITERAL(LINE("t", 0, 5, 1) LINE("t", 0, 5, 1)));
 	check_error("./bad", EV_DATA, "./bad:2: offset 5 of t/0 stands after offset 5");
 	check_error("./missing", EV_SOURCE, "cannot open './missing': No such file or directory");
-	check_error(".", EV_USAGE, "archives are not built yet");
+	check_error(".", EV_USAGE, "it holds no archive");
 }
 
 #define LOG(off, value)                                                                             \
