@@ -93,6 +93,24 @@ status=$?
 check_status 0 "a copy whose broker was killed ends well"
 check "its target is the source" cmp want <(digest "$there" restarted)
 
+# A paced copy is stopped while it waits, with records read that it has not handed over yet.
+evadmin -b "$there" create paced 3
+timeout 60 evreplay "$src" --to 10 --partition keep --into paced --into-broker "$there" --exactly-once --job paced \
+	--rate 10/s --txn-time 300ms --position paced.json 2>"$err" &
+copy=$!
+some() { [ "$(evtail -b "$there" paced --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }')" -ge 5 ]; }
+check "transactions end while a paced copy waits" wait_for 30 some
+kill -TERM $copy
+wait $copy
+status=$?
+check_status 143 "a copy that is stopped says so"
+check "its position is what it has written" test "$(jq "[.\"$src\"[]] | add" paced.json)" = \
+	"$(evtail -b "$there" paced --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }')"
+run evreplay "$src" --to 10 --partition keep --into paced --into-broker "$there" --exactly-once --job paced
+check_status 0 "it goes on"
+check "and nothing is missing or doubled" test "$(evtail -b "$there" paced --from begin -c -q 2>/dev/null |
+	awk '$1 ~ "/" { print $2 }' | tr '\n' ' ')" = "10 10 10 "
+
 # The token is gone, or another cluster's.
 evadmin -b "$there" delete __evreplay_jobs
 run evreplay "$src" --partition keep --into restarted --into-broker "$there" --exactly-once --job restarted

@@ -136,7 +136,7 @@ int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, st
 		struct timespec t = { 0, (long)left * 1000 };
 
 		/* nothing lies around while we wait, however short it is */
-		if (r->sink->ops->turn && r->sink->ops->turn(r->sink, 1, err))
+		if ((r->sink->ops->turn && r->sink->ops->turn(r->sink, 1, err)) || replay_flush_due(r, err))
 			return -1;
 		if (ev_stopped() || r->sink->closed)
 			return 1;

@@ -112,6 +112,8 @@ struct replay {
 /* ---- run.c ---- */
 
 int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err);
+/* In the middle of a wait: a transaction that is old enough ends, so that none times out. */
+int replay_flush_due(struct replay *r, struct ev_error *err);
 
 /* ---- change.c ---- */
 

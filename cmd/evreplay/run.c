@@ -115,12 +115,29 @@ static int take(struct replay *r, const struct ev_record *rec, struct ev_error *
 	return rc;
 }
 
-static int flush(struct replay *r, struct ev_error *err)
+/* The position behind the records that were handed over, in the middle of what was read. */
+static void handled_position(const struct replay *r, struct ev_position *pos)
+{
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		int64_t next = i < r->nparts ? r->parts[i].next : -1;
+
+		if (next < 0 && i < r->nspans)
+			next = r->spans[i].begin;
+		if (next >= 0 && next != INT64_MAX)
+			ev_position_set(pos, r->src->parts[i].topic, r->src->parts[i].partition, next);
+	}
+}
+
+/* `whole`: all that was read is handed over. */
+static int flush(struct replay *r, bool whole, struct ev_error *err)
 {
 	struct ev_position next = EV_POSITION_INIT;
 	int rc;
 
-	replay_position(r, &next);
+	if (whole)
+		replay_position(r, &next);
+	else
+		handled_position(r, &next);
 	ev_messages_clear(r->msg);
 	rc = r->sink->ops->flush(r->sink, &next, err);
 	if (!rc && r->redrive)
@@ -144,6 +161,11 @@ static bool due(const struct replay *r)
 		return r->sink && ev_clock_ms() - r->flushed_ms >= COMMIT_MS;
 	return a->exactly_once && r->sink && (r->sink->records - r->flushed_at >= (uint64_t)a->txn_records ||
 				   ev_clock_ms() - r->flushed_ms >= a->txn_ms);
+}
+
+int replay_flush_due(struct replay *r, struct ev_error *err)
+{
+	return due(r) ? flush(r, false, err) : 0;
 }
 
 /* How many records may be read at once, so that a transaction does not grow past its size. */
@@ -202,7 +224,7 @@ static int copy(struct replay *r, struct ev_error *err)
 			return -1;
 		if (r->sink && r->sink->ops->turn && r->sink->ops->turn(r->sink, n ? 0 : 1, err))
 			return -1;
-		if (due(r) && flush(r, err))
+		if (due(r) && flush(r, true, err))
 			return -1;
 		if ((r->sink && r->sink->closed) || ev_stopped())
 			return STOPPED;
@@ -291,7 +313,7 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 		return rc < 0 ? -1 : rc == STOPPED ? ev_stop_status(false) :
 		       r->redrive ? redrive_print(r, err) : replay_dry_print(r, err);
 	}
-	if (rc >= 0 && flush(r, err))
+	if (rc >= 0 && flush(r, rc != STOPPED, err))
 		rc = -1;
 	ev_progress_clear(&r->progress);
 	if (rc < 0) {

@@ -41,7 +41,10 @@ static int fail(struct kafka_sink *k, rd_kafka_error_t *error, const char *what,
 			rd_kafka_error_string(error));
 	err->retriable = !fenced && !rd_kafka_error_is_fatal(error);
 	rd_kafka_error_destroy(error);
-	k->error = *err;
+	if (!k->error.class || fenced)
+		k->error = *err;
+	else
+		*err = k->error; /* what came first is the reason */
 	return -1;
 }
 
@@ -164,7 +167,7 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 		struct ev_error why = *err;
 
 		ev_kafka_txn_abort(k);
-		*err = k->error.class && k->error.class != EV_STORE ? k->error : why;
+		*err = why;
 		return ev_kafka_txn_judge(k, err);
 	}
 	k->open = false;
