@@ -92,7 +92,7 @@ static int other_spec(const struct ev_log_args *a, const struct ev_source_args *
 
 	spec->timeout_ms = from->timeout_ms;
 	spec->txn_wait_ms = from->txn_wait_ms;
-	spec->memory = from->memory;
+	spec->memory = from->memory / 2;
 	spec->stopped = from->stopped;
 	spec->need_headers = true;
 	spec->brokers = ev_strdup(a->against_broker   ? a->against_broker

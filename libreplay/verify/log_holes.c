@@ -292,6 +292,7 @@ struct ev_source *ev_log_open_beside(const struct ev_source_spec *spec, struct e
 		other.properties[i] = spec->properties[i];
 	other.properties[other.nproperties++] =
 		(char *)(uintptr_t)"isolation.level=read_uncommitted";
+	other.memory = spec->memory / 4; /* it is read beside what is being sorted */
 	other.need_headers = false;
 	other.count_markers = true;
 	s = ev_source_open(&other, err);
