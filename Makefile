@@ -100,7 +100,7 @@ bench: all $(BENCH) $(HELPERS)
 
 # Instructions per event against those on record, by callgrind; the same on a noisy machine.
 bench-count: all $(HELPERS)
-	@scripts/bench-count --build $B $(if $(RECORD),--record)
+	@CC='$(CC)' scripts/bench-count --build $B $(if $(RECORD),--record)
 
 fuzz:
 	@$(MAKE) CC=clang SANITIZE=address,undefined,fuzzer-no-link fuzz-run
