@@ -39,7 +39,7 @@ only_files() { # -wal and -shm go with the last connection
 only_tables() {
 	local store=$1 rest; shift
 	rest=$(sqlite3 "$store" "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'
-		AND name NOT IN ('ev_projection', 'ev_table', 'ev_ledger', 'ev_cut', 'ev_dead', 'ev_seen', 'ev_rebuild',
+		AND name NOT IN ('ev_projection', 'ev_table', 'ev_ledger', 'ev_cut', 'ev_dead', 'ev_seen', 'ev_rows', 'ev_rebuild',
 		'ev_view') UNION ALL SELECT 'rows of ' || name FROM ev_projection WHERE name LIKE '%(new)' OR
 		name LIKE '%(gone)' OR name LIKE '%(moving)' UNION ALL SELECT 'a plan' FROM ev_rebuild ORDER BY 1")
 	[ "$rest" = "$(printf '%s\n' "$@")" ] || { echo "there is:" $rest; return 1; }

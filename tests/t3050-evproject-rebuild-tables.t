@@ -39,7 +39,8 @@ kinds() { # everything of the view, and the ids that it has seen
 	local t
 	for t in "${names[@]}"; do echo "== $t"; sqlite3 "$1" "SELECT * FROM \"${t//\"/\"\"}\" ORDER BY 1, 2" 2>/dev/null ||
 		sqlite3 "$1" "SELECT * FROM \"${t//\"/\"\"}\" ORDER BY 1"; done
-	sqlite3 "$1" "SELECT * FROM ev_seen WHERE projection = 'kinds' ORDER BY scope, id"
+	sqlite3 "$1" "SELECT scope, id, first_ms, topic, partition, record_offset FROM ev_seen WHERE projection =
+		coalesce((SELECT rows_key FROM ev_rows WHERE projection = 'kinds'), 'kinds') ORDER BY scope, id"
 	sqlite3 "$1" "SELECT * FROM ev_ledger WHERE projection = 'kinds'"
 }
 ddl() { # names and definitions, but for the quotes that a renaming puts in

@@ -117,7 +117,8 @@ static int take_position(void *ctx, const struct ev_cell *c, size_t n)
 int ev_decision_position(struct ev_store *s, const char *projection, int64_t seq,
 			 struct ev_position *out, struct ev_error *err)
 {
-	static const char sql[] = "SELECT position FROM ev_cut WHERE projection = ?1 AND seq = ?2";
+	static const char sql[] = "SELECT position FROM ev_cut WHERE projection = "
+				  EV_ROWS_KEY("?1") " AND seq = ?2";
 	struct ev_bind b[] = { ev_bind_text(projection), ev_bind_int(seq) };
 	struct ev_buf text = EV_BUF_INIT;
 	int rc = ev_store_select(s, sql, b, 2, take_position, &text, err);

@@ -134,14 +134,16 @@ PGresult *ev_pgkit_tables(struct ev_shadow_pg *sh, enum ev_role role, struct ev_
 
 static int move_ledger(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, struct ev_error *err)
 {
-	static const char *const tables[] = { "ev_ledger", "ev_cut", "ev_dead", "ev_seen", NULL };
+	static const char *const tables[] = { "ev_ledger", "ev_dead", "ev_rows", NULL };
 	struct ev_buf old = EV_BUF_INIT, new = EV_BUF_INIT;
 	int rc;
 
 	role_name(&old, sh, from);
 	role_name(&new, sh, to);
-	rc = ev_pgkit_exec(sh->live, err, "UPDATE ev_projection SET name = %L WHERE name = %L",
-			   ev_buf_str(&new), ev_buf_str(&old));
+	rc = ev_pgkit_exec(sh->live, err, "INSERT INTO ev_rows (projection, rows_key) "
+			   "SELECT name, name FROM ev_projection WHERE name = %L ON CONFLICT DO NOTHING; "
+			   "UPDATE ev_projection SET name = %L WHERE name = %L",
+			   ev_buf_str(&old), ev_buf_str(&new), ev_buf_str(&old));
 	if (rc == 0)
 		rc = ev_pgkit_exec(sh->live, err, "UPDATE ev_table SET projection = %L, "
 						  "table_name = %L || substr(table_name, %d) "
@@ -195,7 +197,7 @@ static int bring_rows(struct ev_shadow_pg *sh, const char *table, const char *co
 
 int ev_pgkit_bring_ledger(struct ev_shadow_pg *sh, struct ev_error *err)
 {
-	static const char *const tables[] = { "ev_table", "ev_ledger", "ev_cut", "ev_dead", "ev_seen", NULL };
+	static const char *const tables[] = { "ev_table", "ev_ledger", "ev_dead", "ev_rows", NULL };
 	int rc = bring_rows(sh, "ev_projection", "name", err);
 
 	for (const char *const *t = tables; *t && rc == 0; t++)

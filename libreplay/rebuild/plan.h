@@ -63,6 +63,12 @@ bool ev_role_is_reserved(const char *ledger_name);
 /* Before a table's or index's name: "", "ev_kept_", ... */
 const char *ev_role_prefix(enum ev_role role);
 
+/* A rows_key (ledger.h) that no version has yet, as SQL; `name` is that of the projection, as SQL too. */
+#define EV_FREE_ROWS_KEY(name) \
+	"(SELECT min(k.key) FROM (SELECT " name " || '/1' AS key UNION ALL SELECT " name " || '/2' " \
+	"UNION ALL SELECT " name " || '/3' UNION ALL SELECT " name " || '/4' UNION ALL SELECT " name " || '/5') k " \
+	"WHERE k.key NOT IN (SELECT rows_key FROM ev_rows))"
+
 /* Create ev_rebuild where it is missing. */
 int ev_plan_create(struct ev_store *s, struct ev_error *err);
 /* What is stored; phase NONE when there is no rebuild. */

@@ -32,13 +32,44 @@ static struct ev_store *open_schema(struct ev_shadow *sh, enum ev_role role, boo
 	return ev_pg_open(sh->opt.url, &opt, err);
 }
 
+/*
+ * The schema. Cuts and seen ids may be many, and are where they will be found after the swap from the
+ * beginning: in the store's own tables, under a key that is the new version's.
+ */
+static int make_schema(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	const char *shadow = s->schemas[EV_ROLE_NEW], *live = s->schemas[EV_ROLE_LIVE];
+	const char *name = s->base.projection;
+	int there = ev_pgkit_has_schema(s, EV_ROLE_NEW, err);
+	int rc;
+
+	if (there)
+		return there < 0 ? -1 : 0;
+	if (s->base.live->ops->begin(s->base.live, err) < 0)
+		return -1;
+	rc = ev_pgkit_exec(s->live, err, "CREATE SCHEMA %I; "
+			   "CREATE TABLE %I.ev_rows (projection text PRIMARY KEY, rows_key text NOT NULL); "
+			   "CREATE VIEW %I.ev_cut AS SELECT * FROM %I.ev_cut; "
+			   "CREATE VIEW %I.ev_seen AS SELECT * FROM %I.ev_seen; "
+			   "INSERT INTO %I.ev_rows SELECT %L, " EV_FREE_ROWS_KEY("%L") "; "
+			   "DELETE FROM ev_cut WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
+			   "DELETE FROM ev_seen WHERE projection = (SELECT rows_key FROM %I.ev_rows)",
+			   shadow, shadow, shadow, live, shadow, live, shadow, name, name, name, name, name,
+			   name, shadow, shadow);
+	if (rc == 0)
+		rc = s->base.live->ops->commit(s->base.live, err);
+	if (rc < 0)
+		s->base.live->ops->rollback(s->base.live);
+	return rc;
+}
+
 static struct ev_store *store(struct ev_shadow *sh, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(sh);
 
 	if (s->store)
 		return s->store;
-	if (ev_pgkit_exec(s->live, err, "CREATE SCHEMA IF NOT EXISTS %I", s->schemas[EV_ROLE_NEW]) < 0) {
+	if (make_schema(s, err) < 0) {
 		if (strstr(err->text, "permission denied"))
 			ev_hint(err, "the shadow is a schema: GRANT CREATE ON DATABASE ... TO the role");
 		return NULL;
@@ -130,7 +161,8 @@ bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_error *err)
 /* Tables and ledger rows of a version that does not serve; what others have tied to them is an error. */
 static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *err)
 {
-	static const char *const ledger[] = { "ev_table", "ev_ledger", "ev_cut", "ev_dead", "ev_seen", NULL };
+	static const char *const ledger[] = { "ev_table", "ev_ledger", "ev_dead", "ev_rows", NULL };
+	static const char *const many[] = { "ev_cut", "ev_seen", NULL };
 	struct ev_shadow_pg *s = of(sh);
 	struct ev_buf sql = EV_BUF_INIT, name = EV_BUF_INIT;
 	PGresult *tables;
@@ -155,6 +187,9 @@ static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *e
 	if (rc == 0)
 		rc = ev_pgkit_exec(s->live, err, "DELETE FROM ev_projection WHERE name = %L",
 				   ev_buf_str(&name));
+	for (const char *const *t = many; *t && rc == 0; t++)
+		rc = ev_pgkit_exec(s->live, err, "DELETE FROM %I WHERE projection = " EV_ROWS_KEY("%L"), *t,
+				   ev_buf_str(&name), ev_buf_str(&name));
 	for (const char *const *t = ledger; *t && rc == 0; t++)
 		rc = ev_pgkit_exec(s->live, err, "DELETE FROM %I WHERE projection = %L", *t,
 				   ev_buf_str(&name));
@@ -169,9 +204,29 @@ static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *e
 	return rc;
 }
 
+/* Cuts and ids of a shadow that is given up. */
+static int drop_rows(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	PGresult *res = ev_pgkit_rows(s->live, err,
+				      "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+				      "ON n.oid = c.relnamespace WHERE n.nspname = %L "
+				      "AND c.relname = 'ev_rows'", s->schemas[EV_ROLE_NEW]);
+	int there = res ? PQntuples(res) : -1;
+
+	PQclear(res);
+	if (there <= 0)
+		return there;
+	return ev_pgkit_exec(s->live, err,
+			     "DELETE FROM ev_cut WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
+			     "DELETE FROM ev_seen WHERE projection = (SELECT rows_key FROM %I.ev_rows)",
+			     s->schemas[EV_ROLE_NEW], s->schemas[EV_ROLE_NEW]);
+}
+
 static int drop_shadow(struct ev_shadow *sh, struct ev_error *err)
 {
 	settle(sh);
+	if (drop_rows(of(sh), err) < 0)
+		return -1;
 	return ev_pgkit_exec(of(sh)->live, err, "DROP SCHEMA IF EXISTS %I CASCADE",
 			     of(sh)->schemas[EV_ROLE_NEW]);
 }

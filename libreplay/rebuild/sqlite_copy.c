@@ -122,12 +122,15 @@ static int table_step(struct copy *cp, const char *table, struct step *st, struc
 	return rc;
 }
 
-/* Rows of ours: those of the shadow's projection, under the name of the new version. */
+/* Rows of ours: those of the shadow's projection, under the name of the new version, or its rows' key. */
 static int ledger_step(struct copy *cp, const char *table, struct step *st, struct ev_error *err)
 {
 	struct ev_buf columns = EV_BUF_INIT;
 	int rc = columns_of(cp, table, &columns, err);
-	char *name = sqlite3_mprintf("'%q (new)'", cp->sh->base.projection);
+	const char *as = strcmp(table, "ev_dead") == 0
+				 ? "'%q (new)'"
+				 : "(SELECT w.rows_key FROM main.ev_rows w WHERE w.projection = '%q (new)')";
+	char *name = sqlite3_mprintf(as, cp->sh->base.projection);
 
 	st->from = sqlite3_mprintf("%s", table);
 	st->to = sqlite3_mprintf("%s", table);
@@ -250,7 +253,11 @@ static int copy_ledger(struct copy *cp, struct ev_error *err)
 			   "INSERT INTO main.ev_projection SELECT * FROM ev_row; DROP TABLE ev_row;"
 			   "CREATE TEMP TABLE ev_row AS SELECT * FROM ev_shadow.ev_ledger "
 			   "WHERE projection = %Q; UPDATE ev_row SET projection = projection || ' (new)';"
-			   "INSERT INTO main.ev_ledger SELECT * FROM ev_row; DROP TABLE ev_row;", name, name);
+			   "INSERT INTO main.ev_ledger SELECT * FROM ev_row; DROP TABLE ev_row;"
+			   "INSERT INTO main.ev_rows SELECT %Q || ' (new)', " EV_FREE_ROWS_KEY("%Q") ";"
+			   "DELETE FROM main.ev_cut WHERE projection = " EV_ROWS_KEY("%Q || ' (new)'") ";"
+			   "DELETE FROM main.ev_seen WHERE projection = " EV_ROWS_KEY("%Q || ' (new)'"),
+			   name, name, name, name, name, name, name, name, name, name, name, name);
 }
 
 /* The first transaction: empty tables, the ledger, and that the copy has begun. */

@@ -13,8 +13,9 @@
 #include "projection/sql.h"
 #include "rebuild/sqlite_kit.h"
 
-static const char *const ledger_tables[] = { "ev_table", "ev_ledger", "ev_cut",
-					     "ev_dead",  "ev_seen",   "ev_view", NULL };
+static const char *const ledger_tables[] = { "ev_table", "ev_ledger", "ev_dead",
+					     "ev_rows",  "ev_view",   NULL };
+static const char *const many_rows[] = { "ev_cut", "ev_seen", NULL }; /* found by ev_rows */
 
 static bool has_prefix(const char *name, enum ev_role role)
 {
@@ -225,7 +226,9 @@ static int move_indexes(struct ev_sqlite *s, const char *to_name, enum ev_role f
 static int move_ledger(struct ev_sqlite *s, const char *from_name, const char *to_name,
 		       struct ev_error *err)
 {
-	int rc = ev_kit_exec(s, err, "UPDATE main.ev_projection SET name = %Q WHERE name = %Q", to_name,
+	int rc = ev_kit_exec(s, err, "INSERT INTO main.ev_rows SELECT name, name FROM main.ev_projection "
+			     "WHERE name = %Q ON CONFLICT DO NOTHING; "
+			     "UPDATE main.ev_projection SET name = %Q WHERE name = %Q", from_name, to_name,
 			     from_name);
 
 	for (const char *const *t = ledger_tables; rc == 0 && *t; t++)
@@ -266,6 +269,9 @@ static int drop_ledger(struct ev_sqlite *s, const char *ledger_name, struct ev_e
 {
 	int rc = 0;
 
+	for (const char *const *t = many_rows; rc == 0 && *t; t++)
+		rc = ev_kit_exec(s, err, "DELETE FROM main.%s WHERE projection = " EV_ROWS_KEY("%Q"), *t,
+				 ledger_name, ledger_name);
 	for (const char *const *t = ledger_tables; rc == 0 && *t; t++)
 		rc = ev_kit_exec(s, err, "DELETE FROM main.%s WHERE projection = %Q", *t, ledger_name);
 	if (rc == 0)

@@ -30,7 +30,8 @@ static const char create_sql[] =
 	" PRIMARY KEY (projection, topic, partition));"
 	"CREATE TABLE IF NOT EXISTS ev_cut ("
 	" projection text NOT NULL, seq bigint NOT NULL, position text NOT NULL,"
-	" PRIMARY KEY (projection, seq));";
+	" PRIMARY KEY (projection, seq));"
+	"CREATE TABLE IF NOT EXISTS ev_rows (projection text PRIMARY KEY, rows_key text NOT NULL);";
 
 static const char load_projection_sql[] =
 	"SELECT version, fingerprint, generation, watermark, updated_at, cuts, last_error, holder, mode "
@@ -70,7 +71,7 @@ static const char save_ledger_sql[] =
 	"held = excluded.held, dropped = excluded.dropped, invisible = excluded.invisible, "
 	"untouched = excluded.untouched, cluster_id = excluded.cluster_id";
 static const char insert_cut_sql[] =
-	"INSERT INTO ev_cut (projection, seq, position) VALUES (?1, ?2, ?3)";
+	"INSERT INTO ev_cut (projection, seq, position) VALUES (" EV_ROWS_KEY("?1") ", ?2, ?3)";
 static const char note_error_sql[] = "UPDATE ev_projection SET last_error = ?2 WHERE name = ?1";
 static const char hold_sql[] = "UPDATE ev_projection SET holder = ?2, mode = ?3 WHERE name = ?1";
 /* The projection's own holder before others in the same store, and never ourselves. */

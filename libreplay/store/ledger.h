@@ -62,6 +62,12 @@ struct ev_ledger {
 	size_t nparts, cap;
 };
 
+/*
+ * Rows that may be many (cuts, seen ids) do not change hands when a version does: ev_rows(projection PK,
+ * rows_key) says by which `projection` they are found, where that is not the version's own name. As SQL:
+ */
+#define EV_ROWS_KEY(name) "coalesce((SELECT w.rows_key FROM ev_rows w WHERE w.projection = " name "), " name ")"
+
 /* Create the ev_ tables where missing. In a transaction of its own. */
 int ev_ledger_create(struct ev_store *s, struct ev_error *err);
 

@@ -2,6 +2,7 @@
 #include "store/seen.h"
 
 #include "base/mem.h"
+#include "store/ledger.h"
 
 static const char create_sql[] =
 	"CREATE TABLE IF NOT EXISTS ev_seen ("
@@ -9,16 +10,17 @@ static const char create_sql[] =
 	" topic text NOT NULL, partition bigint NOT NULL, record_offset bigint NOT NULL,"
 	" PRIMARY KEY (projection, scope, id));";
 static const char ask_sql[] =
-	"SELECT first_ms FROM ev_seen WHERE projection = ?1 AND scope = ?2 AND id = ?3";
+	"SELECT first_ms FROM ev_seen WHERE projection = " EV_ROWS_KEY("?1") " AND scope = ?2 AND id = ?3";
 static const char remember_sql[] =
 	"INSERT INTO ev_seen (projection, scope, id, first_ms, topic, partition, record_offset) "
-	"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (projection, scope, id) DO UPDATE SET "
+	"VALUES (" EV_ROWS_KEY("?1") ", ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (projection, scope, id) DO UPDATE SET "
 	"first_ms = excluded.first_ms, topic = excluded.topic, partition = excluded.partition, "
 	"record_offset = excluded.record_offset";
 static const char forget_sql[] =
-	"DELETE FROM ev_seen WHERE projection = ?1 AND topic = ?2 AND partition = ?3 AND "
+	"DELETE FROM ev_seen WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND partition = ?3 AND "
 	"record_offset = ?4";
-static const char sweep_sql[] = "DELETE FROM ev_seen WHERE projection = ?1 AND first_ms < ?2";
+static const char sweep_sql[] = "DELETE FROM ev_seen WHERE projection = " EV_ROWS_KEY("?1") " "
+				"AND first_ms < ?2";
 
 int ev_seen_create(struct ev_store *s, struct ev_error *err)
 {

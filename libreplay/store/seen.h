@@ -2,6 +2,7 @@
  * seen.h - ids seen, for @dedupe
  *
  *   ev_seen(projection, scope, id, first_ms, topic, partition, record_offset; PK projection, scope, id)
+ * where `projection` is the rows_key of ledger.h.
  * scope is the topic, or '' with `across topics`. A record is a duplicate when its id was first
  * seen at record timestamp t0, its own timestamp lies at most `within` behind t0, and t0 + within
  * is not below the watermark as it stood before this record. The watermark is the largest record

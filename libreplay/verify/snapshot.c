@@ -37,7 +37,8 @@ static int take_cut(void *ctx, const struct ev_cell *c, size_t n)
 
 static int load_cuts(struct ev_snapshot *s, int64_t after, struct ev_error *err)
 {
-	static const char sql[] = "SELECT seq, position FROM ev_cut WHERE projection = ?1 AND seq > ?2 "
+	static const char sql[] = "SELECT seq, position FROM ev_cut WHERE projection = "
+				  EV_ROWS_KEY("?1") " AND seq > ?2 "
 				  "ORDER BY seq";
 	struct ev_bind b[] = { ev_bind_text(s->ledger.projection), ev_bind_int(after) };
 	struct loading l = { s, after, false, err };
