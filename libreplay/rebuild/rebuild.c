@@ -127,7 +127,12 @@ static int check_identity(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_run_hooks hooks = { .ctx = NULL };
 
-	if (r->plan.phase != EV_PHASE_PREPARE || ev_identity_partitions(&r->old, r->src, &hooks, err) == 0)
+	if (r->plan.phase != EV_PHASE_PREPARE)
+		return 0;
+	/* a follower may have gone past the end that was the log's when it was opened */
+	if (!r->src->one_sequence && r->src->ops->refresh(r->src, err) < 0)
+		return -1;
+	if (ev_identity_partitions(&r->old, r->src, &hooks, err) == 0)
 		return 0;
 	if (err->class != EV_DATA)
 		return -1;
