@@ -10,6 +10,7 @@ _evverify() {
 	--ignore) COMPREPLY=(); return ;;
 	--sample) COMPREPLY=(); return ;;
 	--max-diffs) COMPREPLY=(); return ;;
+	--max-repair) COMPREPLY=(); return ;;
 	--sequence) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--by) COMPREPLY=($(compgen -W 'partition key' -- "$cur")); return ;;
 	--against-broker) COMPREPLY=(); return ;;
@@ -36,7 +37,7 @@ _evverify() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --rows --counts --checks --log --against --max-lag --max-age --independent --scratch --ignore --sample --max-diffs --allow-empty --sequence --contiguous --strict-time --by --same-offsets --against-broker --against-config --envelope --from --to --since --until --format --quiet -q --metrics --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --rows --counts --checks --log --against --max-lag --max-age --independent --scratch --ignore --sample --max-diffs --allow-empty --repair --yes -y --max-repair --sequence --contiguous --strict-time --by --same-offsets --against-broker --against-config --envelope --from --to --since --until --format --quiet -q --metrics --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

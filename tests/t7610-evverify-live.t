@@ -36,6 +36,15 @@ verify
 status=$?
 check_status 1 "a row that is wrong is seen, also while it moves on"
 check "and which" jq -e '.modes[0].kinds.changed == 1' v.json
+verify --repair --yes --max-repair 100%
+status=$?
+check_status 0 "and repaired beside the follower"
+check_grep "which is said" 'repaired: 1 rows deleted, 1 written' v.err
+here=$(chain v.db)
+check "the follower goes on" wait_for 20 applied $((here + 200))
+verify
+status=$?
+check_status 0 "from what was repaired"
 : >stop
 wait $writer
 kill -TERM $follower

@@ -27,9 +27,9 @@ struct args {
 	struct ev_store_args store;
 	struct ev_source_args src;
 	struct ev_log_args log;
-	bool rows, counts, checks, independent, allow_empty, quiet;
+	bool rows, counts, checks, independent, allow_empty, quiet, repair, yes;
 	struct ev_list ignore;
-	const char *sample, *scratch, *metrics, *lock;
+	const char *sample, *scratch, *metrics, *lock, *max_repair;
 	int64_t max_diffs, max_lag, max_age;
 	int format;
 };
@@ -49,6 +49,9 @@ static const struct ev_option options[] = {
 	EV_STRING(0, "sample", "PCT", struct args, sample, "look at this share of the keys (1%)"),
 	EV_INT(0, "max-diffs", "N", struct args, max_diffs, 0, 1000000, "print so many of each mode (20)"),
 	EV_FLAG(0, "allow-empty", struct args, allow_empty, "nothing to check is no failure"),
+	EV_FLAG(0, "repair", struct args, repair, "say which rows would be made anew; with --yes do it"),
+	EV_FLAG('y', "yes", struct args, yes, "do the repair, then verify again"),
+	EV_STRING(0, "max-repair", "PCT", struct args, max_repair, "refuse to repair more of the rows (10%)"),
 	EV_GROUP("Log"),
 	EV_LOG_ROWS(struct args, log),
 	EV_ENVELOPE_ROW(struct args, src),
@@ -113,18 +116,17 @@ static void note(void *ctx, const char *text)
 }
 
 /* 1, 1% and 0.5 %; more than none, at most all. */
-static int parse_sample(const char *text, double *share, struct ev_error *err)
+static int parse_share(const char *option, const char *text, double *share, struct ev_error *err)
 {
 	char *end;
 	double v;
 
-	*share = 1;
 	if (!text)
 		return 0;
 	v = strtod(text, &end);
 	end += strspn(end, " ");
 	if (end == text || !isfinite(v) || v <= 0 || v > 100 || strcmp(end, "%") != 0) {
-		ev_fail(err, EV_USAGE, "option '--sample' takes a share of the keys like 1%%, not '%s'", text);
+		ev_fail(err, EV_USAGE, "option '%s' takes a share like 1%%, not '%s'", option, text);
 		return -1;
 	}
 	*share = v / 100;
@@ -162,7 +164,16 @@ static int fill_options(struct state *st, struct ev_error *err)
 		.max_diffs = (size_t)a->max_diffs, .memory = a->src.spec.memory,
 		.max_lag = a->max_lag, .max_age_ms = a->max_age,
 	};
-	return parse_sample(a->sample, &st->opt.sample, err);
+	st->opt.sample = 1;
+	st->opt.max_repair = 0.1;
+	st->opt.repair = a->repair;
+	st->opt.repair_now = a->repair && a->yes;
+	if (a->repair && !st->opt.rows)
+		return ev_fail(err, EV_USAGE, "option '--repair' repairs rows: with other modes give --rows, too");
+	if (parse_share("--max-repair", a->max_repair, &st->opt.max_repair, err) < 0)
+		return -1;
+	st->opt.max_repair *= 100;
+	return parse_share("--sample", a->sample, &st->opt.sample, err);
 }
 
 /* For cron: a run that takes longer than its interval does not meet the next one. */
@@ -227,16 +238,33 @@ static void read_progress(void *ctx, int64_t records, int64_t passed, int64_t sp
 	progress(ctx, "log", records, passed, span);
 }
 
+/* After a repair the verdict is that of the view as it is then; what was done is said. */
+static int verify_view(struct state *st, struct ev_source *src, const struct ev_projection *p,
+		       struct ev_error *err)
+{
+	struct ev_verify_hooks hooks = { st, stop, progress, note };
+	struct ev_mode *m;
+	int rc = ev_verify(p, src, &st->opt, &hooks, &st->verdict, err);
+
+	if (rc != 1)
+		return rc;
+	m = ev_verdict_mode(&st->verdict, "rows", "rows");
+	for (size_t i = 0; i < m->nnotes; i++)
+		ev_say(st->msg, "%s", m->notes[i]);
+	ev_verdict_release(&st->verdict);
+	st->opt.repair = st->opt.repair_now = false;
+	return ev_verify(p, src, &st->opt, &hooks, &st->verdict, err);
+}
+
 static int verify_source(struct state *st, struct ev_source *src, struct ev_projection *p,
 			 struct ev_error *err)
 {
-	struct ev_verify_hooks hooks = { st, stop, progress, note };
 	struct ev_read_hooks read_hooks = { st, stop, read_progress };
 	struct args *a = st->a;
 	int rc = 0;
 
 	if (looks_at_store(a))
-		rc = ev_verify(p, src, &st->opt, &hooks, &st->verdict, err);
+		rc = verify_view(st, src, p, err);
 	else
 		ev_verdict_init(&st->verdict, (size_t)a->max_diffs);
 	if (!rc && ev_log_args_any(&a->log))

@@ -34,6 +34,7 @@ struct ev_verifying {
 	size_t ntables;
 	bool folded;                  /* it stands where the first snapshot stands */
 	bool rows_match;              /* said by rows.c, for counts.c */
+	bool repaired;
 	struct ev_digest letters;     /* dead letters of the store, by counts.c */
 };
 

@@ -84,7 +84,7 @@ static int no_view(const struct ev_snapshot *s, const char *projection, struct e
 	return ev_hint(err, "is it the right store, or schema?");
 }
 
-static int load(struct ev_snapshot *s, const char *projection, int64_t after, struct ev_error *err)
+int ev_snapshot_load(struct ev_snapshot *s, const char *projection, int64_t after, struct ev_error *err)
 {
 	int present = ev_ledger_present(s->store, err);
 
@@ -109,7 +109,7 @@ int ev_snapshot_take(struct ev_snapshot *s, const char *url, const struct ev_sto
 	s->store = ev_store_open(url, &ro, err);
 	if (!s->store || s->store->ops->freeze(s->store, err) < 0)
 		return -1;
-	return load(s, projection, after, err);
+	return ev_snapshot_load(s, projection, after, err);
 }
 
 void ev_snapshot_let_go(struct ev_snapshot *s)

@@ -39,6 +39,8 @@ struct ev_snapshot {
  */
 int ev_snapshot_take(struct ev_snapshot *s, const char *url, const struct ev_store_options *opt,
 		     const char *projection, int64_t after, struct ev_error *err);
+/* The same of `s->store`, which the caller has open, and in a transaction; the rest is zeroed. */
+int ev_snapshot_load(struct ev_snapshot *s, const char *projection, int64_t after, struct ev_error *err);
 /* End the read: rows are no longer wanted. */
 void ev_snapshot_let_go(struct ev_snapshot *s);
 void ev_snapshot_release(struct ev_snapshot *s);

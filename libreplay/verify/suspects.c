@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "verify/cause.h"
+#include "verify/repair.h"
 
 #define READINGS 3
 #define MAX_SORTED 200000
@@ -366,6 +367,31 @@ static void find_causes(struct ev_verifying *w, struct suspecting *all, const st
 	free(v);
 }
 
+/* All that differ, printed or not, by their keys. */
+static int repair(struct ev_verifying *w, struct suspecting *all, struct ev_mode *m, struct ev_error *err)
+{
+	struct ev_wrong_row *rows = NULL;
+	size_t n = 0, unnamed = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < w->ntables; i++)
+		for (size_t k = 0; k < all[i].n; k++) {
+			const struct differing *d = &all[i].v[k];
+			const struct kept *one = d->log ? d->log : d->store;
+
+			unnamed += !one->len;
+			*EV_PUSH(rows, n) = (struct ev_wrong_row){
+				&w->tables[i], one->key, bytes_of(&all[i], d->log ? EV_SIDE_LOG : EV_SIDE_STORE, one),
+			};
+		}
+	if (unnamed)
+		rc = ev_fail(err, EV_USAGE, "too many rows differ to repair them within --memory");
+	else if (n)
+		rc = ev_repair(w, rows, n, m, err);
+	free(rows);
+	return rc;
+}
+
 static void release(struct suspecting *s)
 {
 	for (int side = 0; side < 2; side++) {
@@ -396,6 +422,8 @@ int ev_suspects_tell(struct ev_verifying *w, struct ev_mode *m, struct ev_error 
 			tell_table(&all[i]);
 	if (rc == 0)
 		find_causes(w, all, &second, m);
+	if (rc == 0 && w->opt->repair)
+		rc = repair(w, all, m, err);
 	for (size_t i = 0; i < w->ntables; i++)
 		release(&all[i]);
 	ev_snapshot_release(&second);

@@ -221,7 +221,7 @@ static int verify(struct ev_verifying *w, struct ev_error *err)
 	refuse_reads(w);
 	if (read_store(w, err) < 0)
 		return -1;
-	return judge(w, err) < 0 || freshness(w, err) < 0 ? -1 : 0;
+	return judge(w, err) < 0 || freshness(w, err) < 0 ? -1 : w->repaired;
 }
 
 int ev_verify(const struct ev_projection *p, struct ev_source *src, const struct ev_verify_options *opt,

@@ -34,6 +34,9 @@ struct ev_verify_options {
 	size_t max_diffs;
 	size_t memory;                        /* for rows that differ */
 	int64_t max_lag, max_age_ms;          /* -1: not asked */
+	bool repair;                          /* rows that differ; without repair_now it is only said */
+	bool repair_now;
+	double max_repair;                    /* percent of the rows */
 };
 
 struct ev_verify_hooks {
@@ -44,7 +47,10 @@ struct ev_verify_hooks {
 	/* A check of the file that has rows, with some of them; NULL: not wanted. */
 };
 
-/* The whole of it: `out` (to be released, whatever is returned) says what came out. -1: EV_USAGE only. */
+/*
+ * The whole of it: `out` (to be released, whatever is returned) says what came out. -1: EV_USAGE only. 1: rows
+ * were repaired, and `out` says what was wrong with them: verify again.
+ */
 int ev_verify(const struct ev_projection *p, struct ev_source *src, const struct ev_verify_options *opt,
 	      const struct ev_verify_hooks *hooks, struct ev_verdict *out, struct ev_error *err);
 

@@ -1,0 +1,26 @@
+/*
+ * repair.h - the rows that are wrong, and only those, made anew from the log
+ *
+ * One transaction, under the writer's lock and guarded by the ledger's row: the reference is folded on to where the
+ * store stands by now (a follower may have gone on), the wrong keys are deleted and written again as the reference
+ * has them, and the generation goes up, so that a follower forgets the rows that it remembers.
+ */
+#ifndef EV_REPAIR_H
+#define EV_REPAIR_H
+
+#include "verify/internal.h"
+
+struct ev_wrong_row {
+	const struct ev_table_check *table;
+	struct ev_hash128 key;
+	struct ev_slice bytes; /* a row with this key, encoded; borrowed */
+};
+
+/*
+ * Write `rows` anew. EV_USAGE where it may not be done (too many, a table without a key, keys that others
+ * refer to), and nothing has been changed. EV_HELD when a writer does not let us.
+ */
+int ev_repair(struct ev_verifying *w, struct ev_wrong_row *rows, size_t n, struct ev_mode *m,
+	      struct ev_error *err);
+
+#endif
