@@ -14,6 +14,13 @@
 
 static const char *const on_error_words[] = { "stop", "dead", NULL };
 
+/*
+ * Catching up, rows that change more than once are written once, and in the order of their keys: the more of them
+ * in a transaction, the fewer pages. Others who write wait for one no longer than about a second.
+ */
+#define CATCH_UP_MS 2000
+#define CATCH_UP_ROWS 100000
+
 struct args {
 	struct ev_store_args store;
 	struct ev_source_args src;
@@ -64,7 +71,6 @@ static void init(void *args)
 	ev_store_args_init(&a->store);
 	ev_source_args_init(&a->src);
 	a->max_dead = a->max_held = -1;
-	a->batch = 10000;
 }
 
 static void release(void *args)
@@ -201,7 +207,8 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 	opt.scan_late = st->a->scan_late;
 	opt.no_merge = st->a->src.no_merge;
 	opt.group = st->a->group;
-	opt.batch = (size_t)st->a->batch;
+	if (st->a->batch)
+		opt.batch = (size_t)st->a->batch;
 	ev_progress_init(&st->progress, st->msg, st->a->quiet);
 	rc = ev_run(st->apply, src, &opt, &hooks, &status, err);
 	ev_progress_clear(&st->progress);
@@ -258,6 +265,10 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 	ao.dead = a->on_error == 1;
 	ao.max_dead = a->max_dead;
 	ao.max_held = a->max_held;
+	if (!a->batch && !a->group && !a->src.spec.nfiles) {
+		ao.hold_ms = CATCH_UP_MS;
+		ao.hold_rows = CATCH_UP_ROWS;
+	}
 	st->apply = ev_apply_open(s, st->projection, &ao, err);
 	if (st->apply) {
 		rc = read_all(st, src, s, err);

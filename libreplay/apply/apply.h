@@ -36,7 +36,9 @@ struct ev_apply_options {
 	int64_t max_held;
 	bool decided;      /* retry what was decided before, and do not ask whether it may be late */
 	bool beside;       /* no run lock: one transaction beside a follower (dead retry) */
-	bool hold;         /* a load: many batches are committed together (ev_apply_checkpoint) */
+	int hold_ms;       /* many batches are committed together, so long at most (ev_apply_checkpoint); 0: no */
+	size_t hold_rows;  /* or so many rows; 0: any number */
+	bool load;         /* nobody else wants these tables yet: indexes may be made after the rows */
 	bool alone;        /* nobody else uses the store: a transaction may stay open while it is held */
 	size_t memory;     /* bytes that rows kept in memory may take; 0: any number */
 	const struct ev_observer *observer; /* or NULL; outlives the apply */
@@ -95,7 +97,7 @@ int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, stru
  * poison record in stop mode everything before it is committed, and the error (EV_DATA) names it.
  * EV_HELD: another writer moved the position.
  *
- * With `hold` what is done may stay in memory for a while: until that is full, a minute has passed, a cut or
+ * With `hold_ms` what is done may stay in memory for a while: until that is full, the time has passed, a cut or
  * the end is to be stored, or for a checkpoint. 1: what was held is lost (a store that failed, another writer
  * beside it); the ledger stands where it was last committed, and the caller goes on reading from there.
  */

@@ -165,7 +165,7 @@ static int open_fold(struct ev_apply *a, struct ev_error *err)
 	a->fold = ev_fold_new(a->store, a->projection, a->queries, &a->tables, &a->folds, &why);
 	a->whole = ev_fold_whole(a->fold) && !a->projection->dedupe && !a->opt.observer;
 	if (a->whole)
-		ev_fold_set_limit(a->fold, a->opt.memory, a->opt.hold);
+		ev_fold_set_limit(a->fold, a->opt.memory, a->opt.load);
 	if (a->fold || why.class == EV_OK)
 		return 0;
 	*err = why;

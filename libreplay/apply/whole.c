@@ -15,7 +15,6 @@
 #include "apply/lane.h"
 #include "base/clock.h"
 
-#define HOLD_MS 60000 /* a load that is killed loses about so much */
 #define LOOK_EVERY 16 /* records, before memory is looked at */
 
 void ev_whole_drop(struct ev_apply *a)
@@ -61,7 +60,7 @@ static int open_held(struct ev_apply *a, struct ev_error *err)
 /* A cut that is to be stored before the records to come is the business of ev_transaction_begin. */
 static int start(struct ev_apply *a, struct ev_error *err)
 {
-	bool held = a->opt.hold && !(a->cut_first && !a->commutes);
+	bool held = a->opt.hold_ms && !(a->cut_first && !a->commutes);
 
 	if (!held && !a->open) {
 		if (ev_transaction_begin(a, err) < 0)
@@ -95,7 +94,7 @@ static int commit(struct ev_apply *a, bool cut, struct ev_error *err)
  */
 static int go_back(struct ev_apply *a, struct ev_error *err)
 {
-	bool moved = a->moved, hold = a->opt.hold;
+	bool moved = a->moved, hold = a->opt.hold_ms > 0;
 	int rc = -1;
 
 	a->moved = false;
@@ -318,6 +317,12 @@ static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t a
 	return ev_batch_name_record(&records[at], err);
 }
 
+static bool may_wait(const struct ev_apply *a)
+{
+	return a->opt.hold_ms && !a->due && ev_clock_ms() - a->held_since < a->opt.hold_ms &&
+	       (!a->opt.hold_rows || ev_fold_changed(a->fold) < a->opt.hold_rows);
+}
+
 static int try_whole(struct ev_apply *a, const struct ev_record *records, size_t n, const int64_t *next,
 		     size_t nparts, bool cut, bool finished, struct ev_error *err)
 {
@@ -335,7 +340,7 @@ static int try_whole(struct ev_apply *a, const struct ev_record *records, size_t
 	}
 	ev_batch_settle(a, records, n);
 	ev_batch_pass_holes(a, next, nparts, finished);
-	if (a->opt.hold && !a->due && !cut && !finished && ev_clock_ms() - a->held_since < HOLD_MS)
+	if (!cut && !finished && may_wait(a))
 		return 0;
 	return commit(a, cut, err);
 }

@@ -132,3 +132,12 @@ int ev_fold_write_all(struct ev_fold *f, struct ev_error *err)
 			return -1;
 	return 0;
 }
+
+size_t ev_fold_changed(const struct ev_fold *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->ntables; i++)
+		n += f->tables[i].dirty.n;
+	return n;
+}

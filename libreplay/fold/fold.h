@@ -100,6 +100,9 @@ void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const str
 int ev_fold_yield(struct ev_fold *f, struct ev_error *err);
 void ev_fold_resume(struct ev_fold *f);
 
+/* How many rows are to be written? */
+size_t ev_fold_changed(const struct ev_fold *f);
+
 /* Write what has changed, before a commit. EV_BUG when the store refuses what was let through. */
 int ev_fold_write_all(struct ev_fold *f, struct ev_error *err);
 

@@ -490,7 +490,8 @@ int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *o
 
 	if (!old || r->plan.detached)
 		return 0;
-	ao.hold = false;
+	ao.hold_ms = 0;
+	ao.load = false; /* it serves */
 	a = ev_apply_open(s, r->p, &ao, err);
 	if (!a)
 		return -1;

@@ -13,6 +13,8 @@
 
 #define MAX_TRIES 500 /* of one phase, after lost connections */
 
+#define HOLD_MS 60000 /* a load that is killed loses about so much */
+
 void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)
 {
 	char text[1024];
@@ -367,7 +369,8 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 		.decided = true,
 		.exact = r->opt->exact,
 		.memory = r->opt->memory,
-		.hold = !r->opt->pipe, /* what was held and is lost is read again */
+		.hold_ms = r->opt->pipe ? 0 : HOLD_MS, /* what was held and is lost is read again */
+		.load = true,
 	};
 	same = r->old.exists && strcmp(r->old.fingerprint, r->p->fingerprint) == 0;
 	if (r->plan.phase == EV_PHASE_BUILD || (r->plan.phase == EV_PHASE_NONE && !r->old_tables))

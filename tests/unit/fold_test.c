@@ -391,7 +391,9 @@ static struct ev_apply *open_apply(struct ev_store *s, const struct ev_projectio
 
 	opt.exact = w->exact;
 	opt.dead = w->dead;
-	opt.hold = test_rand(&w->seed) % 2;
+	opt.hold_ms = test_rand(&w->seed) % 2 ? 60000 : 0;
+	opt.hold_rows = test_rand(&w->seed) % 3 * 20;
+	opt.load = test_rand(&w->seed) % 2;
 	opt.alone = test_rand(&w->seed) % 2;
 	opt.memory = test_rand(&w->seed) % 3 == 0;
 	a = ev_apply_open(s, proj, &opt, err);

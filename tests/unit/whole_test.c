@@ -87,7 +87,8 @@ static struct ev_apply *open_apply(struct ev_store *s, const struct ev_projectio
 
 	opt.exact = exact;
 	opt.dead = true;
-	opt.hold = opt.alone = hold;
+	opt.hold_ms = hold ? 60000 : 0;
+	opt.alone = opt.load = hold;
 	a = ev_apply_open(s, p, &opt, &err);
 	CHECK(a != NULL, "the store is opened: %s", err.text);
 	ev_apply_partition(a, 0, "t", 0, 0, NULL);
