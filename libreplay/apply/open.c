@@ -5,6 +5,9 @@
 
 #include "base/mem.h"
 
+#define LEAST_CACHE ((size_t)2 << 20)
+#define MOST_CACHE ((size_t)64 << 20)
+
 static int at_place(const struct ev_projection *p, struct ev_place place, struct ev_error *err)
 {
 	return ev_context(err, "%s:%d:%d", p->file, place.line, place.column);
@@ -158,6 +161,20 @@ static int take_lock(struct ev_apply *a, struct ev_error *err)
 	return -1;
 }
 
+/* SQLite's own cache is part of what is given; the rest is for rows. */
+static int share_memory(struct ev_apply *a, struct ev_error *err)
+{
+	size_t cache = a->opt.memory / 4;
+	char sql[64];
+
+	if (!a->opt.memory || a->store->ops->dialect != EV_SQLITE)
+		return 0;
+	cache = cache > MOST_CACHE ? MOST_CACHE : cache < LEAST_CACHE ? LEAST_CACHE : cache;
+	snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%zu", cache >> 10);
+	a->opt.memory -= cache < a->opt.memory ? cache : a->opt.memory / 2;
+	return a->store->ops->script(a->store, sql, err);
+}
+
 static int open_fold(struct ev_apply *a, struct ev_error *err)
 {
 	struct ev_error why = EV_ERROR_INIT;
@@ -221,7 +238,7 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
-	if (take_lock(a, err) < 0 || present_beside(a, err) < 0 ||
+	if (share_memory(a, err) < 0 || take_lock(a, err) < 0 || present_beside(a, err) < 0 ||
 	    ev_ledger_load(a->store, p->name, &a->ledger, err) < 0 || settle_in(a, err) < 0)
 		return -1;
 	if (!a->ledger.exists) {

@@ -229,6 +229,20 @@ static size_t want_rows(struct ev_apply *a, const struct window *w, size_t i)
 	return w->n;
 }
 
+/* Outside of a transaction SQLite would lock and unlock the file for each row. */
+static int fetch(struct ev_apply *a, struct ev_error *err)
+{
+	const struct ev_store_ops *ops = a->store->ops;
+	bool own = !a->open && ops->dialect == EV_SQLITE;
+	int rc = own ? ops->script(a->store, "BEGIN", err) : 0;
+
+	if (rc == 0)
+		rc = ev_fold_fetch(a->fold, err);
+	if (own)
+		ops->rollback(a->store); /* nothing was written */
+	return rc;
+}
+
 /* Memory is full: what has changed into the store, and nothing is known any more. */
 static int spill(struct ev_apply *a, struct ev_error *err)
 {
@@ -279,7 +293,7 @@ static size_t fold_window(struct ev_apply *a, const struct window *w, struct ev_
 
 		if (!ev_fold_complete(a->fold)) {
 			end = want_rows(a, w, i);
-			if (ev_fold_fetch(a->fold, err) < 0)
+			if (fetch(a, err) < 0)
 				break;
 		}
 		i = fold_some(a, w, i, end, err);
