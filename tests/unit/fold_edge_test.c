@@ -224,7 +224,8 @@ static struct ev_apply *open_apply(struct ev_store *s, const struct ev_projectio
 	struct ev_apply *a;
 
 	opt.exact = way == EXACT;
-	opt.hold = way == HELD;
+	opt.hold_ms = way == HELD ? 60000 : 0;
+	opt.load = way == HELD;
 	opt.dead = true;
 	a = ev_apply_open(s, proj, &opt, err);
 	if (a)
