@@ -227,7 +227,8 @@ static bool prints_all(const struct ev_fold *f, struct ev_buf *why)
 	for (size_t i = 0; i < f->ntables; i++)
 		for (size_t c = 0; c < f->tables[i].ncolumns; c++)
 			if (f->tables[i].columns[c].class >= EV_FC_NUMERIC) {
-				say(why, f->tables[i].name, "it has a column of fractions, or of a type that is only carried");
+				say(why, f->tables[i].name,
+				    "it has a column of fractions, or of a type that is only carried");
 				all = false;
 				break;
 			}

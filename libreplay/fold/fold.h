@@ -1,7 +1,8 @@
 /*
  * fold.h - keyed statements evaluated in memory, over rows of which each is written once
  *
- * Statements of a recognised shape touch one row each, found by its primary key. There are two ways.
+ * Statements of a recognised shape touch one row each, found by its primary key (or delete those of a beginning
+ * of it). There are two ways.
  *
  * Where every statement of the projection is of such a shape (ev_fold_whole) they are folded record by record
  * over a cache of rows, which outlives the transaction and is dropped when the store may have changed behind
@@ -10,11 +11,11 @@
  * Else a batch of statements is collected, the rows are loaded at once, the statements are folded over them
  * in their order, each row that has changed is written once, in key order, and all are forgotten.
  *
- * What is not provably what the store would do is not done here. By shape: a table that has
- * constraints, triggers, or columns of types that are not understood, or that a statement of another
- * shape mentions, goes by statements altogether. By value: where a value is not plainly one that
- * its column holds as it is, that statement (or record) is given to the store, with its rows written before
- * and read again after. What is poison, and why, is never the fold's to say: the store hears it by statements.
+ * What is not provably what the store would do is not done here. By shape: a table that has constraints
+ * beside its key and CHECKs of the same expressions, triggers, or columns of types that are not understood, or
+ * that a statement of another shape mentions, goes by statements altogether. By value: where it is not plain what
+ * a column makes of a value, that statement (or record) is given to the store, with its rows written before and
+ * read again after. What is poison, and why, is never the fold's to say: the store hears it by statements.
  */
 #ifndef EV_FOLD_H
 #define EV_FOLD_H
@@ -26,8 +27,8 @@ struct ev_fold;
 
 /*
  * The fold of a projection's statements, prepared as `queries` [handler][statement], on its tables (NUL after
- * each), which must exist. `why` gets a line
- * for each table that goes by statements. NULL when all of them do, or with `err`.
+ * each), which must exist. `why` gets a line for each table that goes by statements. NULL when all of them do,
+ * or with `err`.
  */
 struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p,
 			    struct ev_query ***queries, const struct ev_buf *tables,

@@ -110,7 +110,10 @@ union ev_fold_slot {
 	struct ev_fold_row *next; /* behind the columns, see group.c */
 };
 
-/* A row is its slots, and one more where rows are linked, then a byte for the kind of each; those of the key are always there. */
+/*
+ * A row is its slots, and one more where rows are linked, then a byte for the kind of each; those of the key
+ * are always there.
+ */
 struct ev_fold_row {
 	uint64_t hash;
 	uint32_t bytes;      /* of all its texts */

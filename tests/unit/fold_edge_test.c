@@ -101,7 +101,8 @@ static const struct edge edges[] = {
 	  "INSERT INTO t (k, n) VALUES ($.k, $.n); UPDATE t SET s = CASE n WHEN 2 THEN 'two' ELSE 'other' END "
 	  "WHERE k = $.k AND n IS NOT NULL",
 	  { ",\"n\":2", ",\"n\":2.5", ",\"n\":-0.0", "" }, "2.0|two;2.5|other;0.0|other;NULL|NULL;" },
-	{ "REAL keeps no -0.0", LITE, "n real", PUT("n", "$.n") "-t.n * 0.5", { ",\"k\":\"x\",\"n\":0", ",\"k\":\"x\"" },
+	{ "REAL keeps no -0.0", LITE, "n real", PUT("n", "$.n") "-t.n * 0.5",
+	  { ",\"k\":\"x\",\"n\":0", ",\"k\":\"x\"" },
 	  "0.0;" },
 	{ "NUMERIC makes whole what is whole", LITE, "n numeric", PUT("n", "$.n") "t.n + excluded.n",
 	  { ",\"k\":\"x\",\"n\":1.5", ",\"k\":\"x\",\"n\":0.5" }, "2;" },
@@ -126,7 +127,8 @@ static const struct edge edges[] = {
 	{ "all rows of a beginning of the key are deleted, those of before and those of now", BOTH,
 	  "l int, a int, x text, PRIMARY KEY (l, x)",
 	  "INSERT INTO t (k, l, a, x) VALUES ($.k, $.l, $.a, $.k); DELETE FROM t WHERE l = $.d AND a < 3",
-	  { ",\"l\":1,\"a\":1", ",\"l\":1,\"a\":3", ",\"l\":2,\"a\":1", ",\"l\":1,\"a\":2,\"d\":1", ",\"l\":1,\"a\":0" },
+	  { ",\"l\":1,\"a\":1", ",\"l\":1,\"a\":3", ",\"l\":2,\"a\":1", ",\"l\":1,\"a\":2,\"d\":1",
+	    ",\"l\":1,\"a\":0" },
 	  "1|3|k1;2|1|k2;1|0|k4;" },
 	{ "a row that has changed in memory is swept as it is there", BOTH, "l int, a int, x text, PRIMARY KEY (l, x)",
 	  "INSERT INTO t (k, l, a, x) VALUES ($.k, $.l, $.a, $.x) ON CONFLICT (l, x) DO UPDATE SET a = excluded.a; "

@@ -128,7 +128,8 @@ static void add_number(struct exprs *e, int depth)
 		ADD_ANY(e, "$.a::int", "$.b::bigint", "$.a::int", "$.a", "0", "1", "(-1)", "7", "40000", "2147483647",
 			"3000000000", "NULL::int", ":offset::bigint");
 	else
-		ADD_ANY(e, "$.a", "$.b", "$.a", "0", "1", "(-1)", "7", "40000", "2147483647", "3000000000", "NULL", ":offset");
+		ADD_ANY(e, "$.a", "$.b", "$.a", "0", "1", "(-1)", "7", "40000", "2147483647", "3000000000",
+			"NULL", ":offset");
 }
 
 /* A fraction: exact to PostgreSQL, a double to SQLite. */
