@@ -51,7 +51,7 @@ done
 
 # A second copy is started over the first.
 evadmin -b "$there" create fenced 3
-follow() { timeout 120 evreplay "$src" -f --partition keep --into fenced --into-broker "$there" --exactly-once --job fenced; }
+follow() { exec timeout 120 evreplay "$src" -f --partition keep --into fenced --into-broker "$there" --exactly-once --job fenced; }
 follow 2>first.err &
 first=$!
 reached() { [ "$(evtail -b "$there" fenced --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }')" -ge "$1" ]; }
