@@ -125,8 +125,9 @@ if command -v pgbouncer >/dev/null; then
 		printf '%s\n' '[databases]' "* = host=${host%:*} port=${host#*:} user=app" '[pgbouncer]' 'listen_addr = 127.0.0.1' \
 			"listen_port = $port" 'auth_type = any' "pool_mode = $1" 'default_pool_size = 8' 'server_round_robin = 1' \
 			'unix_socket_dir =' "logfile = $T/pool/log" "pidfile = $T/pool/pid" >pool/ini
-		if [ "$(id -u)" = 0 ]; then setpriv --reuid postgres --regid postgres --init-groups pgbouncer "$T/pool/ini"
-		else pgbouncer "$T/pool/ini"; fi >/dev/null 2>&1 &
+		local as=()
+		[ "$(id -u)" != 0 ] || as=(setpriv --reuid postgres --regid postgres --init-groups)
+		"${as[@]}" pgbouncer "$T/pool/ini" >/dev/null 2>&1 & # setpriv becomes it
 		pooler_pid=$!
 		at_exit "kill $pooler_pid 2>/dev/null"
 		pooled=postgresql://app@127.0.0.1:$port
