@@ -24,7 +24,8 @@ struct log {
 static void fill(struct log *l, uint64_t seed)
 {
 	for (int i = 0; i < RECORDS; i++) {
-		snprintf(l->values[i], sizeof(l->values[i]), "{\"type\":\"%s\",\"k\":\"k%d\",\"n\":%d,\"note\":\"x%d\"}",
+		snprintf(l->values[i], sizeof(l->values[i]),
+			 "{\"type\":\"%s\",\"k\":\"k%d\",\"n\":%d,\"note\":\"x%d\"}",
 			 test_rand(&seed) % 5 ? "put" : test_rand(&seed) % 2 ? "del" : "other",
 			 (int)(test_rand(&seed) % 200), (int)(test_rand(&seed) % 9), i);
 		l->records[i] = (struct ev_record){ .topic = EV_LITERAL("t"), .offset = i, .timestamp = i,

@@ -12,7 +12,8 @@
 #define RECORDS 12000
 
 static const char file[] =
-	"-- @projection w version 1\n-- @topics t\n-- @envelope type=$.type time=$.at\n-- @filter $.no != 1\n-- @schema\n"
+	"-- @projection w version 1\n-- @topics t\n-- @envelope type=$.type time=$.at\n"
+	"-- @filter $.no != 1\n-- @schema\n"
 	"CREATE TABLE a (k text PRIMARY KEY, n bigint NOT NULL, at text);\n"
 	"CREATE TABLE b (i bigint, j text, n bigint, PRIMARY KEY (i, j));\n"
 	"CREATE INDEX b_n ON b (n);\n"
