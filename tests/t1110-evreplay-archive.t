@@ -1,0 +1,111 @@
+# evreplay into an archive and out of it: go on, ranges, filters, checks, refusals
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+
+for ((i = 0; i < 600; i++)); do rec add "k$((i % 23))" $((i % 11)) $((i * 2)) $((i % 3)); done >log.ndjson
+sorted() { sort "$1" | cmp - <(sort log.ndjson); }
+
+head -n 400 log.ndjson >begin.ndjson
+run evreplay ./begin.ndjson --into ./a
+check_status 0 "a file into an archive"
+check_grep "and how much" 'evreplay: 400 records, ' "$err"
+run evreplay ./log.ndjson --into ./a
+check_status 2 "an archive that is there is not written over"
+check_grep "the hint says how" 'hint: --append goes on where it ends' "$err"
+run evreplay ./log.ndjson --into ./a --append
+check_status 0 "--append"
+check_grep "goes on" "archive './a' goes on where it ended" "$err"
+check_grep "with what is new" ' 200 records, ' "$err"
+evtail ./a -n +1 -q >got
+check "and all of it is there" sorted got
+run evreplay ./log.ndjson --into ./b --append
+check_status 0 "--append where there is none yet begins one"
+evreplay ./a --into ./c -q
+check "an archive of an archive holds the same" sorted <(evreplay ./c --into -)
+evreplay ./a --into ./one -q --threads 0
+evreplay ./a --into ./four -q --threads 4
+check "threads change no byte" diff -r -x archive.json -x archive.lock one four
+evreplay ./a --into ./nine -q --level 9
+check "--level makes it smaller" test "$(du -sb nine | cut -f1)" -lt "$(du -sb one | cut -f1)"
+evreplay ./log.ndjson --into ./small -q --segment-size 4096
+check "--segment-size is taken" test -e small/t/0
+
+run evreplay ./a --verify
+check_status 0 "a whole archive is whole"
+check_grep "and all of it was looked at" '^./a: 3 partitions, [0-9]+ segments, [0-9]+ members, 600 records, 2985 empty' "$out"
+cp -r a bad
+printf X | dd of=bad/t/1/00000000000000000002.ndjson.gz bs=1 seek=300 conv=notrunc status=none
+echo >bad/t/2/x
+run evreplay ./bad --verify
+check_status 1 "a damaged one is not"
+check_grep "a fault is named with file and byte" "bad/t/1/00000000000000000002.ndjson.gz': gzip member at byte 0" "$out"
+check_grep "and so is the next" "bad/t/2/x' is not of the archive" "$out"
+run evreplay ./bad/t --verify
+check_status 2 "a part of an archive is not checked alone"
+run evreplay ./log.ndjson --verify
+check_status 2 "nor is a file"
+run evreplay ./a --verify --into ./x
+check_status 2 "--verify writes nothing"
+
+run evreplay ./log.ndjson --into ./part --key k1
+check_status 0 "filters make a part"
+check_grep "which the manifest says" '"filter":"--key k1"' part/archive.json
+run evtail ./part -n 1
+check_grep "and each reader" "evtail: warning: archive './part' holds only part of the records \(--key k1\)" "$err"
+run evreplay ./log.ndjson --into ./part --append
+check_status 2 "it is not gone on with by another filter"
+run evreplay ./a --into ./range --from 100 --to 200
+check_status 0 "a range"
+check "has its span" jq -e '.topics.t.partitions | [.[] | .first == 100 and .next == 200] | all' range/archive.json
+run evreplay ./a --into ./range --append --from 300
+check_status 2 "--append and --from are refused together"
+tail -n 100 log.ndjson >end.ndjson
+run evreplay ./end.ndjson --into ./range --append
+check_status 5 "a gap is refused"
+check_grep "and named" 'offsets 200\.\.[0-9]+ of t/[0-9] would be missing: the archive ends at 200' "$err"
+run evreplay ./a --into ./m --map 't=u'
+check_status 2 "--map is for topics"
+run evreplay ./a --into orders --append -b 127.0.0.1:1
+check_status 2 "--append is for archives"
+run evreplay ./log.ndjson --into ./dry --dry-run
+check "a dry run makes nothing" test ! -e dry
+mkdir full && echo x >full/x
+run evreplay ./log.ndjson --into ./full
+check_status 2 "a folder of other things is left alone"
+
+# two at once: the second is held off
+mkfifo pipe
+evreplay - --into ./held -q <pipe &
+pid=$!
+exec 9>pipe
+head -n 1 log.ndjson >&9
+wait_for 10 test -e held/archive.json
+run evreplay ./log.ndjson --into ./held --append
+check_status 6 "a second writer is held off"
+check_grep "and told by whom" "archive './held' is being written by process $pid" "$err"
+exec 9>&-
+wait $pid
+check "the first one ends well" test $? = 0
+
+# kill -9 at any time: what was flushed is whole, and the next run has all
+{ cat log.ndjson; for ((i = 600; i < 2400; i++)); do rec add "k$((i * 7919 % 2311))" $((i * 7919 % 100003)) $((i * 2)) $((i % 3)); done; } >long.ndjson
+for n in 1 2 3 4 5; do
+	rm -rf killed
+	(timeout -s KILL 0.0$((n * 2)) evreplay ./long.ndjson --into ./killed --append -q) >/dev/null 2>&1
+	[ ! -e killed/archive.json ] || evreplay ./killed --verify >/dev/null 2>verify.txt || break
+	evreplay ./long.ndjson --into ./killed --append -q || break
+	evtail ./killed -n +1 -q | sort | cmp -s - <(sort long.ndjson) || break
+done
+check "killed five times: valid, and gone on with" test $n = 5
+# no more space: an error, and the archive is as it was flushed
+evreplay ./begin.ndjson --into ./limit -q
+run bash -c "trap '' XFSZ; ulimit -f 4; evreplay ./long.ndjson --into ./limit --append"
+check_status 4 "a file that cannot grow is an error of the target"
+check_grep "with the reason" "cannot write archive './limit': cannot write .*: File too large" "$err"
+run evreplay ./limit --verify
+check_status 0 "what was flushed is whole"
+run evreplay ./long.ndjson --into ./limit --append
+check_status 0 "and is gone on with when there is room"
+evtail ./limit -n +1 -q >got
+check "to the end" cmp <(sort got) <(sort long.ndjson)
+done_testing
