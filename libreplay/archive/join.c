@@ -11,12 +11,23 @@ static struct ev_join *join_of(struct ev_source *s)
 	return (struct ev_join *)s; /* base comes first */
 }
 
+/* The archive's table is sorted when it is opened, by (topic, partition). */
 static uint32_t find_old(const struct ev_join *j, const struct ev_partition *p)
 {
-	for (uint32_t i = 0; i < j->archive->nparts; i++)
-		if (j->archive->parts[i].partition == p->partition &&
-		    strcmp(j->archive->parts[i].topic, p->topic) == 0)
-			return i;
+	uint32_t low = 0, high = (uint32_t)j->archive->nparts;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		const struct ev_partition *o = &j->archive->parts[mid];
+		int c = strcmp(o->topic, p->topic);
+
+		if (c == 0 && o->partition == p->partition)
+			return mid;
+		if (c < 0 || (c == 0 && o->partition < p->partition))
+			low = mid + 1;
+		else
+			high = mid;
+	}
 	return EV_NO_PART;
 }
 
@@ -316,6 +327,8 @@ struct ev_source *ev_join_new(struct ev_source *archive, struct ev_source *topic
 struct ev_source *ev_join_open(const struct ev_source_spec *spec, struct ev_error *err)
 {
 	struct ev_source *archive = ev_archive_open(spec, err);
+	struct ev_source_spec whole = *spec; /* borrowed */
 
-	return archive ? ev_join_new(archive, ev_kafka_open(spec, err), spec, err) : NULL;
+	whole.need_headers = true; /* they are compared, whoever wants to see them */
+	return archive ? ev_join_new(archive, ev_kafka_open(&whole, err), spec, err) : NULL;
 }

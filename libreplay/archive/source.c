@@ -52,10 +52,14 @@ static int check_selected(const struct ev_archive_source *as, struct ev_error *e
 	return 0;
 }
 
-static size_t find(const struct ev_archive_source *as, const char *topic, int32_t partition)
+/* Most likely it stands at `hint`: the table has the manifest's order. */
+static size_t find(const struct ev_archive_source *as, const char *topic, int32_t partition, size_t hint)
 {
 	size_t i = 0;
 
+	if (hint < as->nkept && as->base.parts[hint].partition == partition &&
+	    strcmp(as->base.parts[hint].topic, topic) == 0)
+		return hint;
 	while (i < as->nkept && (as->base.parts[i].partition != partition ||
 				 strcmp(as->base.parts[i].topic, topic) != 0))
 		i++;
@@ -81,6 +85,8 @@ static void enter(struct ev_archive_source *as, const char *topic, const struct 
 
 static void enter_all(struct ev_archive_source *as, bool anew)
 {
+	size_t hint = 0;
+
 	for (size_t i = 0; i < as->manifest.ntopics; i++) {
 		const struct ev_archive_topic *t = &as->manifest.topics[i];
 
@@ -88,7 +94,7 @@ static void enter_all(struct ev_archive_source *as, bool anew)
 			if (is_selected(as, t->name, t->parts[k].partition))
 				enter(as, t->name, &t->parts[k],
 				      anew ? as->nkept :
-					     find(as, t->name, t->parts[k].partition));
+					     find(as, t->name, t->parts[k].partition, hint++));
 	}
 }
 

@@ -1,0 +1,114 @@
+# a topic into an archive and back, and the archive before the topic that it was written from
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+. "$TOP/tests/project.sh"
+. "$TOP/tests/replay.sh"
+
+# a log of three partitions: transactions committed and aborted, so that offsets are empty
+topic orders 3
+topic=$orders
+send() { # send FROM TO [COMMIT|ABORT]: in a transaction
+	local i
+	txn begin
+	for ((i = $1; i < $2; i++)); do
+		txn "put $orders/$((i % 3)) $((1700000000000 + i * 10)) k$((i % 7)) {\"type\":\"put\",\"k\":\"k$((i % 7))\",\"v\":$i} h=$i"
+	done
+	txn "${3:-commit}"
+}
+txn_open archive
+send 0 90
+send 90 120 abort
+send 120 200
+run evreplay "$orders" --into ./a
+check_status 0 "a topic into an archive"
+evtail "$orders" -n +1 -q >log.ndjson
+check "170 records are committed" test "$(wc -l <log.ndjson)" = 170
+check "the archive gives them byte for byte" cmp log.ndjson <(evtail ./a -n +1 -q)
+check "its manifest knows the cluster and all partitions" jq -e --arg t "$orders" '
+	(.cluster_id | length) > 0 and .topics[$t].partition_count == 3' a/archive.json
+read -r low stable high < <(evadmin marks "$orders/0" | tr '\n' ' ')
+check "its span is the log's, empty offsets are counted" jq -e --arg t "$orders" --argjson high "$high" '
+	.topics[$t].partitions["0"] | .first == 0 and .next == $high and .records + .empty == $high and .empty > 3' a/archive.json
+run evreplay ./a --verify
+check_status 0 "it is whole"
+
+# the view from the topic, from the archive, and from both
+chain_projection "$orders" >chain.sql
+project topic.db
+project arch.db ./a
+check "a view from the archive is the view from the topic" cmp <(dump topic.db) <(dump arch.db)
+
+# retention eats the log; more comes
+send 200 260
+evadmin trim "$orders/0" 40
+evadmin trim "$orders/1" 1
+evtail ./a "$orders" -n +1 -q >both.ndjson
+check "archive and topic are one log" test "$(wc -l <both.ndjson)" = 230
+check "the archive's part first" cmp <(head -n 170 both.ndjson) log.ndjson
+run evtail ./a "$orders" -c
+check_grep "counted too" '^total +230$' "$out"
+run evtail ./a "$orders/0" --from 5 --to 8 -o '%o'
+check "a range that only the archive has" test "$(wc -l <"$out")" -gt 0
+project whole.db ./a "$orders"
+check "a view from both" test "$status" = 0
+check "balances, from the first offset on" balanced whole.db
+project arch.db
+check "the view from the archive alone goes on from the topic" test "$status" = 0
+check "and is the same" cmp <(dump whole.db) <(dump arch.db)
+project topic.db
+check "as is the one from the topic" cmp <(dump whole.db) <(dump topic.db)
+run evproject rebuild chain.sql --store topic.db --yes --again
+check_status 5 "the topic alone does not reach back for a rebuild"
+run evproject rebuild chain.sql --store topic.db --yes --again ./a "$orders"
+check_status 0 "with the archive before it the view is built anew"
+rows() { sql "$1" 'SELECT * FROM chain; SELECT * FROM last ORDER BY k'; }
+check "with the same rows" cmp <(rows whole.db) <(rows topic.db)
+check "and its ledger balances" balanced topic.db
+
+# the archive goes on
+run evreplay "$orders" --into ./a --append
+check_status 0 "the archive goes on where it ended"
+check_grep "with what came since" '60 records' "$err"
+check "and holds it all" cmp both.ndjson <(evtail ./a -n +1 -q)
+run evreplay "$orders" --into ./a --append
+check_grep "nothing new is nothing" ' 0 records' "$err"
+
+# a follower begins in both, and goes on
+evtail -f ./a "$orders" -n 2 -o '%v' -q >follow.txt &
+pid=$!
+wait_for 20 test -s follow.txt
+send 260 261
+check "a follower reads on from the topic" wait_for 20 grep -q '"v":260' follow.txt
+kill -TERM $pid
+wait $pid
+
+# what cannot be one log
+cp -r a b
+txn_leave
+evadmin trim "$orders/2" "$(evadmin marks "$orders/2" | awk '{ print $3 }')"
+run evtail ./a "$orders" -n 1
+check_status 5 "a gap between archive and topic is refused"
+check_grep "and its span is named" "$orders/2: offsets [0-9]+\.\.[0-9]+ are lost: the archive ends at" "$err"
+evadmin delete "$orders"
+evadmin create "$orders" 3
+run evtail ./b "$orders" -n 1
+check_status 5 "a topic made anew is refused: it ends earlier"
+for ((i = 0; i < 400; i++)); do echo "put $orders/$((i % 3)) $((1700000000000 + i * 10)) k other"; done | put
+run evtail ./b "$orders" -n +1
+check_status 5 "or holds other records"
+check_grep "which are named" "$orders/[0-2]@[0-9]+: the archive has" "$err"
+run evreplay "$orders" --into ./b --append
+check_status 5 "it is not appended either"
+check_grep "another record stands there" 'is not the log that the archive was written from' "$err"
+
+# hostile records: topic, archive, topic, archive
+topic one 3 max.message.bytes=4000000
+topic two 3 max.message.bytes=4000000
+hostile "$one" | put
+check "hostile records into an archive" evreplay "$one" --into ./h1 -q
+check "and back into a topic" evreplay ./h1 --into "$two" --partition keep --allow retention --allow null-keys -q
+check "and into an archive" evreplay "$two" --into ./h2 -q
+check "the archive gives what the topic gives" cmp <(evtail "$one" -n +1 -q) <(evtail ./h1 -n +1 -q)
+check "and both archives the same, in all but the topic's name" cmp <(contents ./h1) <(contents ./h2)
+check "nothing is missing" test "$(contents ./h2 | wc -l)" = "$(hostile x | wc -l)"
+done_testing
