@@ -201,6 +201,7 @@ static void test_round_trip(uint64_t seed)
 	hostile(&lines, &seed, 300);
 	opt.member_bytes = 5000;
 	opt.segment_bytes = 60000;
+	opt.segment_records = 30;
 	opt.cluster_id = "the \"cluster\"";
 	write_lines("a", &opt, ev_buf_slice(&lines));
 	read_range("./a", NULL, &got);
