@@ -187,6 +187,7 @@ int main(int argc, char **argv)
 		die("cannot read the lines");
 	while (lines.len && lines.data[lines.len - 1] != '\n')
 		lines.len--;
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!mkdtemp(dir) || chdir(dir) || !(f = fopen("lines", "wb")) ||
 	    fwrite(lines.data, 1, lines.len, f) != lines.len || fclose(f))
 		die("cannot write the lines");
