@@ -45,6 +45,10 @@ check_status 0 "filters make a part"
 check_grep "which the manifest says" '"filter":"--key k1"' part/archive.json
 run evtail ./part -n 1
 check_grep "and each reader" "evtail: warning: archive './part' holds only part of the records \(--key k1\)" "$err"
+run evreplay ./part --into ./again
+check_grep "a copy too" "evreplay: warning: archive './part' holds only part" "$err"
+run evverify --log ./part
+check_grep "and a check" "evverify: warning: archive './part' holds only part" "$err"
 run evreplay ./log.ndjson --into ./part --append
 check_status 2 "it is not gone on with by another filter"
 run evreplay ./a --into ./range --from 100 --to 200

@@ -254,6 +254,7 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 	if (!r->filter)
 		return -1;
 	a->src.spec.need_headers = true;
+	ev_source_args_notes(&a->src, r->msg);
 	ev_progress_init(&r->progress, r->msg, a->quiet);
 	r->records = ev_alloc(BATCH * sizeof(*r->records));
 	return 0;

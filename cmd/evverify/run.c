@@ -222,6 +222,7 @@ static int prepare(struct state *st, struct ev_operands *rest, const struct ev_p
 	if (check_range(a, err) || ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
 		return -1;
 	a->src.spec.need_headers = true;
+	ev_source_args_notes(&a->src, st->msg);
 	if (ev_log_args_any(&a->log))
 		a->src.spec.memory /= 2; /* the other half is for sorting, and for a second source */
 	if (!p && !a->src.spec.ntopics && !a->src.spec.nfiles && !a->src.spec.archive)
