@@ -7,7 +7,8 @@
  *   kafka_txn.c      exactly once: transactions, fences
  *   kafka_job.c      exactly once: the token of a job, and its mark on the target topics
  *
- * Only failures are reported back by librdkafka (unless somebody wants to be told of each record): what is neither queued nor failed was acknowledged.
+ * Only failures are reported back by librdkafka (unless somebody wants to be told of each record): what is
+ * neither queued nor failed was acknowledged.
  * A message's opaque is its source partition and its number among those put from there, and `runs`
  * turn that number into an offset, without a block of memory per message.
  */

@@ -96,11 +96,15 @@ static void test_pace(void)
 
 static const char map_text[] =
 	"{\"begin\":{\"a\":{\"0\":0,\"1\":0}}}\n"
-	"{\"from\":\"a\",\"partition\":0,\"offset\":0,\"into\":\"b\",\"into_partition\":0,\"into_offset\":0,\"count\":10}\n"
-	"{\"from\":\"a\",\"partition\":1,\"offset\":0,\"into\":\"b\",\"into_partition\":0,\"into_offset\":10,\"count\":5}\n"
-	"{\"from\":\"a\",\"partition\":0,\"offset\":10,\"into\":\"b\",\"into_partition\":0,\"into_offset\":15,\"count\":5}\n"
+	"{\"from\":\"a\",\"partition\":0,\"offset\":0,\"into\":\"b\","
+	"\"into_partition\":0,\"into_offset\":0,\"count\":10}\n"
+	"{\"from\":\"a\",\"partition\":1,\"offset\":0,\"into\":\"b\","
+	"\"into_partition\":0,\"into_offset\":10,\"count\":5}\n"
+	"{\"from\":\"a\",\"partition\":0,\"offset\":10,\"into\":\"b\","
+	"\"into_partition\":0,\"into_offset\":15,\"count\":5}\n"
 	"{\"begin\":{\"a\":{\"0\":12,\"1\":5}}}\n" /* 12, 13, 14 were aborted */
-	"{\"from\":\"a\",\"partition\":0,\"offset\":12,\"into\":\"b\",\"into_partition\":0,\"into_offset\":22,\"count\":8}\n"
+	"{\"from\":\"a\",\"partition\":0,\"offset\":12,\"into\":\"b\","
+	"\"into_partition\":0,\"into_offset\":22,\"count\":8}\n"
 	"{\"from\":\"a\",\"part"; /* killed */
 
 static int64_t translated(const struct ev_map *m, int64_t p0, int64_t p1, int64_t *again)
