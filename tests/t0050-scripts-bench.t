@@ -8,7 +8,7 @@ check_grep "each with what it measures" '^rebuild +a rebuild against T' "$out"
 run "$TOP/scripts/bench" --list --no-kafka
 check_no_grep "without Kafka the parts that need it are left out" rebuild "$out"
 run "$TOP/scripts/bench" --list --only 're*'
-check "--only takes a pattern" test "$(cut -d' ' -f1 "$out" | xargs)" = "read rebuild readers"
+check "--only takes a pattern" test "$(cut -d' ' -f1 "$out" | xargs)" = "read rebuild replay readers"
 run "$TOP/scripts/bench" --events few
 check_status 2 "a size that is no number is a usage error"
 check_grep "which says how" '^usage: scripts/bench' "$err"

@@ -250,7 +250,7 @@ void ev_options_fish(const struct ev_command *cmd, struct ev_buf *out)
 		ev_buf_addf(&name, "%s %s", cmd->name, sub->name);
 		each_option(sub, ev_buf_str(&name), fish_option, out);
 	}
-	if (cmd->run)
+	if (cmd->run || !cmd->subs)
 		each_option(cmd, cmd->name, fish_option, out);
 	ev_buf_release(&name);
 }

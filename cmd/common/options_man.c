@@ -87,7 +87,7 @@ void ev_options_man(const struct ev_command *cmd, const struct ev_command *paren
 		    struct ev_buf *out)
 {
 	(void)parent;
-	if (cmd->run)
+	if (cmd->run || !cmd->subs)
 		man_table(cmd->options, true, out);
 	for (size_t i = 0; cmd->subs && cmd->subs[i]; i++) {
 		ev_buf_addf(out, ".Ss %s %s\n", cmd->name, cmd->subs[i]->name);

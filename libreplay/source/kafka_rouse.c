@@ -23,13 +23,24 @@ static size_t hungry(const struct ev_kafka *k, size_t lane)
 	return k->base.nparts;
 }
 
+/* The question for watermarks is none: in 2.0.2 it outlasts its time where the broker is gone. */
+static void ask(struct ev_kafka *k, size_t part)
+{
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+
+	rd_kafka_topic_partition_list_add(l, k->base.parts[part].topic, k->base.parts[part].partition)->offset =
+		RD_KAFKA_OFFSET_END;
+	rd_kafka_offsets_for_times(k->reader, l, ANSWER_MS);
+	rd_kafka_topic_partition_list_destroy(l);
+}
+
 void ev_kafka_rouse(struct ev_kafka *k, size_t lane)
 {
 	struct kafka_lane *l = &k->lanes[lane];
-	int64_t now = ev_clock_ms(), low, high;
+	int64_t now = ev_clock_ms();
 	size_t i;
 
-	if (rd_kafka_version() >= LOOKS_ITSELF)
+	if (rd_kafka_version() >= LOOKS_ITSELF || ev_kafka_down_since(k, k->reader))
 		return;
 	if (!l->dry_since)
 		l->dry_since = now;
@@ -37,7 +48,6 @@ void ev_kafka_rouse(struct ev_kafka *k, size_t lane)
 		return;
 	i = hungry(k, lane);
 	if (i < k->base.nparts)
-		rd_kafka_query_watermark_offsets(k->reader, k->base.parts[i].topic,
-						 k->base.parts[i].partition, &low, &high, ANSWER_MS);
+		ask(k, i);
 	l->dry_since = ev_clock_ms();
 }

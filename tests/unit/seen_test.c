@@ -20,7 +20,7 @@ static struct ev_store *memory(void)
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_store *s = ev_sqlite_open(":memory:", &so, &err);
 
-	return s && ev_seen_create(s, &err) == 0 ? s : NULL;
+	return s && ev_ledger_create(s, &err) == 0 && ev_seen_create(s, &err) == 0 ? s : NULL;
 }
 
 static struct ev_record at(const char *topic, int64_t offset, int64_t timestamp)
