@@ -101,6 +101,7 @@ static int read_spans(struct tail *t, const struct ev_span *spans, bool follow, 
 	const struct ev_range_args *range = &t->args->src.range;
 	struct ev_merge_options opt = {
 		.merge = !t->args->src.no_merge, .follow = follow, .linger_ms = LINGER_MS,
+		.patient = true,
 		.has_since = range->has_since, .since = range->since,
 		.has_until = range->has_until, .until = range->until,
 	};

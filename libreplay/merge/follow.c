@@ -72,7 +72,7 @@ static int64_t linger(const struct ev_merge *m)
 {
 	int64_t wait = 2 * m->busy_ms < LINGER_MIN_MS ? LINGER_MIN_MS : 2 * m->busy_ms;
 
-	return wait < m->opt.linger_ms ? wait : m->opt.linger_ms;
+	return wait < m->opt.linger_ms && !m->opt.patient ? wait : m->opt.linger_ms;
 }
 
 /*

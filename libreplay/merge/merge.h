@@ -29,6 +29,7 @@ struct ev_merge_options {
 	bool merge;      /* false: --no-merge, as it comes */
 	bool follow;
 	int linger_ms;   /* follow: how long a batch may wait to fill, where batches take long */
+	bool patient;    /* follow: all of that time, for the sake of order over partitions */
 	bool has_since, has_until; /* filter each record by its timestamp (readers) */
 	int64_t since, until;
 	ev_merge_stops_fn stops; /* or NULL */
