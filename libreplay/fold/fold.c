@@ -219,28 +219,12 @@ struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p, s
 	return f;
 }
 
-/* How a fraction is printed is the store's own affair. */
-static bool prints_all(const struct ev_fold *f, struct ev_buf *why)
-{
-	bool all = true;
-
-	for (size_t i = 0; i < f->ntables; i++)
-		for (size_t c = 0; c < f->tables[i].ncolumns; c++)
-			if (f->tables[i].columns[c].class >= EV_FC_NUMERIC) {
-				say(why, f->tables[i].name,
-				    "it has a column of fractions, or of a type that is only carried");
-				all = false;
-				break;
-			}
-	return all;
-}
-
 struct ev_fold *ev_fold_detached(struct ev_store *s, const struct ev_projection *p, const struct ev_buf *tables,
 				 uint32_t slice, uint32_t slices, struct ev_buf *why, struct ev_error *err)
 {
 	struct ev_fold *f = read_all(s, p, NULL, tables, why, err);
 
-	if (f && (!f->whole || !prints_all(f, why))) {
+	if (f && !f->whole) {
 		ev_fold_free(f);
 		return NULL;
 	}

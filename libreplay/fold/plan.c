@@ -238,6 +238,10 @@ void ev_fold_read(struct ev_fold *f, const struct ev_statement *s, struct ev_que
 {
 	struct ev_fold_reader r = { .f = f, .out = out };
 
+	if (!q && f->store->ops->param_type) { /* a table that it names is gone, say */
+		out->why = ev_strdup("the store does not take it");
+		return;
+	}
 	ev_fold_reader_init(&r, s->sql[f->store->ops->dialect]);
 	take_params(&r, q, s->nparams);
 	if (r.n && read_statement(&r) && r.at == r.n) {
