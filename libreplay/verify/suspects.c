@@ -148,7 +148,7 @@ static void match_all(struct suspecting *s)
 		struct ev_hash128 key = of_a ? a->v[i].key : b->v[j].key;
 		size_t i2 = group_end(a, i, key), j2 = group_end(b, j, key);
 
-		match_group(s, a->v + i, i2 - i, b->v + j, j2 - j);
+		match_group(s, a->n ? a->v + i : NULL, i2 - i, b->n ? b->v + j : NULL, j2 - j);
 		i = i2;
 		j = j2;
 	}
