@@ -41,15 +41,8 @@ bool ev_fold_take(struct ev_fold_reader *r, const char *word)
 /* The name at hand, when it is this one; else nothing is taken. */
 bool ev_fold_take_name(struct ev_fold_reader *r, const char *name)
 {
-	const struct ev_token *t = &r->t[r->at];
-	char *s;
-	bool same;
+	bool same = ev_token_named(&r->t[r->at], name);
 
-	if (t->kind != EV_TOKEN_WORD && t->kind != EV_TOKEN_QUOTED)
-		return false;
-	s = ev_token_name(t);
-	same = strcmp(s, name) == 0;
-	free(s);
 	r->at += same;
 	return same;
 }

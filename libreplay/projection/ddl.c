@@ -31,6 +31,19 @@ static bool is_name(const struct ev_token *t)
 	return t->kind == EV_TOKEN_WORD || t->kind == EV_TOKEN_QUOTED;
 }
 
+bool ev_token_named(const struct ev_token *t, const char *name)
+{
+	char *s;
+	bool same;
+
+	if (!is_name(t))
+		return false;
+	s = ev_token_name(t);
+	same = strcmp(s, name) == 0;
+	free(s);
+	return same;
+}
+
 static bool is_any(const struct ev_token *t, const char *const *words)
 {
 	for (; *words; words++)

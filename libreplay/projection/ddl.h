@@ -40,4 +40,7 @@ struct ev_token *ev_sql_tokens(const char *sql, size_t *n);
 /* The name in a token as a string to free. */
 char *ev_token_name(const struct ev_token *t);
 
+/* Is it a name, and this one (as ev_token_name gives it)? */
+bool ev_token_named(const struct ev_token *t, const char *name);
+
 #endif

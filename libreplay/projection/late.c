@@ -59,19 +59,6 @@ char *ev_statement_table(const struct ev_statement *s)
 	return name;
 }
 
-static bool is_name(const struct ev_token *t, const char *name)
-{
-	char *s;
-	bool same;
-
-	if (t->kind != EV_TOKEN_WORD && t->kind != EV_TOKEN_QUOTED)
-		return false;
-	s = ev_token_name(t);
-	same = strcmp(s, name) == 0;
-	free(s);
-	return same;
-}
-
 /* Does the statement look at rows that it does not write? */
 static bool reads(const struct reader *r)
 {
@@ -129,7 +116,7 @@ static bool assigns(const struct reader *r, size_t at, const char *column)
 		depth -= ev_token_is(r->t[at], ")");
 		if (depth || !(ev_token_is(r->t[at], "set") || ev_token_is(r->t[at], ",")))
 			continue;
-		if (ev_token_is(r->t[at + 1], "(") || is_name(&r->t[at + 1], column))
+		if (ev_token_is(r->t[at + 1], "(") || ev_token_named(&r->t[at + 1], column))
 			return true;
 	}
 	return false;
@@ -142,7 +129,7 @@ static bool is_condition(const struct reader *r, size_t at, const char *column)
 
 	if (ev_token_is(r->t[at + 1], ".") && r->name)
 		at += 2; /* only the table at hand can be meant */
-	if (!is_name(&r->t[at], column) || !ev_token_is(r->t[at + 1], "=") || !is_key(r, at + 2))
+	if (!ev_token_named(&r->t[at], column) || !ev_token_is(r->t[at + 1], "=") || !is_key(r, at + 2))
 		return false;
 	at += 3;
 	if (at < r->n && !ev_token_is(r->t[at], "and"))
@@ -166,7 +153,7 @@ static bool insert_by(const struct reader *r, const char *column)
 		return false;
 	element_of(r, open, open, &close);
 	for (size_t i = open + 1; i < close; i++)
-		if (is_name(&r->t[i], column))
+		if (ev_token_named(&r->t[i], column))
 			wanted = element_of(r, open, i, &close);
 	values = close + 2;
 	if (close + 2 >= r->n || !ev_token_is(r->t[close + 1], "values") ||
@@ -184,7 +171,7 @@ static bool insert_by(const struct reader *r, const char *column)
 		return false;
 	element_of(r, target, target, &target_close);
 	for (size_t i = target + 1; i < target_close; i++)
-		in_target |= is_name(&r->t[i], column);
+		in_target |= ev_token_named(&r->t[i], column);
 	return in_target && !assigns(r, target_close + 1, column);
 }
 
@@ -214,7 +201,7 @@ static bool all_by(const struct ev_projection *p, const char *table, const char 
 		for (size_t k = 0; k < p->handlers[i].nstatements && all; k++) {
 			struct reader r = read_statement(p, &p->handlers[i].statements[k]);
 
-			if (r.name && is_name(&r.t[r.name], table))
+			if (r.name && ev_token_named(&r.t[r.name], table))
 				all = is_by(&r, column);
 			free(r.t);
 		}

@@ -98,8 +98,6 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 void ev_kafka_txn_abort(struct kafka_sink *k);
 /* What another copy has done to us is EV_HELD, whatever the error says. */
 int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err);
-/* Add the offset of `next` of every partition, and the marks, to the transaction. */
-int ev_kafka_txn_offsets(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err);
 
 /* kafka_job.c */
 int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,

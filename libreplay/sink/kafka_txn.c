@@ -111,7 +111,8 @@ static int send_offsets(struct kafka_sink *k, const char *group,
 	return e ? fail(k, e, "commit group offsets", err) : 0;
 }
 
-int ev_kafka_txn_offsets(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err)
+/* Add the offset of `next` of every partition, and the marks, to the transaction. */
+static int add_offsets(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err)
 {
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
 	char group[300];
@@ -163,7 +164,7 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 	if (k->token && !k->open && ev_position_eq(next, &k->stored))
 		return 0;
 	if ((k->delivered && ev_kafka_sink_drain(k, err)) || ev_kafka_txn_begin(k, err) ||
-	    ev_kafka_job_put_token(k, next, err) || ev_kafka_txn_offsets(k, next, err) || commit(k, err)) {
+	    ev_kafka_job_put_token(k, next, err) || add_offsets(k, next, err) || commit(k, err)) {
 		struct ev_error why = *err;
 
 		ev_kafka_txn_abort(k);

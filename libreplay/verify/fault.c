@@ -39,15 +39,6 @@ int64_t ev_faults_found(const struct ev_faults *fs)
 	return sum;
 }
 
-int64_t ev_faults_hidden(const struct ev_faults *fs)
-{
-	int64_t sum = 0;
-
-	for (int i = 0; i < EV_FAULTS; i++)
-		sum += fs->hidden[i];
-	return sum;
-}
-
 enum { MOST = 64 };
 
 void ev_fault_name(struct ev_buf *out, struct ev_slice name)

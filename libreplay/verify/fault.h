@@ -2,7 +2,7 @@
  * fault.h - what the checks of a log report, one fault at a time
  *
  * A check counts every fault and shows the first `max` of each kind; who prints says that there
- * were more (ev_faults_hidden). A finding is a fault unless it is marked as information.
+ * were more (`hidden`). A finding is a fault unless it is marked as information.
  */
 #ifndef EV_FAULT_H
 #define EV_FAULT_H
@@ -56,7 +56,6 @@ int ev_fault_add(struct ev_faults *fs, const struct ev_fault *f, struct ev_error
 bool ev_fault_wanted(const struct ev_faults *fs, enum ev_fault_kind kind);
 
 int64_t ev_faults_found(const struct ev_faults *fs); /* of all kinds */
-int64_t ev_faults_hidden(const struct ev_faults *fs);
 
 /* Append an id or key for people: in single quotes, clean UTF-8, cut at 64 bytes; null as null. */
 void ev_fault_name(struct ev_buf *out, struct ev_slice name);

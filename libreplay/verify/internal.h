@@ -38,8 +38,6 @@ struct ev_verifying {
 	struct ev_digest letters;     /* dead letters of the store, by counts.c */
 };
 
-void ev_verifying_note(struct ev_verifying *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
 /* reference.c: open the empty reference and learn the tables' shapes. EV_USAGE passes through. */
 int ev_reference_open(struct ev_verifying *w, struct ev_error *err);
 void ev_reference_close(struct ev_verifying *w);

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "verify/internal.h"
 
-void ev_verifying_note(struct ev_verifying *w, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void say(struct ev_verifying *w, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
@@ -40,7 +40,7 @@ static void progress(void *ctx, int64_t records, int64_t done, int64_t total)
 
 static void note(void *ctx, const char *text)
 {
-	ev_verifying_note(ctx, "%s", text);
+	say(ctx, "%s", text);
 }
 
 static struct ev_mode *rows_mode(struct ev_verifying *w)
