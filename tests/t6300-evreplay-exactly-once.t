@@ -69,7 +69,7 @@ cp first.err "$err"
 check_status 6 "the copy that was there ends with status 6"
 check_grep "and says why" "another copy of job 'fenced' has taken over" first.err
 check "the second has it" wait_for 60 reached $((records + 1))
-kill -TERM $second # of timeout, which passes it on
+pkill -TERM -P "$second" # the copy under timeout, which itself would pass a signal on twice
 wait $second
 status=$?
 check_status 0 "a follower that is stopped ends with 0"
