@@ -45,7 +45,7 @@ static const struct ev_option options[] = {
 	EV_INT(0, "max-dead", "N", struct args, max_dead, 0, INT64_MAX, "stop past N dead letters"),
 	EV_INT(0, "max-held", "N", struct args, max_held, 0, INT64_MAX, "stop past N held records"),
 	EV_FLAG(0, "exact-statements", struct args, exact, "fold nothing in memory"),
-	EV_INT(0, "batch", "N", struct args, batch, 1, 1000000, "records per transaction (10000)"),
+	EV_INT(0, "batch", "N", struct args, batch, 1, 1000000, "records per transaction (10000 folded)"),
 	EV_STRING(0, "metrics", "FILE", struct args, metrics, "write a Prometheus textfile"),
 	EV_FLAG('q', "quiet", struct args, quiet, "no progress, no summary"),
 	EV_GROUP("Instead of a rebuild"),
@@ -75,7 +75,6 @@ static void init(void *args)
 	ev_store_args_init(&a->store);
 	ev_source_args_init(&a->src);
 	a->max_dead = a->max_held = -1;
-	a->batch = 10000;
 	a->max_lag = 1000;
 	a->swap_wait_ms = 10000;
 }

@@ -40,7 +40,7 @@ static const struct ev_option options[] = {
 	EV_INT(0, "max-dead", "N", struct args, max_dead, 0, INT64_MAX, "stop past N dead letters"),
 	EV_INT(0, "max-held", "N", struct args, max_held, 0, INT64_MAX, "stop past N held records"),
 	EV_FLAG(0, "exact-statements", struct args, exact, "fold nothing in memory"),
-	EV_INT(0, "batch", "N", struct args, batch, 1, 1000000, "records per transaction (10000)"),
+	EV_INT(0, "batch", "N", struct args, batch, 1, 1000000, "records per transaction (10000 folded)"),
 	EV_STRING('g', "group", "NAME", struct args, group, "also commit the position to this group"),
 	EV_STRING(0, "metrics", "FILE", struct args, metrics, "write a Prometheus textfile"),
 	EV_FLAG('q', "quiet", struct args, quiet, "no progress, no summary"),

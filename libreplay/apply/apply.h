@@ -70,6 +70,13 @@ int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_
 struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
 				  const struct ev_query_def *d, struct ev_error *err);
 
+/*
+ * Records that one transaction should have where nobody asks for a number: 10000; and 1000 where statements
+ * go to PostgreSQL, since a row that is written again and again in one transaction leaves dead versions that
+ * nothing can prune before its end, and each of them is looked at by the next write.
+ */
+size_t ev_apply_batch_size(const struct ev_apply *a);
+
 /* The ledger as last committed (or as loaded), and what is held on top of it. Borrowed. */
 const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a);
 

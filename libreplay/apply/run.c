@@ -23,6 +23,7 @@ struct run {
 	const struct ev_run_hooks *hooks;
 	struct ev_run_status *st;
 	struct ev_record *records;
+	size_t batch;
 	int64_t *next;
 	size_t nnext;
 	size_t mapped;       /* partitions of the source known to the ledger */
@@ -187,7 +188,7 @@ static void progress(struct run *r, const struct ev_span *spans, size_t nspans)
 static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error *err)
 {
 	bool done = false;
-	int n = ev_merge_read(m, r->records, r->opt->batch, r->opt->batch_bytes, POLL_MS, &done,
+	int n = ev_merge_read(m, r->records, r->batch, r->opt->batch_bytes, POLL_MS, &done,
 			      err);
 
 	if (n < 0)
@@ -396,7 +397,7 @@ static int scan_late(struct run *r, struct ev_error *err)
 	m = ev_merge_new(r->src, spans, &mo, err);
 	free(spans);
 	while (m && !done && n >= 0 && !stop(r)) {
-		n = ev_merge_read(m, r->records, r->opt->batch, r->opt->batch_bytes, POLL_MS, &done,
+		n = ev_merge_read(m, r->records, r->batch, r->opt->batch_bytes, POLL_MS, &done,
 				  err);
 		for (int i = 0; i < n; i++)
 			late += r->records[i].timestamp < r->opt->range->until;
@@ -415,7 +416,8 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 
 	*status = (struct ev_run_status){ .span = -1, .late = -1, .lag = -1 };
 	r.last_commit = r.last_group = ev_clock_ms();
-	r.records = ev_alloc(opt->batch * sizeof(*r.records));
+	r.batch = opt->batch ? opt->batch : ev_apply_batch_size(a);
+	r.records = ev_alloc(r.batch * sizeof(*r.records));
 	rc = opt->checked ? 0 : ev_identity_check(ev_apply_ledger(a), src, opt->range, hooks, err);
 	if (rc == 0)
 		rc = bounded(&r, err);

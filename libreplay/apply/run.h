@@ -22,11 +22,11 @@ struct ev_run_options {
 	bool no_merge;      /* as it comes; only right where the handlers commute */
 	bool checked;       /* the caller has had the log's identity checked (identity.h) */
 	const char *group;  /* also commit the position to this consumer group, or NULL */
-	size_t batch;       /* records per transaction, at most */
+	size_t batch;       /* records per transaction, at most; 0: ev_apply_batch_size */
 	size_t batch_bytes; /* their keys and values, about */
 };
 
-#define EV_RUN_OPTIONS_INIT { .batch = 10000, .batch_bytes = 32u << 20 }
+#define EV_RUN_OPTIONS_INIT { .batch_bytes = 32u << 20 }
 
 struct ev_run_status {
 	int64_t records, bytes;   /* read by this run */

@@ -27,12 +27,12 @@ struct ev_rebuild_options {
 	bool accept_trimmed, allow_empty, again, adopt, no_swap;
 	bool exact;                /* nothing folded in memory */
 	bool pipe;                 /* the source can be read once only: enough for a first build */
-	size_t batch;
+	size_t batch;              /* records of one transaction; 0: what suits (ev_apply_batch_size) */
 	size_t memory;             /* bytes for rows while the log is read; 0: any number */
 };
 
 #define EV_REBUILD_OPTIONS_INIT \
-	{ .max_dead = -1, .max_held = -1, .max_lag = 1000, .max_change = -1, .batch = 10000 }
+	{ .max_dead = -1, .max_held = -1, .max_lag = 1000, .max_change = -1 }
 
 struct ev_rebuild_now {
 	enum ev_phase phase;

@@ -113,9 +113,9 @@ int ev_reference_open(struct ev_verifying *w, struct ev_error *err)
 
 	w->replay.src = w->src;
 	w->replay.hooks = &w->replay_hooks;
-	w->replay.batch = BATCH;
 	if ((memory ? open_memory(w, err) : open_engine(w, err)) < 0)
 		return -1;
+	w->replay.batch = w->replay.apply ? ev_apply_batch_size(w->replay.apply) : BATCH;
 	return load_shapes(w, err);
 }
 
