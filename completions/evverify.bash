@@ -22,6 +22,7 @@ _evverify() {
 	--until) COMPREPLY=(); return ;;
 	--format) COMPREPLY=($(compgen -W 'text json tap prom nagios' -- "$cur")); return ;;
 	--metrics) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--receipt) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lock) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--store) COMPREPLY=(); return ;;
 	--schema) COMPREPLY=(); return ;;
@@ -37,7 +38,7 @@ _evverify() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --rows --counts --checks --log --against --max-lag --max-age --independent --scratch --ignore --sample --max-diffs --allow-empty --repair --yes -y --max-repair --sequence --contiguous --strict-time --by --same-offsets --against-broker --against-config --envelope --from --to --since --until --format --quiet -q --metrics --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --rows --counts --checks --log --against --max-lag --max-age --independent --scratch --ignore --sample --max-diffs --allow-empty --repair --yes -y --max-repair --sequence --contiguous --strict-time --by --same-offsets --against-broker --against-config --envelope --from --to --since --until --format --quiet -q --metrics --receipt --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

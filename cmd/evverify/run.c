@@ -16,6 +16,7 @@
 #include "evverify/evverify.h"
 #include "evverify/last_success.h"
 #include "evverify/log_options.h"
+#include "verify/receipt.h"
 #include "verify/verify.h"
 
 #define NAGIOS_CRITICAL 2
@@ -29,7 +30,7 @@ struct args {
 	struct ev_log_args log;
 	bool rows, counts, checks, independent, allow_empty, quiet, repair, yes;
 	struct ev_list ignore;
-	const char *sample, *scratch, *metrics, *lock, *max_repair;
+	const char *sample, *scratch, *metrics, *lock, *max_repair, *receipt;
 	int64_t max_diffs, max_lag, max_age;
 	int format;
 };
@@ -60,6 +61,7 @@ static const struct ev_option options[] = {
 	EV_ENUM(0, "format", "text|json|tap|prom|nagios", struct args, format, formats, "how the verdict looks"),
 	EV_FLAG('q', "quiet", struct args, quiet, "print nothing when all is well"),
 	EV_STRING(0, "metrics", "FILE", struct args, metrics, "also write a Prometheus textfile"),
+	EV_STRING(0, "receipt", "FILE", struct args, receipt, "when it is consistent, write what was proven"),
 	EV_STRING(0, "lock", "FILE", struct args, lock, "end with 6 while another run holds it"),
 	EV_GROUP("Store"),
 	EV_STORE_ROWS(struct args, store),
@@ -168,6 +170,8 @@ static int fill_options(struct state *st, struct ev_error *err)
 	st->opt.max_repair = 0.1;
 	st->opt.repair = a->repair;
 	st->opt.repair_now = a->repair && a->yes;
+	if (a->receipt && (!st->opt.rows || !st->opt.counts))
+		return ev_fail(err, EV_USAGE, "option '--receipt' is of rows and counts: with other modes give both");
 	if (a->repair && !st->opt.rows)
 		return ev_fail(err, EV_USAGE, "option '--repair' repairs rows: with other modes give --rows, too");
 	if (parse_share("--max-repair", a->max_repair, &st->opt.max_repair, err) < 0)
@@ -214,12 +218,19 @@ static int check_range(const struct args *a, struct ev_error *err)
 	return ev_hint(err, "a view is checked up to where it stands");
 }
 
+static int check_receipt(const struct args *a, struct ev_error *err)
+{
+	if (!a->receipt || looks_at_store(a))
+		return 0;
+	return ev_fail(err, EV_USAGE, "option '--receipt' is of a view: give '--rows --counts', too");
+}
+
 static int prepare(struct state *st, struct ev_operands *rest, const struct ev_projection *p,
 		   struct ev_error *err)
 {
 	struct args *a = st->a;
 
-	if (check_range(a, err) || ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
+	if (check_range(a, err) || check_receipt(a, err) || ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
 		return -1;
 	a->src.spec.need_headers = true;
 	ev_source_args_notes(&a->src, st->msg);
@@ -356,6 +367,21 @@ static int print(struct state *st, int status, const struct ev_error *why, struc
 	return rc;
 }
 
+/* Only of what was proven; an older receipt stays as it is then. */
+static int write_receipt(struct state *st, int status, struct ev_error *err)
+{
+	struct ev_receipt *r = st->verdict.receipt;
+
+	if (!st->a->receipt || status != 0)
+		return 0;
+	if (!r)
+		return ev_fail(err, EV_BUG, "consistent, and nothing to write a receipt of");
+	free(r->written_by);
+	r->written_by = ev_strdup("evtools " EV_VERSION);
+	ev_receipt_add_verdict(r, &st->verdict);
+	return ev_receipt_save(r, st->a->receipt, err);
+}
+
 /* Nagios has statuses of its own. */
 static int leave(struct state *st, int status, const struct ev_error *why, struct ev_error *err)
 {
@@ -384,6 +410,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (!st.verdict.ended_at)
 		st.verdict.ended_at = ev_now_ms();
 	rc = status == EV_USAGE && st.a->format != EV_FORMAT_NAGIOS ? 0 : print(&st, status, &why, err);
+	if (rc == 0)
+		rc = write_receipt(&st, status, err);
 	if (rc == 0 && status != EV_USAGE && status != EV_HELD)
 		rc = write_metrics(&st, status, err);
 	if (rc == 0)

@@ -1,4 +1,4 @@
-/* fields.h - members of the JSON objects in an archive; internal to archive/. Errors are EV_DATA. */
+/* fields.h - members of the JSON objects that we wrote: of archives and receipts alone. Errors are EV_DATA. */
 #ifndef EV_FIELDS_H
 #define EV_FIELDS_H
 

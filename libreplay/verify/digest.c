@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <xxhash.h>
@@ -16,6 +17,7 @@ void ev_digest_key_init(struct ev_digest_key *k, const void *seed, size_t n)
 {
 	XXH128_canonical_t block;
 
+	*k = (struct ev_digest_key){ 0 };
 	for (size_t i = 0; i < EV_DIGEST_SECRET / sizeof(block); i++) {
 		XXH128_canonicalFromHash(&block, XXH3_128bits_withSeed(seed, n, i));
 		memcpy(k->secret + i * sizeof(block), &block, sizeof(block));
@@ -24,7 +26,8 @@ void ev_digest_key_init(struct ev_digest_key *k, const void *seed, size_t n)
 
 int ev_digest_key_random(struct ev_digest_key *k, struct ev_error *err)
 {
-	unsigned char seed[32];
+	unsigned char seed[(EV_DIGEST_SEED_TEXT - 1) / 2];
+	char text[EV_DIGEST_SEED_TEXT];
 	size_t n = 0;
 
 	while (n < sizeof(seed)) {
@@ -34,7 +37,10 @@ int ev_digest_key_random(struct ev_digest_key *k, struct ev_error *err)
 			return ev_fail(err, EV_STORE, "cannot get a key for the digests: %s", strerror(errno));
 		n += got > 0 ? (size_t)got : 0;
 	}
-	ev_digest_key_init(k, seed, sizeof(seed));
+	for (size_t i = 0; i < sizeof(seed); i++)
+		snprintf(text + 2 * i, 3, "%02x", seed[i]);
+	ev_digest_key_init(k, text, sizeof(text) - 1);
+	memcpy(k->seed, text, sizeof(text));
 	return 0;
 }
 

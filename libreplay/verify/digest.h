@@ -35,8 +35,11 @@
 #define EV_DIGEST_BITS 12
 #define EV_DIGEST_BUCKETS (1u << EV_DIGEST_BITS)
 
+#define EV_DIGEST_SEED_TEXT 65
+
 struct ev_digest_key {
 	unsigned char secret[EV_DIGEST_SECRET];
+	char seed[EV_DIGEST_SEED_TEXT]; /* of a random one: hex digits, whose text is the seed of the same key */
 };
 
 /* The secret of a seed of any length: block i of 16 bytes is XXH3-128 of the seed with seed i. */

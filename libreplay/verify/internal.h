@@ -72,6 +72,10 @@ int ev_counts_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *
 /* checks.c: in the snapshot. */
 int ev_checks_run(struct ev_verifying *w, struct ev_store *s, struct ev_mode *m, struct ev_error *err);
 
+/* receipt_of.c: what a receipt says of the view; in the snapshot, and once all is judged. */
+int ev_receipt_begin(struct ev_verifying *w, struct ev_error *err);
+void ev_receipt_end(struct ev_verifying *w);
+
 /* freshness.c: of the first snapshot against the log's end. */
 int ev_freshness_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
 

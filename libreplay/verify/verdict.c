@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "verify/receipt.h"
 
 void ev_verdict_init(struct ev_verdict *v, size_t max_findings)
 {
@@ -58,6 +59,9 @@ void ev_verdict_release(struct ev_verdict *v)
 	free(v->projection);
 	free(v->fingerprint);
 	free(v->store);
+	if (v->receipt)
+		ev_receipt_release(v->receipt);
+	free(v->receipt);
 	ev_position_release(&v->position);
 	*v = (struct ev_verdict){ 0 };
 }

@@ -86,6 +86,8 @@ struct ev_table_digest { /* for the receipt */
 	char digest[33];
 };
 
+struct ev_receipt; /* receipt.h */
+
 struct ev_verdict {
 	char *projection, *fingerprint, *store;
 	int64_t version;
@@ -95,6 +97,7 @@ struct ev_verdict {
 	size_t nmodes;
 	struct ev_table_digest *digests;
 	size_t ndigests;
+	struct ev_receipt *receipt;   /* what is to be said of the view beside the modes; NULL: none was looked at */
 	int64_t started_at, ended_at; /* ms, clock */
 };
 

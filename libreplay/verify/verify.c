@@ -109,6 +109,8 @@ static int read_store(struct ev_verifying *w, struct ev_error *err)
 	if (rc < 0)
 		return -1;
 	describe(w);
+	if (ev_receipt_begin(w, err) < 0)
+		return -1;
 	if (w->opt->rows && settle(rows_mode(w), ev_rows_read(w, &w->first, rows_mode(w), err), err) < 0)
 		return -1;
 	if (w->opt->counts && settle(counts_mode(w), ev_counts_read(w, w->first.store, err), err) < 0)
@@ -221,7 +223,10 @@ static int verify(struct ev_verifying *w, struct ev_error *err)
 	refuse_reads(w);
 	if (read_store(w, err) < 0)
 		return -1;
-	return judge(w, err) < 0 || freshness(w, err) < 0 ? -1 : w->repaired;
+	if (judge(w, err) < 0 || freshness(w, err) < 0)
+		return -1;
+	ev_receipt_end(w);
+	return w->repaired;
 }
 
 int ev_verify(const struct ev_projection *p, struct ev_source *src, const struct ev_verify_options *opt,
