@@ -231,4 +231,17 @@ rebuild p2.sql "$killed" --again --no-swap ./all.ndjson
 rebuild p2.sql "$killed" --abandon
 check_status 0 "--abandon"
 check "removes the shadow" test "$(leftovers "$killed")$(sql "$killed" 'SELECT count(*) FROM ev_rebuild')" = 'ev_kept_public_acc 0'
+# what somebody left where the old version goes is found before the load, not by the swap
+database stray
+project "$stray" ./in.ndjson
+sql "$stray" 'CREATE SCHEMA ev_kept_public_acc; CREATE TABLE ev_kept_public_acc.acc (k text)'
+rebuild p2.sql "$stray" ./in.ndjson
+check_status 2 "tables that are no version of the view, where it would be kept, are refused"
+check_grep "by name" "schema 'ev_kept_public_acc' .* holds 'acc', which is none of it" "$err"
+check "before anything is made" test "$(leftovers "$stray")" = 'ev_kept_public_acc '
+sql "$stray" 'DROP SCHEMA ev_kept_public_acc CASCADE'
+rebuild p2.sql "$stray" ./in.ndjson
+check_status 0 "and without them it goes through"
+rebuild p2.sql "$stray" ./in.ndjson --again
+check_status 0 "as does one more, with a version that is kept"
 done_testing

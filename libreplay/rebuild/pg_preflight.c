@@ -183,6 +183,30 @@ static int check_owners(struct ev_shadow_pg *sh, const char *fresh, bool adopt, 
 	return rc;
 }
 
+/* What stands where the old version is to be kept, and is no version of this view: the swap could not put it there. */
+static int check_places(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	PGresult *res;
+	int rc;
+
+	ev_pgkit_format(&sql, "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+			      "ON n.oid = c.relnamespace WHERE n.nspname = %L AND c.relkind NOT IN ('i', 't', 'S') "
+			      "AND c.oid <> ALL (", sh->schemas[role]);
+	ev_pgkit_oids(&sql, sh, role);
+	ev_buf_adds(&sql, ") ORDER BY 1 LIMIT 1");
+	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
+	rc = res ? 0 : -1;
+	if (res && PQntuples(res)) {
+		rc = ev_fail(err, EV_USAGE, "schema '%s' is where the old version is kept, and holds '%s', which "
+			     "is none of it", sh->schemas[role], PQgetvalue(res, 0, 0));
+		ev_hint(err, "where it was left of a view that was removed by hand: DROP SCHEMA ... CASCADE");
+	}
+	PQclear(res);
+	ev_buf_release(&sql);
+	return rc;
+}
+
 static int take_lines(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err, const char *with,
 		      const char *sql)
 {
@@ -257,6 +281,9 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 	ev_buf_adds(&with, " AS noids) ");
 	if (rc == 0)
 		rc = check_owners(sh, schema, adopt, err);
+	for (int role = EV_ROLE_KEPT; rc == 0 && role < EV_ROLES; role++)
+		if (role != EV_ROLE_NEW) /* a shadow that is left over was looked at before */
+			rc = check_places(sh, role, err);
 	for (size_t i = 0; rc == 0 && i < sizeof(refusals) / sizeof(*refusals); i++)
 		rc = refuse(sh, &refusals[i], &with, err);
 	if (rc == 0)

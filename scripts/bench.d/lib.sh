@@ -27,7 +27,10 @@ store() { # store KIND: its URL
 empty() { # empty KIND: a store that holds nothing
 	case $1 in
 	SQLite) rm -f "$scratch"/store.db* ;;
-	*) psql -qAtX "$pg" -c 'DROP SCHEMA public CASCADE; CREATE SCHEMA public; CHECKPOINT' 2>/dev/null ;;
+	*)
+		psql -qAtX "$pg" -c "SELECT format('DROP SCHEMA %I CASCADE;', nspname) FROM pg_namespace
+			WHERE nspname LIKE 'ev\_%' OR nspname = 'public'" | psql -qAtX "$pg" 2>/dev/null
+		psql -qAtX "$pg" -c 'CREATE SCHEMA public; CHECKPOINT' ;;
 	esac
 }
 
