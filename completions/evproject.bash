@@ -94,6 +94,9 @@ _evproject_rebuild() {
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
 	--max-change) COMPREPLY=(); return ;;
+	--require-receipt) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--receipt-age) COMPREPLY=(); return ;;
+	--scratch) COMPREPLY=(); return ;;
 	--max-lag) COMPREPLY=(); return ;;
 	--swap-wait) COMPREPLY=(); return ;;
 	--on-error) COMPREPLY=($(compgen -W 'inherit stop dead' -- "$cur")); return ;;
@@ -115,7 +118,7 @@ _evproject_rebuild() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --yes -y --no-swap --again --adopt --accept-trimmed --allow-empty --max-change --max-lag --swap-wait --on-error --max-dead --max-held --exact-statements --batch --metrics --quiet -q --dry-run -n --abandon --forget --from --to --since --until --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --yes -y --no-swap --again --adopt --accept-trimmed --allow-empty --max-change --require-receipt --receipt-age --scratch --max-lag --swap-wait --on-error --max-dead --max-held --exact-statements --batch --metrics --quiet -q --dry-run -n --abandon --forget --from --to --since --until --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

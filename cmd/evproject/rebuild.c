@@ -13,6 +13,7 @@
 #include "evproject/comparison.h"
 #include "evproject/evproject.h"
 #include "evproject/preview.h"
+#include "evverify/evverify.h"
 
 #define METRICS_EVERY_MS 10000
 
@@ -23,7 +24,8 @@ struct args {
 	struct ev_source_args src;
 	int on_error;
 	int64_t max_dead, max_held, batch, max_lag, swap_wait_ms;
-	const char *max_change, *metrics;
+	const char *max_change, *metrics, *receipt, *scratch;
+	int64_t receipt_age;
 	bool exact, accept_trimmed, allow_empty, again, adopt, no_swap, yes, quiet, abandon, forget, dry_run;
 };
 
@@ -38,6 +40,9 @@ static const struct ev_option options[] = {
 	EV_FLAG(0, "accept-trimmed", struct args, accept_trimmed, "the log no longer reaches back"),
 	EV_FLAG(0, "allow-empty", struct args, allow_empty, "the new version may come out empty"),
 	EV_STRING(0, "max-change", "PCT", struct args, max_change, "refuse more changed rows than that"),
+	EV_STRING(0, "require-receipt", "FILE", struct args, receipt, "no swap without a proof, written there"),
+	EV_DURATION(0, "receipt-age", "TIME", struct args, receipt_age, "one of before that is no older will do"),
+	EV_STRING(0, "scratch", "URL", struct args, scratch, "PostgreSQL: where the log is folded for it"),
 	EV_INT(0, "max-lag", "N", struct args, max_lag, 0, INT64_MAX, "catch up so far, then swap (1000)"),
 	EV_DURATION(0, "swap-wait", "TIME", struct args, swap_wait_ms, "bound of one try to swap (10s)"),
 	EV_ENUM(0, "on-error", "inherit|stop|dead", struct args, on_error, on_error_words,
@@ -175,6 +180,20 @@ static int check(void *ctx, struct ev_store *s, struct ev_error *err)
 	return ev_run_checks(s, st->p, st->msg, err);
 }
 
+static void proved(void *ctx, const struct ev_verdict *v, int status, const struct ev_error *why)
+{
+	struct state *st = ctx;
+	struct ev_buf out = EV_BUF_INIT;
+
+	ev_progress_clear(&st->progress);
+	if (status == 0)
+		return;
+	ev_print_text(v, status, why, true, &out);
+	fwrite(ev_buf_str(&out), 1, out.len, stdout);
+	fflush(stdout);
+	ev_buf_release(&out);
+}
+
 static int confirm(void *ctx, struct ev_error *err)
 {
 	struct state *st = ctx;
@@ -263,13 +282,17 @@ static int fill_options(const struct args *a, struct ev_rebuild_options *opt, st
 	opt->pipe = is_pipe(&a->src.spec);
 	opt->batch = (size_t)a->batch;
 	opt->memory = a->src.memory - a->src.spec.memory;
+	opt->receipt = a->receipt;
+	opt->receipt_age_ms = a->receipt_age;
+	opt->scratch = a->scratch;
+	opt->written_by = "evtools " EV_VERSION;
 	return parse_percent(a->max_change, &opt->max_change, err);
 }
 
 static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_rebuild_options opt;
-	struct ev_rebuild_hooks hooks = { st, stop, progress, note, compared, check, confirm };
+	struct ev_rebuild_hooks hooks = { st, stop, progress, note, compared, check, proved, confirm };
 	int64_t start = ev_clock_ms();
 	enum ev_rebuild_end end;
 	const struct args *a = st->a;
@@ -348,6 +371,8 @@ static int settle(struct args *a, struct ev_operands *rest, const struct ev_proj
 	a->src.spec.memory /= 2; /* the other half is for rows */
 	if (a->abandon + a->forget + a->dry_run > 1)
 		return ev_fail(err, EV_USAGE, "one of --abandon, --forget and --dry-run, not more");
+	if (!a->receipt && (a->receipt_age || a->scratch))
+		return ev_fail(err, EV_USAGE, "--receipt-age and --scratch are of --require-receipt");
 	if (a->src.no_merge)
 		return ev_fail(err, EV_USAGE, "--no-merge is not for a rebuild");
 	return ev_use_topics(&a->src, p, err);

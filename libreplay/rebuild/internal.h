@@ -2,7 +2,8 @@
  * internal.h - the driver's own state, shared by its files and nobody else
  *
  * rebuild.c is the sequence; range.c reads the log into the shadow, range by range; decide.c knows the
- * dead letters of both, and takes the serving view's decisions on them again; verify.c compares and judges.
+ * dead letters of both, and takes the serving view's decisions on them again; verify.c compares and judges; prove.c asks for a
+ * proof (verify/verify.h), where one is required.
  */
 #ifndef EV_REBUILD_INTERNAL_H
 #define EV_REBUILD_INTERNAL_H
@@ -101,5 +102,11 @@ int ev_decisions_replay(struct ev_rebuilding *r, struct ev_apply *a, const struc
 int ev_rebuilding_compare(struct ev_rebuilding *r, struct ev_error *err);
 /* Is what is about to serve sound? 0, 1 refused, -1. */
 int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err);
+
+/*
+ * prove.c: is it what the log makes? Of the shadow, or of the view that serves (`live`). No engine is open on it. 0 and
+ * the receipt is written, 1 refused, -1.
+ */
+int ev_rebuilding_prove(struct ev_rebuilding *r, bool live, struct ev_error *err);
 
 #endif

@@ -89,8 +89,10 @@ static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 	if (rc < 0 || r->stopped)
 		return rc;
 	rc = r->hooks->check ? r->hooks->check(r->hooks->ctx, r->sh->live, err) : 0;
-	if (rc < 0)
-		return -1;
+	if (rc == 0)
+		rc = ev_rebuilding_prove(r, true, err);
+	if (rc < 0 || r->stopped)
+		return rc < 0 ? -1 : 0;
 	*end = rc ? EV_REBUILT_REFUSED : EV_REBUILT_BUILT;
 	expect_end(r, *end);
 	return ev_plan_delete(r->sh->live, r->p->name, err);
@@ -229,6 +231,20 @@ static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 	return r->plan.phase == EV_PHASE_PREPARE ? set_phase(r, EV_PHASE_LOAD, err) : 0;
 }
 
+/* The engine lets go of the shadow for the time. */
+static int prove(struct ev_rebuilding *r, struct ev_error *err)
+{
+	int rc;
+
+	if (!r->opt->receipt)
+		return 0;
+	close_apply(r);
+	r->sh->ops->settle(r->sh);
+	rc = ev_rebuilding_prove(r, false, err);
+	r->sh->ops->settle(r->sh);
+	return rc == 0 && !r->stopped ? open_shadow(r, err) : rc;
+}
+
 /* Until the answer is yes: 0 with *go, or *end says why not. */
 static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, struct ev_error *err)
 {
@@ -250,6 +266,10 @@ static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, str
 		return 0;
 	if (rc == 0)
 		rc = ev_rebuilding_verify(r, err);
+	if (rc == 0)
+		rc = prove(r, err);
+	if (r->stopped)
+		return rc < 0 ? -1 : 0;
 	*end = rc ? EV_REBUILT_REFUSED : EV_REBUILT_READY;
 	if (rc || r->opt->no_swap)
 		return rc < 0 ? -1 : 0;
@@ -304,6 +324,18 @@ static int finish(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_e
 	return r->sh->ops->clean(r->sh, err);
 }
 
+/* The answer was yes in an earlier session, which may not have asked for a proof. */
+static int finish_proven(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
+{
+	int rc = ev_rebuilding_prove(r, false, err);
+
+	r->sh->ops->settle(r->sh);
+	*end = rc ? EV_REBUILT_REFUSED : r->stopped ? EV_REBUILT_STOPPED : EV_REBUILT_READY;
+	if (rc || r->stopped || r->opt->no_swap)
+		return rc < 0 ? -1 : 0;
+	return finish(r, end, err);
+}
+
 static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
 	bool go = false;
@@ -315,10 +347,8 @@ static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, 
 	}
 	if (r->plan.phase == EV_PHASE_NONE && new_plan(r, EV_PHASE_PREPARE, err) < 0)
 		return -1;
-	if (r->plan.phase == EV_PHASE_COPY || r->plan.phase == EV_PHASE_READY) {
-		*end = EV_REBUILT_READY;
-		return r->opt->no_swap ? 0 : finish(r, end, err);
-	}
+	if (r->plan.phase == EV_PHASE_COPY || r->plan.phase == EV_PHASE_READY)
+		return finish_proven(r, end, err);
 	r->sh->ops->settle(r->sh);
 	if (fill(r, &go, end, err) < 0)
 		return -1;
@@ -360,6 +390,8 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 	rc = ev_role_present(r->sh->live, r->p->name, EV_ROLE_LIVE, err);
 	if (rc < 0)
 		return -1;
+	if (r->opt->receipt && r->opt->pipe)
+		return ev_fail(err, EV_USAGE, "a proof reads its source once more: give a file instead of a pipe");
 	r->old_tables = rc || r->opt->adopt;
 	r->ao = (struct ev_apply_options){
 		.dead = r->opt->on_error == EV_ON_ERROR_INHERIT ? r->old.dead

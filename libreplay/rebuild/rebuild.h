@@ -7,6 +7,7 @@
  *   verify   old against new at exactly the old view's position (compare.h)
  *   catch up to the end of the log, until less than max_lag is left
  *   verify   the ledger's balance and the file's checks, on what is about to serve
+ *   prove    where a receipt is wanted: what verify/verify.h proves of any view, of the shadow
  *   swap     after a yes: copy (SQLite), and one short transaction
  * The phase is stored (plan.h), so the next call goes on where a killed one stopped.
  */
@@ -29,6 +30,10 @@ struct ev_rebuild_options {
 	bool pipe;                 /* the source can be read once only: enough for a first build */
 	size_t batch;              /* records of one transaction; 0: what suits (ev_apply_batch_size) */
 	size_t memory;             /* bytes for rows while the log is read; 0: any number */
+	const char *receipt;       /* no swap without a proof, whose receipt is written there; NULL: none wanted */
+	int64_t receipt_age_ms;    /* one of this version that stands there and is no older is proof enough */
+	const char *scratch;       /* PostgreSQL: where the log is folded for the proof, or NULL */
+	const char *written_by;    /* for the receipt: "evtools 0.1.0" */
 };
 
 #define EV_REBUILD_OPTIONS_INIT \
@@ -54,6 +59,7 @@ enum ev_rebuild_end {
 #define EV_REBUILD_SAMPLES 5
 
 struct ev_comparison; /* compare.h */
+struct ev_verdict;    /* verify/verdict.h */
 
 struct ev_rebuild_hooks {
 	void *ctx;
@@ -64,6 +70,8 @@ struct ev_rebuild_hooks {
 	void (*compared)(void *ctx, const struct ev_comparison *c);
 	/* Run the file's checks on `s`: number that failed, or -1. */
 	int (*check)(void *ctx, struct ev_store *s, struct ev_error *err);
+	/* What the proof came to (verify/verdict.h); borrowed. NULL: nobody wants to know. */
+	void (*proved)(void *ctx, const struct ev_verdict *v, int status, const struct ev_error *why);
 	/* May it serve? 1, 0, -1. */
 	int (*confirm)(void *ctx, struct ev_error *err);
 };

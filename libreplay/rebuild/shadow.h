@@ -71,6 +71,9 @@ struct ev_shadow_ops {
 	struct ev_store *(*freeze)(struct ev_shadow *sh, struct ev_error *err);
 	void (*thaw)(struct ev_shadow *sh);
 
+	/* Where the shadow lies, for whoever opens it to read: the URL, borrowed, and the schema in `opt`. */
+	const char *(*where)(struct ev_shadow *sh, struct ev_store_options *opt);
+
 	/* After the load, before the copy: what makes reading fast (indexes, ANALYZE). */
 	int (*finish_load)(struct ev_shadow *sh, struct ev_error *err);
 

@@ -95,6 +95,12 @@ static int preflight(struct ev_shadow *sh, struct ev_store *fresh, bool adopt,
 	return ev_pgkit_preflight(of(sh), fresh, adopt, out, err);
 }
 
+static const char *where(struct ev_shadow *sh, struct ev_store_options *opt)
+{
+	opt->schema = of(sh)->schemas[EV_ROLE_NEW];
+	return sh->opt.url;
+}
+
 static void thaw(struct ev_shadow *sh)
 {
 	struct ev_shadow_pg *s = of(sh);
@@ -312,6 +318,7 @@ static const struct ev_shadow_ops ops = {
 	.store = store,
 	.settle = settle,
 	.preflight = preflight,
+	.where = where,
 	.freeze = freeze,
 	.thaw = thaw,
 	.finish_load = finish_load,

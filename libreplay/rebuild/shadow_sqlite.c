@@ -63,6 +63,12 @@ static int preflight(struct ev_shadow *sh, struct ev_store *fresh, bool adopt,
 	return ev_kit_preflight(of(sh), fresh, adopt, out, err);
 }
 
+static const char *where(struct ev_shadow *sh, struct ev_store_options *opt)
+{
+	(void)opt;
+	return of(sh)->path;
+}
+
 static void thaw(struct ev_shadow *sh)
 {
 	struct ev_shadow_sqlite *s = of(sh);
@@ -333,6 +339,7 @@ static const struct ev_shadow_ops ops = {
 	.store = store,
 	.settle = settle,
 	.preflight = preflight,
+	.where = where,
 	.freeze = freeze,
 	.thaw = thaw,
 	.finish_load = finish_load,

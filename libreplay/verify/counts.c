@@ -35,14 +35,15 @@ static int take_letter(void *ctx, const struct ev_dead_letter *d)
 	return 0;
 }
 
-static int read_letters(struct ev_verifying *w, struct ev_store *s, struct ev_digest *out, struct ev_error *err)
+int ev_counts_letters(const struct ev_digest_key *key, const char *projection, struct ev_store *s,
+		      struct ev_digest *out, struct ev_error *err)
 {
 	static const char *const states[] = { "dead", "held", "dropped", "retried" };
-	struct letters l = { .key = &w->key };
+	struct letters l = { .key = key };
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states) && rc == 0; i++)
-		rc = ev_dead_each(s, w->p->name, states[i], take_letter, &l, err);
+		rc = ev_dead_each(s, projection, states[i], take_letter, &l, err);
 	*out = l.sum;
 	ev_buf_release(&l.bytes);
 	return rc;
@@ -50,14 +51,14 @@ static int read_letters(struct ev_verifying *w, struct ev_store *s, struct ev_di
 
 int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err)
 {
-	return read_letters(w, s, &w->letters, err);
+	return ev_counts_letters(&w->key, w->p->name, s, &w->letters, err);
 }
 
 static int compare_letters(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
 {
 	struct ev_digest mine = { 0 }; /* nothing dead was met where it is folded in memory */
 
-	if (w->reference && read_letters(w, w->reference, &mine, err) < 0)
+	if (w->reference && ev_counts_letters(&w->key, w->p->name, w->reference, &mine, err) < 0)
 		return -1;
 	if (!ev_digest_same(&mine, &w->letters))
 		ev_finding_text(ev_mode_finding(m, "letters", w->p->name), "the dead letters in the store, %lld, are "

@@ -67,6 +67,9 @@ int ev_suspects_tell(struct ev_verifying *w, struct ev_mode *m, struct ev_error 
 int64_t ev_counts_gone(const struct ev_verifying *w);
 /* In the snapshot: the dead letters. */
 int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err);
+/* The dead letters of any store. */
+int ev_counts_letters(const struct ev_digest_key *key, const char *projection, struct ev_store *s,
+		      struct ev_digest *out, struct ev_error *err);
 int ev_counts_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
 
 /* checks.c: in the snapshot. */

@@ -103,6 +103,31 @@ int ev_receipt_save(struct ev_receipt *r, const char *file, struct ev_error *err
 int ev_receipt_read(struct ev_receipt *r, struct ev_slice text, struct ev_error *err);
 int ev_receipt_load(struct ev_receipt *r, const char *file, struct ev_error *err);
 
+struct ev_ledger; /* store/ledger.h */
+
+struct ev_receipt_view {
+	const struct ev_projection *p;
+	const struct ev_ledger *ledger; /* where it stands now */
+	struct ev_store *store;         /* where it lies */
+};
+
+/*
+ * Is it of this view, as it was at this position or before? EV_DATA says why not: another projection or fingerprint,
+ * another generation, another kind of store, a position that the view has not reached or that is of
+ * another log; with `same_place` also another store or schema.
+ */
+int ev_receipt_fits(const struct ev_receipt *r, const struct ev_receipt_view *v, bool same_place,
+		    struct ev_error *err);
+/* Does the view stand just there? */
+bool ev_receipt_is_at(const struct ev_receipt *r, const struct ev_ledger *l);
+/*
+ * Are rows and dead letters in the store, which stands still, those that the receipt is of? EV_DATA says which table is
+ * not, or has other columns.
+ */
+int ev_receipt_holds(const struct ev_receipt *r, struct ev_store *s, struct ev_error *err);
+/* The schema that a store's tables are in, NULL but on PostgreSQL; the caller's. */
+int ev_receipt_schema(struct ev_store *s, char **schema, struct ev_error *err);
+
 /* Did it look at all there is: every row and column, and every offset? If not, EV_DATA. */
 int ev_receipt_whole(const struct ev_receipt *r, struct ev_error *err);
 

@@ -45,13 +45,6 @@ static void add_table(struct ev_receipt *r, const struct ev_table_check *t)
 	add_columns(to, &t->shape);
 }
 
-static int take_schema(void *ctx, const struct ev_cell *c, size_t n)
-{
-	(void)n;
-	*(char **)ctx = ev_slice_dup(c[0].text);
-	return 0;
-}
-
 int ev_receipt_begin(struct ev_verifying *w, struct ev_error *err)
 {
 	struct ev_receipt *r = w->v->receipt = ev_alloc(sizeof(*r));
@@ -68,9 +61,7 @@ int ev_receipt_begin(struct ev_verifying *w, struct ev_error *err)
 	r->sample = w->opt->sample;
 	snprintf(r->seed, sizeof(r->seed), "%s", w->key.seed);
 	add_parts(r, &w->first.ledger);
-	if (s->ops->dialect != EV_POSTGRESQL)
-		return 0;
-	return ev_store_select(s, "SELECT current_schema()::text", NULL, 0, take_schema, &r->schema, err);
+	return ev_receipt_schema(s, &r->schema, err);
 }
 
 void ev_receipt_end(struct ev_verifying *w)
