@@ -6,6 +6,8 @@ complete -c evverify -l log -d 'the log is whole: holes, doubled ids, sequences,
 complete -c evverify -l against -x -d 'it holds the same records; repeatable'
 complete -c evverify -l max-lag -x -d 'and it is at most N records behind'
 complete -c evverify -l max-age -x -d 'and its last record is no older, when behind'
+complete -c evverify -l drill -d 'damage copies of the view in all known ways: is it seen?'
+complete -c evverify -l capabilities -d 'print which mode sees which corruption'
 complete -c evverify -l independent -d 'fold by plain statements, nothing in memory'
 complete -c evverify -l scratch -x -d 'PostgreSQL: where the log is folded'
 complete -c evverify -l ignore -x -d 'leave a column out; repeatable'

@@ -48,7 +48,7 @@ ALTER TABLE acc ADD COLUMN more integer; UPDATE acc SET more = 1
 END
 same_but "DROP TABLE acc"
 memory c.db
-check_status 2 "a table that is gone is no consistent view"
+check_status 4 "a table that is gone is no consistent view"
 memory s.db --independent
 check_status 2 "--independent wants a scratch database"
 check_grep "and says so" 'hint: .*--scratch postgresql://' "$err"

@@ -18,6 +18,9 @@ void ev_print_tap(const struct ev_verdict *v, int status, const struct ev_error 
 void ev_print_prom(const struct ev_verdict *v, int status, double last_success, struct ev_buf *out);
 void ev_print_nagios(const struct ev_verdict *v, int status, const struct ev_error *why, struct ev_buf *out);
 
+/* --capabilities: the table of verify/drill.h. EV_USAGE for a format that it has not. */
+int ev_print_capabilities(enum ev_verdict_format format, struct ev_buf *out, struct ev_error *err);
+
 /* consistent, different, not proven */
 const char *ev_verdict_word(int status);
 /* One finding in one line, without its mode: `changed orders order_id='42': total: log 5, store 6`. */

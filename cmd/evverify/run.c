@@ -16,8 +16,8 @@
 #include "evverify/evverify.h"
 #include "evverify/last_success.h"
 #include "evverify/log_options.h"
+#include "verify/drill.h"
 #include "verify/receipt.h"
-#include "verify/verify.h"
 
 #define NAGIOS_CRITICAL 2
 #define NAGIOS_UNKNOWN 3
@@ -28,7 +28,7 @@ struct args {
 	struct ev_store_args store;
 	struct ev_source_args src;
 	struct ev_log_args log;
-	bool rows, counts, checks, independent, allow_empty, quiet, repair, yes;
+	bool rows, counts, checks, independent, allow_empty, quiet, repair, yes, drill, capabilities;
 	struct ev_list ignore;
 	const char *sample, *scratch, *metrics, *lock, *max_repair, *receipt;
 	int64_t max_diffs, max_lag, max_age;
@@ -43,6 +43,9 @@ static const struct ev_option options[] = {
 	EV_LOG_MODE_ROWS(struct args, log),
 	EV_INT(0, "max-lag", "N", struct args, max_lag, 0, INT64_MAX, "and it is at most N records behind"),
 	EV_DURATION(0, "max-age", "TIME", struct args, max_age, "and its last record is no older, when behind"),
+	EV_GROUP("The checker itself"),
+	EV_FLAG(0, "drill", struct args, drill, "damage copies of the view in all known ways: is it seen?"),
+	EV_FLAG(0, "capabilities", struct args, capabilities, "print which mode sees which corruption"),
 	EV_GROUP("Rows"),
 	EV_FLAG(0, "independent", struct args, independent, "fold by plain statements, nothing in memory"),
 	EV_STRING(0, "scratch", "URL", struct args, scratch, "PostgreSQL: where the log is folded"),
@@ -172,6 +175,8 @@ static int fill_options(struct state *st, struct ev_error *err)
 	st->opt.repair_now = a->repair && a->yes;
 	if (a->receipt && (!st->opt.rows || !st->opt.counts))
 		return ev_fail(err, EV_USAGE, "option '--receipt' is of rows and counts: with other modes give both");
+	if (a->drill && (a->repair || a->receipt || a->ignore.n || a->sample || a->max_lag >= 0 || a->max_age >= 0))
+		return ev_fail(err, EV_USAGE, "option '--drill' looks at all of the view, and at nothing else");
 	if (a->repair && !st->opt.rows)
 		return ev_fail(err, EV_USAGE, "option '--repair' repairs rows: with other modes give --rows, too");
 	if (parse_share("--max-repair", a->max_repair, &st->opt.max_repair, err) < 0)
@@ -198,7 +203,7 @@ static int take_lock(struct state *st, struct ev_error *err)
 /* Without a mode, and with one that looks at the store. */
 static bool looks_at_store(const struct args *a)
 {
-	return a->rows || a->counts || a->checks || a->max_lag >= 0 || a->max_age >= 0 ||
+	return a->rows || a->counts || a->checks || a->drill || a->max_lag >= 0 || a->max_age >= 0 ||
 	       !ev_log_args_any(&a->log);
 }
 
@@ -256,8 +261,11 @@ static int verify_view(struct state *st, struct ev_source *src, const struct ev_
 {
 	struct ev_verify_hooks hooks = { st, stop, progress, note };
 	struct ev_mode *m;
-	int rc = ev_verify(p, src, &st->opt, &hooks, &st->verdict, err);
+	int rc;
 
+	if (st->a->drill)
+		return ev_drill(p, src, &st->opt, &hooks, &st->verdict, err);
+	rc = ev_verify(p, src, &st->opt, &hooks, &st->verdict, err);
 	if (rc != 1)
 		return rc;
 	m = ev_verdict_mode(&st->verdict, "rows", "rows");
@@ -395,12 +403,27 @@ static int leave(struct state *st, int status, const struct ev_error *why, struc
 	return status > 1 ? -1 : status;
 }
 
+static int capabilities(const struct args *a, const struct ev_operands *rest, struct ev_error *err)
+{
+	struct ev_buf out = EV_BUF_INIT;
+	int rc = rest->n ? ev_fail(err, EV_USAGE, "option '--capabilities' takes no file and no source") : 0;
+
+	if (rc == 0)
+		rc = ev_print_capabilities((enum ev_verdict_format)a->format, &out, err);
+	if (rc == 0)
+		rc = ev_stdout_write(ev_buf_str(&out), out.len, err) < 0 ? -1 : 0;
+	ev_buf_release(&out);
+	return rc;
+}
+
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
 	struct state st = { .a = args, .msg = msg, .lock_fd = -1 };
 	struct ev_error why = EV_ERROR_INIT;
 	int status, rc;
 
+	if (st.a->capabilities)
+		return capabilities(st.a, rest, err);
 	st.verdict.started_at = ev_now_ms();
 	ev_progress_init(&st.progress, msg, st.a->quiet || st.a->format != EV_FORMAT_TEXT);
 	rc = verify(&st, rest, err);

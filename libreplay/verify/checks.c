@@ -38,6 +38,22 @@ static int take_row(void *ctx, const struct ev_cell *cells, size_t n)
 	return 0;
 }
 
+/* What the reference would take is no fault of the file's: the store's tables are not what they were. */
+static int blame(struct ev_verifying *w, struct ev_store *s, const struct ev_query_def *d, struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+	struct ev_query *q;
+
+	if (err->class != EV_USAGE || ev_reference_tables_there(s, w->p->name, err) < 0 || !w->reference)
+		return -1;
+	q = ev_prepare_query(w->reference, w->p, d, &why);
+	w->reference->ops->finish(w->reference, q);
+	if (!q)
+		return -1;
+	err->class = EV_STORE;
+	return ev_context(err, "the tables in store '%s' are not as the projection makes them", s->url);
+}
+
 static int run_check(struct ev_verifying *w, struct ev_store *s, const struct ev_query_def *d, struct ev_mode *m,
 		     struct ev_error *err)
 {
@@ -46,7 +62,7 @@ static int run_check(struct ev_verifying *w, struct ev_store *s, const struct ev
 
 	r.q = ev_prepare_query(s, w->p, d, err);
 	if (!r.q)
-		return -1;
+		return blame(w, s, d, err);
 	rc = s->ops->select(s, r.q, NULL, 0, take_row, &r, err);
 	m->checked++;
 	if (rc == 0 && r.n)

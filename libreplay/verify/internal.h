@@ -47,6 +47,9 @@ int ev_reference_scan(struct ev_verifying *w, const struct ev_shape *shape, ev_s
 /* One more empty store of the same kind; the caller closes it. */
 struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *err);
 
+/* Are the view's tables all there? -1: EV_STORE, the first that is not. */
+int ev_reference_tables_there(struct ev_store *s, const char *projection, struct ev_error *err);
+
 /* rows.c: the snapshot's rows into digests; after the fold the comparison: 0, 1 there are suspects, -1. */
 int ev_rows_read(struct ev_verifying *w, struct ev_snapshot *s, struct ev_mode *m, struct ev_error *err);
 int ev_rows_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);

@@ -35,6 +35,24 @@ struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *e
 	return ev_store_scratch(scratch ? scratch : url, w->p->name, &opt, true, err);
 }
 
+int ev_reference_tables_there(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	struct ev_buf names = EV_BUF_INIT;
+	int rc = ev_ledger_present(s, err);
+
+	if (rc > 0)
+		rc = ev_ledger_tables(s, projection, &names, err) < 0 ? -1 : 1;
+	for (const char *t = ev_buf_str(&names), *end = t + names.len; rc > 0 && t < end; t += strlen(t) + 1) {
+		rc = s->ops->has_table(s, t, err);
+		if (rc == 0) {
+			rc = ev_fail(err, EV_STORE, "table '%s' of the view is not in store '%s'", t, s->url);
+			ev_hint(err, "build the view anew: evproject rebuild --again");
+		}
+	}
+	ev_buf_release(&names);
+	return rc < 0 ? -1 : 0;
+}
+
 static struct ev_store *described(const struct ev_verifying *w)
 {
 	return w->reference ? w->reference : w->catalogue;
@@ -94,7 +112,7 @@ static int open_memory(struct ev_verifying *w, struct ev_error *err)
 
 	ro.read_only = true;
 	w->catalogue = ev_store_open(w->opt->url, &ro, err);
-	if (!w->catalogue)
+	if (!w->catalogue || ev_reference_tables_there(w->catalogue, w->p->name, err) < 0)
 		return -1;
 	w->replay.detached = ev_reference_new(w->catalogue, w->p, 0, 1, &why, err);
 	w->replay.memory = w->opt->memory;

@@ -33,6 +33,9 @@ struct ev_replay {
 	int64_t seq;             /* the last cut that was passed */
 	int64_t records;         /* read so far */
 	bool stopped;            /* by the hook: nothing can be said */
+	/* For a drill alone: records may be changed before they are folded; how many are left. */
+	size_t (*change)(void *ctx, struct ev_record *records, size_t n);
+	void *change_ctx;
 };
 
 /*

@@ -70,8 +70,10 @@ static void settle(struct ev_replay *r, const struct ev_record *records, size_t 
 	}
 }
 
-int ev_into_records(struct ev_replay *r, const struct ev_record *records, size_t n, struct ev_error *err)
+int ev_into_records(struct ev_replay *r, struct ev_record *records, size_t n, struct ev_error *err)
 {
+	if (r->change)
+		n = r->change(r->change_ctx, records, n);
 	if (r->apply)
 		return ev_apply_batch(r->apply, records, n, NULL, 0, false, false, err);
 	for (size_t i = 0; i < n; i++)
