@@ -25,10 +25,10 @@ sed -i 's/ must touch//' v1.sql v2.sql
 rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$s" "$@"; }
 build() { local f=$1 s=$2; shift 2; evproject run "$f" --store "$s" --quiet "$@" >/dev/null 2>&1; }
 content() {
-	sqlite3 "$1" 'SELECT * FROM acc ORDER BY k' && echo -- &&
-		sqlite3 "$1" "SELECT * FROM ev_ledger WHERE projection = 'acc' ORDER BY topic, partition" && echo -- &&
-		sqlite3 "$1" "SELECT version, fingerprint, watermark, mode FROM ev_projection WHERE name = 'acc'" && echo -- &&
-		sqlite3 "$1" "SELECT topic, partition, record_offset, state, reason, line FROM ev_dead
+	sqlite3 "$1" "SELECT * FROM acc ORDER BY k; SELECT '--';
+		SELECT * FROM ev_ledger WHERE projection = 'acc' ORDER BY topic, partition; SELECT '--';
+		SELECT version, fingerprint, watermark, mode FROM ev_projection WHERE name = 'acc'; SELECT '--';
+		SELECT topic, partition, record_offset, state, reason, line FROM ev_dead
 			WHERE projection = 'acc' ORDER BY 1, 2, 3"
 }
 same() { content "$1" >.one && content "$2" >.two && diff .one .two; }

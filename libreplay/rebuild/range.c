@@ -399,45 +399,56 @@ int ev_rebuilding_catch_up(struct ev_rebuilding *r, struct ev_error *err)
 	return 0;
 }
 
-/* The last stretch, under the old writer's lock: not longer than LEVEL_MS at a time. */
+/*
+ * The last stretch, under the old writer's lock: not longer than LEVEL_MS at a time. A file is read from its
+ * beginning, to be recognised; the time begins behind that, or a long one would never get on.
+ */
 struct stretch {
-	struct ev_rebuilding *r;
-	int64_t start;
-	bool moved;
+	struct ev_apply *apply;
+	struct ev_position from;
+	int64_t start; /* -1: it has not got on yet */
 };
 
 static bool time_is_over(void *ctx)
 {
-	struct stretch *st = ctx;
+	const struct stretch *st = ctx;
 
-	return st->moved && ev_clock_ms() - st->start > LEVEL_MS;
+	return st->start >= 0 && ev_clock_ms() - st->start > LEVEL_MS;
 }
 
 static void has_moved(void *ctx, const struct ev_run_status *s)
 {
-	((struct stretch *)ctx)->moved = s->transactions > 0;
+	const struct ev_ledger *l;
+	struct stretch *st = ctx;
+
+	(void)s;
+	l = ev_apply_ledger(st->apply);
+	for (size_t i = 0; st->start < 0 && i < l->nparts; i++)
+		if (l->parts[i].next > ev_position_get(&st->from, l->parts[i].topic, l->parts[i].partition))
+			st->start = ev_clock_ms();
 }
 
 static int run_stretch(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *to,
 		       struct ev_error *err)
 {
-	struct stretch st = { .r = r };
+	struct stretch st = { .apply = a, .from = EV_POSITION_INIT, .start = -1 };
 	struct ev_run_hooks hooks = { &st, time_is_over, has_moved, NULL };
 	struct ev_run_options opt = EV_RUN_OPTIONS_INIT;
 	struct ev_range_args args = EV_RANGE_ARGS_INIT;
 	struct ev_run_status status;
+	int rc;
 
 	if (r->src->ops->refresh(r->src, err) < 0)
 		return -1;
-	st.start = ev_clock_ms();
+	ev_ledger_position(ev_apply_ledger(a), &st.from);
 	args.to.kind = EV_POINT_FILE;
 	args.to.position = *to; /* borrowed */
 	opt.range = &args;
 	opt.batch = LEVEL_BATCH;
 	opt.checked = true;
-	if (ev_run(a, r->src, &opt, &hooks, &status, err) < 0)
-		return -1;
-	return status.stopped;
+	rc = ev_run(a, r->src, &opt, &hooks, &status, err);
+	ev_position_release(&st.from);
+	return rc < 0 ? -1 : status.stopped;
 }
 
 static int level_to(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *base,
