@@ -239,6 +239,7 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 	const struct ev_projection *p = a->projection;
 
 	if (share_memory(a, err) < 0 || take_lock(a, err) < 0 || present_beside(a, err) < 0 ||
+	    ev_ledger_complete(a->store, err) < 0 ||
 	    ev_ledger_load(a->store, p->name, &a->ledger, err) < 0 || settle_in(a, err) < 0)
 		return -1;
 	if (!a->ledger.exists) {

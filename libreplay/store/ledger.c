@@ -13,6 +13,8 @@
 const char *const ev_count_names[EV_COUNTS] = { "applied", "ignored", "filtered", "deduplicated",
 						"dead",    "held",    "dropped",  "invisible" };
 
+#define CREATE_ROWS "CREATE TABLE IF NOT EXISTS ev_rows (projection text PRIMARY KEY, rows_key text NOT NULL);"
+
 static const char create_sql[] =
 	"CREATE TABLE IF NOT EXISTS ev_projection ("
 	" name text PRIMARY KEY, version bigint NOT NULL, fingerprint text NOT NULL,"
@@ -30,8 +32,7 @@ static const char create_sql[] =
 	" PRIMARY KEY (projection, topic, partition));"
 	"CREATE TABLE IF NOT EXISTS ev_cut ("
 	" projection text NOT NULL, seq bigint NOT NULL, position text NOT NULL,"
-	" PRIMARY KEY (projection, seq));"
-	"CREATE TABLE IF NOT EXISTS ev_rows (projection text PRIMARY KEY, rows_key text NOT NULL);";
+	" PRIMARY KEY (projection, seq));" CREATE_ROWS;
 
 static const char load_projection_sql[] =
 	"SELECT version, fingerprint, generation, watermark, updated_at, cuts, last_error, holder, mode "
@@ -95,6 +96,41 @@ int ev_ledger_create(struct ev_store *s, struct ev_error *err)
 int ev_ledger_present(struct ev_store *s, struct ev_error *err)
 {
 	return s->ops->has_table(s, "ev_projection", err);
+}
+
+/* 1: the ledger is whole, or there is none; 0: it was made before ev_rows was; -1. */
+static int has_rows(struct ev_store *s, struct ev_error *err)
+{
+	int rc = s->ops->has_table(s, "ev_rows", err);
+
+	if (rc)
+		return rc;
+	rc = ev_ledger_present(s, err);
+	return rc < 0 ? -1 : !rc;
+}
+
+int ev_ledger_complete(struct ev_store *s, struct ev_error *err)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+	int rc = has_rows(s, err);
+
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (s->ops->script(s, CREATE_ROWS, err) == 0 || has_rows(s, &ignored) <= 0)
+		return err->class ? -1 : 0;
+	*err = (struct ev_error)EV_ERROR_INIT; /* another made it at the same moment */
+	return 0;
+}
+
+int ev_ledger_readable(struct ev_store *s, struct ev_error *err)
+{
+	int rc = has_rows(s, err);
+
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	ev_fail(err, EV_STORE, "store '%s': its ledger is of an earlier evproject and has no table ev_rows yet",
+		s->url);
+	return ev_hint(err, "evproject run makes it when it is started next");
 }
 
 static int load_projection(void *ctx, const struct ev_cell *c, size_t n)

@@ -71,6 +71,13 @@ struct ev_ledger {
 /* Create the ev_ tables where missing. In a transaction of its own. */
 int ev_ledger_create(struct ev_store *s, struct ev_error *err);
 
+/*
+ * A ledger that was made before ev_rows was gets that table; in a transaction of its own, and nothing happens
+ * where there is no ledger. Who only reads is told (EV_STORE) what to do.
+ */
+int ev_ledger_complete(struct ev_store *s, struct ev_error *err);
+int ev_ledger_readable(struct ev_store *s, struct ev_error *err);
+
 /* Is there any ledger in this store? 1, 0, -1. */
 int ev_ledger_present(struct ev_store *s, struct ev_error *err);
 

@@ -90,7 +90,8 @@ int ev_snapshot_load(struct ev_snapshot *s, const char *projection, int64_t afte
 
 	if (present <= 0)
 		return present < 0 ? -1 : no_view(s, projection, err);
-	if (ev_ledger_load(s->store, projection, &s->ledger, err) < 0)
+	if (ev_ledger_readable(s->store, err) < 0 ||
+	    ev_ledger_load(s->store, projection, &s->ledger, err) < 0)
 		return -1;
 	if (!s->ledger.exists)
 		return no_view(s, projection, err);

@@ -1,0 +1,51 @@
+# A store whose ledger an earlier evproject made, before the table ev_rows: whoever writes completes it, whoever
+# only reads goes without it or says what to do. Both stores, see tests/store.sh.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+# ids (ev_seen) and an order that matters (ev_cut): what is found by that table
+sed 's/^-- @envelope.*/-- @envelope id=$.k type=$.type\n-- @dedupe id/; s/n = acc.n + excluded.n/n = acc.n * 2 + excluded.n/' p.sql >d.sql
+sed 's/version 1/version 2/; s/acc.n \* 2/acc.n * 3/' d.sql >d2.sql
+for i in {0..19}; do rec add "k$((i % 15))" $i; done >a.ndjson
+for i in {20..39}; do rec add "k$((i % 25))" $i; done >b.ndjson
+cat a.ndjson b.ndjson >all.ndjson
+old() { sql "$1" 'DROP TABLE ev_rows'; }
+s=$(store s.db)
+evproject run d.sql --store "$s" --quiet ./a.ndjson
+evproject run d.sql --store "$(store want.db)" --quiet ./all.ndjson
+evproject run d2.sql --store "$(store want2.db)" --quiet ./all.ndjson
+whole() { sql "$1" "SELECT * FROM acc ORDER BY k; SELECT applied, deduplicated, next_offset FROM ev_ledger WHERE projection = 'acc'"; }
+ids() { sql s.db "SELECT count(*) FROM ev_seen WHERE projection = coalesce((SELECT rows_key FROM ev_rows WHERE projection = 'acc'), 'acc')"; }
+
+old s.db
+run evproject status --store "$s"
+check_status 0 "status does not need it"
+run evproject show d.sql --store "$s"
+check_status 0 "nor do samples"
+run evproject rebuild d2.sql --store "$s" --dry-run ./all.ndjson
+check_status 0 "nor does the plan of a rebuild"
+run evverify d.sql --store "$s" --rows ./a.ndjson
+check_status 4 "evverify, which folds by cuts, does"
+check_grep "says so" 'ledger is of an earlier evproject and has no table ev_rows yet' "$err"
+check_grep "and what to do" '^hint: evproject run makes it' "$err"
+run evproject run d.sql --store "$s" --quiet ./all.ndjson
+check_status 0 "a run makes it and goes on"
+check "what was seen before is known" cmp <(whole s.db) <(whole want.db)
+check "and not seen twice" test "$(ids)" = "$(sql want.db 'SELECT count(*) FROM ev_seen')"
+run evverify d.sql --store "$s" --rows ./all.ndjson
+check_status 0 "then evverify works"
+
+old s.db
+run evproject rebuild d2.sql --store "$s" --yes ./all.ndjson
+check_status 0 "a rebuild makes it"
+check "and comes to the right rows" cmp <(whole s.db) <(whole want2.db)
+run evproject rollback d.sql --store "$s"
+check_status 0 "with the way back"
+check "to the old ones" cmp <(whole s.db) <(whole want.db)
+check "and their ids" test "$(ids)" = "$(sql want.db 'SELECT count(*) FROM ev_seen')"
+forget s.db
+s=$(store s.db)
+evproject run d.sql --store "$s" --quiet ./a.ndjson
+old s.db
+run evproject drop acc --store "$s" --yes
+check_status 0 "drop takes such a one too"
+done_testing
