@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/suggest.h"
 #include "common/options.h"
+#include "common/secrets.h"
 
 static void version_text(const struct ev_command *root, struct ev_buf *out)
 {
@@ -197,6 +198,8 @@ static bool is_sub(const struct ev_command *cmd, int argc, char **argv)
 int ev_command_main(const struct ev_command *cmd, int argc, char **argv)
 {
 	struct ev_messages msg = { .command = cmd->name, .json = asks_json(argc, argv) };
+	char **secrets = ev_secrets_take(argc, argv);
+	int status;
 
 	ev_descriptors_claim();
 	ev_signals_install();
@@ -204,6 +207,8 @@ int ev_command_main(const struct ev_command *cmd, int argc, char **argv)
 		argc--;
 		argv++;
 	}
-	return is_sub(cmd, argc, argv) ? run_subs(cmd, &msg, argc, argv) :
-					 run_leaf(cmd, NULL, &msg, argc, argv);
+	status = is_sub(cmd, argc, argv) ? run_subs(cmd, &msg, argc, argv) :
+					   run_leaf(cmd, NULL, &msg, argc, argv);
+	ev_secrets_free(secrets);
+	return status;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/secrets.h"
 #include "common/term.h"
 
 static void write_all(int fd, const char *p, size_t n)
@@ -95,11 +96,13 @@ static void add_text(struct ev_messages *m, struct ev_buf *line, const char *lev
 
 static void say(struct ev_messages *m, const char *level, const char *text, const char *hint, int status)
 {
-	struct ev_buf line = EV_BUF_INIT;
+	struct ev_buf line = EV_BUF_INIT, public = EV_BUF_INIT;
 
-	add_text(m, &line, level, text, hint, status);
+	ev_secrets_mask(&public, text); /* a word of the command line that is quoted may hold one */
+	add_text(m, &line, level, ev_buf_str(&public), hint, status);
 	ev_messages_line(m, &line);
 	ev_buf_release(&line);
+	ev_buf_release(&public);
 }
 
 void ev_say(struct ev_messages *m, const char *fmt, ...)

@@ -120,6 +120,20 @@ PGconn *ev_pg_dial(const struct ev_pg *s)
 	return PQconnectdbParams(keywords, values, 1);
 }
 
+/* What libpq finds before it asks any server; its messages are not translated, as no locale is set. */
+static bool is_setting(const char *text)
+{
+	static const char *const says[] = {
+		"invalid connection option", "missing \"=\"", "invalid URI", "definition of service",
+		"service file", "invalid sslmode value", "invalid port number", NULL,
+	};
+
+	for (const char *const *p = says; *p; p++)
+		if (strstr(text, *p))
+			return true;
+	return false;
+}
+
 int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 {
 	PQfinish(s->conn);
@@ -133,8 +147,7 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 		return ev_fail(err, EV_STORE, "out of memory");
 	if (PQstatus(s->conn) != CONNECTION_OK) {
 		ev_pg_error(s, NULL, false, err);
-		if (strstr(err->text, "invalid connection option") || strstr(err->text, "missing \"=\"") ||
-		    strstr(err->text, "invalid URI"))
+		if (is_setting(err->text))
 			err->class = EV_USAGE;
 		return -1;
 	}

@@ -16,6 +16,15 @@ static size_t scheme_of(const char *url)
 	return strncmp(url + n, "://", 3) == 0 ? n : 0;
 }
 
+/* `jdbc:postgresql://...`, `postgres:/host/db`, `host=... dbname=...`; a password may be in it. */
+static bool is_misspelled(const char *path)
+{
+	return strncmp(path, "jdbc:", 5) == 0 || strncmp(path, "postgres:", 9) == 0 ||
+	       strncmp(path, "postgresql:", 11) == 0 ||
+	       ((strstr(path, "host=") || strstr(path, "dbname=") || strstr(path, "service=")) &&
+		!strchr(path, '/'));
+}
+
 /* What would be taken for the path of an SQLite file and is hardly meant so. */
 static int check_path(const char *path, struct ev_error *err)
 {
@@ -26,6 +35,11 @@ static int check_path(const char *path, struct ev_error *err)
 	if (scheme) {
 		ev_fail(err, EV_USAGE, "no store is reached by '%.*s://'", (int)scheme, path);
 		return ev_hint(err, "it is a path, sqlite:PATH, or postgresql://...");
+	}
+	if (is_misspelled(path)) {
+		ev_fail(err, EV_USAGE, "the store is neither a path nor an URL");
+		return ev_hint(err, "for PostgreSQL it is postgresql://user@host:port/database?name=value&..., "
+				    "for a file of such a name ./NAME");
 	}
 	if (strcmp(path, "-") == 0) {
 		ev_fail(err, EV_USAGE, "'-' is no store: a view cannot go to standard output");
