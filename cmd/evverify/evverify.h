@@ -23,6 +23,8 @@ int ev_print_capabilities(enum ev_verdict_format format, struct ev_buf *out, str
 
 /* consistent, different, not proven */
 const char *ev_verdict_word(int status);
+/* the same of one mode, or "nothing to check", where that is allowed */
+const char *ev_mode_word(const struct ev_mode *m);
 /* One finding in one line, without its mode: `changed orders order_id='42': total: log 5, store 6`. */
 void ev_finding_line(const struct ev_finding *f, struct ev_buf *out);
 /* `store rows 12 = matched 10 + differing 1 + extra 1` */

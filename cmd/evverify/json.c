@@ -114,7 +114,7 @@ static void add_mode(struct ev_buf *out, const struct ev_mode *m)
 
 	ev_buf_addc(out, '{');
 	text(out, "mode", m->name);
-	text(out, "result", unproven ? "not proven" : m->found ? "different" : "consistent");
+	text(out, "result", ev_mode_word(m));
 	if (unproven)
 		text(out, "reason", m->error.text);
 	number(out, "checked", m->checked);

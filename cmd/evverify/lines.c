@@ -8,6 +8,15 @@ const char *ev_verdict_word(int status)
 	return status == 0 ? "consistent" : status == 1 ? "different" : "not proven";
 }
 
+const char *ev_mode_word(const struct ev_mode *m)
+{
+	if (m->state != EV_MODE_DONE)
+		return "not proven";
+	if (m->found)
+		return "different";
+	return m->checked ? "consistent" : m->allow_empty ? "nothing to check" : "not proven";
+}
+
 void ev_finding_line(const struct ev_finding *f, struct ev_buf *out)
 {
 	ev_buf_addf(out, "%s %s", f->kind, f->subject);

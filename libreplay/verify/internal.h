@@ -11,6 +11,7 @@ struct ev_table_check {
 	struct ev_digest sum[2];
 	int64_t unsampled[2];
 	bool absent;                  /* the store has no such table */
+	bool foreign;                 /* it depends on tables of @reads: not compared */
 	bool *wanted;                 /* buckets that differ; NULL: none */
 };
 
@@ -49,6 +50,9 @@ struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *e
 
 /* Are the view's tables all there? -1: EV_STORE, the first that is not. */
 int ev_reference_tables_there(struct ev_store *s, const char *projection, struct ev_error *err);
+
+/* reads.c: mark the foreign tables; how many. */
+size_t ev_reads_mark(struct ev_verifying *w);
 
 /* rows.c: the snapshot's rows into digests; after the fold the comparison: 0, 1 there are suspects, -1. */
 int ev_rows_read(struct ev_verifying *w, struct ev_snapshot *s, struct ev_mode *m, struct ev_error *err);

@@ -126,15 +126,18 @@ static int read_store(struct ev_verifying *w, struct ev_error *err)
 	return 0;
 }
 
-/* Rows that depend on tables of others cannot be made from the log. */
+/* Rows that depend on tables of others cannot be made from the log; those of other tables have been compared. */
 static void refuse_reads(struct ev_verifying *w)
 {
 	struct ev_error why = EV_ERROR_INIT;
+	size_t i = 0;
 
-	if (!w->p->nreads || !w->opt->rows)
+	while (i < w->ntables && !w->tables[i].foreign)
+		i++;
+	if (i == w->ntables || !w->opt->rows)
 		return;
-	ev_fail(&why, EV_DATA, "the projection reads '%s', which the log does not make: its rows cannot be proven",
-		w->p->reads[0]);
+	ev_fail(&why, EV_DATA, "the rows of '%s' depend on '%s', which the log does not make: they cannot be proven",
+		w->tables[i].shape.table, w->p->reads[0]);
 	ev_hint(&why, "--counts and --checks can be checked without --rows");
 	ev_mode_unproven(rows_mode(w), &why);
 }
@@ -192,6 +195,7 @@ static int judge(struct ev_verifying *w, struct ev_error *err)
 	}
 	if (differ > 0 && settle(rows, ev_suspects_tell(w, rows, err), err) < 0)
 		return -1;
+	refuse_reads(w);
 	if (rows)
 		ev_mode_done(rows);
 	return 0;
@@ -220,7 +224,7 @@ static int verify(struct ev_verifying *w, struct ev_error *err)
 		rows_mode(w);
 	if (w->opt->counts)
 		counts_mode(w);
-	refuse_reads(w);
+	ev_reads_mark(w);
 	if (read_store(w, err) < 0)
 		return -1;
 	if (judge(w, err) < 0 || freshness(w, err) < 0)

@@ -1,0 +1,61 @@
+# evverify and @reads: what depends on tables of others is not proven, and said; all other tables are looked at.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+. "$TOP/tests/evverify.sh"
+
+cat >p.sql <<'SQL'
+-- @projection mixed version 1
+-- @topics t
+-- @envelope type=$.type
+-- @reads prices
+-- @schema
+CREATE TABLE own (k text PRIMARY KEY, n integer);
+CREATE TABLE priced (k text PRIMARY KEY, cents integer);
+CREATE TABLE twice (k text PRIMARY KEY, cents integer);
+CREATE TABLE beside (k text PRIMARY KEY, n integer);
+-- @on add
+INSERT INTO own (k, n) VALUES ($.k, $.n) ON CONFLICT (k) DO UPDATE SET n = own.n + excluded.n;
+-- @on price
+INSERT INTO priced (k, cents) SELECT $.k, cents FROM prices WHERE sku = $.k;
+-- @on copy
+INSERT INTO twice (k, cents) SELECT k, cents * 2 FROM priced WHERE k = $.k;
+-- @on pri*
+INSERT INTO beside (k, n) VALUES ($.k, $.n) ON CONFLICT (k) DO NOTHING;
+SQL
+sql s.db "CREATE TABLE prices (sku text PRIMARY KEY, cents integer); INSERT INTO prices VALUES ('a', 5), ('b', 7)" >/dev/null
+{ rec add a 1; rec add b 2; rec price a 3; rec price b 4; rec copy a 5; rec add a 6; } >log.ndjson
+project s.db ./log.ndjson
+check_status 0 "a view that reads a table of others"
+
+verify s.db ./log.ndjson
+check_status 5 "is not proven"
+check_grep "the first of its tables is named, and what it depends on" "the rows of 'beside' depend on 'prices'" "$err"
+for t in priced twice beside; do
+	check_grep "$t is not checked, by way of another table or of the same event" "$t: not checked" "$out"
+done
+check_grep "what does not depend on it is" 'own: store rows 2 = matched 2' "$out"
+check_no_grep "and on that alone coverage is told" 'priced: store rows' "$out"
+verify s.db ./log.ndjson --counts --checks
+check_status 0 "the counts are proven, though the log alone touches fewer rows"
+same_but "UPDATE own SET n = 9 WHERE k = 'a'; UPDATE priced SET cents = 1"
+verify c.db ./log.ndjson --format json
+check_status 5 "with a row that is wrong it is not proven"
+check "but the row is told" says '.modes[] | select(.mode == "rows") | .result == "not proven" and .kinds.changed == 1'
+
+# words where nothing was checked
+verify s.db ./log.ndjson --checks
+check_grep "no checks" '^checks +nothing to check: no checks' "$out"
+cp p.sql other.sql
+sed -i '/@reads/d; s/FROM prices/FROM own/; s/sku = /k = /; s/SELECT [$].k, cents/SELECT $.k, n/; s/version 1/version 2/' p.sql
+: >empty.ndjson
+project none.db ./empty.ndjson
+verify none.db ./empty.ndjson
+check_status 5 "a view of nothing is not proven"
+check_grep "by its rows" '^rows +not proven: no rows' "$out"
+check_grep "nor its offsets" '^counts +not proven: no offsets' "$out"
+verify none.db ./empty.ndjson --allow-empty
+check_status 0 "unless that is right"
+check_grep "which is not called consistent" '^counts +nothing to check: no offsets' "$out"
+verify none.db ./empty.ndjson --format tap
+check_grep "in TAP neither" '^not ok 1 - rows: 0 rows, not proven' "$out"
+done_testing
