@@ -7,6 +7,8 @@ _evverify() {
 	--max-lag) COMPREPLY=(); return ;;
 	--max-age) COMPREPLY=(); return ;;
 	--scratch) COMPREPLY=(); return ;;
+	--base) COMPREPLY=(); return ;;
+	--base-receipt) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--ignore) COMPREPLY=(); return ;;
 	--sample) COMPREPLY=(); return ;;
 	--max-diffs) COMPREPLY=(); return ;;
@@ -38,7 +40,7 @@ _evverify() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --rows --counts --checks --log --against --max-lag --max-age --drill --capabilities --independent --scratch --ignore --sample --max-diffs --allow-empty --repair --yes -y --max-repair --sequence --contiguous --strict-time --by --same-offsets --against-broker --against-config --envelope --from --to --since --until --format --quiet -q --metrics --receipt --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --rows --counts --checks --log --against --max-lag --max-age --drill --capabilities --independent --scratch --base --base-receipt --ignore --sample --max-diffs --allow-empty --repair --yes -y --max-repair --sequence --contiguous --strict-time --by --same-offsets --against-broker --against-config --envelope --from --to --since --until --format --quiet -q --metrics --receipt --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

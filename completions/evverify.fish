@@ -10,6 +10,8 @@ complete -c evverify -l drill -d 'damage copies of the view in all known ways: i
 complete -c evverify -l capabilities -d 'print which mode sees which corruption'
 complete -c evverify -l independent -d 'fold by plain statements, nothing in memory'
 complete -c evverify -l scratch -x -d 'PostgreSQL: where the log is folded'
+complete -c evverify -l base -x -d 'fold on from an older view, where the log is trimmed'
+complete -c evverify -l base-receipt -r -d 'what was proven of that one'
 complete -c evverify -l ignore -x -d 'leave a column out; repeatable'
 complete -c evverify -l sample -x -d 'look at this share of the keys (1%)'
 complete -c evverify -l max-diffs -x -d 'print so many of each mode (20)'

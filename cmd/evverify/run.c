@@ -30,7 +30,7 @@ struct args {
 	struct ev_log_args log;
 	bool rows, counts, checks, independent, allow_empty, quiet, repair, yes, drill, capabilities;
 	struct ev_list ignore;
-	const char *sample, *scratch, *metrics, *lock, *max_repair, *receipt;
+	const char *sample, *scratch, *metrics, *lock, *max_repair, *receipt, *base, *base_receipt;
 	int64_t max_diffs, max_lag, max_age;
 	int format;
 };
@@ -49,6 +49,8 @@ static const struct ev_option options[] = {
 	EV_GROUP("Rows"),
 	EV_FLAG(0, "independent", struct args, independent, "fold by plain statements, nothing in memory"),
 	EV_STRING(0, "scratch", "URL", struct args, scratch, "PostgreSQL: where the log is folded"),
+	EV_STRING(0, "base", "URL", struct args, base, "fold on from an older view, where the log is trimmed"),
+	EV_STRING(0, "base-receipt", "FILE", struct args, base_receipt, "what was proven of that one"),
 	EV_LIST(0, "ignore", "TABLE.COLUMN", struct args, ignore, "leave a column out; repeatable"),
 	EV_STRING(0, "sample", "PCT", struct args, sample, "look at this share of the keys (1%)"),
 	EV_INT(0, "max-diffs", "N", struct args, max_diffs, 0, 1000000, "print so many of each mode (20)"),
@@ -163,6 +165,7 @@ static int fill_options(struct state *st, struct ev_error *err)
 	st->store.read_only = true;
 	st->opt = (struct ev_verify_options){
 		.url = a->store.url, .store = &st->store, .scratch = a->scratch,
+		.base = a->base, .base_receipt = a->base_receipt,
 		.rows = a->rows || !some, .counts = a->counts || !some, .checks = a->checks || !some,
 		.independent = a->independent, .allow_empty = a->allow_empty,
 		.ignore = a->ignore.v, .nignore = a->ignore.n,
@@ -175,8 +178,13 @@ static int fill_options(struct state *st, struct ev_error *err)
 	st->opt.repair_now = a->repair && a->yes;
 	if (a->receipt && (!st->opt.rows || !st->opt.counts))
 		return ev_fail(err, EV_USAGE, "option '--receipt' is of rows and counts: with other modes give both");
-	if (a->drill && (a->repair || a->receipt || a->ignore.n || a->sample || a->max_lag >= 0 || a->max_age >= 0))
+	if (a->drill && (a->repair || a->receipt || a->base || a->ignore.n || a->sample || a->max_lag >= 0 ||
+			 a->max_age >= 0))
 		return ev_fail(err, EV_USAGE, "option '--drill' looks at all of the view, and at nothing else");
+	if (!a->base != !a->base_receipt)
+		return ev_fail(err, EV_USAGE, "options '--base' and '--base-receipt' go together");
+	if (a->base && a->repair)
+		return ev_fail(err, EV_USAGE, "option '--repair' makes rows anew from the whole log, not from '--base'");
 	if (a->repair && !st->opt.rows)
 		return ev_fail(err, EV_USAGE, "option '--repair' repairs rows: with other modes give --rows, too");
 	if (parse_share("--max-repair", a->max_repair, &st->opt.max_repair, err) < 0)

@@ -288,6 +288,17 @@ struct ev_store *ev_store_open(const char *url, const struct ev_store_options *o
 struct ev_store *ev_store_scratch(const char *url, const char *projection, const struct ev_store_options *opt,
 				  bool kept, struct ev_error *err);
 
+/*
+ * Rows of a table of `from` (those of `where`, SQL; NULL: all) into the same table of `to`, a store of the same kind with
+ * its open transaction; columns are those of `to`, values as they are. EV_DATA where `from` lacks one.
+ */
+int ev_store_bring(struct ev_store *to, struct ev_store *from, const char *table, const char *where,
+		   struct ev_error *err);
+int ev_sqlite_bring(struct ev_store *to, struct ev_store *from, const char *select, const char *insert,
+		    struct ev_error *err);
+int ev_pg_bring(struct ev_store *to, struct ev_store *from, const char *copy_out, const char *copy_in,
+		struct ev_error *err);
+
 struct ev_store *ev_sqlite_scratch(const char *path, const char *projection,
 				   const struct ev_store_options *opt, struct ev_error *err);
 struct ev_store *ev_pg_scratch(const char *url, const struct ev_store_options *opt, bool kept,

@@ -102,19 +102,24 @@ static void balance(struct ev_mode *m, const struct ev_ledger_part *p, const cha
 }
 
 /* The log's own count: what the fold saw of it, up to the same position. */
-static void cover(struct ev_mode *m, const struct ev_ledger_part *log, const struct ev_ledger_part *store,
-		  const char *subject)
+static void cover(const struct ev_verifying *w, struct ev_mode *m, const struct ev_ledger_part *log,
+		  const struct ev_ledger_part *store, const char *subject)
 {
+	const struct ev_ledger_part *base = other(&w->base.ledger, log);
+	int64_t before = base ? base->next - base->begin : 0;
 	struct ev_equation *e = ev_mode_equation(m, subject, "offsets", log->next - log->begin);
 	int64_t gone = records(store) - records(log);
 
 	if (gone < 0 || gone > log->counts[EV_INVISIBLE])
 		gone = 0;
 	for (int i = 0; i < EV_COUNTS; i++)
-		ev_equation_term(e, ev_count_names[i], log->counts[i] - (i == EV_INVISIBLE ? gone : 0));
+		ev_equation_term(e, ev_count_names[i], log->counts[i] - (base ? base->counts[i] : 0) -
+				 (i == EV_INVISIBLE ? gone : 0));
+	if (base)
+		ev_equation_term(e, "in the base", before);
 	if (gone)
 		ev_equation_term(e, "not checkable", gone);
-	m->checked += log->next - log->begin - gone;
+	m->checked += log->next - log->begin - before - gone;
 }
 
 static void tell_gone(struct ev_verifying *w, struct ev_mode *m, const char *subject, int64_t gone)
@@ -183,7 +188,7 @@ int ev_counts_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *
 					"the log holds nothing of it");
 			continue;
 		}
-		cover(m, q, store, ev_buf_str(&subject));
+		cover(w, m, q, store, ev_buf_str(&subject));
 		compare(w, m, q, store, ev_buf_str(&subject));
 	}
 	ev_buf_release(&subject);

@@ -31,6 +31,8 @@ struct ev_verifying {
 	struct ev_store *catalogue;   /* of the store, for the fold in memory */
 	struct ev_replay replay;
 	struct ev_replay_hooks replay_hooks;
+	struct ev_snapshot base;      /* where the fold began (base.h), without a store; no parts: with the log */
+	char base_receipt[33];
 	struct ev_table_check *tables;
 	size_t ntables;
 	bool folded;                  /* it stands where the first snapshot stands */

@@ -59,6 +59,7 @@ int ev_receipt_begin(struct ev_verifying *w, struct ev_error *err)
 	r->portable = !w->reference;
 	r->independent = w->opt->independent;
 	r->sample = w->opt->sample;
+	snprintf(r->base, sizeof(r->base), "%s", w->base_receipt);
 	snprintf(r->seed, sizeof(r->seed), "%s", w->key.seed);
 	add_parts(r, &w->first.ledger);
 	return ev_receipt_schema(s, &r->schema, err);

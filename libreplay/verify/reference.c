@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "verify/internal.h"
+#include "verify/base.h"
 
 #define BATCH 10000
 
@@ -101,6 +101,14 @@ static int open_engine(struct ev_verifying *w, struct ev_error *err)
 	if (!w->reference)
 		return -1;
 	w->replay.apply = ev_apply_open(w->reference, w->p, &ao, err);
+	if (!w->replay.apply || !w->opt->base)
+		return w->replay.apply ? 0 : -1;
+	ev_apply_close(w->replay.apply); /* that made the tables; it would not know of what is brought */
+	w->replay.apply = NULL;
+	if (ev_base_bring(w, err) < 0)
+		return -1;
+	w->replay.seq = w->base.ledger.cuts;
+	w->replay.apply = ev_apply_open(w->reference, w->p, &ao, err);
 	return w->replay.apply ? 0 : -1;
 }
 
@@ -127,7 +135,7 @@ static int open_memory(struct ev_verifying *w, struct ev_error *err)
 
 int ev_reference_open(struct ev_verifying *w, struct ev_error *err)
 {
-	bool memory = is_postgres(w->opt->url) && !w->opt->scratch && !w->opt->independent;
+	bool memory = is_postgres(w->opt->url) && !w->opt->scratch && !w->opt->independent && !w->opt->base;
 
 	w->replay.src = w->src;
 	w->replay.hooks = &w->replay_hooks;
@@ -150,6 +158,7 @@ void ev_reference_close(struct ev_verifying *w)
 	ev_apply_close(w->replay.apply);
 	ev_reference_free(w->replay.detached);
 	ev_ledger_release(&w->replay.mine);
+	ev_snapshot_release(&w->base);
 	if (w->reference)
 		w->reference->ops->close(w->reference);
 	if (w->catalogue)

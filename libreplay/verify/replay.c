@@ -313,7 +313,8 @@ static int check_low(const struct pieces *p, struct ev_error *err)
 			continue;
 		ev_fail(err, EV_DATA, "%s/%d: the log no longer reaches back to where the view began: offsets %"
 			PRId64 "..%" PRId64 " are gone", q->topic, q->partition, at, q->low - 1);
-		return ev_hint(err, "what they made cannot be proven; give an archive that has them as the source");
+		return ev_hint(err, "what they made cannot be proven; give an archive that has them as the source, or "
+			       "--base with an older view and its receipt");
 	}
 	return 0;
 }

@@ -360,7 +360,9 @@ static void find_causes(struct ev_verifying *w, struct suspecting *all, const st
 	for (size_t i = 0; i < w->ntables; i++)
 		for (size_t k = 0; k < all[i].nasked; k++)
 			*EV_PUSH(v, n) = all[i].asked[k];
-	if (n && !w->reference)
+	if (n && w->opt->base)
+		ev_mode_note(m, "which events made these rows is not looked for: the fold begins with a base");
+	else if (n && !w->reference)
 		ev_mode_note(m, "which events made these rows is found with --scratch");
 	else if (n && ev_cause_find(w, at, v, n, m, &why) < 0)
 		ev_mode_note(m, "causes were not found: %s", why.text);

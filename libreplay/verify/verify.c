@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "verify/internal.h"
+#include "verify/base.h"
 
 __attribute__((format(printf, 2, 3))) static void say(struct ev_verifying *w, const char *fmt, ...)
 {
@@ -106,6 +106,8 @@ static int read_store(struct ev_verifying *w, struct ev_error *err)
 
 	if (rc == 0)
 		rc = same_projection(w, err);
+	if (rc == 0 && w->opt->base)
+		rc = ev_base_precedes(w, &w->first, err);
 	if (rc < 0)
 		return -1;
 	describe(w);
@@ -167,6 +169,23 @@ static bool unprovable(struct ev_verifying *w, int differ, struct ev_error *err)
 	return true;
 }
 
+static void tell_base(struct ev_verifying *w)
+{
+	struct ev_buf at = EV_BUF_INIT;
+	struct ev_position p = EV_POSITION_INIT;
+
+	if (!w->opt->base)
+		return;
+	ev_ledger_position(&w->base.ledger, &p);
+	ev_position_print(&p, &at);
+	for (size_t i = 0; i < w->v->nmodes; i++)
+		if (strcmp(w->v->modes[i]->name, "checks") != 0)
+			ev_mode_note(w->v->modes[i], "rests on a base at %s, by receipt %s", ev_buf_str(&at),
+				     w->base_receipt);
+	ev_position_release(&p);
+	ev_buf_release(&at);
+}
+
 /* The counts between the rows and the suspects: these move the reference on. */
 static int judge(struct ev_verifying *w, struct ev_error *err)
 {
@@ -198,6 +217,7 @@ static int judge(struct ev_verifying *w, struct ev_error *err)
 	refuse_reads(w);
 	if (rows)
 		ev_mode_done(rows);
+	tell_base(w);
 	return 0;
 }
 

@@ -25,6 +25,8 @@ struct ev_verify_options {
 	const char *url;                      /* of the store */
 	const struct ev_store_options *store; /* borrowed */
 	const char *scratch;                  /* where the reference lies; NULL: SQLite in memory */
+	const char *base;                     /* URL of an older view to fold on from, or NULL */
+	const char *base_receipt;             /* file; given with it */
 	bool rows, counts, checks;
 	bool independent;                     /* the reference by plain statements alone */
 	bool allow_empty;

@@ -1,0 +1,3 @@
+# t4580-evverify-base.t on PostgreSQL
+export EV_STORE=postgresql
+. "$(dirname "$0")/t4580-evverify-base.t"
