@@ -70,7 +70,7 @@ complete -c evreplay -l exactly-once -d 'each record once for readers of committ
 complete -c evreplay -l job -x -d 'the name under which its position is stored'
 complete -c evreplay -l new-job -d 'forget what is stored, and begin anew'
 complete -c evreplay -l group -x -d 'with each transaction commit the position to this consumer group, too'
-complete -c evreplay -l txn-records -x -d 'records in a transaction (20000)'
+complete -c evreplay -l txn-records -x -d 'records in a transaction (100000)'
 complete -c evreplay -l txn-time -x -d 'how long one may last (1s)'
 complete -c evreplay -l rate -x -d 'no faster: 5000/s, 300/m, 10MB/s'
 complete -c evreplay -l speed -x -d 'at the original pace (1x), or 10x, 0.5x'

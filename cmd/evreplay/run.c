@@ -12,6 +12,8 @@
 #define LINGER_MS 50
 #define COMMIT_MS 5000 /* of a redrive, an archive */
 #define STOPPED 1
+/* What is read ahead of a topic: its acknowledgements set the pace, and more is only out of the caches. */
+#define AHEAD (64u << 20)
 
 static int check_args(const struct replay_args *a, const struct ev_operands *rest,
 		      struct ev_error *err)
@@ -291,6 +293,8 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	bool known = false;
 	int rc;
 
+	if (replay_into(a) == INTO_TOPIC && a->src.spec.memory > AHEAD)
+		a->src.spec.memory = AHEAD;
 	r->src = ev_source_open(&a->src.spec, err);
 	if (!r->src || replay_open_target(r, err))
 		return -1;

@@ -78,25 +78,37 @@ static const struct ev_sink_ops job_ops = {
 	.close = kafka_close,
 };
 
+/*
+ * More under way at once gains nothing but cache misses: librdkafka walks its lists of messages when
+ * they are packed, and again when they are acknowledged. Reports of all deliveries, not of failures
+ * alone, let this thread free them; the client's own, which packs them, is the one that is short.
+ */
+enum { QUEUE_MESSAGES = 100000, MESSAGE_COST = 400 };
+#define QUEUE_BYTES ((size_t)2097151 << 10)
+
+static size_t clamp(size_t v, size_t low, size_t high)
+{
+	return v < low ? low : v > high ? high : v;
+}
+
 static struct ev_cluster *open_producer(const struct ev_kafka_sink_spec *spec, struct ev_error *err)
 {
 	const char *forced[] = { "enable.idempotence", "true", "acks", "all",
-				 "delivery.report.only.error", spec->delivered ? "false" : "true", NULL };
-	size_t kbytes = spec->memory / 2 >> 10;
-	char queue[24], messages[24];
+				 "delivery.report.only.error", "false", NULL };
+	char kbytes[24], messages[24];
 	char id[300];
 	const char *defaults[] = {
-		"linger.ms", spec->quick ? "0" : "100", "compression.type", "lz4",
+		"linger.ms", spec->quick ? "0" : "10", "compression.type", "lz4",
 		"batch.num.messages", "100000", "message.max.bytes", "1000000000",
-		"queue.buffering.max.kbytes", queue, "queue.buffering.max.messages", messages,
+		"queue.buffering.max.kbytes", kbytes, "queue.buffering.max.messages", messages,
 		/* silence is timed by ourselves: a long queue is no fault */
 		spec->job ? "transaction.timeout.ms" : "message.timeout.ms", spec->job ? "60000" : "0",
 		spec->job ? "transactional.id" : NULL, id, NULL,
 	};
 
-	snprintf(queue, sizeof(queue), "%zu", kbytes > 2097151 ? 2097151 : kbytes < 1024 ? 1024 : kbytes);
-	snprintf(messages, sizeof(messages), "%zu", spec->memory / 4 / 400 < 1000 ? 1000 :
-		 spec->memory / 4 / 400 > 1000000 ? 1000000 : spec->memory / 4 / 400);
+	snprintf(kbytes, sizeof(kbytes), "%zu", clamp(spec->memory / 2, 1 << 20, QUEUE_BYTES) >> 10);
+	snprintf(messages, sizeof(messages), "%zu",
+		 clamp(spec->memory / 4 / MESSAGE_COST, 1000, QUEUE_MESSAGES));
 	snprintf(id, sizeof(id), "evreplay-%s", spec->job ? spec->job : "");
 	return ev_cluster_open(&spec->cluster, defaults, forced, ev_kafka_sink_delivered, spec->stopped,
 			       err);

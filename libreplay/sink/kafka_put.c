@@ -121,7 +121,7 @@ static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partit
 		if (!e)
 			return 0;
 		ev_kafka_sink_unflight(k, r);
-		if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL || !rd_kafka_outq_len(k->cluster->rk))
 			break;
 		if (ev_kafka_sink_serve(k, FULL_WAIT_MS, err))
 			return -1;
@@ -130,6 +130,9 @@ static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partit
 		return -1; /* a fatal error of the client has its reason in the delivery */
 	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
 		(int)partition, (long long)r->offset, rd_kafka_err2str(e));
+	if (e == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		ev_hint(&k->error, "the record has %zu bytes, and half of --memory holds the queue",
+			r->value.len + r->key.len);
 	*err = k->error;
 	return ev_kafka_txn_judge(k, err);
 }
