@@ -14,6 +14,13 @@ evproject run d.sql --store "$s" --quiet ./a.ndjson
 evproject run d.sql --store "$(store want.db)" --quiet ./all.ndjson
 evproject run d2.sql --store "$(store want2.db)" --quiet ./all.ndjson
 whole() { sql "$1" "SELECT * FROM acc ORDER BY k; SELECT applied, deduplicated, next_offset FROM ev_ledger WHERE projection = 'acc'"; }
+verify() { # PostgreSQL folds what wants a store in a schema for a while
+	if on sqlite; then
+		run evverify d.sql --store "$s" --rows "$@"
+	else
+		run evverify d.sql --store "$s" --scratch "$s" --rows "$@"
+	fi
+}
 ids() { sql s.db "SELECT count(*) FROM ev_seen WHERE projection = coalesce((SELECT rows_key FROM ev_rows WHERE projection = 'acc'), 'acc')"; }
 
 old s.db
@@ -23,7 +30,6 @@ run evproject show d.sql --store "$s"
 check_status 0 "nor do samples"
 run evproject rebuild d2.sql --store "$s" --dry-run ./all.ndjson
 check_status 0 "nor does the plan of a rebuild"
-verify() { if on sqlite; then run evverify d.sql --store "$s" --rows "$@"; else run evverify d.sql --store "$s" --scratch "$s" --rows "$@"; fi; }
 verify ./a.ndjson
 check_status 4 "evverify, which folds by cuts, does"
 check_grep "says so" 'ledger is of an earlier evproject and has no table ev_rows yet' "$err"
@@ -32,7 +38,6 @@ run evproject run d.sql --store "$s" --quiet ./all.ndjson
 check_status 0 "a run makes it and goes on"
 check "what was seen before is known" cmp <(whole s.db) <(whole want.db)
 check "and not seen twice" test "$(ids)" = "$(sql want.db 'SELECT count(*) FROM ev_seen')"
-verify() { if on sqlite; then run evverify d.sql --store "$s" --rows "$@"; else run evverify d.sql --store "$s" --scratch "$s" --rows "$@"; fi; }
 verify ./all.ndjson
 check_status 0 "then evverify works"
 

@@ -61,7 +61,7 @@ try "postgresql://app@127.0.0.1:$port/$name?passfile=$T/pass"
 check_status 0 "a password file in the URL"
 mkdir home && cp pass home/.pgpass
 HOME=$T/home try "postgresql://app@127.0.0.1:$port/$name"
-check_status 0 "~/.pgpass"
+check_status 0 "the password file of the home"
 
 # ---- variables and services
 export PGPASSFILE=$T/pass
@@ -173,7 +173,7 @@ sed 's/version 1/version 2/; s/excluded.n,/excluded.n + 1,/' p.sql >p2.sql
 	evverify p.sql --store "${u/$port/1}" ./in.ndjson 2>&1
 } >said
 check_no_grep "no command shows a password" geheim said
-check "not in a file of ours" test -z "$(grep -l geheim m.prom 2>/dev/null; ls | grep -e geheim -e '^host=')"
+check "not in a file of ours" test -z "$(grep -l geheim m.prom 2>/dev/null; find . -name '*geheim*' -o -name 'host=*')"
 check "not in the store" test -z "$(for t in ev_projection ev_rebuild ev_table; do super "SELECT * FROM $t" "$_super_url"; done | grep geheim)"
 check "not in the server's log" test -z "$(grep geheim "$postgres_dir/log" | grep -v 'ALTER ROLE')"
 evproject run p.sql --store "$u" --follow - <feed 2>/dev/null & pid=$!

@@ -2,8 +2,8 @@
  * internal.h - the driver's own state, shared by its files and nobody else
  *
  * rebuild.c is the sequence; range.c reads the log into the shadow, range by range; decide.c knows the
- * dead letters of both, and takes the serving view's decisions on them again; verify.c compares and judges; prove.c asks for a
- * proof (verify/verify.h), where one is required.
+ * dead letters of both, and takes the serving view's decisions on them again; verify.c compares and
+ * judges; prove.c asks for a proof (verify/verify.h), where one is required.
  */
 #ifndef EV_REBUILD_INTERNAL_H
 #define EV_REBUILD_INTERNAL_H

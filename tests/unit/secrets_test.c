@@ -30,7 +30,8 @@ static void in_argv(const char *word, const char *shown)
 int main(void)
 {
 	masked("", "");
-	masked("cannot open store 'postgresql://app:pw@h:5432/db': no", "cannot open store 'postgresql://app:***@h:5432/db': no");
+	masked("cannot open store 'postgresql://app:pw@h:5432/db': no",
+	       "cannot open store 'postgresql://app:***@h:5432/db': no");
 	masked("postgres:/app:pw@h/db", "postgres:/app:***@h/db");
 	masked("jdbc:postgresql://app:p%40w@h/db", "jdbc:postgresql://app:***@h/db");
 	masked("postgresql://h/db?user=a&password=pw&x=1", "postgresql://h/db?user=a&password=***&x=1");
@@ -45,7 +46,8 @@ int main(void)
 	masked("v.sql:3:5: mailto:joe@example.org", "v.sql:3:5: mailto:joe@example.org");
 
 	in_argv("postgresql://app:pw@h/db", "postgresql://app:xx@h/db");
-	in_argv("--store=postgresql://app:pw@h/db?password=pw&x=1", "--store=postgresql://app:xx@h/db?password=xx&x=1");
+	in_argv("--store=postgresql://app:pw@h/db?password=pw&x=1",
+		"--store=postgresql://app:xx@h/db?password=xx&x=1");
 	in_argv("sasl.password=p w", "sasl.password=xxx");
 	in_argv("view.db", "view.db");
 	in_argv("orders/0@12", "orders/0@12");
