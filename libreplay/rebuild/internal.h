@@ -36,6 +36,7 @@ struct ev_rebuilding {
 	struct ev_apply *apply; /* on the shadow's store */
 	bool checked;           /* the log's identity was checked in this session */
 	bool stopped;
+	int level_ms;           /* that the next piece of the last stretch may take; 0: the first */
 	int64_t records;        /* read before the range at hand */
 	struct ev_rebuild_now now;
 

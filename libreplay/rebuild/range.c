@@ -13,7 +13,8 @@
 #include "base/mem.h"
 #include "rebuild/internal.h"
 
-#define LEVEL_MS 100    /* the old view's writer waits about so long for a piece of the last stretch */
+#define LEVEL_MS 100    /* the old view's writer waits about so long for the first piece of the last stretch */
+#define LEVEL_MOST 5000 /* and for any: each may take twice as long as the one before */
 #define LEVEL_BATCH 500
 
 static const struct ev_partition *find(const struct ev_source *src, const char *topic, int32_t partition)
@@ -400,11 +401,13 @@ int ev_rebuilding_catch_up(struct ev_rebuilding *r, struct ev_error *err)
 }
 
 /*
- * The last stretch, under the old writer's lock: not longer than LEVEL_MS at a time. A file is read from its
+ * The last stretch, under the old writer's lock: a piece at a time, between which it gets in. Pieces grow, or a
+ * writer that does in each pause what we do in a piece would never be reached. A file is read from its
  * beginning, to be recognised; the time begins behind that, or a long one would never get on.
  */
 struct stretch {
 	struct ev_apply *apply;
+	int most_ms;
 	struct ev_position from;
 	int64_t start; /* -1: it has not got on yet */
 };
@@ -413,7 +416,7 @@ static bool time_is_over(void *ctx)
 {
 	const struct stretch *st = ctx;
 
-	return st->start >= 0 && ev_clock_ms() - st->start > LEVEL_MS;
+	return st->start >= 0 && ev_clock_ms() - st->start > st->most_ms;
 }
 
 static void has_moved(void *ctx, const struct ev_run_status *s)
@@ -432,6 +435,7 @@ static int run_stretch(struct ev_rebuilding *r, struct ev_apply *a, const struct
 		       struct ev_error *err)
 {
 	struct stretch st = { .apply = a, .from = EV_POSITION_INIT, .start = -1 };
+	struct ev_position beyond = EV_POSITION_INIT;
 	struct ev_run_hooks hooks = { &st, time_is_over, has_moved, NULL };
 	struct ev_run_options opt = EV_RUN_OPTIONS_INIT;
 	struct ev_range_args args = EV_RANGE_ARGS_INIT;
@@ -440,6 +444,8 @@ static int run_stretch(struct ev_rebuilding *r, struct ev_apply *a, const struct
 
 	if (r->src->ops->refresh(r->src, err) < 0)
 		return -1;
+	st.most_ms = r->level_ms ? r->level_ms : LEVEL_MS;
+	r->level_ms = st.most_ms > LEVEL_MOST / 2 ? LEVEL_MOST : st.most_ms * 2;
 	ev_ledger_position(ev_apply_ledger(a), &st.from);
 	args.to.kind = EV_POINT_FILE;
 	args.to.position = *to; /* borrowed */
@@ -448,7 +454,11 @@ static int run_stretch(struct ev_rebuilding *r, struct ev_apply *a, const struct
 	opt.checked = true;
 	rc = ev_run(a, r->src, &opt, &hooks, &status, err);
 	ev_position_release(&st.from);
-	return rc < 0 ? -1 : status.stopped;
+	/* The time may be over between the last record of the stretch and the end of the read. */
+	if (rc == 0 && status.stopped)
+		rc = ev_rebuilding_target(r, a, to, &beyond);
+	ev_position_release(&beyond);
+	return rc;
 }
 
 static int level_to(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *base,
