@@ -105,7 +105,7 @@ check_status 0 "--table decides"
 sqlite3 m.db "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 3000000) INSERT INTO more SELECT i FROM c"
 cp m.db m2.db
 evproject diff m.db m2.db more.sql >"$out" 2>"$err" & pid=$!
-reading() { grep -q '^rchar: [0-9]\{6,\}' /proc/$pid/io; }
+reading() { grep -q '^rchar: [0-9]\{8,\}' /proc/$pid/io; }
 wait_for 20 reading
 kill -INT $pid
 wait $pid; status=$?
