@@ -238,7 +238,7 @@ static int64_t run(struct ev_store *store, struct ev_query *q, const struct ev_b
 }
 
 /* Integral decimals that fit become integers, as a sum of bigint is numeric. Some are no numbers. */
-static void fill_number(struct ev_cell *c)
+void ev_pg_number(struct ev_cell *c)
 {
 	bool finite = !strpbrk(c->text.ptr, "NI"); /* NaN, -Infinity */
 
@@ -279,7 +279,7 @@ void ev_pg_cell(const PGresult *res, int row, int column, struct ev_cell *c, voi
 		c->real = strtod(c->text.ptr, NULL);
 		break;
 	case EV_PG_NUMERIC:
-		fill_number(c);
+		ev_pg_number(c);
 		break;
 	case EV_PG_BYTEA:
 		*owned = PQunescapeBytea((const unsigned char *)c->text.ptr, &n);
@@ -408,6 +408,7 @@ static const struct ev_store_ops ops = {
 	.strip = ev_pg_strip,
 	.describe = ev_pg_describe,
 	.cursor = ev_pg_cursor,
+	.stream = ev_pg_cursor_stream,
 	.fetch = ev_pg_fetch,
 	.cursor_close = ev_pg_cursor_close,
 	.freeze = freeze,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "store/pg_internal.h"
+#include "store/pg_stream.h"
 
 #define ROWS_AT_ONCE 2000
 
@@ -17,6 +17,7 @@ struct ev_cursor {
 	struct ev_cell *row;
 	void **owned;
 	char fetch[64];
+	struct ev_pg_stream *stream; /* instead of all this */
 };
 
 /* Sorts of types that both we and the server know how to sort; the rest is text. */
@@ -188,6 +189,23 @@ struct ev_cursor *ev_pg_cursor(struct ev_store *store, const char *sql, struct e
 	return NULL;
 }
 
+struct ev_cursor *ev_pg_cursor_stream(struct ev_store *store, const char *sql, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+	struct ev_cursor *c = ev_alloc(sizeof(*c));
+	int rc = ev_pg_enter(s, &c->own, err);
+
+	c->store = s;
+	if (rc == 0 && c->own)
+		s->open = true;
+	if (rc == 0)
+		rc = ev_pg_stream_open(s, sql, &c->stream, err);
+	if (rc > 0)
+		return c;
+	ev_pg_cursor_close(c);
+	return rc < 0 ? NULL : ev_pg_cursor(store, sql, err);
+}
+
 static int more(struct ev_cursor *c, struct ev_error *err)
 {
 	PQclear(c->res);
@@ -205,6 +223,8 @@ static int more(struct ev_cursor *c, struct ev_error *err)
 
 int ev_pg_fetch(struct ev_cursor *c, const struct ev_cell **row, struct ev_error *err)
 {
+	if (c->stream)
+		return ev_pg_stream_fetch(c->stream, row, err);
 	for (int i = 0; i < c->columns; i++) {
 		PQfreemem(c->owned[i]);
 		c->owned[i] = NULL;
@@ -226,12 +246,13 @@ void ev_pg_cursor_close(struct ev_cursor *c)
 {
 	if (!c)
 		return;
+	ev_pg_stream_close(c->stream);
 	PQclear(c->res);
 	for (int i = 0; i < c->columns; i++)
 		PQfreemem(c->owned[i]);
 	if (c->own) {
 		c->store->base.ops->rollback(&c->store->base);
-	} else if (!ev_pg_lost(c->store) && PQtransactionStatus(c->store->conn) == PQTRANS_INTRANS) {
+	} else if (c->number && !ev_pg_lost(c->store) && PQtransactionStatus(c->store->conn) == PQTRANS_INTRANS) {
 		char sql[64];
 
 		snprintf(sql, sizeof(sql), "CLOSE ev_c%" PRIu64, c->number);

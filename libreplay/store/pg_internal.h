@@ -128,6 +128,9 @@ void ev_pg_cell(const PGresult *res, int row, int column, struct ev_cell *c, voi
 /* pg_cursor.c */
 int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
 		   struct ev_error *err);
+/* A decimal, of its text: a whole one that fits is an integer. */
+void ev_pg_number(struct ev_cell *c);
+struct ev_cursor *ev_pg_cursor_stream(struct ev_store *store, const char *sql, struct ev_error *err);
 struct ev_cursor *ev_pg_cursor(struct ev_store *store, const char *sql, struct ev_error *err);
 int ev_pg_fetch(struct ev_cursor *c, const struct ev_cell **row, struct ev_error *err);
 void ev_pg_cursor_close(struct ev_cursor *c);

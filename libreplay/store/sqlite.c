@@ -403,6 +403,7 @@ const struct ev_store_ops ev_sqlite_ops = {
 	.strip = ev_sqlite_strip,
 	.describe = ev_sqlite_describe,
 	.cursor = ev_sqlite_cursor,
+	.stream = ev_sqlite_stream,
 	.fetch = ev_sqlite_fetch,
 	.cursor_close = ev_sqlite_cursor_close,
 	.freeze = ev_sqlite_freeze,

@@ -10,6 +10,7 @@ struct ev_cursor {
 	sqlite3_stmt *stmt;
 	struct ev_cell *row;
 	int columns;
+	bool plain; /* numbers without their texts */
 };
 
 static void add_column(struct ev_table_info *out, sqlite3_stmt *row)
@@ -156,6 +157,49 @@ struct ev_cursor *ev_sqlite_cursor(struct ev_store *store, const char *sql, stru
 	return c;
 }
 
+struct ev_cursor *ev_sqlite_stream(struct ev_store *store, const char *sql, struct ev_error *err)
+{
+	struct ev_cursor *c = ev_sqlite_cursor(store, sql, err);
+
+	if (c)
+		c->plain = true;
+	return c;
+}
+
+/*
+ * SQLite prints a number with more effort than it takes to read the whole row, so that is not asked for. The connection has
+ * no mutex, so a column's value may be looked at itself.
+ */
+static int take_plain(struct ev_cursor *c, int i, struct ev_error *err)
+{
+	sqlite3_value *v = sqlite3_column_value(c->stmt, i);
+	struct ev_cell *cell = &c->row[i];
+
+	switch (sqlite3_value_type(v)) {
+	case SQLITE_NULL:
+		cell->kind = EV_CELL_NULL;
+		break;
+	case SQLITE_INTEGER:
+		cell->kind = EV_CELL_INT;
+		cell->i = sqlite3_value_int64(v);
+		break;
+	case SQLITE_FLOAT:
+		cell->kind = EV_CELL_REAL;
+		cell->real = sqlite3_value_double(v);
+		break;
+	case SQLITE_TEXT:
+		cell->kind = EV_CELL_TEXT;
+		cell->text.ptr = (const char *)sqlite3_value_text(v);
+		cell->text.len = (size_t)sqlite3_value_bytes(v);
+		return cell->text.ptr ? 0 : ev_fail(err, EV_STORE, "no memory for a row");
+	default:
+		ev_sqlite_cell(c->stmt, i, cell);
+		return 0;
+	}
+	cell->text = EV_NULL_SLICE;
+	return 0;
+}
+
 int ev_sqlite_fetch(struct ev_cursor *c, const struct ev_cell **row, struct ev_error *err)
 {
 	int rc = sqlite3_step(c->stmt);
@@ -164,8 +208,12 @@ int ev_sqlite_fetch(struct ev_cursor *c, const struct ev_cell **row, struct ev_e
 		return ev_sqlite_unchanged(c->store, err);
 	if (rc != SQLITE_ROW)
 		return ev_sqlite_error(c->store, rc, false, err);
-	for (int i = 0; i < c->columns; i++)
-		ev_sqlite_cell(c->stmt, i, &c->row[i]);
+	for (int i = 0; i < c->columns; i++) {
+		if (!c->plain)
+			ev_sqlite_cell(c->stmt, i, &c->row[i]);
+		else if (take_plain(c, i, err) < 0)
+			return -1;
+	}
 	*row = c->row;
 	return 1;
 }

@@ -101,6 +101,7 @@ int ev_sqlite_strip(struct ev_store *store, const char *table, struct ev_buf *af
 /* sqlite_cursor.c */
 int ev_sqlite_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
 		       struct ev_error *err);
+struct ev_cursor *ev_sqlite_stream(struct ev_store *store, const char *sql, struct ev_error *err);
 struct ev_cursor *ev_sqlite_cursor(struct ev_store *store, const char *sql, struct ev_error *err);
 int ev_sqlite_fetch(struct ev_cursor *c, const struct ev_cell **row, struct ev_error *err);
 void ev_sqlite_cursor_close(struct ev_cursor *c);

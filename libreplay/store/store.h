@@ -188,6 +188,11 @@ struct ev_store_ops {
 	 * until the next fetch; 0 at the end; -1.
 	 */
 	struct ev_cursor *(*cursor)(struct ev_store *s, const char *sql, struct ev_error *err);
+	/*
+	 * The same for many rows, with nothing else between two fetches: exact decimals have their text (and no
+	 * `real`), other numbers have none.
+	 */
+	struct ev_cursor *(*stream)(struct ev_store *s, const char *sql, struct ev_error *err);
 	int (*fetch)(struct ev_cursor *c, const struct ev_cell **row, struct ev_error *err);
 	void (*cursor_close)(struct ev_cursor *c); /* NULL allowed */
 

@@ -44,12 +44,17 @@ int ev_digest_key_random(struct ev_digest_key *k, struct ev_error *err)
 	return 0;
 }
 
+static void put_little(char *out, uint64_t v, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		out[i] = (char)(unsigned char)(v >> (8 * i));
+}
+
 static void add_little(struct ev_buf *out, uint64_t v, size_t bytes)
 {
 	char b[8];
 
-	for (size_t i = 0; i < bytes; i++)
-		b[i] = (char)(unsigned char)(v >> (8 * i));
+	put_little(b, v, bytes);
 	ev_buf_add(out, b, bytes);
 }
 
@@ -57,6 +62,31 @@ static void add_bytes(struct ev_buf *out, struct ev_slice s)
 {
 	add_little(out, s.len, 4);
 	ev_buf_add_slice(out, s);
+}
+
+#define HEAD 3 /* number and tag */
+
+/* The common cases in one piece each: the number, the tag, and what has a fixed length. */
+static void add_fixed(struct ev_buf *out, uint64_t head, uint64_t v, size_t bytes)
+{
+	if (!ev_buf_reserve(out, HEAD + 8))
+		return;
+	put_little(out->data + out->len, head, HEAD);
+	put_little(out->data + out->len + HEAD, v, 8);
+	out->len += HEAD + bytes;
+	out->data[out->len] = '\0';
+}
+
+static void add_text(struct ev_buf *out, uint64_t head, struct ev_slice s)
+{
+	if (!ev_buf_reserve(out, HEAD + 4 + s.len))
+		return;
+	put_little(out->data + out->len, head, HEAD);
+	put_little(out->data + out->len + HEAD, s.len, 4);
+	if (s.len)
+		memcpy(out->data + out->len + HEAD + 4, s.ptr, s.len);
+	out->len += HEAD + 4 + s.len;
+	out->data[out->len] = '\0';
 }
 
 static bool digits_alone(struct ev_slice s)
@@ -98,12 +128,12 @@ static void add_decimal(struct ev_buf *out, struct ev_slice s)
 	ev_buf_add(out, zero ? "0" : from, zero ? 1 : (size_t)(to - from));
 }
 
-static void add_real(struct ev_buf *out, double v)
+static uint64_t real_bits(double v)
 {
 	uint64_t bits;
 
 	memcpy(&bits, &v, sizeof(bits));
-	add_little(out, isnan(v) ? NAN_BITS : bits, 8);
+	return isnan(v) ? NAN_BITS : bits;
 }
 
 static enum tag tag_of(enum ev_digest_type type, const struct ev_cell *c)
@@ -112,7 +142,7 @@ static enum tag tag_of(enum ev_digest_type type, const struct ev_cell *c)
 		return TAG_NULL;
 	if (type == EV_DIGEST_BOOLEAN && c->kind == EV_CELL_INT)
 		return TAG_BOOLEAN;
-	if (type == EV_DIGEST_DECIMAL && (c->kind == EV_CELL_INT || c->kind == EV_CELL_REAL))
+	if (type == EV_DIGEST_DECIMAL && c->text.ptr && (c->kind == EV_CELL_INT || c->kind == EV_CELL_REAL))
 		return TAG_DECIMAL;
 	switch (c->kind) {
 	case EV_CELL_INT:
@@ -129,26 +159,28 @@ static enum tag tag_of(enum ev_digest_type type, const struct ev_cell *c)
 void ev_digest_encode(struct ev_buf *out, unsigned number, enum ev_digest_type type, const struct ev_cell *c)
 {
 	enum tag tag = tag_of(type, c);
+	uint64_t head = (number & 0xffff) | (uint64_t)tag << 16;
 
-	add_little(out, number | (unsigned)tag << 16, 3);
 	switch (tag) {
 	case TAG_NULL:
+		add_fixed(out, head, 0, 0);
 		return;
 	case TAG_INTEGER:
-		add_little(out, (uint64_t)c->i, 8);
+		add_fixed(out, head, (uint64_t)c->i, 8);
 		return;
 	case TAG_REAL:
-		add_real(out, c->real);
+		add_fixed(out, head, real_bits(c->real), 8);
+		return;
+	case TAG_BOOLEAN:
+		add_fixed(out, head, c->i != 0, 1);
 		return;
 	case TAG_DECIMAL:
+		add_little(out, head, HEAD);
 		add_decimal(out, c->text);
 		return;
 	case TAG_TEXT:
 	case TAG_BYTES:
-		add_bytes(out, c->text);
-		return;
-	case TAG_BOOLEAN:
-		add_little(out, c->i != 0, 1);
+		add_text(out, head, c->text);
 	}
 }
 

@@ -170,7 +170,7 @@ static struct ev_cursor *open_rows(struct ev_store *s, const struct ev_shape *sh
 	}
 	ev_buf_adds(&sql, " FROM ");
 	ev_buf_add_quoted(&sql, info->name, '"');
-	c = s->ops->cursor(s, ev_buf_str(&sql), err);
+	c = s->ops->stream(s, ev_buf_str(&sql), err);
 	ev_buf_release(&sql);
 	return c;
 }
