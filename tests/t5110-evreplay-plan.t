@@ -87,4 +87,26 @@ END
 run evreplay "$odd" --into "$plain" --dry-run
 check_status 1 "a dry run finds what cannot be produced"
 check_grep "and says why" "^conflict: 1 records cannot be produced as they are .*LogAppendTime" "$out"
+# a job shows where it stands, without fencing off the copy that is at work
+topic jobsrc 1
+topic jobdst 1
+printf 'put %s/0 %d k v\n' "$jobsrc" 1000 "$jobsrc" 1001 "$jobsrc" 1002 | put
+timeout 60 evreplay "$jobsrc" -f --into "$jobdst" --allow retention --exactly-once --job "peek-$$" --txn-time 200ms 2>"$err" &
+copy=$!
+holds() { [ "$(evtail "$jobdst" -c -q | awk '$1 == "total" { print $2 }')" = "$1" ]; }
+check "a job follows" wait_for 30 holds 3
+run evreplay "$jobsrc" --into "$jobdst" --allow retention --exactly-once --job "peek-$$" --dry-run
+check_status 0 "a dry run beside it"
+check_grep "says that the job goes on" "job 'peek-$$' goes on where it stood" "$err"
+check_grep "and finds nothing more to do" '^0 records' "$out"
+printf 'put %s/0 %d k v\n' "$jobsrc" 1003 | put
+check "the job itself goes on" wait_for 30 holds 4
+pkill -TERM -P $copy
+wait $copy
+run evreplay "$jobsrc" --into "$jobdst" --allow retention --exactly-once --job "peek-$$" --from begin
+check_grep "a job that is run again says that --from is not where it begins" 'where it stood, not at --from' "$err"
+check "and doubles nothing" holds 4
+run evreplay "$jobsrc" --into "$jobdst" --allow retention --exactly-once --job "unknown-$$" --dry-run
+check_grep "a job that has not begun would copy all" '^4 records' "$out"
+
 done_testing

@@ -66,6 +66,17 @@ check "with the same rows" cmp <(rows whole.db) <(rows topic.db)
 check "and its ledger balances" balanced topic.db
 
 # the archive goes on
+run evreplay "$orders" --into ./a --append --from begin
+check_status 2 "an archive cannot be appended to from elsewhere"
+check_grep "which is said" "cannot append to archive './a' from 'begin': it goes on where it ends" "$err"
+ends=$(jq --arg t "$orders" '.topics[$t].partitions["0"].next' a/archive.json)
+run evreplay "$orders" --into ./a --append --dry-run
+check_status 0 "a dry run of an append"
+check_grep "begins where the archive ends" "^$orders/0 +$ends " "$out"
+check_grep "and counts what has come" '^60 records' "$out"
+check "and writes nothing" test "$(evtail ./a -c -q | awk '$1 == "total" { print $2 }')" = 170
+run evreplay "$orders" --into ./a --dry-run
+check_status 2 "a dry run without --append finds the archive in its way"
 run evreplay "$orders" --into ./a --append
 check_status 0 "the archive goes on where it ended"
 check_grep "with what came since" '60 records' "$err"

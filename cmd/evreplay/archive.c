@@ -54,6 +54,27 @@ int replay_open_archive(struct replay *r, struct ev_error *err)
 	return r->sink ? 0 : -1;
 }
 
+int replay_peek_archive(struct replay *r, bool *known, struct ev_error *err)
+{
+	struct ev_manifest m = { 0 };
+
+	if (!ev_archive_is(r->args->into))
+		return 0;
+	if (!r->args->append) {
+		ev_fail(err, EV_USAGE, "'%s' holds an archive already", r->args->into);
+		return ev_hint(err, "--append goes on where it ends");
+	}
+	if (ev_manifest_load(&m, r->args->into, err))
+		return -1;
+	for (size_t i = 0; i < m.ntopics; i++)
+		for (size_t k = 0; k < m.topics[i].nparts; k++)
+			ev_position_set(&r->stored, m.topics[i].name, m.topics[i].parts[k].partition,
+					m.topics[i].parts[k].next);
+	*known = r->stored.n > 0;
+	ev_manifest_release(&m);
+	return 0;
+}
+
 int replay_begin_archive(struct replay *r, struct ev_error *err)
 {
 	if (replay_into(r->args) != INTO_ARCHIVE || r->args->dry_run)

@@ -136,6 +136,8 @@ enum replay_into replay_into(const struct replay_args *a);
 int replay_check_target(struct replay *r, struct ev_error *err);
 /* The sink, or for a dry run only the connection. The source is open. */
 int replay_open_target(struct replay *r, struct ev_error *err);
+/* A dry run: where a job or an archive stands, to r->stored. Nothing is fenced or locked. */
+int replay_peek_target(struct replay *r, bool *known, struct ev_error *err);
 /* The partition's entry, made when it is new; its topic in the target. NULL on error. */
 struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice topic,
 				int32_t partition, struct ev_error *err);
@@ -143,6 +145,8 @@ struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice
 /* ---- archive.c ---- */
 
 int replay_open_archive(struct replay *r, struct ev_error *err);
+/* The position behind the archive's records; *known: there is an archive, to be appended to. */
+int replay_peek_archive(struct replay *r, bool *known, struct ev_error *err);
 /* Of an archive, when the spans are known: its end and their beginnings have to meet. */
 int replay_begin_archive(struct replay *r, struct ev_error *err);
 /* --verify: 0, EV_DATA when one is not whole, -1. */

@@ -273,6 +273,34 @@ static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
 	return 0;
 }
 
+/* An archive has one end; a job that is run again as it was begun goes on, and says so. */
+static int check_from(const struct replay *r, struct ev_error *err)
+{
+	const struct replay_args *a = r->args;
+
+	if (replay_into(a) == INTO_ARCHIVE && a->src.from) {
+		ev_fail(err, EV_USAGE, "cannot append to archive '%s' from '%s': it goes on where it ends",
+			a->into, a->src.from);
+		return ev_hint(err, "leave out --from; another span goes into another archive");
+	}
+	if (a->job && !a->quiet)
+		ev_say(r->msg, "job '%s' goes on where it stood%s", a->job,
+		       a->src.from ? ", not at --from" : "");
+	return 0;
+}
+
+/* Where the target says that it goes on. */
+static int find_stored(struct replay *r, bool *known, struct ev_error *err)
+{
+	if (r->args->redrive)
+		return redrive_backlog(r, known, err);
+	if (r->sink && r->sink->ops->resume && r->sink->ops->resume(r->sink, &r->stored, known, err))
+		return -1;
+	if (r->args->dry_run && replay_peek_target(r, known, err))
+		return -1;
+	return *known ? check_from(r, err) : 0;
+}
+
 /* The map says where this run begins: what an aborted transaction of an earlier one wrote is void. */
 static int open_map(struct replay *r, bool known, struct ev_error *err)
 {
@@ -298,12 +326,8 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	r->src = ev_source_open(&a->src.spec, err);
 	if (!r->src || replay_open_target(r, err))
 		return -1;
-	if (r->sink && r->sink->ops->resume && r->sink->ops->resume(r->sink, &r->stored, &known, err))
+	if (find_stored(r, &known, err))
 		return -1;
-	if (a->redrive && redrive_backlog(r, &known, err))
-		return -1;
-	if (known && a->job && !a->quiet)
-		ev_say(r->msg, "job '%s' goes on where it stood", a->job);
 	if (ev_range_resolve(r->src, &a->src.range, known ? &r->stored : NULL, &r->spans, err))
 		return -1;
 	r->nspans = r->src->nparts;

@@ -113,21 +113,27 @@ static int settled(void *ctx, struct ev_error *err)
 	return ev_map_writer_flush(((struct replay *)ctx)->map, err);
 }
 
-static int open_topics(struct replay *r, struct ev_error *err)
+static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 {
-	struct ev_kafka_sink_spec spec = {
+	*spec = (struct ev_kafka_sink_spec){
 		.spread = r->spread, .memory = r->args->src.memory, .lossy = r->args->lossy,
 		.stopped = ev_stopped, .job = r->args->job, .group = r->args->job ? r->args->group : NULL,
 		.new_job = r->args->new_job, .source_id = r->src->cluster_id,
 		.quick = ev_pace_on(&r->pace) || r->args->follow,
 	};
-
 	if (r->args->offset_map) {
-		spec.delivered = delivered;
-		spec.settled = settled;
-		spec.ctx = r;
+		spec->delivered = delivered;
+		spec->settled = settled;
+		spec->ctx = r;
 	}
-	target_cluster(r, &spec.cluster);
+	target_cluster(r, &spec->cluster);
+}
+
+static int open_topics(struct replay *r, struct ev_error *err)
+{
+	struct ev_kafka_sink_spec spec;
+
+	topics_spec(r, &spec);
 	r->kafka = true;
 	if (r->args->dry_run) {
 		r->target = ev_cluster_open(&spec.cluster, NULL, NULL, NULL, ev_stopped, err);
@@ -137,6 +143,18 @@ static int open_topics(struct replay *r, struct ev_error *err)
 	if (r->sink)
 		r->target = ev_kafka_sink_cluster(r->sink);
 	return r->sink ? 0 : -1;
+}
+
+int replay_peek_target(struct replay *r, bool *known, struct ev_error *err)
+{
+	struct ev_kafka_sink_spec spec;
+
+	if (replay_into(r->args) == INTO_ARCHIVE)
+		return replay_peek_archive(r, known, err);
+	if (!r->args->job || r->args->new_job)
+		return 0;
+	topics_spec(r, &spec);
+	return ev_kafka_job_peek(&spec, &r->stored, known, err);
 }
 
 int replay_open_target(struct replay *r, struct ev_error *err)

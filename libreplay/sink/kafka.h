@@ -52,6 +52,13 @@ struct ev_kafka_sink_spec {
 
 struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct ev_error *err);
 
+/*
+ * What the job's token says now, without fencing off the copy that may be at work: *known is false
+ * where there is none.
+ */
+int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_position *stored, bool *known,
+		      struct ev_error *err);
+
 /* Why the record cannot be produced as it is; NULL when it can. */
 const char *ev_kafka_unproducible(const struct ev_record *r);
 

@@ -97,21 +97,12 @@ static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct ev_erro
 	return rc;
 }
 
-int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,
-			struct ev_error *err)
+static int find_token(struct kafka_sink *k, struct ev_position *stored, bool *known,
+		      struct ev_error *err)
 {
-	struct kafka_sink *k = (struct kafka_sink *)s;
-	struct ev_source *src;
-	int rc;
+	struct ev_source *src = ev_source_open(k->spec, err);
+	int rc = src ? read_jobs(k, src, err) : -1;
 
-	*known = false;
-	if (need_jobs_topic(k, err) || ev_kafka_txn_init(k, err))
-		return -1;
-	k->jobs = rd_kafka_topic_new(k->cluster->rk, EV_JOBS_TOPIC, NULL);
-	if (k->new_job)
-		return 0;
-	src = ev_source_open(k->spec, err);
-	rc = src ? read_jobs(k, src, err) : -1;
 	if (src)
 		src->ops->close(src);
 	if (rc && err->class == EV_SOURCE)
@@ -121,6 +112,36 @@ int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *kno
 	*known = k->token;
 	ev_position_copy(stored, &k->stored);
 	return 0;
+}
+
+int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,
+			struct ev_error *err)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+
+	*known = false;
+	if (need_jobs_topic(k, err) || ev_kafka_txn_init(k, err))
+		return -1;
+	k->jobs = rd_kafka_topic_new(k->cluster->rk, EV_JOBS_TOPIC, NULL);
+	return k->new_job ? 0 : find_token(k, stored, known, err);
+}
+
+int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_position *stored, bool *known,
+		      struct ev_error *err)
+{
+	struct ev_sink *s = ev_kafka_sink_open(spec, err);
+	struct kafka_sink *k = (struct kafka_sink *)s;
+	struct ev_topic_info is = { 0 };
+	int rc;
+
+	*known = false;
+	if (!s)
+		return -1;
+	rc = ev_topic_look(k->cluster, EV_JOBS_TOPIC, &is, err);
+	if (!rc && is.partitions)
+		rc = find_token(k, stored, known, err);
+	s->ops->close(s);
+	return rc;
 }
 
 int ev_kafka_job_put_token(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err)
