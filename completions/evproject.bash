@@ -13,13 +13,14 @@ _evproject_draft() {
 	-X|--property) COMPREPLY=(); return ;;
 	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lines) COMPREPLY=(); return ;;
+	--archive-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--timeout) COMPREPLY=(); return ;;
 	--txn-wait) COMPREPLY=(); return ;;
 	--memory) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --count -n --name --from --to --since --until --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --count -n --name --from --to --since --until --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -75,13 +76,14 @@ _evproject_run() {
 	-X|--property) COMPREPLY=(); return ;;
 	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lines) COMPREPLY=(); return ;;
+	--archive-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--timeout) COMPREPLY=(); return ;;
 	--txn-wait) COMPREPLY=(); return ;;
 	--memory) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --follow -f --check --on-error --max-dead --max-held --exact-statements --batch --group -g --metrics --quiet -q --from --to --since --until --scan-late --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --follow -f --check --on-error --max-dead --max-held --exact-statements --batch --group -g --metrics --quiet -q --from --to --since --until --scan-late --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -112,13 +114,14 @@ _evproject_rebuild() {
 	-X|--property) COMPREPLY=(); return ;;
 	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lines) COMPREPLY=(); return ;;
+	--archive-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--timeout) COMPREPLY=(); return ;;
 	--txn-wait) COMPREPLY=(); return ;;
 	--memory) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --yes -y --no-swap --again --adopt --accept-trimmed --allow-empty --max-change --require-receipt --receipt-age --scratch --max-lag --swap-wait --on-error --max-dead --max-held --exact-statements --batch --metrics --quiet -q --dry-run -n --abandon --forget --from --to --since --until --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --yes -y --no-swap --again --adopt --accept-trimmed --allow-empty --max-change --require-receipt --receipt-age --scratch --max-lag --swap-wait --on-error --max-dead --max-held --exact-statements --batch --metrics --quiet -q --dry-run -n --abandon --forget --from --to --since --until --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -186,13 +189,14 @@ _evproject_history() {
 	-X|--property) COMPREPLY=(); return ;;
 	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lines) COMPREPLY=(); return ;;
+	--archive-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--timeout) COMPREPLY=(); return ;;
 	--txn-wait) COMPREPLY=(); return ;;
 	--memory) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --row --table --key --partitioner --format --scratch --quiet -q --from --to --since --until --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --row --table --key --partitioner --format --scratch --quiet -q --from --to --since --until --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -212,13 +216,14 @@ _evproject_status() {
 	-X|--property) COMPREPLY=(); return ;;
 	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lines) COMPREPLY=(); return ;;
+	--archive-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--timeout) COMPREPLY=(); return ;;
 	--txn-wait) COMPREPLY=(); return ;;
 	--memory) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --format --max-lag --max-age --max-dead --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --format --max-lag --max-age --max-dead --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

@@ -27,13 +27,14 @@ _evreplay_redrive() {
 	-X|--property) COMPREPLY=(); return ;;
 	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lines) COMPREPLY=(); return ;;
+	--archive-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--timeout) COMPREPLY=(); return ;;
 	--txn-wait) COMPREPLY=(); return ;;
 	--memory) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --dry-run -n --group -g --max --max-redrives --quarantine --into -t --into-broker --into-config --partition --allow --lossy --rate --quiet -q --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --dry-run -n --group -g --max --max-redrives --quarantine --into -t --into-broker --into-config --partition --allow --lossy --rate --quiet -q --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -103,13 +104,14 @@ _evreplay() {
 	-X|--property) COMPREPLY=(); return ;;
 	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lines) COMPREPLY=(); return ;;
+	--archive-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--timeout) COMPREPLY=(); return ;;
 	--txn-wait) COMPREPLY=(); return ;;
 	--memory) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --offset-map --quiet -q --verbose -v --append --level --threads --verify --exactly-once --job --new-job --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --offset-map --quiet -q --verbose -v --append --level --threads --verify --exactly-once --job --new-job --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

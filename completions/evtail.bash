@@ -21,13 +21,14 @@ _evtail() {
 	-X|--property) COMPREPLY=(); return ;;
 	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lines) COMPREPLY=(); return ;;
+	--archive-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--timeout) COMPREPLY=(); return ;;
 	--txn-wait) COMPREPLY=(); return ;;
 	--memory) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' -n --follow -f --output -o --null -0 --count -c --summary --paths --verbose -v --from --to --since --until --type --key --where --header --tombstones --envelope --format --position --quiet -q --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' -n --follow -f --output -o --null -0 --count -c --summary --paths --verbose -v --from --to --since --until --type --key --where --header --tombstones --envelope --format --position --quiet -q --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

@@ -34,13 +34,14 @@ _evverify() {
 	-X|--property) COMPREPLY=(); return ;;
 	-F|--properties) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lines) COMPREPLY=(); return ;;
+	--archive-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--timeout) COMPREPLY=(); return ;;
 	--txn-wait) COMPREPLY=(); return ;;
 	--memory) COMPREPLY=(); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --rows --counts --checks --log --against --max-lag --max-age --drill --capabilities --independent --scratch --base --base-receipt --ignore --sample --max-diffs --allow-empty --repair --yes -y --max-repair --sequence --contiguous --strict-time --by --same-offsets --against-broker --against-config --envelope --from --to --since --until --format --quiet -q --metrics --receipt --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --rows --counts --checks --log --against --max-lag --max-age --drill --capabilities --independent --scratch --base --base-receipt --ignore --sample --max-diffs --allow-empty --repair --yes -y --max-repair --sequence --contiguous --strict-time --by --same-offsets --against-broker --against-config --envelope --from --to --since --until --format --quiet -q --metrics --receipt --lock --store --schema --store-timeout --lock-wait --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

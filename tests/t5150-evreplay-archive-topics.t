@@ -93,6 +93,47 @@ check "a follower reads on from the topic" wait_for 20 grep -q '"v":260' follow.
 kill -TERM $pid
 wait $pid
 
+# the archive restored into another topic, which goes on and forgets: one source through the map of that copy
+topic restored 3
+topic bykey 3
+restore() { run evreplay ./a --into "$@" --allow retention; }
+restore "$restored" --partition keep --exactly-once --job "restore-$$" --txn-records 50 --offset-map ./restored.map
+check_status 0 "a restore with its map"
+for ((i = 0; i < 30; i++)); do
+	echo "put $restored/$((i % 3)) $((1700000100000 + i)) k$((i % 7)) {\"type\":\"put\",\"k\":\"k$((i % 7))\",\"v\":$i} h=new"
+done | put
+evadmin trim "$restored/0" 30
+evadmin trim "$restored/1" 5
+run evtail ./a "$restored" -n 1
+check_status 5 "a restored topic does not join by its name"
+run evtail ./a "$restored" --archive-map ./restored.map -n +1 -q
+check_status 0 "through the map it does"
+check "every record of both, in the restored topic's name" test "$(grep -c "\"topic\":\"$restored\"" "$out")" = 260
+cp "$out" mapped.ndjson
+old() { jq -c "select([.headers[]] | index([[\"h\",\"new\"]]) | not) | del(.topic, .offset)" "$1"; }
+check "the archive's are its own, in order" cmp <(old mapped.ndjson) <(jq -c 'del(.topic, .offset)' both.ndjson)
+check "at the offsets that the topic still has them at" cmp \
+	<(evtail "$restored" -n +1 -q --no-merge | sort) <(evtail "$restored" -n +1 -q --no-merge | sort | grep -Fxf mapped.ndjson)
+check "offsets rise in every partition" jq -es 'group_by(.partition) | all([.[].offset] == ([.[].offset] | unique))' mapped.ndjson
+run evtail ./a "$restored/1" --archive-map ./restored.map --from 2 --to 4 -o '%o'
+check "a range that only the archive has, by the topic's offsets" test "$(tr '\n' ' ' <"$out")" = "2 3 "
+chain_projection "$restored" >chain.sql
+project mapped.db ./a "$restored" --archive-map ./restored.map
+check "a view from both" test "$status" = 0
+check "balances" balanced mapped.db
+project mapped.db "$restored"
+check "and goes on from the topic alone" test "$status" = 0
+chain_projection "$orders" >chain.sql
+run evtail ./a --archive-map ./restored.map -n 1
+check_status 2 "a map without a topic is refused"
+restore "$bykey" --offset-map ./bykey.map
+run evtail ./a "$bykey" --archive-map ./bykey.map -n 1
+check_status 5 "a restore that spread by key anew cannot join"
+check_grep "and the hint says how it could" "restore with --partition keep" "$err"
+head -n 3 restored.map >part.map
+run evtail ./a "$restored" --archive-map ./part.map -n +1
+check_status 5 "nor one whose map tells only of a part"
+
 # what cannot be one log
 cp -r a b
 txn_leave

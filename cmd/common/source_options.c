@@ -174,6 +174,10 @@ int ev_source_args_finish(struct ev_source_args *a, const struct ev_operands *re
 		if (ev_source_spec_add(&a->spec, rest->v[i], err))
 			return -1;
 	}
+	a->spec.archive_map = ev_strdup(a->archive_map);
+	if (a->archive_map && !(a->spec.archive && a->spec.ntopics))
+		return ev_fail(err, EV_USAGE, "option '--archive-map' is for an archive and the topic that it "
+			       "was restored into");
 	if (a->lines && a->spec.archive)
 		return ev_fail(err, EV_USAGE, "option '--lines' reads files, and '%s' is an archive",
 			       a->spec.archive);

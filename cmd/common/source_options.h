@@ -21,7 +21,7 @@ extern const char *const ev_tombstone_words[]; /* yes only no */
 
 struct ev_source_args {
 	/* as given */
-	const char *broker, *properties_file, *lines;
+	const char *broker, *properties_file, *lines, *archive_map;
 	struct ev_list properties;
 	const char *from, *to, *since, *until;
 	int64_t timeout_ms, txn_wait_ms;
@@ -58,6 +58,8 @@ struct ev_source_args {
 	EV_LIST('X', "property", "NAME=VALUE", S, m.properties, "any librdkafka property; repeatable"), \
 	EV_STRING('F', "properties", "FILE", S, m.properties_file, "file of librdkafka properties"), \
 	EV_STRING(0, "lines", "TOPIC", S, m.lines, "read text: each line is a value of TOPIC"),    \
+	EV_STRING(0, "archive-map", "FILE", S, m.archive_map,                                     \
+		  "the topic was restored from the archive: --offset-map of that copy"),          \
 	EV_DURATION(0, "timeout", "TIME", S, m.timeout_ms, "give up on a silent broker (30s)"),  \
 	EV_DURATION(0, "txn-wait", "TIME", S, m.txn_wait_ms, "wait for open transactions (30s)"), \
 	EV_SIZE(0, "memory", "SIZE", S, m.memory, 16 << 20, INT64_MAX, "bound of queues (1/4 of RAM)"), \

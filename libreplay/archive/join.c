@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "archive/mapped.h"
 #include "base/mem.h"
 
 static struct ev_join *join_of(struct ev_source *s)
@@ -289,34 +290,55 @@ static const struct ev_source_ops ops = {
 	.close = close_source,
 };
 
-static int check_origin(const struct ev_join *j, const char *dir, struct ev_error *err)
+/* May the archive stand before a topic of that cluster? Through a map it may before any. */
+static int check_origin(const struct ev_source *archive, const char *topic, const char *dir, bool mapped,
+			struct ev_error *err)
 {
-	const struct ev_manifest *m = &((struct ev_archive_source *)j->archive)->manifest;
-	const char *topic = j->topic->cluster_id;
+	const struct ev_manifest *m = &((const struct ev_archive_source *)archive)->manifest;
 
 	if (m->filter) {
 		ev_fail(err, EV_DATA, "cannot read archive '%s' before its topic: it has only part of the "
 			"records (%s)", dir, m->filter);
 		return ev_hint(err, "read it alone, or an archive of all records");
 	}
-	if (m->cluster_id && topic && strcmp(m->cluster_id, topic) == 0)
+	if (mapped || (m->cluster_id && topic && strcmp(m->cluster_id, topic) == 0))
 		return 0;
 	ev_fail(err, EV_DATA, "archive '%s' is of cluster '%s', and the topic of '%s'", dir,
 		m->cluster_id ? m->cluster_id : "(not known)", topic ? topic : "(not known)");
-	return ev_hint(err, "an archive can stand before the topic only that it was written from");
+	return ev_hint(err, "an archive can stand before the topic that it was written from; before one that "
+		       "it was restored into only through --archive-map");
+}
+
+/* An archive that holds nothing of what is read would only seem to stand before it. */
+static int check_held(const struct ev_join *j, const struct ev_source_spec *spec, struct ev_error *err)
+{
+	for (size_t i = 0; i < j->topic->nparts; i++)
+		if (find_old(j, &j->topic->parts[i]) != EV_NO_PART)
+			return 0;
+	ev_fail(err, EV_DATA, "archive '%s' holds nothing of topic '%s'", spec->archive,
+		j->topic->nparts ? j->topic->parts[0].topic : "");
+	return ev_hint(err, "before a topic that it was restored into it can stand only through "
+			    "--archive-map");
 }
 
 struct ev_source *ev_join_new(struct ev_source *archive, struct ev_source *topic,
 			      const struct ev_source_spec *spec, struct ev_error *err)
 {
 	struct ev_join *j = ev_alloc(sizeof(*j));
+	bool opened = false;
 
 	j->base.ops = &ops;
 	j->archive = archive;
 	j->topic = topic;
 	j->note = spec->note;
 	j->note_ctx = spec->note_ctx;
-	if (!archive || !topic || check_origin(j, spec->archive, err) || sync_parts(j, false, err)) {
+	if (archive && topic &&
+	    !check_origin(archive, topic->cluster_id, spec->archive, spec->archive_map != NULL, err)) {
+		if (spec->archive_map)
+			j->archive = ev_mapped_new(archive, spec->archive_map, err);
+		opened = j->archive && !check_held(j, spec, err) && !sync_parts(j, false, err);
+	}
+	if (!opened) {
 		close_source(&j->base);
 		return NULL;
 	}

@@ -45,6 +45,9 @@ struct ev_map *ev_map_load(const char *path, struct ev_error *err);
 struct ev_map *ev_map_read(struct ev_slice text, const char *name, struct ev_error *err);
 void ev_map_free(struct ev_map *m);
 
+/* A copy of what counts of it, to be freed; topics end with a NUL and stay the map's. */
+struct ev_map_run *ev_map_runs(const struct ev_map *m, size_t *n);
+
 /* All partitions of the source, and of the target, that the map knows (offset 0). */
 void ev_map_sources(const struct ev_map *m, struct ev_position *out);
 void ev_map_targets(const struct ev_map *m, struct ev_position *out);

@@ -134,6 +134,17 @@ void ev_map_free(struct ev_map *m)
 	free(m);
 }
 
+struct ev_map_run *ev_map_runs(const struct ev_map *m, size_t *n)
+{
+	struct ev_map_run *v = ev_alloc((m->nruns + 1) * sizeof(*v));
+
+	*n = 0;
+	for (size_t i = 0; i < m->nruns; i++)
+		if (m->runs[i].count)
+			v[(*n)++] = m->runs[i];
+	return v;
+}
+
 void ev_map_sources(const struct ev_map *m, struct ev_position *out)
 {
 	for (size_t i = 0; i < m->nruns; i++)

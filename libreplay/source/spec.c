@@ -295,6 +295,7 @@ void ev_source_spec_release(struct ev_source_spec *spec)
 	free_topics(spec->topics, spec->ntopics);
 	free_topics(spec->selected, spec->nselected);
 	free(spec->archive);
+	free(spec->archive_map);
 	for (size_t i = 0; i < spec->nfiles; i++)
 		free(spec->files[i]);
 	free(spec->files);

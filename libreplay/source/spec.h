@@ -24,6 +24,7 @@ struct ev_source_spec {
 	char *archive; /* its folder; NULL: none */
 	struct ev_topic_spec *selected; /* of the archive */
 	size_t nselected;
+	char *archive_map; /* of the restore that the topic came from (--archive-map); NULL: none */
 	bool archive_whole; /* it was named without a selection too */
 	/* What a reader says beside: a damaged index that it does without. NULL: not said. */
 	void (*note)(void *ctx, const char *text);
