@@ -19,6 +19,7 @@
 #include "verify/drill.h"
 #include "verify/receipt.h"
 
+#define MOST_CACHE ((size_t)64 << 20)
 #define NAGIOS_CRITICAL 2
 #define NAGIOS_UNKNOWN 3
 
@@ -163,13 +164,16 @@ static int fill_options(struct state *st, struct ev_error *err)
 		return -1;
 	ev_store_args_options(&a->store, &st->store);
 	st->store.read_only = true;
+	st->store.cache = (a->src.memory - a->src.spec.memory) / 8;
+	if (st->store.cache > MOST_CACHE)
+		st->store.cache = 0;
 	st->opt = (struct ev_verify_options){
 		.url = a->store.url, .store = &st->store, .scratch = a->scratch,
 		.base = a->base, .base_receipt = a->base_receipt,
 		.rows = a->rows || !some, .counts = a->counts || !some, .checks = a->checks || !some,
 		.independent = a->independent, .allow_empty = a->allow_empty,
 		.ignore = a->ignore.v, .nignore = a->ignore.n,
-		.max_diffs = (size_t)a->max_diffs, .memory = a->src.spec.memory,
+		.max_diffs = (size_t)a->max_diffs, .memory = a->src.memory - a->src.spec.memory,
 		.max_lag = a->max_lag, .max_age_ms = a->max_age,
 	};
 	st->opt.sample = 1;
@@ -184,7 +188,7 @@ static int fill_options(struct state *st, struct ev_error *err)
 	if (!a->base != !a->base_receipt)
 		return ev_fail(err, EV_USAGE, "options '--base' and '--base-receipt' go together");
 	if (a->base && a->repair)
-		return ev_fail(err, EV_USAGE, "option '--repair' makes rows anew from the whole log, not from '--base'");
+		return ev_fail(err, EV_USAGE, "option '--repair' makes rows from the whole log, not from '--base'");
 	if (a->repair && !st->opt.rows)
 		return ev_fail(err, EV_USAGE, "option '--repair' repairs rows: with other modes give --rows, too");
 	if (parse_share("--max-repair", a->max_repair, &st->opt.max_repair, err) < 0)
@@ -247,8 +251,7 @@ static int prepare(struct state *st, struct ev_operands *rest, const struct ev_p
 		return -1;
 	a->src.spec.need_headers = true;
 	ev_source_args_notes(&a->src, st->msg);
-	if (ev_log_args_any(&a->log))
-		a->src.spec.memory /= 2; /* the other half is for sorting, and for a second source */
+	a->src.spec.memory /= 2; /* the other half is for rows, for sorting, and for a second source */
 	if (!p && !a->src.spec.ntopics && !a->src.spec.nfiles && !a->src.spec.archive)
 		return ev_fail(err, EV_USAGE, "which source? or which projection file?");
 	if (p && (ev_use_topics(&a->src, p, err) || refuse_order(st, p, err)))

@@ -341,7 +341,7 @@ static int lock(struct ev_store *store, const char *projection, struct ev_error 
 {
 	struct ev_sqlite *s = ev_sqlite_of(store);
 
-	if (s->joined || s->lock_fd >= 0 || strcmp(s->path, ":memory:") == 0)
+	if (s->joined || s->lock_fd >= 0 || strcmp(s->path, ":memory:") == 0 || !*s->path)
 		return 0;
 	/* SQLite's own idea of the path: absolute, and without symbolic links */
 	s->lock_fd = ev_sqlite_lock(sqlite3_db_filename(s->db, "main"), projection, s->lock_wait_ms, err);

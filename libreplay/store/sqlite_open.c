@@ -1,5 +1,6 @@
 /* sqlite_open.c - the connection to an SQLite file: how it is opened, and in which mode it is left */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -7,6 +8,8 @@
 
 #include "base/mem.h"
 #include "store/sqlite_internal.h"
+
+#define CACHE ((size_t)64 << 20)
 
 /* Two that open a new store at once: the switch to WAL does not wait by itself. */
 static int set_wal(struct ev_sqlite *s, int wait_ms, struct ev_error *err)
@@ -55,11 +58,13 @@ static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struc
 {
 	static const char pragmas[] =
 		"PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-		"PRAGMA cache_size=-65536; PRAGMA schema_version;"
+		"PRAGMA schema_version;"
 		/* their first use declares them, which a handler might not */
 		"SELECT 1 FROM json_each('[]'), json_tree('[]');";
+	char cache[64];
 	int rc;
 
+	snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%zu", (opt->cache ? opt->cache : CACHE) >> 10);
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_timeout(s->db, opt->lock_wait_ms);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -68,7 +73,9 @@ static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struc
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	if (!opt->read_only && choose_mode(s, err) < 0)
 		return -1;
-	rc = sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
+	rc = sqlite3_exec(s->db, cache, NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return ev_sqlite_error(s, rc, false, err);
 	sqlite3_set_authorizer(s->db, ev_sqlite_authorize, s);

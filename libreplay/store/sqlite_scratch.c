@@ -1,4 +1,7 @@
-/* sqlite_scratch.c - an empty store in memory that has the tables of another file, without their rows */
+/*
+ * sqlite_scratch.c - an empty store, in memory as far as its cache goes, that has the tables of another file,
+ * without their rows
+ */
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -10,7 +13,7 @@ struct copying {
 	const struct ev_buf *except;
 };
 
-/* One that does not go into memory (a collation that is not there) is missed by who names it. */
+/* One that cannot be made there (a collation that is not there) is missed by who names it. */
 static int copy_table(void *ctx, const struct ev_cell *c, size_t n)
 {
 	struct copying *w = ctx;
@@ -48,7 +51,7 @@ struct ev_store *ev_sqlite_scratch(const char *path, const char *projection,
 				   const struct ev_store_options *opt, struct ev_error *err)
 {
 	struct ev_store_options ro = *opt;
-	struct ev_store *s = ev_sqlite_open(":memory:", opt, err), *from = NULL;
+	struct ev_store *s = ev_sqlite_open("", opt, err), *from = NULL;
 	int rc = 0;
 
 	ro.read_only = true;

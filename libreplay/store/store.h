@@ -86,6 +86,7 @@ struct ev_store_options {
 	const char *schema;  /* PostgreSQL; NULL: default */
 	int lock_wait_ms;    /* how long to wait for another writer; 10000 */
 	int timeout_ms;      /* how long to try again when the store fails; 30000 */
+	size_t cache;        /* SQLite: bytes that its pages may take in memory; 0: 64 MiB */
 	bool read_only;      /* never creates or writes anything; what it sorts may be larger than memory */
 };
 
@@ -286,16 +287,16 @@ struct ev_store *ev_store_open(const char *url, const struct ev_store_options *o
 
 /*
  * A store for a while, empty of this projection's tables and ours; what is at `url` is not changed. SQLite:
- * in memory, with the tables of others that the file has, but no rows (`url` NULL: without any). PostgreSQL: a
- * schema of the database; not `kept`, each transaction makes it, and must be rolled back; `kept`, it is dropped by
- * close, or by the next one where a process was killed.
+ * in memory, and in a temporary file beyond its cache, with the tables of others that the file has, but no rows
+ * (`url` NULL: without any). PostgreSQL: a schema of the database; not `kept`, each transaction makes it, and must
+ * be rolled back; `kept`, it is dropped by close, or by the next one where a process was killed.
  */
 struct ev_store *ev_store_scratch(const char *url, const char *projection, const struct ev_store_options *opt,
 				  bool kept, struct ev_error *err);
 
 /*
- * Rows of a table of `from` (those of `where`, SQL; NULL: all) into the same table of `to`, a store of the same kind with
- * its open transaction; columns are those of `to`, values as they are. EV_DATA where `from` lacks one.
+ * Rows of a table of `from` (those of `where`, SQL; NULL: all) into the same table of `to`, a store of the same
+ * kind with its open transaction; columns are those of `to`, values as they are. EV_DATA where `from` lacks one.
  */
 int ev_store_bring(struct ev_store *to, struct ev_store *from, const char *table, const char *where,
 		   struct ev_error *err);

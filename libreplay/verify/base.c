@@ -135,8 +135,8 @@ static struct ev_store *open_base(struct ev_verifying *w, struct ev_error *err)
 	ro.schema = NULL;
 	s = ev_store_open(w->opt->base, &ro, err);
 	if (s && s->ops->dialect != w->reference->ops->dialect)
-		ev_fail(err, EV_USAGE, "option '--base': the base is in %s and the view in %s, whose values are not the "
-			"same", s->ops->name, w->reference->ops->name);
+		ev_fail(err, EV_USAGE, "option '--base': the base is in %s and the view in %s, whose values are "
+			"not the same", s->ops->name, w->reference->ops->name);
 	else if (s && s->ops->freeze(s, err) == 0)
 		return s;
 	if (s)
@@ -163,8 +163,8 @@ int ev_base_bring(struct ev_verifying *w, struct ev_error *err)
 	int rc = 0;
 
 	if (w->p->dedupe)
-		rc = ev_fail(err, EV_DATA, "the projection has @dedupe, and no receipt speaks of the ids that were seen: a "
-			     "base does not prove them");
+		rc = ev_fail(err, EV_DATA, "the projection has @dedupe, and no receipt speaks of the ids that were "
+			     "seen: a base does not prove them");
 	if (rc == 0)
 		rc = ev_receipt_load(&r, w->opt->base_receipt, err);
 	if (rc == 0)

@@ -30,6 +30,7 @@ struct ev_verifying {
 	struct ev_store *reference;   /* NULL: folded in memory alone */
 	struct ev_store *catalogue;   /* of the store, for the fold in memory */
 	struct ev_replay replay;
+	uint32_t slices;              /* of the keys, each folded for itself; at most 1: none */
 	struct ev_replay_hooks replay_hooks;
 	struct ev_snapshot base;      /* where the fold began (base.h), without a store; no parts: with the log */
 	char base_receipt[33];
@@ -44,7 +45,14 @@ struct ev_verifying {
 /* reference.c: open the empty reference and learn the tables' shapes. EV_USAGE passes through. */
 int ev_reference_open(struct ev_verifying *w, struct ev_error *err);
 void ev_reference_close(struct ev_verifying *w);
-/* The rows that the log makes. */
+/*
+ * slices.c: fold the log on to where `to` stands, then call `each`; several times, each time of other rows, where they
+ * do not all fit --memory. What is not 0 ends it and is returned.
+ */
+typedef int (*ev_folded_fn)(void *ctx, struct ev_error *err);
+int ev_reference_fold(struct ev_verifying *w, const struct ev_snapshot *to, ev_folded_fn each, void *ctx,
+		      struct ev_error *err);
+/* The rows that the log makes, of those that are folded. */
 int ev_reference_scan(struct ev_verifying *w, const struct ev_shape *shape, ev_scan_fn fn, void *ctx,
 		      struct ev_error *err);
 /* One more empty store of the same kind; the caller closes it. */
@@ -56,9 +64,13 @@ int ev_reference_tables_there(struct ev_store *s, const char *projection, struct
 /* reads.c: mark the foreign tables; how many. */
 size_t ev_reads_mark(struct ev_verifying *w);
 
-/* rows.c: the snapshot's rows into digests; after the fold the comparison: 0, 1 there are suspects, -1. */
+/*
+ * rows.c: the snapshot's rows into digests; those that are folded, too; the comparison: 0, 1 there are
+ * suspects.
+ */
 int ev_rows_read(struct ev_verifying *w, struct ev_snapshot *s, struct ev_mode *m, struct ev_error *err);
-int ev_rows_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
+int ev_rows_folded(void *w, struct ev_error *err);
+int ev_rows_judge(struct ev_verifying *w, struct ev_mode *m);
 
 /* Is a row of this key in the sample? */
 bool ev_rows_sampled(const struct ev_verifying *w, struct ev_hash128 key);

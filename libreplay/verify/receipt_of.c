@@ -70,7 +70,8 @@ void ev_receipt_end(struct ev_verifying *w)
 	struct ev_receipt *r = w->v->receipt;
 
 	for (size_t i = 0; w->opt->rows && i < w->ntables; i++)
-		add_table(r, &w->tables[i]);
+		if (!w->tables[i].foreign)
+			add_table(r, &w->tables[i]);
 	if (!w->opt->counts)
 		return;
 	r->letters = (int64_t)w->letters.count;

@@ -6,6 +6,9 @@
 #include "verify/base.h"
 
 #define BATCH 10000
+#define LEAST_BATCH 500
+#define LEAST_BYTES ((size_t)1 << 20)
+#define MOST_BYTES ((size_t)32 << 20)
 
 static bool is_postgres(const char *url)
 {
@@ -97,6 +100,7 @@ static int open_engine(struct ev_verifying *w, struct ev_error *err)
 
 	ao.exact = w->opt->independent;
 	ao.dead = ao.decided = true;
+	ao.memory = w->opt->memory;
 	w->reference = ev_reference_scratch(w, err);
 	if (!w->reference)
 		return -1;
@@ -133,6 +137,18 @@ static int open_memory(struct ev_verifying *w, struct ev_error *err)
 	return w->replay.detached ? 0 : -1;
 }
 
+/* What is read at once is part of what is given. */
+static void share_memory(struct ev_verifying *w)
+{
+	size_t batch = w->replay.apply ? ev_apply_batch_size(w->replay.apply) : BATCH;
+	size_t bytes = w->opt->memory / 8;
+
+	if (w->replay.detached && w->opt->memory / 1024 < batch)
+		batch = w->opt->memory / 1024;
+	w->replay.batch = batch < LEAST_BATCH ? LEAST_BATCH : batch;
+	w->replay.batch_bytes = bytes > MOST_BYTES ? MOST_BYTES : bytes && bytes < LEAST_BYTES ? LEAST_BYTES : bytes;
+}
+
 int ev_reference_open(struct ev_verifying *w, struct ev_error *err)
 {
 	bool memory = is_postgres(w->opt->url) && !w->opt->scratch && !w->opt->independent && !w->opt->base;
@@ -141,7 +157,7 @@ int ev_reference_open(struct ev_verifying *w, struct ev_error *err)
 	w->replay.hooks = &w->replay_hooks;
 	if ((memory ? open_memory(w, err) : open_engine(w, err)) < 0)
 		return -1;
-	w->replay.batch = w->replay.apply ? ev_apply_batch_size(w->replay.apply) : BATCH;
+	share_memory(w);
 	return load_shapes(w, err);
 }
 

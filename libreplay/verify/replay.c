@@ -122,10 +122,11 @@ static void progress(struct pieces *p)
 /* All that the merge gives until it is done. */
 static int read_all(struct pieces *p, struct ev_merge *m, struct ev_error *err)
 {
+	size_t bytes = p->r->batch_bytes ? p->r->batch_bytes : BATCH_BYTES;
 	bool done = false;
 
 	while (!done && !stopped(p->r)) {
-		int n = ev_merge_read(m, p->records, p->r->batch, BATCH_BYTES, POLL_MS, &done, err);
+		int n = ev_merge_read(m, p->records, p->r->batch, bytes, POLL_MS, &done, err);
 
 		if (n < 0)
 			return -1;

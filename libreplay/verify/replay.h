@@ -30,9 +30,11 @@ struct ev_replay {
 	struct ev_source *src;
 	const struct ev_replay_hooks *hooks;
 	size_t batch;            /* records of one transaction on the reference */
+	size_t batch_bytes;      /* of their keys and values; 0: 32 MiB */
 	int64_t seq;             /* the last cut that was passed */
 	int64_t records;         /* read so far */
 	bool stopped;            /* by the hook: nothing can be said */
+	bool full;               /* the detached one's rows take more than `memory` */
 	/* For a drill alone: records may be changed before they are folded; how many are left. */
 	size_t (*change)(void *ctx, struct ev_record *records, size_t n);
 	void *change_ctx;

@@ -81,6 +81,7 @@ int ev_into_records(struct ev_replay *r, struct ev_record *records, size_t n, st
 			return -1;
 	settle(r, records, n);
 	if (ev_reference_bytes(r->detached) > r->memory) {
+		r->full = true;
 		ev_fail(err, EV_USAGE, "the rows take more than --memory");
 		return need_scratch(err);
 	}

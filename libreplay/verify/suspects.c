@@ -71,15 +71,18 @@ static int collect(void *ctx, const struct ev_scanned *row, struct ev_error *err
 	return p->bytes.failed ? ev_fail(err, EV_STORE, "no memory for the rows that differ") : 0;
 }
 
-static int read_again(struct suspecting *s, struct ev_store *store, int side, struct ev_error *err)
+static void begin_reading(struct suspecting *s, int side)
 {
 	memset(s->t->buckets[side], 0, EV_DIGEST_BUCKETS * sizeof(struct ev_digest));
 	s->t->unsampled[side] = s->others[side] = 0;
 	s->side = side;
 	s->pile[side].n = 0;
 	ev_buf_clear(&s->pile[side].bytes);
-	if (!store)
-		return ev_reference_scan(s->w, &s->t->shape, collect, s, err);
+}
+
+static int read_again(struct suspecting *s, struct ev_store *store, struct ev_error *err)
+{
+	begin_reading(s, EV_SIDE_STORE);
 	return ev_table_scan(store, &s->t->shape, &s->w->key, NULL, collect, s, err) < 0 ? -1 : 0;
 }
 
@@ -326,6 +329,18 @@ static int still_the_same(const struct ev_verifying *w, const struct ev_snapshot
 	return ev_hint(err, "check it again");
 }
 
+/* Of the wanted tables what is folded. */
+static int collect_folded(void *ctx, struct ev_error *err)
+{
+	struct suspecting *all = ctx;
+	struct ev_verifying *w = all[0].w;
+
+	for (size_t i = 0; i < w->ntables; i++)
+		if (w->tables[i].wanted && ev_reference_scan(w, &w->tables[i].shape, collect, &all[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 /* The wanted tables at a second snapshot, which is to be released. 0, 1 to be done once more, -1. */
 static int read_both(struct ev_verifying *w, struct suspecting *all, struct ev_snapshot *second,
 		     struct ev_error *err)
@@ -336,16 +351,15 @@ static int read_both(struct ev_verifying *w, struct suspecting *all, struct ev_s
 		rc = still_the_same(w, second, err);
 	for (size_t i = 0; i < w->ntables && rc == 0; i++)
 		if (w->tables[i].wanted)
-			rc = read_again(&all[i], second->store, EV_SIDE_STORE, err);
+			rc = read_again(&all[i], second->store, err);
 	ev_snapshot_let_go(second);
+	for (size_t i = 0; i < w->ntables && rc == 0; i++)
+		if (w->tables[i].wanted)
+			begin_reading(&all[i], EV_SIDE_LOG);
 	if (rc == 0)
-		rc = ev_replay_to(&w->replay, second, err);
-	for (size_t i = 0; i < w->ntables && rc == 0; i++) {
-		if (!w->tables[i].wanted)
-			continue;
-		rc = read_again(&all[i], NULL, EV_SIDE_LOG, err);
-		more |= rc == 0 && look_around(&all[i]);
-	}
+		rc = ev_reference_fold(w, second, collect_folded, all, err);
+	for (size_t i = 0; i < w->ntables && rc == 0; i++)
+		more |= w->tables[i].wanted && look_around(&all[i]);
 	return rc < 0 ? -1 : more;
 }
 
@@ -386,7 +400,9 @@ static int repair(struct ev_verifying *w, struct suspecting *all, struct ev_mode
 				&w->tables[i], one->key, bytes_of(&all[i], d->log ? EV_SIDE_LOG : EV_SIDE_STORE, one),
 			};
 		}
-	if (unnamed)
+	if (w->slices > 1)
+		rc = ev_fail(err, EV_USAGE, "a repair wants all rows of the fold, which do not fit --memory");
+	else if (unnamed)
 		rc = ev_fail(err, EV_USAGE, "too many rows differ to repair them within --memory");
 	else if (n)
 		rc = ev_repair(w, rows, n, m, err);

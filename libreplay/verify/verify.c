@@ -144,10 +144,22 @@ static void refuse_reads(struct ev_verifying *w)
 	ev_mode_unproven(rows_mode(w), &why);
 }
 
+static int no_rows(void *ctx, struct ev_error *err)
+{
+	(void)ctx;
+	(void)err;
+	return 0;
+}
+
 static int fold(struct ev_verifying *w, struct ev_error *err)
 {
-	if (ev_replay_to(&w->replay, &w->first, err) < 0)
+	bool rows = w->opt->rows && rows_mode(w)->state == EV_MODE_BEGUN;
+
+	if (ev_reference_fold(w, &w->first, rows ? ev_rows_folded : no_rows, w, err) < 0)
 		return -1;
+	if (rows && w->slices > 1)
+		ev_mode_note(rows_mode(w), "the log was read %u times, each for a part of the keys, as --memory bounds "
+			     "the fold", (unsigned)w->slices);
 	w->folded = true;
 	return 0;
 }
@@ -201,7 +213,7 @@ static int judge(struct ev_verifying *w, struct ev_error *err)
 		return 0;
 	}
 	if (rows && rows->state == EV_MODE_BEGUN) {
-		differ = ev_rows_judge(w, rows, err);
+		differ = ev_rows_judge(w, rows);
 		if (differ >= 0 && unprovable(w, differ, err))
 			differ = -1;
 		if (settle(rows, differ, err) < 0)
