@@ -41,7 +41,7 @@ midst() {
 			END IF;
 		END LOOP; END \$\$; SELECT 'done'" "$_super_url"
 }
-ended() { [ "$(cat midst.out)" = done ]; }
+ended() { grep -qx "done" midst.out; }
 disturbed() { # HOW TIMES COMMAND...: the command, with so many COPYs ended
 	midst "$1" "$2" >midst.out 2>midst.err & local watch=$!
 	run "${@:3}"

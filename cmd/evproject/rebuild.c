@@ -337,7 +337,11 @@ static int tidy(struct state *st, struct ev_versions *v, struct ev_error *err)
 		rc = ev_role_present(v->store, name, EV_ROLE_KEPT, err);
 		if (rc == 0)
 			ev_say(st->msg, "%s: no version is kept", name);
-		return rc <= 0 ? rc : ops->forget(v->shadow, err);
+		if (rc <= 0 || ops->forget(v->shadow, err) < 0)
+			return rc <= 0 ? rc : -1;
+		if (!st->a->quiet)
+			ev_say(st->msg, "%s: the version that was kept is dropped", name);
+		return 0;
 	}
 	rc = ev_plan_load(v->store, name, &plan, err);
 	if (rc == 0 && plan.phase == EV_PHASE_NONE)
@@ -346,6 +350,9 @@ static int tidy(struct state *st, struct ev_versions *v, struct ev_error *err)
 		rc = ev_fail(err, EV_USAGE, "%s: the first version is being built in place; drop removes it", name);
 	if (rc == 0)
 		rc = ops->abandon(v->shadow, err);
+	if (rc == 0 && plan.phase != EV_PHASE_NONE && !st->a->quiet)
+		ev_say(st->msg, "%s: the rebuild to version %" PRId64 " is given up, nothing of it is left",
+		       name, plan.version);
 	ev_plan_release(&plan);
 	return rc;
 }
