@@ -109,6 +109,7 @@ int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const
 
 	*v = (struct ev_versions){ 0 };
 	ev_store_args_options(a, &v->options);
+	v->options.stopped = ev_stopped;
 	if (use != EV_VERSIONS_WORK || exists(a, err) == 0)
 		v->store = ev_store_args_open(a, use == EV_VERSIONS_LOOK, err);
 	if (!v->store)

@@ -46,6 +46,7 @@ static int open_view(struct args *a, struct view *v, const char *schema, const c
 	opt.read_only = true;
 	opt.schema = schema;
 	opt.timeout_ms = (int)a->timeout_ms;
+	opt.stopped = ev_stopped;
 	v->store = ev_store_open(v->url, &opt, err);
 	if (!v->store || v->store->ops->freeze(v->store, err) < 0 ||
 	    ev_has_view(v->store, projection, err) < 0)

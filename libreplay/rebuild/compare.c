@@ -458,6 +458,10 @@ int ev_compare(struct ev_store *old, struct ev_store *new, const struct ev_buf *
 
 		t->name = ev_strdup(name);
 		rc = compare_table(&with, t, err);
+		if (rc < 0 && stop && stop(ctx)) { /* a cursor was broken off */
+			*err = (struct ev_error)EV_ERROR_INIT;
+			rc = 1;
+		}
 		if (rc)
 			return rc;
 		if (!t->in_old && !t->in_new) { /* a view */

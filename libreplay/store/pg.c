@@ -465,6 +465,7 @@ struct ev_store *ev_pg_open(const char *url, const struct ev_store_options *opt,
 	s->lock_wait_ms = opt->lock_wait_ms;
 	s->timeout_ms = opt->timeout_ms;
 	s->read_only = opt->read_only;
+	s->stopped = opt->stopped;
 	PQconninfoFree(PQconninfoParse(url, &why));
 	if (why) { /* libpq quotes what it does not understand, which may be a password */
 		PQfreemem(why);

@@ -59,6 +59,7 @@ struct ev_pg {
 	char *beyond;        /* another schema where tables of @reads are looked up, or NULL */
 	struct ev_buf settings; /* SET LOCALs of each transaction */
 	int lock_wait_ms, timeout_ms;
+	bool (*stopped)(void);
 	bool read_only;
 	bool fleeting;       /* the schema is made by each transaction, which is rolled back */
 	bool kept;           /* the schema is dropped by close */

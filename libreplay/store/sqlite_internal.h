@@ -25,6 +25,7 @@ struct ev_sqlite {
 	sqlite3 *db;
 	char *path;
 	int lock_wait_ms, lock_fd;
+	bool (*stopped)(void); /* of one that is read only, or NULL */
 	bool failed;      /* apply: nothing more until rollback */
 	bool joined, in_batch; /* ev_sqlite_join */
 	int watches;

@@ -10,6 +10,7 @@
 #include "store/sqlite_internal.h"
 
 #define CACHE ((size_t)64 << 20)
+#define LOOK_STEPS 100000 /* of the virtual machine, some milliseconds */
 
 /* Two that open a new store at once: the switch to WAL does not wait by itself. */
 static int set_wal(struct ev_sqlite *s, int wait_ms, struct ev_error *err)
@@ -152,6 +153,13 @@ static void add_uri(const char *path, const char *query, struct ev_buf *out)
 	ev_buf_adds(out, query);
 }
 
+static int is_stopped(void *ctx)
+{
+	const struct ev_sqlite *s = ctx;
+
+	return s->stopped();
+}
+
 static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, struct ev_error *err)
 {
 	int flags = opt->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -171,6 +179,10 @@ static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, st
 	}
 	ev_buf_release(&uri);
 	free(real);
+	if (rc == SQLITE_OK && opt->read_only && opt->stopped) {
+		s->stopped = opt->stopped;
+		sqlite3_progress_handler(s->db, LOOK_STEPS, is_stopped, s);
+	}
 	if (rc == SQLITE_OK)
 		return 0;
 	return ev_fail(err, EV_STORE, "cannot open store '%s': %s", s->path, sqlite3_errmsg(s->db));

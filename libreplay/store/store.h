@@ -88,6 +88,7 @@ struct ev_store_options {
 	int timeout_ms;      /* how long to try again when the store fails; 30000 */
 	size_t cache;        /* SQLite: bytes that its pages may take in memory; 0: 64 MiB */
 	bool read_only;      /* never creates or writes anything; what it sorts may be larger than memory */
+	bool (*stopped)(void); /* a cursor that waits for its rows gives up when it says so; or NULL */
 };
 
 struct ev_store_ops {
