@@ -1,20 +1,31 @@
-# evproject rebuild: dead letters, held records and what was decided on them go with the view
+# evproject rebuild: dead letters, held records and what was decided on them go with the view. Both stores, see
+# tests/store.sh.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/evproject.sh"
-. "$TOP/tests/rebuild.sh"
+rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$(store "$s")" "$@"; }
+hold_swap() { # NAME: the swap fails until `let_swap NAME`
+	evproject rebuild v2.sql --store "$(store "$1")" --forget 2>/dev/null # makes our tables
+	if on sqlite; then
+		sql "$1" "CREATE TRIGGER stop AFTER DELETE ON ev_rebuild BEGIN SELECT RAISE(ABORT, 'stopped by test'); END"
+	else
+		sql "$1" "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE 'stopped by test'; END \$\$;
+			CREATE TRIGGER stop AFTER DELETE ON ev_rebuild FOR EACH ROW EXECUTE FUNCTION stop()"
+	fi
+}
+let_swap() { sql "$1" "DROP TRIGGER stop $(on postgresql && echo ON ev_rebuild)"; }
 cat >v1.sql <<'SQL'
 -- @projection acc version 1
 -- @topics t
 -- @envelope type=$.type
 -- @schema
-CREATE TABLE acc (k text PRIMARY KEY, n integer NOT NULL);
+CREATE TABLE acc (k text PRIMARY KEY, n bigint NOT NULL);
 -- @on add
 INSERT INTO acc (k, n) VALUES ($.k!, $.n!) ON CONFLICT (k) DO UPDATE SET n = acc.n + excluded.n;
 SQL
 sed 's/version 1/version 2/; s/NOT NULL);/NOT NULL, times integer NOT NULL);/; s/(k, n)/(k, n, times)/; s/\$\.n!)/$.n!, 1)/
 	s/excluded.n;/excluded.n, times = acc.times + excluded.times;/' v1.sql >v2.sql
 sed 's/version 1/version 3/; s/\$\.n!/1/' v1.sql >v3.sql
-poison() { rec add "$1" '"no number"'; } # what an integer column cannot hold
+poison() { rec add "$1" '"no number"'; } # what a bigint column cannot hold
 other() { # other RECORD-KEY ROW N: adds to another row than the record's key
 	printf '{"topic":"t","partition":0,"offset":%s,"timestamp":%s,"key":"%s","headers":[],"value":{"type":"add","k":"%s","n":%s}}\n' \
 		"$off" "$((1763200000000 + off))" "$1" "$2" "$3"
@@ -28,26 +39,26 @@ head -n 6 one.ndjson >begin.ndjson
 { cat one.ndjson; poison c; rec add c 3; rec add a 100; rec add y 2; } >two.ndjson
 
 # the old view: a and b and x dead; a's letter is dropped after six records, x's retried after nine
-run evproject run v1.sql --store s.db --on-error dead --quiet ./begin.ndjson
-run evproject dead drop --yes v1.sql --store s.db t/0@1
+run evproject run v1.sql --store "$(store s.db)" --on-error dead --quiet ./begin.ndjson
+run evproject dead drop --yes v1.sql --store "$(store s.db)" t/0@1
 check_status 0 "the letter of a is dropped"
-run evproject run v1.sql --store s.db --on-error dead --quiet ./one.ndjson
-run evproject dead retry v1.sql --store s.db t/0@6
+run evproject run v1.sql --store "$(store s.db)" --on-error dead --quiet ./one.ndjson
+run evproject dead retry v1.sql --store "$(store s.db)" t/0@6
 check_status 0 "the letter of x is retried, with what it held back"
-run evproject run v1.sql --store s.db --on-error dead --quiet ./two.ndjson
+run evproject run v1.sql --store "$(store s.db)" --on-error dead --quiet ./two.ndjson
 check "b and c are dead, b's next is held" test \
-	"$(sqlite3 s.db "SELECT record_offset, state FROM ev_dead ORDER BY 1" | xargs)" = "1|dropped 2|retried 4|dead 5|held 6|retried 7|retried 9|dead 10|held"
-cp s.db base.db
-dead() { sqlite3 "$1" "SELECT topic, partition, record_offset, state, behind_offset, line FROM ev_dead
+	"$(sql s.db "SELECT record_offset, state FROM ev_dead ORDER BY 1" | xargs)" = "1|dropped 2|retried 4|dead 5|held 6|retried 7|retried 9|dead 10|held"
+copy s.db base.db
+dead() { sql "$1" "SELECT topic, partition, record_offset, state, behind_offset, line FROM ev_dead
 	WHERE projection = 'acc' ORDER BY 1, 2, 3"; }
-ledger_of() { sqlite3 "$1" "SELECT * FROM ev_ledger WHERE projection = 'acc'"; }
+ledger_of() { sql "$1" "SELECT * FROM ev_ledger WHERE projection = 'acc'"; }
 
 # the same by hand, in the new version
-run evproject run v2.sql --store want.db --on-error dead --quiet ./begin.ndjson
-run evproject dead drop --yes v2.sql --store want.db t/0@1
-run evproject run v2.sql --store want.db --on-error dead --quiet ./one.ndjson
-run evproject dead retry v2.sql --store want.db t/0@6
-run evproject run v2.sql --store want.db --on-error dead --quiet ./two.ndjson
+run evproject run v2.sql --store "$(store want.db)" --on-error dead --quiet ./begin.ndjson
+run evproject dead drop --yes v2.sql --store "$(store want.db)" t/0@1
+run evproject run v2.sql --store "$(store want.db)" --on-error dead --quiet ./one.ndjson
+run evproject dead retry v2.sql --store "$(store want.db)" t/0@6
+run evproject run v2.sql --store "$(store want.db)" --on-error dead --quiet ./two.ndjson
 
 rebuild v2.sql s.db ./two.ndjson --yes
 check_status 0 "a rebuild inherits the mode: no poison record stops it"
@@ -55,53 +66,53 @@ check_grep "and lists them" 'poison records: 4 as before, 0 new, 0 no longer' "$
 check "the letters and what was decided on them are the same" cmp <(dead s.db) <(dead base.db)
 check "the rows are those of the same decisions taken by hand" cmp <(dump s.db) <(dump want.db)
 check "and so is the ledger" cmp <(ledger_of s.db) <(ledger_of want.db)
-check "letters can be decided on as ever" evproject dead drop --yes v2.sql --store s.db t/0@4
-run evproject rollback v1.sql --store s.db
+check "letters can be decided on as ever" evproject dead drop --yes v2.sql --store "$(store s.db)" t/0@4
+run evproject rollback v1.sql --store "$(store s.db)"
 check "rollback brings the old letters" cmp <(dead s.db) <(dead base.db)
 
 # a decision between load and swap
-cp base.db s.db
-rebuild v2.sql s.db ./two.ndjson --no-swap
+copy base.db s2.db
+rebuild v2.sql s2.db ./two.ndjson --no-swap
 check_status 0 "the load is done"
-run evproject dead drop --yes v1.sql --store s.db t/0@4
-rebuild v2.sql s.db ./two.ndjson --yes
+run evproject dead drop --yes v1.sql --store "$(store s2.db)" t/0@4
+rebuild v2.sql s2.db ./two.ndjson --yes
 check_status 0 "a letter of the old view is dropped before the swap"
-run evproject dead drop --yes v2.sql --store want.db t/0@4
-check "it is dropped in the new one too" cmp <(dead s.db) <(dead want.db)
-check "with the right rows" cmp <(dump s.db) <(dump want.db)
+run evproject dead drop --yes v2.sql --store "$(store want.db)" t/0@4
+check "it is dropped in the new one too" cmp <(dead s2.db) <(dead want.db)
+check "with the right rows" cmp <(dump s2.db) <(dump want.db)
 
 # and while only the swap is left
-cp base.db s.db
-evproject rebuild v2.sql --store s.db --forget 2>/dev/null
-sqlite3 s.db "CREATE TRIGGER stop AFTER DELETE ON ev_rebuild BEGIN SELECT RAISE(ABORT, 'stopped by test'); END"
-rebuild v2.sql s.db ./two.ndjson --yes
-sqlite3 s.db 'DROP TRIGGER stop'
-run evproject dead drop --yes v1.sql --store s.db t/0@4
-rebuild v2.sql s.db ./two.ndjson --yes
+copy base.db s3.db
+hold_swap s3.db
+rebuild v2.sql s3.db ./two.ndjson --yes
+check_grep "a swap that fails" 'stopped by test' "$err"
+let_swap s3.db
+run evproject dead drop --yes v1.sql --store "$(store s3.db)" t/0@4
+rebuild v2.sql s3.db ./two.ndjson --yes
 check_status 0 "a letter is dropped when only the swap is left"
-check "it is dropped in the new one too" cmp <(dead s.db) <(dead want.db)
-check "with the right rows" cmp <(dump s.db) <(dump want.db)
+check "it is dropped in the new one too" cmp <(dead s3.db) <(dead want.db)
+check "with the right rows" cmp <(dump s3.db) <(dump want.db)
 
 # poison that is none any more, and new poison
-cp base.db s.db
-rebuild v3.sql s.db ./two.ndjson --yes
+copy base.db s4.db
+rebuild v3.sql s4.db ./two.ndjson --yes
 check_status 0 "a version that has no trouble with a record"
 check_grep "says so" 'poison records: 0 as before, 0 new, 4 no longer' "$err"
-sed 's/version 1/version 4/; s/integer NOT NULL/integer NOT NULL CHECK (n <> 2)/' v1.sql >v4.sql
-cp base.db s.db
-rebuild v4.sql s.db ./two.ndjson --yes --max-dead 2
+sed 's/version 1/version 4/; s/bigint NOT NULL/bigint NOT NULL CHECK (n <> 2)/' v1.sql >v4.sql
+copy base.db s5.db
+rebuild v4.sql s5.db ./two.ndjson --yes --max-dead 2
 check_status 5 "new poison past --max-dead stops it"
-rebuild v4.sql s.db ./two.ndjson --yes
+rebuild v4.sql s5.db ./two.ndjson --yes
 check_status 0 "without the limit it goes on"
 check_grep "new poison is told" 'poison records: 4 as before, 1 new \(first t/0@12\), 0 no longer' "$err"
-cp base.db s.db
-rebuild v2.sql s.db ./two.ndjson --yes --on-error stop
+copy base.db s6.db
+rebuild v2.sql s6.db ./two.ndjson --yes --on-error stop
 check_status 5 "--on-error stop stops at the first"
-check "the old version serves" cmp <(dump s.db) <(dump base.db)
+check "the old version serves" cmp <(dump s6.db) <(dump base.db)
 
 # a view that stands still before a poison record is mended by a new version
 { rec add a 1 0; poison z; rec add a 3; } >stuck.ndjson
-run evproject run v1.sql --store stuck.db --quiet ./stuck.ndjson
+run evproject run v1.sql --store "$(store stuck.db)" --quiet ./stuck.ndjson
 check_status 5 "a view is stuck"
 rebuild v3.sql stuck.db ./stuck.ndjson --yes
 check_status 0 "a new version gets past it"
