@@ -107,6 +107,14 @@ check_status 5 "and no timestamp"
 run evreplay "$src" --into nowhere-$$
 check_status 4 "a topic that is not there"
 check_grep "is named" "cannot write topic 'nowhere-$$': it is not there" "$err"
+{
+	printf '{"topic":"t","partition":0,"offset":0,"timestamp":1732190400000,"key":null,"headers":[],"text":"'
+	head -c 9000000 /dev/zero | tr '\0' x
+	printf '"}\n'
+} >huge.ndjson
+run timeout 60 evreplay ./huge.ndjson --into "$dst" --memory 16m
+check_status 4 "a record that is larger than the queue does not wait for room that never comes"
+check_grep "it is named, and what bounds it" 'half of --memory holds the queue' "$err"
 topic small 3 max.message.bytes=2000
 run evreplay "$src" --into "$small" --partition keep --position small.json
 check_status 4 "a message that is too large"

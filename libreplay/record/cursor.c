@@ -326,3 +326,33 @@ int ev_cursor_document(struct ev_cursor *c, struct ev_slice *out)
 	c->p = end;
 	return 0;
 }
+
+int ev_cursor_headers(struct ev_cursor *c, int (*one)(struct ev_cursor *c, struct ev_header *h),
+		      struct ev_record *rec)
+{
+	struct ev_line_reader *lr = c->lr;
+	size_t n = 0;
+	void *kept;
+
+	if (!ev_cursor_take(c, '['))
+		return ev_cursor_fail(c, c->p, "expected an array of headers");
+	for (ev_cursor_space(c); !ev_cursor_take(c, ']'); ev_cursor_space(c), n++) {
+		if (n && !ev_cursor_take(c, ','))
+			return ev_cursor_fail(c, c->p, "expected ',' or ']'");
+		if (n == EV_LINE_MAX_HEADERS)
+			return ev_cursor_fail(c, c->p, "more than 65536 headers");
+		EV_GROW(lr->headers, n, lr->headers_cap);
+		ev_cursor_space(c);
+		if (one(c, &lr->headers[n]))
+			return -1;
+	}
+	if (!n)
+		return 0;
+	kept = ev_line_reader_room(lr, n * sizeof(*rec->headers));
+	if (!kept)
+		return ev_cursor_fail(c, c->p, "out of memory");
+	memcpy(kept, lr->headers, n * sizeof(*rec->headers));
+	rec->headers = kept;
+	rec->nheaders = n;
+	return 0;
+}

@@ -66,4 +66,11 @@ int ev_cursor_base64(struct ev_cursor *c, struct ev_slice *out);
 /* Any JSON document, validated; its bytes as they stand, without white space around them. */
 int ev_cursor_document(struct ev_cursor *c, struct ev_slice *out);
 
+/*
+ * An array of headers, each read by `one`, into the record: gathered in the reader's own array, then
+ * copied to where they may stay.
+ */
+int ev_cursor_headers(struct ev_cursor *c, int (*one)(struct ev_cursor *c, struct ev_header *h),
+		      struct ev_record *rec);
+
 #endif

@@ -140,38 +140,16 @@ static int read_nullable(struct ev_cursor *c, const char *what, struct ev_slice 
 	return read_string(c, out);
 }
 
-static int read_headers(struct ev_cursor *c, struct ev_record *rec)
+/* Flat: a name, then its value. */
+static int read_header(struct ev_cursor *c, struct ev_header *h)
 {
-	struct ev_line_reader *lr = c->lr;
-	size_t n = 0;
-	void *kept;
-
-	if (!ev_cursor_take(c, '['))
-		return ev_cursor_fail(c, c->p, "expected an array of headers");
-	for (ev_cursor_space(c); !ev_cursor_take(c, ']'); ev_cursor_space(c), n++) {
-		if (n && !ev_cursor_take(c, ','))
-			return ev_cursor_fail(c, c->p, "expected ',' or ']'");
-		if (n == EV_LINE_MAX_HEADERS)
-			return ev_cursor_fail(c, c->p, "more than 65536 headers");
-		EV_GROW(lr->headers, n, lr->headers_cap);
-		ev_cursor_space(c);
-		if (read_string(c, &lr->headers[n].name))
-			return -1;
-		ev_cursor_space(c);
-		if (!ev_cursor_take(c, ','))
-			return ev_cursor_fail(c, c->p, "expected ',' and the header's value");
-		ev_cursor_space(c);
-		if (read_nullable(c, "header", &lr->headers[n].value))
-			return -1;
-	}
-	kept = n ? ev_line_reader_room(lr, n * sizeof(*rec->headers)) : NULL;
-	if (n && !kept)
-		return ev_cursor_fail(c, c->p, "out of memory");
-	if (n)
-		memcpy(kept, lr->headers, n * sizeof(*rec->headers));
-	rec->headers = kept;
-	rec->nheaders = n;
-	return 0;
+	if (read_string(c, &h->name))
+		return -1;
+	ev_cursor_space(c);
+	if (!ev_cursor_take(c, ','))
+		return ev_cursor_fail(c, c->p, "expected ',' and the header's value");
+	ev_cursor_space(c);
+	return read_nullable(c, "header", &h->value);
 }
 
 static int read_number(struct ev_cursor *c, int64_t low, int64_t high, int64_t *out)
@@ -218,7 +196,7 @@ static int read_value(struct ev_cursor *c, unsigned bit, struct ev_record *rec)
 		rec->log_append = ev_slice_is(type, "logappend");
 		return 0;
 	case HEADERS:
-		return read_headers(c, rec);
+		return ev_cursor_headers(c, read_header, rec);
 	case KEY:
 		return read_nullable(c, "key", &rec->key);
 	case PAYLOAD:

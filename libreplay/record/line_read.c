@@ -134,37 +134,9 @@ static int read_header(struct ev_cursor *c, struct ev_header *h)
 	return ev_cursor_take(c, ']') ? 0 : ev_cursor_fail(c, c->p, "expected ']'");
 }
 
-/* Gathered in the reader's own array, then copied where they may stay. */
 static int read_headers(struct ev_cursor *c, struct ev_record *rec)
 {
-	struct ev_line_reader *lr = c->lr;
-	size_t n = 0;
-	void *kept;
-
-	if (!ev_cursor_take(c, '['))
-		return ev_cursor_fail(c, c->p, "expected an array of headers");
-	ev_cursor_space(c);
-	while (!ev_cursor_take(c, ']')) {
-		if (n && !ev_cursor_take(c, ','))
-			return ev_cursor_fail(c, c->p, "expected ',' or ']'");
-		if (n == EV_LINE_MAX_HEADERS)
-			return ev_cursor_fail(c, c->p, "more than 65536 headers");
-		ev_cursor_space(c);
-		EV_GROW(lr->headers, n, lr->headers_cap);
-		if (read_header(c, &lr->headers[n]))
-			return -1;
-		n++;
-		ev_cursor_space(c);
-	}
-	if (!n)
-		return 0;
-	kept = ev_line_reader_room(lr, n * sizeof(*rec->headers));
-	if (!kept)
-		return ev_cursor_fail(c, c->p, "out of memory");
-	memcpy(kept, lr->headers, n * sizeof(*rec->headers));
-	rec->headers = kept;
-	rec->nheaders = n;
-	return 0;
+	return ev_cursor_headers(c, read_header, rec);
 }
 
 static int read_value(struct ev_cursor *c, struct ev_record *rec)

@@ -11,35 +11,12 @@
 int ev_cluster_fail(struct ev_cluster *c, struct ev_error *err, rd_kafka_resp_err_t e,
 		    const char *fmt, ...)
 {
-	char what[512], why[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
+	ev_kafka_log_fail(c->log, EV_STORE, err, e, fmt, ap);
 	va_end(ap);
-	ev_kafka_log_last(c->log, rd_kafka_err2str(e), why, sizeof(why));
-	ev_fail(err, EV_STORE, "%s: %s", what, why);
-	err->retriable = true;
 	return -1;
-}
-
-static void set_all(rd_kafka_conf_t *conf, const char *const *v)
-{
-	char why[256];
-
-	for (; v && v[0]; v += 2)
-		rd_kafka_conf_set(conf, v[0], v[1], why, sizeof(why)); /* unknown ones: go without */
-}
-
-/* A property of ours that must not be changed; in a file, which may serve others, passed over. */
-static int refuse_forced(const struct kafka_property *p, const char *const *forced,
-			 struct ev_error *err)
-{
-	for (; forced && forced[0]; forced += 2)
-		if (!strcmp(p->name, forced[0]) && strcmp(p->value, forced[1]))
-			return ev_fail(err, EV_USAGE, "cannot set property '%s': it has to be '%s'",
-				       p->name, forced[1]);
-	return 0;
 }
 
 static int set_user(struct ev_cluster *c, rd_kafka_conf_t *conf, const struct ev_cluster_spec *spec,
@@ -54,7 +31,7 @@ static int set_user(struct ev_cluster *c, rd_kafka_conf_t *conf, const struct ev
 	for (size_t i = 0; !rc && i < spec->nproperties; i++) {
 		rc = ev_properties_add(&p, conf, spec->properties[i], err);
 		if (!rc)
-			rc = refuse_forced(&p.v[p.n - 1], forced, err);
+			rc = ev_property_refuse(&p.v[p.n - 1], forced, err);
 	}
 	ev_properties_release(&p);
 	c->brokers = ev_strdup(spec->brokers && *spec->brokers ? spec->brokers :
@@ -107,14 +84,14 @@ struct ev_cluster *ev_cluster_open(const struct ev_cluster_spec *spec, const cha
 
 	c->log = ev_kafka_log_new();
 	c->timeout_ms = spec->timeout_ms;
-	set_all(conf, ours);
-	set_all(conf, defaults);
+	ev_properties_ours(conf, ours);
+	ev_properties_ours(conf, defaults);
 	if (set_user(c, conf, spec, forced, err)) {
 		rd_kafka_conf_destroy(conf);
 		ev_cluster_close(c);
 		return NULL;
 	}
-	set_all(conf, forced);
+	ev_properties_ours(conf, forced);
 	rd_kafka_conf_set(conf, "bootstrap.servers", c->brokers, why, sizeof(why));
 	ev_kafka_log_install(c->log, conf);
 	if (delivered)

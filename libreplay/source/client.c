@@ -89,6 +89,18 @@ void ev_kafka_log_last(struct kafka_log *log, const char *otherwise, char *out, 
 	pthread_mutex_unlock(&log->lock);
 }
 
+int ev_kafka_log_fail(struct kafka_log *log, enum ev_class class, struct ev_error *err,
+		      rd_kafka_resp_err_t e, const char *fmt, va_list ap)
+{
+	char what[512], why[512];
+
+	vsnprintf(what, sizeof(what), fmt, ap);
+	ev_kafka_log_last(log, rd_kafka_err2str(e), why, sizeof(why));
+	ev_fail(err, class, "%s: %s", what, why);
+	err->retriable = true;
+	return -1;
+}
+
 int64_t ev_kafka_log_down_since(const struct kafka_log *log)
 {
 	return log->down_since;
@@ -154,6 +166,23 @@ int ev_properties_file(struct ev_properties *p, rd_kafka_conf_t *conf, const cha
 	free(line);
 	fclose(f);
 	return rc;
+}
+
+int ev_property_refuse(const struct kafka_property *p, const char *const *forced, struct ev_error *err)
+{
+	for (; forced && forced[0]; forced += 2)
+		if (!strcmp(p->name, forced[0]) && strcmp(p->value, forced[1]))
+			return ev_fail(err, EV_USAGE, "cannot set property '%s': it has to be '%s'",
+				       p->name, forced[1]);
+	return 0;
+}
+
+void ev_properties_ours(rd_kafka_conf_t *conf, const char *const *pairs)
+{
+	char why[256];
+
+	for (; pairs && pairs[0]; pairs += 2)
+		rd_kafka_conf_set(conf, pairs[0], pairs[1], why, sizeof(why));
 }
 
 const char *ev_property_of(rd_kafka_conf_t *conf, const char *name, char *out, size_t size)

@@ -6,6 +6,7 @@
 #define EV_CLIENT_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdarg.h>
 
 #include "base/error.h"
 
@@ -29,6 +30,15 @@ int ev_properties_file(struct ev_properties *p, rd_kafka_conf_t *conf, const cha
 		       struct ev_error *err);
 void ev_properties_release(struct ev_properties *p);
 
+/*
+ * `forced`: name, value, ..., NULL (or NULL): what a client of ours rests on. In a properties file, which
+ * may serve other clients too, another value is passed over; asked for by -X it is EV_USAGE.
+ */
+int ev_property_refuse(const struct kafka_property *p, const char *const *forced,
+		       struct ev_error *err);
+/* Set names and values of ours; what the library's version does not know is left out. */
+void ev_properties_ours(rd_kafka_conf_t *conf, const char *const *pairs);
+
 /* What all properties come to, after the defaults; "" when there is no such. */
 const char *ev_property_of(rd_kafka_conf_t *conf, const char *name, char *out, size_t size);
 
@@ -44,6 +54,10 @@ void ev_kafka_log_debug(struct kafka_log *log,
 			void (*fn)(void *ctx, const char *fac, const char *text), void *ctx);
 /* What the client said last, or `otherwise`, copied to `out`. */
 void ev_kafka_log_last(struct kafka_log *log, const char *otherwise, char *out, size_t size);
+/* "cannot VERB ...: reason", retriable, the reason being what the client said last, or `e`. -1. */
+int ev_kafka_log_fail(struct kafka_log *log, enum ev_class class, struct ev_error *err,
+		      rd_kafka_resp_err_t e, const char *fmt, va_list ap)
+	__attribute__((format(printf, 5, 0)));
 /* All brokers have been unreachable since then (ms), as far as the callbacks were served; 0: no. */
 int64_t ev_kafka_log_down_since(const struct kafka_log *log);
 

@@ -14,36 +14,18 @@ int64_t ev_kafka_down_since(struct ev_kafka *k, rd_kafka_t *rk)
 
 int ev_kafka_fail(struct ev_kafka *k, struct ev_error *err, rd_kafka_resp_err_t e, const char *fmt, ...)
 {
-	char what[512], why[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
+	ev_kafka_log_fail(k->log, EV_SOURCE, err, e, fmt, ap);
 	va_end(ap);
-	ev_kafka_log_last(k->log, rd_kafka_err2str(e), why, sizeof(why));
-	ev_fail(err, EV_SOURCE, "%s: %s", what, why);
-	err->retriable = true;
 	return -1;
 }
 
-/*
- * What a read that ends rests on. In a properties file, which may serve other clients too, they
- * are passed over; asked for by -X they are an error.
- */
-static const struct kafka_property forced[] = {
-	{ "enable.partition.eof", "true" },
-	{ "auto.offset.reset", "error" },
-	{ "enable.auto.commit", "false" },
+/* What a read that ends rests on. */
+static const char *const forced[] = {
+	"enable.partition.eof", "true", "auto.offset.reset", "error", "enable.auto.commit", "false", NULL,
 };
-
-static int refuse_forced(const struct kafka_property *p, struct ev_error *err)
-{
-	for (size_t i = 0; i < sizeof(forced) / sizeof(forced[0]); i++)
-		if (!strcmp(p->name, forced[i].name) && strcmp(p->value, forced[i].value))
-			return ev_fail(err, EV_USAGE, "cannot set property '%s': it has to be '%s'",
-				       p->name, forced[i].value);
-	return 0;
-}
 
 int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec, struct ev_error *err)
 {
@@ -55,7 +37,7 @@ int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec, s
 		rc = ev_properties_file(&k->properties, conf, spec->properties_file, err);
 	for (size_t i = 0; !rc && i < spec->nproperties; i++)
 		if (!(rc = ev_properties_add(&k->properties, conf, spec->properties[i], err)))
-			rc = refuse_forced(&k->properties.v[k->properties.n - 1], err);
+			rc = ev_property_refuse(&k->properties.v[k->properties.n - 1], forced, err);
 	if (!rc) {
 		k->uncommitted = !strcmp(ev_property_of(conf, "isolation.level", value, sizeof(value)),
 					 "read_uncommitted");
@@ -151,8 +133,7 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 			rd_kafka_conf_destroy(conf);
 			return NULL;
 		}
-	for (size_t i = 0; i < sizeof(forced) / sizeof(forced[0]); i++)
-		set(conf, forced[i].name, forced[i].value);
+	ev_properties_ours(conf, forced);
 	if (role == KAFKA_PROBE)
 		set(conf, "isolation.level", k->uncommitted ? "read_committed" : "read_uncommitted");
 	if (role == KAFKA_GROUP)
