@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
 # evproject run, killed with -9 at random moments until it finishes: as if nothing had happened.
 # EFFORT=1: 10 kills; EFFORT=10: 100. SEED replays the moments.
+# WAY is set by other tests: `mixed`, some statements fold and some do not; `whole`, all do; `exact`, none.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/kafka.sh"
 . "$TOP/tests/project.sh"
 
-count=$(on sqlite 200000 postgresql 30000) kills=$((10 * EFFORT)) seed=${SEED:-$$}
+way=${WAY:-mixed} options=()
+case $way in
+mixed) count=$(on sqlite 200000 postgresql 30000) ;;
+whole) count=$(on sqlite 100000 postgresql 30000) ;;
+exact) count=$(on sqlite 50000 postgresql 10000) options=(--exact-statements) ;;
+esac
+kills=$((10 * EFFORT)) seed=${SEED:-$$}
 echo "# SEED=$seed"
 RANDOM=$seed
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
@@ -32,9 +39,12 @@ INSERT INTO chain (id, n, h) VALUES (1, 1, :offset * 7 + :partition)
 ON CONFLICT (id) DO UPDATE SET n = chain.n + 1,
 	h = (chain.h * 31 + :offset * 7 + :partition) % 1000000007;
 END
+[ $way != whole ] || sed -i 's/h = (chain.h \* 31 + :offset \* 7 + :partition) % 1000000007/h = :offset * 7 + :partition - chain.h/' orders.sql
+evproject check orders.sql --store "$(store none.db)" >folds.txt 2>&1
+check "it folds as it should ($way)" test "$(grep -c 'by statements' folds.txt)" -"$([ $way = whole ] && echo eq || echo gt)" 0
 
 start=$(now_ms)
-run timeout 300 evproject run orders.sql --store "$(store calm.db)" --quiet
+run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet
 took=$(($(now_ms) - start))
 check_status 0 "an undisturbed run finishes"
 check "its ledger balances" balanced calm.db
@@ -42,7 +52,7 @@ views calm.db >calm.txt
 check "it has applied every event" test "$(sql calm.db 'SELECT sum(applied) FROM ev_ledger')" = $count
 
 start=$(now_ms)
-run timeout 60 evproject run orders.sql --store "$(store calm.db)" --quiet
+run timeout 60 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet
 startup=$(($(now_ms) - start))
 check "nothing new changes nothing" cmp calm.txt <(views calm.db)
 
@@ -52,7 +62,7 @@ n=0 midway=0 finished=0
 while [ $n -lt $kills ]; do
 	life=$((startup / 2 + RANDOM % (startup + 1) + RANDOM % (took * 3 / 10 + 1)))
 	timeout -s KILL "$((life / 1000)).$(printf %03d $((life % 1000)))" \
-		evproject run orders.sql --store "$(store killed.db)" --quiet --batch $((500 + RANDOM % 3000)) 2>kill.err
+		evproject run orders.sql "${options[@]}" --store "$(store killed.db)" --quiet --batch $((500 + RANDOM % 3000)) 2>kill.err
 	rc=$?
 	if [ $rc = 137 ]; then
 		n=$((n + 1))
@@ -67,7 +77,7 @@ while [ $n -lt $kills ]; do
 done 2>/dev/null
 echo "# $n kills, $midway of them midway, $finished runs finished before the last"
 check "half of the kills hit a run midway ($midway of $n)" test $midway -ge $((kills / 2))
-run timeout 300 evproject run orders.sql --store "$(store killed.db)" --quiet
+run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store killed.db)" --quiet
 check_status 0 "the last run finishes"
 views killed.db >killed.txt
 check "tables and ledger equal those of the undisturbed run, byte for byte" cmp calm.txt killed.txt
@@ -80,11 +90,11 @@ full_disk() {
 	rooms=$(($(stat -c %s calm.db) / 2048 + 64)) # KiB: for half of it
 	if mount -t tmpfs -o size=${rooms}k tmpfs small 2>/dev/null; then
 		at_exit "umount $T/small 2>/dev/null || umount -l $T/small"
-		run timeout 300 evproject run orders.sql --store small/s.db --quiet --batch 500
+		run timeout 300 evproject run orders.sql "${options[@]}" --store small/s.db --quiet --batch 500
 		check_grep "a full disk is named" "small/s.db'?: .*(full|disk)" "$err"
 		mount -o remount,size=1g small
 	else
-		run bash -c "ulimit -f $rooms; trap '' XFSZ; exec timeout 300 evproject run orders.sql --store small/s.db --quiet --batch 500"
+		run bash -c "ulimit -f $rooms; trap '' XFSZ; exec timeout 300 evproject run orders.sql ${options[*]} --store small/s.db --quiet --batch 500"
 		check "a file that cannot grow is named" grep -q small/s.db "$err"
 	fi
 	check_status 4 "a full disk in mid-run is exit 4"
@@ -93,14 +103,14 @@ full_disk() {
 	check "what is there is whole" test "$(sql small/s.db 'PRAGMA integrity_check')" = ok
 	check "and its ledger balances" balanced small/s.db
 	check "the range under way is stored" test "$(sql small/s.db 'SELECT count(*) FROM ev_ledger WHERE target_offset > next_offset')" -gt 0
-	run timeout 300 evproject run orders.sql --store small/s.db --quiet
+	run timeout 300 evproject run orders.sql "${options[@]}" --store small/s.db --quiet
 	check_status 0 "with room again it goes on"
 	check "to the same tables and ledger" cmp calm.txt <(views small/s.db)
 }
 on sqlite && full_disk
 
 # SIGTERM: finishes the transaction at hand, leaves the position saved, 128+15
-evproject run orders.sql --store "$(store term.db)" --quiet --batch 500 2>term.err &
+evproject run orders.sql "${options[@]}" --store "$(store term.db)" --quiet --batch 500 2>term.err &
 pid=$!
 begun() { [ "$(sql term.db 'SELECT sum(applied) FROM ev_ledger')" -gt 0 ]; }
 check "a run begins" wait_for 30 begun
@@ -115,12 +125,12 @@ check "the ledger balances after SIGTERM" balanced term.db
 for p in 0 1 2 3; do
 	echo "{\"topic\":\"$orders\",\"partition\":$p,\"offset\":0,\"timestamp\":1,\"key\":\"x\",\"value\":{\"event_type\":\"order.noted\",\"event_id\":\"n$p\",\"produced_at\":1700000000000}}"
 done | evload lines >/dev/null
-run timeout 300 evproject run orders.sql --store "$(store term.db)" --quiet
+run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store term.db)" --quiet
 check_status 0 "it goes on"
-run timeout 60 evproject run orders.sql --store "$(store calm.db)" --quiet
+run timeout 60 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet
 check "first with the range it had begun, in the same order" cmp <(views calm.db) <(views term.db)
 
-run timeout 300 evproject run orders.sql --store "$(store other.db)" --quiet --batch 100000
+run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store other.db)" --quiet --batch 100000
 check "the whole in one range has another order, so the hash would show it" \
 	test "$(chain other.db)$(sql other.db 'SELECT h FROM chain')" != "$(chain calm.db)$(sql calm.db 'SELECT h FROM chain')"
 done_testing

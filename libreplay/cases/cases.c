@@ -12,6 +12,7 @@ struct variant {
 	bool twice;    /* every record twice, at the same offset */
 	bool again;    /* every record again at a new offset (only with @dedupe) */
 	bool restart;  /* close and open in the middle */
+	bool exact;    /* nothing folded in memory */
 };
 
 static const struct variant variants[] = {
@@ -21,6 +22,7 @@ static const struct variant variants[] = {
 	{ .name = "every record twice", .batch = 2, .twice = true },
 	{ .name = "with a restart in the middle", .batch = 3, .restart = true },
 	{ .name = "every record again at a new offset", .again = true },
+	{ .name = "by statements, with nothing folded in memory", .exact = true },
 };
 
 /* The records as the variant gives them. Free the array. */
@@ -59,12 +61,13 @@ static void number_partitions(struct ev_record *r, size_t n)
 }
 
 static struct ev_apply *open_apply(struct ev_store *s, const struct ev_projection *p,
-				   const struct ev_case *c, const struct ev_record *r, size_t n,
-				   struct ev_error *err)
+				   const struct ev_case *c, bool exact, const struct ev_record *r,
+				   size_t n, struct ev_error *err)
 {
 	struct ev_apply_options opt = EV_APPLY_OPTIONS_INIT;
 	struct ev_apply *a;
 
+	opt.exact = exact;
 	opt.dead = c->dead.type == EV_JSON_ARRAY;
 	a = ev_apply_open(s, p, &opt, err);
 	for (size_t i = 0; a && i < n; i++) {
@@ -85,14 +88,14 @@ static int feed(struct ev_store *s, const struct ev_projection *p, const struct 
 	int rc;
 
 	number_partitions(r, n);
-	a = open_apply(s, p, c, r, n, err);
+	a = open_apply(s, p, c, v->exact, r, n, err);
 	rc = a ? 0 : -1;
 	batch = v->batch ? v->batch : n;
 	middle = n / 2 / (batch ? batch : 1) * batch;
 	for (size_t at = 0; rc == 0 && at < n; at += batch) {
 		if (v->restart && at == middle) {
 			ev_apply_close(a);
-			a = open_apply(s, p, c, r, n, err);
+			a = open_apply(s, p, c, v->exact, r, n, err);
 			if (!a) {
 				rc = -1;
 				break;

@@ -1,0 +1,3 @@
+# t6000-evproject-crash.t where every statement folds in memory
+export WAY=whole
+. "$(dirname "$0")/t6000-evproject-crash.t"
