@@ -65,7 +65,7 @@ const struct ev_command ev_test_command = {
 	.about = "run the cases of a projection: given events, expect rows",
 	.synopsis = "FILE CASES.json... [--store URL]",
 	.notes = "Each case also runs with other batch sizes, with records given twice,\n"
-		 "with a restart in the middle and with nothing folded in memory. Needs no broker, and no store.",
+		 "with a restart in the middle, and with nothing folded in memory.\nNeeds no broker, and no store.",
 	.options = options,
 	.args_size = sizeof(struct args),
 	.init = init,
