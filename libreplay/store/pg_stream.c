@@ -220,7 +220,8 @@ static int more(struct ev_pg_stream *c, struct ev_error *err)
 	char *message = NULL;
 	int n;
 
-	ev_buf_add(&rest, c->at, (size_t)(c->end - c->at));
+	if (c->at != c->end)
+		ev_buf_add(&rest, c->at, (size_t)(c->end - c->at));
 	n = PQgetCopyData(c->store->conn, &message, 0);
 	PQfreemem(c->message);
 	c->message = message;
