@@ -4,7 +4,7 @@
 . "$TOP/tests/evverify.sh"
 
 # a column of each type, texts with NULL, '' and accents, a table without a key, a hole, a dead letter
-types='i integer, j integer, r real, s text, u text, w text, b blob' more= values= columns=
+types='i integer, j integer, r real, s text, u text, w text, b blob' more='' values='' columns=''
 if on postgresql; then
 	types='i bigint, j bigint, r double precision, s text, u text, w text, b bytea'
 	more=', d numeric, f boolean, z timestamptz, o jsonb' values=', $.d, $.f, :time, $.o' columns=', d, f, z, o'

@@ -1,9 +1,9 @@
 /*
  * pg_stream.c - many rows out of a SELECT: COPY ... TO STDOUT (FORMAT BINARY)
  *
- * No text is made of numbers and none is read, and no row waits for a FETCH. Types that have no binary form of their own here
- * (all but a few are asked for as text, see describe), and real, whose text is what the other stores compare, are left to
- * the cursor.
+ * No text is made of numbers and none is read, and no row waits for a FETCH. Types that have no
+ * binary form of their own here (all but a few are asked for as text, see describe), and real, whose text is what the
+ * other stores compare, are left to the cursor.
  *
  * The stream: a header; for each row the number of fields, 16 bits, and each with its length, 32 bits, -1 for NULL; a
  * number of -1 ends it. The server sends a row in a message, which nothing promises, so rows may span them.
@@ -58,7 +58,8 @@ static uint64_t get64(const char *p)
 
 static int damaged(struct ev_pg_stream *c, struct ev_error *err)
 {
-	return ev_fail(err, EV_STORE, "store '%s': the rows that it sends are not in the form of COPY", c->store->base.url);
+	return ev_fail(err, EV_STORE, "store '%s': the rows that it sends are not in the form of COPY",
+		       c->store->base.url);
 }
 
 /* A group of four digits: `from` .. `to` of them. */
@@ -86,7 +87,8 @@ static bool add_decimal(struct ev_buf *out, struct ev_slice raw)
 	sign = get16(raw.ptr + 4);
 	scale = get16(raw.ptr + 6);
 	if (sign == NUMERIC_NAN || sign == NUMERIC_PLUS_INFINITY || sign == NUMERIC_MINUS_INFINITY) {
-		ev_buf_adds(out, sign == NUMERIC_NAN ? "NaN" : sign == NUMERIC_PLUS_INFINITY ? "Infinity" : "-Infinity");
+		ev_buf_adds(out, sign == NUMERIC_NAN ? "NaN" : sign == NUMERIC_MINUS_INFINITY ? "-Infinity"
+											      : "Infinity");
 		return true;
 	}
 	ev_buf_adds(out, sign == NUMERIC_MINUS ? "-" : "");

@@ -167,8 +167,8 @@ struct ev_cursor *ev_sqlite_stream(struct ev_store *store, const char *sql, stru
 }
 
 /*
- * SQLite prints a number with more effort than it takes to read the whole row, so that is not asked for. The connection has
- * no mutex, so a column's value may be looked at itself.
+ * SQLite prints a number with more effort than it takes to read the whole row, so that is not asked for. The
+ * connection has no mutex, so a column's value may be looked at itself.
  */
 static int take_plain(struct ev_cursor *c, int i, struct ev_error *err)
 {

@@ -7,7 +7,8 @@
  * mode sees what (`--capabilities`), so what is claimed is what is drilled: a mode that does not see what is
  * claimed for it is a finding, and so is one that sees what changes nothing.
  *
- *   drill_kinds.c the table; drill_sql.c one corruption, somewhere in the view; drill_copy.c the copies (drill_sqlite.c, drill_pg.c);
+ *   drill_kinds.c the table; drill_sql.c one corruption, somewhere in the view; drill_copy.c the copies
+ *   (drill_sqlite.c, drill_pg.c);
  *   drill_event.c views of a log that was applied wrongly; drill.c the sequence
  *
  * A view may have no place for a corruption (no column of reals): then it is not possible here, said, and counted

@@ -1,8 +1,8 @@
 /*
  * drill_pg.c - the copies of a view in PostgreSQL: two schemas of the scratch database
  *
- * The rows come by COPY, in one snapshot of the store. `work` has tables without keys or constraints, so that it can hold
- * what the original never would.
+ * The rows come by COPY, in one snapshot of the store. `work` has tables without keys or constraints, so
+ * that it can hold what the original never would.
  */
 #include <stdlib.h>
 #include <string.h>
