@@ -223,6 +223,7 @@ static int more(struct ev_pg_stream *c, struct ev_error *err)
 	int n;
 
 	if (c->at != c->end)
+		if (c->end > c->at)
 		ev_buf_add(&rest, c->at, (size_t)(c->end - c->at));
 	n = PQgetCopyData(c->store->conn, &message, 0);
 	PQfreemem(c->message);
