@@ -1,3 +1,0 @@
-# t4540-evverify-receipt.t on PostgreSQL
-export EV_STORE=postgresql
-. "$(dirname "$0")/t4540-evverify-receipt.t"
