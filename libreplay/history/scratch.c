@@ -27,24 +27,12 @@ static int in_memory(struct ev_scratch *x, const struct ev_projection *p, struct
 	return x->store ? 0 : -1;
 }
 
-static int in_schema(struct ev_scratch *x, const char *url, struct ev_error *err)
+/* A schema of its own, which close drops, and the next scratch store those that a kill left. */
+static int in_schema(struct ev_scratch *x, const char *url, const struct ev_projection *p, struct ev_error *err)
 {
 	struct ev_store_options opt = EV_STORE_OPTIONS_INIT;
-	struct ev_buf sql = EV_BUF_INIT;
-	char name[32];
-	int rc;
 
-	snprintf(name, sizeof(name), "ev_scratch_%ld", (long)getpid());
-	x->owner = ev_pg_open(url, &opt, err);
-	if (!x->owner)
-		return -1;
-	ev_buf_addf(&sql, "CREATE SCHEMA %s", name);
-	rc = x->owner->ops->script(x->owner, ev_buf_str(&sql), err);
-	ev_buf_release(&sql);
-	if (rc < 0)
-		return -1;
-	opt.schema = x->schema = ev_strdup(name);
-	x->store = ev_pg_open(url, &opt, err);
+	x->store = ev_store_scratch(url, p->name, &opt, true, err);
 	return x->store ? 0 : -1;
 }
 
@@ -68,22 +56,12 @@ int ev_scratch_open(struct ev_scratch *x, const char *url, const struct ev_proje
 		    struct ev_error *err)
 {
 	*x = (struct ev_scratch){ 0 };
-	return !url ? in_memory(x, p, err) : is_pg(url) ? in_schema(x, url, err) : in_file(x, url, err);
-}
-
-static void drop_schema(struct ev_scratch *x)
-{
-	struct ev_error ignored = EV_ERROR_INIT;
-	struct ev_buf sql = EV_BUF_INIT;
-
-	ev_buf_addf(&sql, "DROP SCHEMA %s CASCADE", x->schema);
-	x->owner->ops->script(x->owner, ev_buf_str(&sql), &ignored);
-	ev_buf_release(&sql);
+	return !url ? in_memory(x, p, err) : is_pg(url) ? in_schema(x, url, p, err) : in_file(x, url, err);
 }
 
 static void delete_file(const struct ev_scratch *x)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm", "-evlock" };
+	static const char *const suffixes[] = { "", "-wal", "-shm", "-journal", "-evlock" };
 	struct ev_buf name = EV_BUF_INIT;
 
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
@@ -98,13 +76,8 @@ void ev_scratch_close(struct ev_scratch *x)
 {
 	if (x->store)
 		x->store->ops->close(x->store);
-	if (x->schema)
-		drop_schema(x);
-	if (x->owner)
-		x->owner->ops->close(x->owner);
 	if (x->file)
 		delete_file(x);
-	free(x->schema);
 	free(x->file);
 	*x = (struct ev_scratch){ 0 };
 }

@@ -2,7 +2,7 @@
  * scratch.h - a store for a while, which goes away when it is closed
  *
  * In memory; or a SQLite file that did not exist before; or a schema of its own in a PostgreSQL
- * database, ev_scratch_PID. What a killed process leaves may be deleted.
+ * database (ev_store_scratch). What a killed process leaves may be deleted.
  */
 #ifndef EV_SCRATCH_H
 #define EV_SCRATCH_H
@@ -11,8 +11,7 @@
 
 struct ev_scratch {
 	struct ev_store *store;
-	struct ev_store *owner; /* of the schema */
-	char *file, *schema;
+	char *file; /* to be deleted */
 };
 
 /*

@@ -1,5 +1,5 @@
 /*
- * pg_scratch.c - a schema that is there for a while, for `check` and `test`
+ * pg_scratch.c - a schema that is there for a while: where something is tried, folded again or copied to
  *
  * A fleeting one is made by each transaction and must go with its rollback. One that is kept is dropped
  * by close; a session's lock on its name says that it is in use, so what a killed process left is
