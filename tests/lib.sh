@@ -45,7 +45,12 @@ check_grep() {
 	if grep -qE -- "$2" "$3"; then pass "$1"; else fail "$1"; echo "#   no /$2/ in:"; show <"$3"; fi
 }
 check_no_grep() {
-	if ! grep -qE -- "$2" "$3"; then pass "$1"; else fail "$1"; echo "#   found /$2/ in:"; show <"$3"; fi
+	grep -qE -- "$2" "$3"
+	case $? in
+	1) pass "$1" ;;
+	0) fail "$1"; echo "#   found /$2/ in:"; show <"$3" ;;
+	*) fail "$1"; echo "#   cannot look for /$2/ in $3" ;; # a missing file, a bad pattern
+	esac
 }
 # wait_for SECONDS command...: poll until the command succeeds; 1 when time is out.
 wait_for() {
