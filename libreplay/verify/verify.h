@@ -46,7 +46,6 @@ struct ev_verify_hooks {
 	bool (*stop)(void *ctx);
 	void (*progress)(void *ctx, const char *what, int64_t records, int64_t done, int64_t total);
 	void (*note)(void *ctx, const char *text);
-	/* A check of the file that has rows, with some of them; NULL: not wanted. */
 };
 
 /*
