@@ -92,8 +92,8 @@ int ev_ledger_names(struct ev_store *s, struct ev_buf *names, struct ev_error *e
 
 /*
  * First run: register projection, its tables (NUL after each) and holder in the open transaction.
- * A table that another projection owns, or that exists without an owner, is EV_USAGE (checked
- * by the caller through ev_ledger_owner before the DDL runs).
+ * A table that another projection owns, or that exists without an owner, is EV_USAGE: the
+ * stores look at who owns it while the DDL runs (sqlite_auth.c, pg_schema.c).
  */
 int ev_ledger_register(struct ev_store *s, struct ev_ledger *l, const char *fingerprint,
 		       int64_t version, const struct ev_buf *tables, struct ev_error *err);

@@ -137,8 +137,10 @@ static int table_differs(const struct ev_drill_copy *c, struct ev_store *s, cons
 	ev_drill_copy_place(&ours_at, c->scratch ? c->work : "main", table);
 	ev_drill_copy_place(&theirs, pristine_schema(c), table);
 	ev_buf_addf(&sql, "SELECT CASE WHEN EXISTS (SELECT %s FROM %s x EXCEPT%sSELECT %s FROM %s x) OR "
-		    "EXISTS (SELECT %s FROM %s x EXCEPT%sSELECT %s FROM %s x) OR (SELECT count(*) FROM %s) <> (SELECT count(*) FROM %s) "
-		    "THEN 1 ELSE 0 END", row, ev_buf_str(&ours_at), all, row, ev_buf_str(&theirs), row,
+		    "EXISTS (SELECT %s FROM %s x EXCEPT%sSELECT %s FROM %s x) OR "
+		    "(SELECT count(*) FROM %s) <> "
+		    "(SELECT count(*) FROM %s) THEN 1 ELSE 0 END",
+		    row, ev_buf_str(&ours_at), all, row, ev_buf_str(&theirs), row,
 		    ev_buf_str(&theirs), all, row, ev_buf_str(&ours_at), ev_buf_str(&ours_at), ev_buf_str(&theirs));
 	q = s->ops->prepare(s, ev_buf_str(&sql), false, NULL, NULL, &at, err);
 	if (q)

@@ -165,7 +165,7 @@ static int settle(struct holes *h, size_t part, int64_t markers, struct ev_error
 	left = open_holes(p);
 	for (int i = EV_HOLE_ABORTED; i < EV_HOLES; i++)
 		left -= p->holes[i];
-	for (int i = EV_HOLES; left < 0 && i-- > EV_HOLE_ABORTED;) {
+	for (int i = EV_HOLES - 1; left < 0 && i >= EV_HOLE_ABORTED; i--) {
 		int64_t n = p->holes[i] < -left ? p->holes[i] : -left;
 
 		p->holes[i] -= n;

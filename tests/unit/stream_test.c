@@ -25,10 +25,13 @@ static const char pg_rows[] =
 	" unnest('{0,-0.00,1,-1,10,9999,10000,10001,99990000,1e100,-1e100,1e-100,0.0001,0.00010,0.00001,1.10,1.1,"
 	"123456789.000100,NaN,9223372036854775807,9223372036854775808,-0.5,1000000000000.5}'::text[]) v;"
 	"INSERT INTO stream_test.x VALUES (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),"
-	" (1, 1, 1, 1, '-0', 'a|b', '\\x00ff', false), (1, 1, 1, 1, 'Infinity', repeat('long', 100000), '\\x5c78', true);"
+	" (1, 1, 1, 1, '-0', 'a|b', '\\x00ff', false),"
+	" (1, 1, 1, 1, 'Infinity', repeat('long', 100000), '\\x5c78', true);"
 	"SELECT setseed(0.5);"
 	"INSERT INTO stream_test.x SELECT"
-	" round(((random() - 0.5) * power(10::numeric, (random() * 60)::int - 30)::float8)::numeric, (random() * 40)::int), g % 30000, g, g * 1e12::bigint, random() * 1e10, md5(g::text),"
+	" round(((random() - 0.5) * power(10::numeric, (random() * 60)::int - 30)::float8)::numeric,"
+	" (random() * 40)::int),"
+	" g % 30000, g, g * 1e12::bigint, random() * 1e10, md5(g::text),"
 	" decode(md5(g::text), 'hex'), g % 2 = 0 FROM generate_series(1, 20000) g;"
 	"CREATE TABLE IF NOT EXISTS stream_test.r (r real)";
 static const char pg_select[] = "SELECT n, i, j, k, f, t, b, y FROM stream_test.x";
