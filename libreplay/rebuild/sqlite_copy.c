@@ -22,7 +22,7 @@ static const char *const ledgers[] = { "ev_cut", "ev_dead", "ev_seen", NULL };
 struct step {
 	char *from, *to;    /* tables */
 	struct ev_buf into, values; /* lists of columns */
-	const char *rowid;  /* the name that the rowid can be called by; NULL: WITHOUT ROWID */
+	char *rowid;        /* how the rowid can be called, as SQL; NULL: it cannot */
 	bool keep_rowid;
 	struct ev_buf key, key_down; /* WITHOUT ROWID: its primary key, and backwards */
 };
@@ -46,6 +46,7 @@ static void step_release(struct step *st)
 {
 	sqlite3_free(st->from);
 	sqlite3_free(st->to);
+	sqlite3_free(st->rowid);
 	ev_buf_release(&st->into);
 	ev_buf_release(&st->values);
 	ev_buf_release(&st->key);
@@ -60,8 +61,8 @@ static void add_name(struct ev_buf *out, const char *name, const char *tail)
 	sqlite3_free(quoted);
 }
 
-/* A name for the rowid that no column has taken. */
-static const char *rowid_name(const struct ev_buf *columns)
+/* A name for the rowid that no column has taken, generated ones included: NULL when all are. */
+static const char *free_name(const struct ev_buf *columns)
 {
 	static const char *const names[] = { "rowid", "_rowid_", "oid", NULL };
 
@@ -69,11 +70,11 @@ static const char *rowid_name(const struct ev_buf *columns)
 		const char *c = ev_kit_first(columns);
 
 		while (c && strcasecmp(c, *n) != 0)
-			c = ev_kit_next(columns, c, 2);
+			c = ev_kit_next(columns, c, 1);
 		if (!c)
 			return *n;
 	}
-	return "rowid";
+	return NULL;
 }
 
 /* Columns of a table of the shadow, but for generated ones: name, place in the primary key. */
@@ -97,6 +98,31 @@ static int key_of(struct copy *cp, const char *table, struct step *st, struct ev
 	return rc;
 }
 
+/* How to call the rowid of a table, and whether it is to be copied besides the columns. */
+static int rowid_of(struct copy *cp, const char *table, struct step *st, struct ev_error *err)
+{
+	struct ev_buf names = EV_BUF_INIT;
+	const char *name;
+	int rc = ev_kit_rows(cp->s, &names, err,
+			     "SELECT name FROM pragma_table_xinfo(%Q, 'ev_shadow')", table);
+
+	name = free_name(&names);
+	st->keep_rowid = name != NULL;
+	if (rc == 0 && name) {
+		st->rowid = sqlite3_mprintf("%s", name);
+	} else if (rc == 0) {
+		/* an INTEGER PRIMARY KEY is the rowid, whatever its name; any other key has an index */
+		ev_buf_clear(&names);
+		rc = ev_kit_rows(cp->s, &names, err, "SELECT name FROM "
+				 "pragma_table_xinfo(%Q, 'ev_shadow') WHERE pk AND NOT EXISTS (SELECT 1 FROM "
+				 "pragma_index_list(%Q, 'ev_shadow') WHERE origin = 'pk')", table, table);
+		if (rc == 0 && names.len)
+			st->rowid = sqlite3_mprintf("\"%w\"", ev_kit_first(&names));
+	}
+	ev_buf_release(&names);
+	return rc;
+}
+
 static int table_step(struct copy *cp, const char *table, struct step *st, struct ev_error *err)
 {
 	struct ev_buf columns = EV_BUF_INIT;
@@ -114,12 +140,20 @@ static int table_step(struct copy *cp, const char *table, struct step *st, struc
 	}
 	if (rc == 0 && wr)
 		rc = key_of(cp, table, st, err);
-	if (!wr) {
-		st->rowid = rowid_name(&columns);
-		st->keep_rowid = true;
-	}
+	if (rc == 0 && !wr)
+		rc = rowid_of(cp, table, st, err);
 	ev_buf_release(&columns);
 	return rc;
+}
+
+/* What the new version's rows have for a projection in a table of ours, as SQL; to be freed. */
+static char *new_key(struct copy *cp, const char *table)
+{
+	const char *as = strcmp(table, "ev_dead") == 0
+				 ? "'%q (new)'"
+				 : "(SELECT w.rows_key FROM main.ev_rows w WHERE w.projection = '%q (new)')";
+
+	return sqlite3_mprintf(as, cp->sh->base.projection);
 }
 
 /* Rows of ours: those of the shadow's projection, under the name of the new version, or its rows' key. */
@@ -127,18 +161,15 @@ static int ledger_step(struct copy *cp, const char *table, struct step *st, stru
 {
 	struct ev_buf columns = EV_BUF_INIT;
 	int rc = columns_of(cp, table, &columns, err);
-	const char *as = strcmp(table, "ev_dead") == 0
-				 ? "'%q (new)'"
-				 : "(SELECT w.rows_key FROM main.ev_rows w WHERE w.projection = '%q (new)')";
-	char *name = sqlite3_mprintf(as, cp->sh->base.projection);
+	char *name = new_key(cp, table);
 
 	st->from = sqlite3_mprintf("%s", table);
 	st->to = sqlite3_mprintf("%s", table);
-	st->rowid = "rowid";
+	st->rowid = sqlite3_mprintf("rowid");
 	for (const char *c = ev_kit_first(&columns); c; c = ev_kit_next(&columns, c, 2)) {
 		add_name(&st->into, c, "");
 		if (strcmp(c, "projection") == 0)
-			ev_buf_addf(&st->values, "%s%s", st->values.len ? ", " : "", name);
+			ev_buf_addf(&st->values, "%s%s", st->values.len ? ", " : "", name ? name : "");
 		else
 			add_name(&st->values, c, "");
 	}
@@ -152,19 +183,34 @@ static int piece_by_rowid(struct copy *cp, const struct step *st, int64_t *n, st
 {
 	int64_t last = 0, low = cp->plan->copy_rowid;
 	const char *r = st->rowid, *comma = st->keep_rowid ? ", " : "", *own = st->keep_rowid ? r : "";
+	/* the lowest is a rowid too: a piece that ends with it is the only one, so nothing comes twice */
+	const char *past = low == INT64_MIN ? ">=" : ">";
 
-	if (ev_kit_number(cp->s, n, err, "SELECT count(*) FROM (SELECT 1 FROM ev_shadow.\"%w\" WHERE %s > "
-			  "%lld ORDER BY %s LIMIT %lld)", st->from, r, low, r, cp->limit) < 0 || !*n)
-		return *n ? -1 : 0;
+	if (ev_kit_number(cp->s, n, err, "SELECT count(*) FROM (SELECT 1 FROM ev_shadow.\"%w\" WHERE %s %s "
+			  "%lld ORDER BY %s LIMIT %lld)", st->from, r, past, low, r, cp->limit) < 0)
+		return -1;
+	if (!*n)
+		return 0;
 	if (ev_kit_number(cp->s, &last, err, "SELECT max(r) FROM (SELECT %s AS r FROM ev_shadow.\"%w\" "
-			  "WHERE %s > %lld ORDER BY %s LIMIT %lld)", r, st->from, r, low, r, cp->limit) < 0 ||
+			  "WHERE %s %s %lld ORDER BY %s LIMIT %lld)", r, st->from, r, past, low, r,
+			  cp->limit) < 0 ||
 	    ev_kit_exec(cp->s, err, "INSERT INTO main.\"%w\" (%s%s%s) SELECT %s%s%s FROM "
-			"ev_shadow.\"%w\" WHERE %s > %lld AND %s <= %lld ORDER BY %s", st->to, own, comma,
-			ev_buf_str(&st->into), own, comma, ev_buf_str(&st->values), st->from, r, low, r,
-			last, r) < 0)
+			"ev_shadow.\"%w\" WHERE %s %s %lld AND %s <= %lld ORDER BY %s", st->to, own, comma,
+			ev_buf_str(&st->into), own, comma, ev_buf_str(&st->values), st->from, r, past, low,
+			r, last, r) < 0)
 		return -1;
 	cp->plan->copy_rowid = last;
 	return 0;
+}
+
+/* A table whose rowid nothing calls: there is no place in it at which a piece could begin. */
+static int all_at_once(struct copy *cp, const struct step *st, struct ev_error *err)
+{
+	int rc = ev_kit_exec(cp->s, err, "INSERT INTO main.\"%w\" (%s) SELECT %s FROM ev_shadow.\"%w\"",
+			     st->to, ev_buf_str(&st->into), ev_buf_str(&st->values), st->from);
+
+	cp->rows += rc == 0 ? sqlite3_changes64(cp->s->db) : 0;
+	return rc;
 }
 
 static int piece_by_key(struct copy *cp, const struct step *st, int64_t *n, struct ev_error *err)
@@ -197,7 +243,10 @@ static int piece(struct copy *cp, const struct step *st, struct ev_error *err)
 	if (rc < 0)
 		return -1;
 	start = ev_clock_ms();
-	rc = st->rowid ? piece_by_rowid(cp, st, &n, err) : piece_by_key(cp, st, &n, err);
+	if (st->rowid)
+		rc = piece_by_rowid(cp, st, &n, err);
+	else
+		rc = st->key.len ? piece_by_key(cp, st, &n, err) : all_at_once(cp, st, err);
 	if (rc == 0 && n < cp->limit) {
 		cp->plan->copy_step++;
 		cp->plan->copy_rowid = INT64_MIN;
@@ -297,6 +346,38 @@ static int count_rows(struct copy *cp, const struct ev_buf *tables, struct ev_er
 	return 0;
 }
 
+/* What is about to serve must be all of it, whatever went wrong on the way. `where`: of the copy's rows. */
+static int check_count(struct copy *cp, const char *table, const char *prefix, const char *where,
+		       struct ev_error *err)
+{
+	int64_t want, got;
+
+	if (ev_kit_number(cp->s, &want, err, "SELECT count(*) FROM ev_shadow.\"%w\"", table) < 0 ||
+	    ev_kit_number(cp->s, &got, err, "SELECT count(*) FROM main.\"%w%w\"%s", prefix, table, where) < 0)
+		return -1;
+	if (want == got)
+		return 0;
+	ev_fail(err, EV_STORE, "the copy of table '%s' has %" PRId64 " rows, and the new version %" PRId64, table,
+		got, want);
+	return ev_hint(err, "the old version serves as before; give this rebuild up with --abandon");
+}
+
+/* The first `own` bytes of `tables` are names of the projection's, the others those of ours. */
+static int check_counts(struct copy *cp, const struct ev_buf *tables, size_t own, struct ev_error *err)
+{
+	int rc = 0;
+
+	for (const char *c = ev_kit_first(tables); rc == 0 && c; c = ev_kit_next(tables, c, 1)) {
+		bool ours = (size_t)(c - tables->data) >= own;
+		char *key = new_key(cp, c), *where = sqlite3_mprintf(" WHERE projection = %s", key);
+
+		rc = check_count(cp, c, ours ? "" : ev_role_prefix(EV_ROLE_NEW), ours && where ? where : "", err);
+		sqlite3_free(key);
+		sqlite3_free(where);
+	}
+	return rc;
+}
+
 /* Steps 1..: the projection's tables, then ours. */
 static int copy_all(struct copy *cp, struct ev_error *err)
 {
@@ -323,6 +404,8 @@ static int copy_all(struct copy *cp, struct ev_error *err)
 			rc = copy_step(cp, &st, err);
 		step_release(&st);
 	}
+	if (rc == 0)
+		rc = check_counts(cp, &tables, own, err);
 	ev_buf_release(&tables);
 	return rc;
 }
