@@ -145,4 +145,32 @@ check_status 0 "with room again it goes on"
 dump want.db >want
 dump small/s.db >got
 check "to the same rows" cmp want got
+
+# a file that is not in WAL mode (from VACUUM INTO, say), in which somebody reads: --lock-wait bounds all of it
+evproject run p.sql --store plain.db --quiet ./a.ndjson
+sed 's/version 1/version 2/' p.sql >p2.sql
+evproject rebuild p2.sql --store plain.db --yes --quiet ./a.ndjson
+sqlite3 plain.db 'PRAGMA journal_mode = DELETE' >/dev/null
+sqlite3 other.db 'PRAGMA journal_mode = DELETE; CREATE TABLE other (x)' >/dev/null
+mkfifo sql
+for db in plain.db other.db; do
+	rm -f reads
+	sqlite3 $db <sql >/dev/null &
+	reader=$!
+	exec 8>sql
+	printf '%s\n' 'BEGIN; SELECT count(*) FROM sqlite_schema;' '.shell touch reads' >&8
+	check "somebody reads in $db" wait_for 20 test -e reads
+	for cmd in 'run p2.sql ./a.ndjson' 'rebuild p.sql --yes ./a.ndjson' 'rebuild p2.sql --forget' 'rollback p.sql'; do
+		[ $db = plain.db ] || [ "${cmd%% *}" = run ] || continue
+		before=${EPOCHREALTIME/./}
+		run timeout -s KILL 60 evproject $cmd --store $db --lock-wait 200ms
+		took=$((${EPOCHREALTIME/./} - before))
+		check_status 6 "${cmd%% *} on $db is held off"
+		check "after --lock-wait ($((took / 1000)) ms)" test $took -ge 200000 -a $took -lt 10000000
+	done
+	exec 8>&-
+	wait $reader
+	run evproject run p2.sql --store $db --quiet ./a.ndjson
+	check_status 0 "it goes on when the reader has gone"
+done
 done_testing

@@ -6,29 +6,40 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/sqlite_internal.h"
 
 #define CACHE ((size_t)64 << 20)
 #define LOOK_STEPS 100000 /* of the virtual machine, some milliseconds */
 
-/* Two that open a new store at once: the switch to WAL does not wait by itself. */
+/*
+ * Into WAL mode, once nobody else is in the file: others who open a new store at the same time, or, in a
+ * file that is not in that mode, anybody who reads.
+ */
 static int set_wal(struct ev_sqlite *s, int wait_ms, struct ev_error *err)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000000 };
+	int64_t until = ev_clock_ms() + wait_ms;
 	int rc;
 
-	for (int waited = 0;; waited += 10) {
+	sqlite3_busy_timeout(s->db, 0); /* or each try would wait for as long as all of them may */
+	for (;;) {
 		/* NORMAL: a power cut may take back the last commits, rows and ledger together, so
 		 * the next run reads those records again; nothing is ever torn */
 		rc = sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL, NULL,
 				  NULL);
-		if (rc == SQLITE_OK)
-			return 0;
-		if ((rc & 0xff) != SQLITE_BUSY || waited >= wait_ms)
-			return ev_sqlite_error(s, rc, false, err);
+		if ((rc & 0xff) != SQLITE_BUSY || ev_clock_ms() >= until)
+			break;
 		nanosleep(&pause, NULL);
 	}
+	if (rc != SQLITE_OK)
+		ev_sqlite_error(s, rc, false, err);
+	if ((rc & 0xff) == SQLITE_BUSY)
+		ev_hint(err, "where the file is not in WAL mode, anybody who is in a transaction on it holds it, "
+			     "also to read; a longer --lock-wait waits longer");
+	sqlite3_busy_timeout(s->db, s->lock_wait_ms);
+	return rc == SQLITE_OK ? 0 : -1;
 }
 
 void ev_sqlite_use_wal(struct ev_sqlite *s)
