@@ -52,6 +52,33 @@ fail_at in_copy UPDATE "new.copy_step = 2"
 fail_at ready UPDATE "new.phase = 'ready'"
 fail_at swap DELETE 1
 
+# given up when only the swap was left, and that was ended in its midst too
+given_up() { # given_up NAME BEFORE AFTER: BEFORE makes --abandon fail on $db, AFTER lets it go on
+	db=$1.db
+	cp base.db "$db"
+	evproject rebuild v2.sql --store "$db" --forget 2>/dev/null # makes our tables
+	sqlite3 "$db" "CREATE TRIGGER stop AFTER DELETE ON ev_rebuild BEGIN SELECT RAISE(ABORT, 'stopped by test'); END"
+	rebuild v2.sql "$db" ./first.ndjson --yes
+	sqlite3 "$db" 'DROP TRIGGER stop'
+	check "only the swap is left" test "$(sqlite3 "$db" 'SELECT phase FROM ev_rebuild')" = ready
+	eval "$2"
+	run evproject rebuild v2.sql --store "$db" --abandon
+	check_status 4 "--abandon is ended at $1"
+	check "the old version serves" same "$db" base.db
+	eval "$3"
+	cp "$db" more.db
+	[ ! -e "$db-evshadow-acc" ] || cp "$db-evshadow-acc" more.db-evshadow-acc
+	run evproject rebuild v2.sql --store more.db --abandon
+	check_status 0 "it can be called again"
+	check "and leaves nothing" eval 'only_files more.db more.db-evlock && only_tables more.db acc'
+	rebuild v2.sql "$db" ./first.ndjson --yes
+	check_grep "the next rebuild begins anew, and compares" 'rows changed' "$err"
+	finished "$db" "after an --abandon that was ended at $1"
+}
+given_up ledger 'sqlite3 $db "CREATE TRIGGER stop BEFORE DELETE ON ev_projection BEGIN SELECT RAISE(ABORT, '"'by test'"'); END"' \
+	'sqlite3 $db "DROP TRIGGER stop"'
+given_up file 'mkdir $db-evshadow-acc-journal' 'rmdir $db-evshadow-acc-journal'
+
 # the old version goes far ahead between copy and swap: it is caught up in pieces, in which the writer gets in
 biglog $((rows * 4)) $((rows - 3)) >far.ndjson
 cp base.db far.db

@@ -258,6 +258,14 @@ static int drop_role(struct ev_shadow *sh, enum ev_role role, bool pieces, struc
 	return ev_kit_drop(of(sh)->live, sh->projection, role, pieces, err);
 }
 
+/* Without a plan a copy is one that was given up, and the file beside the store too. */
+static int drop_new(struct ev_shadow *sh, struct ev_error *err)
+{
+	if (drop_role(sh, EV_ROLE_NEW, true, err) < 0)
+		return -1;
+	return remove_file(of(sh), err);
+}
+
 static int clean(struct ev_shadow *sh, struct ev_error *err)
 {
 	struct ev_plan plan = { 0 };
@@ -266,7 +274,7 @@ static int clean(struct ev_shadow *sh, struct ev_error *err)
 	if (rc == 0)
 		rc = ev_plan_load(sh->live, sh->projection, &plan, err);
 	if (rc == 0 && plan.phase == EV_PHASE_NONE)
-		rc = remove_file(of(sh), err);
+		rc = drop_new(sh, err);
 	ev_plan_release(&plan);
 	return rc;
 }
@@ -279,13 +287,27 @@ static int disown(struct ev_shadow *sh, struct ev_error *err)
 			   sh->projection);
 }
 
+static int give_up_plan(struct ev_shadow *sh, struct ev_error *err)
+{
+	struct ev_store *live = sh->live;
+	int rc = live->ops->begin(live, err);
+
+	if (rc < 0)
+		return -1;
+	rc = disown(sh, err);
+	if (rc == 0)
+		rc = ev_plan_delete(live, sh->projection, err);
+	if (rc == 0)
+		rc = live->ops->commit(live, err);
+	if (rc < 0)
+		live->ops->rollback(live);
+	return rc;
+}
+
+/* The plan goes first, at once: nobody shall go on with half of a copy. Killed after that, clean does the rest. */
 static int abandon(struct ev_shadow *sh, struct ev_error *err)
 {
-	if (drop_role(sh, EV_ROLE_NEW, true, err) < 0 || remove_file(of(sh), err) < 0)
-		return -1;
-	if (disown(sh, err) < 0 || ev_plan_delete(sh->live, sh->projection, err) < 0)
-		return -1;
-	return clean(sh, err);
+	return give_up_plan(sh, err) < 0 ? -1 : clean(sh, err);
 }
 
 static int forget(struct ev_shadow *sh, struct ev_error *err)
