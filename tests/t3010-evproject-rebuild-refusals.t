@@ -186,6 +186,55 @@ rebuild v1.sql a.db --abandon
 check "an adoption that is given up leaves theirs as it was" test \
 	"$(sqlite3 a.db 'SELECT * FROM acc; SELECT * FROM big; SELECT count(*) FROM ev_table')" = "$(printf 'x|7\n1\n0')"
 
+# what an earlier call found is of the version that served then, and of that call's --max-change
+store
+rebuild v2.sql s.db ./log.ndjson --yes --quiet
+rec add more 7 >rest.ndjson
+cat log.ndjson rest.ndjson >longer.ndjson
+evproject run v2.sql --store s.db --quiet ./longer.ndjson
+sed 's/version 2/version 3/; s/10 \* /10 * 1 * /' v2.sql >v8.sql
+rebuild v8.sql s.db ./longer.ndjson --no-swap --max-change 1
+check_status 0 "a rebuild that changes nothing is ready"
+check_grep "and says so" 'all [0-9]+ rows are the same' "$err"
+run evproject rollback v2.sql --store s.db
+check_status 0 "a rollback comes between"
+rebuild v8.sql s.db ./longer.ndjson --yes --max-change 1
+check_status 2 "what was compared with the version of before does not count"
+check_grep "and that is said" 'began beside another version than the one that serves now' "$err"
+check_grep "with a way out" '--abandon gives the rebuild up' "$err"
+check_no_grep "no row is called the same" 'rows are the same' "$err"
+check "the old version serves on" test "$(sqlite3 s.db "SELECT version FROM ev_projection WHERE name = 'acc'")" = 1
+evproject rollback v2.sql --store s.db --quiet
+rebuild v8.sql s.db ./longer.ndjson --no-swap --max-change 1
+check_status 0 "with the version of before it goes on"
+rebuild v2.sql s.db --abandon
+rebuild v2.sql s.db ./longer.ndjson --yes --again --quiet
+rebuild v2.sql s.db ./longer.ndjson --no-swap --again --max-change 1
+evproject rollback v2.sql --store s.db --quiet
+rebuild v2.sql s.db ./longer.ndjson --yes --max-change 1
+check_status 2 "so it is with two versions of one file"
+rebuild v2.sql s.db --abandon
+evproject run v1.sql --store fresh.db --quiet ./longer.ndjson
+rebuild v8.sql fresh.db ./longer.ndjson --yes --max-change 1
+check_status 1 "beside version 1 the change is found"
+for phase in copy ready; do
+	store
+	evproject rebuild v2.sql --store s.db --forget 2>/dev/null # makes our tables
+	sqlite3 s.db "CREATE TRIGGER stop AFTER $([ $phase = copy ] && echo "UPDATE ON ev_rebuild WHEN new.copy_step = 2" ||
+		echo "DELETE ON ev_rebuild") BEGIN SELECT RAISE(ABORT, 'stopped by test'); END"
+	rebuild v2.sql s.db ./log.ndjson --yes
+	check_status 4 "a rebuild ends in phase $phase"
+	sqlite3 s.db 'DROP TRIGGER stop'
+	check "there" test "$(sqlite3 s.db 'SELECT phase FROM ev_rebuild')" = $phase
+	rebuild v2.sql s.db ./log.ndjson --yes --max-change 10
+	check_status 1 "the next call is held to its --max-change"
+	check_grep "and says so" 'refused: [0-9.]+ % of the rows change, more than the 10 %' "$err"
+	check "the old version serves" same s.db base.db
+	rebuild v2.sql s.db ./log.ndjson --yes
+	check_status 0 "without one it goes on"
+	check "to the right rows" same s.db want2.db
+done
+
 # drop
 store
 rebuild v2.sql s.db ./log.ndjson --yes

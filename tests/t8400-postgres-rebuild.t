@@ -244,4 +244,35 @@ rebuild p2.sql "$stray" ./in.ndjson
 check_status 0 "and without them it goes through"
 rebuild p2.sql "$stray" ./in.ndjson --again
 check_status 0 "as does one more, with a version that is kept"
+
+# what an earlier call found is of the version that served then, and of that call's --max-change
+database held
+project "$held" ./in.ndjson
+rebuild p2.sql "$held" ./in.ndjson --quiet
+evproject run p2.sql --store "$held" --quiet ./all.ndjson
+sed 's/version 2/version 3/; s/2 \* /1 * 2 * /' p2.sql >p3.sql
+run evproject rebuild p3.sql --store "$held" ./all.ndjson --no-swap --max-change 1
+check_status 0 "a rebuild that changes nothing is ready"
+run evproject rollback p2.sql --store "$held"
+check_status 0 "a rollback comes between"
+rebuild p3.sql "$held" ./all.ndjson --max-change 1
+check_status 2 "what was compared with the version of before does not count"
+check_grep "and that is said" 'began beside another version than the one that serves now' "$err"
+check_no_grep "no row is called the same" 'rows are the same' "$err"
+evproject rollback p2.sql --store "$held" --quiet
+rebuild p3.sql "$held" ./all.ndjson --max-change 1
+check_status 0 "with the version of before it goes on"
+rebuild p.sql "$held" ./all.ndjson --quiet
+sql "$held" "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''stopped by test''; END';
+	CREATE TRIGGER stop BEFORE DELETE ON ev_rebuild FOR EACH ROW EXECUTE FUNCTION stop()"
+rebuild p2.sql "$held" ./all.ndjson
+check_status 4 "a rebuild ends when it is ready for the swap"
+sql "$held" 'DROP TRIGGER stop ON ev_rebuild'
+check "there" test "$(sql "$held" 'SELECT phase FROM ev_rebuild')" = ready
+rebuild p2.sql "$held" ./all.ndjson --max-change 10
+check_status 1 "the next call is held to its --max-change"
+check_grep "and says so" 'refused: [0-9.]+ % of the rows change, more than the 10 %' "$err"
+check "the old version serves" test "$(sql "$held" "SELECT version FROM ev_projection WHERE name = 'acc'")" = 1
+rebuild p2.sql "$held" ./all.ndjson
+check_status 0 "without one it goes on"
 done_testing

@@ -101,6 +101,8 @@ int ev_decisions_replay(struct ev_rebuilding *r, struct ev_apply *a, const struc
 
 /* Old against new at the old view's position, once. 0, 1 refused (a note says why), -1. */
 int ev_rebuilding_compare(struct ev_rebuilding *r, struct ev_error *err);
+/* Does more of the view change than was allowed, by the comparison in the plan? 0, 1 with a note. */
+int ev_rebuilding_judge(struct ev_rebuilding *r);
 /* Is what is about to serve sound? 0, 1 refused, -1. */
 int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err);
 

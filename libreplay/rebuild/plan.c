@@ -65,6 +65,7 @@ void ev_plan_release(struct ev_plan *p)
 	free(p->projection);
 	free(p->compared);
 	free(p->holder);
+	free(p->rows);
 	*p = (struct ev_plan){ 0 };
 }
 
@@ -107,6 +108,7 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->change = json_number_value(json_object_get(j, "change"));
 	p->compared = ev_strdup(json_string_value(json_object_get(j, "compared")));
 	p->holder = ev_strdup(json_string_value(json_object_get(j, "holder")));
+	p->rows = ev_strdup(json_string_value(json_object_get(j, "rows")));
 	json_array_foreach(ranges, i, r)
 		if (rc == 0)
 			rc = read_range(p, r, err);
@@ -133,8 +135,8 @@ static char *print_json(const struct ev_plan *p)
 		ev_buf_release(&end);
 	}
 	ev_ledger_me(me);
-	j = json_pack("{s:I, s:s, s:s, s:I, s:s?, s:f, s:b, s:s, s:o}", "version", (json_int_t)p->version,
-		      "fingerprint", p->fingerprint, "serving", p->serving, "replayed",
+	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:s, s:o}", "version", (json_int_t)p->version,
+		      "fingerprint", p->fingerprint, "serving", p->serving, "rows", p->rows, "replayed",
 		      (json_int_t)p->replayed, "compared", p->compared, "change", p->change, "detached",
 		      (int)p->detached, "holder", me, "ranges", ranges);
 	text = json_dumps(j, JSON_COMPACT);

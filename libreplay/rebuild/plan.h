@@ -4,7 +4,7 @@
  *   ev_rebuild(projection PK, phase, plan, copy_step, copy_rowid, updated_at)
  *
  * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
- *   {"version":3,"fingerprint":"..","serving":"..","replayed":2,"compared":"..","change":0.5,"detached":false,
+ *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..","change":0.5,"detached":false,
  *    "holder":"pid 12 on host","ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
  * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
@@ -43,6 +43,7 @@ struct ev_plan {
 	int64_t version;      /* of the file that is being built */
 	char fingerprint[33];
 	char serving[33];     /* fingerprint of the old view when the rebuild began; "" none (adopted) */
+	char *rows;           /* and its rows_key, which tells two versions of one fingerprint apart; NULL none */
 	int64_t replayed;     /* the serving view's cut up to which decisions were taken again */
 	char *holder;         /* who saved it last: "pid 12 on host" */
 	char *compared;       /* the comparison in one line, NULL: not done */

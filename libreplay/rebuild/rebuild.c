@@ -58,12 +58,37 @@ static void close_apply(struct ev_rebuilding *r)
 	r->apply = NULL;
 }
 
+static int take_text(void *ctx, const struct ev_cell *c, size_t n)
+{
+	(void)n;
+	ev_buf_add_slice(ctx, c[0].text);
+	return 0;
+}
+
+/* Which of two versions with one fingerprint is it that serves? Empty where no ledger says. */
+static int serving_rows(struct ev_rebuilding *r, struct ev_buf *key, struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(r->p->name);
+
+	if (!r->old.exists)
+		return 0;
+	return ev_store_select(r->sh->live, "SELECT " EV_ROWS_KEY("?1") " FROM ev_projection WHERE name = ?1", &name, 1,
+			       take_text, key, err);
+}
+
 static int new_plan(struct ev_rebuilding *r, enum ev_phase phase, struct ev_error *err)
 {
+	struct ev_buf rows = EV_BUF_INIT;
+	int rc;
+
 	r->plan.version = r->p->version;
 	snprintf(r->plan.fingerprint, sizeof(r->plan.fingerprint), "%s", r->p->fingerprint);
 	snprintf(r->plan.serving, sizeof(r->plan.serving), "%s", r->old.fingerprint);
-	return set_phase(r, phase, err);
+	rc = serving_rows(r, &rows, err);
+	free(r->plan.rows);
+	r->plan.rows = rows.len ? ev_strdup(ev_buf_str(&rows)) : NULL;
+	ev_buf_release(&rows);
+	return rc < 0 ? -1 : set_phase(r, phase, err);
 }
 
 /* No old view: the first one, in place, as `run` would build it. */
@@ -324,11 +349,13 @@ static int finish(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_e
 	return r->sh->ops->clean(r->sh, err);
 }
 
-/* The answer was yes in an earlier session, which may not have asked for a proof. */
+/* The answer was yes in an earlier session, which may have asked for no proof, and allowed more change. */
 static int finish_proven(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
-	int rc = ev_rebuilding_prove(r, false, err);
+	int rc = ev_rebuilding_judge(r);
 
+	if (rc == 0)
+		rc = ev_rebuilding_prove(r, false, err);
 	r->sh->ops->settle(r->sh);
 	*end = rc ? EV_REBUILT_REFUSED : r->stopped ? EV_REBUILT_STOPPED : EV_REBUILT_READY;
 	if (rc || r->stopped || r->opt->no_swap)
@@ -368,6 +395,27 @@ static int same_plan(struct ev_rebuilding *r, struct ev_error *err)
 	return ev_hint(err, "finish it with its own file, or give it up with --abandon");
 }
 
+/* What was loaded up to, compared and decided is of the version that served then: a rollback makes it void. */
+static int same_serving(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_buf rows = EV_BUF_INIT;
+	bool same;
+	int rc;
+
+	if (r->plan.phase == EV_PHASE_NONE || r->plan.phase == EV_PHASE_BUILD)
+		return 0;
+	rc = serving_rows(r, &rows, err);
+	same = strcmp(r->plan.serving, r->old.fingerprint) == 0 &&
+	       (!r->plan.rows || strcmp(r->plan.rows, ev_buf_str(&rows)) == 0);
+	ev_buf_release(&rows);
+	if (rc < 0 || same)
+		return rc;
+	ev_fail(err, EV_USAGE, "the rebuild of projection '%s' to version %" PRId64 " began beside another version "
+		"than the one that serves now", r->p->name, r->plan.version);
+	return ev_hint(err, "a rollback came between: --abandon gives the rebuild up, to begin anew; or another "
+			    "rollback, and it goes on");
+}
+
 static int check_version(struct ev_rebuilding *r, struct ev_error *err)
 {
 	if (!r->old.exists || r->old.version != r->p->version ||
@@ -385,7 +433,7 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 
 	if (r->sh->ops->clean(r->sh, err) < 0 ||
 	    ev_plan_load(r->sh->live, r->p->name, &r->plan, err) < 0 || same_plan(r, err) < 0 ||
-	    ev_rebuilding_old(r, err) < 0 || check_version(r, err) < 0)
+	    ev_rebuilding_old(r, err) < 0 || same_serving(r, err) < 0 || check_version(r, err) < 0)
 		return -1;
 	rc = ev_role_present(r->sh->live, r->p->name, EV_ROLE_LIVE, err);
 	if (rc < 0)

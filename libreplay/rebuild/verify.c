@@ -81,8 +81,7 @@ static int list_tables(struct ev_rebuilding *r, struct ev_store *frozen, struct 
 	return rc;
 }
 
-/* Does more of the view change than was allowed? 0, 1 with a note. */
-static int too_much(struct ev_rebuilding *r)
+int ev_rebuilding_judge(struct ev_rebuilding *r)
 {
 	if (r->opt->max_change < 0 || r->plan.change <= r->opt->max_change)
 		return 0;
@@ -109,7 +108,7 @@ static int report(struct ev_rebuilding *r, const struct ev_comparison *c)
 	ev_buf_release(&text);
 	if (r->hooks->compared)
 		r->hooks->compared(r->hooks->ctx, c);
-	return too_much(r);
+	return ev_rebuilding_judge(r);
 }
 
 /* 0, 1 refused, -1. */
@@ -197,7 +196,7 @@ static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, s
 	if (rc == 0 && old.nparts && !comparable(r, &old)) {
 		ev_rebuilding_note(r, "the new version stands past the old one: not compared again%s",
 				   r->plan.compared ? ", as before" : "");
-		rc = too_much(r);
+		rc = ev_rebuilding_judge(r);
 	} else if (rc == 0) {
 		ev_ledger_position(&old, &at);
 		if (ev_rebuilding_target(r, r->apply, &at, &to))
