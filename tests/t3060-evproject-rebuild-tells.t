@@ -61,6 +61,32 @@ check_grep "with its rows" '^more +0 +0 +0 +2[0-9] +a new table' "$out"
 run evproject diff m.db m1.db v1.sql --format json
 check "and the other way round" jq -e '.tables[] | select(.table == "more") | .in_new == false and .only_old > 20' "$out"
 
+# columns and tables that have other names
+cat >n1.sql <<'SQL'
+-- @projection named version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE one (id text PRIMARY KEY, v integer);
+-- @on add
+INSERT INTO one (id, v) VALUES ($.k!, $.n!) ON CONFLICT (id) DO UPDATE SET v = excluded.v;
+SQL
+sed 's/version 1/version 2/; s/\bv\b/w/g; s/\$\.n!/7 * $.n!/' n1.sql >column.sql
+sed 's/version 1/version 2/; s/\bv\b/w/g; s/\bid\b/id2/g' n1.sql >columns.sql
+sed 's/version 1/version 2/; s/\bone\b/two/g' n1.sql >table.sql
+sed 's/version 1/version 2/; s/v integer/v integer, w integer/' n1.sql >wider.sql
+build n1.sql n.db ./log.ndjson
+for f in column columns table; do
+	rebuild $f.sql n.db ./log.ndjson --yes --max-change 99
+	check_status 1 "another name of a $f is change"
+	check_grep "of all rows, not more" 'refused: 100.0 % of the rows change' "$err"
+	check_no_grep "no row is called the same" 'rows are the same' "$err"
+	rebuild $f.sql n.db --abandon
+done
+rebuild wider.sql n.db ./log.ndjson --yes --max-change 0
+check_status 0 "a column that is only new is none"
+check_grep "but told" 'all [0-9]+ rows are the same, but for tables or columns that are new' "$err"
+
 # what of others depends on the tables is named before anything is dropped
 build v1.sql o.db ./log.ndjson
 sqlite3 o.db 'CREATE VIEW theirs AS SELECT k FROM acc; CREATE VIEW apart AS SELECT "acc" AS x;

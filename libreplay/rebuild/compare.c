@@ -173,6 +173,8 @@ static void keep(struct comparing *c, enum ev_row_change change, const struct ev
 		ev_buf_adds(&what, " -> ");
 		add_cell(&what, &other[i]);
 	}
+	if (other && !what.len)
+		ev_buf_addf(&what, "lacks %s", ev_buf_str(&c->table->dropped));
 	s = EV_PUSH(c->table->samples, c->table->nsamples);
 	s->change = change;
 	s->key = ev_strdup(ev_buf_str(&key));
@@ -181,8 +183,11 @@ static void keep(struct comparing *c, enum ev_row_change change, const struct ev
 	ev_buf_release(&what);
 }
 
+/* A row that has lost a column, or whose column has another name, is not what it was. */
 static bool rows_equal(const struct comparing *c)
 {
+	if (c->table->dropped.len)
+		return false;
 	for (size_t i = c->nkeys; i < c->ncolumns; i++)
 		if (compare_cells(&c->old.row[i], &c->new.row[i], c->decimals))
 			return false;
@@ -356,22 +361,7 @@ static int open_side(struct comparing *c, struct side *s, struct ev_error *err)
 	return s->cursor ? next_row(c, s, err) : -1;
 }
 
-static int merge(struct comparing *c, struct ev_error *err)
-{
-	if (!c->ncolumns) /* no column in common: there is nothing to hold one row against the other */
-		return 0;
-	if (open_side(c, &c->old, err) < 0 || open_side(c, &c->new, err) < 0)
-		return -1;
-	for (size_t n = 0; c->old.row || c->new.row; n++) {
-		if (n % STOP_EVERY == 0 && c->stop && c->stop(c->ctx))
-			return 1;
-		if (step(c, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* A table that only one of them has: each of its rows is a difference. */
+/* Of a table that only one of them has, or that shares no column: each row is a difference. */
 static int count_rows(const struct side *s, int64_t *rows, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
@@ -388,6 +378,22 @@ static int count_rows(const struct side *s, int64_t *rows, struct ev_error *err)
 	s->store->ops->cursor_close(cursor);
 	ev_buf_release(&sql);
 	return rc < 0 ? -1 : 0;
+}
+
+static int merge(struct comparing *c, struct ev_error *err)
+{
+	if (!c->ncolumns) /* no column in common: there is nothing to hold one row against the other */
+		return count_rows(&c->old, &c->table->only_old, err) < 0
+			       ? -1 : count_rows(&c->new, &c->table->only_new, err);
+	if (open_side(c, &c->old, err) < 0 || open_side(c, &c->new, err) < 0)
+		return -1;
+	for (size_t n = 0; c->old.row || c->new.row; n++) {
+		if (n % STOP_EVERY == 0 && c->stop && c->stop(c->ctx))
+			return 1;
+		if (step(c, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static void close_side(struct side *s)
@@ -531,7 +537,8 @@ void ev_comparison_line(const struct ev_comparison *c, struct ev_buf *out)
 	struct ev_compared_table t = total(c);
 
 	if (!ev_comparison_differing(c)) {
-		ev_buf_addf(out, "all %" PRId64 " rows are the same", t.same);
+		ev_buf_addf(out, "all %" PRId64 " rows are the same%s", t.same,
+			    ev_comparison_same(c) ? "" : ", but for tables or columns that are new");
 		return;
 	}
 	ev_buf_addf(out, "%" PRId64 " rows changed, %" PRId64 " only in the old view, %" PRId64

@@ -7,7 +7,8 @@
  * are compared by exact value, whatever their type (1.10 is 1.1, 1.0 is 1, -0 is 0, NaN is NaN), but
  * decimals against binary fractions of another store as such; everything else by bytes; times of a
  * PostgreSQL store against those of an SQLite one to the millisecond. Names of tables and columns match
- * as the stores' SQL would have it. A table without a key is sorted whole: open stores with read_only.
+ * as the stores' SQL would have it. Where the new table lacks a column of the old one each row has
+ * changed; one that is only new changes none. A table without a key is sorted whole: open stores with read_only.
  */
 #ifndef EV_COMPARE_H
 #define EV_COMPARE_H

@@ -48,7 +48,7 @@ struct ev_plan {
 	char *holder;         /* who saved it last: "pid 12 on host" */
 	char *compared;       /* the comparison in one line, NULL: not done */
 	bool detached;        /* the log is not that of the old view, whose position means nothing in it */
-	double change;        /* percent of the old rows that differ in it */
+	double change;        /* percent of the old rows that differ in it, at most 100 */
 	struct ev_plan_range *ranges;
 	size_t nranges, cap;
 	int64_t copy_step, copy_rowid; /* the shadow's own */

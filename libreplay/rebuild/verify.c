@@ -90,11 +90,12 @@ int ev_rebuilding_judge(struct ev_rebuilding *r)
 	return 1;
 }
 
+/* Of the old rows; all of it where as many differ, or more, as with rows that are only new. */
 static double percent_changed(const struct ev_comparison *c)
 {
 	int64_t rows = ev_comparison_old_rows(c), differ = ev_comparison_differing(c);
 
-	return rows ? 100.0 * (double)differ / (double)rows : differ ? 100 : 0;
+	return differ >= rows ? differ ? 100 : 0 : 100.0 * (double)differ / (double)rows;
 }
 
 static int report(struct ev_rebuilding *r, const struct ev_comparison *c)

@@ -72,6 +72,35 @@ static bool said(const char *old, const char *new, const char *key, const char *
 #define T "CREATE TABLE t (k text PRIMARY KEY, v, w);"
 #define M "CREATE TABLE t (k, v);"
 
+static void columns(void)
+{
+	struct ev_buf line = EV_BUF_INIT, counts;
+	struct ev_comparison c;
+
+	CHECK(is("CREATE TABLE t (k integer PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a'), (2, 'b')",
+		 "CREATE TABLE t (k integer PRIMARY KEY, w); INSERT INTO t VALUES (1, 'c'), (2, 'd')", "key 0 2 0 0"),
+	      "a column that has another name changes each row");
+	CHECK(said("CREATE TABLE t (k integer PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a')",
+		   "CREATE TABLE t (k integer PRIMARY KEY); INSERT INTO t VALUES (1)", "k=1", "lacks v"),
+	      "one that is gone is named");
+	CHECK(is("CREATE TABLE t (k integer PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a')",
+		 "CREATE TABLE t (k2 integer PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a')", "bag 0 1 0 0"),
+	      "so does a key that has another name");
+	CHECK(is("CREATE TABLE t (a, b); INSERT INTO t VALUES (1, 2), (3, 4)",
+		 "CREATE TABLE t (c, d); INSERT INTO t VALUES (1, 2)", "bag 0 0 2 1"),
+	      "without a column in common all rows differ");
+	CHECK(is("CREATE TABLE t (k integer PRIMARY KEY); INSERT INTO t VALUES (1)",
+		 "CREATE TABLE t (k integer PRIMARY KEY, v); INSERT INTO t VALUES (1, 'a')", "key 1 0 0 0"),
+	      "a column that is only new changes none");
+	counts = compare("CREATE TABLE t (k integer PRIMARY KEY)", "CREATE TABLE t (k integer PRIMARY KEY, v)", &c);
+	ev_comparison_line(&c, &line);
+	CHECK(strcmp(ev_buf_str(&line), "all 0 rows are the same, but for tables or columns that are new") == 0,
+	      "but it is told");
+	ev_comparison_release(&c);
+	ev_buf_release(&counts);
+	ev_buf_release(&line);
+}
+
 static void numbers(void)
 {
 	CHECK(is(T "INSERT INTO t VALUES ('a', 9007199254740993, 0)",
@@ -213,6 +242,7 @@ int main(void)
 	uint64_t seed = test_seed();
 
 	sorts();
+	columns();
 	numbers();
 	keys();
 	for (uint64_t i = 0; i < 20 * (uint64_t)test_effort(); i++) {
