@@ -44,11 +44,72 @@ rebuild v4.sql s.db ./log.ndjson --yes
 refused "a CHECK that names its table" 2 "acc.n"
 store 'CREATE UNIQUE INDEX one_n ON acc (n, k); CREATE TABLE others (x)'
 rebuild v2.sql s.db ./log.ndjson --yes
-check_status 0 "a unique index of others that holds is carried over"
+check_status 0 "a unique index that the new file does not declare ends with the old version"
+check_grep "which is said" 'index one_n on acc is NOT carried over: it is UNIQUE' "$err"
+check "and is so" test "$(sqlite3 s.db "SELECT tbl_name FROM sqlite_schema WHERE name LIKE '%one_n'")" = ev_kept_acc
 sed 's/version 2/version 3/; s/^CREATE INDEX acc_n.*/CREATE TABLE others (x integer PRIMARY KEY);/' v2.sql >v5.sql
 rebuild v5.sql s.db ./log.ndjson --yes
 check_status 2 "a table that nobody owns is refused"
 check_grep "by name" "table 'others' exists already, and no ledger" "$err"
+
+# a file that gives up its unique index: rows that only the new one lets in
+unique() { # unique VERSION INDEX
+	printf '%s\n' "-- @projection u version $1" '-- @topics t' '-- @envelope type=$.type' '-- @schema' \
+		'CREATE TABLE u (id integer PRIMARY KEY, v text);' "$2" '-- @on a' \
+		'INSERT INTO u (id, v) VALUES ($.id, $.v) ON CONFLICT DO NOTHING;'
+}
+unique 1 'CREATE UNIQUE INDEX ux ON u (v);' >u1.sql
+unique 2 '' >u2.sql
+for i in 1 2 3 4 5; do echo "{\"type\":\"a\",\"id\":$i,\"v\":\"x$((i % 3))\"}"; done >u.ndjson
+head -n 3 u.ndjson >u3.ndjson
+for first in u3 u; do # rows that come after the rebuild, and before it
+	rm -f u.db*
+	evproject run u1.sql --store u.db --quiet --lines t ./u3.ndjson
+	rebuild u2.sql u.db --dry-run --lines t ./$first.ndjson
+	check_grep "the plan says what ends" 'index ux on u is NOT carried over: it is UNIQUE' "$out"
+	rebuild u2.sql u.db --yes --lines t ./$first.ndjson
+	check_status 0 "a version without the unique index of the one before"
+	run evproject run u2.sql --store u.db --lines t ./u.ndjson
+	check "has all rows" test "$(sqlite3 u.db 'SELECT count(*) FROM u')" = 5
+done
+
+# what is put on the serving tables between the copy and the swap
+between() { # between SQL REGEX UNDO
+	store
+	evproject rebuild v2.sql --store s.db --forget 2>/dev/null # makes our tables
+	sqlite3 s.db "CREATE TRIGGER stop AFTER DELETE ON ev_rebuild BEGIN SELECT RAISE(ABORT, 'stopped by test'); END"
+	rebuild v2.sql s.db ./log.ndjson --yes
+	check_status 4 "a swap that fails"
+	sqlite3 s.db "DROP TRIGGER stop; $1"
+	rebuild v2.sql s.db ./log.ndjson --yes
+	check_status 2 "and is tried again after: $1"
+	check_grep "refuses by name" "$2" "$err"
+	check "the old version serves" same s.db base.db
+	sqlite3 s.db "$3"
+	rebuild v2.sql s.db ./log.ndjson --yes
+	check_status 0 "without it the next call swaps"
+	check "to the right rows" same s.db want2.db
+}
+between 'CREATE TRIGGER watch AFTER INSERT ON acc BEGIN SELECT 1; END' "trigger 'watch' on 'acc' would not survive" \
+	'DROP TRIGGER watch'
+between 'CREATE TABLE notes (k text REFERENCES acc (k))' "foreign key of table 'notes' points to 'acc'" 'DROP TABLE notes'
+between 'CREATE INDEX late ON acc (at)' "index 'late' on 'acc' was made after the copy" 'DROP INDEX late'
+
+# a rollback refuses the same
+back() { # back SQL REGEX UNDO: on s.db, where version 2 serves
+	sqlite3 s.db "$1"
+	run evproject rollback v2.sql --store s.db
+	check_status 2 "a rollback is refused: $1"
+	check_grep "by name" "$2" "$err"
+	check "version 2 serves" same s.db want2.db
+	sqlite3 s.db "$3"
+}
+back 'CREATE TRIGGER watch AFTER INSERT ON acc BEGIN SELECT 1; END' "trigger 'watch' on 'acc' would not survive" \
+	'DROP TRIGGER watch'
+back 'CREATE TABLE notes (k text REFERENCES acc (k))' "foreign key of table 'notes' points to 'acc'" 'DROP TABLE notes'
+run evproject rollback v2.sql --store s.db
+check_status 0 "without these the rollback goes"
+check "to the old version" same s.db base.db
 
 # the plan alone
 store 'CREATE VIEW others AS SELECT count(*) FROM acc; CREATE INDEX others_at ON acc (at)'

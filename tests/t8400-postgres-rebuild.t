@@ -105,6 +105,60 @@ sed 's/at bigint//; s/at integer//; s/, $/ /' p2.sql | sed 's/n integer NOT NULL
 rebuild narrow.sql "$no" ./in.ndjson
 check_status 2 "a view that wants a column which the new version lacks is refused"
 check_grep "by name" "view wants wants column at of 'acc'" "$err"
+# a unique index that only the old file declares would turn away rows of the new one
+unique() { # unique VERSION SCHEMA
+	printf '%s\n' "-- @projection u version $1" '-- @topics t' '-- @envelope type=$.type' '-- @schema' "$2" \
+		'-- @on a' 'INSERT INTO u (id, v) VALUES ($.id, $.v) ON CONFLICT DO NOTHING;'
+}
+unique 1 'CREATE TABLE u (id integer PRIMARY KEY, v text); CREATE TABLE o (x integer); CREATE UNIQUE INDEX ux ON u (v); CREATE INDEX oi ON o (x);' >u1.sql
+unique 2 'CREATE TABLE u (id integer PRIMARY KEY, v text); CREATE VIEW o AS SELECT id AS x FROM u;' >u2.sql
+for i in 1 2 3 4 5; do echo "{\"type\":\"a\",\"id\":$i,\"v\":\"x$((i % 3))\"}"; done >u.ndjson
+head -n 3 u.ndjson >u3.ndjson
+for first in u3 u; do # rows that come after the rebuild, and before it
+	database unique
+	evproject run u1.sql --store "$unique" --quiet --lines t ./u3.ndjson
+	run evproject rebuild u2.sql --store "$unique" --dry-run --lines t ./$first.ndjson
+	check_grep "the plan says that a unique index ends" 'index ux on u is NOT carried over: it is UNIQUE' "$out"
+	run evproject rebuild u2.sql --store "$unique" --yes --lines t ./$first.ndjson
+	check_status 0 "a version without the unique index of the one before, and with a view for a table"
+	check_grep "says so" 'index ux on u is NOT carried over: it is UNIQUE' "$err"
+	run evproject run u2.sql --store "$unique" --lines t ./u.ndjson
+	check "has all rows" test "$(sql "$unique" 'SELECT count(*) FROM u')" = 5
+done
+
+# what is put there after the load, and before a rollback
+between() { # between SQL REGEX UNDO
+	database late
+	project "$late" ./in.ndjson
+	evproject rebuild p2.sql --store "$late" --forget 2>/dev/null # makes our tables
+	sql "$late" "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''stopped by test''; END';
+		CREATE TRIGGER stop AFTER DELETE ON ev_rebuild FOR EACH ROW EXECUTE FUNCTION stop()"
+	rebuild p2.sql "$late" ./in.ndjson
+	check_status 4 "a swap that fails"
+	sql "$late" "DROP TRIGGER stop ON ev_rebuild; $1"
+	rebuild p2.sql "$late" ./in.ndjson
+	check_status 2 "and is tried again after: $1"
+	check_grep "refuses by name" "$2" "$err"
+	check "the old view serves" test "$(sql "$late" "SELECT version FROM ev_projection WHERE name = 'acc'")" = 1
+	sql "$late" "$3"
+	rebuild p2.sql "$late" ./in.ndjson
+	check_status 0 "without it the next call swaps"
+}
+between 'CREATE MATERIALIZED VIEW mat AS SELECT * FROM acc' "materialized view 'mat'" 'DROP MATERIALIZED VIEW mat'
+between 'CREATE INDEX late ON acc (at)' "index 'late' on 'acc' was made after the load" 'DROP INDEX late'
+back() { # back SQL REGEX UNDO: on $late, where version 2 serves
+	sql "$late" "$1"
+	run evproject rollback p2.sql --store "$late"
+	check_status 2 "a rollback is refused: $1"
+	check_grep "by name" "$2" "$err"
+	check "version 2 serves" test "$(versions "$late")" = 'acc|2 acc (kept)|1 '
+	sql "$late" "$3"
+}
+back 'CREATE MATERIALIZED VIEW mat AS SELECT * FROM acc' "materialized view 'mat'" 'DROP MATERIALIZED VIEW mat'
+back 'CREATE TABLE child (k text REFERENCES acc)' "foreign key of table 'child'" 'DROP TABLE child'
+back 'CREATE TRIGGER trig BEFORE INSERT ON acc FOR EACH ROW EXECUTE FUNCTION stop()' "trigger 'trig'" 'DROP TRIGGER trig ON acc'
+run evproject rollback p2.sql --store "$late"
+check_status 0 "without these the rollback goes"
 database poor
 super "REVOKE CREATE ON DATABASE $(basename "$poor") FROM app; ALTER DATABASE $(basename "$poor") OWNER TO postgres; GRANT ALL ON SCHEMA public TO app" "$_super_url"
 project "$poor" ./in.ndjson

@@ -6,6 +6,7 @@
  * on it. Grants, owners, comments and storage parameters are read from the catalogue and written as
  * the statements that make them.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "rebuild/pg_kit.h"
@@ -13,7 +14,7 @@
 /* WITH pair: old and new tables of one name, and the columns that both have. */
 static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev_role next)
 {
-	ev_buf_adds(sql, "WITH pair AS (SELECT o.oid, n.oid AS new, o.relname, o.relkind, "
+	ev_buf_adds(sql, "WITH pair AS (SELECT o.oid, n.oid AS new, n.relkind AS new_kind, o.relname, o.relkind, "
 			 "o.relacl, o.relowner, n.relowner AS new_owner, o.reloptions, "
 			 "n.reloptions AS new_options FROM pg_catalog.pg_class o "
 			 "JOIN pg_catalog.pg_class n ON n.relname = o.relname WHERE o.oid = ANY (");
@@ -134,19 +135,22 @@ static int create_index(struct ev_shadow_pg *sh, const char *def, const char *qu
 	return rc;
 }
 
-/* Those whose columns the new table has, and whose name it has not got from the projection. */
-int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
+/*
+ * Rows: definition, qualified table, table, name. Indexes of the old tables that `next` has not, by their names, and
+ * could have, by its columns. Not those of constraints.
+ */
+static PGresult *lacking(struct ev_shadow_pg *sh, enum ev_role next, bool unique, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
 	PGresult *res;
-	int rc;
 
-	add_pairs(&sql, sh, EV_ROLE_NEW);
+	add_pairs(&sql, sh, next);
 	ev_pgkit_format(&sql,
 			"SELECT pg_get_indexdef(i.indexrelid), format('%%I.%%I', %L::text, "
-			"p.relname), p.relname FROM pair p "
+			"p.relname), p.relname, x.relname FROM pair p "
 			"JOIN pg_catalog.pg_index i ON i.indrelid = p.oid "
 			"JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE "
+			"p.new_kind = 'r' AND i.indisunique = %s AND "
 			"NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k "
 			"WHERE k.conindid = i.indexrelid) AND NOT EXISTS (SELECT 1 "
 			"FROM pg_catalog.pg_class y JOIN pg_catalog.pg_namespace n ON n.oid = "
@@ -154,14 +158,50 @@ int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
 			"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d "
 			"WHERE d.objid = i.indexrelid AND d.refobjid = p.oid "
 			"AND d.refobjsubid > 0 AND NOT EXISTS (SELECT 1 FROM col "
-			"WHERE col.oid = p.oid AND col.attnum = d.refobjsubid))",
-			sh->schemas[EV_ROLE_LIVE], sh->schemas[EV_ROLE_NEW]);
+			"WHERE col.oid = p.oid AND col.attnum = d.refobjsubid)) ORDER BY 4",
+			sh->schemas[EV_ROLE_LIVE], unique ? "true" : "false", sh->schemas[next]);
 	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
-	rc = res ? 0 : -1;
+	ev_buf_release(&sql);
+	return res;
+}
+
+/* One that is UNIQUE would turn away rows that the new file lets in: it ends with the old version, and that is said. */
+static int leave_unique(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	PGresult *res = lacking(sh, EV_ROLE_NEW, true, err);
+	char text[300];
+
+	for (int i = 0; res && sh->base.note && i < PQntuples(res); i++) {
+		snprintf(text, sizeof(text), "index %s on %s is NOT carried over: " EV_UNIQUE_ENDS,
+			 PQgetvalue(res, i, 3), PQgetvalue(res, i, 2));
+		sh->base.note(sh->base.note_ctx, text);
+	}
+	PQclear(res);
+	return res ? 0 : -1;
+}
+
+int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	PGresult *res = lacking(sh, EV_ROLE_NEW, false, err);
+	int rc = res ? 0 : -1;
+
 	for (int i = 0; rc == 0 && i < PQntuples(res); i++)
 		rc = create_index(sh, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1), PQgetvalue(res, i, 2),
 				  err);
 	PQclear(res);
-	ev_buf_release(&sql);
+	return rc == 0 ? leave_unique(sh, err) : -1;
+}
+
+int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	PGresult *res = lacking(sh, EV_ROLE_NEW, false, err);
+	int rc = res ? 0 : -1;
+
+	if (rc == 0 && PQntuples(res)) {
+		rc = ev_fail(err, EV_USAGE, "index '%s' on '%s' was made after the load: it would not survive the "
+			     "swap", PQgetvalue(res, 0, 3), PQgetvalue(res, 0, 2));
+		ev_hint(err, "drop it, and create it again after the swap");
+	}
+	PQclear(res);
 	return rc;
 }

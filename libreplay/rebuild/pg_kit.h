@@ -51,8 +51,10 @@ int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err);
  * parameters of the tables, as SQL to be run on those in their place. Appended, `;` after each.
  */
 int ev_pgkit_carry(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *sql, struct ev_error *err);
-/* Indexes that others have put on the old tables, made on the new ones in the shadow. */
+/* Indexes that others have put on the old tables, made on the new ones in the shadow; but no UNIQUE one. */
 int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
+/* Before the swap: one that was put there since is refused by name. */
+int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
 
 #define EV_PGKIT_LOCK_MS 200 /* nobody queues behind us for longer */
 
@@ -68,6 +70,9 @@ bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_error *err);
 
 int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool adopt,
 		       struct ev_shadow_report *out, struct ev_error *err);
+
+/* In the exchange's transaction, under its locks: the same refusals, as what hangs there may have changed. */
+int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err);
 
 /* What of others depends on the version that serves, a line each, appended. */
 int ev_pgkit_dependents(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err);

@@ -245,7 +245,16 @@ static int describe(struct ev_shadow_pg *sh, const char *fresh, const char *with
 		       "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
 		       "AND d.refobjid = ANY (oids) "
 		       "AND d.refclassid = 'pg_catalog.pg_class'::regclass "
-		       "AND v.oid <> ALL (oids) ORDER BY 1") < 0)
+		       "AND v.oid <> ALL (oids) ORDER BY 1") < 0 ||
+	    take_lines(sh, &out->survive, err, with,
+		       "SELECT format('index %s on %s is NOT carried over: " EV_UNIQUE_ENDS "', x.relname, c.relname) "
+		       "FROM own, new, pg_catalog.pg_index i "
+		       "JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid "
+		       "JOIN pg_catalog.pg_class c ON c.oid = i.indrelid "
+		       "WHERE i.indrelid = ANY (oids) AND i.indisunique AND NOT EXISTS (SELECT 1 "
+		       "FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid) AND NOT EXISTS (SELECT 1 "
+		       "FROM pg_catalog.pg_index j JOIN pg_catalog.pg_class y ON y.oid = j.indexrelid "
+		       "WHERE j.indrelid = ANY (noids) AND y.relname = x.relname) ORDER BY 1") < 0)
 		return -1;
 	return take_lines(sh, &out->locks, err, with,
 			  "SELECT 'ACCESS EXCLUSIVE on ' || o::regclass || ', for the swap alone' "
@@ -290,6 +299,22 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 		rc = describe(sh, schema, ev_buf_str(&with), out, err);
 	ev_buf_release(&with);
 	return rc;
+}
+
+int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err)
+{
+	struct ev_buf with = EV_BUF_INIT;
+	int rc = 0;
+
+	ev_buf_adds(&with, "WITH own AS (SELECT ");
+	ev_pgkit_oids(&with, sh, EV_ROLE_LIVE);
+	ev_buf_adds(&with, " AS oids), new AS (SELECT ");
+	ev_pgkit_oids(&with, sh, next);
+	ev_buf_adds(&with, " AS noids) ");
+	for (size_t i = 0; rc == 0 && i < sizeof(refusals) / sizeof(*refusals); i++)
+		rc = refuse(sh, &refusals[i], &with, err);
+	ev_buf_release(&with);
+	return rc == 0 && next == EV_ROLE_NEW ? ev_pgkit_check_indexes(sh, err) : rc;
 }
 
 int ev_pgkit_dependents(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)

@@ -138,7 +138,7 @@ static int try_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *c
 		return -1;
 	if (ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0)
 		return err->class == EV_HELD ? 1 : -1;
-	return move_versions(sh, err);
+	return ev_pgkit_recheck(s, EV_ROLE_NEW, err) < 0 ? -1 : move_versions(sh, err);
 }
 
 /* The transaction of others that has run longest, as far as this role may see. */
@@ -243,7 +243,7 @@ static int try_rollback(struct ev_shadow *sh, bool adopt, ev_level_fn level, voi
 		return -1;
 	if (ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0 || ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0)
 		return err->class == EV_HELD ? 1 : -1;
-	if (exchange(s, EV_ROLE_KEPT, &carried, err) < 0 ||
+	if (ev_pgkit_recheck(s, EV_ROLE_KEPT, err) < 0 || exchange(s, EV_ROLE_KEPT, &carried, err) < 0 ||
 	    ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0 ||
 	    (carried.len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&carried)) < 0) ||
 	    ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]) < 0)

@@ -39,6 +39,9 @@ struct ev_shadow_hooks {
 	void (*note)(void *ctx, const char *text);
 };
 
+/* Why an index of the old tables that the new file does not declare is not put on the new ones. */
+#define EV_UNIQUE_ENDS "it is UNIQUE, and the new version does not declare it"
+
 /* What hangs on the old tables, or becomes of them, for the plan; each with a line feed. */
 struct ev_shadow_report {
 	struct ev_buf tables;     /* of the new version, NUL after each */

@@ -169,7 +169,8 @@ static int try_swap(struct ev_shadow *sh, ev_level_fn level, void *ctx, struct e
 	const char *name = sh->projection;
 	int rc;
 
-	if (ev_kit_move(s, name, EV_ROLE_LIVE, EV_ROLE_MOVING, err) < 0 ||
+	if (ev_kit_recheck(of(sh), EV_ROLE_NEW, err) < 0 ||
+	    ev_kit_move(s, name, EV_ROLE_LIVE, EV_ROLE_MOVING, err) < 0 ||
 	    ev_kit_move(s, name, EV_ROLE_NEW, EV_ROLE_LIVE, err) < 0)
 		return -1;
 	rc = level_new(sh, EV_ROLE_MOVING, level, ctx, err);
@@ -221,7 +222,9 @@ static int roll_back(struct ev_shadow *sh, struct ev_error *err)
 
 	if (begin_moves(sh, err) < 0)
 		return -1;
-	rc = exchange(of(sh)->live, sh->projection, err);
+	rc = ev_kit_recheck(of(sh), EV_ROLE_KEPT, err);
+	if (rc == 0)
+		rc = exchange(of(sh)->live, sh->projection, err);
 	if (rc == 0)
 		rc = sh->live->ops->commit(sh->live, err);
 	if (rc < 0)

@@ -1,5 +1,6 @@
 /* sqlite_create.c - the new version's empty tables in the live file, and tables of others that it takes over */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "rebuild/sqlite_kit.h"
@@ -79,6 +80,24 @@ static int other_indexes(struct ev_sqlite *s, const char *projection, struct ev_
 			   "ORDER BY m.rowid", projection);
 }
 
+/* 0 made, 1 not: *why, -1. */
+static int carry_index(struct ev_sqlite *s, const char *index, const char **why, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	int rc;
+
+	*why = EV_UNIQUE_ENDS; /* it would turn away rows that the new file lets in */
+	if (strncmp(index, "CREATE UNIQUE ", strlen("CREATE UNIQUE ")) == 0)
+		return 1;
+	ev_kit_rename_sql(index, EV_ROLE_LIVE, EV_ROLE_NEW, &sql);
+	rc = sqlite3_exec(s->db, ev_buf_str(&sql), NULL, NULL, NULL);
+	ev_buf_release(&sql);
+	*why = sqlite3_errmsg(s->db);
+	if (rc == SQLITE_OK)
+		return 0;
+	return sqlite3_errcode(s->db) == SQLITE_ERROR ? 1 : ev_sqlite_error(s, sqlite3_errcode(s->db), false, err);
+}
+
 /*
  * An index that somebody has put on the old table goes on the new one as well, where that has its columns;
  * `carried` gets a line for each.
@@ -86,22 +105,40 @@ static int other_indexes(struct ev_sqlite *s, const char *projection, struct ev_
 static int carry_indexes(struct ev_sqlite *s, const char *projection, struct ev_buf *carried,
 			 struct ev_error *err)
 {
-	struct ev_buf rows = EV_BUF_INIT, sql = EV_BUF_INIT;
+	struct ev_buf rows = EV_BUF_INIT;
 	int rc = other_indexes(s, projection, &rows, err);
+	const char *why;
 
-	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 3)) {
-		ev_buf_clear(&sql);
-		ev_kit_rename_sql(ev_kit_cell(c, 2), EV_ROLE_LIVE, EV_ROLE_NEW, &sql);
-		if (sqlite3_exec(s->db, ev_buf_str(&sql), NULL, NULL, NULL) == SQLITE_OK)
+	for (const char *c = ev_kit_first(&rows); rc >= 0 && c; c = ev_kit_next(&rows, c, 3)) {
+		rc = carry_index(s, ev_kit_cell(c, 2), &why, err);
+		if (rc == 0)
 			ev_buf_addf(carried, "index %s on %s\n", c, ev_kit_cell(c, 1));
-		else if (sqlite3_errcode(s->db) == SQLITE_ERROR)
-			ev_buf_addf(carried, "index %s on %s is NOT carried over: %s\n", c,
-				    ev_kit_cell(c, 1), sqlite3_errmsg(s->db));
-		else
-			rc = ev_sqlite_error(s, sqlite3_errcode(s->db), false, err);
+		else if (rc > 0)
+			ev_buf_addf(carried, "index %s on %s is NOT carried over: %s\n", c, ev_kit_cell(c, 1), why);
 	}
 	ev_buf_release(&rows);
-	ev_buf_release(&sql);
+	return rc < 0 ? -1 : 0;
+}
+
+int ev_kit_check_indexes(struct ev_sqlite *stage, const char *projection, struct ev_error *err)
+{
+	struct ev_buf rows = EV_BUF_INIT;
+	int rc = other_indexes(stage, projection, &rows, err);
+	const char *why;
+
+	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 3)) {
+		rc = carry_index(stage, ev_kit_cell(c, 2), &why, err);
+		if (rc < 0)
+			break;
+		if (rc == 0) {
+			rc = ev_fail(err, EV_USAGE, "index '%s' on '%s' was made after the copy: it would not "
+				     "survive the swap", c, ev_kit_cell(c, 1));
+			ev_hint(err, "drop it, and create it again after the swap");
+			break;
+		}
+		rc = 0;
+	}
+	ev_buf_release(&rows);
 	return rc;
 }
 

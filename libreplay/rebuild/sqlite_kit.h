@@ -80,6 +80,13 @@ int ev_kit_copy(struct ev_shadow_sqlite *sh, struct ev_plan *plan, bool adopt,
 		const struct ev_shadow_hooks *hooks, struct ev_error *err);
 int ev_kit_preflight(struct ev_shadow_sqlite *sh, struct ev_store *fresh, bool adopt,
 		     struct ev_shadow_report *out, struct ev_error *err);
+/*
+ * In the exchange's transaction: the same refusals, of what hangs on the serving tables now, by a rehearsal with the
+ * version in role `next` in their place.
+ */
+int ev_kit_recheck(struct ev_shadow_sqlite *sh, enum ev_role next, struct ev_error *err);
+/* On empty tables, which are changed: an index of the old ones that the copied new ones lack, and could have. */
+int ev_kit_check_indexes(struct ev_sqlite *stage, const char *projection, struct ev_error *err);
 int ev_kit_dependents(struct ev_shadow_sqlite *sh, struct ev_buf *out, struct ev_error *err);
 
 #endif

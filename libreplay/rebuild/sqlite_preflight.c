@@ -240,11 +240,18 @@ static void measure(struct preflight *f)
 				    "never wait\n");
 }
 
-static int staged(struct preflight *f, bool adopt, struct ev_error *err)
+static int set_up(struct preflight *f, struct ev_error *err)
 {
 	if (ev_ledger_create(&f->stage->base, err) < 0 || ev_dead_create(&f->stage->base, err) < 0 ||
 	    ev_seen_create(&f->stage->base, err) < 0 || ev_kit_create_ledger(f->stage, err) < 0 ||
-	    build_stage(f, err) < 0 || ev_kit_legacy(f->stage, err) < 0)
+	    build_stage(f, err) < 0)
+		return -1;
+	return ev_kit_legacy(f->stage, err);
+}
+
+static int staged(struct preflight *f, bool adopt, struct ev_error *err)
+{
+	if (set_up(f, err) < 0)
 		return -1;
 	if (adopt && ev_kit_adopt(f->stage, f->projection, f->fresh, err) < 0)
 		return -1;
@@ -269,6 +276,63 @@ int ev_kit_preflight(struct ev_shadow_sqlite *sh, struct ev_store *fresh, bool a
 	rc = staged(&f, adopt, err);
 	measure(&f);
 	stage->ops->close(stage);
+	return rc;
+}
+
+/* Names that the version in role `next` will have, NUL after each; nobody else may have one of them. */
+static int check_names(struct preflight *f, enum ev_role next, struct ev_error *err)
+{
+	struct ev_buf name = EV_BUF_INIT;
+	int rc;
+
+	ev_role_name(&name, f->projection, next);
+	rc = ev_kit_rows(f->live, &f->out->tables, err, "SELECT substr(table_name, %d) FROM main.ev_table "
+			 "WHERE projection = %Q ORDER BY table_name", (int)strlen(ev_role_prefix(next)) + 1,
+			 ev_buf_str(&name));
+	ev_buf_release(&name);
+	for (const char *c = ev_kit_first(&f->out->tables); rc == 0 && c; c = ev_kit_next(&f->out->tables, c, 1))
+		rc = check_owner(f, c, false, err);
+	return rc;
+}
+
+static int rehearse_exchange(struct preflight *f, enum ev_role next, struct ev_error *err)
+{
+	struct ev_buf views = EV_BUF_INIT;
+	int rc = working_views(f->stage, &views, err);
+
+	if (rc == 0 && next == EV_ROLE_NEW)
+		rc = ev_kit_check_indexes(f->stage, f->projection, err);
+	if (rc == 0)
+		rc = ev_kit_move(f->stage, f->projection, EV_ROLE_LIVE, EV_ROLE_MOVING, err);
+	if (rc == 0)
+		rc = ev_kit_move(f->stage, f->projection, next, EV_ROLE_LIVE, err);
+	if (rc == 0)
+		rc = check_after(f, &views, err);
+	ev_buf_release(&views);
+	return rc;
+}
+
+int ev_kit_recheck(struct ev_shadow_sqlite *sh, enum ev_role next, struct ev_error *err)
+{
+	struct ev_shadow_report report = { .bytes = 0 };
+	struct preflight f = { .sh = sh, .live = sh->live, .projection = sh->base.projection, .out = &report };
+	struct ev_store_options so = EV_STORE_OPTIONS_INIT;
+	struct ev_store *stage = ev_sqlite_open(":memory:", &so, err);
+	int rc = -1;
+
+	if (stage) {
+		f.stage = ev_sqlite_of(stage);
+		rc = check_names(&f, next, err);
+		if (rc == 0)
+			rc = set_up(&f, err);
+		if (rc == 0)
+			rc = check_dependents(&f, err);
+		if (rc == 0)
+			rc = rehearse_exchange(&f, next, err);
+		stage->ops->close(stage);
+	}
+	ev_buf_release(&report.tables);
+	ev_buf_release(&report.survive);
 	return rc;
 }
 
