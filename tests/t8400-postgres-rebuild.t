@@ -159,6 +159,44 @@ back 'CREATE TABLE child (k text REFERENCES acc)' "foreign key of table 'child'"
 back 'CREATE TRIGGER trig BEFORE INSERT ON acc FOR EACH ROW EXECUTE FUNCTION stop()' "trigger 'trig'" 'DROP TRIGGER trig ON acc'
 run evproject rollback p2.sql --store "$late"
 check_status 0 "without these the rollback goes"
+# schema a_b with view c, and schema a with view b_c: their shadows and kept versions would have the same names
+database two
+sql "$two" 'CREATE SCHEMA a; CREATE SCHEMA a_b'
+sed 's/projection acc/projection c/' p.sql >c1.sql
+sed 's/projection acc/projection b_c/' p.sql >bc1.sql
+sed 's/projection acc/projection c/' p2.sql >c2.sql
+sed 's/projection acc/projection b_c/; s/2 \* excluded/3 * excluded/' p2.sql >bc2.sql
+serves() { sql "$two" "SELECT count(*), sum(n) FROM $1.acc"; }
+evproject run c1.sql --store "$two" --schema a_b --quiet ./in.ndjson
+evproject run bc1.sql --store "$two" --schema a --quiet ./in.ndjson
+old=$(serves a)
+evproject rebuild c2.sql --store "$two" --schema a_b --no-swap --quiet ./in.ndjson
+evproject rebuild bc2.sql --store "$two" --schema a --no-swap --quiet ./in.ndjson
+check "the shadow of each has a schema of its own" test "$(sql "$two" "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'ev_shadow%'")" = 2
+run evproject rebuild bc2.sql --store "$two" --schema a --abandon
+check_status 0 "--abandon of one"
+run evproject rebuild c2.sql --store "$two" --schema a_b --yes ./in.ndjson
+check_status 0 "leaves that of the other, which swaps"
+new=$(serves a_b)
+run evproject rebuild bc2.sql --store "$two" --schema a --yes ./in.ndjson
+check_status 0 "the other is rebuilt as well"
+check "each serves its own rows" test "$(serves a_b)" = "$new" -a "$(serves a)" != "$new" -a "$new" != "$old"
+run evproject rollback c1.sql --store "$two" --schema a_b
+check "the kept version of one serves again" test "$(serves a_b)" = "$old"
+run evproject rebuild c2.sql --store "$two" --schema a_b --forget
+check_status 0 "and the other is dropped"
+run evproject rollback bc1.sql --store "$two" --schema a
+check_status 0 "the second goes back"
+check "to its own rows" test "$(serves a)" = "$old"
+run evproject rebuild bc2.sql --store "$two" --schema a --forget
+check "and nothing is left of either" test -z "$(sql "$two" "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ev%'")"
+# a shadow from before there were marks is found by its name, and is not taken for the other's
+evproject rebuild bc2.sql --store "$two" --schema a --no-swap --quiet ./in.ndjson
+sql "$two" 'COMMENT ON SCHEMA ev_shadow_a_b_c IS NULL'
+run evproject rebuild c2.sql --store "$two" --schema a_b --abandon
+run evproject rebuild bc2.sql --store "$two" --schema a --yes --quiet ./in.ndjson
+check_status 0 "a shadow without a mark is gone on with"
+check "and not by another" test "$(serves a)" != "$old" -a "$(serves a_b)" = "$old"
 database poor
 super "REVOKE CREATE ON DATABASE $(basename "$poor") FROM app; ALTER DATABASE $(basename "$poor") OWNER TO postgres; GRANT ALL ON SCHEMA public TO app" "$_super_url"
 project "$poor" ./in.ndjson

@@ -7,7 +7,8 @@
  *
  * A version lies in a schema by its role: the serving one in the store's own, the others in
  * ev_shadow_S_NAME, ev_kept_S_NAME and ev_gone_S_NAME, where S is the store's. The tables keep their
- * names in all of them. The ledger rows of the kept and gone ones are in the store's schema, those
+ * names in all of them. A comment on each says whose it is, as two pairs of S and NAME may come to one name: who comes
+ * second has a name with a hash. The ledger rows of the kept and gone ones are in the store's schema, those
  * of the shadow in its own until the swap.
  */
 #ifndef EV_REBUILD_PG_KIT_H
@@ -30,6 +31,12 @@ int ev_pgkit_exec(struct ev_pg *s, struct ev_error *err, const char *fmt, ...);
 PGresult *ev_pgkit_rows(struct ev_pg *s, struct ev_error *err, const char *fmt, ...);
 /* Append SQL made of `fmt` as above. */
 void ev_pgkit_format(struct ev_buf *out, const char *fmt, ...);
+
+/* The comment on a role's schema, which says whose it is. Appended. */
+void ev_pgkit_mark(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role);
+#define EV_PGKIT_MARK "evtools: " /* all begin so */
+/* The role's schema, if it is there, is not marked as another view's. */
+int ev_pgkit_check_mark(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
 
 int ev_pgkit_has_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
 
@@ -71,7 +78,7 @@ bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_error *err);
 int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool adopt,
 		       struct ev_shadow_report *out, struct ev_error *err);
 
-/* In the exchange's transaction, under its locks: the same refusals, as what hangs there may have changed. */
+/* In the exchange's transaction, before its locks: the same refusals, as what hangs there may have changed. */
 int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err);
 
 /* What of others depends on the version that serves, a line each, appended. */

@@ -90,6 +90,50 @@ int ev_pgkit_has_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_er
 	return there;
 }
 
+void ev_pgkit_mark(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role)
+{
+	static const char *const words[EV_ROLES] = { "serving", "kept", "new", "dropped", "moving" };
+
+	ev_buf_addf(out, EV_PGKIT_MARK "%s version of projection %s in schema %s", words[role], sh->base.projection,
+		    sh->schemas[EV_ROLE_LIVE]);
+}
+
+int ev_pgkit_check_mark(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
+{
+	struct ev_buf mark = EV_BUF_INIT;
+	PGresult *res;
+	int rc;
+
+	ev_pgkit_mark(&mark, sh, role);
+	res = ev_pgkit_rows(sh->live, err, "SELECT d FROM (SELECT obj_description(oid, 'pg_namespace') AS d "
+			    "FROM pg_catalog.pg_namespace WHERE nspname = %L) AS s WHERE d <> %L AND d LIKE '"
+			    EV_PGKIT_MARK "%%'", sh->schemas[role], ev_buf_str(&mark));
+	rc = res ? 0 : -1;
+	if (res && PQntuples(res)) {
+		rc = ev_fail(err, EV_HELD, "schema '%s' is another view's: %s", sh->schemas[role],
+			     PQgetvalue(res, 0, 0) + strlen(EV_PGKIT_MARK));
+		ev_hint(err, "it was made a moment ago; call it again, which takes another name");
+	}
+	PQclear(res);
+	ev_buf_release(&mark);
+	return rc;
+}
+
+/* A role's schema, where it is not there yet. */
+static int need_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
+{
+	struct ev_buf mark = EV_BUF_INIT;
+	int there = ev_pgkit_has_schema(sh, role, err), rc;
+
+	if (there)
+		return there < 0 ? -1 : ev_pgkit_check_mark(sh, role, err);
+	ev_pgkit_mark(&mark, sh, role);
+	rc = ev_pgkit_exec(sh->live, err, "CREATE SCHEMA %I; COMMENT ON SCHEMA %I IS %L", sh->schemas[role],
+			   sh->schemas[role], ev_buf_str(&mark));
+	ev_buf_release(&mark);
+	return rc;
+}
+
 /* The name under which a version's rows stand in the ledger tables of `schema`. */
 static void role_name(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role)
 {
@@ -164,7 +208,7 @@ int ev_pgkit_move(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, s
 	int rc = tables ? 0 : -1;
 
 	if (rc == 0 && to != EV_ROLE_LIVE)
-		rc = ev_pgkit_exec(sh->live, err, "CREATE SCHEMA IF NOT EXISTS %I", sh->schemas[to]);
+		rc = need_schema(sh, to, err);
 	for (int i = 0; rc == 0 && i < PQntuples(tables); i++)
 		rc = ev_pgkit_exec(sh->live, err, "ALTER %s %I.%I SET SCHEMA %I",
 				   PQgetvalue(tables, i, 1)[0] == 'v' ? "VIEW" : "TABLE", sh->schemas[from],

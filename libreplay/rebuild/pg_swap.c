@@ -136,9 +136,12 @@ static int try_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *c
 		return rc < 0 ? -1 : 1;
 	if (adopt && ev_pgkit_adopt(s, err) < 0)
 		return -1;
+	/* before the locks, behind which readers queue */
+	if (ev_pgkit_recheck(s, EV_ROLE_NEW, err) < 0)
+		return -1;
 	if (ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0)
 		return err->class == EV_HELD ? 1 : -1;
-	return ev_pgkit_recheck(s, EV_ROLE_NEW, err) < 0 ? -1 : move_versions(sh, err);
+	return move_versions(sh, err);
 }
 
 /* The transaction of others that has run longest, as far as this role may see. */
@@ -239,11 +242,11 @@ static int try_rollback(struct ev_shadow *sh, bool adopt, ev_level_fn level, voi
 	(void)level;
 	(void)ctx;
 	ev_ledger_release(&old);
-	if (rc < 0)
+	if (rc < 0 || ev_pgkit_recheck(s, EV_ROLE_KEPT, err) < 0)
 		return -1;
 	if (ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0 || ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0)
 		return err->class == EV_HELD ? 1 : -1;
-	if (ev_pgkit_recheck(s, EV_ROLE_KEPT, err) < 0 || exchange(s, EV_ROLE_KEPT, &carried, err) < 0 ||
+	if (exchange(s, EV_ROLE_KEPT, &carried, err) < 0 ||
 	    ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0 ||
 	    (carried.len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&carried)) < 0) ||
 	    ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]) < 0)

@@ -41,21 +41,24 @@ static int make_schema(struct ev_shadow_pg *s, struct ev_error *err)
 	const char *shadow = s->schemas[EV_ROLE_NEW], *live = s->schemas[EV_ROLE_LIVE];
 	const char *name = s->base.projection;
 	int there = ev_pgkit_has_schema(s, EV_ROLE_NEW, err);
+	struct ev_buf mark = EV_BUF_INIT;
 	int rc;
 
 	if (there)
-		return there < 0 ? -1 : 0;
+		return there < 0 ? -1 : ev_pgkit_check_mark(s, EV_ROLE_NEW, err);
 	if (s->base.live->ops->begin(s->base.live, err) < 0)
 		return -1;
-	rc = ev_pgkit_exec(s->live, err, "CREATE SCHEMA %I; "
+	ev_pgkit_mark(&mark, s, EV_ROLE_NEW);
+	rc = ev_pgkit_exec(s->live, err, "CREATE SCHEMA %I; COMMENT ON SCHEMA %I IS %L; "
 			   "CREATE TABLE %I.ev_rows (projection text PRIMARY KEY, rows_key text NOT NULL); "
 			   "CREATE VIEW %I.ev_cut AS SELECT * FROM %I.ev_cut; "
 			   "CREATE VIEW %I.ev_seen AS SELECT * FROM %I.ev_seen; "
 			   "INSERT INTO %I.ev_rows SELECT %L, " EV_FREE_ROWS_KEY("%L") "; "
 			   "DELETE FROM ev_cut WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
 			   "DELETE FROM ev_seen WHERE projection = (SELECT rows_key FROM %I.ev_rows)",
-			   shadow, shadow, shadow, live, shadow, live, shadow, name, name, name, name, name,
-			   name, shadow, shadow);
+			   shadow, shadow, ev_buf_str(&mark), shadow, shadow, live, shadow, live, shadow, name,
+			   name, name, name, name, name, shadow, shadow);
+	ev_buf_release(&mark);
 	if (rc == 0)
 		rc = s->base.live->ops->commit(s->base.live, err);
 	if (rc < 0)
@@ -231,7 +234,7 @@ static int drop_rows(struct ev_shadow_pg *s, struct ev_error *err)
 static int drop_shadow(struct ev_shadow *sh, struct ev_error *err)
 {
 	settle(sh);
-	if (drop_rows(of(sh), err) < 0)
+	if (ev_pgkit_check_mark(of(sh), EV_ROLE_NEW, err) < 0 || drop_rows(of(sh), err) < 0)
 		return -1;
 	return ev_pgkit_exec(of(sh)->live, err, "DROP SCHEMA IF EXISTS %I CASCADE",
 			     of(sh)->schemas[EV_ROLE_NEW]);
@@ -345,8 +348,8 @@ static int create_tables(struct ev_store *live, struct ev_error *err)
 	return -1;
 }
 
-/* ev_kept_public_orders; names past PostgreSQL's 63 bytes end with a hash of the whole. */
-static char *schema_of(const struct ev_shadow_pg *s, enum ev_role role)
+/* ev_kept_public_orders; names past PostgreSQL's 63 bytes, and those of `second`, end with a hash of the whole. */
+static char *schema_of(const struct ev_shadow_pg *s, enum ev_role role, bool second)
 {
 	static const char *const words[EV_ROLES] = { "", "kept", "shadow", "gone", "moving" };
 	struct ev_buf b = EV_BUF_INIT;
@@ -355,15 +358,75 @@ static char *schema_of(const struct ev_shadow_pg *s, enum ev_role role)
 	if (role == EV_ROLE_LIVE)
 		return ev_strdup(s->live->schema);
 	ev_buf_addf(&b, "ev_%s_%s_%s", words[role], s->live->schema, s->base.projection);
-	if (b.len > 63) {
-		uint64_t hash = XXH3_64bits(b.data, b.len);
+	if (b.len > 63 || second) {
+		struct ev_buf all = EV_BUF_INIT;
+		uint64_t hash;
 
-		b.len = 46;
+		ev_buf_add(&all, b.data, b.len);
+		if (second)
+			ev_buf_addf(&all, " %s", s->base.projection);
+		hash = XXH3_64bits(all.data, all.len);
+		b.len = b.len < 46 ? b.len : 46;
 		ev_buf_addf(&b, "_%016llx", (unsigned long long)hash);
+		ev_buf_release(&all);
 	}
 	name = ev_strdup(ev_buf_str(&b));
 	ev_buf_release(&b);
 	return name;
+}
+
+/* Is the schema of the usual name another view's? A shadow without a mark says whose it is by its rows. 1, 0, -1. */
+static int taken(struct ev_shadow_pg *s, enum ev_role role, struct ev_error *err)
+{
+	PGresult *res = ev_pgkit_rows(s->live, err,
+				      "SELECT coalesce(obj_description(n.oid, 'pg_namespace'), '') LIKE '"
+				      EV_PGKIT_MARK "%%', EXISTS (SELECT 1 FROM pg_catalog.pg_class c "
+				      "WHERE c.relnamespace = n.oid AND c.relname = 'ev_rows' AND c.relkind = 'r') "
+				      "FROM pg_catalog.pg_namespace n WHERE nspname = %L", s->schemas[role]);
+	int rc = res ? PQntuples(res) : -1;
+	bool marked = rc > 0 && PQgetvalue(res, 0, 0)[0] == 't';
+	bool rows = rc > 0 && PQgetvalue(res, 0, 1)[0] == 't';
+
+	PQclear(res);
+	if (rc <= 0 || marked || !rows)
+		return rc < 0 ? -1 : marked;
+	res = ev_pgkit_rows(s->live, err, "SELECT 1 FROM %I.ev_rows WHERE projection = %L", s->schemas[role],
+			    s->base.projection);
+	rc = res ? !PQntuples(res) : -1;
+	PQclear(res);
+	return rc;
+}
+
+/* The schema that is marked as this role's, wherever it is; else the usual name, if that is not another's. */
+static int find_schema(struct ev_shadow_pg *s, enum ev_role role, struct ev_error *err)
+{
+	struct ev_buf mark = EV_BUF_INIT;
+	PGresult *res;
+	int rc = 0;
+
+	ev_pgkit_mark(&mark, s, role);
+	res = ev_pgkit_rows(s->live, err, "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname LIKE 'ev\\_%%' "
+			    "AND obj_description(oid, 'pg_namespace') = %L ORDER BY 1 LIMIT 1", ev_buf_str(&mark));
+	free(s->schemas[role]);
+	s->schemas[role] = res && PQntuples(res) ? ev_strdup(PQgetvalue(res, 0, 0)) : schema_of(s, role, false);
+	if (!res || !PQntuples(res))
+		rc = res ? taken(s, role, err) : -1;
+	if (rc > 0) {
+		free(s->schemas[role]);
+		s->schemas[role] = schema_of(s, role, true);
+	}
+	PQclear(res);
+	ev_buf_release(&mark);
+	return rc < 0 ? -1 : 0;
+}
+
+static int find_schemas(struct ev_shadow *sh, struct ev_error *err)
+{
+	int rc = 0;
+
+	for (int role = EV_ROLE_KEPT; rc == 0 && role < EV_ROLES; role++)
+		rc = find_schema(of(sh), (enum ev_role)role, err);
+	return rc;
 }
 
 static int take_lock(struct ev_shadow_pg *s, struct ev_error *err)
@@ -392,8 +455,8 @@ struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projecti
 	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL };
 	s->live = ev_pg_of(live);
 	for (int i = 0; i < EV_ROLES; i++)
-		s->schemas[i] = schema_of(s, (enum ev_role)i);
-	if (!opt->dry && persist(&s->base, settle_in, err) < 0) {
+		s->schemas[i] = schema_of(s, (enum ev_role)i, false);
+	if (persist(&s->base, find_schemas, err) < 0 || (!opt->dry && persist(&s->base, settle_in, err) < 0)) {
 		close_shadow(&s->base);
 		return NULL;
 	}
