@@ -6,10 +6,10 @@
 . "$TOP/tests/kafka.sh"
 . "$TOP/tests/project.sh"
 
-way=${WAY:-mixed} options=()
+way=${WAY:-mixed} options=() size=3000
 case $way in
 mixed) count=$(on sqlite 200000 postgresql 30000) ;;
-whole) count=$(on sqlite 100000 postgresql 30000) ;;
+whole) count=$(on sqlite 100000 postgresql 50000) size=300 ;; # or it is over before it can be killed
 exact) count=$(on sqlite 50000 postgresql 10000) options=(--exact-statements) ;;
 esac
 kills=$((10 * EFFORT)) seed=${SEED:-$$}
@@ -44,7 +44,7 @@ evproject check orders.sql --store "$(store none.db)" >folds.txt 2>&1
 check "it folds as it should ($way)" test "$(grep -c 'by statements' folds.txt)" -"$([ $way = whole ] && echo eq || echo gt)" 0
 
 start=$(now_ms)
-run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet
+run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet --batch $size
 took=$(($(now_ms) - start))
 check_status 0 "an undisturbed run finishes"
 check "its ledger balances" balanced calm.db
@@ -62,7 +62,7 @@ n=0 midway=0 finished=0
 while [ $n -lt $kills ]; do
 	life=$((startup / 2 + RANDOM % (startup + 1) + RANDOM % (took * 3 / 10 + 1)))
 	timeout -s KILL "$((life / 1000)).$(printf %03d $((life % 1000)))" \
-		evproject run orders.sql "${options[@]}" --store "$(store killed.db)" --quiet --batch $((500 + RANDOM % 3000)) 2>kill.err
+		evproject run orders.sql "${options[@]}" --store "$(store killed.db)" --quiet --batch $((size / 6 + RANDOM % size)) 2>kill.err
 	rc=$?
 	if [ $rc = 137 ]; then
 		n=$((n + 1))
