@@ -163,10 +163,10 @@ for db in plain.db other.db; do
 	for cmd in 'run p2.sql ./a.ndjson' 'rebuild p.sql --yes ./a.ndjson' 'rebuild p2.sql --forget' 'rollback p.sql'; do
 		[ $db = plain.db ] || [ "${cmd%% *}" = run ] || continue
 		before=${EPOCHREALTIME/./}
-		run timeout -s KILL 60 evproject $cmd --store $db --lock-wait 200ms
+		run timeout -s KILL 60 evproject $cmd --store $db --lock-wait 500ms
 		took=$((${EPOCHREALTIME/./} - before))
 		check_status 6 "${cmd%% *} on $db is held off"
-		check "after --lock-wait ($((took / 1000)) ms)" test $took -ge 200000 -a $took -lt 10000000
+		check "after --lock-wait ($((took / 1000)) ms)" test $took -ge 500000 -a $took -lt 10000000
 	done
 	exec 8>&-
 	wait $reader
