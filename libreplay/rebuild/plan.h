@@ -4,8 +4,9 @@
  *   ev_rebuild(projection PK, phase, plan, copy_step, copy_rowid, updated_at)
  *
  * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
- *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..","change":0.5,"detached":false,
- *    "holder":"pid 12 on host","ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
+ *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..",
+ *    "change":0.5,"detached":false,"holder":"pid 12 on host",
+ *    "ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
  * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
  * decisions on dead letters up to that cut of the serving view are taken again.
