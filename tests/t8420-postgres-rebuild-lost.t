@@ -101,4 +101,20 @@ for ((n = 5; n < 100; n += 1 + RANDOM % (every > 1 ? 5 : 1))); do
 		{ bad=1; echo "# $n: exit $status"; show <"$err"; break; }
 done
 check "a rollback whose answers are lost is done once ($done times)" test $bad = 0 -a $done -ge 5
+
+# given up when only the swap was left, and ended in the midst of that: all of it is there, or nothing
+old half
+run evproject rebuild p2.sql --store "$half" --forget # makes our tables
+sql "$half" "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE 'stopped by test'; END \$\$;
+CREATE TRIGGER stop BEFORE DELETE ON ev_rebuild FOR EACH ROW EXECUTE FUNCTION stop()"
+run evproject rebuild p2.sql --store "$half" --yes ./all.ndjson
+check "only the swap is left" test "$(sql "$half" 'SELECT phase FROM ev_rebuild')" = ready
+run evproject rebuild p2.sql --store "$half" --abandon
+check "an --abandon that fails is told" test $status != 0
+sql "$half" 'DROP FUNCTION stop CASCADE' 2>/dev/null
+shadow_rows() { sql "$half" "SELECT count(*) > 0 FROM ev_shadow_public_acc.acc"; }
+check "and has taken nothing of what is to serve" test "$(shadow_rows)" = t
+run evproject rebuild p2.sql --store "$half" --yes ./all.ndjson
+check_status 0 "so the next rebuild can go on with it"
+check "to the same end" same "$half"
 done_testing
