@@ -7,11 +7,6 @@
 
 #include "base/mem.h"
 
-static bool is_pg(const char *url)
-{
-	return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
-}
-
 static int in_memory(struct ev_scratch *x, const struct ev_projection *p, struct ev_error *err)
 {
 	struct ev_store_options opt = EV_STORE_OPTIONS_INIT;
@@ -56,7 +51,7 @@ int ev_scratch_open(struct ev_scratch *x, const char *url, const struct ev_proje
 		    struct ev_error *err)
 {
 	*x = (struct ev_scratch){ 0 };
-	return !url ? in_memory(x, p, err) : is_pg(url) ? in_schema(x, url, p, err) : in_file(x, url, err);
+	return !url ? in_memory(x, p, err) : ev_url_is_postgres(url) ? in_schema(x, url, p, err) : in_file(x, url, err);
 }
 
 static void delete_file(const struct ev_scratch *x)

@@ -35,11 +35,6 @@ void ev_role_name(struct ev_buf *out, const char *projection, enum ev_role role)
 	ev_buf_adds(out, suffixes[role]);
 }
 
-bool ev_role_is_reserved(const char *ledger_name)
-{
-	return strchr(ledger_name, '(') != NULL; /* no projection's name has one */
-}
-
 const char *ev_role_prefix(enum ev_role role)
 {
 	return prefixes[role];

@@ -60,8 +60,6 @@ enum ev_role { EV_ROLE_LIVE, EV_ROLE_KEPT, EV_ROLE_NEW, EV_ROLE_GONE, EV_ROLE_MO
 
 /* The projection's name in the ledger for a role: "orders", "orders (kept)", ... Appended. */
 void ev_role_name(struct ev_buf *out, const char *projection, enum ev_role role);
-/* Is it the name of a version that does not serve? */
-bool ev_role_is_reserved(const char *ledger_name);
 /* Before a table's or index's name: "", "ev_kept_", ... */
 const char *ev_role_prefix(enum ev_role role);
 

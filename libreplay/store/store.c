@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 
-static bool is_postgres(const char *url)
+bool ev_url_is_postgres(const char *url)
 {
 	return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
 }
@@ -65,7 +65,7 @@ struct ev_store *ev_store_open(const char *url, const struct ev_store_options *o
 {
 	const char *path;
 
-	if (is_postgres(url))
+	if (ev_url_is_postgres(url))
 		return ev_pg_open(url, opt, err);
 	path = path_of(url, opt, err);
 	return path ? ev_sqlite_open(path, opt, err) : NULL;
@@ -76,7 +76,7 @@ struct ev_store *ev_store_scratch(const char *url, const char *projection, const
 {
 	const char *path;
 
-	if (url && is_postgres(url))
+	if (url && ev_url_is_postgres(url))
 		return ev_pg_scratch(url, opt, kept, err);
 	path = path_of(url ? url : ":memory:", opt, err);
 	return path ? ev_sqlite_scratch(path, projection, opt, err) : NULL;

@@ -286,6 +286,9 @@ static inline struct ev_bind ev_bind_slice(struct ev_slice s)
 struct ev_store *ev_store_open(const char *url, const struct ev_store_options *opt,
 			       struct ev_error *err);
 
+/* Is the store that `url` names one of PostgreSQL? Else it is a path, or sqlite:PATH. */
+bool ev_url_is_postgres(const char *url);
+
 /*
  * A store for a while, empty of this projection's tables and ours; what is at `url` is not changed. SQLite:
  * in memory, and in a temporary file beyond its cache, with the tables of others that the file has, but no rows

@@ -17,8 +17,7 @@ static void add_where(const char *column, const char *projection, bool by_key, s
 	ev_buf_add_quoted(&name, projection, '\'');
 	ev_buf_addf(out, "%s = ", column);
 	if (by_key)
-		ev_buf_addf(out, "coalesce((SELECT w.rows_key FROM ev_rows w WHERE w.projection = %s), %s)",
-			    ev_buf_str(&name), ev_buf_str(&name));
+		ev_buf_addf(out, EV_ROWS_KEY("%s"), ev_buf_str(&name), ev_buf_str(&name));
 	else
 		ev_buf_adds(out, ev_buf_str(&name));
 	ev_buf_release(&name);

@@ -51,6 +51,14 @@ struct ev_hash128 {
 	uint64_t lo, hi;
 };
 
+/* By hi, then lo: -1, 0, 1. */
+static inline int ev_hash128_cmp(struct ev_hash128 a, struct ev_hash128 b)
+{
+	if (a.hi != b.hi)
+		return a.hi < b.hi ? -1 : 1;
+	return (a.lo > b.lo) - (a.lo < b.lo);
+}
+
 /* How a column's cells are to be taken. */
 enum ev_digest_type {
 	EV_DIGEST_AS_IT_IS, /* by the cell's kind */

@@ -10,11 +10,6 @@
 #define LEAST_BYTES ((size_t)1 << 20)
 #define MOST_BYTES ((size_t)32 << 20)
 
-static bool is_postgres(const char *url)
-{
-	return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
-}
-
 struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *err)
 {
 	const char *scratch = w->opt->scratch, *url = w->opt->url;
@@ -22,8 +17,8 @@ struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *e
 
 	opt.schema = NULL;
 	opt.read_only = false;
-	if (is_postgres(url) != (scratch && is_postgres(scratch))) {
-		if (!is_postgres(url))
+	if (ev_url_is_postgres(url) != (scratch && ev_url_is_postgres(scratch))) {
+		if (!ev_url_is_postgres(url))
 			ev_fail(err, EV_USAGE, "option '--scratch': the store is an SQLite file, and what "
 				"PostgreSQL makes of the log proves nothing of it");
 		else if (ev_fail(err, EV_USAGE, "the log is folded in a PostgreSQL database, and never in the one "
@@ -31,7 +26,7 @@ struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *e
 			ev_hint(err, "name one where a schema may be made for the time: --scratch postgresql://...");
 		return NULL;
 	}
-	if (scratch && !is_postgres(scratch)) {
+	if (scratch && !ev_url_is_postgres(scratch)) {
 		ev_fail(err, EV_USAGE, "option '--scratch' is for PostgreSQL: SQLite's lies in memory");
 		return NULL;
 	}
@@ -151,7 +146,7 @@ static void share_memory(struct ev_verifying *w)
 
 int ev_reference_open(struct ev_verifying *w, struct ev_error *err)
 {
-	bool memory = is_postgres(w->opt->url) && !w->opt->scratch && !w->opt->independent && !w->opt->base;
+	bool memory = ev_url_is_postgres(w->opt->url) && !w->opt->scratch && !w->opt->independent && !w->opt->base;
 
 	w->replay.src = w->src;
 	w->replay.hooks = &w->replay_hooks;

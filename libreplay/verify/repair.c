@@ -22,20 +22,13 @@ struct repairing {
 	int64_t deleted, written;
 };
 
-static int hash_cmp(struct ev_hash128 a, struct ev_hash128 b)
-{
-	if (a.hi != b.hi)
-		return a.hi < b.hi ? -1 : 1;
-	return (a.lo > b.lo) - (a.lo < b.lo);
-}
-
 static int by_table_key(const void *a, const void *b)
 {
 	const struct ev_wrong_row *x = a, *y = b;
 
 	if (x->table != y->table)
 		return x->table < y->table ? -1 : 1;
-	return hash_cmp(x->key, y->key);
+	return ev_hash128_cmp(x->key, y->key);
 }
 
 static uint64_t little(const char *p)

@@ -86,19 +86,12 @@ static int read_again(struct suspecting *s, struct ev_store *store, struct ev_er
 	return ev_table_scan(store, &s->t->shape, &s->w->key, NULL, collect, s, err) < 0 ? -1 : 0;
 }
 
-static int hash_cmp(struct ev_hash128 a, struct ev_hash128 b)
-{
-	if (a.hi != b.hi)
-		return a.hi < b.hi ? -1 : 1;
-	return (a.lo > b.lo) - (a.lo < b.lo);
-}
-
 static int by_key_row(const void *a, const void *b)
 {
 	const struct kept *x = a, *y = b;
-	int by = hash_cmp(x->key, y->key);
+	int by = ev_hash128_cmp(x->key, y->key);
 
-	return by ? by : hash_cmp(x->row, y->row);
+	return by ? by : ev_hash128_cmp(x->row, y->row);
 }
 
 static void add_differing(struct suspecting *s, const struct kept *log, const struct kept *store)
@@ -114,7 +107,7 @@ static void match_group(struct suspecting *s, const struct kept *a, size_t na, c
 	size_t nx = 0, ny = 0, i = 0, j = 0;
 
 	while (i < na || j < nb) {
-		int by = i == na ? 1 : j == nb ? -1 : hash_cmp(a[i].row, b[j].row);
+		int by = i == na ? 1 : j == nb ? -1 : ev_hash128_cmp(a[i].row, b[j].row);
 
 		if (by < 0)
 			x[nx++] = &a[i++];
@@ -131,7 +124,7 @@ static void match_group(struct suspecting *s, const struct kept *a, size_t na, c
 
 static size_t group_end(const struct pile *p, size_t from, struct ev_hash128 key)
 {
-	while (from < p->n && hash_cmp(p->v[from].key, key) == 0)
+	while (from < p->n && ev_hash128_cmp(p->v[from].key, key) == 0)
 		from++;
 	return from;
 }
@@ -147,7 +140,7 @@ static void match_all(struct suspecting *s)
 		qsort(b->v, b->n, sizeof(*b->v), by_key_row);
 	s->n = 0;
 	while (i < a->n || j < b->n) {
-		bool of_a = j == b->n || (i < a->n && hash_cmp(a->v[i].key, b->v[j].key) <= 0);
+		bool of_a = j == b->n || (i < a->n && ev_hash128_cmp(a->v[i].key, b->v[j].key) <= 0);
 		struct ev_hash128 key = of_a ? a->v[i].key : b->v[j].key;
 		size_t i2 = group_end(a, i, key), j2 = group_end(b, j, key);
 
