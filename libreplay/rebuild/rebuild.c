@@ -270,6 +270,13 @@ static int prove(struct ev_rebuilding *r, struct ev_error *err)
 	return rc == 0 && !r->stopped ? open_shadow(r, err) : rc;
 }
 
+static bool asked_to_stop(void *ctx)
+{
+	struct ev_rebuilding *r = ctx;
+
+	return r->hooks->stop && r->hooks->stop(r->hooks->ctx);
+}
+
 /* Until the answer is yes: 0 with *go, or *end says why not. */
 static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, struct ev_error *err)
 {
@@ -302,7 +309,10 @@ static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, str
 	r->agreed = *go = rc > 0;
 	if (*go && ev_rebuilding_catch_up(r, err) < 0) /* the answer may have taken its time */
 		return -1;
-	*go &= !r->stopped;
+	if (r->stopped || asked_to_stop(r)) {
+		*go = false;
+		*end = EV_REBUILT_STOPPED;
+	}
 	return rc < 0 ? -1 : 0;
 }
 
@@ -321,16 +331,9 @@ static void copied(void *ctx, int64_t rows, int64_t total)
 		r->hooks->progress(r->hooks->ctx, &r->now);
 }
 
-static bool stop_copy(void *ctx)
-{
-	struct ev_rebuilding *r = ctx;
-
-	return r->hooks->stop && r->hooks->stop(r->hooks->ctx);
-}
-
 static int finish(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
-	struct ev_shadow_hooks hooks = { r, stop_copy, copied, note };
+	struct ev_shadow_hooks hooks = { r, asked_to_stop, copied, note };
 	int rc = 0;
 
 	r->now.what = "copy";
