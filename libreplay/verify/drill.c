@@ -25,6 +25,11 @@ static bool stop(void *ctx)
 	return d->hooks->stop && d->hooks->stop(d->hooks->ctx);
 }
 
+static int stopped(struct ev_error *err)
+{
+	return ev_fail(err, EV_SOURCE, "stopped before the drill was through");
+}
+
 /* The checker's own notes and progress are of a copy, and would only confuse. */
 static struct ev_verify_hooks quiet(struct drilling *d)
 {
@@ -102,7 +107,9 @@ static int check(struct drilling *d, struct ev_verdict *v, struct ev_error *err)
 {
 	struct ev_verify_hooks hooks = quiet(d);
 
-	return ev_verify(d->p, d->src, &d->opt, &hooks, v, err);
+	if (ev_verify(d->p, d->src, &d->opt, &hooks, v, err) < 0)
+		return -1;
+	return stop(d) ? stopped(err) : 0;
 }
 
 static int damage(struct drilling *d, const struct ev_drill_kind *k, struct ev_buf *where, struct ev_error *err)
@@ -157,7 +164,7 @@ static int all(struct drilling *d, struct ev_error *err)
 {
 	for (size_t i = 0; i < ev_drill_nkinds; i++) {
 		if (stop(d))
-			return ev_fail(err, EV_SOURCE, "stopped before the drill was through");
+			return stopped(err);
 		if (d->hooks->progress)
 			d->hooks->progress(d->hooks->ctx, "drill", (int64_t)i, (int64_t)i, (int64_t)ev_drill_nkinds);
 		if (one(d, &ev_drill_kinds[i], err) < 0)

@@ -23,7 +23,7 @@ static int add_row(void *ctx, const struct ev_scanned *row, struct ev_error *err
 	struct reading *r = ctx;
 
 	if (!(r->t->sum[r->side].count & 0xffff) && r->w->hooks->stop && r->w->hooks->stop(r->w->hooks->ctx))
-		return ev_fail(err, EV_STORE, "stopped while the rows were read");
+		return ev_fail(err, EV_SOURCE, "stopped while the rows were read");
 	if (!ev_rows_sampled(r->w, row->key)) {
 		r->t->unsampled[r->side]++;
 		return 0;

@@ -59,13 +59,18 @@ static struct ev_mode *counts_mode(struct ev_verifying *w)
 	return m;
 }
 
-/* A mode that failed says so; the others go on. EV_USAGE ends it all. */
-static int settle(struct ev_mode *m, int rc, struct ev_error *err)
+/*
+ * A mode that failed says so; the others go on. EV_USAGE ends it all. After a stop one failure brings the
+ * next (a query that was cancelled ends its transaction), and the stop is the reason of all.
+ */
+static int settle(struct ev_verifying *w, struct ev_mode *m, int rc, struct ev_error *err)
 {
 	if (rc >= 0)
 		return 0;
 	if (err->class == EV_USAGE)
 		return -1;
+	if (stop(w))
+		ev_fail(err, EV_SOURCE, "stopped before it was proven");
 	ev_mode_unproven(m, err);
 	*err = (struct ev_error)EV_ERROR_INIT;
 	return 0;
@@ -113,14 +118,14 @@ static int read_store(struct ev_verifying *w, struct ev_error *err)
 	describe(w);
 	if (ev_receipt_begin(w, err) < 0)
 		return -1;
-	if (w->opt->rows && settle(rows_mode(w), ev_rows_read(w, &w->first, rows_mode(w), err), err) < 0)
+	if (w->opt->rows && settle(w, rows_mode(w), ev_rows_read(w, &w->first, rows_mode(w), err), err) < 0)
 		return -1;
-	if (w->opt->counts && settle(counts_mode(w), ev_counts_read(w, w->first.store, err), err) < 0)
+	if (w->opt->counts && settle(w, counts_mode(w), ev_counts_read(w, w->first.store, err), err) < 0)
 		return -1;
 	if (w->opt->checks) {
 		struct ev_mode *m = ev_verdict_mode(w->v, "checks", "checks");
 
-		if (settle(m, ev_checks_run(w, w->first.store, m, err), err) < 0)
+		if (settle(w, m, ev_checks_run(w, w->first.store, m, err), err) < 0)
 			return -1;
 		ev_mode_done(m);
 	}
@@ -216,15 +221,15 @@ static int judge(struct ev_verifying *w, struct ev_error *err)
 		differ = ev_rows_judge(w, rows);
 		if (differ >= 0 && unprovable(w, differ, err))
 			differ = -1;
-		if (settle(rows, differ, err) < 0)
+		if (settle(w, rows, differ, err) < 0)
 			return -1;
 	}
 	if (w->opt->counts && counts_mode(w)->state == EV_MODE_BEGUN) {
-		if (settle(counts_mode(w), ev_counts_judge(w, counts_mode(w), err), err) < 0)
+		if (settle(w, counts_mode(w), ev_counts_judge(w, counts_mode(w), err), err) < 0)
 			return -1;
 		ev_mode_done(counts_mode(w));
 	}
-	if (differ > 0 && settle(rows, ev_suspects_tell(w, rows, err), err) < 0)
+	if (differ > 0 && settle(w, rows, ev_suspects_tell(w, rows, err), err) < 0)
 		return -1;
 	refuse_reads(w);
 	if (rows)
@@ -240,7 +245,7 @@ static int freshness(struct ev_verifying *w, struct ev_error *err)
 	if (w->opt->max_lag < 0 && w->opt->max_age_ms < 0)
 		return 0;
 	m = ev_verdict_mode(w->v, "freshness", "positions");
-	if (settle(m, ev_freshness_judge(w, m, err), err) < 0)
+	if (settle(w, m, ev_freshness_judge(w, m, err), err) < 0)
 		return -1;
 	ev_mode_done(m);
 	return 0;
