@@ -29,7 +29,7 @@ complete -c evverify -l against-config -r -d 'properties file of the other sourc
 complete -c evverify -l envelope -x -d 'where event fields are: default, cloudevents, type=$.t'
 complete -c evverify -l from -x -d 'start at an offset, -N, begin, @TIME, group:G, FILE'
 complete -c evverify -l to -x -d 'stop before that position (end, stable, an offset)'
-complete -c evverify -l since -x -d 'only from that time (2026-11-20T10Z, -90m, today)'
+complete -c evverify -l since -x -d 'only from that time (2026-11-20T10:00Z, -90m, today)'
 complete -c evverify -l until -x -d 'only before that time'
 complete -c evverify -l format -x -a 'text json tap prom nagios' -d 'how the verdict looks'
 complete -c evverify -s q -l quiet -d 'print nothing when all is well'

@@ -39,7 +39,7 @@ struct ev_source_args {
 #define EV_RANGE_ROWS(S, m)                                                                       \
 	EV_STRING(0, "from", "POS", S, m.from, "start at an offset, -N, begin, @TIME, group:G, FILE"),   \
 	EV_STRING(0, "to", "POS", S, m.to, "stop before that position (end, stable, an offset)"), \
-	EV_STRING(0, "since", "TIME", S, m.since, "only from that time (2026-11-20T10Z, -90m, today)"), \
+	EV_STRING(0, "since", "TIME", S, m.since, "only from that time (2026-11-20T10:00Z, -90m, today)"), \
 	EV_STRING(0, "until", "TIME", S, m.until, "only before that time")
 
 #define EV_FILTER_ROWS(S, m)                                                                      \
