@@ -25,6 +25,7 @@ check_status 1 "a row changed, one deleted, one made: different"
 check_grep "the changed one" "changed acc k='k3': n is 146, should be 145" "$out"
 check_grep "the missing one" "missing acc k='k4': n=[0-9]+, at=[0-9]+" "$out"
 check_grep "the extra one" "extra acc k='it''s': n=1, at=NULL" "$out"
+check_grep "the next step is named" '--repair says how many rows' "$out"
 check_grep "coverage tiles" 'store rows 12 = matched 10 \+ differing 1 \+ extra 1' "$out"
 verify c.db ./log.ndjson --quiet
 check "--quiet is not quiet then" test -s "$out"
@@ -86,6 +87,14 @@ same_but "UPDATE acc SET n = n + 1000 WHERE k = 'k7'; INSERT INTO acc (k, n) VAL
 verify c.db --rows ./log.ndjson
 check_grep "what no event explains" 'last touched by t/0@58; likely cause: unknown' "$out"
 check_grep "what no event touched" 'no event has ever touched it' "$out"
+{ rec add p1 1 0; rec put p1 5 1; rec add p2 2 2; rec put p2 6 3; } >poison.ndjson
+forget c.db
+project c.db ./poison.ndjson
+sql c.db "UPDATE acc SET n = 2 WHERE k = 'p2'; UPDATE acc SET n = 99 WHERE k = 'p1'" >/dev/null
+verify c.db --rows ./poison.ndjson
+check_grep "what is poison without the event before it is in no other trial's way" \
+	'last touched by t/0@3; likely cause: t/0@3 was skipped' "$out"
+check "and stops none" test -z "$(grep 'causes were not found' "$out")"
 
 # the log
 head -n 50 log.ndjson >short.ndjson

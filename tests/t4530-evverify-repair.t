@@ -13,6 +13,7 @@ generation() { sql c.db "SELECT generation FROM ev_projection"; }
 was=$(generation)
 verify c.db ./log.ndjson --repair --max-repair 20%
 check_status 1 "without --yes it is only said what would be done"
+check "a repair that was asked for is not advised" test -z "$(grep -e '--repair says' "$out")"
 check_grep "how many rows" 'to be repaired: 4 rows \(--yes does it\)' "$out"
 check "nothing is changed" test "$(sql c.db 'SELECT * FROM acc ORDER BY k') $(generation)" = "$(cat before) $was"
 verify c.db ./log.ndjson --repair --yes --max-repair 5%

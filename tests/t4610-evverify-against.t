@@ -74,4 +74,17 @@ run evverify - --against ./a.ndjson <a.ndjson
 check_status 0 "one that is the same is read once"
 run evverify ./a.ndjson --against-broker x
 check_status 2 "an option of the mode without the mode"
+
+# what looks like loss may be another question
+sed 's/"partition":0/"partition":9/; s/"partition":1/"partition":0/; s/"partition":9/"partition":1/' a.ndjson |
+	sort -t: -k3,3n -k4,4n >spread.ndjson
+against ./spread.ndjson
+check_status 1 "partitions that have each other's records differ"
+check_grep "--by key is named" 'spread the keys over its partitions anew, --by key compares' "$out"
+against ./spread.ndjson --by key
+check "it is not where keys are compared" test -z "$(grep 'by key compares' "$out")"
+{ cat a.ndjson; line more 0 0 k1 5; } >more.ndjson
+against ./more.ndjson
+check_grep "a topic that one side has alone is named" 'more: only the second source has records of it' "$out"
+check "no other is" test "$(grep -c 'source has records' "$out")" = 1
 done_testing

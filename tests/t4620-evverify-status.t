@@ -40,6 +40,22 @@ row 5 3 "the log is too short" p.sql --store s.db ./short.ndjson
 row 5 3 "nothing to check" ./log.ndjson --against ./log.ndjson --since 2200-01-01T00:00:00Z
 row 6 3 "another run holds the lock" p.sql --store s.db --lock held.lock ./log.ndjson
 
+run evverify p.sql --store ./folder/nosuch.db ./log.ndjson
+check "what failed before it had a position shows none" test -z "$(grep -e null -e ' at ' "$out")"
+run evverify --log p.sql ./log.ndjson
+check_grep "nor does a log alone, with a file for its envelope" '^log +consistent: 3 offsets' "$out"
+check "it begins with that" test "$(grep -c . <<<"$(sed '/^log/q' "$out")")" = 1
+run evverify ./log.ndjson --against ./log.ndjson --format nagios
+check_grep "a log is called so where no view has a name" '^EVVERIFY OK - log consistent' "$out"
+run evverify p.sql --store s.db --counts ./log.ndjson
+check_grep "of a long sum what is not 0 is printed" '^  t/0: offsets 3 = applied 3$' "$out"
+run evverify p.sql --store s.db ./log.ndjson --format prom
+check "seconds have no digits of noise" test -z "$(grep -E '[0-9]\.[0-9]{7}' "$out")"
+
+since=$(evverify --help | sed -n 's/.*only from that time (\([^,]*\),.*/\1/p')
+run evverify --log ./log.ndjson --since "${since:-none}" --allow-empty
+check_status 0 "the time that stands in the help is one"
+
 run evverify --nosuch
 check_status 2 "an unknown option: 2"
 

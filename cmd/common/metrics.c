@@ -47,7 +47,7 @@ void ev_metric_value(struct ev_metrics *m, double value, ...)
 		sep = ",";
 	}
 	va_end(ap);
-	ev_buf_addf(&m->text, "%s %.17g\n", *sep == ',' ? "}" : "", value);
+	ev_buf_addf(&m->text, "%s %.15g\n", *sep == ',' ? "}" : "", value);
 }
 
 int ev_metrics_save(const struct ev_metrics *m, const char *file, struct ev_error *err)

@@ -23,11 +23,12 @@ static void add_text(struct ev_buf *out)
 
 		ev_buf_addf(out, "%-*s", (int)width, k->what);
 		for (int m = 0; m < EV_DRILL_MODES; m++)
-			ev_buf_addf(out, "  %-*c", (int)strlen(ev_drill_modes[m]), k->sees[m]);
+			ev_buf_addf(out, "  %-*c", m < EV_DRILL_MODES - 1 || *store_of(k) ?
+				    (int)strlen(ev_drill_modes[m]) : 1, k->sees[m]);
 		ev_buf_addf(out, "%s%s\n", *store_of(k) ? "  " : "", store_of(k));
 	}
-	ev_buf_adds(out, "+ always, - never, ~ depends on the view (its checks, its other rows), "
-		    "! says that it cannot look\n");
+	ev_buf_adds(out, "+ always, - never, ~ depends on the view (its checks, its other rows),\n"
+			 "! says that it cannot look\n");
 }
 
 static const char *word(char sees)

@@ -27,7 +27,7 @@ const char *ev_verdict_word(int status);
 const char *ev_mode_word(const struct ev_mode *m);
 /* One finding in one line, without its mode: `changed orders order_id='42': total: log 5, store 6`. */
 void ev_finding_line(const struct ev_finding *f, struct ev_buf *out);
-/* `store rows 12 = matched 10 + differing 1 + extra 1` */
+/* `store rows 12 = matched 10 + differing 1 + extra 1`; of a long sum only what is not 0. */
 void ev_equation_line(const struct ev_equation *e, struct ev_buf *out);
 
 #endif

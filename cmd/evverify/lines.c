@@ -3,6 +3,8 @@
 
 #include "evverify/evverify.h"
 
+#define SHORT 4 /* terms of a sum that are all printed */
+
 const char *ev_verdict_word(int status)
 {
 	return status == 0 ? "consistent" : status == 1 ? "different" : "not proven";
@@ -37,7 +39,13 @@ void ev_finding_line(const struct ev_finding *f, struct ev_buf *out)
 
 void ev_equation_line(const struct ev_equation *e, struct ev_buf *out)
 {
-	ev_buf_addf(out, "%s: %s %" PRId64 " =", e->subject, e->what, e->total);
-	for (size_t i = 0; i < e->nterms; i++)
-		ev_buf_addf(out, "%s %s %" PRId64, i ? " +" : "", e->terms[i].name, e->terms[i].n);
+	const char *sign = " =";
+
+	ev_buf_addf(out, "%s: %s %" PRId64, e->subject, e->what, e->total);
+	for (size_t i = 0; i < e->nterms; i++) {
+		if (e->nterms > SHORT && !e->terms[i].n)
+			continue;
+		ev_buf_addf(out, "%s %s %" PRId64, sign, e->terms[i].name, e->terms[i].n);
+		sign = " +";
+	}
 }

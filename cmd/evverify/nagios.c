@@ -27,7 +27,7 @@ static void add_plain(struct ev_buf *out, const char *text)
 
 void ev_print_nagios(const struct ev_verdict *v, int status, const struct ev_error *why, struct ev_buf *out)
 {
-	const char *name = v->projection ? v->projection : "?";
+	const char *name = v->projection ? v->projection : "log";
 	int64_t found = ev_verdict_found(v);
 	struct ev_buf text = EV_BUF_INIT;
 

@@ -103,7 +103,7 @@ void ev_print_text(const struct ev_verdict *v, int status, const struct ev_error
 	(void)why; /* said on stderr, as errors are */
 	ev_term_init(&p.term, 1);
 	p.term.color = p.term.color && color;
-	if (v->projection) {
+	if (v->projection && v->store) { /* a log alone has none, and what failed may not have come so far */
 		ev_buf_addf(&at, "%s version %" PRId64 " in %s at ", v->projection, v->version, v->store);
 		ev_position_print(&v->position, &at);
 		line(&p, "", &at);

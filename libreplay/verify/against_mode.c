@@ -43,6 +43,31 @@ static void cover(struct ev_mode *m, const struct ev_against_result *r)
 		ev_mode_note(m, "and %zu partitions more", r->nparts - MOST_PARTS);
 }
 
+/* Only one side has anything of the topic that begins at part `i`; the index behind it. */
+static size_t tell_lonely(struct ev_mode *m, const struct ev_against_result *r, size_t i)
+{
+	const char *topic = r->parts[i].topic;
+	int64_t records[2] = { 0, 0 };
+
+	for (; i < r->nparts && strcmp(r->parts[i].topic, topic) == 0; i++) {
+		records[0] += r->parts[i].records[0];
+		records[1] += r->parts[i].records[1];
+	}
+	if (!records[0] != !records[1])
+		ev_mode_note(m, "%s: only the %s source has records of it; the sources can name topics: ./archive/%s",
+			     topic, records[0] ? "first" : "second", topic);
+	return i;
+}
+
+/* What looks like loss, and is often another question than the one that was meant. */
+static void advise(struct ev_mode *m, const struct ev_against_result *r, const struct ev_against_options *opt)
+{
+	for (size_t i = 0; i < r->nparts;)
+		i = tell_lonely(m, r, i);
+	if (r->missing && r->extra && !opt->by_key)
+		ev_mode_note(m, "where a copy has spread the keys over its partitions anew, --by key compares");
+}
+
 static int compare(struct ev_source *first, struct ev_source *second,
 		   const struct ev_range_args *range, const struct ev_against_options *opt,
 		   struct ev_faults *faults, struct ev_against_result *r, struct ev_error *err)
@@ -84,6 +109,7 @@ int ev_against_mode(struct ev_source *first, struct ev_source *second,
 	ev_mode_faults_end(&faults, m);
 	if (!rc) {
 		cover(m, &r);
+		advise(m, &r, &opt->against);
 		ev_mode_done(m);
 	}
 	ev_against_release(&r);

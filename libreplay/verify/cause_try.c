@@ -55,7 +55,10 @@ void ev_trial_close(struct ev_trial *t)
 	free(t);
 }
 
-/* All tables are empty again, and no id was ever seen. */
+/*
+ * All tables are empty again, no id was ever seen, and nothing waits behind a dead letter: what an event makes of the
+ * events of one trial must not be in the way of the next.
+ */
 static int forget(struct ev_trial *t, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
@@ -66,7 +69,7 @@ static int forget(struct ev_trial *t, struct ev_error *err)
 		ev_buf_add_quoted(&sql, t->w->tables[i].shape.table, '"');
 		ev_buf_addc(&sql, ';');
 	}
-	ev_buf_adds(&sql, "DELETE FROM ev_seen");
+	ev_buf_adds(&sql, "DELETE FROM ev_seen;DELETE FROM ev_dead");
 	rc = t->store->ops->script(t->store, ev_buf_str(&sql), err);
 	ev_buf_release(&sql);
 	return rc;

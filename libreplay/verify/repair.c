@@ -275,7 +275,7 @@ int ev_repair(struct ev_verifying *w, struct ev_wrong_row *rows, size_t n, struc
 		return -1;
 	rc = refuse(&r, err);
 	if (rc == 0 && !w->opt->repair_now)
-		ev_mode_note(m, "to be repaired: %zu rows (--yes does it)", n);
+		ev_mode_note(m, "to be repaired: %zu row%s (--yes does it)", n, n == 1 ? "" : "s");
 	else if (rc == 0)
 		rc = transaction(&r, err);
 	if (rc == 0 && w->opt->repair_now) {

@@ -435,6 +435,8 @@ int ev_suspects_tell(struct ev_verifying *w, struct ev_mode *m, struct ev_error 
 		find_causes(w, all, &second, m);
 	if (rc == 0 && w->opt->repair)
 		rc = repair(w, all, m, err);
+	else if (rc == 0 && m->found && !w->opt->base)
+		ev_mode_note(m, "once it is known why: --repair says how many rows would be made anew from the log");
 	for (size_t i = 0; i < w->ntables; i++)
 		release(&all[i]);
 	ev_snapshot_release(&second);
