@@ -118,7 +118,7 @@ struct ev_fold *ev_fold_detached(struct ev_store *s, const struct ev_projection 
 size_t ev_fold_bytes(const struct ev_fold *f); /* that rows take; also of others */
 size_t ev_fold_columns(const struct ev_fold *f, const char *table);
 const char *ev_fold_column_name(const struct ev_fold *f, const char *table, size_t column);
-/* The rows by key; see apply/reference.h. */
+/* The rows by key; see apply/memory_fold.h. */
 int ev_fold_rows(struct ev_fold *f, const char *table, ev_row_fn row, void *ctx, struct ev_error *err);
 
 /* ---- */

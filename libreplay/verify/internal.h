@@ -32,7 +32,7 @@ struct ev_verifying {
 	struct ev_replay replay;
 	uint32_t slices;              /* of the keys, each folded for itself; at most 1: none */
 	struct ev_replay_hooks replay_hooks;
-	struct ev_snapshot base;      /* where the fold began (base.h), without a store; no parts: with the log */
+	struct ev_snapshot base;      /* where the fold began, without a store; no parts: with the log */
 	char base_receipt[33];
 	struct ev_table_check *tables;
 	size_t ntables;

@@ -8,8 +8,8 @@
 #ifndef EV_LOG_MODE_H
 #define EV_LOG_MODE_H
 
-#include "verify/against.h"
-#include "verify/log.h"
+#include "audit/against.h"
+#include "audit/log.h"
 #include "verify/verdict.h"
 
 struct ev_log_mode {

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "verify/read.h"
+#include "audit/read.h"
 
 static int take(void *ctx, const struct ev_fault *f, struct ev_error *err)
 {

@@ -2,7 +2,7 @@
 #ifndef EV_MODE_FAULTS_H
 #define EV_MODE_FAULTS_H
 
-#include "verify/fault.h"
+#include "audit/fault.h"
 #include "verify/verdict.h"
 
 /* Faults go to the mode, up to `max` of each kind; information is only counted. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "verify/base.h"
+#include "verify/from_base.h"
 
 #define BATCH 10000
 #define LEAST_BATCH 500
@@ -121,7 +121,7 @@ static int open_memory(struct ev_verifying *w, struct ev_error *err)
 	w->catalogue = ev_store_open(w->opt->url, &ro, err);
 	if (!w->catalogue || ev_reference_tables_there(w->catalogue, w->p->name, err) < 0)
 		return -1;
-	w->replay.detached = ev_reference_new(w->catalogue, w->p, 0, 1, &why, err);
+	w->replay.detached = ev_memory_fold_new(w->catalogue, w->p, 0, 1, &why, err);
 	w->replay.memory = w->opt->memory;
 	if (!w->replay.detached && err->class == EV_OK) {
 		ev_fail(err, EV_USAGE, "the projection does not fold in memory alone: %.*s",
@@ -167,7 +167,7 @@ int ev_reference_scan(struct ev_verifying *w, const struct ev_shape *shape, ev_s
 void ev_reference_close(struct ev_verifying *w)
 {
 	ev_apply_close(w->replay.apply);
-	ev_reference_free(w->replay.detached);
+	ev_memory_fold_free(w->replay.detached);
 	ev_ledger_release(&w->replay.mine);
 	ev_snapshot_release(&w->base);
 	if (w->reference)

@@ -2,7 +2,7 @@
  * replay.h - the log folded to exactly where a store stands, into a reference
  *
  * The reference is a scratch store that the ordinary engine fills, or rows in memory that never get into any
- * store (apply/reference.h). Records come in the order in which the
+ * store (apply/memory_fold.h). Records come in the order in which the
  * store got them: where cuts are stored, the merge of each piece between two of them; else one merge of
  * all. Decisions on dead letters are taken again at their cuts. Poison becomes a dead letter, as no
  * record below the position of a store was poison that is none in it.
@@ -11,7 +11,7 @@
 #define EV_REPLAY_H
 
 #include "apply/apply.h"
-#include "apply/reference.h"
+#include "apply/memory_fold.h"
 #include "source/source.h"
 #include "verify/snapshot.h"
 
@@ -24,7 +24,7 @@ struct ev_replay_hooks {
 
 struct ev_replay {
 	struct ev_apply *apply;  /* on the reference; NULL: */
-	struct ev_reference *detached;
+	struct ev_memory_fold *detached;
 	struct ev_ledger mine;   /* where the detached one stands; `untouched` is not counted */
 	size_t memory;           /* that its rows may take */
 	struct ev_source *src;

@@ -48,7 +48,7 @@ static int take(struct ev_replay *r, const struct ev_record *rec, struct ev_erro
 
 	if (rec->offset < p->next)
 		return 0;
-	rc = ev_reference_apply(r->detached, rec, &fate, err);
+	rc = ev_memory_fold_apply(r->detached, rec, &fate, err);
 	if (rc)
 		return rc < 0 ? -1 : need_scratch(err);
 	p->counts[EV_INVISIBLE] += rec->offset - p->next;
@@ -80,7 +80,7 @@ int ev_into_records(struct ev_replay *r, struct ev_record *records, size_t n, st
 		if (take(r, &records[i], err) < 0)
 			return -1;
 	settle(r, records, n);
-	if (ev_reference_bytes(r->detached) > r->memory) {
+	if (ev_memory_fold_bytes(r->detached) > r->memory) {
 		r->full = true;
 		ev_fail(err, EV_USAGE, "the rows take more than --memory");
 		return need_scratch(err);

@@ -16,11 +16,11 @@ static int begin_slice(struct ev_verifying *w, uint32_t slice, struct ev_error *
 {
 	struct ev_replay *r = &w->replay;
 
-	ev_reference_free(r->detached);
+	ev_memory_fold_free(r->detached);
 	ev_ledger_release(&r->mine);
 	r->seq = 0; /* what was read is counted on */
 	r->full = false;
-	r->detached = ev_reference_new(w->catalogue, w->p, slice, w->slices, NULL, err);
+	r->detached = ev_memory_fold_new(w->catalogue, w->p, slice, w->slices, NULL, err);
 	if (!r->detached && err->class == EV_OK)
 		ev_fail(err, EV_BUG, "the projection no longer folds in memory");
 	return r->detached ? 0 : -1;

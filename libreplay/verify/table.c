@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "apply/reference.h"
+#include "apply/memory_fold.h"
 #include "base/mem.h"
 
 static enum ev_digest_type taken_as(enum ev_dialect dialect, const char *type)
@@ -244,13 +244,15 @@ static int take_memory_row(void *ctx, const struct ev_cell *cells, size_t n)
 	return m->fn(m->ctx, &row, m->err);
 }
 
-static int find_columns(struct ev_reference *r, const struct ev_shape *shape, size_t *order, struct ev_error *err)
+static int find_columns(struct ev_memory_fold *r, const struct ev_shape *shape, size_t *order,
+			struct ev_error *err)
 {
-	size_t n = ev_reference_columns(r, shape->table);
+	size_t n = ev_memory_fold_columns(r, shape->table);
 
 	for (size_t i = 0; i < shape->ncolumns; i++) {
 		order[i] = 0;
-		while (order[i] < n && strcmp(ev_reference_column(r, shape->table, order[i]), shape->columns[i].name))
+		while (order[i] < n && strcmp(ev_memory_fold_column(r, shape->table, order[i]),
+					      shape->columns[i].name))
 			order[i]++;
 		if (order[i] == n)
 			return ev_fail(err, EV_BUG, "the fold in memory has no column '%s'", shape->columns[i].name);
@@ -258,7 +260,7 @@ static int find_columns(struct ev_reference *r, const struct ev_shape *shape, si
 	return 0;
 }
 
-int ev_memory_scan(struct ev_reference *r, const struct ev_shape *shape, const struct ev_digest_key *key,
+int ev_memory_scan(struct ev_memory_fold *r, const struct ev_shape *shape, const struct ev_digest_key *key,
 		   ev_scan_fn fn, void *ctx, struct ev_error *err)
 {
 	struct memory_scan m = { .scan = { .shape = shape, .key = key }, .fn = fn, .ctx = ctx, .err = err };
@@ -268,7 +270,7 @@ int ev_memory_scan(struct ev_reference *r, const struct ev_shape *shape, const s
 	m.cells = ev_alloc((shape->ncolumns + 1) * sizeof(*m.cells));
 	rc = find_columns(r, shape, m.order, err);
 	if (rc == 0)
-		rc = ev_reference_rows(r, shape->table, take_memory_row, &m, err);
+		rc = ev_memory_fold_rows(r, shape->table, take_memory_row, &m, err);
 	free(m.order);
 	free(m.cells);
 	ev_buf_release(&m.scan.bytes);

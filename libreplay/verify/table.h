@@ -50,8 +50,8 @@ int ev_table_scan(struct ev_store *s, const struct ev_shape *shape, const struct
 		  struct ev_mode *m, ev_scan_fn fn, void *ctx, struct ev_error *err);
 
 /* The same of the rows of a fold in memory, which has the columns in an order of its own. */
-struct ev_reference; /* apply/reference.h */
-int ev_memory_scan(struct ev_reference *r, const struct ev_shape *shape, const struct ev_digest_key *key,
+struct ev_memory_fold; /* apply/memory_fold.h */
+int ev_memory_scan(struct ev_memory_fold *r, const struct ev_shape *shape, const struct ev_digest_key *key,
 		   ev_scan_fn fn, void *ctx, struct ev_error *err);
 
 /* An encoded column, for people: NULL, 42, 'text', x'00ff'. Moves `bytes` past it; false at the end. */

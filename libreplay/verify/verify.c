@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "verify/base.h"
+#include "verify/from_base.h"
 
 __attribute__((format(printf, 2, 3))) static void say(struct ev_verifying *w, const char *fmt, ...)
 {

@@ -1,6 +1,6 @@
 /* against_test.c - a copy of a log is found the same, and every change of it is found */
 #include "fake_log.h"
-#include "verify/against.h"
+#include "audit/against.h"
 
 enum { PARTS = 3, KEYS = 10 };
 

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "test.h"
-#include "verify/spill.h"
+#include "audit/spill.h"
 
 struct bytes {
 	char *p;

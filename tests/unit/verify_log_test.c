@@ -1,7 +1,7 @@
 /* verify_log_test.c - every fault put into a random log is found; a good log has none */
 #include "fake_log.h"
-#include "verify/log.h"
-#include "verify/read.h"
+#include "audit/log.h"
+#include "audit/read.h"
 
 enum { PARTS = 4, KEYS = 12 };
 

@@ -2,8 +2,8 @@
 #ifndef EV_AGAINST_IMPL_H
 #define EV_AGAINST_IMPL_H
 
-#include "verify/against.h"
-#include "verify/spill.h"
+#include "audit/against.h"
+#include "audit/spill.h"
 
 struct hash128 {
 	uint64_t high, low;

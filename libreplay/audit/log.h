@@ -21,7 +21,7 @@
 #include "event/envelope.h"
 #include "position/range.h"
 #include "source/spec.h"
-#include "verify/fault.h"
+#include "audit/fault.h"
 
 #define EV_LOG_MAX_MARKERS 1000 /* transactions that end in a row without a record in between */
 

@@ -1,5 +1,5 @@
-/* base.c - see base.h */
-#include "verify/base.h"
+/* from_base.c - see from_base.h */
+#include "verify/from_base.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* against.c - both sources once, each partition into a count and a hash; see against.h */
-#include "verify/against_impl.h"
+#include "audit/against_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>

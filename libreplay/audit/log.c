@@ -1,5 +1,5 @@
 /* log.c - a log's records, one by one; see log.h */
-#include "verify/log_impl.h"
+#include "audit/log_impl.h"
 
 #include <inttypes.h>
 

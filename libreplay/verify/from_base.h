@@ -1,12 +1,12 @@
 /*
- * base.h - a fold that does not begin with the log: from an older view that has a receipt
+ * from_base.h - a fold that does not begin with the log: from an older view that has a receipt
  *
  * What the base holds (rows, ledger, dead letters) is copied into the reference, and proven there: it must be
  * just what its receipt is of, to the digest. Then the log is folded on from there as from anywhere else. What that
  * says of the view is true as far as the receipt is: the new one names it.
  */
-#ifndef EV_BASE_H
-#define EV_BASE_H
+#ifndef EV_FROM_BASE_H
+#define EV_FROM_BASE_H
 
 #include "verify/internal.h"
 

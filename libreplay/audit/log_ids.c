@@ -11,7 +11,7 @@
 #include <inttypes.h>
 
 #include "base/mem.h"
-#include "verify/log_impl.h"
+#include "audit/log_impl.h"
 
 enum { OWN, CAUSE };
 

@@ -1,7 +1,7 @@
 /* spill_item.c - the bytes of an item: numbers and groups (see spill.h) */
 #include <xxhash.h>
 
-#include "verify/spill.h"
+#include "audit/spill.h"
 
 void ev_spill_put_u64(struct ev_buf *item, uint64_t v)
 {

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 
 #include "event/number.h"
-#include "verify/log_impl.h"
+#include "audit/log_impl.h"
 
 static bool integer_text(struct ev_slice s)
 {

@@ -1,5 +1,5 @@
 /* read.c - see read.h */
-#include "verify/read.h"
+#include "audit/read.h"
 
 #include "base/mem.h"
 #include "merge/merge.h"

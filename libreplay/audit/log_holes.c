@@ -7,7 +7,7 @@
 #include <inttypes.h>
 
 #include "base/mem.h"
-#include "verify/log_impl.h"
+#include "audit/log_impl.h"
 
 /* Offsets of a partition that no reading shows. */
 struct runs {

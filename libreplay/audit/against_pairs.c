@@ -9,7 +9,7 @@
 #include <inttypes.h>
 
 #include "base/mem.h"
-#include "verify/against_impl.h"
+#include "audit/against_impl.h"
 
 struct pairs {
 	struct against *a;

@@ -1,6 +1,6 @@
 /* read.h - all records of some spans, given to one function */
-#ifndef EV_VERIFY_READ_H
-#define EV_VERIFY_READ_H
+#ifndef EV_AUDIT_READ_H
+#define EV_AUDIT_READ_H
 
 #include "position/range.h"
 #include "source/source.h"

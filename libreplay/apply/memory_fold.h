@@ -1,5 +1,5 @@
 /*
- * reference.h - what a projection's tables must hold, folded in memory and never written
+ * memory_fold.h - what a projection's tables must hold, folded in memory and never written
  *
  * For a proof: the store is asked for its catalogue alone, so it may be one that is only read, and the one that
  * is to be proved. Only projections that fold as a whole (fold.h) can be folded so, and only as far as
@@ -8,44 +8,47 @@
  *
  * Memory: all rows are kept. Where they are too many, fold several times, each time one slice of the keys.
  */
-#ifndef EV_REFERENCE_H
-#define EV_REFERENCE_H
+#ifndef EV_MEMORY_FOLD_H
+#define EV_MEMORY_FOLD_H
 
 #include "projection/projection.h"
 #include "record/record.h"
 #include "store/ledger.h"
 #include "store/store.h"
 
-struct ev_reference;
+struct ev_memory_fold;
 
 /*
  * The tables are those that the projection has in `s`, and start empty. NULL with err->class EV_OK where this
  * projection does not fold as a whole; `why` (may be NULL) gets a line for each reason. `slice` of `slices`: rows
  * of other keys are passed over; 0 of 1 is all. Store and projection must outlive it.
  */
-struct ev_reference *ev_reference_new(struct ev_store *s, const struct ev_projection *p, uint32_t slice,
-				      uint32_t slices, struct ev_buf *why, struct ev_error *err);
-void ev_reference_free(struct ev_reference *r); /* NULL allowed */
+struct ev_memory_fold *ev_memory_fold_new(struct ev_store *s, const struct ev_projection *p,
+					  uint32_t slice, uint32_t slices, struct ev_buf *why,
+					  struct ev_error *err);
+void ev_memory_fold_free(struct ev_memory_fold *r); /* NULL allowed */
 
 /*
  * The next record: 0 and what becomes of it (EV_APPLIED, EV_IGNORED, EV_FILTERED); 1 when it needs a scratch
  * (`err` says why): the record is poison, or not for the fold to say. It has changed nothing then. Neither
  * positions nor dead letters are known here: which records are given, and in which order, is the caller's.
  */
-int ev_reference_apply(struct ev_reference *r, const struct ev_record *rec, enum ev_count *fate,
-		       struct ev_error *err);
+int ev_memory_fold_apply(struct ev_memory_fold *r, const struct ev_record *rec,
+			 enum ev_count *fate, struct ev_error *err);
 
 /* Bytes that the rows take by now. */
-size_t ev_reference_bytes(const struct ev_reference *r);
+size_t ev_memory_fold_bytes(const struct ev_memory_fold *r);
 
 /* The columns of a table, in the order in which rows are given; NULL: no such table. */
-size_t ev_reference_columns(const struct ev_reference *r, const char *table);
-const char *ev_reference_column(const struct ev_reference *r, const char *table, size_t column);
+size_t ev_memory_fold_columns(const struct ev_memory_fold *r, const char *table);
+const char *ev_memory_fold_column(const struct ev_memory_fold *r, const char *table,
+				  size_t column);
 
 /*
  * All rows of a table that are there, by key (text by its bytes); cells as ev_column_info's `portable` expression
  * gives them, borrowed for the call. 0, the callback's non-zero, or -1 (no such table).
  */
-int ev_reference_rows(struct ev_reference *r, const char *table, ev_row_fn row, void *ctx, struct ev_error *err);
+int ev_memory_fold_rows(struct ev_memory_fold *r, const char *table, ev_row_fn row, void *ctx,
+			struct ev_error *err);
 
 #endif

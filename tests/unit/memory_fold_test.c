@@ -1,8 +1,8 @@
-/* reference_test.c - the detached fold: the rows that the engine writes, as a whole and by slices */
+/* memory_fold_test.c - the detached fold: the rows that the engine writes, as a whole and by slices */
 #include "test.h"
 
 #include "apply/apply.h"
-#include "apply/reference.h"
+#include "apply/memory_fold.h"
 #include "base/mem.h"
 
 #define RECORDS 2000
@@ -58,22 +58,24 @@ static int fold(struct ev_store *s, const struct ev_projection *p, const struct 
 		uint32_t slices, struct ev_buf *a, struct ev_buf *b)
 {
 	struct ev_error err = EV_ERROR_INIT;
-	struct ev_reference *r = ev_reference_new(s, p, slice, slices, NULL, &err);
+	struct ev_memory_fold *r = ev_memory_fold_new(s, p, slice, slices, NULL, &err);
 	struct ev_record odd = l->records[0];
 	enum ev_count fate;
 	int rc = r ? 0 : -1;
 
 	for (int i = 0; i < RECORDS && rc == 0; i++)
-		rc = ev_reference_apply(r, &l->records[i], &fate, &err);
+		rc = ev_memory_fold_apply(r, &l->records[i], &fate, &err);
 	odd.value = ev_slice_str("{\"type\":\"put\",\"k\":\"k1\",\"n\":\"many\"}");
 	if (rc == 0 && slices == 1)
-		CHECK(ev_reference_apply(r, &odd, &fate, &err) == 1 && strstr(err.text, "needs a scratch"),
+		CHECK(ev_memory_fold_apply(r, &odd, &fate, &err) == 1 && strstr(err.text, "needs a scratch"),
 		      "what is not for the fold to say is said so: %s", err.text);
-	if (rc == 0 && (ev_reference_rows(r, "a", add_row, a, &err) || ev_reference_rows(r, "b", add_row, b, &err)))
+	if (rc == 0 && (ev_memory_fold_rows(r, "a", add_row, a, &err) ||
+			ev_memory_fold_rows(r, "b", add_row, b, &err)))
 		rc = -1;
-	CHECK(rc == 0 && ev_reference_columns(r, "b") == 3 && strcmp(ev_reference_column(r, "a", 2), "note") == 0,
+	CHECK(rc == 0 && ev_memory_fold_columns(r, "b") == 3 &&
+	      strcmp(ev_memory_fold_column(r, "a", 2), "note") == 0,
 	      "slice %u of %u is folded", slice, slices);
-	ev_reference_free(r);
+	ev_memory_fold_free(r);
 	return rc;
 }
 

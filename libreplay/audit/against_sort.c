@@ -9,7 +9,7 @@
 #include <xxhash.h>
 
 #include "base/mem.h"
-#include "verify/against_impl.h"
+#include "audit/against_impl.h"
 
 void ev_against_put(struct ev_buf *item, const struct stand *s)
 {

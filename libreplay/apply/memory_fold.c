@@ -1,22 +1,23 @@
-/* reference.c - see reference.h; the engine's stages on a fold that has no store behind it */
-#include "apply/reference.h"
+/* memory_fold.c - see memory_fold.h; the engine's stages on a fold that has no store behind it */
+#include "apply/memory_fold.h"
 
 #include <inttypes.h>
 
 #include "apply/internal.h"
 #include "base/mem.h"
 
-struct ev_reference {
+struct ev_memory_fold {
 	struct ev_apply *a;
 	struct ev_fold_list *list; /* of the record at hand */
 };
 
 /* Of the engine's state what the stages want; nothing of it is ever written. */
-struct ev_reference *ev_reference_new(struct ev_store *s, const struct ev_projection *p, uint32_t slice,
-				      uint32_t slices, struct ev_buf *why, struct ev_error *err)
+struct ev_memory_fold *ev_memory_fold_new(struct ev_store *s, const struct ev_projection *p,
+					  uint32_t slice, uint32_t slices, struct ev_buf *why,
+					  struct ev_error *err)
 {
 	struct ev_apply_options opt = EV_APPLY_OPTIONS_INIT;
-	struct ev_reference *r = ev_alloc(sizeof(*r));
+	struct ev_memory_fold *r = ev_alloc(sizeof(*r));
 	ev_result_fn on_result = s->on_result;
 	void *ctx = s->on_result_ctx;
 	struct ev_apply *a = r->a = ev_open_new(s, p, &opt);
@@ -36,11 +37,11 @@ struct ev_reference *ev_reference_new(struct ev_store *s, const struct ev_projec
 		ev_buf_adds(&a->folds, "@dedupe keeps the ids that it has seen in a store\n");
 	if (why)
 		ev_buf_add_slice(why, ev_buf_slice(&a->folds));
-	ev_reference_free(r);
+	ev_memory_fold_free(r);
 	return NULL;
 }
 
-void ev_reference_free(struct ev_reference *r)
+void ev_memory_fold_free(struct ev_memory_fold *r)
 {
 	if (r) {
 		ev_fold_list_free(r->list);
@@ -58,8 +59,8 @@ static int needs_scratch(const struct ev_record *rec, struct ev_error *err)
 	return 1;
 }
 
-int ev_reference_apply(struct ev_reference *r, const struct ev_record *rec, enum ev_count *fate,
-		       struct ev_error *err)
+int ev_memory_fold_apply(struct ev_memory_fold *r, const struct ev_record *rec,
+			 enum ev_count *fate, struct ev_error *err)
 {
 	struct ev_apply *a = r->a;
 	const int *handlers = NULL;
@@ -83,22 +84,23 @@ int ev_reference_apply(struct ev_reference *r, const struct ev_record *rec, enum
 	return 0;
 }
 
-size_t ev_reference_bytes(const struct ev_reference *r)
+size_t ev_memory_fold_bytes(const struct ev_memory_fold *r)
 {
 	return ev_fold_bytes(r->a->fold);
 }
 
-size_t ev_reference_columns(const struct ev_reference *r, const char *table)
+size_t ev_memory_fold_columns(const struct ev_memory_fold *r, const char *table)
 {
 	return ev_fold_columns(r->a->fold, table);
 }
 
-const char *ev_reference_column(const struct ev_reference *r, const char *table, size_t column)
+const char *ev_memory_fold_column(const struct ev_memory_fold *r, const char *table, size_t column)
 {
 	return ev_fold_column_name(r->a->fold, table, column);
 }
 
-int ev_reference_rows(struct ev_reference *r, const char *table, ev_row_fn row, void *ctx, struct ev_error *err)
+int ev_memory_fold_rows(struct ev_memory_fold *r, const char *table, ev_row_fn row, void *ctx,
+			struct ev_error *err)
 {
 	return ev_fold_rows(r->a->fold, table, row, ctx, err);
 }

@@ -1,10 +1,10 @@
 /* spill.c - see spill.h; items in blocks, an index that is sorted, runs by level */
-#include "verify/spill.h"
+#include "audit/spill.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "verify/spill_file.h"
+#include "audit/spill_file.h"
 
 enum {
 	LEAST = 64 << 10,

@@ -3,9 +3,9 @@
 #define EV_LOG_IMPL_H
 
 #include "event/json.h"
-#include "verify/log.h"
-#include "verify/read.h"
-#include "verify/spill.h"
+#include "audit/log.h"
+#include "audit/read.h"
+#include "audit/spill.h"
 
 struct ev_log {
 	const struct ev_log_options *opt;

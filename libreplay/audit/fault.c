@@ -1,5 +1,5 @@
 /* fault.c - see fault.h */
-#include "verify/fault.h"
+#include "audit/fault.h"
 
 #include "base/mem.h"
 #include "record/line.h"

@@ -1,5 +1,5 @@
 /* spill_file.c - see spill_file.h; an item is its length in four bytes, then its bytes */
-#include "verify/spill_file.h"
+#include "audit/spill_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

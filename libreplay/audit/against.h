@@ -18,8 +18,8 @@
 #ifndef EV_AGAINST_H
 #define EV_AGAINST_H
 
-#include "verify/fault.h"
-#include "verify/read.h"
+#include "audit/fault.h"
+#include "audit/read.h"
 
 struct ev_against_side {
 	struct ev_source *src;       /* opened with need_headers */
