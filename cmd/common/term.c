@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "record/utf8.h"
+#include "base/utf8.h"
 
 static int env_number(const char *name, int fallback)
 {

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "common/term.h"
-#include "record/line.h"
+#include "json/json.h"
 
 static const char *const change_words[] = { "only old", "only new", "changed" };
 static const char *const change_names[] = { "only_old", "only_new", "changed" };

@@ -5,7 +5,7 @@
 
 #include "evproject/comparison.h"
 #include "evproject/evproject.h"
-#include "record/line.h"
+#include "json/json.h"
 #include "store/ledger.h"
 
 static const char *const format_words[] = { "text", "json", NULL };

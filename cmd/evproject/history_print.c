@@ -5,10 +5,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "common/message.h"
 #include "event/time.h"
+#include "json/json.h"
 #include "record/base64.h"
-#include "record/line.h"
 
 static const char *const heads[] = { "time", "record", "type", "row", "column", "change" };
 

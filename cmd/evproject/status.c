@@ -8,8 +8,8 @@
 #include "common/term.h"
 #include "event/time.h"
 #include "evproject/evproject.h"
+#include "json/json.h"
 #include "rebuild/shadow.h"
-#include "record/line.h"
 #include "store/dead.h"
 #include "store/ledger.h"
 

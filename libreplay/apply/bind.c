@@ -2,9 +2,9 @@
 #include "apply/bind.h"
 
 #include "base/mem.h"
-#include "event/number.h"
+#include "base/utf8.h"
 #include "event/time.h"
-#include "record/line.h"
+#include "json/number.h"
 
 void ev_event_init(struct ev_event *e, const struct ev_projection *p)
 {

@@ -11,7 +11,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "event/time.h"
-#include "record/line.h"
+#include "json/json.h"
+#include "record/record.h"
 
 #define CRC_NAME "\"crc32\":\""
 #define CRC_TAIL (sizeof(CRC_NAME) - 1 + 8 + sizeof("\"}\n") - 1)

@@ -2,7 +2,7 @@
 #include "audit/fault.h"
 
 #include "base/mem.h"
-#include "record/line.h"
+#include "base/utf8.h"
 
 const char *const ev_fault_names[EV_FAULTS] = {
 	[EV_FAULT_HOLE] = "hole",	[EV_FAULT_DUPLICATE] = "duplicate",

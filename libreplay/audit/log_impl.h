@@ -2,10 +2,10 @@
 #ifndef EV_LOG_IMPL_H
 #define EV_LOG_IMPL_H
 
-#include "event/json.h"
 #include "audit/log.h"
 #include "audit/read.h"
 #include "audit/spill.h"
+#include "json/json.h"
 
 struct ev_log {
 	const struct ev_log_options *opt;

@@ -8,7 +8,7 @@
  */
 #include <inttypes.h>
 
-#include "event/number.h"
+#include "json/number.h"
 #include "audit/log_impl.h"
 
 static bool integer_text(struct ev_slice s)

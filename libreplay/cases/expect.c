@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 #include "cases/internal.h"
-#include "event/number.h"
-#include "record/line.h"
+#include "json/json.h"
+#include "json/number.h"
 #include "store/dead.h"
 #include "store/ledger.h"
 

@@ -11,7 +11,7 @@
 #ifndef EV_ENVELOPE_H
 #define EV_ENVELOPE_H
 
-#include "event/json.h"
+#include "json/json.h"
 #include "record/record.h"
 
 enum ev_field {

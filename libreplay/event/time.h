@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "event/json.h"
+#include "json/json.h"
 
 #define EV_TIME_MIN INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
 #define EV_TIME_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */

@@ -5,8 +5,8 @@
 #include <strings.h>
 
 #include "base/mem.h"
-#include "event/number.h"
 #include "event/where_impl.h"
+#include "json/number.h"
 
 #define MAX_DEPTH 64 /* brackets and nots inside each other */
 

@@ -17,7 +17,7 @@
 #ifndef EV_WHERE_H
 #define EV_WHERE_H
 
-#include "event/json.h"
+#include "json/json.h"
 
 struct ev_where;
 

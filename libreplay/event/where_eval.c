@@ -1,5 +1,5 @@
 /* where_eval.c - evaluate and print a filter; see where.h */
-#include "event/number.h"
+#include "json/number.h"
 #include "event/where_impl.h"
 
 const struct where_operator where_operators[WHERE_OPERATORS] = {

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "fold/internal.h"
-#include "record/line.h"
+#include "json/json.h"
 
 #define ROWS_AT_ONCE 5000
 #define ENOUGH_TO_COPY 500

@@ -1,7 +1,7 @@
 /* draft_envelope.c - where a sample's events keep type, id and time; see sample.h */
 #include "base/mem.h"
-#include "event/number.h"
 #include "event/time.h"
+#include "json/number.h"
 #include "projection/sample.h"
 
 #define MAX_NAMES 12 /* of a field */

@@ -1,6 +1,6 @@
 /* draft_walk.c - the types of a sample and the scalar paths of each; see sample.h */
 #include "base/mem.h"
-#include "event/number.h"
+#include "json/number.h"
 #include "projection/sample.h"
 
 #define MAX_DEPTH 3

@@ -5,8 +5,8 @@
 
 #include "base/file.h"
 #include "base/suggest.h"
+#include "base/utf8.h"
 #include "projection/fingerprint.h"
-#include "record/utf8.h"
 
 struct ev_place ev_parse_place(struct ev_parser *ps, const char *at)
 {

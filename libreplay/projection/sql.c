@@ -3,7 +3,7 @@
 
 #include <strings.h>
 
-#include "event/json.h"
+#include "json/json.h"
 
 #define ITEM "$item"
 

@@ -7,8 +7,8 @@
 #include <strings.h>
 
 #include "base/mem.h"
-#include "event/number.h"
-#include "record/line.h"
+#include "base/utf8.h"
+#include "json/number.h"
 
 #define STOP_EVERY 1024 /* rows */
 

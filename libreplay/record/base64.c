@@ -3,7 +3,6 @@
 
 #include <stdint.h>
 
-#include "record/line.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

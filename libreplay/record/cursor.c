@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "event/json.h"
+#include "base/utf8.h"
+#include "json/json.h"
 #include "record/base64.h"
-#include "record/utf8.h"
 
 #define CHUNK (64u << 10)
 

@@ -2,7 +2,7 @@
  * line.h - the record line: one JSON object a line, byte-exact both ways (evtools(7), RECORD LINE)
  *
  * Writer and reader make one pass and build no tree. The writer puts a value that is a JSON
- * document (no surrounding white space, no CR or LF in it, within the limits of event/json.h)
+ * document (no surrounding white space, no CR or LF in it, within the limits of json/json.h)
  * verbatim as "value", other UTF-8 as "text", other bytes as "base64", null as "value":null.
  */
 #ifndef EV_LINE_H
@@ -17,19 +17,6 @@
 
 /* Append the line of `r`, with its LF. Fails only by marking `out` failed (memory). */
 void ev_line_write(struct ev_buf *out, const struct ev_record *r);
-
-/*
- * Append `s` as a JSON string with quotes; bytes that are not UTF-8 must not be given. Besides what
- * JSON asks for, DEL, U+0080 to U+009F, U+2028 and U+2029 are escaped: no terminal or line splitter
- * sees a control character.
- */
-void ev_json_quote(struct ev_buf *out, struct ev_slice s);
-
-/* Is `s` well-formed UTF-8 (RFC 3629: no surrogates, no overlongs)? */
-bool ev_utf8_valid(struct ev_slice s);
-
-/* A text for people as UTF-8, appended: it may quote any bytes, or be cut in the middle of a letter. */
-void ev_utf8_clean(const char *text, struct ev_buf *out);
 
 struct ev_line_reader; /* owns the decoded bytes of the record read last */
 

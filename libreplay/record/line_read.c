@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "event/json.h"
+#include "base/utf8.h"
+#include "json/json.h"
 #include "record/base64.h"
 #include "record/cursor.h"
-#include "record/utf8.h"
 
 /* Members that exclude each other share a bit. */
 enum {

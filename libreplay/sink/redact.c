@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "event/json.h"
+#include "json/json.h"
 
 enum { KEY_MIN = 16, HASH_BYTES = 16 };
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "record/line.h"
 
 /* %s: the dialect's type for bytes; the key's index, which must hold keys of any length. */

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "record/line.h"
+#include "base/utf8.h"
 
 const char *const ev_count_names[EV_COUNTS] = { "applied", "ignored", "filtered", "deduplicated",
 						"dead",    "held",    "dropped",  "invisible" };

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "event/number.h"
+#include "json/number.h"
 #include "store/pg_internal.h"
 
 int ev_pg_exec(struct ev_pg *s, const char *sql, struct ev_error *err)

@@ -10,8 +10,8 @@
 #include <strings.h>
 
 #include "base/mem.h"
-#include "event/json.h"
-#include "event/number.h"
+#include "json/json.h"
+#include "json/number.h"
 #include "store/pg_internal.h"
 
 const char *ev_pg_type_name(Oid type)

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "event/number.h"
+#include "json/number.h"
 #include "store/sqlite_internal.h"
 #include "store/sqlite_lock.h"
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "event/json.h"
+#include "json/json.h"
 
 #define EV_PATH_SUM_LENGTH 512 /* bytes of the longest path that is kept */
 

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "event/time.h"
-#include "record/line.h"
+#include "json/json.h"
 #include "verify/receipt_impl.h"
 
 static void release_texts(char **v, size_t n)

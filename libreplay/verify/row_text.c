@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "record/line.h"
+#include "base/utf8.h"
 #include "verify/table.h"
 
 #define SHOWN 200 /* bytes of a long value */

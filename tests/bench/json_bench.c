@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "base/buf.h"
-#include "event/json.h"
+#include "json/json.h"
 
 enum { RING = 256, RUNS = 5 };
 

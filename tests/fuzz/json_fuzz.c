@@ -2,8 +2,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "event/json.h"
-#include "record/line.h"
+#include "json/json.h"
+#include "base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 #define MUST(x) ((x) ? (void)0 : abort())

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "event/json.h"
+#include "json/json.h"
 
 #define YES (-1)       /* a JSON text */
 #define SPLIT (-2)     /* the ways of reading do not agree */

@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
-#include "event/json.h"
+#include "json/json.h"
 
 enum { NPATHS = 12, DEPTH = 6 };
 

@@ -4,7 +4,7 @@
 #include "test.h"
 
 #include "base/buf.h"
-#include "event/json.h"
+#include "json/json.h"
 
 static const char letters[] = "-zftns[{"; /* of the types, in their order */
 

@@ -4,7 +4,8 @@
 #include <jansson.h>
 
 #include "base/mem.h"
-#include "event/json.h"
+#include "base/utf8.h"
+#include "json/json.h"
 #include "record/line.h"
 
 static bool same_record(const struct ev_record *a, const struct ev_record *b)

@@ -1,7 +1,7 @@
 /* number_test.c - exact numbers, beside a reference that writes every digit out */
 #include "test.h"
 
-#include "event/number.h"
+#include "json/number.h"
 
 static const char *result_name(enum ev_number_result r)
 {

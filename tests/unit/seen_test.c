@@ -5,7 +5,7 @@
  */
 #include "test.h"
 
-#include "event/json.h"
+#include "json/json.h"
 #include "record/record.h"
 #include "store/ledger.h"
 #include "store/seen.h"

@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "base/buf.h"
-#include "event/json.h"
+#include "json/json.h"
 #include "projection/sql.h"
 
 static const char letters[] = ".~wqsbnpP+!D";

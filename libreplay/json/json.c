@@ -4,7 +4,7 @@
  * It recurses only along asked paths, so never deeper than they are long; everything beside them is
  * skipped by json_scan.c in the same pass.
  */
-#include "event/json_impl.h"
+#include "json/json_impl.h"
 
 _Static_assert(EV_JSON_MAX_PATH_STEPS < EV_JSON_MAX_DEPTH, "no path leads too deep");
 

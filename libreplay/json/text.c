@@ -1,5 +1,5 @@
-/* json_text.c - the text of strings, and iteration over values that are known to be valid */
-#include "event/json_impl.h"
+/* text.c - the text of strings, and iteration over values that are known to be valid */
+#include "json/json_impl.h"
 
 static uint32_t hex4(const char *p)
 {

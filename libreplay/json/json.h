@@ -85,4 +85,11 @@ bool ev_each_next(struct ev_each *it, struct ev_value *element); /* false at the
 /* The same over the members of an OBJECT; `name` is a STRING value (raw, perhaps escaped). */
 bool ev_member_next(struct ev_each *it, struct ev_value *name, struct ev_value *member);
 
+/*
+ * Append `s` as a JSON string with quotes; bytes that are not UTF-8 must not be given. Besides what
+ * JSON asks for, DEL, U+0080 to U+009F, U+2028 and U+2029 are escaped: no terminal or line splitter
+ * sees a control character.
+ */
+void ev_json_quote(struct ev_buf *out, struct ev_slice s);
+
 #endif

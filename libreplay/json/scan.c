@@ -3,7 +3,7 @@
  *
  * Nothing here recurses: what a skipped value is nested in is one bit a level.
  */
-#include "event/json_impl.h"
+#include "json/json_impl.h"
 
 const char *ev_scan_fail(struct ev_scan *s, const char *at, const char *what)
 {

@@ -1,9 +1,9 @@
 /*
- * json_impl.h - what the parts of the JSON extractor share; internal to event/json*.c
+ * json_impl.h - what the parts of the JSON extractor share; internal to libreplay/json
  *
- * json_path.c compiles path texts into a trie, json_scan.c knows the grammar of single values and
- * walks over values that nobody asked for, json.c follows the trie, json_text.c decodes strings and
- * iterates over values that are known to be valid.
+ * path.c compiles path texts into a trie, scan.c knows the grammar of single values and walks over
+ * values that nobody asked for, json.c follows the trie, text.c decodes strings and iterates over
+ * values that are known to be valid.
  */
 #ifndef EV_JSON_IMPL_H
 #define EV_JSON_IMPL_H
@@ -14,8 +14,8 @@
 #include <emmintrin.h>
 #endif
 
-#include "event/json.h"
-#include "record/utf8.h"
+#include "base/utf8.h"
+#include "json/json.h"
 
 #define EV_LIKELY(x) __builtin_expect(!!(x), 1)
 #define EV_UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -1,7 +1,5 @@
 /* utf8.c - well-formed UTF-8 as in RFC 3629, table 3-7 of the Unicode standard */
-#include "record/utf8.h"
-
-#include "record/line.h"
+#include "base/utf8.h"
 
 static bool continues(unsigned char c)
 {

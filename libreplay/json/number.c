@@ -1,5 +1,5 @@
 /* number.c - see number.h: a number text as digits and a power of ten */
-#include "event/number.h"
+#include "json/number.h"
 
 #define MAX_CANONICAL 1000
 #define MAX_EXPONENT INT64_C(100000000000000000) /* 10^17, see number.h */

@@ -1,7 +1,7 @@
-/* json_path.c - path texts, and the trie they are compiled into; see json_impl.h */
+/* path.c - path texts, and the trie they are compiled into; see json_impl.h */
 #include "base/mem.h"
-#include "event/json_impl.h"
-#include "record/line.h"
+#include "base/utf8.h"
+#include "json/json_impl.h"
 
 #define ITEM "item"
 

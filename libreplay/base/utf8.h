@@ -1,4 +1,4 @@
-/* utf8.h - single UTF-8 characters, and bytes by eight; whole texts: ev_utf8_valid of line.h */
+/* utf8.h - UTF-8 (RFC 3629): whole texts, single characters, and bytes by eight */
 #ifndef EV_UTF8_H
 #define EV_UTF8_H
 
@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
 
 #define EV_ONES UINT64_C(0x0101010101010101)
 #define EV_HIGHS UINT64_C(0x8080808080808080)
@@ -38,5 +41,11 @@ size_t ev_utf8_sequence(const char *p, const char *end);
 
 /* Write code point `cp` (no surrogate) as UTF-8; returns the number of bytes. */
 size_t ev_utf8_put(char *out, uint32_t cp);
+
+/* Is `s` well-formed (no surrogates, no overlongs)? */
+bool ev_utf8_valid(struct ev_slice s);
+
+/* A text for people as UTF-8, appended: it may quote any bytes, or be cut in the middle of a letter. */
+void ev_utf8_clean(const char *text, struct ev_buf *out);
 
 #endif
