@@ -13,7 +13,7 @@
 #define EV_SOURCE_OPTIONS_H
 
 #include "common/options.h"
-#include "position/range.h"
+#include "source/range.h"
 #include "source/spec.h"
 
 enum ev_tombstones { EV_TOMBSTONES_YES, EV_TOMBSTONES_ONLY, EV_TOMBSTONES_NO };

@@ -12,8 +12,8 @@
 #include "common/progress.h"
 #include "common/source_options.h"
 #include "merge/merge.h"
+#include "position/offset_map.h"
 #include "sink/kafka.h"
-#include "sink/offset_map.h"
 #include "sink/pace.h"
 #include "sink/redact.h"
 

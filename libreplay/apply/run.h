@@ -12,7 +12,7 @@
 #define EV_RUN_H
 
 #include "apply/apply.h"
-#include "position/range.h"
+#include "source/range.h"
 #include "source/source.h"
 
 struct ev_run_options {

@@ -11,10 +11,9 @@
  * Spans tile: a partition's begins where the archive does, a segment begins where the one before
  * ends, a member likewise. An offset of a span that has no record was empty in the log.
  *
- *   archive.h   manifest.c, index.c: the two formats, and paths
- *   writer.h    writing; gzip.h, pool.h, sys.h serve it
- *   scan.h      the members of a segment without an index; verify.h uses it, and so does the source
- *   source*.c   the archive as a source; join*.c with its topic behind it
+ * Here are the two formats and paths; writer.h writes, scan.h reads a segment without its index,
+ * verify.h checks a whole archive. Who reads it as a source is source/archive.c, who writes what a
+ * copy gives is sink/archive.c.
  */
 #ifndef EV_ARCHIVE_H
 #define EV_ARCHIVE_H

@@ -18,10 +18,10 @@
 #ifndef EV_LOG_H
 #define EV_LOG_H
 
-#include "event/envelope.h"
-#include "position/range.h"
-#include "source/spec.h"
 #include "audit/fault.h"
+#include "event/envelope.h"
+#include "source/source.h"
+#include "source/spec.h"
 
 #define EV_LOG_MAX_MARKERS 1000 /* transactions that end in a row without a record in between */
 

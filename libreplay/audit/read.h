@@ -2,7 +2,6 @@
 #ifndef EV_AUDIT_READ_H
 #define EV_AUDIT_READ_H
 
-#include "position/range.h"
 #include "source/source.h"
 
 struct ev_read_hooks {

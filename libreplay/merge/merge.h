@@ -14,7 +14,6 @@
 #ifndef EV_MERGE_H
 #define EV_MERGE_H
 
-#include "position/range.h"
 #include "source/source.h"
 
 /*

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "position/range.h"
+#include "source/source.h"
 
 struct archive_sink {
 	struct ev_sink base;

@@ -2,8 +2,8 @@
 #ifndef EV_FILE_IMPL_H
 #define EV_FILE_IMPL_H
 
-#include "position/range.h"
 #include "source/lines.h"
+#include "source/source.h"
 #include "source/spec.h"
 
 #define EV_NO_LANE SIZE_MAX

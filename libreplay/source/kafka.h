@@ -24,8 +24,8 @@
 #include <librdkafka/rdkafka.h>
 
 #include "base/clock.h"
-#include "position/range.h"
 #include "source/client.h"
+#include "source/source.h"
 #include "source/spec.h"
 
 struct kafka_topic {

@@ -1,5 +1,6 @@
 /*
- * source.h - where records come from; some files per implementation (kafka*.c, file*.c)
+ * source.h - where records come from; files of one name per implementation: kafka*.c, file*.c,
+ * archive*.c, and join*.c for an archive and then its topic
  *
  * A source is opened from what the command line names (spec.h), then knows its partitions. A read
  * is started with one span per partition and delivers batches by lane. A **lane** is a sequence
@@ -23,7 +24,11 @@ struct ev_partition {
 	int64_t stable; /* last stable offset; == high without open transactions and for files */
 };
 
-struct ev_span; /* position/range.h */
+/* What is read of a partition (range.h); of a source one for each, in the order of its table. */
+struct ev_span {
+	int64_t begin; /* first offset to read */
+	int64_t end;   /* first offset not to read; INT64_MAX: open end (file source, follow) */
+};
 
 struct ev_batch {
 	struct ev_record *records;
@@ -41,7 +46,7 @@ enum ev_fetch {
 struct ev_source;
 
 struct ev_source_ops {
-	const char *name; /* "kafka", "file" */
+	const char *name; /* "kafka", "file", ... */
 
 	/*
 	 * Watermarks again (low, high, stable), and partitions added since at the end of the table

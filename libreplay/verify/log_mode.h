@@ -10,6 +10,7 @@
 
 #include "audit/against.h"
 #include "audit/log.h"
+#include "source/range.h"
 #include "verify/verdict.h"
 
 struct ev_log_mode {

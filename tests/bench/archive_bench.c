@@ -16,8 +16,8 @@
 
 #include "archive/writer.h"
 #include "base/mem.h"
-#include "position/range.h"
 #include "record/line.h"
+#include "source/source.h"
 #include "source/spec.h"
 
 #define RUNS 3

@@ -1,7 +1,7 @@
 /* offset_map_fuzz.c - any bytes are an offset map or an error; what is read can be translated */
 #include <stdlib.h>
 
-#include "sink/offset_map.h"
+#include "position/offset_map.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

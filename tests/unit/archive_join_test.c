@@ -9,10 +9,10 @@
 #include <ftw.h>
 #include <unistd.h>
 
-#include "archive/join.h"
 #include "archive/writer.h"
 #include "base/mem.h"
 #include "merge/merge.h"
+#include "source/join.h"
 
 static char said[1000];
 

@@ -6,8 +6,8 @@
 
 #include "base/mem.h"
 #include "merge/merge.h"
-#include "position/range.h"
 #include "sink/archive.h"
+#include "source/range.h"
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {

@@ -8,6 +8,7 @@
 
 #include "archive/archive.h"
 #include "archive/writer.h"
+#include "source/range.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "merge/merge.h"

@@ -9,7 +9,6 @@
 #define EV_FAKE_LOG_H
 
 #include "base/mem.h"
-#include "position/range.h"
 #include "source/source.h"
 #include "test.h"
 

@@ -8,9 +8,9 @@
 
 #include "base/mem.h"
 #include "merge/merge.h"
-#include "position/range.h"
 #include "record/line.h"
 #include "source/lines.h"
+#include "source/source.h"
 #include "source/spec.h"
 
 static char dir[] = "/tmp/evfile.XXXXXX";

@@ -1,7 +1,7 @@
 /* range_test.c - ranges resolved against a source that is only its numbers */
 #include "test.h"
 
-#include "position/range.h"
+#include "source/range.h"
 
 struct fake {
 	struct ev_source base;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "sink/offset_map.h"
+#include "position/offset_map.h"
 #include "sink/pace.h"
 #include "sink/rename.h"
 #include "sink/spread.h"

@@ -1,12 +1,12 @@
 /* mapped.c - see mapped.h */
-#include "archive/mapped.h"
+#include "source/mapped.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "sink/offset_map.h"
+#include "position/offset_map.h"
 
 struct mapped_part {
 	uint32_t inner;                /* of the archive's table */

@@ -1,5 +1,5 @@
 /* offset_map.c - writing the map of a copy; see offset_map.h */
-#include "sink/offset_map.h"
+#include "position/offset_map.h"
 
 #include <errno.h>
 #include <fcntl.h>

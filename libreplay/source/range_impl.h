@@ -2,7 +2,7 @@
 #ifndef EV_RANGE_IMPL_H
 #define EV_RANGE_IMPL_H
 
-#include "position/range.h"
+#include "source/range.h"
 
 /* ev_range_resolve for files: what they do not know yet is told to the source by its bounds(). */
 int ev_range_file(struct ev_source *src, const struct ev_point *from, const struct ev_point *to,

@@ -23,12 +23,6 @@ struct ev_range_args {
 
 #define EV_RANGE_ARGS_INIT { .from = EV_POINT_INIT, .to = EV_POINT_INIT }
 
-/* One per partition of the source, same order as its partition table. */
-struct ev_span {
-	int64_t begin; /* first offset to read */
-	int64_t end;   /* first offset not to read; INT64_MAX: open end (file source, follow) */
-};
-
 /*
  * Resolve for every partition of `src` into *spans, an array of src->nparts that the caller frees: a
  * source may learn of partitions here, so the table can grow. On failure *spans is untouched.

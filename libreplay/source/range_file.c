@@ -5,7 +5,7 @@
  * and @TIME need numbers of the whole file: then it is scanned once.
  */
 #include "base/mem.h"
-#include "position/range_impl.h"
+#include "source/range_impl.h"
 
 struct end {
 	struct ev_position position;

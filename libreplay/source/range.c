@@ -1,11 +1,11 @@
 /* range.c - see range.h; range_file.c does it for sources that do not know their partitions yet */
-#include "position/range.h"
+#include "source/range.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "position/range_impl.h"
+#include "source/range_impl.h"
 
 /* One end of the range: what was asked, and what the source answered for all partitions at once. */
 struct end {

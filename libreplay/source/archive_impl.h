@@ -1,16 +1,16 @@
 /*
- * source_impl.h - the archive as a source, from inside: source.c, source_lane.c, source_find.c
+ * archive_impl.h - the archive as a source, from inside: archive.c, archive_lane.c, archive_find.c
  *
  * A lane reads one partition member by member: the index says where each stands, its CRC is checked
  * over the packed bytes before anything of it is given, then it is unpacked block by block. So no
  * damaged record ever comes out, and what a lane holds in memory does not depend on the member.
  */
-#ifndef EV_ARCHIVE_SOURCE_H
-#define EV_ARCHIVE_SOURCE_H
+#ifndef EV_ARCHIVE_IMPL_H
+#define EV_ARCHIVE_IMPL_H
 
 #include "archive/archive.h"
-#include "position/range.h"
 #include "source/lines.h"
+#include "source/source.h"
 #include "source/spec.h"
 
 struct ev_archive_source;

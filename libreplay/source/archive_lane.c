@@ -1,12 +1,12 @@
-/* source_lane.c - one partition of an archive, read member by member; see source_impl.h */
+/* archive_lane.c - one partition of an archive, read member by member; see archive_impl.h */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "archive/scan.h"
-#include "archive/source_impl.h"
 #include "base/mem.h"
+#include "source/archive_impl.h"
 
 #define BATCH 4096
 

@@ -1,8 +1,8 @@
-/* source.c - the archive as a source: open, tables, lanes; see source_impl.h and source.h */
+/* archive.c - the archive as a source: open, tables, lanes; see archive_impl.h and source.h */
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "archive/source_impl.h"
+#include "source/archive_impl.h"
 #include "base/mem.h"
 
 #define BLOCK (256u << 10)

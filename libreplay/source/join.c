@@ -1,11 +1,11 @@
 /* join.c - an archive and then its topic: open, tables, questions; see join.h */
-#include "archive/join.h"
+#include "source/join.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "archive/mapped.h"
 #include "base/mem.h"
+#include "source/mapped.h"
 
 static struct ev_join *join_of(struct ev_source *s)
 {

@@ -10,10 +10,10 @@
  *   join.c        open, the tables of the two, questions
  *   join_lane.c   the lanes of a bounded read
  */
-#ifndef EV_ARCHIVE_JOIN_H
-#define EV_ARCHIVE_JOIN_H
+#ifndef EV_JOIN_H
+#define EV_JOIN_H
 
-#include "archive/source_impl.h"
+#include "source/archive_impl.h"
 
 struct ev_join;
 

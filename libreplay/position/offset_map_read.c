@@ -6,8 +6,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "position/offset_map.h"
 #include "record/record.h"
-#include "sink/offset_map.h"
 
 #define MAP_MAX (1u << 30)
 

@@ -1,5 +1,5 @@
 /* join_lane.c - one partition: the archive compared with the topic, then the topic; see join.h */
-#include "archive/join.h"
+#include "source/join.h"
 
 #include <inttypes.h>
 

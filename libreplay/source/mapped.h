@@ -6,10 +6,10 @@
  * T (join.h). Each partition of T must hold one of the archive's, in its order; other maps are refused.
  * A record of the archive that the map does not know is EV_DATA when it is read: it was not restored.
  */
-#ifndef EV_ARCHIVE_MAPPED_H
-#define EV_ARCHIVE_MAPPED_H
+#ifndef EV_MAPPED_H
+#define EV_MAPPED_H
 
-#include "position/range.h"
+#include "source/source.h"
 
 /* `archive` is taken over, also by a failure. EV_USAGE, EV_DATA: the map. */
 struct ev_source *ev_mapped_new(struct ev_source *archive, const char *path, struct ev_error *err);

@@ -1,5 +1,5 @@
-/* source_find.c - single records and times of an archive, by its indexes; see source_impl.h */
-#include "archive/source_impl.h"
+/* archive_find.c - single records and times of an archive, by its indexes; see archive_impl.h */
+#include "source/archive_impl.h"
 #include "base/mem.h"
 
 static void give_back(struct ev_archive_source *as)
