@@ -12,7 +12,8 @@ fi
 cat >p.sql <<SQL
 -- @projection drilled version 1
 -- @topics t u
--- @envelope type=\$.type
+-- @envelope type=\$.type id=\$.id
+-- @dedupe id within '1 hour'
 -- @schema
 CREATE TABLE v (k text PRIMARY KEY, $types$more);
 CREATE TABLE l (s text, n integer);
@@ -32,8 +33,8 @@ events() { # TYPE KEY REST
 	while read -r type key rest; do
 		id="\"key\":\"$key\""
 		[ $type != put ] || id='"key_base64":"/wE="' # no UTF-8, so :key is bytes
-		printf '{"topic":"t","partition":0,"offset":%d,"timestamp":%d,%s,"headers":[],"value":{"type":"%s","k":"%s"%s}}\n' \
-			$off $((1763200000000 + off)) "$id" "$type" "$key" "$rest"
+		printf '{"topic":"t","partition":0,"offset":%d,"timestamp":%d,%s,"headers":[],"value":{"type":"%s","id":%d,"k":"%s"%s}}\n' \
+			$off $((1763200000000 + off)) "$id" "$type" $off "$key" "$rest"
 		off=$((off + 1 + (off == 3)))
 	done
 }
@@ -58,7 +59,7 @@ nop c
 LOG
 project s.db --on-error dead ./log.ndjson
 check_status 0 "a view with a place for everything"
-was=$(for t in v l ev_ledger ev_dead ev_projection; do sql s.db "SELECT * FROM $t"; done | sort)
+was=$(for t in v l ev_ledger ev_dead ev_seen ev_projection; do sql s.db "SELECT * FROM $t"; done | sort)
 
 verify s.db --capabilities --format json 2>/dev/null # the store is not looked at
 check_status 2 "--capabilities takes no file"
@@ -83,7 +84,7 @@ check "modes saw what they claim, and nothing that they never see" jq -e --slurp
 	length > 100 and all' "$out"
 check "each corruption is accounted for" says '.modes[] | select(.mode == "drill") | .checked > 35 and .found == 0'
 check "the store is as it was" test \
-	"$(for t in v l ev_ledger ev_dead ev_projection; do sql s.db "SELECT * FROM $t"; done | sort)" = "$was"
+	"$(for t in v l ev_ledger ev_dead ev_seen ev_projection; do sql s.db "SELECT * FROM $t"; done | sort)" = "$was"
 check "nothing is left behind" test -z "$(ls -d "${TMPDIR:-/tmp}"/evdrill.* 2>/dev/null)"
 
 if ! on postgresql; then # where each takes its time

@@ -52,7 +52,7 @@ static int fits(struct ev_rebuilding *r, const struct place *at, const struct ev
 	if (rc == 0)
 		rc = ev_receipt_fits(old, &view, true, err);
 	if (rc == 0 && ev_receipt_is_at(old, &l))
-		rc = ev_receipt_holds(old, at->store, err);
+		rc = ev_receipt_holds(old, r->p, at->store, err);
 	else if (rc == 0 && (age > r->opt->receipt_age_ms || age < 0))
 		rc = ev_fail(err, EV_DATA, "the new version has gone on since, and it is too old to be enough");
 	ev_ledger_release(&l);

@@ -1,4 +1,4 @@
-/* counts.c - --counts: the ledger adds up, and what it counts is what the log holds */
+/* counts.c - --counts: the ledger adds up, and what it counts is what the log holds; dead letters, too */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -51,7 +51,9 @@ int ev_counts_letters(const struct ev_digest_key *key, const char *projection, s
 
 int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err)
 {
-	return ev_counts_letters(&w->key, w->p->name, s, &w->letters, err);
+	if (ev_counts_letters(&w->key, w->p->name, s, &w->letters, err) < 0)
+		return -1;
+	return ev_ids_read(w, s, err);
 }
 
 static int compare_letters(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
@@ -192,5 +194,7 @@ int ev_counts_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *
 		compare(w, m, q, store, ev_buf_str(&subject));
 	}
 	ev_buf_release(&subject);
-	return ev_counts_gone(w) ? 0 : compare_letters(w, m, err);
+	if (ev_counts_gone(w)) /* what they were of cannot be asked any more */
+		return 0;
+	return compare_letters(w, m, err) < 0 ? -1 : ev_ids_judge(w, m, err);
 }

@@ -14,6 +14,11 @@ const char *const ev_drill_modes[EV_DRILL_MODES] = { "rows", "counts", "checks" 
 #define SET(value) SET_IF(value, "@is")
 #define BOTH(sql) sql, sql
 #define LEDGER(set, cond) BOTH("UPDATE @Sev_ledger SET " set " WHERE projection = @p AND @part{" cond "}")
+/* the id seen last, which is in every window of @dedupe */
+#define SEEN                                                                                             \
+	"(projection, scope, id) IN (SELECT projection, scope, id FROM @Sev_seen WHERE projection = "    \
+	"coalesce((SELECT rows_key FROM @Sev_rows WHERE projection = @p), @p) "                          \
+	"ORDER BY first_ms DESC, scope, id LIMIT 1)"
 #define EXCHANGED                                                                                        \
 	"UPDATE @t SET @c = CASE WHEN @c = (SELECT min(@c) FROM @t) THEN (SELECT max(@c) FROM @t) ELSE " \
 	"(SELECT min(@c) FROM @t) END WHERE (SELECT min(@c) FROM @t) <> (SELECT max(@c) FROM @t) AND "   \
@@ -119,6 +124,17 @@ const struct ev_drill_kind ev_drill_kinds[] = {
 	  BOTH("DELETE FROM @Sev_dead WHERE projection = @p") },
 	{ "a dead letter is said to be dropped", "~+-", EV_DRILL_LEDGER, EV_DRILL_ANY,
 	  BOTH("UPDATE @Sev_dead SET state = 'dropped' WHERE projection = @p AND state = 'dead'") },
+
+	/* the ids that @dedupe has seen, which the next records are judged by */
+	{ "an id that was seen is gone", "-+-", EV_DRILL_LEDGER, EV_DRILL_ANY,
+	  BOTH("DELETE FROM @Sev_seen WHERE " SEEN) },
+	{ "an id is there that was never seen", "-+-", EV_DRILL_LEDGER, EV_DRILL_ANY,
+	  BOTH("INSERT INTO @Sev_seen (projection, scope, id, first_ms, topic, partition, record_offset) SELECT "
+	       "projection, scope, id || '~', first_ms, topic, partition, record_offset FROM @Sev_seen WHERE " SEEN) },
+	{ "an id was seen at another time", "-+-", EV_DRILL_LEDGER, EV_DRILL_ANY,
+	  BOTH("UPDATE @Sev_seen SET first_ms = first_ms + 1 WHERE " SEEN) },
+	{ "the watermark of ids is another", "-+-", EV_DRILL_LEDGER, EV_DRILL_ANY,
+	  BOTH("UPDATE @Sev_projection SET watermark = watermark + 1 WHERE name = @p AND watermark IS NOT NULL") },
 
 	/* what changes nothing, and must not be seen */
 	{ "nothing, but rows lie in another order", "---", EV_DRILL_TABLE, EV_DRILL_ANY,

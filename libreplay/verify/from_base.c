@@ -50,7 +50,7 @@ static int bring_ledger(struct ev_store *to, struct ev_store *from, const char *
 	} own[] = {
 		{ "ev_projection", "name", false }, { "ev_ledger", "projection", false },
 		{ "ev_dead", "projection", false }, { "ev_rows", "projection", false },
-		{ "ev_cut", "projection", true },
+		{ "ev_cut", "projection", true }, { "ev_seen", "projection", true },
 	};
 	struct ev_buf where = EV_BUF_INIT;
 	int rc = 0;
@@ -117,7 +117,7 @@ static int prove(struct ev_verifying *w, struct ev_receipt *r, struct ev_error *
 		return -1;
 	if (!ev_receipt_is_at(r, &w->base.ledger))
 		return ev_fail(err, EV_DATA, "the base has gone on since: it stands elsewhere than the receipt says");
-	if (ev_receipt_holds(r, w->reference, err) < 0)
+	if (ev_receipt_holds(r, w->p, w->reference, err) < 0)
 		return -1;
 	memcpy(w->base_receipt, r->digest, sizeof(w->base_receipt));
 	if (w->src->ops->refresh(w->src, err) < 0)
@@ -159,13 +159,8 @@ int ev_base_bring(struct ev_verifying *w, struct ev_error *err)
 	struct ev_receipt r = { 0 };
 	struct ev_store *from = NULL;
 	struct ev_ledger l = { 0 };
-	int rc = 0;
+	int rc = ev_receipt_load(&r, w->opt->base_receipt, err);
 
-	if (w->p->dedupe)
-		rc = ev_fail(err, EV_DATA, "the projection has @dedupe, and no receipt speaks of the ids that were "
-			     "seen: a base does not prove them");
-	if (rc == 0)
-		rc = ev_receipt_load(&r, w->opt->base_receipt, err);
 	if (rc == 0)
 		rc = (from = open_base(w, err)) ? ev_ledger_load(from, w->p->name, &l, err) : -1;
 	if (rc == 0 && !l.exists)

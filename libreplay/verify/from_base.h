@@ -1,7 +1,7 @@
 /*
  * from_base.h - a fold that does not begin with the log: from an older view that has a receipt
  *
- * What the base holds (rows, ledger, dead letters) is copied into the reference, and proven there: it must be
+ * What the base holds (rows, ledger, dead letters, ids seen) is copied into the reference, and proven there: it must be
  * just what its receipt is of, to the digest. Then the log is folded on from there as from anywhere else. What that
  * says of the view is true as far as the receipt is: the new one names it.
  */

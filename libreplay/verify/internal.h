@@ -2,6 +2,7 @@
 #ifndef EV_VERIFY_INTERNAL_H
 #define EV_VERIFY_INTERNAL_H
 
+#include "verify/ids.h"
 #include "verify/verify.h"
 
 /* A table on both sides: [0] the store, [1] the log. */
@@ -40,6 +41,7 @@ struct ev_verifying {
 	bool rows_match;              /* said by rows.c, for counts.c */
 	bool repaired;
 	struct ev_digest letters;     /* dead letters of the store, by counts.c */
+	struct ev_ids ids;            /* of @dedupe, that the store has seen; empty without it */
 };
 
 /* reference.c: open the empty reference and learn the tables' shapes. EV_USAGE passes through. */
@@ -86,7 +88,7 @@ int ev_suspects_tell(struct ev_verifying *w, struct ev_mode *m, struct ev_error 
 
 /* counts.c: after the fold; gone: records that the ledger has counted and the log no longer holds. */
 int64_t ev_counts_gone(const struct ev_verifying *w);
-/* In the snapshot: the dead letters. */
+/* In the snapshot: the dead letters, and the ids that were seen. */
 int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err);
 /* The dead letters of any store. */
 int ev_counts_letters(const struct ev_digest_key *key, const char *projection, struct ev_store *s,

@@ -184,17 +184,22 @@ static void print_mode(const struct ev_receipt_mode *m, struct ev_buf *out)
 		ev_buf_addc(out, ']'); \
 	} while (0)
 
+static void sum(struct ev_buf *out, const char *name, int64_t rows, const char *digest)
+{
+	if (*digest)
+		ev_buf_addf(out, ",\n\"%s\":{\"rows\":%" PRId64 ",\"digest\":\"%s\"}", name, rows, digest);
+	else
+		ev_buf_addf(out, ",\n\"%s\":null", name);
+}
+
 static void print_digests(const struct ev_receipt *r, struct ev_buf *out)
 {
 	text(out, "algorithm", EV_DIGEST_ALGORITHM);
 	text(out, "seed", r->seed);
 	boolean(out, "portable", r->portable);
 	LIST(out, "tables", r->ntables, print_table(&r->tables[i_], out));
-	if (*r->letters_digest)
-		ev_buf_addf(out, ",\n\"letters\":{\"rows\":%" PRId64 ",\"digest\":\"%s\"}", r->letters,
-			    r->letters_digest);
-	else
-		ev_buf_adds(out, ",\n\"letters\":null");
+	sum(out, "letters", r->letters, r->letters_digest);
+	sum(out, "ids", r->ids, r->ids_digest);
 }
 
 void ev_receipt_seal(struct ev_slice bytes, char out[EV_RECEIPT_HEX])

@@ -11,6 +11,7 @@
  *    "algorithm", "seed", "portable",                       of the digests (digest.h)
  *    "tables":[{"table","rows","digest","columns":["order_id text"],"key":1,"ignored":["note"]}],
  *    "letters":{"rows","digest"},                           the dead letters
+ *    "ids":{"rows","digest"},                               that @dedupe has seen (ids.h); null without
  *    "independent", "sample",                               how the rows were looked at
  *    "modes":[{"mode","unit","checked","coverage":[{"of","what","total","terms":{}}]}],
  *    "base":null,                                           or the digest of the receipt that it rests on
@@ -79,6 +80,8 @@ struct ev_receipt {
 	size_t ntables;
 	int64_t letters;
 	char letters_digest[EV_RECEIPT_HEX]; /* "": not looked at */
+	int64_t ids;
+	char ids_digest[EV_RECEIPT_HEX]; /* "": none, or not looked at, as before evtools knew how */
 	bool independent;
 	double sample; /* of the keys: (0, 1] */
 	struct ev_receipt_mode *modes;
@@ -121,10 +124,11 @@ int ev_receipt_fits(const struct ev_receipt *r, const struct ev_receipt_view *v,
 /* Does the view stand just there? */
 bool ev_receipt_is_at(const struct ev_receipt *r, const struct ev_ledger *l);
 /*
- * Are rows and dead letters in the store, which stands still, those that the receipt is of? EV_DATA says which table is
- * not, or has other columns.
+ * Are rows, dead letters and ids seen in the store, which stands still, those that the receipt is of? EV_DATA says
+ * which table is not, or has other columns.
  */
-int ev_receipt_holds(const struct ev_receipt *r, struct ev_store *s, struct ev_error *err);
+int ev_receipt_holds(const struct ev_receipt *r, const struct ev_projection *p, struct ev_store *s,
+		     struct ev_error *err);
 /* The schema that a store's tables are in, NULL but on PostgreSQL; the caller's. */
 int ev_receipt_schema(struct ev_store *s, char **schema, struct ev_error *err);
 

@@ -76,4 +76,8 @@ void ev_receipt_end(struct ev_verifying *w)
 		return;
 	r->letters = (int64_t)w->letters.count;
 	print_digest(&w->letters, r->letters_digest);
+	if (!w->p->dedupe)
+		return;
+	r->ids = (int64_t)w->ids.sum.count;
+	print_digest(&w->ids.sum, r->ids_digest);
 }

@@ -167,9 +167,16 @@ static int read_lists(struct ev_receipt *r, json_t *root, struct ev_error *err)
 	return 0;
 }
 
+static int sum(json_t *o, int64_t *rows, char *digest, struct ev_error *err)
+{
+	if (json_is_null(o))
+		return 0;
+	return ev_fields_count(o, "rows", rows, err) || hex(json_object_get(o, "digest"), "digest", 32, digest, err);
+}
+
 static int read_digests(struct ev_receipt *r, json_t *root, struct ev_error *err)
 {
-	json_t *algorithm = json_object_get(root, "algorithm"), *letters = json_object_get(root, "letters");
+	json_t *algorithm = json_object_get(root, "algorithm");
 	json_t *base = json_object_get(root, "base"), *sample = json_object_get(root, "sample");
 
 	if (!json_is_string(algorithm) || strcmp(json_string_value(algorithm), EV_DIGEST_ALGORITHM) != 0)
@@ -177,9 +184,10 @@ static int read_digests(struct ev_receipt *r, json_t *root, struct ev_error *err
 	if (hex(json_object_get(root, "seed"), "seed", sizeof(r->seed) - 1, r->seed, err) ||
 	    boolean(root, "portable", &r->portable, err) || boolean(root, "independent", &r->independent, err))
 		return -1;
-	if (!json_is_null(letters) &&
-	    (ev_fields_count(letters, "rows", &r->letters, err) ||
-	     hex(json_object_get(letters, "digest"), "digest", 32, r->letters_digest, err)))
+	if (sum(json_object_get(root, "letters"), &r->letters, r->letters_digest, err))
+		return -1;
+	if (json_object_get(root, "ids") && /* older ones have none */
+	    sum(json_object_get(root, "ids"), &r->ids, r->ids_digest, err))
 		return -1;
 	if (!json_is_null(base) && hex(base, "base", 32, r->base, err))
 		return -1;

@@ -286,6 +286,7 @@ int ev_verify(const struct ev_projection *p, struct ev_source *src, const struct
 		rc = out->nmodes ? 0 : -1;
 	}
 	ev_snapshot_release(&w.first);
+	ev_ids_release(&w.ids);
 	ev_reference_close(&w);
 	out->ended_at = ev_now_ms();
 	return rc;
