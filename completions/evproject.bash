@@ -28,7 +28,7 @@ _evproject_draft() {
 _evproject_check() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
-	--store) COMPREPLY=(); return ;;
+	--store) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
@@ -43,7 +43,7 @@ _evproject_check() {
 _evproject_test() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
-	--store) COMPREPLY=(); return ;;
+	--store) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
@@ -58,7 +58,7 @@ _evproject_test() {
 _evproject_run() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
-	--store) COMPREPLY=(); return ;;
+	--store) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
@@ -91,14 +91,14 @@ _evproject_run() {
 _evproject_rebuild() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
-	--store) COMPREPLY=(); return ;;
+	--store) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
 	--max-change) COMPREPLY=(); return ;;
 	--require-receipt) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--receipt-age) COMPREPLY=(); return ;;
-	--scratch) COMPREPLY=(); return ;;
+	--scratch) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--max-lag) COMPREPLY=(); return ;;
 	--swap-wait) COMPREPLY=(); return ;;
 	--on-error) COMPREPLY=($(compgen -W 'inherit stop dead' -- "$cur")); return ;;
@@ -129,7 +129,7 @@ _evproject_rebuild() {
 _evproject_rollback() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
-	--store) COMPREPLY=(); return ;;
+	--store) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
@@ -160,7 +160,7 @@ _evproject_diff() {
 _evproject_show() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
-	--store) COMPREPLY=(); return ;;
+	--store) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
@@ -180,7 +180,7 @@ _evproject_history() {
 	--key) COMPREPLY=(); return ;;
 	--partitioner) COMPREPLY=($(compgen -W 'murmur2 consistent' -- "$cur")); return ;;
 	--format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
-	--scratch) COMPREPLY=(); return ;;
+	--scratch) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--from) COMPREPLY=(); return ;;
 	--to) COMPREPLY=(); return ;;
 	--since) COMPREPLY=(); return ;;
@@ -204,7 +204,7 @@ _evproject_history() {
 _evproject_status() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
-	--store) COMPREPLY=(); return ;;
+	--store) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
@@ -231,7 +231,7 @@ _evproject_status() {
 _evproject_dead() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
-	--store) COMPREPLY=(); return ;;
+	--store) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
@@ -246,7 +246,7 @@ _evproject_dead() {
 _evproject_drop() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
-	--store) COMPREPLY=(); return ;;
+	--store) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;

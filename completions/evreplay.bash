@@ -10,8 +10,8 @@ _evreplay_redrive() {
 	-t|--into) COMPREPLY=(); return ;;
 	--into-broker) COMPREPLY=(); return ;;
 	--into-config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-	--partition) COMPREPLY=(); return ;;
-	--allow) COMPREPLY=(); return ;;
+	--partition) COMPREPLY=($(compgen -W 'key keep librdkafka' -- "$cur")); return ;;
+	--allow) COMPREPLY=($(compgen -W 'same-topic fewer-partitions log-append-time retention timestamp-bounds null-keys' -- "$cur")); return ;;
 	--rate) COMPREPLY=(); return ;;
 	--from) COMPREPLY=(); return ;;
 	--to) COMPREPLY=(); return ;;
@@ -67,12 +67,12 @@ _evreplay() {
 		esac
 	fi
 	case $prev in
-	-t|--into) COMPREPLY=(); return ;;
+	-t|--into) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--into-broker) COMPREPLY=(); return ;;
 	--into-config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-	--partition) COMPREPLY=(); return ;;
+	--partition) COMPREPLY=($(compgen -W 'key keep librdkafka' -- "$cur")); return ;;
 	--map) COMPREPLY=(); return ;;
-	--allow) COMPREPLY=(); return ;;
+	--allow) COMPREPLY=($(compgen -W 'same-topic fewer-partitions log-append-time retention timestamp-bounds null-keys' -- "$cur")); return ;;
 	--position) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--offset-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--level) COMPREPLY=(); return ;;

@@ -3,11 +3,11 @@
 _evverify() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	case $prev in
-	--against) COMPREPLY=(); return ;;
+	--against) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--max-lag) COMPREPLY=(); return ;;
 	--max-age) COMPREPLY=(); return ;;
-	--scratch) COMPREPLY=(); return ;;
-	--base) COMPREPLY=(); return ;;
+	--scratch) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--base) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--base-receipt) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--ignore) COMPREPLY=(); return ;;
 	--sample) COMPREPLY=(); return ;;
@@ -26,7 +26,7 @@ _evverify() {
 	--metrics) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--receipt) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--lock) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-	--store) COMPREPLY=(); return ;;
+	--store) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;

@@ -42,10 +42,11 @@ plain "$TOP/docs/man/evtail.1" >evtail.txt
 plain "$TOP/docs/man/evproject.1" >evproject.txt
 plain "$TOP/docs/man/evreplay.1" >evreplay.txt
 plain "$TOP/docs/man/evverify.1" >evverify.txt
-for words in evtail evreplay evverify evproject $(evproject --help | awk '/^  [a-z]+ / { print "evproject+" $1 }'); do
+for words in evtail evreplay evreplay+redrive evreplay+offsets evverify evproject $(evproject --help | awk '/^  [a-z]+ / { print "evproject+" $1 }'); do
 	command=${words%%+*}
 	run ${words/+/ } --help
 	check_status 0 "${words/+/ } --help ends with 0"
+	check "its lines fit a terminal of 80 columns" test -z "$(awk 'length > 80' "$out")"
 	for option in $(grep -oE -- '--[a-z][a-z-]+' "$out" | sort -u); do
 		check "$command.1 has $option of ${words/+/ }" grep -qE -- "(^|[^a-z-])$option([^a-z-]|$)" $command.txt
 	done

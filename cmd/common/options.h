@@ -67,7 +67,7 @@ struct ev_option {
 	const char *help; /* one line, lower case, no full stop */
 	size_t offset;    /* of the member in the arguments struct */
 	int64_t min, max; /* INT, SIZE */
-	const char *const *words; /* ENUM: NULL-terminated */
+	const char *const *words; /* NULL-terminated; ENUM: all that it takes; STRING, LIST: what completion offers */
 };
 
 /* `offsetof`, and a compile error when the member has not the type that the option fills. */
@@ -80,6 +80,9 @@ struct ev_option {
 #define EV_STRING(c, n, a, S, m, h)                                        \
 	{ .type = EV_OPT_STRING, .key = c, .name = n, .arg = a, .help = h, \
 	  .offset = EV_OPT_AT(S, m, const char *) }
+#define EV_STRING_WORDS(c, n, a, S, m, w, h)                               \
+	{ .type = EV_OPT_STRING, .key = c, .name = n, .arg = a, .help = h, \
+	  .offset = EV_OPT_AT(S, m, const char *), .words = w }
 #define EV_INT(c, n, a, S, m, lo, hi, h)                                \
 	{ .type = EV_OPT_INT, .key = c, .name = n, .arg = a, .help = h, \
 	  .offset = EV_OPT_AT(S, m, int64_t), .min = lo, .max = hi }
@@ -92,6 +95,9 @@ struct ev_option {
 #define EV_LIST(c, n, a, S, m, h)                                        \
 	{ .type = EV_OPT_LIST, .key = c, .name = n, .arg = a, .help = h, \
 	  .offset = EV_OPT_AT(S, m, struct ev_list) }
+#define EV_LIST_WORDS(c, n, a, S, m, w, h)                               \
+	{ .type = EV_OPT_LIST, .key = c, .name = n, .arg = a, .help = h, \
+	  .offset = EV_OPT_AT(S, m, struct ev_list), .words = w }
 #define EV_ENUM(c, n, a, S, m, w, h)                                     \
 	{ .type = EV_OPT_ENUM, .key = c, .name = n, .arg = a, .help = h, \
 	  .offset = EV_OPT_AT(S, m, int), .words = w }

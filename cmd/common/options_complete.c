@@ -24,9 +24,15 @@ static void add_words(const char *const *words, struct ev_buf *out)
 		ev_buf_addf(out, "%s%s", i ? " " : "", words[i]);
 }
 
+/* Also where a file, or a folder, is one of the things that may be meant. */
 static bool takes_file(const struct ev_option *o)
 {
-	return o->arg && (strstr(o->arg, "FILE") || strstr(o->arg, "PATH"));
+	static const char *const args[] = { "FILE", "PATH", "TARGET", "SOURCE", "URL" };
+
+	for (size_t i = 0; o->arg && i < sizeof(args) / sizeof(*args); i++)
+		if (strstr(o->arg, args[i]))
+			return true;
+	return false;
 }
 
 /* ---- bash ---- */

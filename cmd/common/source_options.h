@@ -51,7 +51,7 @@ struct ev_source_args {
 		"records without a value: also, alone, or not")
 
 #define EV_ENVELOPE_ROW(S, m) \
-	EV_STRING(0, "envelope", "MAP", S, m.envelope, "where event fields are: default, cloudevents, type=$.t")
+	EV_STRING(0, "envelope", "MAP", S, m.envelope, "where fields are: default, cloudevents, type=$.t")
 
 #define EV_SOURCE_ROWS(S, m)                                                                      \
 	EV_STRING('b', "broker", "HOST:PORT", S, m.broker, "Kafka brokers, else $EV_BROKERS"),    \

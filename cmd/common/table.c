@@ -45,10 +45,23 @@ void ev_table_release(struct ev_table *tb)
 	*tb = (struct ev_table){ .columns = tb->columns, .align = tb->align };
 }
 
-/* Widths of the columns, the widest left-aligned one shrunk until a row fits a terminal. */
+/* The widest left-aligned column by one; false when none is to be had. */
+static bool shrink(const struct ev_table *tb, int *widths)
+{
+	int *widest = NULL;
+
+	for (size_t c = 0; c < tb->columns; c++)
+		if (tb->align[c] == 'l' && widths[c] > (widest ? *widest : LEAST))
+			widest = &widths[c];
+	if (widest)
+		--*widest;
+	return widest != NULL;
+}
+
+/* Widths of the columns, the widest left-aligned ones shrunk until a row fits a terminal. */
 static void measure(const struct ev_table *tb, const struct ev_term *t, int *widths)
 {
-	int total = GAP * (int)(tb->columns - 1), *widest = NULL;
+	int total = GAP * (int)(tb->columns - 1);
 
 	for (size_t c = 0; c < tb->columns; c++)
 		widths[c] = 0;
@@ -58,16 +71,10 @@ static void measure(const struct ev_table *tb, const struct ev_term *t, int *wid
 		if (w > widths[i % tb->columns])
 			widths[i % tb->columns] = w;
 	}
-	for (size_t c = 0; c < tb->columns; c++) {
+	for (size_t c = 0; c < tb->columns; c++)
 		total += widths[c];
-		if (tb->align[c] == 'l' && (!widest || widths[c] > *widest))
-			widest = &widths[c];
-	}
-	if (t->tty && widest && total > t->width) {
-		*widest -= total - t->width;
-		if (*widest < LEAST)
-			*widest = LEAST;
-	}
+	while (t->tty && total > t->width && shrink(tb, widths))
+		total--;
 }
 
 static void spaces(struct ev_buf *out, int n)
@@ -79,10 +86,14 @@ static void spaces(struct ev_buf *out, int n)
 static void print_row(const struct ev_table *tb, const struct ev_term *t, size_t row, const int *widths,
 		      struct ev_buf *out)
 {
-	for (size_t c = 0; c < tb->columns; c++) {
+	size_t end = tb->columns;
+
+	while (end && !*tb->cells[row * tb->columns + end - 1])
+		end--; /* nothing is behind it, no blanks either */
+	for (size_t c = 0; c < end; c++) {
 		struct ev_slice cell = ev_slice_str(tb->cells[row * tb->columns + c]);
 		int used = ev_term_columns(cell);
-		bool last = c + 1 == tb->columns;
+		bool last = c + 1 == end;
 
 		if (tb->align[c] == 'r')
 			spaces(out, widths[c] - used);

@@ -20,7 +20,7 @@ struct ev_log_args {
 extern const char *const ev_against_words[]; /* partition key */
 
 #define EV_LOG_MODE_ROWS(S, m)                                                                     \
-	EV_FLAG(0, "log", S, m.log, "the log is whole: holes, doubled ids, sequences, causes"),    \
+	EV_FLAG(0, "log", S, m.log, "the log is whole: holes, doubled ids, gaps, causes"),         \
 	EV_LIST(0, "against", "SOURCE", S, m.against, "it holds the same records; repeatable")
 
 #define EV_LOG_ROWS(S, m)                                                                          \
@@ -31,7 +31,7 @@ extern const char *const ev_against_words[]; /* partition key */
 		"what keeps its order in the other source"),                                       \
 	EV_FLAG(0, "same-offsets", S, m.same_offsets, "offsets are the same in the other source"), \
 	EV_STRING(0, "against-broker", "HOST:PORT", S, m.against_broker,                           \
-		  "the other source's brokers, where they are others"),                            \
+		  "brokers of the other source"),                                                  \
 	EV_STRING(0, "against-config", "FILE", S, m.against_config,                                \
 		  "properties file of the other source")
 

@@ -45,7 +45,7 @@ static const struct ev_option options[] = {
 	EV_INT(0, "max-lag", "N", struct args, max_lag, 0, INT64_MAX, "and it is at most N records behind"),
 	EV_DURATION(0, "max-age", "TIME", struct args, max_age, "and its last record is no older, when behind"),
 	EV_GROUP("The checker itself"),
-	EV_FLAG(0, "drill", struct args, drill, "damage copies of the view in all known ways: is it seen?"),
+	EV_FLAG(0, "drill", struct args, drill, "damage copies of the view, see whether it is seen"),
 	EV_FLAG(0, "capabilities", struct args, capabilities, "print which mode sees which corruption"),
 	EV_GROUP("Rows"),
 	EV_FLAG(0, "independent", struct args, independent, "fold by plain statements, nothing in memory"),

@@ -13,6 +13,7 @@ struct args {
 };
 
 static const char *const words[] = { "red", "green", NULL };
+static const char *const hues[] = { "light", "dark", NULL };
 static const struct ev_option table[] = {
 	EV_GROUP("Things"),
 	EV_FLAG('f', "flag", struct args, flag, "a flag"),
@@ -22,8 +23,10 @@ static const struct ev_option table[] = {
 	EV_SIZE(0, "size", "SIZE", struct args, size, 1024, INT64_MAX, "a size"),
 	EV_DURATION(0, "wait", "TIME", struct args, wait, "a duration"),
 	EV_LIST('x', "list", "NAME", struct args, list, "repeatable"),
+	EV_STRING(0, "target", "TARGET", struct args, text, "a file, or something else"),
 	EV_BRIEF("Words"),
 	EV_ENUM(0, "word", "red|green", struct args, word, words, "a word"),
+	EV_STRING_WORDS(0, "shade", "SHADE", struct args, text, hues, "light, dark, or a number"),
 	EV_END,
 };
 static const struct ev_command command = { .name = "evx", .about = "About.", .synopsis = "[OPTION]...",
@@ -111,13 +114,15 @@ static void texts(void)
 
 	ev_options_help(&command, NULL, &out);
 	CHECK(strstr(out.data, "  -n, --number N            a number\n"), "help has a row per option");
-	CHECK(strstr(out.data, "Words: --word red|green\n"), "a brief group is one line");
+	CHECK(strstr(out.data, "Words: --word red|green, --shade SHADE\n"), "a brief group is one line");
 	ev_buf_clear(&out);
 	ev_options_man(&command, NULL, &out);
 	CHECK(strstr(out.data, ".It Fl n , Fl \\-number Ar \\&N\nA number.\n"), "mdoc has an item per option");
 	ev_buf_clear(&out);
 	ev_options_bash(&command, &out);
 	CHECK(strstr(out.data, "--word) COMPREPLY=($(compgen -W 'red green'"), "bash completes words");
+	CHECK(strstr(out.data, "--shade) COMPREPLY=($(compgen -W 'light dark'"), "also where there are others");
+	CHECK(strstr(out.data, "--target) COMPREPLY=($(compgen -f"), "and files where one may be meant");
 	ev_buf_clear(&out);
 	ev_options_fish(&command, &out);
 	CHECK(strstr(out.data, "complete -c evx -l word -x -a 'red green' -d 'a word'\n"), "fish completes words");

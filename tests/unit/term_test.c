@@ -114,6 +114,16 @@ static void tables(void)
 	CHECK(ev_term_columns(ev_slice_str(strrchr(out.data, 'a'))) <= 40 && strstr(out.data, "\xe2\x80\xa6"),
 	      "the widest column is cut to the terminal");
 	ev_table_release(&tb);
+	ev_table_init(&tb, "lll");
+	ev_table_add(&tb, "2026-11-20T10:00:00.000Z");
+	ev_table_add(&tb, "2026-11-20T11:00:00.000Z");
+	ev_table_add(&tb, "");
+	ev_buf_clear(&out);
+	ev_table_print(&tb, &utf8, false, &out);
+	CHECK(ev_term_columns(ev_buf_slice(&out)) <= 40 && strstr(out.data, "2026-11-20T10:0") &&
+	      strstr(out.data, "2026-11-20T11:0"), "columns as wide as each other give way together: %s", out.data);
+	CHECK(out.len > 1 && out.data[out.len - 2] != ' ', "an empty last cell leaves no blanks");
+	ev_table_release(&tb);
 }
 
 int main(void)
