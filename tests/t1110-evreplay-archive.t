@@ -37,6 +37,20 @@ run evreplay ./bad --verify
 check_status 5 "a damaged one is not"
 check_grep "a fault is named with file and byte" "bad/t/1/00000000000000000002.ndjson.gz': gzip member at byte 0" "$err"
 check_grep "and so is the next" "bad/t/2/x' is not of the archive" "$err"
+check_grep "with the next step" 'hint: take the damaged files from another copy' "$err"
+run evreplay ./a ./one --verify -q
+check "-q says nothing of whole ones" test "$status" = 0 -a -z "$(cat "$out" "$err")"
+run evreplay ./a ./bad --verify -q
+check "and is not quiet of others" test "$status" = 5 -a "$(grep -c '^./' "$out")" = 1
+run evreplay ./a/t --verify
+check_status 3 "a part of an archive is not verified alone"
+check_grep "the hint names the whole" 'hint: .* evreplay --verify ./a$' "$err"
+run evreplay --verify
+check_grep "without a folder the hint shows one" 'hint: name its folder' "$err"
+run evreplay ./log.ndjson --into ./a --append
+check_grep "nothing new is said to be that" "nothing new: 0 records, 0 B, into './a' in" "$err"
+run evreplay ./log.ndjson --into ./dryer --dry-run
+check_grep "the plan names the folder" '^t/0 .* ./dryer$' "$out"
 run evreplay ./a --verify --into ./x
 check_status 2 "--verify writes nothing"
 

@@ -24,6 +24,17 @@ $(line 3 1000 '"value":{"data":[1,{"email":"in a list"}]}')
 $(line 4 1000 '"value":null')
 $(line 5 1000 '"value":{"data":{"email":{}}}')
 END
+check "what was met needs no word" test ! -s "$err"
+run evreplay ./in.ndjson --redact '$.data.email' --redact '$.data.mail' --into ./slip -v
+check_grep "a path that no record has is said to be one" 'warning: \$.data.mail: no record has that, nothing was changed' "$err"
+check_grep "how many values another has changed is told where it is asked for" '\$.data.email: 6 values changed' "$err"
+run evreplay ./in.ndjson --redact '$.data.email' --redact '$.data' --key nosuch --into -
+check "where no record is copied nothing is missed" test ! -s "$err"
+run evreplay ./in.ndjson --redact '$.data.email' --redact '$.data' --into -
+check "an outer path stands for those in it" test ! -s "$err"
+run evreplay ./in.ndjson --redact '$.data.mail' --redact '$.data.email' --into - --dry-run
+check_grep "the plan counts them, too" '^\$.data.email: changes 6 values' "$out"
+check_grep "all of them" '^\$.data.mail: changes 0 values' "$out"
 line 0 1 '"value":{"items":[{"p":1.5,"ok":true},{"p":[2]}],"odd name":"x"}' >list.ndjson
 run evreplay ./list.ndjson --redact '$.items[*].p' --redact "\$['odd name']" --redact '$.items[0].ok' --into -
 check_out "elements of lists, odd names, each by its type" <<END

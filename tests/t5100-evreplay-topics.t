@@ -79,6 +79,9 @@ run evreplay "$few" "$more" --map 'few-*=copy.\1' --map '*re-*=copy.\2'
 check_status 0 "several topics by --map"
 check "arrive under their new names" same_contents "$few" "copy.${few#few-}"
 check "each" same_contents "$more" "copy.${more#more-}"
+run evreplay "$few" "$more" --map 'few-*=copy.\1' --map 'nosuch.*=copy.\1' --dry-run
+check_status 2 "a rule that fits no topic is a slip"
+check_grep "and named" "option '--map': 'nosuch.\*=copy.*' fits no topic that is read" "$err"
 run evreplay "$few" --map 'few-*=copy.\2'
 check_status 2 "a rule that names a star too many is refused"
 

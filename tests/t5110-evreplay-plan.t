@@ -109,4 +109,31 @@ check "and doubles nothing" holds 4
 run evreplay "$jobsrc" --into "$jobdst" --allow retention --exactly-once --job "unknown-$$" --dry-run
 check_grep "a job that has not begun would copy all" '^4 records' "$out"
 
+# Stopped in the middle: said, with where it goes on.
+topic slow 1
+evreplay "$jobsrc" --into "$slow" --allow retention --exactly-once --job "slow-$$" --txn-time 200ms --rate 1/m 2>"$err" &
+copy=$!
+arrived() { [ "$(evtail "$slow" -c -q | awk '$1 == "total" { print $2 }')" = 1 ]; }
+check "a slow copy has begun" wait_for 60 arrived
+kill -TERM $copy
+wait $copy
+check "a signal ends it with 128 and its number" test $? = 143
+check_grep "it says that it was stopped, and where it goes on" \
+	"stopped after 1 record, .* into '$slow' in .*; job 'slow-$$' goes on there" "$err"
+
+# The next step that a message names is one.
+run evtail "$jobsrc" -q
+cp "$out" lines
+run evreplay - --into "missing-$$" <lines
+check_status 4 "a pipe into a topic that is not there"
+check_grep "is not sent to --create" "hint: make it first; or write the lines to a file" "$err"
+run evreplay - --into "missing-$$" --create <lines
+check_status 2 "which cannot make one like a pipe"
+check_grep "and says why" "cannot make topic 'missing-$$': standard input does not say how many partitions" "$err"
+run evreplay ./lines --into "missing-$$"
+check_grep "a file into a topic that is not there" "hint: --create makes it .*; an archive's folder would be ./missing-$$" "$err"
+run evreplay "$jobsrc" --into "$short" --exactly-once --job "none-$$"
+check_status 2 "what is refused before the first record"
+check_no_grep "says nothing of where it is safe" "safe up to" "$err"
+
 done_testing

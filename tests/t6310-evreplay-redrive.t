@@ -56,6 +56,9 @@ check_grep "what was done is said" "4 records sent home, 0 into quarantine, 0 le
 check "headers stay, with the count of tries" test "$(evtail "$payments" --from begin -q -o json --key b |
 	jq -c '.headers | (map(select(.[0] == "trace")) + map(select(.[0] == "evreplay.redrives")))')" = \
 	'[["trace","t"],["evreplay.redrives","1"]]'
+run evreplay redrive "$dlq" -g ops -n
+check_status 0 "a dry run of nothing"
+check_out "says so" <<<"nothing to send: group 'ops' has no backlog (--from begin reads it all again)"
 run evreplay redrive "$dlq" -g ops
 check_status 0 "once more has nothing to do"
 check "and does nothing" test "$(values "$orders")$(values "$payments")" = "a c d b e "
@@ -66,6 +69,12 @@ tries() { letter 0 4000 "$1" "$(connect "$orders" 0 again),[\"evreplay.redrives\
 run evreplay redrive "$dlq" -g ops
 check_status 5 "a record that was sent home often enough needs a quarantine"
 check_grep "by place" "$dlq/0@[0-9]+: this record was sent home 3 times already" "$err"
+run evreplay redrive "$dlq" -g ops -n
+check_status 1 "the plan has that against it"
+check_grep "and counts it" "^conflict: 1 record without a home" "$out"
+run evreplay redrive "$dlq" -g ops --quarantine "no-$sick"
+check_status 4 "a quarantine that is not there is not made"
+check_grep "and the hint names no option that a redrive lacks" "hint: make it first, or send all to another topic" "$err"
 run evreplay redrive "$dlq" -g ops --quarantine "$sick"
 check_status 0 "with one it goes there"
 check "it alone" test "$(values "$sick")" = "y "
@@ -77,7 +86,7 @@ before=$(lag ops)
 { letter 1 5000 f "$(connect "$orders" 0 f)"; letter 1 6000 g "$(connect "$orders" 0 g)"; } | put
 run evreplay redrive "$dlq" -g ops --key g
 check_status 0 "a filter sends some"
-check_grep "and says what it left" "1 records sent home, 0 into quarantine, 1 left" "$err"
+check_grep "and says what it left" "1 record sent home, 0 into quarantine, 1 left" "$err"
 check_grep "and what that means" "would be sent again" "$err"
 check "the backlog still holds what was left" test "$(lag ops)" = $((before + 2))
 run evreplay redrive "$dlq" -g ops --since 1970-01-01T00:00:05.500Z
@@ -91,6 +100,10 @@ END
 run evreplay redrive "$nowhere" -g ops2
 check_status 5 "a record without an origin is refused"
 check_grep "by place" "$nowhere/0@0: cannot send this record home" "$err"
+run evreplay redrive "$nowhere" -g ops2 -n
+check_status 1 "in the plan, too"
+run evreplay redrive "$nowhere" -g ops2 --key nosuch -n
+check_grep "what filters leave is counted where nothing else is" "nothing to send: the filters leave all of it \(1\)" "$out"
 run evreplay redrive "$nowhere" -g ops2 --into "$payments"
 check_status 0 "unless --into names its home"
 

@@ -1,8 +1,11 @@
 /* archive.c - evreplay and archives: the sink, and --verify */
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "archive/verify.h"
+#include "base/mem.h"
 #include "common/term.h"
 #include "evreplay/replay.h"
 #include "sink/archive.h"
@@ -92,21 +95,45 @@ static void note(void *ctx, const char *text)
 	ev_say(ctx, "%s", text);
 }
 
+/* ARCHIVE/TOPIC is a source, and cannot be verified. */
+static int refuse_part(const char *dir, struct ev_error *err)
+{
+	const char *slash = strrchr(dir, '/');
+	char *above = ev_strndup(dir, slash ? (size_t)(slash - dir) : 0);
+	int rc = 0;
+
+	if (!ev_archive_is(dir) && *above && ev_archive_is(above)) {
+		rc = ev_fail(err, EV_SOURCE, "'%s' is a part of an archive", dir);
+		ev_hint(err, "it is verified as a whole: evreplay --verify %s", above);
+	}
+	free(above);
+	return rc;
+}
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static int verify(const char *dir, struct replay *r, struct ev_error *err)
 {
 	struct ev_archive_check c = { .dir = dir, .fault = fault, .note = note, .ctx = r->msg,
 				      .stopped = ev_stopped };
 	struct ev_buf out = EV_BUF_INIT;
-	int rc = ev_archive_verify(&c, err);
+	int rc = refuse_part(dir, err) ? -1 : ev_archive_verify(&c, err);
 
 	if (rc)
 		return -1;
-	ev_buf_addf(&out, "%s: %" PRIu64 " records in %" PRIu64 " partitions, %" PRIu64 " segments, %" PRIu64
-		    " members, ", dir, c.records, c.partitions, c.segments, c.members);
+	if (r->args->quiet && !c.faults)
+		return 0;
+	ev_buf_addf(&out, "%s: %" PRIu64 " record%s in %" PRIu64 " partition%s, %" PRIu64 " segment%s, %" PRIu64
+		    " member%s, ", dir, c.records, plural(c.records), c.partitions, plural(c.partitions), c.segments,
+		    plural(c.segments), c.members, plural(c.members));
 	ev_term_bytes(&out, c.bytes);
 	ev_buf_addf(&out, " (");
 	ev_term_bytes(&out, c.lines);
-	ev_buf_addf(&out, " of lines), %" PRIu64 " empty offsets, %" PRIu64 " faults\n", c.empty, c.faults);
+	ev_buf_addf(&out, " of lines), %" PRIu64 " empty offset%s, %" PRIu64 " fault%s\n", c.empty, plural(c.empty),
+		    c.faults, plural(c.faults));
 	rc = ev_stdout_write(out.data, out.len, err);
 	ev_buf_release(&out);
 	return rc < 0 ? -1 : c.faults ? EV_NO : 0;
@@ -116,8 +143,10 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 {
 	int status = 0;
 
-	if (!rest->n)
-		return ev_fail(err, EV_USAGE, "which archive?");
+	if (!rest->n) {
+		ev_fail(err, EV_USAGE, "which archive?");
+		return ev_hint(err, "name its folder: evreplay --verify ./archive");
+	}
 	if (r->args->into)
 		return ev_fail(err, EV_USAGE, "options '--verify' and '--into' cannot be used together");
 	for (size_t i = 0; i < rest->n; i++) {
@@ -127,7 +156,9 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 			return -1;
 		status = rc ? rc : status;
 	}
-	if (status)
-		ev_say(r->msg, "not whole");
-	return status ? EV_DATA : 0;
+	if (!status)
+		return 0;
+	ev_fail(err, EV_DATA, "not whole");
+	return ev_hint(err, "take the damaged files from another copy, or archive the topic anew while it has the "
+			    "records; zcat reads what is before a fault");
 }

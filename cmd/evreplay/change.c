@@ -44,6 +44,13 @@ static int prepare_redaction(struct replay *r, struct ev_error *err)
 	return a->hashes.n ? read_key(r, err) : 0;
 }
 
+const char *replay_path(const struct replay *r, size_t i)
+{
+	const struct replay_args *a = r->args;
+
+	return i < a->redacts.n ? a->redacts.v[i] : a->hashes.v[i - a->redacts.n];
+}
+
 static int prepare_start(struct replay *r, struct ev_error *err)
 {
 	int64_t now = ev_now_ms(), at;

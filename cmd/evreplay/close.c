@@ -44,8 +44,8 @@ void replay_settle(struct replay *r, struct ev_position *pos)
 		if (next < 0)
 			continue;
 		ev_position_set(pos, p->topic, p->partition, next);
-		if (r->args->quiet)
-			continue;
+		if (r->args->quiet || i >= r->nparts || r->parts[i].next < 0 || !r->sink->records)
+			continue; /* nothing of it was on its way */
 		ev_say(r->msg, "%s/%d: safe up to offset %" PRId64, p->topic, (int)p->partition, next);
 		if (beyond)
 			ev_warn(r->msg, "%s/%d: %" PRIu64 " records behind offset %" PRId64
@@ -53,20 +53,51 @@ void replay_settle(struct replay *r, struct ev_position *pos)
 	}
 }
 
-void replay_report(struct replay *r)
+/* A path of --redact or --hash that was met nowhere is as likely a slip as good news. */
+static void report_paths(struct replay *r)
 {
-	int64_t ms = ev_clock_ms() - r->start_ms;
+	const struct replay_args *a = r->args;
+
+	for (size_t i = 0; r->redact && i < a->redacts.n + a->hashes.n; i++) {
+		uint64_t met = ev_redact_met(r->redact, i);
+
+		if (!met && r->sink->records)
+			ev_warn(r->msg, "%s: no record has that, nothing was changed by it", replay_path(r, i));
+		else if (met && a->verbose)
+			ev_say(r->msg, "%s: %" PRIu64 " value%s changed", replay_path(r, i), met, met == 1 ? "" : "s");
+	}
+}
+
+static void report_total(struct replay *r, bool stopped)
+{
 	struct ev_buf text = EV_BUF_INIT;
 
-	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && !r->args->verbose))
-		return;
+	if (stopped)
+		ev_buf_adds(&text, "stopped after ");
+	else if (!r->sink->records && r->stored.n)
+		ev_buf_adds(&text, "nothing new: ");
 	ev_buf_addf(&text, "%" PRIu64 " record%s, ", r->sink->records, r->sink->records == 1 ? "" : "s");
 	ev_term_bytes(&text, r->sink->bytes);
-	ev_buf_adds(&text, ", in ");
-	ev_term_duration(&text, ms);
+	ev_buf_adds(&text, ", ");
+	if (r->args->into && replay_into(r->args) != INTO_LINES)
+		ev_buf_addf(&text, "into '%s' ", r->args->into);
+	ev_buf_adds(&text, "in ");
+	ev_term_duration(&text, ev_clock_ms() - r->start_ms);
+	if (stopped && r->args->job)
+		ev_buf_addf(&text, "; job '%s' goes on there", r->args->job);
 	ev_say(r->msg, "%s", ev_buf_str(&text));
+	ev_buf_release(&text);
+}
+
+void replay_report(struct replay *r, bool stopped)
+{
+	report_paths(r);
+	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && !r->args->verbose))
+		return;
+	report_total(r, stopped);
 	if (r->dropped)
-		ev_say(r->msg, "%" PRIu64 " records that are no JSON were dropped", r->dropped);
+		ev_say(r->msg, "%" PRIu64 " record%s no JSON and dropped", r->dropped,
+		       r->dropped == 1 ? " was" : "s were");
 	for (size_t i = 0; r->args->verbose && i < r->nparts && i < r->src->nparts; i++) {
 		const struct ev_partition *p = &r->src->parts[i];
 
@@ -74,5 +105,4 @@ void replay_report(struct replay *r)
 			ev_say(r->msg, "%s/%d: %" PRIu64 " records into %s", p->topic, (int)p->partition,
 			       r->parts[i].copied, r->parts[i].topic);
 	}
-	ev_buf_release(&text);
 }

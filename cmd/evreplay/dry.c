@@ -52,7 +52,7 @@ static void row(struct ev_table *tb, const struct replay *r, size_t i)
 	ev_table_add(tb, ev_buf_str(&bytes));
 	time_cell(tb, p ? p->oldest : INT64_MAX);
 	time_cell(tb, p ? p->newest : INT64_MIN);
-	ev_table_add(tb, p && p->topic ? p->topic : "-");
+	ev_table_add(tb, !r->kafka ? r->args->into : p && p->topic ? p->topic : "-");
 	ev_buf_release(&bytes);
 }
 
@@ -135,6 +135,8 @@ int replay_dry_print(struct replay *r, struct ev_error *err)
 			    "--lossy copies them\n", odd, r->unproducible);
 	if (r->dropped)
 		ev_buf_addf(&out, "%" PRIu64 " records are no JSON and would be dropped\n", r->dropped);
+	for (size_t i = 0; r->redact && i < r->args->redacts.n + r->args->hashes.n; i++)
+		ev_buf_addf(&out, "%s: changes %" PRIu64 " values\n", replay_path(r, i), ev_redact_met(r->redact, i));
 	ev_buf_addf(&out, "%" PRIu64 " records, ", records);
 	ev_term_bytes(&out, bytes);
 	ev_buf_adds(&out, ", about ");

@@ -7,10 +7,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "sink/rename.h"
 
-static const char *const allow_words[] = { "same-topic", "fewer-partitions", "log-append-time",
-					   "retention", "timestamp-bounds", "null-keys" };
-#define NWORDS (sizeof(allow_words) / sizeof(allow_words[0]))
+const char *const replay_allow_words[] = { "same-topic", "fewer-partitions", "log-append-time", "retention",
+					   "timestamp-bounds", "null-keys", NULL };
+const char *const replay_partition_words[] = { "key", "keep", "librdkafka", NULL };
 
 int replay_allow(struct replay *r, struct ev_error *err)
 {
@@ -19,9 +20,9 @@ int replay_allow(struct replay *r, struct ev_error *err)
 	for (size_t i = 0; i < l->n; i++) {
 		size_t w = 0;
 
-		while (w < NWORDS && strcmp(l->v[i], allow_words[w]))
+		while (w < NCONFLICTS && strcmp(l->v[i], replay_allow_words[w]))
 			w++;
-		if (w == NWORDS) {
+		if (w == NCONFLICTS) {
 			ev_fail(err, EV_USAGE, "option '--allow' does not take '%s'", l->v[i]);
 			return ev_hint(err, "one of same-topic, fewer-partitions, log-append-time, "
 				       "retention, timestamp-bounds, null-keys");
@@ -44,7 +45,7 @@ static int conflict(struct replay *r, struct replay_target *t, enum replay_confl
 	if (r->args->dry_run)
 		return 0;
 	ev_fail(err, EV_USAGE, "cannot write topic '%s': %s", t->name, text);
-	return ev_hint(err, "--allow %s does so all the same", allow_words[what]);
+	return ev_hint(err, "--allow %s does so all the same", replay_allow_words[what]);
 }
 
 static int64_t number_of(const struct replay_target *t, const char *name, int64_t otherwise)
@@ -119,13 +120,42 @@ static int file_topic(struct replay *r, const char *topic, struct ev_topic_info 
 	return 0;
 }
 
+static bool reads_stdin(const struct replay *r)
+{
+	const struct ev_source_spec *s = &r->args->src.spec;
+
+	for (size_t i = 0; i < s->nfiles; i++)
+		if (!strcmp(s->files[i], "-"))
+			return true;
+	return false;
+}
+
+/* The next step, where it is one: a pipe and a dead letter do not say how many partitions their topic had. */
+static int hint_missing(const struct replay *r, const struct replay_target *t, struct ev_error *err)
+{
+	if (r->redrive)
+		return ev_hint(err, "make it first, or send all to another topic: --into TOPIC");
+	if (reads_stdin(r))
+		return ev_hint(err, "make it first; or write the lines to a file and give that: then --create can "
+				    "make it");
+	if (r->args->into)
+		return ev_hint(err, "--create makes it with the source's partitions and settings; an archive's "
+				    "folder would be ./%s", t->name);
+	return ev_hint(err, "--create makes it with the source's partitions and settings");
+}
+
 static int missing(struct replay *r, struct replay_target *t, const char *from, struct ev_error *err)
 {
 	int rc;
 
 	if (!r->args->create) {
 		ev_fail(err, EV_STORE, "cannot write topic '%s': it is not there, or may not be seen", t->name);
-		return ev_hint(err, "--create makes it with the source's partitions and settings");
+		return hint_missing(r, t, err);
+	}
+	if (reads_stdin(r)) {
+		ev_fail(err, EV_USAGE, "cannot make topic '%s': standard input does not say how many partitions it "
+				       "has", t->name);
+		return hint_missing(r, t, err);
 	}
 	t->create = true;
 	rc = r->src->one_sequence ? file_topic(r, from, &t->info, err) : source_topic(r, from, &t->info, err);
@@ -242,10 +272,32 @@ int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition
 	return p->target ? check_partitions(r, p, partition, err) : -1;
 }
 
+/* A rule that fits no topic is a slip, and its topics would keep their names. A file shows its topics later. */
+static int check_maps(struct replay *r, struct ev_error *err)
+{
+	const struct ev_list *maps = &r->args->maps;
+	struct ev_buf name = EV_BUF_INIT;
+
+	for (size_t m = 0; m < maps->n; m++) {
+		bool fits = r->src->one_sequence;
+
+		for (size_t i = 0; i < r->src->nparts && !fits; i++)
+			fits = ev_rename(&maps->v[m], 1, ev_slice_str(r->src->parts[i].topic), &name);
+		ev_buf_release(&name);
+		if (fits)
+			continue;
+		ev_fail(err, EV_USAGE, "option '--map': '%s' fits no topic that is read", maps->v[m]);
+		return ev_hint(err, "a pattern is the whole name, * stands for any text, and a dot for a dot");
+	}
+	return 0;
+}
+
 int replay_plan(struct replay *r, struct ev_error *err)
 {
 	if (!r->target || r->redrive)
 		return 0; /* a dead letter's home is known when it is read */
+	if (check_maps(r, err))
+		return -1;
 	for (uint32_t i = 0; i < r->src->nparts; i++)
 		if (!replay_part(r, i, ev_slice_str(r->src->parts[i].topic), r->src->parts[i].partition,
 				 err))
@@ -279,7 +331,7 @@ int replay_check_record(struct replay *r, struct replay_target *t, const struct 
 
 const char *replay_conflict_word(size_t what)
 {
-	return allow_words[what];
+	return replay_allow_words[what];
 }
 
 void replay_targets_release(struct replay *r)

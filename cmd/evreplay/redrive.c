@@ -20,6 +20,7 @@ struct redrive {
 	size_t headers_cap;
 	char tries[24];
 	uint64_t sent, quarantined, left;
+	uint64_t stuck; /* a dry run: would stop a run */
 	struct tally *routes, *reasons;
 	size_t nroutes, nreasons;
 	char *topic; /* of the record at hand */
@@ -119,13 +120,15 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 	out = o.tries >= a->max_redrives;
 	free(d->topic);
 	d->topic = out ? ev_strdup(a->quarantine) : a->into ? ev_strdup(a->into) : ev_slice_dup(o.topic);
-	if (out && !d->topic) {
+	if (out && !d->topic && !a->dry_run) {
 		ev_fail(err, EV_DATA, "this record was sent home %" PRId64 " times already", o.tries);
 		return ev_hint(err, "--quarantine TOPIC is where such records go, --max-redrives how often");
 	}
 	count(&d->routes, &d->nroutes, from, d->topic ? ev_slice_str(d->topic) : EV_LITERAL("(nowhere)"));
-	if (!d->topic)
+	if (!d->topic) {
+		d->stuck++;
 		return 0;
+	}
 	*target = replay_target_named(r, d->topic, (const char *)from.ptr, err);
 	if (!*target)
 		return -1;
@@ -219,6 +222,19 @@ static void print(struct tally *v, size_t n, const char *a, const char *b, const
 	ev_table_release(&tb);
 }
 
+/* Two empty tables would leave open why. */
+static void nothing(const struct replay *r, struct ev_buf *out)
+{
+	ev_buf_clear(out);
+	if (r->redrive->left)
+		ev_buf_addf(out, "nothing to send: the filters leave all of it (%" PRIu64 ")\n", r->redrive->left);
+	else if (r->src->one_sequence || r->args->src.from)
+		ev_buf_adds(out, "nothing to send\n");
+	else
+		ev_buf_addf(out, "nothing to send: group '%s' has no backlog (--from begin reads it all again)\n",
+			    r->args->group);
+}
+
 /* Routing and reasons: of a dry run to stdout, else a line to stderr. */
 int redrive_print(struct replay *r, struct ev_error *err)
 {
@@ -232,15 +248,21 @@ int redrive_print(struct replay *r, struct ev_error *err)
 		print(d->routes, d->nroutes, "from", "to", &term, &out);
 		ev_buf_addc(&out, '\n');
 		print(d->reasons, d->nreasons, "error", "reason", &term, &out);
+		if (!d->nroutes)
+			nothing(r, &out);
+		if (d->stuck)
+			ev_buf_addf(&out, "\nconflict: %" PRIu64 " record%s without a home: no header says which, or "
+				    "sent there often enough; --into, --quarantine\n", d->stuck,
+				    d->stuck == 1 ? "" : "s");
 		rc = ev_stdout_write(out.data, out.len, err);
 		ev_buf_release(&out);
-		return rc < 0 ? -1 : 0;
+		return rc < 0 ? -1 : d->stuck ? EV_NO : 0;
 	}
 	if (r->args->quiet)
 		return 0;
-	ev_say(r->msg, "%" PRIu64 " records sent home, %" PRIu64 " into quarantine, %" PRIu64 " left", d->sent,
-	       d->quarantined, d->left);
-	if (d->left && !r->src->one_sequence)
+	ev_say(r->msg, "%" PRIu64 " record%s sent home, %" PRIu64 " into quarantine, %" PRIu64 " left", d->sent,
+	       d->sent == 1 ? "" : "s", d->quarantined, d->left);
+	if (d->left && d->sent + d->quarantined && !r->src->one_sequence)
 		ev_warn(r->msg, "group '%s' stands at the first record that was left: what was sent from "
 			"behind it would be sent again", r->args->group);
 	return 0;
@@ -266,7 +288,7 @@ static void release(void *args)
 static const struct ev_option options[] = {
 	EV_FLAG('n', "dry-run", struct replay_args, dry_run, "print the routing and a histogram of reasons"),
 	EV_STRING('g', "group", "NAME", struct replay_args, group,
-		  "the consumer group whose lag is the backlog (evreplay-redrive)"),
+		  "its lag is the backlog (evreplay-redrive)"),
 	EV_INT(0, "max", "N", struct replay_args, max, 1, INT64_MAX, "send at most N records"),
 	EV_INT(0, "max-redrives", "N", struct replay_args, max_redrives, 1, 1000000,
 	       "how often a record is sent home (3)"),
@@ -277,9 +299,10 @@ static const struct ev_option options[] = {
 		  "brokers of the target, where they are others"),
 	EV_STRING(0, "into-config", "FILE", struct replay_args, into_config,
 		  "file of librdkafka properties of the target"),
-	EV_STRING(0, "partition", "HOW", struct replay_args, partition,
-		  "key (default), keep (the origin's), librdkafka, or pairs like 0=3,1=4"),
-	EV_LIST(0, "allow", "CONFLICT", struct replay_args, allow, "write in spite of it; repeatable"),
+	EV_STRING_WORDS(0, "partition", "HOW", struct replay_args, partition, replay_partition_words,
+		  "key (default), keep (the origin's), librdkafka, 0=3"),
+	EV_LIST_WORDS(0, "allow", "CONFLICT", struct replay_args, allow, replay_allow_words,
+		      "write in spite of it; repeatable"),
 	EV_FLAG(0, "lossy", struct replay_args, lossy, "leave out what cannot be produced as it is"),
 	EV_STRING(0, "rate", "RATE", struct replay_args, rate, "no faster: 50/s, 300/m, 1MB/s"),
 	EV_FLAG('q', "quiet", struct replay_args, quiet, "no progress, no closing report"),

@@ -119,6 +119,8 @@ int replay_flush_due(struct replay *r, struct ev_error *err);
 
 /* --rate, --speed, --start-at, --timestamps, --redact, --hash. EV_USAGE. */
 int replay_prepare_changes(struct replay *r, struct ev_error *err);
+/* What was given as the path that ev_redact_met calls number i. */
+const char *replay_path(const struct replay *r, size_t i);
 /*
  * The record as it is to be written: 0; 1 when it is dropped. What it points to stays until the
  * next call.
@@ -154,6 +156,8 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 
 /* ---- plan.c ---- */
 
+extern const char *const replay_allow_words[]; /* by enum replay_conflict */
+extern const char *const replay_partition_words[];
 int replay_allow(struct replay *r, struct ev_error *err); /* --allow */
 /* All that can be known before the first record: topics, partitions, settings; makes topics. */
 int replay_plan(struct replay *r, struct ev_error *err);
@@ -181,6 +185,7 @@ int replay_dry_print(struct replay *r, struct ev_error *err);
 void replay_position(struct replay *r, struct ev_position *pos);
 /* Up to where all is safe after a failure, and on stderr what stands behind it all the same. */
 void replay_settle(struct replay *r, struct ev_position *pos);
-void replay_report(struct replay *r);
+/* `stopped`: by a signal, before its end. */
+void replay_report(struct replay *r, bool stopped);
 
 #endif

@@ -20,6 +20,7 @@ struct path {
 	struct step *steps;
 	size_t n;
 	bool hash;
+	uint64_t met;
 };
 
 struct ev_redact {
@@ -233,6 +234,8 @@ static void walk(struct walk *w, const struct ev_value *v, size_t depth, uint64_
 		ends = true;
 		hash = hash && w->r->paths[i].hash;
 	}
+	for (size_t i = 0; ends && i < w->r->n; i++)
+		w->r->paths[i].met += mask >> i & 1;
 	if (ends) {
 		replace(w, v, hash);
 		return;
@@ -261,4 +264,9 @@ int ev_redact_value(struct ev_redact *r, struct ev_slice value, struct ev_buf *o
 		return 0;
 	ev_buf_add(out, w.copied, (size_t)(value.ptr + value.len - w.copied));
 	return 1;
+}
+
+uint64_t ev_redact_met(const struct ev_redact *r, size_t i)
+{
+	return r->paths[i].met;
 }

@@ -32,4 +32,7 @@ int ev_redact_key(struct ev_redact *r, struct ev_slice key, struct ev_error *err
  */
 int ev_redact_value(struct ev_redact *r, struct ev_slice value, struct ev_buf *out);
 
+/* How many places the path that was added as number i (from 0) has named, or an outer one instead of it. */
+uint64_t ev_redact_met(const struct ev_redact *r, size_t i);
+
 #endif
