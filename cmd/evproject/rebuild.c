@@ -10,10 +10,10 @@
 #include "base/clock.h"
 #include "common/metrics.h"
 #include "common/progress.h"
+#include "common/verdict_print.h"
 #include "evproject/comparison.h"
 #include "evproject/evproject.h"
 #include "evproject/preview.h"
-#include "evverify/evverify.h"
 
 #define METRICS_EVERY_MS 10000
 

@@ -1,7 +1,7 @@
-/* lines.c - findings and equations in one line each, for all formats */
+/* verdict_lines.c - findings and equations in one line each, for all formats */
 #include <inttypes.h>
 
-#include "evverify/evverify.h"
+#include "common/verdict_print.h"
 
 #define SHORT 4 /* terms of a sum that are all printed */
 

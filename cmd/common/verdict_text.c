@@ -1,9 +1,9 @@
-/* text.c - the verdict for a person */
+/* verdict_text.c - the verdict for a person */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "common/term.h"
-#include "evverify/evverify.h"
+#include "common/verdict_print.h"
 
 struct printing {
 	struct ev_term term;
