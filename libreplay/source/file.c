@@ -141,8 +141,8 @@ static int read_record(struct ev_file_source *fs, size_t index, struct ev_slice 
 		r->timestamp = EV_NO_TIMESTAMP;
 	} else if (read_line(lane, text, r, err)) {
 		if (whole && lane->lines.number == 1)
-			return ev_hint(err, "a record is one line (jq -c); --lines TOPIC reads any other text, one "
-					    "value a line");
+			return ev_hint(err, "--lines TOPIC reads any other text, one value a line; a record is one "
+					    "line, too (jq -c)");
 		if (whole)
 			return -1;
 		ev_context(err, "the last line is cut short");
