@@ -42,7 +42,7 @@ BENCH := $(BENCH_SRC:tests/bench/%.c=$B/bench/%)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
 HELPERS := $(HELPER_SRC:tests/helpers/%.c=$B/helpers/%)
 
-.PHONY: all check test demo bench bench-count fuzz fuzz-run differential mutate lint docs install uninstall clean help setup setup-test
+.PHONY: all helpers check test demo bench bench-count fuzz fuzz-run differential mutate lint docs install uninstall clean help setup setup-test
 .SECONDARY:
 all: $(PROGRAMS)
 
@@ -81,6 +81,9 @@ build/have-packages:
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 
+# Small programs for tests, and for scripts/generate --into BROKER.
+helpers: $(HELPERS)
+
 # What one runs all day: no servers, under two minutes.
 check: all $(UNIT) $(HELPERS)
 	tests/run --build $B --effort $(EFFORT) --tier check
@@ -91,6 +94,7 @@ test: setup-test
 	tests/run --build $B --effort $(EFFORT) --tier all
 
 demo: setup
+	@[ -x $B/evproject ] || echo "demo: building, which takes a minute or two the first time"
 	@$(MAKE) --no-print-directory -s all
 	@scripts/demo --build $B
 
@@ -136,7 +140,7 @@ install: all
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	for page in $(MAN); do install -m 644 $$page $(share)/man/man$${page##*.} || exit 1; done
 	install -d $(share)/bash-completion/completions $(share)/zsh/site-functions
-	install -d $(share)/fish/vendor_completions.d $(share)/evtools/projections/cases $(share)/doc/evtools
+	install -d $(share)/fish/vendor_completions.d $(share)/evtools/projections/cases $(share)/doc/evtools/docs
 	for c in $(COMMANDS); do \
 		install -m 644 completions/$$c.bash $(share)/bash-completion/completions/$$c && \
 		install -m 644 completions/_$$c $(share)/zsh/site-functions/_$$c && \
@@ -144,6 +148,7 @@ install: all
 	install -m 644 projections/*.sql $(share)/evtools/projections
 	install -m 644 projections/cases/*.json $(share)/evtools/projections/cases
 	install -m 644 README.md NEWS $(share)/doc/evtools
+	install -m 644 docs/*.md $(share)/doc/evtools/docs
 
 uninstall:
 	cd $(DESTDIR)$(PREFIX)/bin && rm -f $(COMMANDS)
@@ -156,6 +161,7 @@ help:
 	@echo "demo       set up, build, and show a view of the bundled events"
 	@echo "test       set up, build, and run the whole suite with a real Kafka"
 	@echo "check      build and run what needs no server"
+	@echo "helpers    what scripts/generate wants to write to a broker"
 	@echo "differential  N random programs, folded in memory against by statements"
 	@echo "mutate     N random views are damaged, which evverify must see"
 	@echo "bench      measure (BENCH_ARGS=--full for the large sizes); fuzz: fuzz the decoders; lint: check the sources' manners"

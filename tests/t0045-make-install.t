@@ -9,8 +9,12 @@ for file in bin/evtail bin/evproject share/man/man1/evtail.1 share/man/man1/evpr
 	share/man/man5/evproject-file.5 share/man/man7/evtools.7 \
 	share/bash-completion/completions/evtail share/zsh/site-functions/_evproject \
 	share/fish/vendor_completions.d/evtail.fish share/evtools/projections/orders.sql \
-	share/evtools/projections/cases/orders.json share/doc/evtools/README.md; do
+	share/evtools/projections/cases/orders.json share/doc/evtools/README.md \
+	share/doc/evtools/docs/replay-runbook.md; do
 	check "installs $file" test -f "$root/usr/$file"
+done
+for page in $(grep -ohE 'docs/[a-z-]+\.md' "$TOP"/docs/man/* "$TOP"/cmd/*.c "$TOP"/cmd/*/*.c "$TOP/NEWS" | sort -u); do
+	check "$page, which a page or a message names, is installed" test -f "$root/usr/share/doc/evtools/$page"
 done
 run "$root/usr/bin/evproject" check -q "$root/usr/share/evtools/projections/orders.sql"
 check_status 0 "the installed command checks an installed projection"
