@@ -10,32 +10,13 @@
 #include "evreplay/replay.h"
 #include "sink/archive.h"
 
-static void add_list(struct ev_buf *out, const char *name, const struct ev_list *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		ev_buf_addf(out, "%s--%s %s", out->len ? " " : "", name, l->v[i]);
-}
-
-static void add_text(struct ev_buf *out, const char *name, const char *text)
-{
-	if (text)
-		ev_buf_addf(out, "%s--%s %s", out->len ? " " : "", name, text);
-}
-
 /* What keeps records out, or changes them: such an archive is not the log, and says so. */
 static void describe(const struct replay_args *a, struct ev_buf *out)
 {
-	add_list(out, "type", &a->src.types);
-	add_list(out, "key", &a->src.keys);
-	add_list(out, "where", &a->src.wheres);
-	add_list(out, "header", &a->src.headers);
-	add_text(out, "since", a->src.since);
-	add_text(out, "until", a->src.until);
-	add_text(out, "tombstones", a->src.tombstones ? ev_tombstone_words[a->src.tombstones] : NULL);
-	add_list(out, "redact", &a->redacts);
-	add_list(out, "hash", &a->hashes);
-	add_text(out, "timestamps", a->timestamps == TIMESTAMPS_NOW ? "now" :
-		 a->timestamps == TIMESTAMPS_SHIFT ? "shift" : NULL);
+	struct replay_args without = *a;
+
+	without.partition = NULL;
+	replay_describe(&without, out);
 }
 
 int replay_open_archive(struct replay *r, struct ev_error *err)

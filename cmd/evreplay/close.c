@@ -21,6 +21,8 @@ static int64_t safe_of(struct replay *r, uint32_t part, uint64_t *beyond)
 	int64_t first = INT64_MAX, next = part < r->nparts ? r->parts[part].next : -1;
 
 	*beyond = 0;
+	if (r->sink->lost)
+		return part < r->nspans ? r->spans[part].begin : 0;
 	if (!r->sink->ops->undone) { /* what was flushed is all that is known */
 		const struct ev_partition *p = &r->src->parts[part];
 
@@ -95,6 +97,8 @@ void replay_report(struct replay *r, bool stopped)
 	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && !r->args->verbose))
 		return;
 	report_total(r, stopped);
+	if (r->passed)
+		ev_say(r->msg, "%" PRIu64 " records that the job had copied before were passed over", r->passed);
 	if (r->dropped)
 		ev_say(r->msg, "%" PRIu64 " record%s no JSON and dropped", r->dropped,
 		       r->dropped == 1 ? " was" : "s were");

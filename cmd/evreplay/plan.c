@@ -302,7 +302,7 @@ int replay_plan(struct replay *r, struct ev_error *err)
 		if (!replay_part(r, i, ev_slice_str(r->src->parts[i].topic), r->src->parts[i].partition,
 				 err))
 			return -1;
-	if (!r->src->one_sequence && check_ranges(r, err))
+	if ((!r->src->one_sequence && check_ranges(r, err)) || replay_check_routes(r, err))
 		return -1;
 	for (size_t i = 0; i < r->ntargets; i++)
 		if (make(r, r->targets[i], err))

@@ -3,7 +3,8 @@
  *
  *   evreplay.c (options) -> run.c (what to read, the loop) -> change.c (redaction, timestamps, pace)
  *   -> target.c (which sink, what topics are called there), plan.c (will they keep it?) ->
- *   libreplay/sink; dry.c prints the plan instead; close.c says how it ended, saves the position
+ *   libreplay/sink; job.c (is a job the same copy as before?); dry.c prints the plan instead; close.c
+ *   says how it ended, saves the position
  */
 #ifndef EVREPLAY_REPLAY_H
 #define EVREPLAY_REPLAY_H
@@ -69,6 +70,7 @@ struct replay_part {   /* of the source */
 	uint64_t copied, bytes;
 	int64_t oldest, newest; /* timestamps of what was copied; a dry run only */
 	uint64_t unproducible;
+	uint64_t noted;         /* the batch that its last record was noted of */
 	int64_t left;           /* redrive: the first that a filter has left; -1: none */
 };
 
@@ -102,6 +104,10 @@ struct replay {
 	uint64_t dropped;      /* no JSON, --redact-other drop */
 	int64_t start_ms;      /* monotonic: when the copy began */
 	uint64_t read;         /* records read */
+	uint64_t batch;        /* number of the batch at hand */
+	uint64_t passed;       /* records of a file that the job had copied before */
+	struct ev_job_token *token; /* of the job, in the sink or in `peeked`; NULL: none */
+	struct ev_job_token peeked;
 	struct ev_position stored; /* where the job stood when it began; with an entry: go on from there */
 	uint64_t flushed_at;   /* sink->records when it was flushed last */
 	int64_t flushed_ms;
@@ -153,6 +159,19 @@ int replay_peek_archive(struct replay *r, bool *known, struct ev_error *err);
 int replay_begin_archive(struct replay *r, struct ev_error *err);
 /* --verify: 0, EV_DATA when one is not whole, -1. */
 int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_error *err);
+
+/* ---- job.c ---- */
+
+/* The options that choose and change records, as one text. */
+void replay_describe(const struct replay_args *a, struct ev_buf *out);
+/* Is the source still the one that the job has read? Before the ranges are resolved. EV_DATA. */
+int replay_check_source(struct replay *r, struct ev_error *err);
+/* And the targets those that it has written? Once they are known. EV_USAGE, EV_DATA. */
+int replay_check_routes(struct replay *r, struct ev_error *err);
+/* The record is of a file, and the job has copied it before. */
+bool replay_passed(struct replay *r, const struct ev_record *rec);
+/* Records that were taken, the last of each partition in the token. */
+void replay_note_last(struct replay *r, const struct ev_record *v, size_t n);
 
 /* ---- plan.c ---- */
 

@@ -109,6 +109,10 @@ static int take(struct replay *r, const struct ev_record *rec, struct ev_error *
 	if (!p)
 		return -1;
 	r->read++;
+	if (replay_passed(r, rec)) {
+		r->passed++;
+		return 0;
+	}
 	if (p->next < 0)
 		p->next = rec->offset; /* should the first one fail */
 	rc = in_time(r, rec) && ev_filter_test(r->filter, rec, &event) ? pass_on(r, p, rec, err) : left_out(r, p, rec);
@@ -224,6 +228,7 @@ static int copy(struct replay *r, struct ev_error *err)
 		}
 		if (n < 0)
 			return -1;
+		replay_note_last(r, r->records, (size_t)n);
 		if (r->sink && r->sink->ops->turn && r->sink->ops->turn(r->sink, n ? 0 : 1, err))
 			return -1;
 		if (due(r) && flush(r, true, err))
@@ -298,6 +303,8 @@ static int find_stored(struct replay *r, bool *known, struct ev_error *err)
 		return -1;
 	if (r->args->dry_run && replay_peek_target(r, known, err))
 		return -1;
+	if (r->args->job && r->sink)
+		r->token = ev_kafka_sink_token(r->sink);
 	return *known ? check_from(r, err) : 0;
 }
 
@@ -326,7 +333,7 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	r->src = ev_source_open(&a->src.spec, err);
 	if (!r->src || replay_open_target(r, err))
 		return -1;
-	if (find_stored(r, &known, err))
+	if (find_stored(r, &known, err) || replay_check_source(r, err))
 		return -1;
 	if (ev_range_resolve(r->src, &a->src.range, known ? &r->stored : NULL, &r->spans, err))
 		return -1;
@@ -366,6 +373,7 @@ static void release(struct replay *r)
 	ev_map_writer_close(r->map);
 	ev_redact_free(r->redact);
 	redrive_free(r->redrive);
+	ev_job_token_release(&r->peeked);
 	ev_buf_release(&r->changed);
 	if (r->src)
 		r->src->ops->close(r->src);

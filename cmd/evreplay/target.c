@@ -132,6 +132,7 @@ static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 static int open_topics(struct replay *r, struct ev_error *err)
 {
 	struct ev_kafka_sink_spec spec;
+	struct ev_buf how = EV_BUF_INIT;
 
 	topics_spec(r, &spec);
 	r->kafka = true;
@@ -139,7 +140,10 @@ static int open_topics(struct replay *r, struct ev_error *err)
 		r->target = ev_cluster_open(&spec.cluster, NULL, NULL, NULL, ev_stopped, err);
 		return r->target ? 0 : -1;
 	}
+	replay_describe(r->args, &how);
+	spec.how = ev_buf_str(&how);
 	r->sink = ev_kafka_sink_open(&spec, err);
+	ev_buf_release(&how);
 	if (r->sink)
 		r->target = ev_kafka_sink_cluster(r->sink);
 	return r->sink ? 0 : -1;
@@ -148,13 +152,23 @@ static int open_topics(struct replay *r, struct ev_error *err)
 int replay_peek_target(struct replay *r, bool *known, struct ev_error *err)
 {
 	struct ev_kafka_sink_spec spec;
+	struct ev_buf how = EV_BUF_INIT;
+	int rc;
 
 	if (replay_into(r->args) == INTO_ARCHIVE)
 		return replay_peek_archive(r, known, err);
 	if (!r->args->job || r->args->new_job)
 		return 0;
 	topics_spec(r, &spec);
-	return ev_kafka_job_peek(&spec, &r->stored, known, err);
+	replay_describe(r->args, &how);
+	spec.how = ev_buf_str(&how);
+	rc = ev_kafka_job_peek(&spec, &r->peeked, known, err);
+	ev_buf_release(&how);
+	if (*known) {
+		r->token = &r->peeked;
+		ev_position_copy(&r->stored, &r->peeked.next);
+	}
+	return rc;
 }
 
 int replay_open_target(struct replay *r, struct ev_error *err)

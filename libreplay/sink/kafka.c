@@ -42,17 +42,17 @@ static void kafka_close(struct ev_sink *s)
 	ev_cluster_close(k->cluster);
 	for (size_t i = 0; i < k->ntargets; i++) { /* its opaque is used until the client has gone */
 		free(k->targets[i]->name);
+		free(k->targets[i]->ends);
 		free(k->targets[i]);
 	}
 	for (size_t i = 0; i < k->nparts; i++)
 		free(k->parts[i].runs);
 	if (k->spec)
 		ev_source_spec_release(k->spec);
-	ev_position_release(&k->stored);
+	ev_job_token_release(&k->kept);
 	free(k->spec);
 	free(k->job);
 	free(k->group);
-	free(k->source_id);
 	free(k->targets);
 	free(k->parts);
 	free(s->target);
@@ -122,7 +122,8 @@ static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 	k->base.ops = &job_ops;
 	k->job = ev_strdup(spec->job);
 	k->group = ev_strdup(spec->group);
-	k->source_id = ev_strdup(spec->source_id);
+	k->kept.source = ev_strdup(spec->source_id);
+	k->kept.how = ev_strdup(spec->how);
 	k->new_job = spec->new_job;
 	k->spec = ev_alloc(sizeof(*k->spec));
 	*k->spec = (struct ev_source_spec)EV_SOURCE_SPEC_INIT;

@@ -21,6 +21,7 @@
 #define EV_SINK_KAFKA_H
 
 #include "sink/cluster.h"
+#include "sink/job_token.h"
 #include "sink/sink.h"
 #include "sink/spread.h"
 
@@ -44,6 +45,7 @@ struct ev_kafka_sink_spec {
 
 	const char *job;         /* exactly once under this name; NULL: not */
 	const char *source_id;   /* cluster id of the source, kept in the token; NULL: none */
+	const char *how;         /* the options that choose and change records, kept there, too */
 	bool new_job;            /* begin anew, whatever was stored */
 	const char *group;       /* commit the position to it, too, in each transaction; or NULL */
 };
@@ -54,10 +56,19 @@ struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct
 
 /*
  * What the job's token says now, without fencing off the copy that may be at work: *known is false
- * where there is none.
+ * where there is none. EV_DATA or EV_USAGE, as with resume, when it is of another cluster or was
+ * written with another `how`.
  */
-int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_position *stored, bool *known,
+int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_job_token *token, bool *known,
 		      struct ev_error *err);
+
+/*
+ * The token that the next flush writes; the sink's. After resume it is what was stored, and routes
+ * and last records are the caller's to keep up. NULL without a job.
+ */
+struct ev_job_token *ev_kafka_sink_token(struct ev_sink *s);
+/* Is all that the job has written to the topic, as the token tells, still counted in it? EV_DATA. */
+int ev_kafka_sink_check_ends(struct ev_sink *s, const char *topic, struct ev_error *err);
 
 /* Why the record cannot be produced as it is; NULL when it can. */
 const char *ev_kafka_unproducible(const struct ev_record *r);

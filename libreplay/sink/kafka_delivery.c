@@ -64,9 +64,33 @@ static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const
 		k->error.class = EV_HELD;
 }
 
+/*
+ * Offsets of a partition only grow: where they begin again the topic was deleted and made anew, and
+ * what was acknowledged before is gone with it. A retry that the broker knew has no offset.
+ */
+static void note_end(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m)
+{
+	struct sink_end *end;
+
+	if (m->partition < 0 || m->partition >= t->partitions)
+		return;
+	end = &t->ends[m->partition];
+	end->under_way--;
+	if (m->offset < 0)
+		return;
+	if (m->offset < end->next && !k->base.lost && !k->error.class) {
+		ev_fail(&k->error, EV_STORE, "'%s/%d' was deleted and made again while it was written: offset "
+			"%lld came after %lld", t->name, (int)m->partition, (long long)m->offset,
+			(long long)end->next - 1);
+		ev_hint(&k->error, "what this run had written before is gone");
+	}
+	k->base.lost |= m->offset < end->next;
+	end->next = m->offset + 1;
+}
+
 void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
-	const struct sink_target *t = rd_kafka_topic_opaque(m->rkt);
+	struct sink_target *t = rd_kafka_topic_opaque(m->rkt);
 	uint64_t tag = (uint64_t)(uintptr_t)m->_private, number = tag & NUMBER_MASK;
 	struct kafka_sink *k;
 	struct sink_part *p;
@@ -77,6 +101,7 @@ void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 	k = t->sink;
 	p = &k->parts[tag >> NUMBER_BITS];
 	if (!m->err) {
+		note_end(k, t, m);
 		if (k->delivered)
 			k->delivered(k->ctx, (uint32_t)(tag >> NUMBER_BITS), offset_of(p, number),
 				     t->name, m->partition, m->offset);

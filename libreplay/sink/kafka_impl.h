@@ -15,6 +15,7 @@
 #ifndef EV_SINK_KAFKA_IMPL_H
 #define EV_SINK_KAFKA_IMPL_H
 
+#include "sink/job_token.h"
 #include "sink/kafka.h"
 #include "source/spec.h"
 
@@ -33,12 +34,18 @@ struct sink_part { /* one source partition */
 	uint64_t first_failed; /* number of the first of them */
 };
 
+struct sink_end {
+	int64_t next;     /* behind the last offset that was acknowledged; or as far as a token says */
+	int64_t under_way; /* records that were put behind it */
+};
+
 struct sink_target {
 	struct kafka_sink *sink;
 	char *name;
 	rd_kafka_topic_t *rkt;
 	int32_t partitions;
-	bool marked; /* by the job */
+	struct sink_end *ends; /* of each partition */
+	bool marked;   /* by the job */
 };
 
 struct kafka_sink {
@@ -63,12 +70,12 @@ struct kafka_sink {
 	void *ctx;
 
 	/* exactly once; job is NULL without */
-	char *job, *group, *source_id;
+	char *job, *group;
 	struct ev_source_spec *spec; /* how the token is read */
 	bool new_job, token;         /* is there a token by now? */
 	bool open;                   /* a transaction is under way */
 	rd_kafka_topic_t *jobs;
-	struct ev_position stored;   /* of the last token */
+	struct ev_job_token kept;    /* of the last commit; `ends` and the rest are of now */
 };
 
 /* kafka_put.c */
@@ -102,7 +109,7 @@ int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err);
 /* kafka_job.c */
 int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,
 			struct ev_error *err);
-int ev_kafka_job_put_token(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err);
+int ev_kafka_job_put_token(struct kafka_sink *k, struct ev_error *err);
 /* A job without a token must not have written to the topic before: EV_DATA. */
 int ev_kafka_job_check_mark(struct kafka_sink *k, const char *topic, struct ev_error *err);
 

@@ -1,6 +1,7 @@
 /* kafka_job.c - the token of an exactly-once copy, and its mark on the topics; see kafka_impl.h */
-#include <jansson.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -36,32 +37,35 @@ static int need_jobs_topic(struct kafka_sink *k, struct ev_error *err)
 	return rc;
 }
 
-static int bad_token(struct kafka_sink *k, const char *why, struct ev_error *err)
+/* Under what is of this run: the names, and where the copy is told to have come from. */
+static int take_token(struct kafka_sink *k, struct ev_slice value, struct ev_error *err)
 {
-	return ev_fail(err, EV_DATA, "cannot read the token of job '%s' in topic '" EV_JOBS_TOPIC "': %s",
-		       k->job, why);
-}
-
-static int read_token(struct kafka_sink *k, struct ev_slice value, struct ev_error *err)
-{
-	json_t *token = json_loadb(value.ptr, value.len, JSON_REJECT_DUPLICATES, NULL);
-	const char *source = json_string_value(json_object_get(token, "source"));
-	char *position = json_dumps(json_object_get(token, "position"), JSON_COMPACT);
+	struct ev_job_token t = { 0 };
 	struct ev_error why = EV_ERROR_INIT;
-	int rc = 0;
+	char *source = k->kept.source;
 
-	ev_position_release(&k->stored);
-	if (!position || ev_position_read(&k->stored, ev_slice_str(position), &why)) {
-		rc = bad_token(k, position ? why.text : "it holds no position", err);
-	} else if (source && k->source_id && strcmp(source, k->source_id)) {
-		ev_fail(err, EV_DATA, "job '%s' has copied from another cluster (%s, now %s)", k->job, source,
-			k->source_id);
-		rc = ev_hint(err, "another job name, or --new-job to begin anew");
+	if (ev_job_token_read(&t, value, &why))
+		return ev_fail(err, EV_DATA, "cannot read the token of job '%s' in topic '" EV_JOBS_TOPIC "': %s",
+			       k->job, why.text);
+	if (t.source && source && strcmp(t.source, source)) {
+		ev_fail(err, EV_DATA, "job '%s' has copied from another cluster (%s, now %s)", k->job, t.source,
+			source);
+		ev_job_token_release(&t);
+		return ev_hint(err, "another job name, or --new-job to begin anew");
 	}
-	k->token = !rc;
-	free(position);
-	json_decref(token);
-	return rc;
+	if (t.how && k->kept.how && strcmp(t.how, k->kept.how)) {
+		ev_fail(err, EV_USAGE, "job '%s' was run with '%s', and this is '%s'", k->job, t.how, k->kept.how);
+		ev_job_token_release(&t);
+		return ev_hint(err, "what it has passed was chosen and changed by those options: give the same, "
+			       "another job name, or --new-job to begin anew");
+	}
+	free(t.source);
+	free(t.how);
+	t.source = source;
+	t.how = k->kept.how;
+	k->kept = t;
+	k->token = true;
+	return 0;
 }
 
 /* All tokens up to the end; the last one of the job counts. */
@@ -90,15 +94,14 @@ static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct ev_erro
 			rc = ev_fail(err, EV_STORE, "stopped while the token of job '%s' was read", k->job);
 	}
 	if (!rc && found)
-		rc = read_token(k, ev_buf_slice(&last), err);
+		rc = take_token(k, ev_buf_slice(&last), err);
 	ev_buf_release(&last);
 	free(v);
 	ev_merge_free(m);
 	return rc;
 }
 
-static int find_token(struct kafka_sink *k, struct ev_position *stored, bool *known,
-		      struct ev_error *err)
+static int find_token(struct kafka_sink *k, bool *known, struct ev_error *err)
 {
 	struct ev_source *src = ev_source_open(k->spec, err);
 	int rc = src ? read_jobs(k, src, err) : -1;
@@ -110,7 +113,6 @@ static int find_token(struct kafka_sink *k, struct ev_position *stored, bool *kn
 	if (rc)
 		return ev_context(err, "job '%s'", k->job);
 	*known = k->token;
-	ev_position_copy(stored, &k->stored);
 	return 0;
 }
 
@@ -123,10 +125,15 @@ int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *kno
 	if (need_jobs_topic(k, err) || ev_kafka_txn_init(k, err))
 		return -1;
 	k->jobs = rd_kafka_topic_new(k->cluster->rk, EV_JOBS_TOPIC, NULL);
-	return k->new_job ? 0 : find_token(k, stored, known, err);
+	if (k->new_job)
+		return 0;
+	if (find_token(k, known, err))
+		return -1;
+	ev_position_copy(stored, &k->kept.next);
+	return 0;
 }
 
-int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_position *stored, bool *known,
+int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_job_token *token, bool *known,
 		      struct ev_error *err)
 {
 	struct ev_sink *s = ev_kafka_sink_open(spec, err);
@@ -139,24 +146,44 @@ int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_position 
 		return -1;
 	rc = ev_topic_look(k->cluster, EV_JOBS_TOPIC, &is, err);
 	if (!rc && is.partitions)
-		rc = find_token(k, stored, known, err);
+		rc = find_token(k, known, err);
+	if (!rc && *known) {
+		*token = k->kept;
+		k->kept = (struct ev_job_token){ 0 };
+	}
 	s->ops->close(s);
 	return rc;
 }
 
-int ev_kafka_job_put_token(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err)
+struct ev_job_token *ev_kafka_sink_token(struct ev_sink *s)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+
+	return k->job ? &k->kept : NULL;
+}
+
+static void note_ends(struct kafka_sink *k)
+{
+	for (size_t i = 0; i < k->ntargets; i++) {
+		const struct sink_target *t = k->targets[i];
+
+		for (int32_t p = 0; p < t->partitions; p++) {
+			const struct sink_end *e = &t->ends[p];
+			int64_t end = (e->next > 0 ? e->next : 0) + e->under_way;
+
+			if (end > 0 && end > ev_position_get(&k->kept.ends, t->name, p))
+				ev_position_set(&k->kept.ends, t->name, p, end);
+		}
+	}
+}
+
+int ev_kafka_job_put_token(struct kafka_sink *k, struct ev_error *err)
 {
 	struct ev_buf text = EV_BUF_INIT;
 	rd_kafka_resp_err_t e;
 
-	ev_buf_adds(&text, "{\"source\":");
-	if (k->source_id)
-		ev_buf_addf(&text, "\"%s\"", k->source_id);
-	else
-		ev_buf_adds(&text, "null");
-	ev_buf_adds(&text, ",\"position\":");
-	ev_position_print(next, &text);
-	ev_buf_addc(&text, '}');
+	note_ends(k);
+	ev_job_token_print(&k->kept, &text);
 	for (;;) {
 		e = rd_kafka_producev(k->cluster->rk, RD_KAFKA_V_RKT(k->jobs), RD_KAFKA_V_PARTITION(0),
 				      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -230,4 +257,51 @@ int ev_kafka_job_check_mark(struct kafka_sink *k, const char *topic, struct ev_e
 		"' is gone", k->job, topic);
 	err->class = EV_DATA;
 	return ev_hint(err, "--new-job begins anew, and copies again what is there already");
+}
+
+/* Its partitions as they are now, by a reader of all records: open transactions count. */
+static struct ev_source *open_target(struct kafka_sink *k, const char *topic, struct ev_error *err)
+{
+	struct ev_source_spec spec = EV_SOURCE_SPEC_INIT;
+	struct ev_source *src = NULL;
+
+	spec.brokers = ev_strdup(k->spec->brokers);
+	spec.properties_file = ev_strdup(k->spec->properties_file);
+	spec.properties = ev_alloc((k->spec->nproperties + 1) * sizeof(char *));
+	for (size_t i = 0; i < k->spec->nproperties; i++)
+		spec.properties[spec.nproperties++] = ev_strdup(k->spec->properties[i]);
+	spec.timeout_ms = k->spec->timeout_ms;
+	spec.memory = k->spec->memory;
+	spec.stopped = k->stopped;
+	if (!ev_source_spec_add(&spec, topic, err))
+		src = ev_source_open(&spec, err);
+	ev_source_spec_release(&spec);
+	if (!src && err->class == EV_SOURCE)
+		err->class = EV_STORE;
+	return src;
+}
+
+int ev_kafka_sink_check_ends(struct ev_sink *s, const char *topic, struct ev_error *err)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+	struct ev_source *src;
+	int rc = 0;
+
+	if (!k->job || !ev_job_token_wrote(&k->kept, topic))
+		return 0;
+	src = open_target(k, topic, err);
+	if (!src)
+		return ev_context(err, "job '%s'", k->job);
+	for (size_t i = 0; !rc && i < src->nparts; i++) {
+		int64_t end = ev_position_get(&k->kept.ends, topic, src->parts[i].partition);
+
+		if (src->parts[i].high >= end)
+			continue;
+		rc = ev_fail(err, EV_DATA, "job '%s' has written '%s/%d' up to offset %" PRId64
+			     ", and now it ends at %" PRId64, k->job, topic, (int)src->parts[i].partition, end,
+			     src->parts[i].high);
+		ev_hint(err, "the topic was deleted and made again; --new-job copies everything into it");
+	}
+	src->ops->close(src);
+	return rc;
 }

@@ -45,6 +45,9 @@ static struct sink_target *new_target(struct kafka_sink *k, struct ev_slice topi
 	if (ev_topic_look(k->cluster, t->name, &info, err))
 		return NULL;
 	t->partitions = info.partitions;
+	t->ends = ev_alloc(((size_t)t->partitions + 1) * sizeof(*t->ends));
+	for (int32_t p = 0; p < t->partitions; p++)
+		t->ends[p].next = ev_position_get(&k->kept.ends, t->name, p);
 	if (!t->partitions) {
 		ev_fail(err, EV_STORE, "cannot write topic '%s': it is not there, or may not be seen", t->name);
 		ev_hint(err, "--create makes it with the source's partitions and settings");
@@ -153,6 +156,7 @@ int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_er
 	}
 	if (ev_kafka_txn_begin(k, err) || hand_over(k, t, partition, r, err))
 		return -1;
+	t->ends[partition].under_way++;
 	ev_sink_count(s, r);
 	if (k->nruns > MAX_RUNS && !k->job && ev_kafka_sink_drain(k, err))
 		return -1;

@@ -102,10 +102,14 @@ static int send_offsets(struct kafka_sink *k, const char *group,
 	int64_t until = ev_clock_ms() + k->cluster->timeout_ms;
 	rd_kafka_error_t *e = NULL;
 
+	/*
+	 * All the time at once: a call that is given up leaves its request behind, and the answer to
+	 * that one can take the place of the next one's, which then waits for ever (2.0.2).
+	 */
 	do {
 		if (e)
 			rd_kafka_error_destroy(e);
-		e = rd_kafka_send_offsets_to_transaction(k->cluster->rk, l, md, TURN_MS);
+		e = rd_kafka_send_offsets_to_transaction(k->cluster->rk, l, md, k->cluster->timeout_ms);
 	} while (e && again(k, e, until));
 	rd_kafka_consumer_group_metadata_destroy(md);
 	return e ? fail(k, e, "commit group offsets", err) : 0;
@@ -157,14 +161,27 @@ static int commit(struct kafka_sink *k, struct ev_error *err)
 	}
 }
 
+static int commit_token(struct kafka_sink *k, struct ev_error *err)
+{
+	return ev_kafka_txn_begin(k, err) || ev_kafka_job_put_token(k, err) ||
+	       add_offsets(k, &k->kept.next, err) || commit(k, err) ? -1 : 0;
+}
+
+/* What the job has read of other topics before stays where it was. */
 int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct ev_error *err)
 {
 	struct kafka_sink *k = (struct kafka_sink *)s;
+	struct ev_position all = EV_POSITION_INIT;
+	bool same;
 
-	if (k->token && !k->open && ev_position_eq(next, &k->stored))
+	ev_position_copy(&all, &k->kept.next);
+	ev_job_token_advance(&all, next);
+	same = ev_position_eq(&all, &k->kept.next);
+	ev_position_release(&k->kept.next);
+	k->kept.next = all;
+	if (k->token && !k->open && same)
 		return 0;
-	if ((k->delivered && ev_kafka_sink_drain(k, err)) || ev_kafka_txn_begin(k, err) ||
-	    ev_kafka_job_put_token(k, next, err) || add_offsets(k, next, err) || commit(k, err)) {
+	if ((k->delivered && ev_kafka_sink_drain(k, err)) || commit_token(k, err)) {
 		struct ev_error why = *err;
 
 		ev_kafka_txn_abort(k);
@@ -173,8 +190,6 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 	}
 	k->open = false;
 	k->token = true;
-	ev_position_release(&k->stored);
-	ev_position_copy(&k->stored, next);
 	ev_kafka_sink_forget(k);
-	return 0;
+	return ev_kafka_sink_serve(k, 0, err); /* what the client has learned while it was committed */
 }

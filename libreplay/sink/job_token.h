@@ -1,0 +1,55 @@
+/*
+ * job_token.h - what an exactly-once copy keeps of itself on its target
+ *
+ * A token is JSON, written in the transaction of the records that it stands behind:
+ *
+ *	{"source":CLUSTER,"how":TEXT,"into":{"a":"copy"},"position":{"a":{"0":12}},
+ *	 "last":{"a":{"0":11}},"last_hash":{"a":{"0":HASH}},"ends":{"copy":{"0":12}}}
+ *
+ * The position is what the next run goes on from; all else is there to tell that it would go on in
+ * the wrong place: with other options, into another topic, from a topic or into one that was
+ * deleted and made again. A token may lack all but the position (then nothing of it is checked).
+ */
+#ifndef EV_SINK_JOB_TOKEN_H
+#define EV_SINK_JOB_TOKEN_H
+
+#include "position/position.h"
+
+struct ev_job_route {
+	char *from, *into; /* topics */
+};
+
+struct ev_job_token {
+	char *source;  /* id of the source's cluster; NULL: it has none, or it is not known */
+	char *how;     /* the options that choose and change records; NULL: not known */
+	struct ev_job_route *routes;
+	size_t nroutes;
+	struct ev_position next;      /* of the source: where the copy goes on */
+	struct ev_position last;      /* of the source: the offset of the last record that was read */
+	struct ev_position last_hash; /* and its hash, without the sign bit */
+	struct ev_position ends;      /* of the target: as far at least was written */
+};
+
+void ev_job_token_release(struct ev_job_token *t);
+
+/* *t is empty before. EV_DATA. */
+int ev_job_token_read(struct ev_job_token *t, struct ev_slice json, struct ev_error *err);
+/* One line, no LF. */
+void ev_job_token_print(const struct ev_job_token *t, struct ev_buf *out);
+
+/* Where records of the topic went; NULL when there were none. */
+const char *ev_job_token_route(const struct ev_job_token *t, const char *from);
+void ev_job_token_set_route(struct ev_job_token *t, const char *from, const char *into);
+/* Does it tell of records in the topic of the target? */
+bool ev_job_token_wrote(const struct ev_job_token *t, const char *topic);
+/* Of the last record that was read of a partition. */
+void ev_job_token_set_last(struct ev_job_token *t, const char *topic, int32_t partition, int64_t offset,
+			   uint64_t hash);
+/* Is that the hash that was kept? */
+bool ev_job_token_is_last(const struct ev_job_token *t, const char *topic, int32_t partition,
+			  uint64_t hash);
+
+/* Every entry of `from` into `to`, where it is further. */
+void ev_job_token_advance(struct ev_position *to, const struct ev_position *from);
+
+#endif

@@ -1,0 +1,98 @@
+# An exactly-once job goes on only where it would go on with the same copy: the same source, target
+# and options; and a target that is made anew under a copy is noticed.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+topic a 2
+topic b 1
+topic t 2
+topic other 2
+put <<END
+many $a/0 1732190400000 20
+many $a/1 1732190400000 20
+many $b/0 1732190400000 10
+END
+job() { evreplay "$1" --into "${into:-$t}" --exactly-once --job "job-$$" "${@:2}"; }
+total() { evtail "$1" --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }'; }
+run job "$a"
+check_status 0 "a job copies a topic"
+into=$other run job "$a"
+check_status 2 "into another topic it does not go on"
+check_grep "and says why" "has copied '$a' into topic '$t', not into '$other'" "$err"
+check "nothing was written there" test "$(total "$other")" = 0
+into=$other run job "$a" --dry-run
+check_status 2 "a dry run says the same"
+run job "$a" --key 'k1*'
+check_status 2 "with another filter it does not go on"
+check_grep "and says so" "was run with '', and this is '--key k1\*'" "$err"
+run job "$a" --partition keep
+check_status 2 "nor with another spread"
+run job "$b"
+check_status 0 "another topic into the same one"
+run job "$a"
+check_status 0 "and the first one again"
+check "each record is there once" test "$(total "$t")" = 50
+
+# A file is read from its beginning: what was copied is passed over.
+topic lines 1
+for i in 1 2 3 4 5; do echo '{"topic":"x","partition":0,"offset":'$i',"timestamp":1,"key":"k","headers":[],"value":{}}'; done >five
+head -n 3 five >three
+of_file() { evreplay "$@" --into "$lines" --exactly-once --job "file-$$"; }
+of_file ./three 2>/dev/null
+run of_file ./five
+check_status 0 "a job of a file goes on"
+check_grep "and says what it passed over" "^evreplay: 3 records that the job had copied before" "$err"
+run of_file ./three
+check_status 0 "a file that is shorter has nothing new"
+run of_file - <five
+check_status 0 "nor has standard input"
+check "each line was copied once" test "$(total "$lines")" = 5
+
+# The source is another one by the same name.
+evadmin delete "$a"
+evadmin create "$a" 2
+put <<END
+many $a/0 1732190500000 40
+many $a/1 1732190500000 40
+END
+run job "$a"
+check_status 5 "a source that was made anew is refused"
+check_grep "by its last record" "$a/0 is not the log that job 'job-$$' has copied: another record stands at offset 19" "$err"
+run job "$a" --new-job
+check_status 0 "a new job copies it"
+
+# The target is.
+topic once 1
+into=$once run job "$b" --new-job
+evadmin delete "$once"
+evadmin create "$once" 1
+into=$once run job "$b"
+check_status 5 "a target that was made anew is refused"
+check_grep "by its end" "has written '$once/0' up to offset 10, and now it ends at 0" "$err"
+into=$once run job "$b" --new-job
+check_status 0 "a new job fills it"
+check "with everything" test "$(total "$once")" = 10
+
+# It is made anew while it is written.
+under() { # under ARGS...: a copy that follows, whose target is made anew
+	topic moving 1
+	topic from 1
+	timeout 100 evreplay "$from" --into "$moving" -f --position "$moving.json" "$@" 2>"$err" &
+	copy=$!
+	put <<-END
+	many $from/0 1732190400000 100
+	END
+	there() { [ "$(total "$moving")" = 100 ]; }
+	check "a copy is under way" wait_for 60 there
+	evadmin delete "$moving"
+	evadmin create "$moving" 1
+	put <<-END
+	many $from/0 1732190400000 50
+	END
+	wait $copy
+	status=$?
+	check_status 4 "a target that is made anew ends it with 4"
+	check "and nothing counts as copied" test "$(jq ".[\"$from\"][\"0\"]" "$moving.json")" = 0
+}
+under
+under --exactly-once --job "moving-$$" --txn-time 100ms
+done_testing
