@@ -50,6 +50,15 @@ wait $runner
 check "a stopped run ends with 130" test $? = 130
 gone() { ! kill -0 "$(cat pid)" 2>/dev/null; }
 check "and so does the test that it ran" wait_for 20 gone
+
+# side by side: each waits for the other to have begun; all are counted, and one that fails is enough
+mkfifo met
+printf '#!/bin/bash\nread -r _ <"%s/met"; echo "ok 1 - a"; echo "ok 2 - b"; echo 1..2\n' "$T" >build/unit/probe_test
+printf '#!/bin/bash\necho >"%s/met"; echo "not ok 1 - c"; echo 1..1\n' "$T" >build/unit/probf_test
+chmod +x build/unit/probf_test
+run timeout 60 "$TOP/tests/run" --build "$T/build" --jobs 2 --tier check prob
+check_status 1 "two tests side by side, of which one fails"
+check_grep "add up" '^2 passed, 1 failed, 0 skipped$' "$out"
 run "$TOP/tests/run" --build "$T/build" --tier check no_such_test
 check_status 1 "a run of no tests"
 done_testing
