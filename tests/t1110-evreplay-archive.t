@@ -78,6 +78,9 @@ run evreplay ./a --into orders --append -b 127.0.0.1:1
 check_status 2 "--append is for archives"
 run evreplay ./log.ndjson --into ./dry --dry-run
 check "a dry run makes nothing" test ! -e dry
+run evreplay ./log.ndjson --into ./no/where
+check_status 4 "a folder whose parent is not there"
+check_no_grep "is not said to hold what was flushed" "flushed" "$err"
 mkdir full && echo x >full/x
 run evreplay ./log.ndjson --into ./full
 check_status 2 "a folder of other things is left alone"

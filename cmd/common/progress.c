@@ -61,7 +61,7 @@ static void text_line(const struct ev_progress *p, const struct ev_progress_now 
 	ev_buf_addf(out, "%s: ", p->msg->command);
 	if (now->phase)
 		ev_buf_addf(out, "%s: ", now->phase);
-	ev_buf_addf(out, "%" PRIu64 " records, %.0f/s", now->records, p->rate);
+	ev_buf_addf(out, "%" PRIu64 " %s, %.0f/s", now->records, now->unit ? now->unit : "records", p->rate);
 	if (now->total)
 		ev_buf_addf(out, ", %.0f%%", percent(now));
 	if (eta_ms(now, elapsed) >= 0) {

@@ -17,6 +17,7 @@ struct ev_progress_now {
 	int64_t lag;          /* records behind, -1: not known (a bounded run) */
 	int64_t lag_ms;       /* age of the last record, -1: not known */
 	const char *phase;    /* NULL, or what is being done: "verify" */
+	const char *unit;     /* what `records` counts; NULL: records */
 };
 
 struct ev_progress {

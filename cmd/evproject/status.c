@@ -186,11 +186,53 @@ static void print_versions(const struct view *v)
 		printf("the tables that were adopted are kept for rollback\n");
 }
 
+static int64_t count_of(const struct ev_ledger_part *p, int c)
+{
+	return c < EV_COUNTS ? p->counts[c] : p->untouched;
+}
+
+/* What was applied and ignored, and of the rest what there is. */
+static bool is_shown(const struct ev_ledger *l, int c)
+{
+	for (size_t i = 0; i < l->nparts; i++)
+		if (count_of(&l->parts[i], c))
+			return true;
+	return c < 2;
+}
+
+static void print_parts(const struct ev_ledger *l, const struct ev_term *term, struct ev_buf *out)
+{
+	static const char *const heads[EV_COUNTS + 1] = { "applied", "ignored", "filtered", "dedup", "dead", "held",
+							  "dropped", "invisible", "no row" };
+	struct ev_table tb;
+
+	ev_table_init(&tb, "lrrrrrrrrrrr");
+	tb.columns = 3;
+	for (const char *const *h = (const char *const[]){ "topic/partition", "begin", "next", NULL }; *h; h++)
+		ev_table_add(&tb, *h);
+	for (int c = 0; c <= EV_COUNTS; c++)
+		if (is_shown(l, c)) {
+			ev_table_add(&tb, heads[c]);
+			tb.columns++;
+		}
+	for (size_t i = 0; i < l->nparts; i++) {
+		const struct ev_ledger_part *p = &l->parts[i];
+
+		ev_table_addf(&tb, "%s/%d", p->topic, p->partition);
+		ev_table_addf(&tb, "%" PRId64, p->begin);
+		ev_table_addf(&tb, "%" PRId64, p->next);
+		for (int c = 0; c <= EV_COUNTS; c++)
+			if (is_shown(l, c))
+				ev_table_addf(&tb, "%" PRId64, count_of(p, c));
+	}
+	ev_table_print(&tb, term, true, out);
+	ev_table_release(&tb);
+}
+
 static void print_text(const struct view *v)
 {
 	const struct ev_ledger *l = &v->ledger;
 	struct ev_buf out = EV_BUF_INIT;
-	struct ev_table tb;
 	struct ev_term term;
 	char time[EV_TIME_TEXT];
 
@@ -204,7 +246,7 @@ static void print_text(const struct view *v)
 	printf("%s version %" PRId64 ", fingerprint %s, last commit %s\n", l->projection, l->version,
 	       l->fingerprint, time);
 	if (v->lag >= 0)
-		printf("lag %" PRId64 " records", v->lag);
+		printf("lag %" PRId64 " record%s", v->lag, v->lag == 1 ? "" : "s");
 	else
 		printf("lag not known (%s)", v->log.class ? "see below" : "no broker asked");
 	if (v->age_ms >= 0) {
@@ -221,28 +263,12 @@ static void print_text(const struct view *v)
 		ev_buf_clear(&out);
 	}
 	print_versions(v);
-	ev_table_init(&tb, "lrrrrrrrrrrrr");
-	for (const char *const *h = (const char *const[]){ "topic/partition", "begin", "next", "applied",
-	     "ignored", "filtered", "dedup", "dead", "held", "dropped", "invisible", "no row", NULL }; *h; h++)
-		ev_table_add(&tb, *h);
-	tb.columns = 12;
-	for (size_t i = 0; i < l->nparts; i++) {
-		const struct ev_ledger_part *p = &l->parts[i];
-
-		ev_table_addf(&tb, "%s/%d", p->topic, p->partition);
-		ev_table_addf(&tb, "%" PRId64, p->begin);
-		ev_table_addf(&tb, "%" PRId64, p->next);
-		for (int c = 0; c < EV_COUNTS; c++)
-			ev_table_addf(&tb, "%" PRId64, p->counts[c]);
-		ev_table_addf(&tb, "%" PRId64, p->untouched);
-	}
-	ev_table_print(&tb, &term, true, &out);
+	print_parts(l, &term, &out);
 	fwrite(ev_buf_str(&out), 1, out.len, stdout);
 	if (!v->balanced)
 		printf("THE LEDGER DOES NOT BALANCE: %s\n", ev_buf_str(&v->why));
 	else
-		printf("the ledger balances: every offset up to `next` is in one of these counts\n");
-	ev_table_release(&tb);
+		printf("the ledger balances: these counts (others are 0) are all offsets up to `next`\n");
 	ev_buf_release(&out);
 }
 

@@ -60,8 +60,8 @@ int replay_check_target(struct replay *r, struct ev_error *err)
 				    only_topics(a, err);
 	if (!a->into && !a->maps.n && !a->into_broker && !a->into_config) {
 		ev_fail(err, EV_USAGE, "a target is missing");
-		return ev_hint(err, "--into names a topic, a folder for an archive (./x), or - for "
-			       "record lines");
+		return ev_hint(err, "--into names a topic, a folder for an archive (./x), or - for record lines; "
+				    "--map '*=new.\\1' renames all, --into-broker keeps the names on another cluster");
 	}
 	if (a->into && a->maps.n)
 		return ev_fail(err, EV_USAGE, "options '--into TOPIC' and '--map' cannot be used together");

@@ -113,6 +113,7 @@ static void progress(void *ctx, const char *what, int64_t records, int64_t done,
 	struct ev_progress_now now = {
 		.records = (uint64_t)records, .done = (uint64_t)done,
 		.total = total > 0 ? (uint64_t)total : 0, .lag = -1, .lag_ms = -1, .phase = what,
+		.unit = strcmp(what, "drill") == 0 ? "corruptions" : NULL,
 	};
 
 	ev_progress_update(&st->progress, &now);

@@ -11,7 +11,7 @@ int ev_writer_fail(struct ev_archive_writer *w, const char *verb, const char *pa
 		   struct ev_error *err)
 {
 	ev_fail(err, EV_STORE, "cannot %s '%s': %s", verb, path, strerror(errno));
-	if (!w->failed.class)
+	if (!w->failed.class && w->lock >= 0) /* before that there may be none */
 		ev_hint(err, "the archive holds what was flushed before; --append goes on from there");
 	return -1;
 }
