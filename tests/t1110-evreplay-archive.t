@@ -120,4 +120,18 @@ run evreplay ./long.ndjson --into ./limit --append
 check_status 0 "and is gone on with when there is room"
 evtail ./limit -n +1 -q >got
 check "to the end" cmp <(sort got) <(sort long.ndjson)
+
+# A file that the archive has seen before.
+line='{"topic":"seen","partition":0,"offset":%d,"timestamp":1,"key":"%s","headers":[],"value":{}}\n'
+printf "$line" 1 a 2 b >two
+printf "$line" 1 a 2 b 3 c >three
+run evreplay ./two --into ./seen
+run evreplay ./three --into ./seen --append
+check_status 0 "a file that has grown is appended"
+check_grep "and what was there is said" "^evreplay: 2 records that the archive held before were passed over" "$err"
+run evreplay ./three --into ./seen --append
+printf "$line" 3 x >other
+run evreplay ./other --into ./seen --append
+check_status 5 "another record in the place of the archive's last is refused"
+check_grep "by its place" "seen/0@3: it is another record than the last one of the archive" "$err"
 done_testing

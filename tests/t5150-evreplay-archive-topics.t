@@ -163,4 +163,19 @@ check "and into an archive" evreplay "$two" --into ./h2 -q
 check "the archive gives what the topic gives" cmp <(evtail "$one" -n +1 -q) <(evtail ./h1 -n +1 -q)
 check "and both archives the same, in all but the topic's name" cmp <(contents ./h1) <(contents ./h2)
 check "nothing is missing" test "$(contents ./h2 | wc -l)" = "$(hostile x | wc -l)"
+
+# A topic that was made anew is noticed by an archive that holds a part of it, too.
+topic part 1
+put <<END
+many $part/0 1732190400000 20
+END
+run evreplay "$part" --into ./part --key 'k1*'
+evadmin delete "$part"
+evadmin create "$part" 1
+put <<END
+many $part/0 1732190500000 40
+END
+run evreplay "$part" --into ./part --key 'k1*' --append
+check_status 5 "an archive with a filter notices that its topic was made anew"
+check_grep "and names the record" "another record stands at offset 19" "$err"
 done_testing

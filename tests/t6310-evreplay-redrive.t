@@ -130,4 +130,17 @@ cp "$out" letters
 run evreplay redrive - <letters
 check_status 0 "and sent home from a pipe"
 check "as a second record" test "$(evtail "$bad" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 2
+
+# A dry run says what the run would be refused for.
+topic brief 1 retention.ms=1000
+letter='{"topic":"t","partition":0,"offset":0,"timestamp":1000,"key":"k","headers":[["evproject.dead.topic","'$brief'"]%s],"value":{}}\n'
+printf "$letter" "" >letter
+run evreplay redrive - --dry-run <letter
+check_status 1 "a dry run ends with 1 where the letters would not be kept"
+check_grep "and says why" "conflict: topic $brief: retention \\(1 records\\); --allow retention" "$out"
+run evreplay redrive - <letter
+check_status 2 "as the run is refused"
+printf "$letter" ',["evreplay.redrives","99999999999999999999"],["evreplay.redrives","1"]' >letter
+run evreplay redrive - --allow retention <letter
+check_status 5 "a count of tries past all numbers is many"
 done_testing

@@ -65,6 +65,32 @@ run evreplay offsets --map job.map -g readers --yes
 check_status 0 "its map is good"
 check "nothing is left out of its copy, nothing read twice" cmp <(left "$src") <(left "$often")
 
+# One that was killed before it had committed anything, and in the midst of a line.
+topic late 2
+printf '{"job":"late-%s","begin":{"%s":{"0":0}}}\n{"from":"%s","part' $$ "$src" "$src" >late.map
+run evreplay "$src" --into "$late" --partition keep --offset-map late.map --exactly-once --job "late-$$"
+check_status 0 "a job goes on with its map, cut in the midst of a line"
+run evreplay offsets --map late.map -g readers --yes
+check_status 0 "and the map is good"
+check "as if nothing had been" cmp <(left "$src") <(left "$late")
+run evreplay "$src" --into "$late" --offset-map late.map --exactly-once --job "other-$$"
+check_status 2 "another job does not write into it"
+
+# A copy that begins behind the place where a group stands.
+topic tail 2
+run evreplay "$src" --from 15 --into "$tail" --partition keep --offset-map tail.map
+run evreplay offsets --map tail.map -g readers --dry-run
+check_status 1 "a dry run finds records that are in no copy"
+check_grep "and names them" "warning: offsets 10..14 of $src/1 are not in the copy, and the group has not read them" "$err"
+run evreplay offsets --map tail.map -g readers --yes
+check_status 5 "the group is not moved past them"
+check "and stays" test "$(evadmin committed readers "$tail/0")" = -1
+run evreplay offsets --map tail.map -g readers --yes --accept-gap
+check_status 0 "unless told to"
+run evreplay "$src/0" --into "$tail" --partition keep --offset-map half.map
+run evreplay offsets --map half.map -g readers --dry-run
+check_grep "a partition that was not copied is named" "$src/1 is not in the copy; the group stands there at offset 10" "$err"
+
 # A group that is in use.
 kcat -b "$EV_BROKERS" -G busy "$src" -X auto.offset.reset=earliest >/dev/null 2>&1 &
 busy=$!

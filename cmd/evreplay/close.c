@@ -97,8 +97,9 @@ void replay_report(struct replay *r, bool stopped)
 	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && !r->args->verbose))
 		return;
 	report_total(r, stopped);
-	if (r->passed)
-		ev_say(r->msg, "%" PRIu64 " records that the job had copied before were passed over", r->passed);
+	if (r->passed + r->sink->passed)
+		ev_say(r->msg, "%" PRIu64 " records that the %s before were passed over", r->passed + r->sink->passed,
+		       r->passed ? "job had copied" : "archive held");
 	if (r->dropped)
 		ev_say(r->msg, "%" PRIu64 " record%s no JSON and dropped", r->dropped,
 		       r->dropped == 1 ? " was" : "s were");

@@ -71,27 +71,41 @@ static void print_parts(struct replay *r, const struct ev_term *term, struct ev_
 	ev_table_release(&tb);
 }
 
-/* Topics, what stands against them; the number of conflicts. */
-static uint64_t print_targets(struct replay *r, struct ev_buf *out)
+/* What stands against a topic; the number of conflicts. */
+static uint64_t print_conflicts(const struct replay_target *t, struct ev_buf *out)
 {
 	uint64_t all = 0;
+
+	for (size_t c = 0; c < NCONFLICTS; c++) {
+		if (!t->conflicts[c])
+			continue;
+		all += t->conflicts[c];
+		ev_buf_addf(out, "conflict: topic %s: %s", t->name, replay_conflict_word(c));
+		if (c >= ALLOW_RETENTION)
+			ev_buf_addf(out, " (%" PRIu64 " records)", t->conflicts[c]);
+		ev_buf_addf(out, "; --allow %s does so all the same\n", replay_conflict_word(c));
+	}
+	return all;
+}
+
+uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf *out)
+{
+	uint64_t all = 0, odd = 0;
 
 	for (size_t i = 0; i < r->ntargets; i++) {
 		const struct replay_target *t = r->targets[i];
 
-		ev_buf_addf(out, "topic %s: %d partitions%s\n", t->name, (int)t->info.partitions,
-			    t->create ? ", to be made" : "");
-		for (size_t c = 0; c < NCONFLICTS; c++) {
-			if (!t->conflicts[c])
-				continue;
-			all += t->conflicts[c];
-			ev_buf_addf(out, "conflict: topic %s: %s", t->name, replay_conflict_word(c));
-			if (c >= ALLOW_RETENTION)
-				ev_buf_addf(out, " (%" PRIu64 " records)", t->conflicts[c]);
-			ev_buf_addf(out, "; --allow %s does so all the same\n", replay_conflict_word(c));
-		}
+		if (topics)
+			ev_buf_addf(out, "topic %s: %d partitions%s\n", t->name, (int)t->info.partitions,
+				    t->create ? ", to be made" : "");
+		all += print_conflicts(t, out);
 	}
-	return all;
+	for (size_t i = 0; i < r->nparts; i++)
+		odd += r->parts[i].unproducible;
+	if (odd)
+		ev_buf_addf(out, "conflict: %" PRIu64 " records cannot be produced as they are (the first: %s); "
+			    "--lossy copies them\n", odd, r->unproducible);
+	return all + odd;
 }
 
 /* How long it takes: by the pace that was asked for; else about as long as reading it just took, twice. */
@@ -112,7 +126,7 @@ static double estimate_ms(const struct replay *r, uint64_t records, uint64_t byt
 
 int replay_dry_print(struct replay *r, struct ev_error *err)
 {
-	uint64_t records = 0, bytes = 0, odd = 0, conflicts;
+	uint64_t records = 0, bytes = 0, conflicts;
 	int64_t oldest = INT64_MAX, newest = INT64_MIN;
 	struct ev_buf out = EV_BUF_INIT;
 	struct ev_term term;
@@ -123,16 +137,12 @@ int replay_dry_print(struct replay *r, struct ev_error *err)
 
 		records += p->copied;
 		bytes += p->bytes;
-		odd += p->unproducible;
 		oldest = p->oldest < oldest ? p->oldest : oldest;
 		newest = p->newest > newest ? p->newest : newest;
 	}
 	ev_term_init(&term, 1);
 	print_parts(r, &term, &out);
-	conflicts = print_targets(r, &out);
-	if (odd)
-		ev_buf_addf(&out, "conflict: %" PRIu64 " records cannot be produced as they are (the first: %s); "
-			    "--lossy copies them\n", odd, r->unproducible);
+	conflicts = replay_dry_conflicts(r, true, &out);
 	if (r->dropped)
 		ev_buf_addf(&out, "%" PRIu64 " records are no JSON and would be dropped\n", r->dropped);
 	for (size_t i = 0; r->redact && i < r->args->redacts.n + r->args->hashes.n; i++)
@@ -144,5 +154,5 @@ int replay_dry_print(struct replay *r, struct ev_error *err)
 	ev_buf_adds(&out, "\n");
 	rc = ev_stdout_write(out.data, out.len, err);
 	ev_buf_release(&out);
-	return rc < 0 ? -1 : conflicts || odd ? EV_NO : 0;
+	return rc < 0 ? -1 : conflicts ? EV_NO : 0;
 }

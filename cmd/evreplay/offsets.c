@@ -11,7 +11,7 @@
 struct offsets_args {
 	struct ev_source_args src;
 	const char *map, *group, *into_broker, *into_config;
-	bool dry_run, yes;
+	bool dry_run, yes, accept_gap;
 };
 
 struct offsets {
@@ -19,6 +19,7 @@ struct offsets {
 	struct ev_map *map;
 	struct ev_position group, now, next; /* in the source; in the target, before and after */
 	int64_t again;
+	size_t gaps; /* partitions of the source of which the group would miss records */
 };
 
 static void init(void *args)
@@ -35,6 +36,8 @@ static const struct ev_option options[] = {
 	EV_STRING(0, "map", "FILE", struct offsets_args, map, "what --offset-map of the copy wrote"),
 	EV_STRING('g', "group", "NAME", struct offsets_args, group, "the consumer group"),
 	EV_FLAG('n', "dry-run", struct offsets_args, dry_run, "print the offsets, commit nothing"),
+	EV_FLAG(0, "accept-gap", struct offsets_args, accept_gap,
+		"move it though the copy lacks some of the rest"),
 	EV_FLAG('y', "yes", struct offsets_args, yes, "commit without asking"),
 	EV_STRING(0, "into-broker", "HOST:PORT", struct offsets_args, into_broker,
 		  "brokers of the target, where they are others"),
@@ -98,8 +101,35 @@ static int need_idle(const struct ev_cluster_spec *c, const char *group, struct 
 	return ev_hint(err, "stop its consumers first: they would go on from their own offsets");
 }
 
+/* Records that the group has still to read, and that the copy does not have: it began behind them. */
+static void find_gaps(struct offsets *o, const struct ev_position *group, struct ev_messages *msg)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		const struct ev_position_entry *e = &group->v[i];
+		int64_t begin = ev_map_begin(o->map, e->topic, e->partition);
+
+		if (begin >= 0 && begin <= e->offset)
+			continue;
+		o->gaps++;
+		if (begin < 0)
+			ev_warn(msg, "%s/%d is not in the copy; the group stands there at offset %" PRId64, e->topic,
+				(int)e->partition, e->offset);
+		else
+			ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of %s/%d are not in the copy, and the group has "
+				"not read them", e->offset, begin - 1, e->topic, (int)e->partition);
+	}
+}
+
+static int refuse_gaps(const struct offsets *o, struct ev_error *err)
+{
+	if (!o->gaps || o->args->accept_gap || o->args->dry_run)
+		return 0;
+	ev_fail(err, EV_DATA, "consumer group '%s' would miss records that the copy does not have", o->args->group);
+	return ev_hint(err, "copy from where it stands (--from group:%s), or --accept-gap", o->args->group);
+}
+
 static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool source,
-		      struct ev_error *err)
+		      struct ev_messages *msg, struct ev_error *err)
 {
 	struct ev_position topics = EV_POSITION_INIT, all = EV_POSITION_INIT;
 	struct ev_source *src;
@@ -112,6 +142,8 @@ static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool s
 		if (ev_position_get(&topics, all.v[i].topic, all.v[i].partition) >= 0)
 			ev_position_set(source ? &o->group : &o->now, all.v[i].topic, all.v[i].partition,
 					all.v[i].offset);
+	if (!rc && source)
+		find_gaps(o, &all, msg);
 	if (src)
 		src->ops->close(src);
 	ev_position_release(&all);
@@ -172,15 +204,16 @@ static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err
 	int rc;
 
 	o->map = ev_map_load(a->map, err);
-	if (!o->map || read_group(o, &from, true, err) || read_group(o, &to, false, err))
+	if (!o->map || read_group(o, &from, true, msg, err) || read_group(o, &to, false, msg, err))
 		return -1;
 	if (!o->group.n)
 		return ev_fail(err, EV_USAGE, "consumer group '%s' has no offsets in the source's topics", a->group);
 	ev_map_translate(o->map, &o->group, &o->next, &o->again);
-	if (print(o, err) || need_idle(&from, a->group, err) || need_idle(&to, a->group, err))
+	if (print(o, err) || need_idle(&from, a->group, err) || need_idle(&to, a->group, err) ||
+	    refuse_gaps(o, err))
 		return -1;
 	if (a->dry_run)
-		return 0;
+		return o->gaps && !a->accept_gap ? EV_NO : 0;
 	rc = ev_confirm(a->yes, "Commit these offsets?", err);
 	if (rc <= 0)
 		return rc < 0 ? -1 : EV_NO;

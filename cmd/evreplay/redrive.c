@@ -201,7 +201,8 @@ static void print(struct tally *v, size_t n, const char *a, const char *b, const
 	struct ev_table tb;
 	uint64_t max = 0;
 
-	qsort(v, n, sizeof(*v), by_count);
+	if (n)
+		qsort(v, n, sizeof(*v), by_count);
 	ev_table_init(&tb, "rlll");
 	ev_table_add(&tb, "records");
 	ev_table_add(&tb, "");
@@ -241,6 +242,7 @@ int redrive_print(struct replay *r, struct ev_error *err)
 	struct redrive *d = r->redrive;
 	struct ev_buf out = EV_BUF_INIT;
 	struct ev_term term;
+	uint64_t conflicts;
 	int rc = 0;
 
 	if (r->args->dry_run) {
@@ -254,9 +256,10 @@ int redrive_print(struct replay *r, struct ev_error *err)
 			ev_buf_addf(&out, "\nconflict: %" PRIu64 " record%s without a home: no header says which, or "
 				    "sent there often enough; --into, --quarantine\n", d->stuck,
 				    d->stuck == 1 ? "" : "s");
+		conflicts = replay_dry_conflicts(r, false, &out) + d->stuck;
 		rc = ev_stdout_write(out.data, out.len, err);
 		ev_buf_release(&out);
-		return rc < 0 ? -1 : d->stuck ? EV_NO : 0;
+		return rc < 0 ? -1 : conflicts ? EV_NO : 0;
 	}
 	if (r->args->quiet)
 		return 0;

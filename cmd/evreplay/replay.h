@@ -195,6 +195,8 @@ void replay_targets_release(struct replay *r);
 /* ---- dry.c ---- */
 
 void replay_dry_count(struct replay *r, struct replay_part *p, const struct ev_record *rec);
+/* Lines of what stands against it, with the topics that are written or without. The number of conflicts. */
+uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf *out);
 /* The plan, to stdout. 0, EV_NO when something stands against it, -1. */
 int replay_dry_print(struct replay *r, struct ev_error *err);
 

@@ -309,7 +309,7 @@ static int find_stored(struct replay *r, bool *known, struct ev_error *err)
 }
 
 /* The map says where this run begins: what an aborted transaction of an earlier one wrote is void. */
-static int open_map(struct replay *r, bool known, struct ev_error *err)
+static int open_map(struct replay *r, struct ev_error *err)
 {
 	struct ev_position begin = EV_POSITION_INIT;
 
@@ -317,7 +317,8 @@ static int open_map(struct replay *r, bool known, struct ev_error *err)
 		if (r->spans[i].begin != INT64_MAX)
 			ev_position_set(&begin, r->src->parts[i].topic, r->src->parts[i].partition,
 					r->spans[i].begin);
-	r->map = ev_map_writer_open(r->args->offset_map, known, &begin, err);
+	ev_job_token_advance(&begin, &r->stored); /* a file's job passes over what it has copied */
+	r->map = ev_map_writer_open(r->args->offset_map, r->args->job, &begin, err);
 	ev_position_release(&begin);
 	return r->map ? 0 : -1;
 }
@@ -340,7 +341,7 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	r->nspans = r->src->nparts;
 	if (replay_plan(r, err) || replay_begin_archive(r, err))
 		return -1;
-	if (a->offset_map && !a->dry_run && open_map(r, known, err))
+	if (a->offset_map && !a->dry_run && open_map(r, err))
 		return -1;
 	r->start_ms = r->flushed_ms = ev_clock_ms();
 	rc = copy(r, err);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -51,25 +52,99 @@ static void write_out(struct ev_map_writer *w)
 	ev_buf_clear(&w->out);
 }
 
-struct ev_map_writer *ev_map_writer_open(const char *path, bool append, const struct ev_position *begin,
-					 struct ev_error *err)
+/* {"job":"NAME", as a run of the job begins its first line; odd bytes of the name as in a URL. */
+static void head_line(struct ev_buf *out, const char *job)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (append ? 0 : O_EXCL), 0666);
+	ev_buf_addc(out, '{');
+	if (!job)
+		return;
+	ev_buf_adds(out, "\"job\":\"");
+	for (; *job; job++) {
+		bool plain = (unsigned char)*job > ' ' && (unsigned char)*job < 0x7f && !strchr("\"\\%", *job);
+
+		if (plain)
+			ev_buf_addc(out, *job);
+		else
+			ev_buf_addf(out, "%%%02x", (unsigned)(unsigned char)*job);
+	}
+	ev_buf_adds(out, "\",");
+}
+
+/* The file is the map of that job: one that was killed before it had committed anything. */
+static bool is_of_job(int fd, const char *job)
+{
+	struct ev_buf head = EV_BUF_INIT;
+	char text[2048];
+	bool is;
+
+	head_line(&head, job);
+	is = job && head.len <= sizeof(text) && pread(fd, text, head.len, 0) == (ssize_t)head.len &&
+	     !memcmp(text, head.data, head.len);
+	ev_buf_release(&head);
+	return is;
+}
+
+/* Where the last whole line ends; -1. */
+static off_t end_of_lines(int fd)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	char block[4096];
+
+	while (end > 0) {
+		size_t n = end < (off_t)sizeof(block) ? (size_t)end : sizeof(block);
+		const char *lf;
+
+		if (pread(fd, block, n, end - (off_t)n) != (ssize_t)n)
+			return -1;
+		lf = memrchr(block, '\n', n);
+		if (lf)
+			return end - (off_t)n + (lf - block) + 1;
+		end -= (off_t)n;
+	}
+	return end;
+}
+
+static int no_writer(int fd, const char *path, struct ev_error *err)
+{
+	ev_fail(err, EV_STORE, "cannot write offset map '%s': %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* The file, open behind its last whole line. */
+static int open_file(const char *path, const char *job, struct ev_error *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	struct stat st;
+	off_t end;
+
+	if (fd < 0 || fstat(fd, &st))
+		return no_writer(fd, path, err);
+	if (!S_ISREG(st.st_mode) || !st.st_size)
+		return fd;
+	if (!is_of_job(fd, job)) {
+		close(fd);
+		ev_fail(err, EV_USAGE, "cannot write offset map '%s': it is there already", path);
+		return ev_hint(err, "it is the map of another copy; a job that goes on continues its own");
+	}
+	end = end_of_lines(fd);
+	return end < 0 || (end < st.st_size && ftruncate(fd, end)) ? no_writer(fd, path, err) : fd;
+}
+
+struct ev_map_writer *ev_map_writer_open(const char *path, const char *job,
+					 const struct ev_position *begin, struct ev_error *err)
+{
+	int fd = open_file(path, job, err);
 	struct ev_map_writer *w;
 
-	if (fd < 0 && errno == EEXIST) {
-		ev_fail(err, EV_USAGE, "cannot write offset map '%s': it is there already", path);
-		ev_hint(err, "it is the map of another copy; a job that goes on continues its own");
+	if (fd < 0)
 		return NULL;
-	}
-	if (fd < 0) {
-		ev_fail(err, EV_STORE, "cannot write offset map '%s': %s", path, strerror(errno));
-		return NULL;
-	}
 	w = ev_alloc(sizeof(*w));
 	w->fd = fd;
 	w->path = ev_strdup(path);
-	ev_buf_adds(&w->out, "{\"begin\":");
+	head_line(&w->out, job);
+	ev_buf_adds(&w->out, "\"begin\":");
 	ev_position_print(begin, &w->out);
 	ev_buf_adds(&w->out, "}\n");
 	return w;

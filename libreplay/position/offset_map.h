@@ -2,8 +2,10 @@
  * offset_map.h - which offset of the target each copied record has (--offset-map), run-length
  *
  * A file of JSON lines, written before the records are committed or reported as done:
- *   {"begin":{"orders":{"0":12}}}     a run begins there: what stands above for these and later
- *                                     offsets of the source is void (an aborted transaction)
+ *   {"job":"j","begin":{"orders":{"0":12}}}
+ *                                     a run (of that job, if it is one) begins there: what stands above
+ *                                     for these and later offsets of the source is void (an aborted
+ *                                     transaction)
  *   {"from":"orders","partition":0,"offset":12,"into":"copy","into_partition":1,"into_offset":5,
  *    "count":40}
  *
@@ -26,9 +28,12 @@ struct ev_map_run {
 
 struct ev_map_writer;
 
-/* A file that is there is continued with `append`, else EV_USAGE. `begin`: where the copy begins. */
-struct ev_map_writer *ev_map_writer_open(const char *path, bool append, const struct ev_position *begin,
-					 struct ev_error *err);
+/*
+ * `begin`: where the copy begins. A file that is there is continued where it is of the same `job`, else
+ * EV_USAGE (so it is without one, NULL); a last line that a kill has cut is taken off it.
+ */
+struct ev_map_writer *ev_map_writer_open(const char *path, const char *job,
+					 const struct ev_position *begin, struct ev_error *err);
 /* One record (count 1); for each partition of the target in the order of its offsets. */
 void ev_map_writer_add(struct ev_map_writer *w, const struct ev_map_run *one);
 /* All of it on the disk. EV_STORE. */
@@ -51,6 +56,11 @@ struct ev_map_run *ev_map_runs(const struct ev_map *m, size_t *n);
 /* All partitions of the source, and of the target, that the map knows (offset 0). */
 void ev_map_sources(const struct ev_map *m, struct ev_position *out);
 void ev_map_targets(const struct ev_map *m, struct ev_position *out);
+
+/*
+ * From which offset of the source on the copy has the partition's records; -1 where it knows of none.
+ */
+int64_t ev_map_begin(const struct ev_map *m, const char *topic, int32_t partition);
 
 /*
  * `group`: next offsets in the source; a partition that it lacks was not read at all. Into *out the

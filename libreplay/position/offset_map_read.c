@@ -16,6 +16,7 @@ struct ev_map {
 	size_t nruns, cap;
 	char **names; /* of topics, each once */
 	size_t nnames;
+	struct ev_position begin; /* the first of each partition */
 };
 
 static struct ev_slice name_of(struct ev_map *m, const char *name)
@@ -79,6 +80,13 @@ static bool take_begin(struct ev_map *m, const json_t *position)
 
 	if (ok)
 		cut(m, &begin);
+	for (size_t i = 0; ok && i < begin.n; i++) {
+		const struct ev_position_entry *e = &begin.v[i];
+		int64_t first = ev_position_get(&m->begin, e->topic, e->partition);
+
+		if (first < 0 || e->offset < first)
+			ev_position_set(&m->begin, e->topic, e->partition, e->offset);
+	}
 	ev_position_release(&begin);
 	free(text);
 	return ok;
@@ -131,6 +139,7 @@ void ev_map_free(struct ev_map *m)
 		free(m->names[i]);
 	free(m->names);
 	free(m->runs);
+	ev_position_release(&m->begin);
 	free(m);
 }
 
@@ -150,6 +159,16 @@ void ev_map_sources(const struct ev_map *m, struct ev_position *out)
 	for (size_t i = 0; i < m->nruns; i++)
 		if (m->runs[i].count)
 			ev_position_set(out, m->runs[i].topic.ptr, m->runs[i].partition, 0);
+}
+
+int64_t ev_map_begin(const struct ev_map *m, const char *topic, int32_t partition)
+{
+	int64_t begin = ev_position_get(&m->begin, topic, partition);
+
+	for (size_t i = 0; begin < 0 && i < m->nruns; i++) /* of a file: its partitions are not known before */
+		if (m->runs[i].count && m->runs[i].partition == partition && !strcmp(m->runs[i].topic.ptr, topic))
+			begin = m->runs[i].offset;
+	return begin;
 }
 
 void ev_map_targets(const struct ev_map *m, struct ev_position *out)

@@ -25,6 +25,14 @@ static int64_t number_of(struct ev_slice s, int64_t max)
 	return n > max ? -1 : n;
 }
 
+static bool digits(struct ev_slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i] < '0' || s.ptr[i] > '9')
+			return false;
+	return s.len > 0;
+}
+
 /* Most significant byte first, `len` bytes exactly. */
 static int64_t bytes_of(struct ev_slice s, size_t len, int64_t max)
 {
@@ -54,13 +62,29 @@ static struct ev_slice first_of(struct ev_slice a, struct ev_slice b)
 	return a.len ? a : b;
 }
 
+/* The most that any of them says; a number past all numbers is many, too. */
+static int64_t tries_of(const struct ev_record *r)
+{
+	int64_t tries = 0;
+
+	for (size_t i = 0; i < r->nheaders; i++) {
+		struct ev_slice text = r->headers[i].value;
+		int64_t n;
+
+		if (!ev_slice_is(r->headers[i].name, EV_TRIES_HEADER) || !digits(text))
+			continue;
+		n = number_of(text, INT32_MAX);
+		if (n < 0)
+			n = INT32_MAX;
+		tries = n > tries ? n : tries;
+	}
+	return tries;
+}
+
 void ev_origin_of(const struct ev_record *r, struct ev_origin *out)
 {
-	int64_t n;
-
 	*out = (struct ev_origin){ .partition = -1, .offset = -1 };
-	n = number_of(text_of(r, EV_TRIES_HEADER), INT32_MAX);
-	out->tries = n > 0 ? n : 0;
+	out->tries = tries_of(r);
 	if (take_topic(r, EV_DEAD_TOPIC, EV_ORIGIN_EVPROJECT, out)) {
 		out->partition = (int32_t)number_of(text_of(r, EV_DEAD_PARTITION), INT32_MAX);
 		out->offset = number_of(text_of(r, EV_DEAD_OFFSET), INT64_MAX);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 enum { OWED_US = 100000 };
+#define FAR_US 9e18
 
 int64_t ev_clock_us(void)
 {
@@ -105,5 +106,7 @@ int64_t ev_pace_due(struct ev_pace *p, const struct ev_record *r, int64_t now_us
 		if (other > due)
 			due = other;
 	}
+	if (due > FAR_US) /* a very slow speed */
+		due = FAR_US;
 	return due > (double)p->start_us ? (int64_t)due : p->start_us;
 }

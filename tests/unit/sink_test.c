@@ -67,6 +67,7 @@ static void test_pace(void)
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_record r = { .timestamp = 1000, .value = EV_LITERAL("0123456789") };
 	const int64_t start = 5000000;
+	char slow[320];
 
 	CHECK(!ev_pace_rate(&p, "100/s", &err) && p.records > 99.9 && p.records < 100.1, "a rate in records");
 	CHECK(ev_pace_due(&p, &r, start) == start && ev_pace_due(&p, &r, start) == start + 10000 &&
@@ -88,6 +89,13 @@ static void test_pace(void)
 	CHECK(ev_pace_due(&p, &r, start) == start + 150000, "a long silence is cut");
 	r.timestamp = EV_NO_TIMESTAMP;
 	CHECK(ev_pace_due(&p, &r, start) <= start + 150000, "without a timestamp nothing is waited for");
+	p = (struct ev_pace)EV_PACE_INIT;
+	snprintf(slow, sizeof(slow), "0.%0300d1", 0);
+	CHECK(!ev_pace_speed(&p, slow, &err) && ev_pace_due(&p, &r, start) == start, "however slow, the first is due");
+	r.timestamp = 1000;
+	ev_pace_due(&p, &r, start);
+	r.timestamp = 1001;
+	CHECK(ev_pace_due(&p, &r, start) > INT64_MAX / 2, "and the next one as late as can be");
 	CHECK(ev_pace_speed(&p, "-1x", &err) && ev_pace_speed(&p, "0", &err) && ev_pace_speed(&p, "2xx", &err) &&
 	      ev_pace_speed(&p, "nan", &err) && ev_pace_speed(&p, "0x10", &err), "bad speeds are refused");
 	CHECK(ev_pace_rate(&p, "5/h", &err) && ev_pace_rate(&p, "kB/s", &err) && ev_pace_rate(&p, "5xB", &err),
