@@ -112,6 +112,15 @@ int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 		   const int64_t *next, size_t nparts, bool cut, bool finished,
 		   struct ev_error *err);
 
+/*
+ * The records of the next batch, or of the one behind it: a second thread decodes them meanwhile. They stay as
+ * they are until that batch is done, or they are forgotten. False: there is no such thread, or it has two already.
+ */
+bool ev_apply_ahead(struct ev_apply *a, const struct ev_record *records, size_t n);
+void ev_apply_forget_ahead(struct ev_apply *a);
+/* Something that the second thread, if there is one, does when it would wait; false: there was nothing to do. */
+void ev_apply_chore(struct ev_apply *a, bool (*fn)(void *ctx), void *ctx);
+
 /* Commit what is held. 0, 1 as ev_apply_batch, -1. */
 int ev_apply_checkpoint(struct ev_apply *a, struct ev_error *err);
 

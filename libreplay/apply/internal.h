@@ -40,6 +40,8 @@ struct ev_apply {
 	struct ev_fold_list *list;    /* EV_BY_LIST: where to */
 	bool whole;                   /* every statement folds: whole.c */
 	struct ev_lanes *lanes;       /* its first half, lane.h */
+	bool (*chore)(void *ctx);     /* ev_apply_chore */
+	void *chore_ctx;
 	bool guarded;                 /* ev_open_guard */
 	bool looked;                  /* it is known which tables were empty */
 	bool open;                    /* whole.c: a transaction is open */

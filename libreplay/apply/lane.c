@@ -8,20 +8,33 @@
 #include "base/mem.h"
 
 #define WORTH_A_THREAD 2048 /* records at once */
+#define AHEAD 24            /* pieces beyond the one that was asked for last: what the caches hold */
+
+/* A batch. Pieces are numbered through all of them. */
+struct feed {
+	const struct ev_record *records;
+	size_t n;
+	uint64_t first, end; /* its pieces */
+};
 
 struct ev_lanes {
 	struct ev_apply *own[2]; /* of each thread: what decodes, routes and binds */
 	struct ev_lane_piece pieces[EV_LANE_PIECES];
-	const struct ev_record *records;
-	size_t n, npieces;
 
 	pthread_t thread;
 	bool threaded, alone;    /* there is a second one; there shall be none */
 	pthread_mutex_t lock;    /* of all below */
 	pthread_cond_t work, done;
-	size_t next;             /* piece that nobody has taken */
+	struct feed feeds[2];    /* the batch at hand, and the one that comes behind it */
+	size_t nfeeds;
+	bool begun;              /* feeds[0] is at hand */
+	uint64_t next;           /* piece that nobody has taken */
+	uint64_t passed, asked;  /* pieces before it are done with; the last that was asked for */
 	bool ready[EV_LANE_PIECES];
 	bool busy, ending;       /* the second thread has a piece; it is to end */
+	ev_lanes_chore_fn chore; /* what else it may do */
+	void *chore_ctx;
+	bool at_chore;
 };
 
 /* An engine of which only the stages are used. */
@@ -71,22 +84,47 @@ static void prepare(struct ev_apply *own, struct ev_lane_piece *p, const struct 
 	}
 }
 
-static void prepare_piece(struct ev_lanes *l, struct ev_apply *own, size_t i)
+static uint64_t end_of_all(const struct ev_lanes *l)
 {
-	size_t at = i * EV_LANE_PIECE;
+	return l->nfeeds ? l->feeds[l->nfeeds - 1].end : 0;
+}
 
-	prepare(own, &l->pieces[i], l->records + at, l->n - at < EV_LANE_PIECE ? l->n - at : EV_LANE_PIECE);
+static bool has_next(const struct ev_lanes *l, uint64_t most)
+{
+	return l->next < end_of_all(l) && l->next < l->passed + EV_LANE_PIECES && l->next <= most;
 }
 
 /* Under the lock, which is given back meanwhile. */
 static void take_next(struct ev_lanes *l, struct ev_apply *own)
 {
-	size_t i = l->next++;
+	uint64_t i = l->next++;
+	const struct feed *f = &l->feeds[i >= l->feeds[0].end];
+	size_t at = (size_t)(i - f->first) * EV_LANE_PIECE, n = f->n - at < EV_LANE_PIECE ? f->n - at : EV_LANE_PIECE;
+	const struct ev_record *records = f->records + at;
 
+	l->ready[i % EV_LANE_PIECES] = false;
 	pthread_mutex_unlock(&l->lock);
-	prepare_piece(l, own, i);
+	prepare(own, &l->pieces[i % EV_LANE_PIECES], records, n);
 	pthread_mutex_lock(&l->lock);
-	l->ready[i] = true;
+	l->ready[i % EV_LANE_PIECES] = true;
+}
+
+/* Under the lock, which is given back meanwhile. False: there is nothing to do. */
+static bool do_chore(struct ev_lanes *l)
+{
+	ev_lanes_chore_fn fn = l->chore;
+	void *ctx = l->chore_ctx;
+	bool did;
+
+	if (!fn)
+		return false;
+	l->at_chore = true;
+	pthread_mutex_unlock(&l->lock);
+	did = fn(ctx);
+	pthread_mutex_lock(&l->lock);
+	l->at_chore = false;
+	pthread_cond_signal(&l->done);
+	return did;
 }
 
 static void *second(void *ctx)
@@ -95,8 +133,9 @@ static void *second(void *ctx)
 
 	pthread_mutex_lock(&l->lock);
 	while (!l->ending) {
-		if (l->next >= l->npieces) {
-			pthread_cond_wait(&l->work, &l->lock);
+		if (!has_next(l, l->asked + AHEAD)) {
+			if (!do_chore(l) && !l->ending && !has_next(l, l->asked + AHEAD))
+				pthread_cond_wait(&l->work, &l->lock);
 			continue;
 		}
 		l->busy = true;
@@ -158,39 +197,108 @@ void ev_lanes_free(struct ev_lanes *l)
 	free(l);
 }
 
+/* Nothing is at hand, nothing ahead. */
+static void reset(struct ev_lanes *l)
+{
+	l->next = end_of_all(l);
+	while (l->busy)
+		pthread_cond_wait(&l->done, &l->lock);
+	l->passed = l->asked = l->next;
+	l->nfeeds = 0;
+	l->begun = false;
+}
+
+static void add_feed(struct ev_lanes *l, const struct ev_record *records, size_t n)
+{
+	uint64_t first = l->nfeeds ? end_of_all(l) : l->next;
+
+	l->feeds[l->nfeeds++] = (struct feed){ records, n, first, first + (n + EV_LANE_PIECE - 1) / EV_LANE_PIECE };
+	if (l->threaded)
+		pthread_cond_signal(&l->work);
+}
+
+bool ev_lanes_ahead(struct ev_lanes *l, const struct ev_record *records, size_t n)
+{
+	bool some;
+
+	if (n >= WORTH_A_THREAD && !l->threaded && !l->alone)
+		start(l);
+	pthread_mutex_lock(&l->lock);
+	some = l->threaded && n && l->nfeeds < 2;
+	if (some)
+		add_feed(l, records, n);
+	pthread_mutex_unlock(&l->lock);
+	return some;
+}
+
 void ev_lanes_begin(struct ev_lanes *l, const struct ev_record *records, size_t n)
 {
 	if (n >= WORTH_A_THREAD && !l->threaded && !l->alone)
 		start(l);
 	pthread_mutex_lock(&l->lock);
-	l->records = records;
-	l->n = n;
-	l->npieces = (n + EV_LANE_PIECE - 1) / EV_LANE_PIECE;
-	l->next = 0;
-	memset(l->ready, 0, sizeof(l->ready));
-	if (l->threaded && l->npieces > 1)
-		pthread_cond_signal(&l->work);
+	if (l->begun || !l->nfeeds || l->feeds[0].records != records || l->feeds[0].n != n) {
+		reset(l);
+		add_feed(l, records, n);
+	}
+	l->begun = true;
 	pthread_mutex_unlock(&l->lock);
 }
 
 const struct ev_lane_piece *ev_lanes_piece(struct ev_lanes *l, size_t i)
 {
+	uint64_t number;
+
 	pthread_mutex_lock(&l->lock);
-	while (!l->ready[i]) {
-		if (l->next < l->npieces)
+	number = l->feeds[0].first + i;
+	if (number > l->asked)
+		l->asked = number;
+	while (number >= l->next || !l->ready[number % EV_LANE_PIECES]) {
+		if (has_next(l, UINT64_MAX))
 			take_next(l, l->own[0]);
 		else
 			pthread_cond_wait(&l->done, &l->lock);
 	}
 	pthread_mutex_unlock(&l->lock);
-	return &l->pieces[i];
+	return &l->pieces[number % EV_LANE_PIECES];
+}
+
+void ev_lanes_passed(struct ev_lanes *l, size_t i)
+{
+	pthread_mutex_lock(&l->lock);
+	if (l->feeds[0].first + i > l->passed)
+		l->passed = l->feeds[0].first + i;
+	if (l->threaded && !l->busy && has_next(l, l->asked + AHEAD))
+		pthread_cond_signal(&l->work);
+	pthread_mutex_unlock(&l->lock);
 }
 
 void ev_lanes_end(struct ev_lanes *l)
 {
 	pthread_mutex_lock(&l->lock);
-	l->next = l->npieces = 0;
-	while (l->busy)
+	if (l->nfeeds < 2 || l->next < l->feeds[0].end || (l->busy && l->next == l->feeds[0].end)) {
+		reset(l);
+	} else {
+		l->passed = l->feeds[0].end;
+		l->feeds[0] = l->feeds[1];
+		l->nfeeds = 1;
+		l->begun = false;
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+void ev_lanes_forget(struct ev_lanes *l)
+{
+	pthread_mutex_lock(&l->lock);
+	reset(l);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void ev_lanes_chore(struct ev_lanes *l, ev_lanes_chore_fn fn, void *ctx)
+{
+	pthread_mutex_lock(&l->lock);
+	l->chore = fn;
+	l->chore_ctx = ctx;
+	while (l->at_chore)
 		pthread_cond_wait(&l->done, &l->lock);
 	pthread_mutex_unlock(&l->lock);
 }

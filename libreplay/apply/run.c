@@ -16,16 +16,25 @@
 #define GROUP_WAIT_MS 3000
 #define AGAIN 2            /* what was held is lost: read from the ledger's position */
 
+/* What a read has given. */
+struct input {
+	struct ev_record *records;
+	int n;
+	bool there, done;
+	int64_t *next;       /* the position behind it */
+	size_t nnext;
+	struct ev_error err; /* n < 0 */
+};
+
 struct run {
 	struct ev_apply *a;
 	struct ev_source *src;
 	const struct ev_run_options *opt;
 	const struct ev_run_hooks *hooks;
 	struct ev_run_status *st;
-	struct ev_record *records;
+	struct input in[2];  /* that at hand, and where somebody decodes it meanwhile the one behind it */
+	struct input *at;
 	size_t batch;
-	int64_t *next;
-	size_t nnext;
 	size_t mapped;       /* partitions of the source known to the ledger */
 	struct ev_file_identity *files; /* file sources: what was seen of each partition */
 	int64_t last_commit, last_group; /* ms, monotonic */
@@ -67,7 +76,7 @@ static int map_file_partitions(struct run *r, size_t n, struct ev_error *err)
 			r->files[r->mapped++] = (struct ev_file_identity){ 0 };
 	}
 	for (size_t i = 0; i < n; i++) {
-		const struct ev_record *rec = &r->records[i];
+		const struct ev_record *rec = &r->at->records[i];
 		const struct ev_partition *p = &r->src->parts[rec->part];
 		struct ev_file_identity *f = &r->files[rec->part];
 		bool first = !f->met;
@@ -134,28 +143,28 @@ static void count(struct run *r, size_t n)
 {
 	r->st->records += (int64_t)n;
 	for (size_t i = 0; i < n; i++)
-		r->st->bytes += (int64_t)(r->records[i].key.len + r->records[i].value.len);
+		r->st->bytes += (int64_t)(r->at->records[i].key.len + r->at->records[i].value.len);
 }
 
 /* Is there anything to save besides records? */
 static bool holes_passed(struct run *r)
 {
-	for (size_t i = 0; i < r->nnext; i++) {
+	for (size_t i = 0; i < r->at->nnext; i++) {
 		const struct ev_ledger_part *p = ledger_part(r, i);
 
-		if (p && r->next[i] > p->next)
+		if (p && r->at->next[i] > p->next)
 			return true;
 	}
 	return false;
 }
 
-static void take_next(struct run *r, const struct ev_merge *m)
+static void take_next(struct run *r, const struct ev_merge *m, struct input *in)
 {
-	if (r->src->nparts > r->nnext)
-		r->next = ev_realloc_n(r->next, r->src->nparts, sizeof(*r->next));
-	r->nnext = r->src->nparts;
-	for (size_t i = 0; i < r->nnext; i++)
-		r->next[i] = ev_merge_next(m, (uint32_t)i);
+	if (r->src->nparts > in->nnext)
+		in->next = ev_realloc_n(in->next, r->src->nparts, sizeof(*in->next));
+	in->nnext = r->src->nparts;
+	for (size_t i = 0; i < in->nnext; i++)
+		in->next[i] = ev_merge_next(m, (uint32_t)i);
 }
 
 static int64_t lag(const struct run *r)
@@ -163,7 +172,7 @@ static int64_t lag(const struct run *r)
 	int64_t sum = 0;
 
 	for (size_t i = 0; i < r->src->nparts; i++) {
-		int64_t next = i < r->nnext ? r->next[i] : r->src->parts[i].low;
+		int64_t next = i < r->at->nnext ? r->at->next[i] : r->src->parts[i].low;
 
 		if (r->src->parts[i].high > next)
 			sum += r->src->parts[i].high - next;
@@ -175,40 +184,81 @@ static void progress(struct run *r, const struct ev_span *spans, size_t nspans)
 {
 	int64_t passed = 0;
 
-	for (size_t i = 0; i < nspans && i < r->nnext; i++)
-		if (r->next[i] > spans[i].begin)
-			passed += r->next[i] - spans[i].begin;
+	for (size_t i = 0; i < nspans && i < r->at->nnext; i++)
+		if (r->at->next[i] > spans[i].begin)
+			passed += r->at->next[i] - spans[i].begin;
 	r->st->passed = passed;
 	r->st->lag = r->st->following ? lag(r) : -1;
 	if (r->hooks->progress)
 		r->hooks->progress(r->hooks->ctx, r->st);
 }
 
+/* True: somebody decodes what came while the next is read. */
+static bool read_some(struct run *r, struct ev_merge *m, struct input *in, bool follow, int wait_ms)
+{
+	in->n = ev_merge_read(m, in->records, r->batch, r->opt->batch_bytes, wait_ms, &in->done, &in->err);
+	take_next(r, m, in);
+	in->there = in->n || in->done;
+	return !follow && in->n > 0 && ev_apply_ahead(r->a, in->records, (size_t)in->n);
+}
+
+/* What is at hand, and what comes behind it where that is decoded meanwhile. */
+static int take_input(struct run *r, struct ev_merge *m, bool follow, struct ev_error *err)
+{
+	struct input *in = r->at, *behind = &r->in[in == r->in];
+	bool ahead = in->there && in->n > 0;
+
+	if (!in->there)
+		ahead = read_some(r, m, in, follow, POLL_MS);
+	if (in->n < 0) {
+		*err = in->err;
+		return -1;
+	}
+	if (ahead && !in->done)
+		read_some(r, m, behind, follow, 0);
+	return 0;
+}
+
 /* One read and its transaction. 1 when the read has ended, 0 to go on, AGAIN, -1. */
 static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error *err)
 {
-	bool done = false;
-	int n = ev_merge_read(m, r->records, r->batch, r->opt->batch_bytes, POLL_MS, &done,
-			      err);
+	struct input *in = r->at;
+	int rc;
 
-	if (n < 0)
+	if (take_input(r, m, follow, err) < 0)
 		return -1;
 	if (!r->src->one_sequence)
 		map_topic_partitions(r, NULL);
-	else if (map_file_partitions(r, (size_t)n, err) < 0 || (done && end_files(r, err) < 0))
+	else if (map_file_partitions(r, (size_t)in->n, err) < 0 || (in->done && end_files(r, err) < 0))
 		return -1;
-	take_next(r, m);
-	count(r, (size_t)n);
-	if (n == 0 && !done &&
+	count(r, (size_t)in->n);
+	if (in->n == 0 && !in->done &&
 	    !(follow && ev_clock_ms() - r->last_commit > IDLE_SAVE_MS && holes_passed(r)))
 		return 0;
-	n = ev_apply_batch(r->a, r->records, (size_t)n, r->next, r->nnext, follow || done, done, err);
-	if (n)
-		return n < 0 ? -1 : AGAIN;
+	rc = ev_apply_batch(r->a, in->records, (size_t)in->n, in->next, in->nnext, follow || in->done, in->done, err);
+	if (rc)
+		return rc < 0 ? -1 : AGAIN;
+	in->there = false;
 	r->st->transactions++;
 	r->last_commit = ev_clock_ms();
 	r->group_due = true;
-	return done;
+	return in->done;
+}
+
+/* On to the input that was read ahead, if any. */
+static void next_input(struct run *r)
+{
+	struct input *behind = &r->in[r->at == r->in];
+
+	if (!r->at->there && behind->there)
+		r->at = behind;
+}
+
+static bool tidy(void *ctx)
+{
+	struct ev_source *src = ctx;
+
+	return src->ops->tidy(src);
 }
 
 /* Once through the spans from `from` on, which begin where they do or where the ledger stands. As step. */
@@ -216,18 +266,24 @@ static int read_once(struct run *r, const struct ev_span *spans, const struct ev
 		     bool follow, struct ev_error *err)
 {
 	struct ev_merge_options mo = {
-		.merge = !r->opt->no_merge, .follow = follow, .linger_ms = LINGER_MS,
+		.merge = !r->opt->no_merge, .follow = follow, .linger_ms = LINGER_MS, .ahead = !follow,
 	};
 	struct ev_merge *m = ev_merge_new(r->src, from, &mo, err);
 	int rc = m ? 0 : -1;
 
+	r->in[0].there = r->in[1].there = false;
+	if (m && !follow && r->src->ops->tidy)
+		ev_apply_chore(r->a, tidy, r->src);
 	while (rc == 0 && !stop(r)) {
 		rc = step(r, m, follow, err);
 		if (rc >= 0)
 			progress(r, spans, nspans);
+		next_input(r);
 		if (rc == 0 && r->group_due && ev_clock_ms() - r->last_group > GROUP_EVERY_MS)
 			rc = commit_group(r, false, err);
 	}
+	ev_apply_forget_ahead(r->a);
+	ev_apply_chore(r->a, NULL, NULL);
 	ev_merge_free(m);
 	return rc;
 }
@@ -397,10 +453,10 @@ static int scan_late(struct run *r, struct ev_error *err)
 	m = ev_merge_new(r->src, spans, &mo, err);
 	free(spans);
 	while (m && !done && n >= 0 && !stop(r)) {
-		n = ev_merge_read(m, r->records, r->batch, r->opt->batch_bytes, POLL_MS, &done,
+		n = ev_merge_read(m, r->in[0].records, r->batch, r->opt->batch_bytes, POLL_MS, &done,
 				  err);
 		for (int i = 0; i < n; i++)
-			late += r->records[i].timestamp < r->opt->range->until;
+			late += r->in[0].records[i].timestamp < r->opt->range->until;
 	}
 	ev_merge_free(m);
 	if (done)
@@ -417,7 +473,9 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 	*status = (struct ev_run_status){ .span = -1, .late = -1, .lag = -1 };
 	r.last_commit = r.last_group = ev_clock_ms();
 	r.batch = opt->batch ? opt->batch : ev_apply_batch_size(a);
-	r.records = ev_alloc(r.batch * sizeof(*r.records));
+	for (int i = 0; i < 2; i++)
+		r.in[i].records = ev_alloc(r.batch * sizeof(*r.in[i].records));
+	r.at = r.in;
 	rc = opt->checked ? 0 : ev_identity_check(ev_apply_ledger(a), src, opt->range, hooks, err);
 	if (rc == 0)
 		rc = bounded(&r, err);
@@ -427,8 +485,10 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 		rc = follow(&r, err);
 	if (rc == 0)
 		rc = commit_group(&r, !status->stopped, err);
-	free(r.records);
-	free(r.next);
+	for (int i = 0; i < 2; i++) {
+		free(r.in[i].records);
+		free(r.in[i].next);
+	}
 	free(r.files);
 	return rc;
 }

@@ -207,7 +207,7 @@ static int take(struct ev_apply *a, const struct ev_record *r, size_t index, con
 	return EV_FATE_ERROR;
 }
 
-/* The window of records at hand: the batch's from `base` on. */
+/* The window of records at hand: the batch's from `base` on, which is where a piece begins. */
 struct window {
 	const struct ev_record *records;
 	size_t base, n;
@@ -217,7 +217,7 @@ struct window {
 static size_t want_rows(struct ev_apply *a, const struct window *w, size_t i)
 {
 	for (; i < w->n; i++) {
-		const struct ev_lane_piece *piece = ev_lanes_piece(a->lanes, i / EV_LANE_PIECE);
+		const struct ev_lane_piece *piece = ev_lanes_piece(a->lanes, (w->base + i) / EV_LANE_PIECE);
 		const struct ev_lane_record *lane = &piece->records[i % EV_LANE_PIECE];
 
 		if (w->records[i].offset < ev_record_part(a, &w->records[i])->next)
@@ -264,8 +264,10 @@ static size_t fold_some(struct ev_apply *a, const struct window *w, size_t i, si
 		size_t index = w->base + i;
 		int fate;
 
-		if (!piece || i % EV_LANE_PIECE == 0)
-			piece = ev_lanes_piece(a->lanes, i / EV_LANE_PIECE);
+		if (!piece || i % EV_LANE_PIECE == 0) {
+			ev_lanes_passed(a->lanes, index / EV_LANE_PIECE);
+			piece = ev_lanes_piece(a->lanes, index / EV_LANE_PIECE);
+		}
 		if (r->offset < p->next) {
 			a->fates[index] = EV_FATE_SKIPPED;
 			continue;
@@ -287,7 +289,6 @@ static size_t fold_window(struct ev_apply *a, const struct window *w, struct ev_
 {
 	size_t i = 0;
 
-	ev_lanes_begin(a->lanes, w->records, w->n);
 	while (i < w->n && err->class == EV_OK) {
 		size_t end = w->n;
 
@@ -298,22 +299,65 @@ static size_t fold_window(struct ev_apply *a, const struct window *w, struct ev_
 		}
 		i = fold_some(a, w, i, end, err);
 	}
-	ev_lanes_end(a->lanes);
 	return i;
+}
+
+static bool do_chore(void *ctx)
+{
+	struct ev_apply *a = ctx;
+	bool did = a->chore && a->chore(a->chore_ctx);
+
+	return ev_fold_ahead(a->fold) || did;
+}
+
+void ev_apply_chore(struct ev_apply *a, bool (*fn)(void *ctx), void *ctx)
+{
+	if (a->lanes)
+		ev_lanes_chore(a->lanes, NULL, NULL);
+	a->chore = fn;
+	a->chore_ctx = ctx;
+	if (a->lanes)
+		ev_lanes_chore(a->lanes, do_chore, a);
+}
+
+static void need_lanes(struct ev_apply *a)
+{
+	if (a->lanes)
+		return;
+	a->lanes = ev_lanes_new(a);
+	ev_lanes_chore(a->lanes, do_chore, a);
+}
+
+bool ev_apply_ahead(struct ev_apply *a, const struct ev_record *records, size_t n)
+{
+	if (!a->whole)
+		return false;
+	need_lanes(a);
+	return ev_lanes_ahead(a->lanes, records, n);
+}
+
+void ev_apply_forget_ahead(struct ev_apply *a)
+{
+	if (a->lanes)
+		ev_lanes_forget(a->lanes);
 }
 
 static size_t fold_all(struct ev_apply *a, const struct ev_record *records, size_t n, struct ev_error *err)
 {
 	size_t i = 0;
 
-	if (!a->lanes)
-		a->lanes = ev_lanes_new(a);
+	need_lanes(a);
 	ev_batch_reserve(a, n);
+	ev_lanes_begin(a->lanes, records, n);
 	while (i < n && err->class == EV_OK) {
 		struct window w = { records + i, i, n - i < EV_LANE_WINDOW ? n - i : EV_LANE_WINDOW };
 
 		i += fold_window(a, &w, err);
 	}
+	if (err->class == EV_OK)
+		ev_lanes_end(a->lanes);
+	else
+		ev_lanes_forget(a->lanes);
 	return i;
 }
 

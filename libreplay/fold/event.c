@@ -94,6 +94,11 @@ bool ev_fold_full(const struct ev_fold *f)
 	return f->limit && ev_fold_bytes(f) > f->limit;
 }
 
+bool ev_fold_ahead(struct ev_fold *f)
+{
+	return ev_pool_ahead(&f->pool);
+}
+
 bool ev_fold_complete(const struct ev_fold *f)
 {
 	for (size_t i = 0; i < f->ntables; i++)

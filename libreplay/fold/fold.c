@@ -286,6 +286,7 @@ void ev_fold_free(struct ev_fold *f)
 	free(f->named);
 	free(f->ops);
 	ev_arena_release(&f->arena);
+	ev_pool_end(&f->pool);
 	free(f);
 }
 

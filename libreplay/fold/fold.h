@@ -101,6 +101,9 @@ void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const str
 int ev_fold_yield(struct ev_fold *f, struct ev_error *err);
 void ev_fold_resume(struct ev_fold *f);
 
+/* Any thread may make memory ready for rows, while another uses the fold. False: there was nothing to do. */
+bool ev_fold_ahead(struct ev_fold *f);
+
 /* How many rows are to be written? */
 size_t ev_fold_changed(const struct ev_fold *f);
 

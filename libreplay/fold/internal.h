@@ -9,6 +9,8 @@
 #ifndef EV_FOLD_INTERNAL_H
 #define EV_FOLD_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "fold/fold.h"
 #include "projection/sql.h"
 
@@ -90,12 +92,17 @@ struct ev_pool {
 	char *at, *end;
 	struct ev_pool_piece *free[EV_POOL_SMALL + 32];
 	size_t bytes, last; /* of all blocks; of the last one that is shared */
+	_Atomic(struct ev_pool_block *) spare; /* the next one of the largest size, its pages there already */
+	atomic_bool large;  /* it has come to those */
 };
 /* Memory by free(), not zeroed; where there is much of it in large pages, so that few are missed. */
 void *ev_pool_pages(size_t n);
 void *ev_pool_take(struct ev_pool *p, size_t n);
 void ev_pool_give(struct ev_pool *p, void *at, size_t n);
 void ev_pool_clear(struct ev_pool *p);
+void ev_pool_end(struct ev_pool *p);
+/* By any thread: make a block ready, as the kernel takes its time to find pages. False: there is one, or no need. */
+bool ev_pool_ahead(struct ev_pool *p);
 
 enum ev_row_state { EV_ROW_UNKNOWN, EV_ROW_ABSENT, EV_ROW_PRESENT };
 

@@ -8,6 +8,7 @@
 #define FIRST_BLOCK (64u << 10)
 #define LAST_BLOCK (4u << 20) /* each is twice as large as the one before, up to this */
 #define HUGE (2u << 20)       /* a page of the larger kind */
+#define PAGE 4096
 #define STEP 8
 #define SMALL ((size_t)STEP * EV_POOL_SMALL)
 
@@ -56,6 +57,33 @@ static struct ev_pool_block *add_block(struct ev_pool *p, size_t size)
 	return b;
 }
 
+/* One that another thread has made ready, if there is one. */
+static struct ev_pool_block *large_block(struct ev_pool *p)
+{
+	struct ev_pool_block *b = atomic_exchange(&p->spare, NULL);
+
+	atomic_store_explicit(&p->large, true, memory_order_relaxed);
+	if (!b)
+		return add_block(p, LAST_BLOCK);
+	b->next = p->blocks;
+	p->blocks = b;
+	p->bytes += LAST_BLOCK;
+	return b;
+}
+
+bool ev_pool_ahead(struct ev_pool *p)
+{
+	volatile char *at;
+
+	if (!atomic_load_explicit(&p->large, memory_order_relaxed) || atomic_load(&p->spare))
+		return false;
+	at = ev_pool_pages(LAST_BLOCK);
+	for (size_t i = 0; i < LAST_BLOCK; i += PAGE)
+		at[i] = 0;
+	atomic_store(&p->spare, (struct ev_pool_block *)(uintptr_t)at);
+	return true;
+}
+
 static void *from_block(struct ev_pool *p, size_t n)
 {
 	struct ev_pool_block *b;
@@ -67,7 +95,7 @@ static void *from_block(struct ev_pool *p, size_t n)
 		if (n > size / 4) /* what is left of the block at hand stays in use */
 			return add_block(p, sizeof(*b) + n)->data;
 		p->last = size;
-		b = add_block(p, size);
+		b = size == LAST_BLOCK ? large_block(p) : add_block(p, size);
 		p->at = b->data;
 		p->end = (char *)b + size;
 	}
@@ -102,5 +130,14 @@ void ev_pool_clear(struct ev_pool *p)
 		next = b->next;
 		free(b);
 	}
-	*p = (struct ev_pool){ 0 };
+	p->blocks = NULL;
+	p->at = p->end = NULL;
+	memset(p->free, 0, sizeof(p->free));
+	p->bytes = p->last = 0;
+}
+
+void ev_pool_end(struct ev_pool *p)
+{
+	ev_pool_clear(p);
+	free(atomic_exchange(&p->spare, NULL));
 }

@@ -78,6 +78,8 @@ static void grow(struct ev_fold_table *t)
 	for (size_t i = 0; i < t->nslots; i++) {
 		size_t at;
 
+		if (i + 16 < t->nslots)
+			__builtin_prefetch(row_in(t->slots[i + 16]));
 		if (!t->slots[i])
 			continue;
 		at = row_in(t->slots[i])->hash & (n - 1);
@@ -150,6 +152,7 @@ void ev_fold_ask_row(const struct ev_fold_table *t, uint64_t hash)
 		return;
 	__builtin_prefetch(row_in(slot));
 	__builtin_prefetch((const char *)row_in(slot) + 64);
+	__builtin_prefetch((const char *)row_in(slot) + 128);
 }
 
 void ev_fold_add_row(struct ev_fold_rows *list, struct ev_fold_row *r)

@@ -118,13 +118,17 @@ void ev_merge_retire(struct ev_merge *m, struct ev_batch *b, bool lent)
 	*b = (struct ev_batch){ 0 };
 }
 
-static void release_retired(struct ev_merge *m)
+/* The first `n`; the rest was lent by the last read. */
+static void release_retired(struct ev_merge *m, size_t n)
 {
-	for (size_t i = 0; i < m->nretired; i++)
+	for (size_t i = 0; i < n; i++)
 		m->src->ops->release(m->src, &m->retired[i]);
-	m->nretired = 0;
+	m->nretired -= n;
+	if (m->nretired)
+		memmove(m->retired, m->retired + n, m->nretired * sizeof(*m->retired));
+	m->nold = m->nretired;
 	for (size_t i = 0; i < m->nlanes; i++)
-		m->lanes[i].lent = false;
+		m->lanes[i].lent -= m->lanes[i].lent > 0;
 }
 
 static bool behind_stop(const struct ev_merge *m, uint32_t id)
@@ -178,7 +182,7 @@ static int feed(struct ev_merge *m, int64_t until, struct ev_error *err)
 			continue;
 		ev_merge_arrived(m, &l->batch);
 		l->at = 0;
-		l->lent = false;
+		l->lent = 0;
 		m->heads[id] = &l->batch.records[0];
 		enter(m, id);
 	}
@@ -198,7 +202,7 @@ static void advance(struct ev_merge *m)
 			m->heap[0] = m->heap[--m->nheap];
 		}
 	} else {
-		ev_merge_retire(m, &l->batch, l->lent);
+		ev_merge_retire(m, &l->batch, l->lent > 0);
 		m->needy[m->nneedy++] = id;
 		m->heap[0] = m->heap[--m->nheap];
 	}
@@ -235,7 +239,7 @@ static int read_lanes(struct ev_merge *m, struct ev_record *out, size_t max, siz
 		}
 		r = m->heads[m->heap[0]];
 		if (ev_merge_consume(m, r)) {
-			m->lanes[m->heap[0]].lent = true;
+			m->lanes[m->heap[0]].lent = m->opt.ahead ? 2 : 1;
 			bytes += r->value.len;
 			out[n++] = *r;
 		} else {
@@ -252,7 +256,7 @@ int ev_merge_read(struct ev_merge *m, struct ev_record *out, size_t max, size_t 
 	*done = false;
 	if (max > INT_MAX)
 		max = INT_MAX;
-	release_retired(m);
+	release_retired(m, m->opt.ahead ? m->nold : m->nretired);
 	if (m->failed.class) {
 		*err = m->failed;
 		return -1;
@@ -315,7 +319,7 @@ void ev_merge_free(struct ev_merge *m)
 {
 	if (!m)
 		return;
-	release_retired(m);
+	release_retired(m, m->nretired);
 	for (size_t i = 0; i < m->nlanes; i++)
 		if (m->lanes[i].batch.n)
 			m->src->ops->release(m->src, &m->lanes[i].batch);

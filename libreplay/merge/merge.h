@@ -28,6 +28,7 @@ struct ev_merge_options {
 	bool merge;      /* false: --no-merge, as it comes */
 	bool follow;
 	int linger_ms;   /* follow: how long a batch may wait to fill, where batches take long */
+	bool ahead;      /* bounded: what a read gives is borrowed until the next but one */
 	bool patient;    /* follow: all of that time, for the sake of order over partitions */
 	bool has_since, has_until; /* filter each record by its timestamp (readers) */
 	int64_t since, until;

@@ -10,7 +10,7 @@
 struct merge_lane {
 	struct ev_batch batch;
 	size_t at;
-	bool lent; /* the caller holds records of this batch */
+	int lent; /* for how many reads more the caller holds records of this batch */
 };
 
 struct merge_held { /* follow: a batch with records that were not given yet */
@@ -54,8 +54,8 @@ struct ev_merge {
 	uint32_t *parked;     /* lanes whose head stands behind its stop */
 	size_t nparked;
 
-	struct ev_batch *retired; /* released with the next read */
-	size_t nretired, retired_cap;
+	struct ev_batch *retired; /* released with the next read; opt.ahead: the first `nold` */
+	size_t nold, nretired, retired_cap;
 
 	/* follow */
 	struct merge_queue *queues; /* by partition */

@@ -23,6 +23,7 @@ static void kafka_close(struct ev_source *s)
 
 	ev_kafka_stop(k);
 	ev_kafka_batches_free(k);
+	pthread_mutex_destroy(&k->rest_lock);
 	free_topics(k);
 	if (k->group)
 		ev_kafka_leave_group(k->group);
@@ -53,6 +54,7 @@ static const struct ev_source_ops kafka_ops = {
 	.start = ev_kafka_start,
 	.fetch = ev_kafka_fetch,
 	.release = ev_kafka_release,
+	.tidy = ev_kafka_tidy,
 	.passed = ev_kafka_passed,
 	.compaction = ev_kafka_compaction,
 	.markers = ev_kafka_markers,
@@ -107,6 +109,7 @@ struct ev_source *ev_kafka_open(const struct ev_source_spec *spec, struct ev_err
 {
 	struct ev_kafka *k = ev_alloc(sizeof(*k));
 
+	pthread_mutex_init(&k->rest_lock, NULL);
 	k->base.ops = &kafka_ops;
 	k->timeout_ms = spec->timeout_ms;
 	k->txn_wait_ms = spec->txn_wait_ms;

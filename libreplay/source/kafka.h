@@ -22,6 +22,7 @@
 #define EV_KAFKA_H
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 
 #include "base/clock.h"
 #include "source/client.h"
@@ -61,7 +62,7 @@ struct kafka_headers { /* never moves while a record points into it */
 };
 
 struct kafka_batch {
-	struct kafka_batch *all, *free; /* lists: every one; those at rest */
+	struct kafka_batch *all, *free; /* lists: every one; those at rest, or spent */
 	size_t cap, nmessages;
 	rd_kafka_message_t **messages; /* those that the records point into */
 	struct ev_record *records;
@@ -99,7 +100,11 @@ struct ev_kafka {
 	bool reading, follow;
 	struct kafka_lane *lanes;
 	size_t batch_size;
-	struct kafka_batch *batches, *free_batches;
+	struct kafka_batch *batches;
+	pthread_mutex_t rest_lock; /* of the next four */
+	struct kafka_batch *free_batches, *spent; /* spent: released, their messages not given back yet */
+	size_t nspent;
+	bool tidied; /* somebody calls ev_kafka_tidy */
 	struct kafka_batch *single; /* holds what record_at found */
 	rd_kafka_topic_t *last_topic; /* the partition found last on a shared lane */
 	uint32_t last_part;
@@ -159,6 +164,10 @@ struct kafka_batch *ev_kafka_batch(struct ev_kafka *k);
 void ev_kafka_batch_add(struct ev_kafka *k, struct kafka_batch *b, rd_kafka_message_t *m,
 			uint32_t part, bool headers);
 void ev_kafka_batch_rest(struct ev_kafka *k, struct kafka_batch *b);
+void ev_kafka_release(struct ev_source *s, struct ev_batch *batch);
+/* See source.h. Messages are given back by it as soon as it has been called once in a read. */
+bool ev_kafka_tidy(struct ev_source *s);
+void ev_kafka_batches_reset(struct ev_kafka *k); /* before a read: batches may be of another size from now on */
 void ev_kafka_batches_free(struct ev_kafka *k);
 
 /* kafka_read.c */
@@ -166,7 +175,6 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 		   struct ev_error *err);
 enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *batch,
 			     int timeout_ms, struct ev_error *err);
-void ev_kafka_release(struct ev_source *s, struct ev_batch *batch);
 int64_t ev_kafka_passed(struct ev_source *s, uint32_t part);
 void ev_kafka_stop(struct ev_kafka *k);
 int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,

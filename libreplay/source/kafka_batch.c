@@ -4,14 +4,73 @@
 
 enum { HEADERS_AT_ONCE = 256 };
 
+/* Released batches that wait for ev_kafka_tidy, at most; then who needs one does it. */
+enum { MOST_SPENT = 16 };
+
+static void drop_headers(struct kafka_batch *b)
+{
+	while (b->headers && b->headers->next) {
+		struct kafka_headers *h = b->headers;
+
+		b->headers = h->next;
+		free(h);
+	}
+	if (b->headers)
+		b->headers->n = 0;
+}
+
+static void empty(struct kafka_batch *b)
+{
+	for (size_t i = 0; i < b->nmessages; i++)
+		rd_kafka_message_destroy(b->messages[i]);
+	b->nmessages = 0;
+	drop_headers(b);
+}
+
+/* One that was released, with its messages; NULL where there are no more than `left`. */
+static struct kafka_batch *take_spent(struct ev_kafka *k, size_t left)
+{
+	struct kafka_batch *b = NULL;
+
+	pthread_mutex_lock(&k->rest_lock);
+	if (k->nspent > left) {
+		b = k->spent;
+		k->spent = b->free;
+		k->nspent--;
+	}
+	pthread_mutex_unlock(&k->rest_lock);
+	return b;
+}
+
+static struct kafka_batch *take_free(struct ev_kafka *k)
+{
+	struct kafka_batch *b;
+
+	pthread_mutex_lock(&k->rest_lock);
+	b = k->free_batches && k->free_batches->cap >= k->batch_size ? k->free_batches : NULL;
+	if (b)
+		k->free_batches = b->free;
+	pthread_mutex_unlock(&k->rest_lock);
+	return b;
+}
+
+static struct kafka_batch *at_rest(struct ev_kafka *k)
+{
+	struct kafka_batch *b = take_free(k);
+
+	if (!b && (b = take_spent(k, MOST_SPENT))) {
+		ev_kafka_batch_rest(k, b);
+		b = take_free(k);
+	}
+	return b;
+}
+
 struct kafka_batch *ev_kafka_batch(struct ev_kafka *k)
 {
-	struct kafka_batch *b = k->free_batches;
+	struct kafka_batch *b = at_rest(k);
 
-	if (b && b->cap >= k->batch_size) {
-		k->free_batches = b->free;
+	if (b)
 		return b;
-	}
 	b = ev_alloc(sizeof(*b));
 	b->cap = k->batch_size ? k->batch_size : 1;
 	b->messages = ev_alloc(b->cap * sizeof(*b->messages));
@@ -83,26 +142,56 @@ void ev_kafka_batch_add(struct ev_kafka *k, struct kafka_batch *b, rd_kafka_mess
 		take_headers(b, m, r);
 }
 
-static void drop_headers(struct kafka_batch *b)
-{
-	while (b->headers && b->headers->next) {
-		struct kafka_headers *h = b->headers;
-
-		b->headers = h->next;
-		free(h);
-	}
-	if (b->headers)
-		b->headers->n = 0;
-}
-
 void ev_kafka_batch_rest(struct ev_kafka *k, struct kafka_batch *b)
 {
-	for (size_t i = 0; i < b->nmessages; i++)
-		rd_kafka_message_destroy(b->messages[i]);
-	b->nmessages = 0;
-	drop_headers(b);
+	empty(b);
+	pthread_mutex_lock(&k->rest_lock);
 	b->free = k->free_batches;
 	k->free_batches = b;
+	pthread_mutex_unlock(&k->rest_lock);
+}
+
+void ev_kafka_release(struct ev_source *s, struct ev_batch *batch)
+{
+	struct ev_kafka *k = (struct ev_kafka *)s;
+	struct kafka_batch *b = batch->owner;
+	bool later;
+
+	*batch = (struct ev_batch){ 0 };
+	if (!b)
+		return;
+	pthread_mutex_lock(&k->rest_lock);
+	later = k->tidied;
+	if (later) {
+		b->free = k->spent;
+		k->spent = b;
+		k->nspent++;
+	}
+	pthread_mutex_unlock(&k->rest_lock);
+	if (!later)
+		ev_kafka_batch_rest(k, b);
+}
+
+bool ev_kafka_tidy(struct ev_source *s)
+{
+	struct ev_kafka *k = (struct ev_kafka *)s;
+	struct kafka_batch *b;
+
+	pthread_mutex_lock(&k->rest_lock);
+	k->tidied = true;
+	pthread_mutex_unlock(&k->rest_lock);
+	b = take_spent(k, 0);
+	if (b)
+		ev_kafka_batch_rest(k, b);
+	return b;
+}
+
+void ev_kafka_batches_reset(struct ev_kafka *k)
+{
+	while (ev_kafka_tidy(&k->base))
+		;
+	k->tidied = false;
+	k->free_batches = NULL;
 }
 
 void ev_kafka_batches_free(struct ev_kafka *k)

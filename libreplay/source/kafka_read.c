@@ -100,7 +100,7 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	k->next_discover = k->last_event + DISCOVER_MS;
 	k->batch_size = 8192 / shape.queues > BATCH ? BATCH : 8192 / shape.queues < BATCH_MIN ? BATCH_MIN :
 			8192 / shape.queues;
-	k->free_batches = NULL; /* of another size, perhaps; freed at close */
+	ev_kafka_batches_reset(k); /* those there are of another size, perhaps; freed at close */
 	s->nlanes = shape.queues;
 	k->lanes = ev_alloc(s->nlanes * sizeof(*k->lanes));
 	for (size_t i = 0; i < s->nlanes; i++) {
@@ -303,13 +303,6 @@ enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *
 	}
 	ev_kafka_batch_rest(k, b);
 	return rc;
-}
-
-void ev_kafka_release(struct ev_source *s, struct ev_batch *batch)
-{
-	if (batch->owner)
-		ev_kafka_batch_rest((struct ev_kafka *)s, batch->owner);
-	*batch = (struct ev_batch){ 0 };
 }
 
 int64_t ev_kafka_passed(struct ev_source *s, uint32_t part)

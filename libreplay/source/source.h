@@ -119,6 +119,12 @@ struct ev_source_ops {
 	void (*release)(struct ev_source *s, struct ev_batch *batch);
 
 	/*
+	 * Give back memory of what was released: the one call that another thread may make, while a read is
+	 * under way. False: there was nothing to do. NULL: release does it.
+	 */
+	bool (*tidy)(struct ev_source *s);
+
+	/*
 	 * How far the read of a partition has come apart from records: the offset up to which it is
 	 * known that nothing more is to be delivered but what was fetched already (end of the span,
 	 * or an end-of-partition reached, so holes and markers at the end count as passed; at the end
