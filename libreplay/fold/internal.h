@@ -3,8 +3,8 @@
  *
  * columns.c looks at tables, plan*.c read statements into shapes, eval*.c compute values, value.c takes them in
  * and out, step.c folds one statement over its row; rows.c finds rows by key and takes back what a record has
- * done, pool.c is their memory, order.c sorts them, io.c loads and writes them. fold.c opens it all; event.c
- * folds record by record, batch.c batch by batch.
+ * done, pool.c is their memory, order.c sorts them, io.c loads and writes them, pack.c brings them together for it.
+ * fold.c opens it all; event.c folds record by record, batch.c batch by batch.
  */
 #ifndef EV_FOLD_INTERNAL_H
 #define EV_FOLD_INTERNAL_H
@@ -407,5 +407,14 @@ int ev_fold_load_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_
 int ev_fold_write(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all dirty rows */
 int ev_fold_write_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row, struct ev_error *err);
 int ev_fold_prepare(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err);
+
+/* pack.c: the new rows among those to be written, which are marked as written, one after the other; NULL: no more. */
+struct ev_fold_pack;
+struct ev_fold_pack *ev_fold_pack_new(const struct ev_fold_table *t);
+const struct ev_bind *ev_fold_pack_next(struct ev_fold_pack *p, const struct ev_fold_row **row);
+void ev_fold_pack_free(struct ev_fold_pack *p);
+bool ev_fold_is_new(const struct ev_fold_row *row); /* the store does not have it yet */
+/* Ask memory for rows to come: they are all over it. */
+void ev_fold_look_ahead(const struct ev_fold_rows *rows, const struct ev_fold_table *t, size_t i);
 
 #endif

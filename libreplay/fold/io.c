@@ -383,29 +383,6 @@ static int add_written(struct ev_fold *f, struct ev_fold_table *t, struct writin
 	return write_rows(f, t, w->rows[erase], ROWS_AT_ONCE, erase, err);
 }
 
-/* The rows come from all over memory. */
-static void look_ahead(const struct ev_fold_rows *rows, const struct ev_fold_table *t, size_t i)
-{
-	if (i + 16 < rows->n) {
-		__builtin_prefetch(rows->v[i + 16].row);
-		__builtin_prefetch((const char *)rows->v[i + 16].row + 64);
-	}
-	if (i + 8 >= rows->n)
-		return;
-	for (size_t c = 0; c < t->ncolumns; c++) {
-		unsigned char kind = ev_fold_kinds(t, rows->v[i + 8].row)[c];
-
-		if (ev_fv_has_text(kind))
-			__builtin_prefetch(rows->v[i + 8].row->v[c].text);
-	}
-}
-
-/* A row that the store does not have yet. */
-static bool is_new(const struct ev_fold_row *row)
-{
-	return row->dirty && row->state == EV_ROW_PRESENT && !row->stored;
-}
-
 /* The dirty rows, but for new ones if these come afterwards. */
 static int write_changed(struct ev_fold *f, struct ev_fold_table *t, bool all, struct ev_error *err)
 {
@@ -415,14 +392,34 @@ static int write_changed(struct ev_fold *f, struct ev_fold_table *t, bool all, s
 	for (size_t i = 0; i < t->dirty.n && rc == 0; i++) {
 		struct ev_fold_row *row = t->dirty.v[i].row;
 
-		look_ahead(&t->dirty, t, i);
+		ev_fold_look_ahead(&t->dirty, t, i);
 		row->listed = false;
-		if (row->dirty && (all || !is_new(row)))
+		if (row->dirty && (all || !ev_fold_is_new(row)))
 			rc = add_written(f, t, w, row, err);
 	}
 	for (int erase = 1; erase >= 0 && rc == 0; erase--)
 		rc = write_rows(f, t, w->rows[erase], w->n[erase], erase, err);
 	free(w);
+	return rc;
+}
+
+/* What to COPY, or insert row by row. */
+static int insert_packed(struct ev_fold *f, struct ev_fold_table *t, const struct ev_fold_row **first,
+			 struct ev_error *err)
+{
+	const struct ev_store_ops *ops = f->store->ops;
+	struct ev_fold_pack *p = ev_fold_pack_new(t);
+	const struct ev_fold_row *row;
+	const struct ev_bind *b;
+	int rc = 0;
+
+	while (rc == 0 && (b = ev_fold_pack_next(p, &row))) {
+		if (!*first || !ops->copy_begin)
+			*first = row;
+		rc = ops->copy_begin ? ops->copy_add(f->store, b, t->ncolumns, err)
+				     : ops->run(f->store, t->insert, b, t->ncolumns, err) < 0 ? -1 : 0;
+	}
+	ev_fold_pack_free(p);
 	return rc;
 }
 
@@ -439,20 +436,7 @@ static int insert_new(struct ev_fold *f, struct ev_fold_table *t, struct ev_erro
 	ev_buf_release(&columns);
 	if (rc < 0)
 		return -1;
-	for (size_t i = 0; i < t->dirty.n && rc == 0; i++) {
-		struct ev_fold_row *row = t->dirty.v[i].row;
-
-		look_ahead(&t->dirty, t, i);
-		if (!is_new(row))
-			continue;
-		if (!first || !ops->copy_begin)
-			first = row;
-		row->dirty = false;
-		row->stored = true;
-		bind_row(f, t, row, false);
-		rc = ops->copy_begin ? ops->copy_add(f->store, f->binds, t->ncolumns, err)
-				     : ops->run(f->store, t->insert, f->binds, t->ncolumns, err) < 0 ? -1 : 0;
-	}
+	rc = insert_packed(f, t, &first, err);
 	if (ops->copy_begin && ops->copy_end(f->store, err) < 0)
 		rc = -1;
 	return rc < 0 && first ? refused(t, first, err) : rc;
@@ -481,7 +465,7 @@ int ev_fold_write(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *e
 
 	ev_fold_sort(t, &t->dirty);
 	for (size_t i = 0; i < t->dirty.n; i++)
-		fresh += is_new(t->dirty.v[i].row);
+		fresh += ev_fold_is_new(t->dirty.v[i].row);
 	load = fresh >= ENOUGH_TO_COPY || (fresh && f->bulk && t->empty);
 	rc = write_changed(f, t, !load, err);
 	if (rc == 0 && load)
