@@ -81,6 +81,8 @@ static int start(struct ev_apply *a, struct ev_error *err)
 
 static int commit(struct ev_apply *a, bool cut, struct ev_error *err)
 {
+	if (!a->open && a->opt.load && a->store->ops->load && ev_fold_loads(a->fold))
+		a->store->ops->load(a->store, a->projection->name);
 	if (open_held(a, err) < 0 || ev_fold_write_all(a->fold, err) < 0 ||
 	    ev_ledger_save(a->store, &a->ledger, cut && !a->commutes && a->ledger.nparts > 1, err) < 0)
 		return -1;

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "fold/internal.h"
 
+#define MANY 20000 /* rows: some hundredths of a second */
+
 bool ev_fold_whole(const struct ev_fold *f)
 {
 	return f && f->whole;
@@ -145,4 +147,12 @@ size_t ev_fold_changed(const struct ev_fold *f)
 	for (size_t i = 0; i < f->ntables; i++)
 		n += f->tables[i].dirty.n;
 	return n;
+}
+
+bool ev_fold_loads(const struct ev_fold *f)
+{
+	for (size_t i = 0; i < f->ntables; i++)
+		if (!f->tables[i].empty)
+			return false;
+	return ev_fold_changed(f) >= MANY;
 }

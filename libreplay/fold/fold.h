@@ -107,6 +107,9 @@ bool ev_fold_ahead(struct ev_fold *f);
 /* How many rows are to be written? */
 size_t ev_fold_changed(const struct ev_fold *f);
 
+/* Are there many of them, and were all tables empty? */
+bool ev_fold_loads(const struct ev_fold *f);
+
 /* Write what has changed, before a commit. EV_BUG when the store refuses what was let through. */
 int ev_fold_write_all(struct ev_fold *f, struct ev_error *err);
 

@@ -46,7 +46,7 @@ void ev_merge_free(struct ev_merge *m);
 /*
  * Up to `max` records in order into `out`, stopping early once their values pass `max_bytes`.
  * Returns their number; 0 with *done false: nothing within timeout_ms (check signals, call again);
- * 0 with *done true: the read has ended. -1 on error. Records are borrowed until the next call.
+ * 0 with *done true: the read has ended. -1 on error. Records are borrowed until the next call (`ahead`: but one).
  */
 int ev_merge_read(struct ev_merge *m, struct ev_record *out, size_t max, size_t max_bytes,
 		  int timeout_ms, bool *done, struct ev_error *err);

@@ -7,8 +7,8 @@
  *   kafka_policy.c  whether a topic is compacted
  *   kafka_markers.c how many control records a read met
  *   kafka_group.c   committed offsets of a consumer group, read and written
- *   kafka_read.c    lanes: start, fetch, release; the record at one offset
- *   kafka_batch.c   librdkafka's messages as records, the batches that hold them
+ *   kafka_read.c    lanes: start, fetch; the record at one offset
+ *   kafka_batch.c   librdkafka's messages as records, the batches that hold them, their release
  *   kafka_rouse.c   a client that sleeps though its queue is empty
  *   kafka_trouble.c errors and silences of a read: wait on, or give up
  *

@@ -401,6 +401,7 @@ const struct ev_store_ops ev_sqlite_ops = {
 	.sync = sync_results,
 	.select = select_rows,
 	.strip = ev_sqlite_strip,
+	.load = ev_sqlite_load,
 	.describe = ev_sqlite_describe,
 	.cursor = ev_sqlite_cursor,
 	.stream = ev_sqlite_stream,

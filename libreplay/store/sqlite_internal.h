@@ -1,11 +1,10 @@
 /*
  * sqlite_internal.h - the SQLite store's own state
  *
- * sqlite.c has transactions and the running of statements; sqlite_open.c the connection and its
- * journal mode; sqlite_prepare.c their
- * compilation; sqlite_auth.c what a projection's SQL may do; sqlite_schema.c its DDL; sqlite_guard.c the
- * type guards; sqlite_watch.c who touches a row; sqlite_time.c date functions that give the same answer
- * tomorrow; sqlite_lock.c the lock of a whole run.
+ * sqlite.c has transactions and the running of statements; sqlite_open.c the connection and its journal mode;
+ * sqlite_load.c the mode of a first load; sqlite_prepare.c their compilation; sqlite_auth.c what a projection's
+ * SQL may do; sqlite_schema.c its DDL; sqlite_guard.c the type guards; sqlite_watch.c who touches a row;
+ * sqlite_time.c date functions that give the same answer tomorrow; sqlite_lock.c the lock of a whole run.
  */
 #ifndef EV_SQLITE_INTERNAL_H
 #define EV_SQLITE_INTERNAL_H
@@ -98,6 +97,9 @@ void ev_sqlite_cell(sqlite3_stmt *stmt, int i, struct ev_cell *c); /* of the row
 
 /* sqlite_strip.c */
 int ev_sqlite_strip(struct ev_store *store, const char *table, struct ev_buf *after, struct ev_error *err);
+
+/* sqlite_load.c */
+void ev_sqlite_load(struct ev_store *store, const char *projection);
 
 /* sqlite_cursor.c */
 int ev_sqlite_describe(struct ev_store *store, const char *table, struct ev_table_info *out,

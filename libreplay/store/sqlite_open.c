@@ -27,7 +27,7 @@ static int set_wal(struct ev_sqlite *s, int wait_ms, struct ev_error *err)
 	for (;;) {
 		/* NORMAL: a power cut may take back the last commits, rows and ledger together, so
 		 * the next run reads those records again; nothing is ever torn */
-		rc = sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL, NULL,
+		rc = sqlite3_exec(s->db, "PRAGMA main.journal_mode=WAL; PRAGMA main.synchronous=NORMAL", NULL, NULL,
 				  NULL);
 		if ((rc & 0xff) != SQLITE_BUSY || ev_clock_ms() >= until)
 			break;
@@ -229,6 +229,21 @@ static int set_up_failed(struct ev_sqlite *s, struct ev_error *err)
 	return -1;
 }
 
+/* A first load was killed (sqlite_load.c): who only reads cannot take back what it left in the file. */
+static bool take_back(struct ev_sqlite *s)
+{
+	sqlite3 *db = NULL;
+	bool done;
+
+	if (sqlite3_extended_errcode(s->db) != SQLITE_READONLY_ROLLBACK)
+		return false;
+	done = sqlite3_open_v2(s->path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+	       sqlite3_busy_timeout(db, s->lock_wait_ms) == SQLITE_OK &&
+	       sqlite3_exec(db, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL) == SQLITE_OK;
+	sqlite3_close_v2(db);
+	return done;
+}
+
 struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options *opt,
 				struct ev_error *err)
 {
@@ -241,8 +256,10 @@ struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options 
 	s->lock_wait_ms = opt->lock_wait_ms;
 	s->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	if (check_file(path, err) == 0 && open_file(s, opt, err) == 0) {
-		if (set_up(s, opt, err) == 0)
+		if (set_up(s, opt, err) == 0 || (take_back(s) && set_up(s, opt, err) == 0)) {
+			*err = (struct ev_error)EV_ERROR_INIT;
 			return &s->base;
+		}
 		set_up_failed(s, err);
 	}
 	ev_sqlite_close(&s->base);

@@ -179,6 +179,12 @@ struct ev_store_ops {
 	int (*strip)(struct ev_store *s, const char *table, struct ev_buf *after, struct ev_error *err);
 
 	/*
+	 * Outside of a transaction: the next one loads many rows into a store that had none of anybody's. What makes
+	 * that fast may be done, and ends with its commit; best effort. NULL: nothing.
+	 */
+	void (*load)(struct ev_store *s, const char *projection);
+
+	/*
 	 * Columns of a table in their order. 1, 0 when there is no such table (a view is none), -1.
 	 * `out` is to be released, whatever is returned.
 	 */
