@@ -135,7 +135,7 @@ evtail "$src/2" --from begin -o json -q 2>/dev/null >one.ndjson
 	until [ -e deleted ]; do command -p sleep 0.05; done
 	sed 's/"offset":/"offset":1/' one.ndjson
 	until [ -e over ]; do command -p sleep 0.05; done; } | {
-	timeout 60 evreplay - --into "$doomed" --timeout 10s >"$out" 2>"$err"; echo $? >rc; touch over; } &
+	timeout 60 evreplay - --into "$doomed" --timeout 10s --position doomed.json >"$out" 2>"$err"; echo $? >rc; touch over; } &
 copy=$!
 arrived() { [ "$(evadmin marks "$doomed/0" | awk '{ print $3 }')" -ge 1 ]; }
 check "a copy is under way" wait_for 20 arrived
@@ -145,6 +145,7 @@ wait $copy
 status=$(cat rc)
 check_status 4 "a target that is deleted meanwhile"
 check_grep "is named" "cannot write to '$doomed/0' what stood at offset" "$err"
+check_grep "and how to go on when it is there again" "^hint: .*--from doomed.json goes on there" "$err"
 evreplay "$src" --into - 2>"$err" >/dev/full
 status=$?
 check_status 4 "a full disk behind standard output"

@@ -55,6 +55,20 @@ void replay_settle(struct replay *r, struct ev_position *pos)
 	}
 }
 
+void replay_advise(const struct replay *r, struct ev_error *err)
+{
+	const struct replay_args *a = r->args;
+
+	if (*err->hint || replay_into(a) == INTO_LINES || (err->class != EV_SOURCE && err->class != EV_STORE))
+		return;
+	if (a->job)
+		ev_hint(err, "when that is mended, the same command goes on where job '%s' stands", a->job);
+	else if (a->redrive && !r->src->one_sequence && !a->src.from)
+		ev_hint(err, "when that is mended, the same command goes on where group '%s' stands", a->group);
+	else if (a->position)
+		ev_hint(err, "when that is mended, --from %s goes on there", a->position);
+}
+
 /* A path of --redact or --hash that was met nowhere is as likely a slip as good news. */
 static void report_paths(struct replay *r)
 {

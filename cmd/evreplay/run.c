@@ -355,6 +355,7 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	ev_progress_clear(&r->progress);
 	if (rc < 0) {
 		settle(r);
+		replay_advise(r, err);
 		return -1;
 	}
 	replay_report(r, rc == STOPPED && !r->sink->closed && !a->follow);
