@@ -129,6 +129,17 @@ for p in 0 1 2; do
 	check "partition $p: position and what is said account for every record of the target" \
 		test $(($(at $p) + $(beyond $p) + 0)) = "$(held $p)"
 done
+topic many 1
+topic narrow 1 max.message.bytes=2000
+for i in {1..200}; do echo "put $many/0 $((1732190400000 + i)) k$i value-$(printf %0100d "$i" | md5sum | cut -c1-32)"; done | put
+run evreplay "$many" --into "$narrow"
+check_status 0 "records that the topic takes do not fail by the batches that they are in"
+check "all are there" test "$(evtail "$narrow" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 200
+run evreplay "$many" --into "narrow-made-$$" --create --exactly-once --job "narrow-$$"
+check_status 0 "and in transactions"
+run evreplay "$narrow" --into "narrow-like-$$" --create --exactly-once --job "like-$$"
+check_status 0 "into one that is made with such a bound, too"
+check "all of them" test "$(evtail "narrow-like-$$" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 200
 topic doomed 1
 evtail "$src/2" --from begin -o json -q 2>/dev/null >one.ndjson
 { cat one.ndjson

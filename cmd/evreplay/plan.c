@@ -292,9 +292,9 @@ static int check_maps(struct replay *r, struct ev_error *err)
 	return 0;
 }
 
-int replay_plan(struct replay *r, struct ev_error *err)
+int replay_look(struct replay *r, struct ev_error *err)
 {
-	if (!r->target || r->redrive)
+	if (r->redrive)
 		return 0; /* a dead letter's home is known when it is read */
 	if (check_maps(r, err))
 		return -1;
@@ -302,6 +302,25 @@ int replay_plan(struct replay *r, struct ev_error *err)
 		if (!replay_part(r, i, ev_slice_str(r->src->parts[i].topic), r->src->parts[i].partition,
 				 err))
 			return -1;
+	return 0;
+}
+
+int64_t replay_least_batch(const struct replay *r)
+{
+	int64_t least = INT64_MAX;
+
+	for (size_t i = 0; i < r->ntargets; i++) {
+		int64_t n = number_of(r->targets[i], "max.message.bytes", INT64_MAX);
+
+		least = n < least ? n : least;
+	}
+	return least;
+}
+
+int replay_plan(struct replay *r, struct ev_error *err)
+{
+	if (!r->target || r->redrive)
+		return 0;
 	if ((!r->src->one_sequence && check_ranges(r, err)) || replay_check_routes(r, err))
 		return -1;
 	for (size_t i = 0; i < r->ntargets; i++)

@@ -178,7 +178,11 @@ void replay_note_last(struct replay *r, const struct ev_record *v, size_t n);
 extern const char *const replay_allow_words[]; /* by enum replay_conflict */
 extern const char *const replay_partition_words[];
 int replay_allow(struct replay *r, struct ev_error *err); /* --allow */
-/* All that can be known before the first record: topics, partitions, settings; makes topics. */
+/* The topics that are written, as far as they are known before the first record: are they there, or to be made? */
+int replay_look(struct replay *r, struct ev_error *err);
+/* The smallest max.message.bytes of them; INT64_MAX where none is known. */
+int64_t replay_least_batch(const struct replay *r);
+/* All else that can be known before the first record: ranges, settings; makes topics. */
 int replay_plan(struct replay *r, struct ev_error *err);
 /* The target of a new partition, found, and made where it is missing. */
 int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,

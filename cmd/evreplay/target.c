@@ -129,24 +129,45 @@ static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 	target_cluster(r, &spec->cluster);
 }
 
+static int open_sink(struct replay *r, const struct ev_kafka_sink_spec *spec, struct ev_error *err)
+{
+	r->sink = ev_kafka_sink_open(spec, err);
+	r->target = r->sink ? ev_kafka_sink_cluster(r->sink) : NULL;
+	return r->sink ? 0 : -1;
+}
+
+/*
+ * A topic's max.message.bytes bounds batches, and the broker refuses a larger one although each record in it is
+ * small. How large they grow a producer is told when it is made, so it is made again.
+ */
+static int bound_batches(struct replay *r, struct ev_kafka_sink_spec *spec, struct ev_error *err)
+{
+	int64_t least = replay_least_batch(r);
+
+	if (least >= EV_BATCH_BYTES)
+		return 0;
+	spec->batch_bytes = (size_t)least;
+	r->sink->ops->close(r->sink);
+	return open_sink(r, spec, err);
+}
+
 static int open_topics(struct replay *r, struct ev_error *err)
 {
 	struct ev_kafka_sink_spec spec;
 	struct ev_buf how = EV_BUF_INIT;
+	int rc;
 
 	topics_spec(r, &spec);
 	r->kafka = true;
 	if (r->args->dry_run) {
 		r->target = ev_cluster_open(&spec.cluster, NULL, NULL, NULL, ev_stopped, err);
-		return r->target ? 0 : -1;
+		return r->target ? replay_look(r, err) : -1;
 	}
 	replay_describe(r->args, &how);
 	spec.how = ev_buf_str(&how);
-	r->sink = ev_kafka_sink_open(&spec, err);
+	rc = open_sink(r, &spec, err) || replay_look(r, err) ? -1 : bound_batches(r, &spec, err);
 	ev_buf_release(&how);
-	if (r->sink)
-		r->target = ev_kafka_sink_cluster(r->sink);
-	return r->sink ? 0 : -1;
+	return rc;
 }
 
 int replay_peek_target(struct replay *r, bool *known, struct ev_error *err)

@@ -83,7 +83,7 @@ static const struct ev_sink_ops job_ops = {
  * they are packed, and again when they are acknowledged. Reports of all deliveries, not of failures
  * alone, let this thread free them; the client's own, which packs them, is the one that is short.
  */
-enum { QUEUE_MESSAGES = 100000, MESSAGE_COST = 400 };
+enum { QUEUE_MESSAGES = 100000, MESSAGE_COST = 400, BATCH_OVERHEAD = 256 };
 #define QUEUE_BYTES ((size_t)2097151 << 10)
 
 static size_t clamp(size_t v, size_t low, size_t high)
@@ -91,15 +91,23 @@ static size_t clamp(size_t v, size_t low, size_t high)
 	return v < low ? low : v > high ? high : v;
 }
 
+/* Less than what the topic takes by what the batch itself needs. */
+static size_t batch_bytes(const struct ev_kafka_sink_spec *spec)
+{
+	if (!spec->batch_bytes)
+		return EV_BATCH_BYTES;
+	return spec->batch_bytes > 2 * BATCH_OVERHEAD ? spec->batch_bytes - BATCH_OVERHEAD : 1;
+}
+
 static struct ev_cluster *open_producer(const struct ev_kafka_sink_spec *spec, struct ev_error *err)
 {
 	const char *forced[] = { "enable.idempotence", "true", "acks", "all",
 				 "delivery.report.only.error", "false", NULL };
-	char kbytes[24], messages[24];
+	char kbytes[24], messages[24], batch[24];
 	char id[300];
 	const char *defaults[] = {
 		"linger.ms", spec->quick ? "0" : "10", "compression.type", "lz4",
-		"batch.num.messages", "100000", "message.max.bytes", "1000000000",
+		"batch.num.messages", "100000", "message.max.bytes", "1000000000", "batch.size", batch,
 		"queue.buffering.max.kbytes", kbytes, "queue.buffering.max.messages", messages,
 		/* silence is timed by ourselves: a long queue is no fault */
 		spec->job ? "transaction.timeout.ms" : "message.timeout.ms", spec->job ? "60000" : "0",
@@ -109,6 +117,7 @@ static struct ev_cluster *open_producer(const struct ev_kafka_sink_spec *spec, s
 	snprintf(kbytes, sizeof(kbytes), "%zu", clamp(spec->memory / 2, 1 << 20, QUEUE_BYTES) >> 10);
 	snprintf(messages, sizeof(messages), "%zu",
 		 clamp(spec->memory / 4 / MESSAGE_COST, 1000, QUEUE_MESSAGES));
+	snprintf(batch, sizeof(batch), "%zu", batch_bytes(spec));
 	snprintf(id, sizeof(id), "evreplay-%s", spec->job ? spec->job : "");
 	return ev_cluster_open(&spec->cluster, defaults, forced, ev_kafka_sink_delivered, spec->stopped,
 			       err);

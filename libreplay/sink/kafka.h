@@ -25,11 +25,14 @@
 #include "sink/sink.h"
 #include "sink/spread.h"
 
+#define EV_BATCH_BYTES 1000000
+
 struct ev_kafka_sink_spec {
 	struct ev_cluster_spec cluster;
 	struct ev_spread spread; /* borrowed: outlives the sink */
 	size_t memory;           /* bytes of the queue */
 	bool lossy;
+	size_t batch_bytes;      /* of a batch at most; 0: EV_BATCH_BYTES */
 	bool quick;              /* each record at once (a paced copy), not gathered into batches */
 	bool (*stopped)(void);   /* while waiting for a broker: give up? or NULL */
 

@@ -58,7 +58,7 @@ static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const
 	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
 		(int)m->partition, (long long)offset, rd_kafka_err2str(m->err));
 	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-		ev_hint(&k->error, "the record has %zu bytes; the topic's max.message.bytes is below that",
+		ev_hint(&k->error, "the record has %zu bytes: alone or in its batch that is above max.message.bytes",
 			m->len + m->key_len);
 	if (m->err == RD_KAFKA_RESP_ERR__FENCED || m->err == RD_KAFKA_RESP_ERR_PRODUCER_FENCED)
 		k->error.class = EV_HELD;
