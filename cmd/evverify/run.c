@@ -179,12 +179,15 @@ static int fill_options(struct state *st, struct ev_error *err)
 	};
 	st->opt.sample = 1;
 	st->opt.max_repair = 0.1;
+	st->opt.log = a->drill && (!some || a->log.log);
+	st->opt.against = a->drill && !some;
+	st->opt.sequence = a->log.sequence;
 	st->opt.repair = a->repair;
 	st->opt.repair_now = a->repair && a->yes;
 	if (a->receipt && (!st->opt.rows || !st->opt.counts))
 		return ev_fail(err, EV_USAGE, "option '--receipt' is of rows and counts: with other modes give both");
 	if (a->drill && (a->repair || a->receipt || a->base || a->ignore.n || a->sample || a->max_lag >= 0 ||
-			 a->max_age >= 0))
+			 a->max_age >= 0 || a->log.against.n))
 		return ev_fail(err, EV_USAGE, "option '--drill' looks at all of the view, and at nothing else");
 	if (!a->base != !a->base_receipt)
 		return ev_fail(err, EV_USAGE, "options '--base' and '--base-receipt' go together");
@@ -299,7 +302,7 @@ static int verify_source(struct state *st, struct ev_source *src, struct ev_proj
 		rc = verify_view(st, src, p, err);
 	else
 		ev_verdict_init(&st->verdict, (size_t)a->max_diffs);
-	if (!rc && ev_log_args_any(&a->log))
+	if (!rc && ev_log_args_any(&a->log) && !a->drill)
 		rc = ev_log_args_run(&a->log, &a->src, src, p, a->max_diffs, a->allow_empty, &read_hooks,
 				     &st->verdict, err);
 	st->verdict.ended_at = ev_now_ms();

@@ -1,5 +1,5 @@
 /* drill.c - see drill.h */
-#include "verify/drill_impl.h"
+#include "verify/drill_log.h"
 
 #include <string.h>
 
@@ -13,6 +13,7 @@ struct drilling {
 	struct ev_verify_options opt; /* of the checker on `work` */
 	struct ev_drill_copy copy;
 	struct ev_replay_hooks replay;
+	struct ev_drill_log *log;     /* NULL: not asked for */
 	struct ev_mode *m;
 	bool asked[EV_DRILL_MODES];
 	int64_t found, missed, unseen, impossible, unclaimed;
@@ -64,6 +65,11 @@ static int broken(const struct ev_drill_kind *k, const struct ev_verdict *v, str
 	return -1;
 }
 
+static bool is_of_log(int mode)
+{
+	return mode == EV_DRILL_LOG || mode == EV_DRILL_AGAINST;
+}
+
 static bool harmless(const struct ev_drill_kind *k)
 {
 	return strspn(k->sees, "-") == EV_DRILL_MODES;
@@ -77,15 +83,16 @@ static void tell_missed(struct drilling *d, const struct ev_drill_kind *k, const
 }
 
 /* What each mode says, beside what it claims. */
-static void judge(struct drilling *d, const struct ev_drill_kind *k, const char *where, const struct ev_verdict *v)
+static void judge(struct drilling *d, const struct ev_drill_kind *k, const char *where,
+		  const bool by_mode[EV_DRILL_MODES])
 {
 	bool bad = false, claimed = false;
 	struct ev_buf by = EV_BUF_INIT;
 
 	for (int i = 0; i < EV_DRILL_MODES; i++) {
-		bool seen = sees(mode_named(v, ev_drill_modes[i]));
+		bool seen = by_mode[i];
 
-		if (!d->asked[i])
+		if (!d->asked[i] || is_of_log(i) != (k->place == EV_DRILL_RECORD))
 			continue;
 		if (seen)
 			ev_buf_addf(&by, "%s%s", by.len ? ", " : "", ev_drill_modes[i]);
@@ -127,34 +134,52 @@ static bool matters(const struct drilling *d, const struct ev_drill_kind *k)
 	bool any = harmless(k);
 
 	for (int i = 0; i < EV_DRILL_MODES; i++)
-		any |= d->asked[i] && k->sees[i] != EV_DRILL_BLIND;
+		any |= d->asked[i] && k->sees[i] != EV_DRILL_BLIND && is_of_log(i) == (k->place == EV_DRILL_RECORD);
 	return any;
+}
+
+/* The checker on what has been damaged: who saw it. */
+static int ask_view(struct drilling *d, const struct ev_drill_kind *k, bool seen[EV_DRILL_MODES], struct ev_error *err)
+{
+	struct ev_verdict v;
+	int rc = check(d, &v, err);
+
+	if (rc == 0)
+		rc = broken(k, &v, err);
+	for (int i = 0; i < EV_DRILL_MODES && rc == 0; i++)
+		seen[i] = sees(mode_named(&v, ev_drill_modes[i]));
+	ev_verdict_release(&v);
+	return rc;
+}
+
+static int try(struct drilling *d, const struct ev_drill_kind *k, struct ev_buf *where, bool seen[EV_DRILL_MODES],
+	       struct ev_error *err)
+{
+	int rc;
+
+	if (k->place == EV_DRILL_RECORD)
+		return ev_drill_log_try(d->log, k, where, seen, err);
+	rc = damage(d, k, where, err);
+	return rc > 0 && ask_view(d, k, seen, err) < 0 ? -1 : rc;
 }
 
 static int one(struct drilling *d, const struct ev_drill_kind *k, struct ev_error *err)
 {
+	bool seen[EV_DRILL_MODES] = { false };
 	struct ev_buf where = EV_BUF_INIT;
-	struct ev_verdict v;
 	int rc;
 
 	if (!matters(d, k)) {
 		d->unclaimed++;
 		return 0;
 	}
-	rc = damage(d, k, &where, err);
-
+	rc = try(d, k, &where, seen, err);
 	if (rc == 0) {
 		d->impossible++;
 		ev_mode_note(d->m, "%s: not possible in this view", k->what);
 	} else if (rc > 0) {
-		rc = check(d, &v, err);
-		if (rc == 0)
-			rc = broken(k, &v, err);
-		if (rc == 0) {
-			judge(d, k, where.len ? ev_buf_str(&where) : "the ledger", &v);
-			d->m->checked++;
-		}
-		ev_verdict_release(&v);
+		judge(d, k, where.len ? ev_buf_str(&where) : "the ledger", seen);
+		d->m->checked++;
 	}
 	ev_buf_release(&where);
 	return rc < 0 ? ev_context(err, "drill: %s", k->what) : 0;
@@ -196,6 +221,8 @@ static void prepare(struct drilling *d, const struct ev_verify_options *opt)
 	d->asked[EV_DRILL_ROWS] = opt->rows;
 	d->asked[EV_DRILL_COUNTS] = opt->counts;
 	d->asked[EV_DRILL_CHECKS] = opt->checks;
+	d->asked[EV_DRILL_LOG] = opt->log;
+	d->asked[EV_DRILL_AGAINST] = opt->against;
 	d->replay = (struct ev_replay_hooks){ .ctx = d, .stop = stop };
 }
 
@@ -229,6 +256,10 @@ static int drill(struct drilling *d, const struct ev_verify_options *opt, struct
 	}
 	if (rc <= 0)
 		return rc;
+	if (opt->log || opt->against)
+		d->log = ev_drill_log_open(d->p, d->src, opt, &d->replay, err);
+	if (!d->log && (opt->log || opt->against))
+		return -1;
 	d->m = ev_verdict_mode(out, "drill", "corruptions");
 	if (all(d, err) < 0)
 		return -1;
@@ -251,6 +282,7 @@ int ev_drill(const struct ev_projection *p, struct ev_source *src, const struct 
 	free(out->store);
 	out->store = ev_strdup(opt->url);
 	ev_drill_copy_release(&d.copy);
+	ev_drill_log_close(d.log);
 	out->ended_at = ev_now_ms();
 	return rc;
 }

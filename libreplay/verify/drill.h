@@ -9,7 +9,7 @@
  *
  *   drill_kinds.c the table; drill_sql.c one corruption, somewhere in the view; drill_copy.c the copies
  *   (drill_sqlite.c, drill_pg.c);
- *   drill_event.c views of a log that was applied wrongly; drill.c the sequence
+ *   drill_event.c views of a log that was applied wrongly; drill_log.c copies of the log; drill.c the sequence
  *
  * A view may have no place for a corruption (no column of reals): then it is not possible here, said, and counted
  * apart. The store itself is only read.
@@ -19,7 +19,11 @@
 
 #include "verify/verify.h"
 
-enum ev_drill_mode { EV_DRILL_ROWS, EV_DRILL_COUNTS, EV_DRILL_CHECKS, EV_DRILL_MODES };
+enum ev_drill_mode {
+	EV_DRILL_ROWS, EV_DRILL_COUNTS, EV_DRILL_CHECKS, /* look at a view */
+	EV_DRILL_LOG, EV_DRILL_AGAINST,                  /* look at a log alone */
+	EV_DRILL_MODES
+};
 extern const char *const ev_drill_modes[EV_DRILL_MODES]; /* their names */
 
 /* What a mode says of a corruption. */
@@ -34,6 +38,7 @@ enum ev_drill_place {
 	EV_DRILL_TABLE,  /* rows, or the table itself */
 	EV_DRILL_LEDGER,
 	EV_DRILL_EVENT,  /* the view is of a log that was applied wrongly */
+	EV_DRILL_RECORD, /* a copy of the log, which no store is asked about */
 };
 
 enum ev_drill_class { /* of column; SQLite asks each value for its type */
