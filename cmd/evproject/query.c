@@ -7,6 +7,7 @@
 #include "common/term.h"
 #include "evproject/evproject.h"
 #include "store/ledger.h"
+#include "verify/checks.h"
 
 #define BAR_WIDTH 24
 #define MAX_COLUMNS 64 /* wider results have no bars */
@@ -16,7 +17,7 @@ struct printed {
 	struct ev_table table;
 	char *align;
 	double *last; /* the last column as a number, NAN when it is none */
-	size_t rows, cap, columns, limit;
+	size_t rows, cap, columns;
 	bool numbers;
 };
 
@@ -25,10 +26,6 @@ static int add_row(void *ctx, const struct ev_cell *cells, size_t n)
 	struct printed *p = ctx;
 	const struct ev_cell *last = &cells[n - 1];
 
-	if (p->limit && p->rows >= p->limit) {
-		p->rows++;
-		return 0;
-	}
 	for (size_t i = 0; i < n; i++)
 		ev_table_slice(&p->table, cells[i].kind == EV_CELL_NULL ? EV_LITERAL("")
 									: cells[i].text);
@@ -70,7 +67,7 @@ static void print_bars(const struct printed *p, const struct ev_term *t, struct 
 
 static void print(const struct printed *p, const struct ev_term *t, struct ev_buf *out)
 {
-	if (p->numbers && !p->limit && p->rows > 1 && p->columns > 1 && p->columns <= MAX_COLUMNS)
+	if (p->numbers && p->rows > 1 && p->columns > 1 && p->columns <= MAX_COLUMNS)
 		print_bars(p, t, out);
 	else
 		ev_table_print(&p->table, t, true, out);
@@ -93,10 +90,10 @@ static int fill(struct ev_store *s, struct ev_query *q, struct printed *p, struc
 }
 
 static int run_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *d,
-		     size_t limit, struct ev_buf *out, size_t *rows, struct ev_error *err)
+		     struct ev_buf *out, size_t *rows, struct ev_error *err)
 {
 	struct ev_query *q = ev_prepare_query(s, p, d, err);
-	struct printed shown = { .limit = limit };
+	struct printed shown = { 0 };
 	struct ev_term term;
 	int rc;
 
@@ -118,7 +115,7 @@ int ev_print_query(struct ev_store *s, const struct ev_projection *p, const stru
 		   size_t *rows, struct ev_error *err)
 {
 	struct ev_buf out = EV_BUF_INIT;
-	int rc = run_query(s, p, q, 0, &out, rows, err);
+	int rc = run_query(s, p, q, &out, rows, err);
 
 	if (rc == 0)
 		fwrite(ev_buf_str(&out), 1, out.len, stdout);
@@ -126,27 +123,60 @@ int ev_print_query(struct ev_store *s, const struct ev_projection *p, const stru
 	return rc;
 }
 
+struct checking {
+	struct ev_messages *msg;
+	struct ev_table table; /* of the check at hand, once it has a row */
+	char *align;
+};
+
+static void check_row(void *ctx, const struct ev_check *check, const struct ev_cell *cells, size_t n)
+{
+	struct checking *c = ctx;
+
+	if (!c->align) {
+		c->align = ev_alloc(n + 1);
+		memset(c->align, 'l', n);
+		ev_table_init(&c->table, c->align);
+		for (size_t i = 0; i < n; i++)
+			ev_table_add(&c->table, check->store->ops->column(check->store, check->query, i));
+	}
+	for (size_t i = 0; i < n; i++)
+		ev_table_slice(&c->table, cells[i].kind == EV_CELL_NULL ? EV_LITERAL("") : cells[i].text);
+}
+
+static void forget_rows(struct checking *c)
+{
+	if (c->align)
+		ev_table_release(&c->table);
+	free(c->align);
+	c->align = NULL;
+}
+
+static void check_asked(void *ctx, const struct ev_check *check)
+{
+	struct ev_buf out = EV_BUF_INIT;
+	struct checking *c = ctx;
+	struct ev_term term;
+
+	if (check->rows) {
+		ev_say(c->msg, "check failed: %s (%lld rows)", check->def->name, (long long)check->rows);
+		ev_term_init(&term, 1);
+		ev_table_print(&c->table, &term, true, &out);
+		fwrite(ev_buf_str(&out), 1, out.len, stdout);
+		if (check->rows > CHECK_ROWS)
+			printf("... and %lld more\n", (long long)check->rows - CHECK_ROWS);
+	}
+	forget_rows(c);
+	ev_buf_release(&out);
+}
+
 int ev_run_checks(struct ev_store *s, const struct ev_projection *p, struct ev_messages *msg,
 		  struct ev_error *err)
 {
-	int failed = 0;
+	struct checking c = { .msg = msg };
+	struct ev_check_hooks hooks = { &c, CHECK_ROWS, check_row, check_asked };
+	int failed = ev_checks_ask(s, p, &hooks, NULL, err);
 
-	for (size_t i = 0; i < p->nchecks; i++) {
-		struct ev_buf out = EV_BUF_INIT;
-		size_t rows;
-
-		if (run_query(s, p, &p->checks[i], CHECK_ROWS, &out, &rows, err) < 0) {
-			ev_buf_release(&out);
-			return -1;
-		}
-		if (rows) {
-			failed++;
-			ev_say(msg, "check failed: %s (%zu rows)", p->checks[i].name, rows);
-			fwrite(ev_buf_str(&out), 1, out.len, stdout);
-			if (rows > CHECK_ROWS)
-				printf("... and %zu more\n", rows - CHECK_ROWS);
-		}
-		ev_buf_release(&out);
-	}
+	forget_rows(&c);
 	return failed;
 }

@@ -1,16 +1,62 @@
-/* checks.c - --checks: the file's assertions, each a query that must give no rows, in the snapshot */
-#include <stdlib.h>
+/* checks.c - see checks.h; and --checks, in the snapshot */
+#include "verify/checks.h"
 
 #include "apply/apply.h"
 #include "verify/internal.h"
 
 #define SHOWN 3 /* rows of a check that fails */
 
-struct rows {
-	int64_t n;
-	struct ev_buf text;
-	struct ev_store *s;
-	struct ev_query *q;
+struct asking {
+	struct ev_check check;
+	const struct ev_check_hooks *hooks;
+};
+
+static int take_row(void *ctx, const struct ev_cell *cells, size_t n)
+{
+	struct asking *a = ctx;
+
+	if (a->check.rows++ < a->hooks->shown)
+		a->hooks->row(a->hooks->ctx, &a->check, cells, n);
+	return 0;
+}
+
+static int ask(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *d,
+	       const struct ev_check_hooks *hooks, struct ev_error *err)
+{
+	struct asking a = { { .def = d, .store = s }, hooks };
+	int rc;
+
+	a.check.query = ev_prepare_query(s, p, d, err);
+	if (!a.check.query)
+		return -1;
+	rc = s->ops->select(s, a.check.query, NULL, 0, take_row, &a, err);
+	if (rc == 0)
+		hooks->asked(hooks->ctx, &a.check);
+	s->ops->finish(s, a.check.query);
+	return rc < 0 ? -1 : a.check.rows > 0;
+}
+
+int ev_checks_ask(struct ev_store *s, const struct ev_projection *p, const struct ev_check_hooks *hooks,
+		  const struct ev_query_def **at, struct ev_error *err)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < p->nchecks; i++) {
+		int rc;
+
+		if (at)
+			*at = &p->checks[i];
+		rc = ask(s, p, &p->checks[i], hooks, err);
+		if (rc < 0)
+			return -1;
+		failed += rc;
+	}
+	return failed;
+}
+
+struct checking { /* as a mode of the verdict */
+	struct ev_mode *m;
+	struct ev_buf text; /* of the first rows of one that fails */
 };
 
 static void add_cell(struct ev_buf *out, const struct ev_cell *c)
@@ -24,18 +70,28 @@ static void add_cell(struct ev_buf *out, const struct ev_cell *c)
 	ev_buf_release(&bytes);
 }
 
-static int take_row(void *ctx, const struct ev_cell *cells, size_t n)
+static void add_row(void *ctx, const struct ev_check *check, const struct ev_cell *cells, size_t n)
 {
-	struct rows *r = ctx;
+	struct checking *c = ctx;
 
-	if (r->n++ >= SHOWN)
-		return 0;
-	ev_buf_adds(&r->text, r->text.len ? "; " : "");
+	ev_buf_adds(&c->text, c->text.len ? "; " : "");
 	for (size_t i = 0; i < n; i++) {
-		ev_buf_addf(&r->text, "%s%s=", i ? ", " : "", r->s->ops->column(r->s, r->q, i));
-		add_cell(&r->text, &cells[i]);
+		ev_buf_addf(&c->text, "%s%s=", i ? ", " : "",
+			    check->store->ops->column(check->store, check->query, i));
+		add_cell(&c->text, &cells[i]);
 	}
-	return 0;
+}
+
+static void tell(void *ctx, const struct ev_check *check)
+{
+	struct checking *c = ctx;
+
+	c->m->checked++;
+	if (check->rows)
+		ev_finding_text(ev_mode_finding(c->m, "check", check->def->name), "%lld row%s: %s%s",
+				(long long)check->rows, check->rows == 1 ? "" : "s", ev_buf_str(&c->text),
+				check->rows > SHOWN ? "; ..." : "");
+	ev_buf_clear(&c->text);
 }
 
 /* What the reference would take is no fault of the file's: the store's tables are not what they were. */
@@ -54,41 +110,23 @@ static int blame(struct ev_verifying *w, struct ev_store *s, const struct ev_que
 	return ev_context(err, "the tables in store '%s' are not as the projection makes them", s->url);
 }
 
-static int run_check(struct ev_verifying *w, struct ev_store *s, const struct ev_query_def *d, struct ev_mode *m,
-		     struct ev_error *err)
-{
-	struct rows r = { .s = s };
-	int rc;
-
-	r.q = ev_prepare_query(s, w->p, d, err);
-	if (!r.q)
-		return blame(w, s, d, err);
-	rc = s->ops->select(s, r.q, NULL, 0, take_row, &r, err);
-	m->checked++;
-	if (rc == 0 && r.n)
-		ev_finding_text(ev_mode_finding(m, "check", d->name), "%lld row%s: %s%s", (long long)r.n,
-				r.n == 1 ? "" : "s", ev_buf_str(&r.text), r.n > SHOWN ? "; ..." : "");
-	s->ops->finish(s, r.q);
-	ev_buf_release(&r.text);
-	return rc;
-}
-
 int ev_checks_run(struct ev_verifying *w, struct ev_store *s, struct ev_mode *m, struct ev_error *err)
 {
-	int64_t failed = 0, before;
+	struct checking c = { .m = m };
+	struct ev_check_hooks hooks = { &c, SHOWN, add_row, tell };
+	const struct ev_query_def *at = NULL;
+	struct ev_equation *e;
+	int failed;
 
 	m->allow_empty = true; /* a file may have none */
-	for (size_t i = 0; i < w->p->nchecks; i++) {
-		before = m->found;
-		if (run_check(w, s, &w->p->checks[i], m, err) < 0)
-			return -1;
-		failed += m->found > before;
-	}
-	if (w->p->nchecks) {
-		struct ev_equation *e = ev_mode_equation(m, w->p->name, "checks", (int64_t)w->p->nchecks);
-
-		ev_equation_term(e, "held", m->checked - failed);
-		ev_equation_term(e, "failed", failed);
-	}
+	failed = ev_checks_ask(s, w->p, &hooks, &at, err);
+	ev_buf_release(&c.text);
+	if (failed < 0)
+		return blame(w, s, at, err);
+	if (!w->p->nchecks)
+		return 0;
+	e = ev_mode_equation(m, w->p->name, "checks", (int64_t)w->p->nchecks);
+	ev_equation_term(e, "held", m->checked - failed);
+	ev_equation_term(e, "failed", failed);
 	return 0;
 }
