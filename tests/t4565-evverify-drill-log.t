@@ -2,6 +2,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/evproject.sh"
 . "$TOP/tests/evverify.sh"
+export TMPDIR=$PWD/tmp # others drill at the same time
+mkdir tmp
 sed -i 's/type=\$.type/type=$.type id=$.id/' p.sql
 declare -A last=()
 for ((i = 0; i < 60; i++)); do # a number in each key, an id, a header here and there, and tombstones
@@ -31,7 +33,7 @@ check "and seen by whom the table says" jq -e --slurpfile t table.json "$notes"'
 	 if $row[$m] == "sees" then any($by[]; . == $m) elif $row[$m] == "never" then all($by[]; . != $m) else true end] |
 	length == 32 and all' "$out"
 check "no mode but these two was asked" jq -e "[$notes[]"' | select(contains(", record "))] | all(contains("rows") or contains("counts") | not)' "$out"
-check "nothing is left behind" test -z "$(ls -d "${TMPDIR:-/tmp}"/evdrill.* 2>/dev/null)"
+check "nothing is left behind" test -z "$(ls -d tmp/evdrill.* 2>/dev/null)"
 
 verify s.db ./log.ndjson --drill
 check_status 0 "without --sequence"
