@@ -143,7 +143,7 @@ rebuild v2.sql s.db ./log.ndjson --no-swap
 check_status 0 "--no-swap"
 check_grep "stops before the swap" 'version 2 is ready, and not swapped' "$err"
 check "the old version serves" same s.db base.db
-check "status shows the rebuild" test "$(evproject status --store s.db --format json | jq -r '.rebuild.phase, .rebuild.version' | xargs)" = "catch up 2"
+check "status shows the rebuild" test "$(evproject status --store s.db --format json | jq -r '.rebuild.phase, .rebuild.version' | xargs)" = "ready 2"
 rebuild v3.sql s.db ./log.ndjson --yes
 check_status 2 "another version meanwhile is refused"
 check_grep "with a way out" 'another version is under way \(version 2' "$err"

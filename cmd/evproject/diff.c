@@ -27,7 +27,7 @@ static const struct ev_option options[] = {
 };
 
 struct view {
-	const char *url;
+	const char *url, *schema; /* schema: as given, or NULL */
 	struct ev_store *store;
 	struct ev_ledger ledger;
 };
@@ -38,13 +38,12 @@ static void init(void *args)
 	((struct args *)args)->max_diffs = 10;
 }
 
-static int open_view(struct args *a, struct view *v, const char *schema, const char *projection,
-		     struct ev_error *err)
+static int open_view(struct args *a, struct view *v, const char *projection, struct ev_error *err)
 {
 	struct ev_store_options opt = EV_STORE_OPTIONS_INIT;
 
 	opt.read_only = true;
-	opt.schema = schema;
+	opt.schema = v->schema;
 	opt.timeout_ms = (int)a->timeout_ms;
 	opt.stopped = ev_stopped;
 	v->store = ev_store_open(v->url, &opt, err);
@@ -91,7 +90,8 @@ static void print_text(const struct view *a, const struct view *b, const struct 
 
 	ev_term_init(&term, 1);
 	for (int i = 0; i < 2; i++) {
-		ev_buf_addf(&out, "%s: %s, version %lld at ", i ? "new" : "old", both[i]->store->url,
+		ev_buf_addf(&out, "%s: %s%s%s, version %lld at ", i ? "new" : "old", both[i]->store->url,
+			    both[i]->schema ? ", schema " : "", both[i]->schema ? both[i]->schema : "",
 			    (long long)both[i]->ledger.version);
 		add_position(both[i], &out);
 		ev_buf_addc(&out, '\n');
@@ -113,6 +113,10 @@ static void print_json(const struct view *a, const struct view *b, const struct 
 	for (int i = 0; i < 2; i++) {
 		ev_buf_addf(&out, "\"%s\":{\"store\":", i ? "new" : "old");
 		ev_json_quote(&out, ev_slice_str(both[i]->store->url));
+		if (both[i]->schema) {
+			ev_buf_adds(&out, ",\"schema\":");
+			ev_json_quote(&out, ev_slice_str(both[i]->schema));
+		}
 		ev_buf_addf(&out, ",\"version\":%lld,\"fingerprint\":\"%s\",\"position\":",
 			    (long long)both[i]->ledger.version, both[i]->ledger.fingerprint);
 		add_position(both[i], &out);
@@ -161,8 +165,10 @@ static int diff(struct args *a, struct view *x, struct view *y, const struct ev_
 	struct ev_buf tables = EV_BUF_INIT;
 	int rc = -1;
 
-	if (open_view(a, x, a->schema_a, p->name, err) == 0 &&
-	    open_view(a, y, a->schema_b, p->name, err) == 0 &&
+	x->schema = a->schema_a;
+	y->schema = a->schema_b;
+	if (open_view(a, x, p->name, err) == 0 &&
+	    open_view(a, y, p->name, err) == 0 &&
 	    list_tables(x, y, p->name, &tables, err) == 0)
 		rc = ev_compare(x->store, y->store, &tables, (size_t)a->max_diffs, stop, NULL, &c, err);
 	if (rc > 0) {

@@ -1,4 +1,5 @@
 /* drop.c - evproject drop: a projection, its tables, its ledger and every version that is kept */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "evproject/evproject.h"
@@ -21,19 +22,37 @@ static void init(void *args)
 	ev_store_args_init(&((struct args *)args)->store);
 }
 
-static int ask(struct ev_store *s, const char *name, bool yes, struct ev_error *err)
+/* What is there to be dropped: "tables acc and big, its ledger, ...". Appended. */
+static int list(struct ev_store *s, const char *name, struct ev_buf *out, struct ev_error *err)
 {
-	struct ev_buf tables = EV_BUF_INIT, question = EV_BUF_INIT;
-	int rc = ev_ledger_tables(s, name, &tables, err);
+	struct ev_buf tables = EV_BUF_INIT;
+	struct ev_plan plan = { 0 };
+	int rc = ev_ledger_tables(s, name, &tables, err), kept = 0;
 	const char *t = ev_buf_str(&tables), *end = t + tables.len;
 
-	ev_buf_addf(&question, "drop projection '%s' with", name);
-	for (; t < end; t += strlen(t) + 1)
-		ev_buf_addf(&question, " %s", t);
-	ev_buf_adds(&question, ", its ledger and the version that is kept?");
 	if (rc == 0)
-		rc = ev_confirm(yes, ev_buf_str(&question), err);
+		rc = kept = ev_role_present(s, name, EV_ROLE_KEPT, err);
+	if (rc >= 0)
+		rc = ev_plan_load(s, name, &plan, err);
+	for (; t < end; t += strlen(t) + 1)
+		ev_buf_addf(out, "%s, ", t);
+	ev_buf_adds(out, "its ledger");
+	if (kept > 0)
+		ev_buf_adds(out, ", the version that is kept");
+	if (plan.phase != EV_PHASE_NONE)
+		ev_buf_addf(out, ", the rebuild to version %" PRId64 " that is under way", plan.version);
+	ev_plan_release(&plan);
 	ev_buf_release(&tables);
+	return rc;
+}
+
+static int ask(const char *name, const char *what, bool yes, struct ev_error *err)
+{
+	struct ev_buf question = EV_BUF_INIT;
+	int rc;
+
+	ev_buf_addf(&question, "drop projection '%s' with %s?", name, what);
+	rc = ev_confirm(yes, ev_buf_str(&question), err);
 	ev_buf_release(&question);
 	return rc;
 }
@@ -67,19 +86,34 @@ static int check_dependents(struct ev_versions *v, const char *name, struct ev_e
 	return rc;
 }
 
-static int drop(struct ev_versions *v, const char *name, bool yes, struct ev_error *err)
+/* What is to be dropped, with nobody at work on it: a run would build it again. */
+static int prepare(struct ev_versions *v, const char *name, struct ev_buf *what, struct ev_error *err)
 {
-	int rc = present(v->store, name, err);
+	if (present(v->store, name, err) < 0)
+		return -1;
+	if (v->store->ops->lock(v->store, name, err) < 0) {
+		if (err->class == EV_HELD)
+			ev_ledger_name_holder(v->store, name, err);
+		return -1;
+	}
+	return check_dependents(v, name, err) < 0 ? -1 : list(v->store, name, what, err);
+}
 
-	/* a run at work would build it again */
-	if (rc > 0)
-		rc = v->store->ops->lock(v->store, name, err) < 0 || check_dependents(v, name, err) < 0
-			     ? -1 : ask(v->store, name, yes, err);
-	if (rc < 0 && err->class == EV_HELD)
-		ev_ledger_name_holder(v->store, name, err);
-	if (rc <= 0)
-		return rc < 0 ? -1 : EV_NO;
-	return v->shadow->ops->drop(v->shadow, err);
+static int drop(struct ev_versions *v, const char *name, bool yes, struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_buf what = EV_BUF_INIT;
+	int rc = prepare(v, name, &what, err);
+
+	if (rc >= 0)
+		rc = ask(name, ev_buf_str(&what), yes, err);
+	if (rc == 0)
+		rc = EV_NO;
+	else if (rc > 0)
+		rc = v->shadow->ops->drop(v->shadow, err);
+	if (rc == 0)
+		ev_say(msg, "%s is dropped, with %s", name, ev_buf_str(&what));
+	ev_buf_release(&what);
+	return rc;
 }
 
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
@@ -89,12 +123,11 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct ev_versions v;
 	int rc;
 
-	(void)msg;
 	if (!name)
 		return ev_fail(err, EV_USAGE, "which projection?");
 	if (ev_no_operands(rest, err) < 0 || ev_versions_open(&v, &a->store, name, EV_VERSIONS_WORK, 10000, err) < 0)
 		return -1;
-	rc = drop(&v, name, a->yes, err);
+	rc = drop(&v, name, a->yes, msg, err);
 	ev_versions_close(&v);
 	return rc;
 }

@@ -29,7 +29,7 @@ static void print_versions(const struct ev_projection *p, const struct ev_previe
 	if (v->plan.phase != EV_PHASE_NONE) {
 		ev_buf_clear(&b);
 		ev_buf_addf(&b, "a rebuild to version %" PRId64 " is under way: %s", v->plan.version,
-			    ev_phase_names[v->plan.phase]);
+			    ev_plan_word(&v->plan));
 		line("under way", ev_buf_str(&b));
 	}
 	ev_buf_release(&b);

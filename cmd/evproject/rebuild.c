@@ -157,7 +157,7 @@ static void note(void *ctx, const char *text)
 }
 
 /* The change is what one wants to see before the yes: on stdout, as `diff` prints it. */
-static void compared(void *ctx, const struct ev_comparison *c)
+static void compared(void *ctx, const struct ev_comparison *c, const char *label)
 {
 	struct state *st = ctx;
 	struct ev_buf out = EV_BUF_INIT;
@@ -167,6 +167,8 @@ static void compared(void *ctx, const struct ev_comparison *c)
 	if (st->a->quiet)
 		return;
 	ev_term_init(&term, 1);
+	if (label)
+		ev_buf_addf(&out, "%s\n\n", label);
 	ev_comparison_text(c, &term, &out);
 	fwrite(ev_buf_str(&out), 1, out.len, stdout);
 	fflush(stdout);
@@ -194,14 +196,14 @@ static void proved(void *ctx, const struct ev_verdict *v, int status, const stru
 	ev_buf_release(&out);
 }
 
-static int confirm(void *ctx, struct ev_error *err)
+static int confirm(void *ctx, int64_t version, struct ev_error *err)
 {
 	struct state *st = ctx;
 	struct ev_buf question = EV_BUF_INIT;
 	int rc;
 
 	ev_progress_clear(&st->progress);
-	ev_buf_addf(&question, "let version %" PRId64 " of '%s' serve from now on?", st->p->version, st->p->name);
+	ev_buf_addf(&question, "let version %" PRId64 " of '%s' serve from now on?", version, st->p->name);
 	rc = ev_confirm(st->a->yes, ev_buf_str(&question), err);
 	if (rc < 0)
 		ev_hint(err, "the new version is ready beside the old one: --yes swaps, --abandon gives it up");
@@ -209,34 +211,51 @@ static int confirm(void *ctx, struct ev_error *err)
 	return rc;
 }
 
-static int tell(struct state *st, enum ev_rebuild_end end, int64_t ms)
+/* What to do about it, where the answer is that the new version does not serve. */
+static void advise(struct state *st)
 {
 	const char *name = st->p->name;
-	long long version = (long long)st->p->version;
-	double s = (double)ms / 1000;
 
-	switch (end) {
-	case EV_REBUILT_SERVES:
+	if (st->a->max_change)
+		ev_say(st->msg, "%s: the rows that change are on stdout (--no-swap, without --quiet, shows them "
+		       "again); a higher --max-change takes them", name);
+	ev_say(st->msg, "%s: else --abandon gives the new version up, and a mended file begins anew", name);
+}
+
+static void summary(struct state *st, enum ev_rebuild_end end, long long version, double s)
+{
+	const char *name = st->p->name;
+
+	if (st->a->quiet)
+		return;
+	if (end == EV_REBUILT_SERVES)
 		ev_say(st->msg, "%s: version %lld serves already, nothing to do (--again builds it anew)", name,
 		       version);
-		return 0;
-	case EV_REBUILT_BUILT:
-		if (!st->a->quiet)
-			ev_say(st->msg, "%s: version %lld is built, in %.1f s", name, version, s);
-		return 0;
-	case EV_REBUILT_SWAPPED:
-		if (!st->a->quiet)
-			ev_say(st->msg, "%s: version %lld serves, after %.1f s; the version before is kept: "
-			       "rollback goes back, rebuild --forget drops it", name, version, s);
-		return 0;
-	case EV_REBUILT_READY:
+	else if (end == EV_REBUILT_BUILT)
+		ev_say(st->msg, "%s: version %lld is built, in %.1f s", name, version, s);
+	else if (end == EV_REBUILT_SWAPPED)
+		ev_say(st->msg, "%s: version %lld serves, after %.1f s; the version before is kept: "
+		       "rollback goes back, rebuild --forget drops it", name, version, s);
+	else if (end == EV_REBUILT_READY)
 		ev_say(st->msg, "%s: version %lld is ready, and not swapped: the next rebuild goes on, "
 		       "--abandon gives it up", name, version);
+}
+
+static int tell(struct state *st, enum ev_rebuild_end end, int64_t version, int64_t ms)
+{
+	summary(st, end, (long long)version, (double)ms / 1000);
+	switch (end) {
+	case EV_REBUILT_SERVES:
+	case EV_REBUILT_BUILT:
+	case EV_REBUILT_SWAPPED:
+		return 0;
+	case EV_REBUILT_READY:
 		return st->a->no_swap ? 0 : EV_NO;
 	case EV_REBUILT_REFUSED:
+		advise(st);
 		return EV_NO;
 	case EV_REBUILT_STOPPED:
-		ev_say(st->msg, "%s: stopped; the next rebuild goes on, --abandon gives it up", name);
+		ev_say(st->msg, "%s: stopped; the next rebuild goes on, --abandon gives it up", st->p->name);
 		return ev_stop_status(false);
 	}
 	return EV_BUG;
@@ -279,6 +298,7 @@ static int fill_options(const struct args *a, struct ev_rebuild_options *opt, st
 	opt->again = a->again;
 	opt->adopt = a->adopt;
 	opt->no_swap = a->no_swap;
+	opt->quiet = a->quiet;
 	opt->pipe = is_pipe(&a->src.spec);
 	opt->batch = (size_t)a->batch;
 	opt->memory = a->src.memory - a->src.spec.memory;
@@ -296,29 +316,31 @@ static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *sr
 	int64_t start = ev_clock_ms();
 	enum ev_rebuild_end end;
 	const struct args *a = st->a;
+	int64_t version;
 	int rc;
 
 	if (fill_options(a, &opt, err) < 0)
 		return -1;
 	ev_progress_init(&st->progress, st->msg, a->quiet);
-	rc = ev_rebuild(v->shadow, st->p, src, &opt, &hooks, &end, err);
+	rc = ev_rebuild(v->shadow, st->p, src, &opt, &hooks, &end, &version, err);
 	ev_progress_clear(&st->progress);
 	if (rc < 0)
 		return -1;
 	if (write_metrics(st, "done", NULL, err) < 0)
 		return -1;
-	return tell(st, end, ev_clock_ms() - start);
+	return tell(st, end, version, ev_clock_ms() - start);
 }
 
 static int preview(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
 {
+	struct ev_rebuild_hooks hooks = { .ctx = st, .note = note };
 	struct ev_rebuild_options opt;
 	struct ev_preview out;
 	int rc;
 
 	if (fill_options(st->a, &opt, err) < 0)
 		return -1;
-	rc = ev_rebuild_preview(v->shadow, st->p, src, &opt, &out, err);
+	rc = ev_rebuild_preview(v->shadow, st->p, src, &opt, &hooks, &out, err);
 	if (rc == 0)
 		ev_preview_print(st->p, v->store->ops->dialect, &out);
 	ev_preview_release(&out);

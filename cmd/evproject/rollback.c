@@ -22,21 +22,70 @@ static void init(void *args)
 	ev_store_args_init(&((struct args *)args)->store);
 }
 
-static int tell(struct ev_store *s, const char *name, struct ev_messages *msg, struct ev_error *err)
+struct two {
+	struct ev_ledger now, kept; /* what serves since, and what did */
+};
+
+static int load(struct ev_store *s, const char *name, struct two *t, struct ev_error *err)
 {
-	struct ev_ledger l = { 0 };
+	struct ev_buf kept = EV_BUF_INIT;
 	int rc;
 
+	ev_role_name(&kept, name, EV_ROLE_KEPT);
 	do {
-		ev_ledger_release(&l);
-		rc = ev_ledger_load(s, name, &l, err);
+		ev_ledger_release(&t->now);
+		ev_ledger_release(&t->kept);
+		rc = ev_ledger_load(s, name, &t->now, err);
+		if (rc == 0)
+			rc = ev_ledger_load(s, ev_buf_str(&kept), &t->kept, err);
 	} while (rc < 0 && ev_store_recover(s, err));
-	if (rc == 0 && l.exists)
-		ev_say(msg, "%s: version %" PRId64 " serves again; the one before it is kept, rollback changes "
-		       "back", name, l.version);
-	else if (rc == 0)
-		ev_say(msg, "%s: the tables of before serve again, which no ledger of ours describes", name);
-	ev_ledger_release(&l);
+	ev_buf_release(&kept);
+	return rc;
+}
+
+/* `, 100 offsets behind version 2`: what is to be read again, where both stand in the same log. */
+static void add_distance(const struct two *t, struct ev_buf *out)
+{
+	int64_t behind = 0;
+
+	for (size_t i = 0; i < t->kept.nparts; i++) {
+		const struct ev_ledger_part *p = &t->kept.parts[i];
+		const struct ev_ledger_part *q =
+			ev_ledger_part((struct ev_ledger *)&t->now, p->topic, p->partition, false);
+
+		behind += p->next - (q ? q->next : p->begin);
+	}
+	if (!t->kept.exists)
+		ev_buf_adds(out, "; what served");
+	else if (behind)
+		ev_buf_addf(out, ", %" PRId64 " offsets %s version %" PRId64 "; that", behind < 0 ? -behind : behind,
+			    behind < 0 ? "past" : "behind", t->kept.version);
+	else
+		ev_buf_addf(out, ", where version %" PRId64 " stands; that", t->kept.version);
+	ev_buf_adds(out, " is kept: rollback changes back");
+}
+
+static int tell(struct ev_store *s, const char *name, struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_position at = EV_POSITION_INIT;
+	struct ev_buf text = EV_BUF_INIT;
+	struct two t = { 0 };
+	int rc = load(s, name, &t, err);
+
+	if (rc == 0 && t.now.exists) {
+		ev_buf_addf(&text, "version %" PRId64 " serves again, at ", t.now.version);
+		ev_ledger_position(&t.now, &at);
+		ev_position_print(&at, &text);
+		add_distance(&t, &text);
+		ev_say(msg, "%s: %s", name, ev_buf_str(&text));
+	} else if (rc == 0) {
+		ev_say(msg, "%s: the tables of before serve again, which no ledger of ours describes; version %" PRId64
+		       " is kept: rollback changes back", name, t.kept.version);
+	}
+	ev_position_release(&at);
+	ev_buf_release(&text);
+	ev_ledger_release(&t.now);
+	ev_ledger_release(&t.kept);
 	return rc;
 }
 

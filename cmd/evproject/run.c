@@ -192,6 +192,19 @@ static void summary(struct state *st, const struct ev_run_status *s, int64_t ms)
 	ev_buf_release(&line);
 }
 
+static int check(struct state *st, struct ev_store *s, struct ev_error *err)
+{
+	const struct ev_projection *p = st->projection;
+	int rc = ev_run_checks(s, p, st->msg, err);
+
+	if (rc == 0 && !p->nchecks)
+		ev_warn(st->msg, "%s has no checks: nothing was checked", p->file);
+	else if (rc == 0 && !st->a->quiet)
+		ev_say(st->msg, "%s: %zu check%s of the file hold%s", p->name, p->nchecks, p->nchecks == 1 ? "" : "s",
+		       p->nchecks == 1 ? "s" : "");
+	return rc < 0 ? -1 : rc ? EV_NO : 0;
+}
+
 static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 		    struct ev_error *err)
 {
@@ -226,11 +239,7 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 		return -1;
 	if (status.stopped)
 		return ev_stop_status(st->a->follow);
-	if (st->a->check) {
-		rc = ev_run_checks(s, st->projection, st->msg, err);
-		return rc < 0 ? -1 : rc ? EV_NO : 0;
-	}
-	return 0;
+	return st->a->check ? check(st, s, err) : 0;
 }
 
 /*

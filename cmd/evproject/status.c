@@ -137,16 +137,18 @@ static int load_versions(struct ev_store *s, const char *name, struct view *v, s
 	return rc < 0 ? -1 : ev_plan_load(s, name, &v->plan, err);
 }
 
-/* Adopted tables that a rollback has put in place again: no ledger describes what serves. */
+/* Adopted tables that a rollback has put in place again, or that are about to be: no ledger describes what serves. */
 static int load_bare(struct ev_store *s, const char *name, struct view *v, struct ev_error *err)
 {
 	int there = ev_role_present(s, name, EV_ROLE_LIVE, err);
 
-	if (there == 0)
-		return ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, name);
 	v->balanced = true;
 	v->age_ms = -1;
-	return there < 0 ? -1 : load_versions(s, name, v, err);
+	if (there < 0 || load_versions(s, name, v, err) < 0)
+		return -1;
+	if (!there && v->plan.phase == EV_PHASE_NONE)
+		return ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, name);
+	return 0;
 }
 
 static int load(struct args *a, struct ev_store *s, const char *name, struct view *v,
@@ -176,9 +178,9 @@ static void print_versions(const struct view *v)
 
 	if (v->plan.phase != EV_PHASE_NONE) {
 		ev_time_format(v->plan.updated_at, time);
-		printf("rebuild to version %" PRId64 ": %s, since %s%s%s\n", v->plan.version,
-		       ev_phase_names[v->plan.phase], time, v->plan.compared ? "; " : "",
-		       v->plan.compared ? v->plan.compared : "");
+		printf("rebuild to version %" PRId64 ": %s%s%s, since %s%s%s\n", v->plan.version,
+		       ev_plan_word(&v->plan), v->plan.refused ? ": " : "", v->plan.refused ? v->plan.refused : "",
+		       time, v->plan.compared ? "; " : "", v->plan.compared ? v->plan.compared : "");
 	}
 	if (v->kept.exists)
 		printf("version %" PRId64 " is kept for rollback\n", v->kept.version);
@@ -290,7 +292,7 @@ static void print_json(const struct view *v)
 	ev_buf_adds(&o, "\"rebuild\":");
 	if (v->plan.phase != EV_PHASE_NONE)
 		ev_buf_addf(&o, "{\"phase\":\"%s\",\"version\":%" PRId64 ",\"updated_at\":%" PRId64 "}",
-			    ev_phase_names[v->plan.phase], v->plan.version, v->plan.updated_at);
+			    ev_plan_word(&v->plan), v->plan.version, v->plan.updated_at);
 	else
 		ev_buf_adds(&o, "null");
 	ev_buf_adds(&o, ",\"kept\":");
@@ -386,8 +388,11 @@ static int all(struct args *a, struct ev_store *s, struct ev_messages *msg, stru
 	bool failed = false;
 	struct ev_buf names = EV_BUF_INIT;
 	int rc = ev_ledger_names(s, &names, err), worst = 0;
-	const char *end = ev_buf_str(&names) + names.len;
+	const char *end;
 
+	if (rc == 0) /* of tables that are about to be adopted */
+		rc = ev_plan_names(s, &names, err);
+	end = ev_buf_str(&names) + names.len;
 	if (rc == 0 && !names.len)
 		rc = ev_fail(err, EV_USAGE, "store '%s' has no views", s->url);
 	for (const char *n = ev_buf_str(&names); rc >= 0 && n < end; n += strlen(n) + 1) {

@@ -78,6 +78,9 @@ static int same_projection(struct ev_apply *a, struct ev_error *err)
 		p->file, p->name, (long long)a->ledger.version, (long long)p->version);
 	if (a->ledger.version == p->version)
 		return ev_hint(err, "raise the version in the file, then build the view anew: rebuild");
+	if (a->ledger.version > p->version)
+		return ev_hint(err, "the store has the newer version %lld: start with its file, or go back to the "
+				    "one before it with evproject rollback", (long long)a->ledger.version);
 	return ev_hint(err, "the old tables hold the old meaning; build the view anew: rebuild");
 }
 

@@ -2,8 +2,8 @@
  * internal.h - the driver's own state, shared by its files and nobody else
  *
  * rebuild.c is the sequence; range.c reads the log into the shadow, range by range; decide.c knows the
- * dead letters of both, and takes the serving view's decisions on them again; verify.c compares and
- * judges; prove.c asks for a proof (verify/verify.h), where one is required.
+ * dead letters of both, and takes the serving view's decisions on them again; log.c asks whether it is the
+ * log of the old view; verify.c compares and judges; prove.c asks for a proof (verify/verify.h), where one is required.
  */
 #ifndef EV_REBUILD_INTERNAL_H
 #define EV_REBUILD_INTERNAL_H
@@ -35,6 +35,10 @@ struct ev_rebuilding {
 	struct ev_apply_options ao;
 	struct ev_apply *apply; /* on the shadow's store */
 	bool checked;           /* the log's identity was checked in this session */
+	bool began;             /* this session found an empty shadow: all that is in it is of this log */
+	bool wrong_log;         /* it was refused as not the old view's, or not all of it */
+	bool dry;               /* nothing is written */
+	char refusal[512];      /* why the new version does not serve */
 	bool stopped;
 	int level_ms;           /* that the next piece of the last stretch may take; 0: the first */
 	int64_t records;        /* read before the range at hand */
@@ -53,6 +57,34 @@ struct ev_rebuilding {
 
 void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The same, and it is why the new version does not serve. Returns 1. */
+int ev_rebuilding_refuse(struct ev_rebuilding *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Is the plan of this file, the view that serves the one that it began beside, the file's version a new one? */
+int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err);
+
+int ev_rebuilding_no_pipe(struct ev_error *err); /* the error */
+
+/* log.c. A topic that was made anew is another log, and a view of it another view; detached with --accept-trimmed. */
+int ev_rebuilding_check_identity(struct ev_rebuilding *r, struct ev_error *err);
+/* A log that lost its beginning makes another view. */
+int ev_rebuilding_check_begin(struct ev_rebuilding *r, struct ev_error *err);
+/* An end that was asked for must not lie behind the old view: readers would go back in time. */
+int ev_rebuilding_check_end(struct ev_rebuilding *r, struct ev_error *err);
+/* All of that of a file, which is read as a whole for it. Nothing of topics. */
+int ev_rebuilding_check_file(struct ev_rebuilding *r, struct ev_error *err);
+/* Is what an earlier session has loaded of this log? */
+int ev_rebuilding_check_loaded(struct ev_rebuilding *r, struct ev_error *err);
+/* Where shadow and `old` stand behind the same offset it must have been the same record. Detaches, too. */
+int ev_rebuilding_same_log(struct ev_rebuilding *r, const struct ev_ledger *old, struct ev_error *err);
+/* The error. */
+int ev_rebuilding_ends_early(const struct ev_ledger_part *p, int64_t lacks, struct ev_error *err);
+/*
+ * Something of the data was wrong while the shadow was filled: was it the log? Then the error says so, and what
+ * this session has loaded from it is given up. Returns -1.
+ */
+int ev_rebuilding_blame(struct ev_rebuilding *r, struct ev_error *err);
 
 /* Read the old view's ledger again. */
 int ev_rebuilding_old(struct ev_rebuilding *r, struct ev_error *err);
@@ -99,8 +131,12 @@ int ev_decision_position(struct ev_store *s, const char *projection, int64_t seq
 int ev_decisions_replay(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_decisions *d,
 			int64_t seq, struct ev_error *err);
 
-/* Old against new at the old view's position, once. 0, 1 refused (a note says why), -1. */
+/*
+ * Old against new: at the old view's position, once; where it has none in this log, at the end of what was read. Each
+ * does nothing in the other's case. 0, 1 refused (a note says why), -1.
+ */
 int ev_rebuilding_compare(struct ev_rebuilding *r, struct ev_error *err);
+int ev_rebuilding_compare_end(struct ev_rebuilding *r, struct ev_error *err);
 /* Does more of the view change than was allowed, by the comparison in the plan? 0, 1 with a note. */
 int ev_rebuilding_judge(struct ev_rebuilding *r);
 /* Is what is about to serve sound? 0, 1 refused, -1. */

@@ -23,6 +23,7 @@ static const char save_sql[] =
 	"VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (projection) DO UPDATE SET "
 	"phase = excluded.phase, plan = excluded.plan, copy_step = excluded.copy_step, "
 	"copy_rowid = excluded.copy_rowid, updated_at = excluded.updated_at";
+static const char names_sql[] = "SELECT projection FROM ev_rebuild ORDER BY projection";
 static const char settle_sql[] = "UPDATE ev_rebuild SET updated_at = updated_at WHERE projection = ?1";
 static const char delete_sql[] = "DELETE FROM ev_rebuild WHERE projection = ?1";
 
@@ -52,6 +53,18 @@ struct ev_plan_range *ev_plan_add(struct ev_plan *p)
 	return &p->ranges[p->nranges++];
 }
 
+void ev_plan_conclude(struct ev_plan *p, bool ready, const char *refused)
+{
+	p->ready = ready;
+	free(p->refused);
+	p->refused = refused && *refused ? ev_strdup(refused) : NULL;
+}
+
+const char *ev_plan_word(const struct ev_plan *p)
+{
+	return p->refused ? "refused" : p->ready ? "ready" : ev_phase_names[p->phase];
+}
+
 void ev_plan_release(struct ev_plan *p)
 {
 	for (size_t i = 0; i < p->nranges; i++)
@@ -61,6 +74,7 @@ void ev_plan_release(struct ev_plan *p)
 	free(p->compared);
 	free(p->holder);
 	free(p->rows);
+	free(p->refused);
 	*p = (struct ev_plan){ 0 };
 }
 
@@ -103,6 +117,8 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->change = json_number_value(json_object_get(j, "change"));
 	p->compared = ev_strdup(json_string_value(json_object_get(j, "compared")));
 	p->holder = ev_strdup(json_string_value(json_object_get(j, "holder")));
+	p->ready = json_is_true(json_object_get(j, "ready"));
+	p->refused = ev_strdup(json_string_value(json_object_get(j, "refused")));
 	p->rows = ev_strdup(json_string_value(json_object_get(j, "rows")));
 	json_array_foreach(ranges, i, r)
 		if (rc == 0)
@@ -130,10 +146,11 @@ static char *print_json(const struct ev_plan *p)
 		ev_buf_release(&end);
 	}
 	ev_ledger_me(me);
-	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:s, s:o}", "version", (json_int_t)p->version,
-		      "fingerprint", p->fingerprint, "serving", p->serving, "rows", p->rows, "replayed",
-		      (json_int_t)p->replayed, "compared", p->compared, "change", p->change, "detached",
-		      (int)p->detached, "holder", me, "ranges", ranges);
+	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:s?, s:s, s:o}",
+		      "version", (json_int_t)p->version, "fingerprint", p->fingerprint, "serving", p->serving,
+		      "rows", p->rows, "replayed", (json_int_t)p->replayed, "compared", p->compared,
+		      "change", p->change, "detached", (int)p->detached, "ready", (int)p->ready,
+		      "refused", p->refused, "holder", me, "ranges", ranges);
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	return text;
@@ -168,6 +185,27 @@ int ev_plan_load(struct ev_store *s, const char *projection, struct ev_plan *p, 
 	if (present <= 0)
 		return present;
 	return ev_store_select(s, load_sql, &name, 1, take_plan, &l, err);
+}
+
+static int add_name(void *ctx, const struct ev_cell *c, size_t n)
+{
+	struct ev_buf *names = ctx;
+	const char *p = ev_buf_str(names), *end = p + names->len;
+
+	(void)n;
+	for (; p < end; p += strlen(p) + 1)
+		if (ev_slice_is(c[0].text, p))
+			return 0;
+	ev_buf_add_slice(names, c[0].text);
+	ev_buf_addc(names, 0);
+	return 0;
+}
+
+int ev_plan_names(struct ev_store *s, struct ev_buf *names, struct ev_error *err)
+{
+	int present = s->ops->has_table(s, "ev_rebuild", err);
+
+	return present <= 0 ? present : ev_store_select(s, names_sql, NULL, 0, add_name, names, err);
 }
 
 int ev_plan_save(struct ev_store *s, struct ev_plan *p, struct ev_error *err)

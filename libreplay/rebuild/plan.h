@@ -5,7 +5,7 @@
  *
  * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
  *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..",
- *    "change":0.5,"detached":false,"holder":"pid 12 on host",
+ *    "change":0.5,"detached":false,"holder":"pid 12 on host","ready":false,"refused":"..",
  *    "ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
  * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
@@ -49,6 +49,8 @@ struct ev_plan {
 	char *holder;         /* who saved it last: "pid 12 on host" */
 	char *compared;       /* the comparison in one line, NULL: not done */
 	bool detached;        /* the log is not that of the old view, whose position means nothing in it */
+	bool ready;           /* the last session ended with a version that may serve, and was not swapped */
+	char *refused;        /* or by refusing it: why; NULL: not */
 	double change;        /* percent of the old rows that differ in it, at most 100 */
 	struct ev_plan_range *ranges;
 	size_t nranges, cap;
@@ -73,6 +75,8 @@ const char *ev_role_prefix(enum ev_role role);
 int ev_plan_create(struct ev_store *s, struct ev_error *err);
 /* What is stored; phase NONE when there is no rebuild. */
 int ev_plan_load(struct ev_store *s, const char *projection, struct ev_plan *p, struct ev_error *err);
+/* Projections with a rebuild under way that are not among `names` yet, NUL after each; appended. */
+int ev_plan_names(struct ev_store *s, struct ev_buf *names, struct ev_error *err);
 /* Write it, alone or in the open transaction. */
 int ev_plan_save(struct ev_store *s, struct ev_plan *p, struct ev_error *err);
 /*
@@ -82,6 +86,11 @@ int ev_plan_save(struct ev_store *s, struct ev_plan *p, struct ev_error *err);
 int ev_plan_settle(struct ev_store *s, const char *projection, struct ev_error *err);
 int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *err);
 void ev_plan_release(struct ev_plan *p);
+
+/* How the session ends, for whoever looks at the plan before the next: `refused` NULL or empty: not. */
+void ev_plan_conclude(struct ev_plan *p, bool ready, const char *refused);
+/* Where it is, in a word: "ready", "refused", or the phase's name. */
+const char *ev_plan_word(const struct ev_plan *p);
 
 /* One more range at the end of the list; returns it, empty. Pointers move. */
 struct ev_plan_range *ev_plan_add(struct ev_plan *p);

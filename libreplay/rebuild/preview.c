@@ -124,6 +124,40 @@ static int load_old(struct ev_shadow *sh, const char *name, struct ev_preview *o
 	return out->old.exists ? count_letters(sh, name, out, err) : 0;
 }
 
+/* What a rebuild would refuse of the file, and of a log that is not the old view's. */
+static int check(struct ev_rebuilding *r, struct ev_error *err)
+{
+	bool beside = r->plan.phase != EV_PHASE_BUILD;
+
+	if (ev_rebuilding_admit(r, err) < 0)
+		return -1;
+	if (!beside || !r->old.exists)
+		return 0;
+	if (strcmp(r->old.fingerprint, r->p->fingerprint) == 0 && !r->opt->again)
+		return 0; /* it would do nothing */
+	if (r->opt->pipe)
+		return ev_rebuilding_no_pipe(err);
+	if (r->plan.phase == EV_PHASE_NONE)
+		r->plan.phase = EV_PHASE_PREPARE;
+	if (ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_end(r, err) < 0 ||
+	    ev_rebuilding_check_begin(r, err) < 0)
+		return -1;
+	return ev_rebuilding_check_file(r, err);
+}
+
+static int check_log(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
+		     const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks, struct ev_error *err)
+{
+	struct ev_rebuilding r = { .sh = sh, .p = p, .src = src, .opt = opt, .hooks = hooks, .dry = true };
+	int rc = ev_plan_load(sh->live, p->name, &r.plan, err);
+
+	if (rc == 0)
+		rc = check(&r, err);
+	ev_plan_release(&r.plan);
+	ev_ledger_release(&r.old);
+	return rc;
+}
+
 static struct ev_store *scratch(struct ev_shadow *sh, const struct ev_projection *p, struct ev_error *err)
 {
 	struct ev_store_options so = *sh->opt.store;
@@ -136,7 +170,7 @@ static struct ev_store *scratch(struct ev_shadow *sh, const struct ev_projection
 
 static int with_scratch(struct ev_shadow *sh, struct ev_store *s, const struct ev_projection *p,
 			struct ev_source *src, const struct ev_rebuild_options *opt,
-			struct ev_preview *out, struct ev_error *err)
+			const struct ev_rebuild_hooks *hooks, struct ev_preview *out, struct ev_error *err)
 {
 	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
 	struct ev_apply *a;
@@ -145,6 +179,8 @@ static int with_scratch(struct ev_shadow *sh, struct ev_store *s, const struct e
 	ao.dead = true;
 	a = ev_apply_open(s, p, &ao, err);
 	rc = a ? sh->ops->preflight(sh, s, opt->adopt, &out->report, err) : -1;
+	if (rc == 0)
+		rc = check_log(sh, p, src, opt, hooks, err);
 	if (rc == 0 && src->one_sequence)
 		rc = src->ops->scan(src, err);
 	if (rc == 0) {
@@ -158,8 +194,8 @@ static int with_scratch(struct ev_shadow *sh, struct ev_store *s, const struct e
 }
 
 int ev_rebuild_preview(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
-		       const struct ev_rebuild_options *opt, struct ev_preview *out,
-		       struct ev_error *err)
+		       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
+		       struct ev_preview *out, struct ev_error *err)
 {
 	struct ev_store *s;
 	int rc;
@@ -171,7 +207,7 @@ int ev_rebuild_preview(struct ev_shadow *sh, const struct ev_projection *p, stru
 	s = scratch(sh, p, err);
 	if (!s)
 		return -1;
-	rc = with_scratch(sh, s, p, src, opt, out, err);
+	rc = with_scratch(sh, s, p, src, opt, hooks, out, err);
 	s->ops->close(s);
 	return rc;
 }

@@ -33,10 +33,13 @@ struct ev_preview {
 	struct ev_shadow_report report;
 };
 
-/* `sh` is opened dry, on a store that may be read-only. `out` is released whatever is returned. */
+/*
+ * `sh` is opened dry, on a store that may be read-only. Fails as a rebuild would whose file, version, log or old
+ * tables will not do; of the hooks only `note` is called. `out` is released whatever is returned.
+ */
 int ev_rebuild_preview(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
-		       const struct ev_rebuild_options *opt, struct ev_preview *out,
-		       struct ev_error *err);
+		       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
+		       struct ev_preview *out, struct ev_error *err);
 void ev_preview_release(struct ev_preview *v);
 
 #endif

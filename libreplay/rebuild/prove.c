@@ -108,10 +108,8 @@ static int judge(struct ev_rebuilding *r, struct ev_verdict *v, struct ev_error 
 		r->hooks->proved(r->hooks->ctx, v, status, &why);
 	if (status == 0)
 		return save(r, v, err);
-	if (status == 1) {
-		ev_rebuilding_note(r, "refused: the new version is not what the log makes");
-		return 1;
-	}
+	if (status == 1)
+		return ev_rebuilding_refuse(r, "the new version is not what the log makes");
 	*err = why;
 	return ev_context(err, "the new version is not proven");
 }

@@ -319,10 +319,9 @@ static int ends_early(struct ev_rebuilding *r, struct ev_apply *a, const struct 
 		int64_t lacks = behind_part(r, a, p);
 
 		if (lacks)
-			ev_fail(err, EV_DATA, "%s/%d: the log ends %" PRId64 " offsets before where the old view "
-				"stands, %" PRId64, p->topic, p->partition, lacks, p->next);
+			ev_rebuilding_ends_early(p, lacks, err);
 	}
-	return ev_hint(err, "give the whole log: readers would go back in time");
+	return -1;
 }
 
 int ev_rebuilding_load(struct ev_rebuilding *r, struct ev_error *err)

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "apply/identity.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "rebuild/internal.h"
@@ -26,6 +25,17 @@ void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	r->hooks->note(r->hooks->ctx, text);
+}
+
+int ev_rebuilding_refuse(struct ev_rebuilding *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r->refusal, sizeof(r->refusal), fmt, ap);
+	va_end(ap);
+	ev_rebuilding_note(r, "refused: %s%s", r->refusal, r->old_tables ? "; the old version goes on serving" : "");
+	return 1;
 }
 
 int ev_rebuilding_old(struct ev_rebuilding *r, struct ev_error *err)
@@ -123,83 +133,6 @@ static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 	return ev_plan_delete(r->sh->live, r->p->name, err);
 }
 
-/* A log that lost its beginning makes another view. */
-static int check_begin(struct ev_rebuilding *r, struct ev_error *err)
-{
-	const struct ev_ledger *l = ev_apply_ledger(r->apply);
-
-	if (r->opt->accept_trimmed || r->opt->range->from.kind != EV_POINT_NONE || r->opt->range->has_since)
-		return 0;
-	for (size_t i = 0; i < r->old.nparts; i++) {
-		const struct ev_ledger_part *p = &r->old.parts[i], *q;
-		int64_t begin = -1;
-
-		q = ev_ledger_part((struct ev_ledger *)l, p->topic, p->partition, false);
-		if (q)
-			begin = q->begin;
-		for (size_t j = 0; !q && !r->src->one_sequence && j < r->src->nparts; j++)
-			if (r->src->parts[j].partition == p->partition &&
-			    strcmp(r->src->parts[j].topic, p->topic) == 0)
-				begin = r->src->parts[j].low;
-		if (begin <= p->begin)
-			continue;
-		ev_fail(err, EV_DATA, "%s/%d: the log begins at offset %" PRId64 ", the old view at %" PRId64,
-			p->topic, p->partition, begin, p->begin);
-		return ev_hint(err, "the new view would lack what is gone; --accept-trimmed takes it so, or "
-				    "give an archive as the source");
-	}
-	return 0;
-}
-
-/* A topic that was made anew is another log: a view of it is another view. */
-static int check_identity(struct ev_rebuilding *r, struct ev_error *err)
-{
-	struct ev_run_hooks hooks = { .ctx = NULL };
-
-	if (r->plan.phase != EV_PHASE_PREPARE)
-		return 0;
-	/* a follower may have gone past the end that was the log's when it was opened */
-	if (!r->src->one_sequence && r->src->ops->refresh(r->src, err) < 0)
-		return -1;
-	if (ev_identity_partitions(&r->old, r->src, &hooks, err) == 0)
-		return 0;
-	if (err->class != EV_DATA)
-		return -1;
-	if (!r->opt->accept_trimmed)
-		return ev_hint(err, "--accept-trimmed builds the new version from this log, whatever the old one "
-				    "was built from");
-	ev_rebuilding_note(r, "%s: the new version is built from the log as it is", err->text);
-	*err = (struct ev_error)EV_ERROR_INIT;
-	r->plan.detached = true;
-	ev_ledger_forget_parts(&r->old);
-	return ev_plan_save(r->sh->live, &r->plan, err);
-}
-
-/* An end that was asked for must not lie behind the old view: readers would go back in time. */
-static int check_end(struct ev_rebuilding *r, struct ev_error *err)
-{
-	const struct ev_range_args *range = r->opt->range;
-	struct ev_span *spans = NULL;
-	int rc = 0;
-
-	if ((range->to.kind == EV_POINT_NONE && !range->has_until) || !r->old.nparts)
-		return 0;
-	if (!r->src->one_sequence)
-		rc = ev_range_resolve(r->src, range, NULL, &spans, err);
-	for (size_t i = 0; rc == 0 && i < r->old.nparts; i++)
-		for (size_t j = 0; spans && j < r->src->nparts; j++)
-			if (r->src->parts[j].partition == r->old.parts[i].partition &&
-			    strcmp(r->src->parts[j].topic, r->old.parts[i].topic) == 0 &&
-			    spans[j].end < r->old.parts[i].next)
-				rc = ev_fail(err, EV_USAGE, "%s/%d: the end %" PRId64 " lies behind the old view, "
-					     "which stands at %" PRId64, r->old.parts[i].topic,
-					     r->old.parts[i].partition, spans[j].end, r->old.parts[i].next);
-	if (r->src->one_sequence)
-		rc = ev_fail(err, EV_USAGE, "files are read to their end where a view serves already");
-	free(spans);
-	return rc < 0 ? ev_hint(err, "for the view as it was, build it into another store or schema") : 0;
-}
-
 static int preflight(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_shadow_report report = { .bytes = 0 };
@@ -222,6 +155,7 @@ static int open_shadow(struct ev_rebuilding *r, struct ev_error *err)
 		r->apply = ev_apply_open(s, r->p, &r->ao, err);
 	if (!r->apply)
 		return -1;
+	r->began |= !ev_apply_ledger(r->apply)->nparts;
 	if (!ev_apply_ledger(r->apply)->nparts && r->plan.nranges) {
 		/* nothing is in it: killed before the first record, or it was deleted by hand */
 		for (size_t i = 0; i < r->plan.nranges; i++)
@@ -244,8 +178,8 @@ static void undo_prepare(struct ev_rebuilding *r)
 
 static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 {
-	if (check_identity(r, err) < 0 || check_end(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
-	    check_begin(r, err) < 0) {
+	if (ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_end(r, err) < 0 ||
+	    open_shadow(r, err) < 0 || preflight(r, err) < 0 || ev_rebuilding_check_begin(r, err) < 0) {
 		if (!err->retriable)
 			undo_prepare(r);
 		return -1;
@@ -277,6 +211,36 @@ static bool asked_to_stop(void *ctx)
 	return r->hooks->stop && r->hooks->stop(r->hooks->ctx);
 }
 
+/* To where the old view stands, and what changes there. 0, 1 refused, -1. */
+static int load(struct ev_rebuilding *r, struct ev_error *err)
+{
+	int rc;
+
+	if (ev_rebuilding_load(r, err) < 0 || (!r->stopped && ev_rebuilding_check_begin(r, err) < 0))
+		return ev_rebuilding_blame(r, err);
+	if (!r->stopped && r->sh->ops->finish_load(r->sh, err) < 0)
+		return -1;
+	rc = ev_rebuilding_compare(r, err);
+	return rc < 0 ? ev_rebuilding_blame(r, err) : rc;
+}
+
+/* To the end, and whether it is fit to serve. 0, 1 refused, -1. */
+static int complete(struct ev_rebuilding *r, struct ev_error *err)
+{
+	int rc;
+
+	if (set_phase(r, EV_PHASE_CATCHUP, err) < 0)
+		return -1;
+	if (ev_rebuilding_catch_up(r, err) < 0)
+		return ev_rebuilding_blame(r, err);
+	if (r->stopped)
+		return 0;
+	rc = ev_rebuilding_compare_end(r, err);
+	if (rc == 0 && !r->stopped)
+		rc = ev_rebuilding_verify(r, err);
+	return rc == 0 && !r->stopped ? prove(r, err) : rc;
+}
+
 /* Until the answer is yes: 0 with *go, or *end says why not. */
 static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, struct ev_error *err)
 {
@@ -285,27 +249,15 @@ static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, str
 	if (prepare(r, err) < 0)
 		return -1;
 	*end = EV_REBUILT_STOPPED;
-	if (ev_rebuilding_load(r, err) < 0 || (!r->stopped && check_begin(r, err) < 0))
-		return -1;
-	if (!r->stopped && r->sh->ops->finish_load(r->sh, err) < 0)
-		return -1;
-	rc = ev_rebuilding_compare(r, err);
+	rc = load(r, err);
+	if (rc == 0 && !r->stopped)
+		rc = complete(r, err);
 	if (rc < 0 || r->stopped)
-		return rc;
-	if (rc == 0 && (set_phase(r, EV_PHASE_CATCHUP, err) < 0 || ev_rebuilding_catch_up(r, err) < 0))
-		return -1;
-	if (r->stopped)
-		return 0;
-	if (rc == 0)
-		rc = ev_rebuilding_verify(r, err);
-	if (rc == 0)
-		rc = prove(r, err);
-	if (r->stopped)
 		return rc < 0 ? -1 : 0;
 	*end = rc ? EV_REBUILT_REFUSED : EV_REBUILT_READY;
 	if (rc || r->opt->no_swap)
-		return rc < 0 ? -1 : 0;
-	rc = r->hooks->confirm && !r->agreed ? r->hooks->confirm(r->hooks->ctx, err) : 1;
+		return 0;
+	rc = r->hooks->confirm && !r->agreed ? r->hooks->confirm(r->hooks->ctx, r->plan.version, err) : 1;
 	r->agreed = *go = rc > 0;
 	if (*go && ev_rebuilding_catch_up(r, err) < 0) /* the answer may have taken its time */
 		return -1;
@@ -366,15 +318,18 @@ static int finish_proven(struct ev_rebuilding *r, enum ev_rebuild_end *end, stru
 	return finish(r, end, err);
 }
 
+int ev_rebuilding_no_pipe(struct ev_error *err)
+{
+	ev_fail(err, EV_USAGE, "a view serves already, and a rebuild beside it reads its source more than once");
+	return ev_hint(err, "give a file instead of a pipe");
+}
+
 static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
 	bool go = false;
 
-	if (r->opt->pipe) {
-		ev_fail(err, EV_USAGE, "a view serves already, and a rebuild beside it reads its source more "
-			"than once");
-		return ev_hint(err, "give a file instead of a pipe");
-	}
+	if (r->opt->pipe)
+		return ev_rebuilding_no_pipe(err);
 	if (r->plan.phase == EV_PHASE_NONE && new_plan(r, EV_PHASE_PREPARE, err) < 0)
 		return -1;
 	if (r->plan.phase == EV_PHASE_COPY || r->plan.phase == EV_PHASE_READY)
@@ -394,8 +349,16 @@ static int same_plan(struct ev_rebuilding *r, struct ev_error *err)
 	if (r->plan.phase == EV_PHASE_NONE || strcmp(r->plan.fingerprint, r->p->fingerprint) == 0)
 		return 0;
 	ev_fail(err, EV_USAGE, "a rebuild of projection '%s' to another version is under way (version %" PRId64
-		", phase %s)", r->p->name, r->plan.version, ev_phase_names[r->plan.phase]);
-	return ev_hint(err, "finish it with its own file, or give it up with --abandon");
+		", phase %s)", r->p->name, r->plan.version, ev_plan_word(&r->plan));
+	return ev_hint(err, "finish it with its own file, or give it up with --abandon, and a mended file begins anew");
+}
+
+/* The number of a version is no part of its meaning, but whoever raised it expects to see it. */
+static void tell_number(struct ev_rebuilding *r)
+{
+	if (r->plan.phase != EV_PHASE_NONE && r->plan.version != r->p->version)
+		ev_rebuilding_note(r, "the rebuild under way has the same SQL, as version %" PRId64 ": it goes on under "
+				   "that number, and not as version %" PRId64, r->plan.version, r->p->version);
 }
 
 /* What was loaded up to, compared and decided is of the version that served then: a rollback makes it void. */
@@ -429,15 +392,24 @@ static int check_version(struct ev_rebuilding *r, struct ev_error *err)
 	return ev_hint(err, "raise the version in the file");
 }
 
+int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err)
+{
+	if (same_plan(r, err) < 0 || ev_rebuilding_old(r, err) < 0 || same_serving(r, err) < 0 ||
+	    check_version(r, err) < 0)
+		return -1;
+	tell_number(r);
+	return 0;
+}
+
 static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
 	bool same;
 	int rc;
 
-	if (r->sh->ops->clean(r->sh, err) < 0 ||
-	    ev_plan_load(r->sh->live, r->p->name, &r->plan, err) < 0 || same_plan(r, err) < 0 ||
-	    ev_rebuilding_old(r, err) < 0 || same_serving(r, err) < 0 || check_version(r, err) < 0)
+	if (r->sh->ops->clean(r->sh, err) < 0 || ev_plan_load(r->sh->live, r->p->name, &r->plan, err) < 0 ||
+	    ev_rebuilding_admit(r, err) < 0)
 		return -1;
+	ev_plan_conclude(&r->plan, false, NULL); /* not yet */
 	rc = ev_role_present(r->sh->live, r->p->name, EV_ROLE_LIVE, err);
 	if (rc < 0)
 		return -1;
@@ -508,6 +480,15 @@ static bool recovered(struct ev_rebuilding *r, struct ev_error *err)
 	return ev_store_recover(live, err);
 }
 
+/* For `status`: how far it is where nobody works on it. */
+static int conclude(struct ev_rebuilding *r, enum ev_rebuild_end end, struct ev_error *err)
+{
+	if (r->ending || (end != EV_REBUILT_READY && end != EV_REBUILT_REFUSED))
+		return 0;
+	ev_plan_conclude(&r->plan, end == EV_REBUILT_READY, r->refusal);
+	return ev_plan_save(r->sh->live, &r->plan, err);
+}
+
 static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
 	int rc = has_ended(r, end, err);
@@ -516,13 +497,14 @@ static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_erro
 		return rc < 0 ? -1 : 0;
 	ev_plan_release(&r->plan);
 	r->ending = false;
+	r->refusal[0] = 0;
 	*end = EV_REBUILT_STOPPED;
-	return start(r, end, err);
+	return start(r, end, err) < 0 ? -1 : conclude(r, *end, err);
 }
 
 int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
 	       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
-	       enum ev_rebuild_end *end, struct ev_error *err)
+	       enum ev_rebuild_end *end, int64_t *version, struct ev_error *err)
 {
 	struct ev_rebuilding r = { .sh = sh, .p = p, .src = src, .opt = opt, .hooks = hooks };
 	int rc;
@@ -533,6 +515,7 @@ int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_so
 	do
 		rc = try(&r, end, err);
 	while (rc < 0 && recovered(&r, err));
+	*version = *end == EV_REBUILT_SERVES ? r.old.version : r.plan.version;
 	sh->note = NULL;
 	close_apply(&r);
 	sh->ops->settle(sh);

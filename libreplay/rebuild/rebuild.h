@@ -4,7 +4,8 @@
  * What a session does, whatever one before it left undone:
  *   prepare  refuse what would not survive (shadow.h preflight), a log that lost its beginning
  *   load     the log from its beginning to where the old view stands, into the shadow
- *   verify   old against new at exactly the old view's position (compare.h)
+ *   verify   old against new at exactly the old view's position (compare.h); tables of another program have none, and
+ *            are compared at the end of the log
  *   catch up to the end of the log, until less than max_lag is left
  *   verify   the ledger's balance and the file's checks, on what is about to serve
  *   prove    where a receipt is wanted: what verify/verify.h proves of any view, of the shadow
@@ -27,6 +28,7 @@ struct ev_rebuild_options {
 	double max_change;         /* percent of rows that may differ from the old; < 0: any */
 	bool accept_trimmed, allow_empty, again, adopt, no_swap;
 	bool exact;                /* nothing folded in memory */
+	bool quiet;                /* what was compared is not noted */
 	bool pipe;                 /* the source can be read once only: enough for a first build */
 	size_t batch;              /* records of one transaction; 0: what suits (ev_apply_batch_size) */
 	size_t memory;             /* bytes for rows while the log is read; 0: any number */
@@ -66,19 +68,25 @@ struct ev_rebuild_hooks {
 	bool (*stop)(void *ctx);
 	void (*progress)(void *ctx, const struct ev_rebuild_now *now);
 	void (*note)(void *ctx, const char *text);
-	/* Old against new, with up to EV_REBUILD_SAMPLES rows of each kind a table; borrowed. */
-	void (*compared)(void *ctx, const struct ev_comparison *c);
+	/*
+	 * Old against new, with up to EV_REBUILD_SAMPLES rows of each kind a table; borrowed. `label`: what is
+	 * to be known of it, NULL where both stood at the same position.
+	 */
+	void (*compared)(void *ctx, const struct ev_comparison *c, const char *label);
 	/* Run the file's checks on `s`: number that failed, or -1. */
 	int (*check)(void *ctx, struct ev_store *s, struct ev_error *err);
 	/* What the proof came to (verify/verdict.h); borrowed. NULL: nobody wants to know. */
 	void (*proved)(void *ctx, const struct ev_verdict *v, int status, const struct ev_error *why);
-	/* May it serve? 1, 0, -1. */
-	int (*confirm)(void *ctx, struct ev_error *err);
+	/* May version `version` serve? 1, 0, -1. */
+	int (*confirm)(void *ctx, int64_t version, struct ev_error *err);
 };
 
-/* The whole of it. Both stay open; where a view serves already the source is read several times. */
+/*
+ * The whole of it. Both stay open; where a view serves already the source is read several times. `version`: the number
+ * of what was built, or serves already, as the store has it; a file with the same SQL may have another one.
+ */
 int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
 	       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
-	       enum ev_rebuild_end *end, struct ev_error *err);
+	       enum ev_rebuild_end *end, int64_t *version, struct ev_error *err);
 
 #endif

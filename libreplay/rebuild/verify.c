@@ -85,10 +85,13 @@ int ev_rebuilding_judge(struct ev_rebuilding *r)
 {
 	if (r->opt->max_change < 0 || r->plan.change <= r->opt->max_change)
 		return 0;
-	ev_rebuilding_note(r, "refused: %.1f %% of the rows change, more than the %g %% of --max-change; the "
-			   "old version goes on serving", r->plan.change, r->opt->max_change);
-	return 1;
+	return ev_rebuilding_refuse(r, "%.1f %% of the rows change, more than the %g %% of --max-change",
+				    r->plan.change, r->opt->max_change);
 }
+
+static const char no_position[] = "the old tables have no position in this log: they are compared as they are now with "
+				  "the new version at the end of the log; what only one of them has seen is among "
+				  "the changes";
 
 /* Of the old rows; all of it where as many differ, or more, as with rows that are only new. */
 static double percent_changed(const struct ev_comparison *c)
@@ -98,17 +101,25 @@ static double percent_changed(const struct ev_comparison *c)
 	return differ >= rows ? differ ? 100 : 0 : 100.0 * (double)differ / (double)rows;
 }
 
+/* Does the old view have a position in this log? Another program's tables have none. */
+static bool has_position(const struct ev_rebuilding *r)
+{
+	return r->old.exists && !r->plan.detached;
+}
+
 static int report(struct ev_rebuilding *r, const struct ev_comparison *c)
 {
 	struct ev_buf text = EV_BUF_INIT;
 
+	if (!has_position(r))
+		ev_buf_adds(&text, "at the end of the log: ");
 	ev_comparison_line(c, &text);
 	free(r->plan.compared);
 	r->plan.compared = ev_strdup(ev_buf_str(&text));
 	r->plan.change = percent_changed(c);
 	ev_buf_release(&text);
 	if (r->hooks->compared)
-		r->hooks->compared(r->hooks->ctx, c);
+		r->hooks->compared(r->hooks->ctx, c, has_position(r) ? NULL : no_position);
 	return ev_rebuilding_judge(r);
 }
 
@@ -166,25 +177,6 @@ static int compare_letters(struct ev_rebuilding *r, struct ev_store *frozen, str
 	return rc;
 }
 
-/* Where both stand behind the same offset it must have been the same record. */
-static int same_log(struct ev_rebuilding *r, const struct ev_ledger *old, struct ev_error *err)
-{
-	for (size_t i = 0; i < old->nparts; i++) {
-		const struct ev_ledger_part *p = &old->parts[i];
-		const struct ev_ledger_part *q = ev_ledger_part(
-			(struct ev_ledger *)ev_apply_ledger(r->apply), p->topic, p->partition, false);
-
-		if (r->opt->accept_trimmed || !q || p->last_offset < 0 || q->last_offset != p->last_offset ||
-		    q->last_hash == p->last_hash)
-			continue;
-		ev_fail(err, EV_DATA, "%s/%d is not the log that the old view was built from: another record "
-			"stands at offset %" PRId64, p->topic, p->partition, p->last_offset);
-		return ev_hint(err, "--accept-trimmed builds the new version from this log, whatever the old one "
-				    "was built from");
-	}
-	return 0;
-}
-
 /* The shadow to the frozen view's position, then row against row. 0, 1 refused, -1. */
 static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, struct ev_error *err)
 {
@@ -192,8 +184,6 @@ static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, s
 	struct ev_ledger old = { 0 };
 	int rc = ev_ledger_load(frozen, r->p->name, &old, err);
 
-	if (r->plan.detached)
-		ev_ledger_forget_parts(&old);
 	if (rc == 0 && old.nparts && !comparable(r, &old)) {
 		ev_rebuilding_note(r, "the new version stands past the old one: not compared again%s",
 				   r->plan.compared ? ", as before" : "");
@@ -203,10 +193,12 @@ static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, s
 		if (ev_rebuilding_target(r, r->apply, &at, &to))
 			rc = ev_rebuilding_range(r, &to, false, 0, err);
 		if (rc == 0 && !r->stopped)
-			rc = same_log(r, &old, err);
+			rc = ev_rebuilding_check_loaded(r, err);
 		if (rc == 0 && !r->stopped)
+			rc = ev_rebuilding_same_log(r, &old, err);
+		if (rc == 0 && !r->stopped && !r->plan.detached)
 			rc = compare_letters(r, frozen, err);
-		if (rc == 0 && !r->stopped)
+		if (rc == 0 && !r->stopped && !r->plan.detached)
 			rc = compare_frozen(r, frozen, err);
 	}
 	ev_ledger_release(&old);
@@ -215,19 +207,43 @@ static int bring_and_compare(struct ev_rebuilding *r, struct ev_store *frozen, s
 	return rc;
 }
 
+static void say_compared(struct ev_rebuilding *r)
+{
+	if (r->plan.compared && !r->opt->quiet)
+		ev_rebuilding_note(r, "%s", r->plan.compared);
+}
+
 int ev_rebuilding_compare(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_store *frozen;
 	int rc;
 
-	if (!r->old_tables || r->stopped)
+	if (!r->old_tables || r->stopped || !has_position(r))
 		return 0;
 	r->now.what = "compare";
 	frozen = r->sh->ops->freeze(r->sh, err);
 	rc = frozen ? bring_and_compare(r, frozen, err) : -1;
 	r->sh->ops->thaw(r->sh);
-	if (rc == 0 && r->plan.compared && !r->stopped)
-		ev_rebuilding_note(r, "%s", r->plan.compared);
+	if (rc == 0 && !r->stopped && !r->plan.detached)
+		say_compared(r);
+	return rc;
+}
+
+int ev_rebuilding_compare_end(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_store *frozen;
+	int rc;
+
+	if (!r->old_tables || r->stopped || has_position(r))
+		return 0;
+	r->now.what = "compare";
+	frozen = r->sh->ops->freeze(r->sh, err);
+	rc = frozen && compare_letters(r, frozen, err) == 0 ? compare_frozen(r, frozen, err) : -1;
+	r->sh->ops->thaw(r->sh);
+	if (rc >= 0 && !r->stopped && ev_plan_save(r->sh->live, &r->plan, err) < 0)
+		return -1;
+	if (rc == 0 && !r->stopped)
+		say_compared(r);
 	return rc;
 }
 
@@ -243,9 +259,8 @@ static int refuse_empty(struct ev_rebuilding *r, struct ev_store *shadow, struct
 	ev_buf_release(&tables);
 	if (rc < 0 || !before || after)
 		return rc;
-	ev_rebuilding_note(r, "refused: the new version came out empty, the old one has %" PRId64 " rows "
-			   "(--allow-empty takes it so)", before);
-	return 1;
+	return ev_rebuilding_refuse(r, "the new version came out empty, the old one has %" PRId64 " rows "
+				    "(--allow-empty takes it so)", before);
 }
 
 int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err)
@@ -266,8 +281,5 @@ int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err)
 	if (rc || !r->hooks->check)
 		return rc;
 	rc = r->hooks->check(r->hooks->ctx, shadow, err);
-	if (rc > 0)
-		ev_rebuilding_note(r, "refused: checks of the file fail on the new version; the old one goes "
-				   "on serving");
-	return rc > 0 ? 1 : rc;
+	return rc > 0 ? ev_rebuilding_refuse(r, "checks of the file fail on the new version") : rc;
 }
