@@ -168,6 +168,12 @@ for db in plain.db other.db; do
 		check_status 6 "${cmd%% *} on $db is held off"
 		check "after --lock-wait ($((took / 1000)) ms)" test $took -ge 500000 -a $took -lt 10000000
 	done
+	evproject run p2.sql --store $db --lock-wait 1h ./a.ndjson 2>"$err" 8>&- & pid=$!
+	has_open() { readlink /proc/$pid/fd/* | grep -q "/$db\$"; }
+	check "one that may wait for an hour has opened $db" wait_for 20 has_open
+	kill -TERM $pid
+	wait $pid; status=$?
+	check_status 143 "and ends by a signal"
 	exec 8>&-
 	wait $reader
 	run evproject run p2.sql --store $db --quiet ./a.ndjson

@@ -59,12 +59,13 @@ static int finish(struct ev_messages *msg, int status)
 	return status;
 }
 
-/* A signal that ended the wait for a source counts for more than the source that is not there. */
+/* A signal that ended the wait for a source, or for a store that is held, counts for more than what was waited for. */
 static int report(struct ev_messages *msg, const struct ev_error *err)
 {
 	int status = ev_report(msg, err);
+	bool waited = status == EV_SOURCE || (status == EV_HELD && err->retriable);
 
-	return status == EV_SOURCE && ev_stopped() ? ev_stop_status(false) : status;
+	return waited && ev_stopped() ? ev_stop_status(false) : status;
 }
 
 static void usage_hint(struct ev_error *err, const char *name)

@@ -21,6 +21,7 @@ void ev_store_args_options(const struct ev_store_args *a, struct ev_store_option
 	opt->lock_wait_ms = (int)a->lock_wait_ms;
 	opt->timeout_ms = (int)a->timeout_ms;
 	opt->schema = a->schema;
+	opt->give_up = ev_stopped;
 }
 
 struct ev_store *ev_store_args_open(const struct ev_store_args *a, bool read_only,

@@ -260,6 +260,12 @@ static void note_end(struct state *st, struct ev_store *s, int rc, const struct 
 		ev_ledger_note_error(s, st->projection->name, now, &ignored);
 }
 
+/* A follower that is told to stop while others hold the store has saved what it has done, and ends well. */
+static bool gave_up_waiting(const struct state *st, const struct ev_error *err)
+{
+	return ev_stopped() && st->a->follow && err->class == EV_HELD && err->retriable;
+}
+
 static int with_source(struct state *st, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
@@ -268,7 +274,7 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 	int rc = -1;
 
 	if (!s)
-		return -1;
+		return gave_up_waiting(st, err) ? ev_stop_status(true) : -1;
 	ao.exact = a->exact;
 	ao.memory = a->src.memory - a->src.spec.memory;
 	ao.dead = a->on_error == 1;
@@ -281,6 +287,8 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 	st->apply = ev_apply_open(s, st->projection, &ao, err);
 	if (st->apply) {
 		rc = read_all(st, src, s, err);
+		if (rc < 0 && gave_up_waiting(st, err))
+			rc = ev_stop_status(true);
 		note_end(st, s, rc, err);
 	}
 	ev_apply_close(st->apply);

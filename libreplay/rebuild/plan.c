@@ -242,3 +242,21 @@ int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *
 		return present;
 	return ev_store_run(s, delete_sql, &name, 1, err) < 0 ? -1 : 0;
 }
+
+int ev_plan_give_up(struct ev_store *s, const char *projection,
+		    int (*first)(struct ev_shadow *sh, struct ev_error *err), struct ev_shadow *sh,
+		    struct ev_error *err)
+{
+	int rc = s->ops->begin(s, err);
+
+	if (rc < 0)
+		return -1;
+	rc = first(sh, err);
+	if (rc == 0)
+		rc = ev_plan_delete(s, projection, err);
+	if (rc == 0)
+		rc = s->ops->commit(s, err);
+	if (rc < 0)
+		s->ops->rollback(s);
+	return rc;
+}

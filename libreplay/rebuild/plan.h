@@ -20,6 +20,8 @@
 #include "position/position.h"
 #include "store/store.h"
 
+struct ev_shadow; /* shadow.h */
+
 enum ev_phase {
 	EV_PHASE_NONE,    /* no rebuild is under way */
 	EV_PHASE_BUILD,   /* there was no old view: the first one is being built in place */
@@ -84,6 +86,10 @@ int ev_plan_save(struct ev_store *s, struct ev_plan *p, struct ev_error *err);
  * stays what it is.
  */
 int ev_plan_settle(struct ev_store *s, const char *projection, struct ev_error *err);
+/* `first` and the plan's end in one transaction: killed, a plan is there with all that belongs to it, or not at all. */
+int ev_plan_give_up(struct ev_store *s, const char *projection,
+		    int (*first)(struct ev_shadow *sh, struct ev_error *err), struct ev_shadow *sh,
+		    struct ev_error *err);
 int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *err);
 void ev_plan_release(struct ev_plan *p);
 

@@ -357,8 +357,8 @@ static int same_plan(struct ev_rebuilding *r, struct ev_error *err)
 static void tell_number(struct ev_rebuilding *r)
 {
 	if (r->plan.phase != EV_PHASE_NONE && r->plan.version != r->p->version)
-		ev_rebuilding_note(r, "the rebuild under way has the same SQL, as version %" PRId64 ": it goes on under "
-				   "that number, and not as version %" PRId64, r->plan.version, r->p->version);
+		ev_rebuilding_note(r, "the rebuild under way has the same SQL, as version %" PRId64 ": it goes on "
+				   "under that number, and not as version %" PRId64, r->plan.version, r->p->version);
 }
 
 /* What was loaded up to, compared and decided is of the version that served then: a rollback makes it void. */

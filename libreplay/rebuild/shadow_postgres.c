@@ -254,26 +254,11 @@ static int clean(struct ev_shadow *sh, struct ev_error *err)
 }
 
 /* At once, or a kill would leave a plan that is ready, and nothing to serve. */
-static int drop_with_plan(struct ev_shadow *sh, struct ev_error *err)
-{
-	struct ev_store *live = sh->live;
-	int rc = live->ops->begin(live, err);
-
-	if (rc < 0)
-		return -1;
-	rc = drop_shadow(sh, err);
-	if (rc == 0)
-		rc = ev_plan_delete(live, sh->projection, err);
-	if (rc == 0)
-		rc = live->ops->commit(live, err);
-	if (rc < 0)
-		live->ops->rollback(live);
-	return rc;
-}
-
 static int try_abandon(struct ev_shadow *sh, struct ev_error *err)
 {
-	return drop_with_plan(sh, err) < 0 ? -1 : clean(sh, err);
+	if (ev_plan_give_up(sh->live, sh->projection, drop_shadow, sh, err) < 0)
+		return -1;
+	return clean(sh, err);
 }
 
 static int try_forget(struct ev_shadow *sh, struct ev_error *err)

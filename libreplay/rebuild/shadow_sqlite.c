@@ -290,27 +290,12 @@ static int disown(struct ev_shadow *sh, struct ev_error *err)
 			   sh->projection);
 }
 
-static int give_up_plan(struct ev_shadow *sh, struct ev_error *err)
-{
-	struct ev_store *live = sh->live;
-	int rc = live->ops->begin(live, err);
-
-	if (rc < 0)
-		return -1;
-	rc = disown(sh, err);
-	if (rc == 0)
-		rc = ev_plan_delete(live, sh->projection, err);
-	if (rc == 0)
-		rc = live->ops->commit(live, err);
-	if (rc < 0)
-		live->ops->rollback(live);
-	return rc;
-}
-
 /* The plan goes first, at once: nobody shall go on with half of a copy. Killed after that, clean does the rest. */
 static int abandon(struct ev_shadow *sh, struct ev_error *err)
 {
-	return give_up_plan(sh, err) < 0 ? -1 : clean(sh, err);
+	if (ev_plan_give_up(sh->live, sh->projection, disown, sh, err) < 0)
+		return -1;
+	return clean(sh, err);
 }
 
 static int forget(struct ev_shadow *sh, struct ev_error *err)

@@ -25,6 +25,8 @@ struct ev_sqlite {
 	char *path;
 	int lock_wait_ms, lock_fd;
 	bool (*stopped)(void); /* of one that is read only, or NULL */
+	bool (*give_up)(void); /* others are waited for no longer, or NULL */
+	int64_t busy_since;    /* ms */
 	bool failed;      /* apply: nothing more until rollback */
 	bool joined, in_batch; /* ev_sqlite_join */
 	int watches;

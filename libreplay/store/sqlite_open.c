@@ -11,7 +11,29 @@
 #include "store/sqlite_internal.h"
 
 #define CACHE ((size_t)64 << 20)
+#define STOPPED_WAIT_MS 500
 #define LOOK_STEPS 100000 /* of the virtual machine, some milliseconds */
+
+/*
+ * Called by SQLite while somebody else holds a lock. Who is told to stop still waits a moment, as most locks are held
+ * for less, and the transaction at hand is better finished.
+ */
+static int wait_for_others(void *ctx, int tries)
+{
+	static const int pauses_ms[] = { 1, 2, 5, 10, 15, 20, 25, 50, 100 };
+	const int last = (int)(sizeof(pauses_ms) / sizeof(*pauses_ms)) - 1;
+	const struct timespec pause = { .tv_nsec = pauses_ms[tries < last ? tries : last] * 1000000L };
+	struct ev_sqlite *s = ctx;
+	int64_t waited;
+
+	if (!tries)
+		s->busy_since = ev_clock_ms();
+	waited = ev_clock_ms() - s->busy_since;
+	if (waited >= s->lock_wait_ms || (waited >= STOPPED_WAIT_MS && s->give_up && s->give_up()))
+		return 0;
+	nanosleep(&pause, NULL);
+	return 1;
+}
 
 /*
  * Into WAL mode, once nobody else is in the file: others who open a new store at the same time, or, in a
@@ -29,7 +51,7 @@ static int set_wal(struct ev_sqlite *s, int wait_ms, struct ev_error *err)
 		 * the next run reads those records again; nothing is ever torn */
 		rc = sqlite3_exec(s->db, "PRAGMA main.journal_mode=WAL; PRAGMA main.synchronous=NORMAL", NULL, NULL,
 				  NULL);
-		if ((rc & 0xff) != SQLITE_BUSY || ev_clock_ms() >= until)
+		if ((rc & 0xff) != SQLITE_BUSY || ev_clock_ms() >= until || (s->give_up && s->give_up()))
 			break;
 		nanosleep(&pause, NULL);
 	}
@@ -38,7 +60,7 @@ static int set_wal(struct ev_sqlite *s, int wait_ms, struct ev_error *err)
 	if ((rc & 0xff) == SQLITE_BUSY)
 		ev_hint(err, "where the file is not in WAL mode, anybody who is in a transaction on it holds it, "
 			     "also to read; a longer --lock-wait waits longer");
-	sqlite3_busy_timeout(s->db, s->lock_wait_ms);
+	sqlite3_busy_handler(s->db, wait_for_others, s);
 	return rc == SQLITE_OK ? 0 : -1;
 }
 
@@ -78,7 +100,7 @@ static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struc
 
 	snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%zu", (opt->cache ? opt->cache : CACHE) >> 10);
 	sqlite3_extended_result_codes(s->db, 1);
-	sqlite3_busy_timeout(s->db, opt->lock_wait_ms);
+	sqlite3_busy_handler(s->db, wait_for_others, s);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	/* "odd" is a name; SQLite would take one that it does not know for a text */
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -254,6 +276,7 @@ struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options 
 	s->path = ev_strdup(path);
 	s->lock_fd = -1;
 	s->lock_wait_ms = opt->lock_wait_ms;
+	s->give_up = opt->give_up;
 	s->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	if (check_file(path, err) == 0 && open_file(s, opt, err) == 0) {
 		if (set_up(s, opt, err) == 0 || (take_back(s) && set_up(s, opt, err) == 0)) {
