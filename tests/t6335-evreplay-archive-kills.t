@@ -1,0 +1,53 @@
+# Exactly once out of an archive, and out of an archive that stands before its topic: restores that are
+# killed at random moments leave no gap and no double. EFFORT=10: 300,000 records, 100 kills of each.
+. "$(dirname "$0")/lib.sh"
+unset EV_TEST_BROKERS
+. "$TOP/tests/kafka.sh"
+seed=${SEED:-$RANDOM}
+RANDOM=$seed
+echo "# SEED=$seed"
+records=8000 kills=4
+[ "${EFFORT:-1}" -gt 1 ] && { records=$((30000 * EFFORT)) kills=$((10 * EFFORT)); }
+topic src 3
+evproduce orders "$src" 3 "$records"
+digest() { # per partition what a reader of committed records sees, in order
+	for p in 0 1 2; do evtail "$1/$p" --from begin -q -o '%k %s %v %h' 2>/dev/null | md5sum; done
+}
+# killed TARGET SOURCE...: a restore is killed $kills times, and then left to end
+killed() {
+	local into=$1 n rc pid
+	shift
+	for ((n = 0; n < kills; n++)); do
+		evreplay -q "$@" --partition keep --into "$into" --exactly-once --job "$into" --txn-records 500 2>"$err" &
+		pid=$!
+		command -p sleep "0.$((RANDOM % 6))$((RANDOM % 10))"
+		kill -9 $pid 2>/dev/null
+		wait $pid 2>/dev/null
+		rc=$?
+		[ $rc = 137 ] || [ $rc = 0 ] || { echo "status $rc"; cat "$err"; return 1; }
+	done
+	timeout 300 evreplay -q "$@" --partition keep --into "$into" --exactly-once --job "$into" --txn-records 5000
+}
+run evreplay "$src" --into ./arch
+check_status 0 "a topic is archived"
+digest "$src" >want
+topic restored 3
+check "a restore is killed $kills times, and ends" killed "$restored" ./arch
+check "it is the topic that was archived" cmp want <(digest "$restored")
+run evreplay ./arch --partition keep --into "$restored" --exactly-once --job "$restored"
+check_status 0 "once more finds nothing to do"
+check "and changes nothing" cmp want <(digest "$restored")
+
+# The log has lost its first half since, and has grown.
+for p in 0 1 2; do evadmin trim "$src/$p" "$((records / 6))"; done
+digest_all() { # what archive and topic hold together
+	for p in 0 1 2; do evtail ./arch "$src/$p" --from begin -q -o '%k %s %v %h' 2>/dev/null | md5sum; done
+}
+evproduce orders "$src" 3 600 "$records"
+digest_all >want
+topic joined 3
+check "a restore out of archive and topic is killed $kills times, and ends" killed "$joined" ./arch "$src"
+check "it has all that the two hold" cmp want <(digest "$joined")
+check "which is more than the topic" test "$(evtail "$joined" --from begin -c -q 2>/dev/null |
+	awk '$1 == "total" { print $2 }')" = $((records + 600))
+done_testing
