@@ -143,4 +143,23 @@ check_status 2 "as the run is refused"
 printf "$letter" ',["evreplay.redrives","99999999999999999999"],["evreplay.redrives","1"]' >letter
 run evreplay redrive - --allow retention <letter
 check_status 5 "a count of tries past all numbers is many"
+
+# Two at once: the one whose group was moved meanwhile says so.
+topic twice 1
+topic letters 1
+for k in a b; do
+	printf '{"topic":"%s","partition":0,"offset":0,"timestamp":1732190400000,"key":"%s","headers":[["evproject.dead.topic","%s"]],"value":{}}\n' \
+		"$letters" $k "$twice"
+done | put
+timeout 100 evreplay redrive "$letters" -g "both-$$" --rate 1/m 2>slow.err &
+slow=$!
+sent() { [ "$(evtail "$twice" --from begin -q -o '%k' 2>/dev/null)" != "" ]; }
+check "a slow redrive is under way" wait_for 60 sent
+run evreplay redrive "$letters" -g "both-$$" --from begin
+check_status 0 "one that is told where to begin leaves the group alone"
+evadmin commit "both-$$" "$letters/0=2"
+wait $slow
+status=$?
+check_status 6 "a redrive whose group was moved ends with 6"
+check_grep "and says so" "consumer group 'both-$$' was moved while its backlog was sent" slow.err
 done_testing

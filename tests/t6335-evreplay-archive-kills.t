@@ -13,6 +13,7 @@ evproduce orders "$src" 3 "$records"
 digest() { # per partition what a reader of committed records sees, in order
 	for p in 0 1 2; do evtail "$1/$p" --from begin -q -o '%k %s %v %h' 2>/dev/null | md5sum; done
 }
+total() { evtail "$1" --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }'; }
 # killed TARGET SOURCE...: a restore is killed $kills times, and then left to end
 killed() {
 	local into=$1 n rc pid
@@ -34,6 +35,7 @@ digest "$src" >want
 topic restored 3
 check "a restore is killed $kills times, and ends" killed "$restored" ./arch
 check "it is the topic that was archived" cmp want <(digest "$restored")
+check "all of it" test "$(total "$restored")" = "$records"
 run evreplay ./arch --partition keep --into "$restored" --exactly-once --job "$restored"
 check_status 0 "once more finds nothing to do"
 check "and changes nothing" cmp want <(digest "$restored")
@@ -48,6 +50,5 @@ digest_all >want
 topic joined 3
 check "a restore out of archive and topic is killed $kills times, and ends" killed "$joined" ./arch "$src"
 check "it has all that the two hold" cmp want <(digest "$joined")
-check "which is more than the topic" test "$(evtail "$joined" --from begin -c -q 2>/dev/null |
-	awk '$1 == "total" { print $2 }')" = $((records + 600))
+check "which is more than the topic" test "$(total "$joined")" = $((records + 600))
 done_testing

@@ -275,6 +275,7 @@ static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
 	if (r->src->ops->group_offsets(r->src, r->args->group, &r->stored, err))
 		return -1;
 	*known = r->stored.n > 0;
+	redrive_begin(r);
 	return 0;
 }
 
