@@ -88,7 +88,7 @@ struct ev_fold_column {
 /* Pieces of memory that may be given back; the largest class is far above what a record may hold. */
 #define EV_POOL_SMALL 64
 struct ev_pool {
-	struct ev_pool_block *blocks;
+	struct ev_pool_block *blocks, *kept; /* kept: large ones of before it was cleared, for what comes */
 	char *at, *end;
 	struct ev_pool_piece *free[EV_POOL_SMALL + 32];
 	size_t bytes, last; /* of all blocks; of the last one that is shared */

@@ -14,6 +14,7 @@
 
 struct ev_pool_block {
 	struct ev_pool_block *next;
+	bool large; /* of LAST_BLOCK bytes: kept for the rows to come */
 	_Alignas(16) char data[];
 };
 
@@ -52,19 +53,28 @@ static struct ev_pool_block *add_block(struct ev_pool *p, size_t size)
 	struct ev_pool_block *b = ev_pool_pages(size);
 
 	b->next = p->blocks;
+	b->large = false;
 	p->blocks = b;
 	p->bytes += size;
 	return b;
 }
 
-/* One that another thread has made ready, if there is one. */
+/* One of before, or that another thread has made ready, if there is one. */
 static struct ev_pool_block *large_block(struct ev_pool *p)
 {
-	struct ev_pool_block *b = atomic_exchange(&p->spare, NULL);
+	struct ev_pool_block *b = p->kept;
 
-	atomic_store_explicit(&p->large, true, memory_order_relaxed);
-	if (!b)
-		return add_block(p, LAST_BLOCK);
+	if (b)
+		p->kept = b->next;
+	else
+		b = atomic_exchange(&p->spare, NULL);
+	atomic_store_explicit(&p->large, !p->kept, memory_order_relaxed);
+	if (!b) {
+		b = add_block(p, LAST_BLOCK);
+		b->large = true;
+		return b;
+	}
+	b->large = true;
 	b->next = p->blocks;
 	p->blocks = b;
 	p->bytes += LAST_BLOCK;
@@ -124,12 +134,26 @@ void ev_pool_give(struct ev_pool *p, void *at, size_t n)
 	p->free[class] = piece;
 }
 
-void ev_pool_clear(struct ev_pool *p)
+static void free_all(struct ev_pool_block *b)
 {
-	for (struct ev_pool_block *b = p->blocks, *next; b; b = next) {
+	for (struct ev_pool_block *next; b; b = next) {
 		next = b->next;
 		free(b);
 	}
+}
+
+void ev_pool_clear(struct ev_pool *p)
+{
+	struct ev_pool_block *small = NULL;
+
+	for (struct ev_pool_block *b = p->blocks, *next; b; b = next) {
+		struct ev_pool_block **list = b->large ? &p->kept : &small;
+
+		next = b->next;
+		b->next = *list;
+		*list = b;
+	}
+	free_all(small);
 	p->blocks = NULL;
 	p->at = p->end = NULL;
 	memset(p->free, 0, sizeof(p->free));
@@ -139,5 +163,7 @@ void ev_pool_clear(struct ev_pool *p)
 void ev_pool_end(struct ev_pool *p)
 {
 	ev_pool_clear(p);
+	free_all(p->kept);
+	p->kept = NULL;
 	free(atomic_exchange(&p->spare, NULL));
 }
