@@ -55,7 +55,7 @@ int ev_fault_add(struct ev_faults *fs, const struct ev_fault *f, struct ev_error
 /* Would one of this kind be shown? Else its text need not be made. */
 bool ev_fault_wanted(const struct ev_faults *fs, enum ev_fault_kind kind);
 
-int64_t ev_faults_found(const struct ev_faults *fs); /* of all kinds */
+int64_t ev_faults_found(const struct ev_faults *fs); /* of all kinds; for tests */
 
 /* Append an id or key for people: in single quotes, clean UTF-8, cut at 64 bytes; null as null. */
 void ev_fault_name(struct ev_buf *out, struct ev_slice name);

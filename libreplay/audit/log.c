@@ -87,7 +87,8 @@ static struct ev_log_part *part_at(struct ev_log *l, uint32_t part)
 	return &l->result.parts[part];
 }
 
-void ev_log_span(struct ev_log *l, uint32_t part, const struct ev_partition *p, struct ev_span span)
+/* A partition without one begins at its first record (files). */
+static void take_span(struct ev_log *l, uint32_t part, const struct ev_partition *p, struct ev_span span)
 {
 	struct ev_log_part *at = part_at(l, part);
 
@@ -174,8 +175,9 @@ static int take_value(struct ev_log *l, struct ev_log_part *p, const struct ev_r
 	return l->keys ? ev_log_take_number(l, r, &place, err) : 0;
 }
 
-int ev_log_record(struct ev_log *l, const struct ev_record *r, struct ev_error *err)
+static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
 {
+	struct ev_log *l = ctx;
 	struct ev_log_part *p = part_at(l, r->part);
 	struct log_part *at = &l->parts[r->part];
 
@@ -201,7 +203,7 @@ int ev_log_record(struct ev_log *l, const struct ev_record *r, struct ev_error *
 	return 0;
 }
 
-int ev_log_finish(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
+static int finish(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
 		  struct ev_error *err)
 {
 	/* holes first: what compaction may have taken is known then */
@@ -210,11 +212,6 @@ int ev_log_finish(struct ev_log *l, struct ev_source *src, struct ev_source *bes
 	if (l->ids && ev_log_finish_ids(l, src, err))
 		return -1;
 	return l->keys ? ev_log_finish_keys(l, err) : 0;
-}
-
-static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
-{
-	return ev_log_record(ctx, r, err);
 }
 
 int ev_log_run(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
@@ -229,11 +226,11 @@ int ev_log_run(struct ev_log *l, struct ev_source *src, struct ev_source *beside
 		there[i] = spans[i];
 		if (src->one_sequence)
 			continue;
-		ev_log_span(l, (uint32_t)i, p, spans[i]);
+		take_span(l, (uint32_t)i, p, spans[i]);
 		if (there[i].begin < p->low)
 			there[i].begin = p->low < spans[i].end ? p->low : spans[i].end;
 	}
 	rc = ev_read_spans(src, there, true, take, l, hooks, err);
 	free(there);
-	return rc ? rc : ev_log_finish(l, src, beside, err);
+	return rc ? rc : finish(l, src, beside, err);
 }

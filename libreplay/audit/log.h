@@ -2,9 +2,9 @@
  * log.h - what is wrong with a log, whatever the view: holes, doubled ids, broken sequences, lost
  * causes
  *
- * Records are given in the order of a merge (merge.h), each once; ev_log_run reads them. What can
+ * Records are read in the order of a merge (merge.h), each once. What can
  * only be told when all are there - doubled ids, sequences by key, causes - is sorted outside of
- * memory (spill.h), exactly, and reported by ev_log_finish. Every offset of the span asked for is
+ * memory (spill.h), exactly, and reported at the end. Every offset of the span asked for is
  * accounted for, per partition: end - begin = records + holes, and each hole has a class.
  *
  * What a client can know of a hole: read uncommitted, a record that stood aborted shows itself.
@@ -87,25 +87,15 @@ struct ev_log;
 struct ev_log *ev_log_new(const struct ev_log_options *opt, struct ev_faults *faults);
 void ev_log_free(struct ev_log *l);
 
-/* The span of a partition of the source; one without it begins at its first record (files). */
-void ev_log_span(struct ev_log *l, uint32_t part, const struct ev_partition *p,
-		 struct ev_span span);
-
-int ev_log_record(struct ev_log *l, const struct ev_record *r, struct ev_error *err);
-
-/*
- * All records were given. `src` is where they came from, no read of it under way; `beside` the same
- * log, read uncommitted, or NULL (then an aborted record cannot be told from a marker). Both may be
- * read.
- */
-int ev_log_finish(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
-		  struct ev_error *err);
-
 const struct ev_log_result *ev_log_result(const struct ev_log *l);
 
 struct ev_read_hooks;
 
-/* Read `spans` of `src` and finish: all of the above in one call. */
+/*
+ * Read `spans` of `src` (a file: from the first record of each partition) and tell the faults; once
+ * for each ev_log. `beside` is the same log, read uncommitted, or NULL: then an aborted record cannot
+ * be told from a marker. Both may be read once more at the end.
+ */
 int ev_log_run(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
 	       const struct ev_span *spans, const struct ev_read_hooks *hooks,
 	       struct ev_error *err);

@@ -37,7 +37,7 @@ int ev_spill_sort(struct ev_spill *s, struct ev_error *err);
 int ev_spill_next(struct ev_spill *s, struct ev_slice *item, struct ev_error *err);
 
 int64_t ev_spill_items(const struct ev_spill *s);   /* added so far */
-int64_t ev_spill_on_disk(const struct ev_spill *s); /* bytes written, merges too */
+int64_t ev_spill_on_disk(const struct ev_spill *s); /* bytes written, merges too; for tests */
 
 /*
  * Numbers in an item, so that their order is the bytes' order: big-endian, signed ones biased. The

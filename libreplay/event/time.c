@@ -5,12 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "event/calendar.h"
-
 #define DAY_MS INT64_C(86400000)
 #define MAX_ESCAPED 128 /* bytes of a time written with escapes, decoded */
 
-int64_t ev_days_from_civil(int year, int month, int day)
+/* Days since 1970-01-01 of a valid proleptic Gregorian date. */
+static int64_t days_from_civil(int year, int month, int day)
 {
 	/* years start in March, so that the leap day is the last one of its year */
 	int64_t y = month <= 2 ? year - 1 : year;
@@ -184,7 +183,7 @@ static int read_iso(struct ev_slice text, bool date_alone, int64_t *ms, const ch
 		*why = "something stands behind the time zone";
 		return -1;
 	}
-	minutes = ev_days_from_civil(m.year, m.month, m.day) * 1440 + m.hour * 60 + m.minute - offset;
+	minutes = days_from_civil(m.year, m.month, m.day) * 1440 + m.hour * 60 + m.minute - offset;
 	t = minutes * 60000 + m.second * 1000 + m.ms;
 	if (m.second == 60 && (t - m.ms) % DAY_MS) {
 		*why = "second 60 is not at the end of a day in UTC";

@@ -2,7 +2,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "event/calendar.h"
 #include "event/time.h"
 
 #define MAX_FRACTION 9 /* digits behind the point of a duration */

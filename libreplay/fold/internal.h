@@ -349,7 +349,6 @@ struct ev_bind ev_fold_bind(const struct ev_fv *v, struct ev_buf *digits);
 void ev_fold_add_decimal(struct ev_buf *out, int64_t decimal);
 /* `a` NULL: the text is borrowed from the bind. */
 struct ev_fv ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d);
-bool ev_fold_same(const struct ev_fv *a, const struct ev_fv *b);
 
 /* step.c: the row that a statement is about, or NULL when its key is not plainly one that the column holds. */
 struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,

@@ -8,13 +8,6 @@
 
 static const struct ev_fv doubt = { .kind = EV_FV_DOUBT };
 
-bool ev_fold_same(const struct ev_fv *a, const struct ev_fv *b)
-{
-	if (a->kind != b->kind)
-		return false;
-	return ev_fv_has_text(a->kind) ? ev_slice_eq(a->text, b->text) : a->i == b->i;
-}
-
 struct ev_fv ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d)
 {
 	struct ev_fv v = { .kind = EV_FV_NULL };

@@ -12,7 +12,7 @@
 /* More kept back by the filter than this, and the caller gets a chance to look at its signals. */
 enum { SKIP_MAX = 1 << 16 };
 
-int ev_merge_compare(const struct ev_record *a, const struct ev_record *b)
+static int compare(const struct ev_record *a, const struct ev_record *b)
 {
 	int c;
 
@@ -31,9 +31,9 @@ void ev_merge_sift(const struct ev_record **heads, uint32_t *heap, size_t n, siz
 
 		if (child >= n)
 			break;
-		if (child + 1 < n && ev_merge_compare(heads[heap[child + 1]], heads[heap[child]]) < 0)
+		if (child + 1 < n && compare(heads[heap[child + 1]], heads[heap[child]]) < 0)
 			child++;
-		if (ev_merge_compare(heads[moved], heads[heap[child]]) <= 0)
+		if (compare(heads[moved], heads[heap[child]]) <= 0)
 			break;
 		heap[at] = heap[child];
 		at = child;
@@ -45,7 +45,7 @@ void ev_merge_push(const struct ev_record **heads, uint32_t *heap, size_t *n, ui
 {
 	size_t at = (*n)++;
 
-	while (at && ev_merge_compare(heads[id], heads[heap[(at - 1) / 2]]) < 0) {
+	while (at && compare(heads[id], heads[heap[(at - 1) / 2]]) < 0) {
 		heap[at] = heap[(at - 1) / 2];
 		at = (at - 1) / 2;
 	}
@@ -53,7 +53,7 @@ void ev_merge_push(const struct ev_record **heads, uint32_t *heap, size_t *n, ui
 }
 
 /* The source's table may grow while it is read. */
-void ev_merge_grow(struct ev_merge *m)
+static void grow(struct ev_merge *m)
 {
 	size_t n = m->src->nparts;
 
@@ -79,7 +79,7 @@ void ev_merge_grow(struct ev_merge *m)
 
 void ev_merge_arrived(struct ev_merge *m, const struct ev_batch *b)
 {
-	ev_merge_grow(m);
+	grow(m);
 	for (size_t i = 0; i < b->n; i++)
 		m->parts[b->records[i].part].pending++;
 }
@@ -301,7 +301,7 @@ struct ev_merge *ev_merge_new(struct ev_source *src, const struct ev_span *spans
 	m = ev_alloc(sizeof(*m));
 	m->src = src;
 	m->opt = *opt;
-	ev_merge_grow(m);
+	grow(m);
 	for (size_t i = 0; i < known; i++)
 		m->parts[i].seen.begin = m->parts[i].seen.next = spans[i].begin;
 	m->nlanes = src->nlanes;

@@ -68,12 +68,10 @@ struct ev_merge {
 	size_t nheld, held_cap;
 };
 
-int ev_merge_compare(const struct ev_record *a, const struct ev_record *b);
 /* A binary heap of ids, ordered by heads[id]. */
 void ev_merge_sift(const struct ev_record **heads, uint32_t *heap, size_t n, size_t at);
 void ev_merge_push(const struct ev_record **heads, uint32_t *heap, size_t *n, uint32_t id);
 
-void ev_merge_grow(struct ev_merge *m);
 void ev_merge_arrived(struct ev_merge *m, const struct ev_batch *b);
 bool ev_merge_consume(struct ev_merge *m, const struct ev_record *r);
 void ev_merge_retire(struct ev_merge *m, struct ev_batch *b, bool lent);

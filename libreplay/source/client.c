@@ -82,7 +82,8 @@ void ev_kafka_log_install(struct kafka_log *log, rd_kafka_conf_t *conf)
 	rd_kafka_conf_set_opaque(conf, log);
 }
 
-void ev_kafka_log_last(struct kafka_log *log, const char *otherwise, char *out, size_t size)
+/* What the client said last, or `otherwise`, copied to `out`. */
+static void said_last(struct kafka_log *log, const char *otherwise, char *out, size_t size)
 {
 	pthread_mutex_lock(&log->lock);
 	snprintf(out, size, "%s", log->last[0] ? log->last : otherwise);
@@ -95,7 +96,7 @@ int ev_kafka_log_fail(struct kafka_log *log, enum ev_class class, struct ev_erro
 	char what[512], why[512];
 
 	vsnprintf(what, sizeof(what), fmt, ap);
-	ev_kafka_log_last(log, rd_kafka_err2str(e), why, sizeof(why));
+	said_last(log, rd_kafka_err2str(e), why, sizeof(why));
 	ev_fail(err, class, "%s: %s", what, why);
 	err->retriable = true;
 	return -1;

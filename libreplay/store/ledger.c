@@ -47,7 +47,6 @@ static const char insert_projection_sql[] =
 	"INSERT INTO ev_projection (name, version, fingerprint, generation, holder, mode, watermark, "
 	"cuts, last_error, updated_at) VALUES (?1, ?2, ?3, 1, ?4, 'stop', NULL, 0, NULL, ?5)";
 static const char insert_table_sql[] = "INSERT INTO ev_table (table_name, projection) VALUES (?1, ?2)";
-static const char owner_sql[] = "SELECT projection FROM ev_table WHERE table_name = ?1";
 static const char tables_sql[] =
 	"SELECT table_name FROM ev_table WHERE projection = ?1 ORDER BY table_name";
 static const char guard_projection_sql[] =
@@ -267,20 +266,6 @@ int ev_ledger_register(struct ev_store *s, struct ev_ledger *l, const char *fing
 	l->generation = 1;
 	snprintf(l->fingerprint, sizeof(l->fingerprint), "%s", fingerprint);
 	return 0;
-}
-
-static int take_name(void *ctx, const struct ev_cell *c, size_t n)
-{
-	(void)n;
-	ev_buf_add_slice(ctx, c[0].text);
-	return 0;
-}
-
-int ev_ledger_owner(struct ev_store *s, const char *table, struct ev_buf *owner, struct ev_error *err)
-{
-	struct ev_bind name = ev_bind_text(table);
-
-	return ev_store_select(s, owner_sql, &name, 1, take_name, owner, err);
 }
 
 int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *tables,

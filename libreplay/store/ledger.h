@@ -97,9 +97,6 @@ int ev_ledger_names(struct ev_store *s, struct ev_buf *names, struct ev_error *e
  */
 int ev_ledger_register(struct ev_store *s, struct ev_ledger *l, const char *fingerprint,
 		       int64_t version, const struct ev_buf *tables, struct ev_error *err);
-/* The projection that owns a table into `owner` (empty: none). */
-int ev_ledger_owner(struct ev_store *s, const char *table, struct ev_buf *owner,
-		    struct ev_error *err);
 /* The tables a projection owns, NUL after each. */
 int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *tables,
 		     struct ev_error *err);

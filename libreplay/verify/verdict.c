@@ -183,7 +183,7 @@ void ev_equation_term(struct ev_equation *e, const char *name, int64_t n)
 	*EV_PUSH(e->terms, e->nterms) = (struct ev_term_count){ name, n };
 }
 
-bool ev_equation_tiles(const struct ev_equation *e)
+static bool tiles(const struct ev_equation *e)
 {
 	int64_t sum = 0;
 
@@ -214,7 +214,7 @@ static int fault(const struct ev_mode *m, struct ev_error *why)
 		ev_hint(why, "where that is right, say so: --allow-empty");
 	}
 	for (size_t i = 0; i < m->nequations && why->class == EV_OK; i++)
-		if (!ev_equation_tiles(&m->equations[i]))
+		if (!tiles(&m->equations[i]))
 			ev_fail(why, EV_BUG, "%s: coverage of %s does not add up: %s", m->name,
 				m->equations[i].subject, m->equations[i].what);
 	return why->class;

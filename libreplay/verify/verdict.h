@@ -118,7 +118,6 @@ void ev_finding_column(struct ev_finding *f, const char *name, const char *log, 
 
 struct ev_equation *ev_mode_equation(struct ev_mode *m, const char *subject, const char *what, int64_t total);
 void ev_equation_term(struct ev_equation *e, const char *name, int64_t n);
-bool ev_equation_tiles(const struct ev_equation *e);
 
 int64_t ev_verdict_found(const struct ev_verdict *v);
 /* The exit status; `why` (may be NULL) gets the reason where it is neither 0 nor 1. */
