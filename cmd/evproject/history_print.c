@@ -71,8 +71,7 @@ static void add_plain(struct ev_buf *out, const struct ev_cell *c)
 		ev_buf_adds(out, "null");
 	} else if (c->kind == EV_CELL_BYTES) {
 		ev_buf_adds(out, "x'");
-		for (size_t i = 0; i < c->text.len; i++)
-			ev_buf_addf(out, "%02x", (unsigned char)c->text.ptr[i]);
+		ev_buf_add_hex(out, c->text);
 		ev_buf_addc(out, '\'');
 	} else {
 		ev_buf_adds(out, quote ? "'" : "");

@@ -77,3 +77,15 @@ void ev_buf_add_quoted(struct ev_buf *b, const char *s, char quote)
 	}
 	ev_buf_addc(b, quote);
 }
+
+void ev_buf_add_hex(struct ev_buf *b, struct ev_slice s)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (!ev_buf_reserve(b, 2 * s.len))
+		return;
+	for (size_t i = 0; i < s.len; i++) {
+		ev_buf_addc(b, digits[(unsigned char)s.ptr[i] >> 4]);
+		ev_buf_addc(b, digits[s.ptr[i] & 15]);
+	}
+}

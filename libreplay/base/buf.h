@@ -72,6 +72,9 @@ static inline void ev_buf_add_slice(struct ev_buf *b, struct ev_slice s)
 void ev_buf_add_i64(struct ev_buf *b, int64_t v); /* decimal, no locale */
 void ev_buf_addf(struct ev_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Its bytes as hexadecimal digits, two each. */
+void ev_buf_add_hex(struct ev_buf *b, struct ev_slice s);
+
 /* A name or string as SQL writes it: between two `quote`, those in it doubled. */
 void ev_buf_add_quoted(struct ev_buf *b, const char *s, char quote);
 

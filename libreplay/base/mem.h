@@ -36,4 +36,9 @@ char *ev_slice_dup(struct ev_slice s);     /* C string copy; null gives NULL */
 #define EV_PUSH(v, n) ((v) = ev_push((v), (n), sizeof(*(v))), &(v)[(n)++])
 void *ev_push(void *v, size_t n, size_t size);
 
+static inline size_t ev_clamp(size_t v, size_t low, size_t high)
+{
+	return v < low ? low : v > high ? high : v;
+}
+
 #endif

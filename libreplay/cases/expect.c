@@ -160,23 +160,10 @@ static void compare_rows(struct ev_store *s, struct ev_query *q, const char *tab
 	free(used);
 }
 
-static struct ev_query *table_query(struct ev_store *s, const char *table, struct ev_error *err)
-{
-	struct ev_buf sql = EV_BUF_INIT;
-	struct ev_query *q;
-	size_t at;
-
-	ev_buf_adds(&sql, "SELECT * FROM ");
-	ev_buf_add_quoted(&sql, table, '"');
-	q = s->ops->prepare(s, ev_buf_str(&sql), false, NULL, NULL, &at, err);
-	ev_buf_release(&sql);
-	return q;
-}
-
 static int compare_table(struct ev_store *s, const char *table, const struct ev_value *want,
 			 struct ev_buf *out, struct ev_error *err)
 {
-	struct ev_query *q = table_query(s, table, err);
+	struct ev_query *q = ev_store_all_of(s, table, err);
 	struct rows got = { 0 };
 	int rc;
 
@@ -305,7 +292,7 @@ static int by_cells(const void *x, const void *y, void *ctx)
 static int dump_table(struct ev_store *s, const char *table, struct ev_buf *out,
 		      struct ev_error *err)
 {
-	struct ev_query *q = table_query(s, table, err);
+	struct ev_query *q = ev_store_all_of(s, table, err);
 	struct rows got = { 0 };
 	int rc;
 

@@ -10,11 +10,6 @@
 static const struct ev_fv doubt = { .kind = EV_FV_DOUBT };
 static const struct ev_fv null = { .kind = EV_FV_NULL };
 
-static bool is_text(const struct ev_fv *v)
-{
-	return v->kind == EV_FV_TEXT || v->kind == EV_FV_TIME;
-}
-
 /* Of a condition: 0 false, 1 true, EV_UNKNOWN, EV_UNSURE. */
 static int truth(const struct ev_fv *v)
 {
@@ -71,7 +66,7 @@ static int order(const struct ev_fold *f, const struct ev_fx *x, const struct ev
 	if (l->kind < EV_FV_TEXT && r->kind < EV_FV_TEXT)
 		return f->store->ops->dialect == EV_SQLITE ? ev_fold_order_reals(l, r)
 							   : ev_fold_order_decimals(l, r);
-	if (is_text(l) && is_text(r) && texts_stay(x, l, r)) {
+	if (ev_fv_is_text(l) && ev_fv_is_text(r) && texts_stay(x, l, r)) {
 		int by = ev_slice_cmp(l->text, r->text);
 
 		return (by > 0) - (by < 0);

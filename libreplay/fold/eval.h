@@ -14,6 +14,11 @@ struct ev_fold_input { /* what an expression may name */
 	const struct ev_fv *params, *old, *fresh;
 };
 
+static inline bool ev_fv_is_text(const struct ev_fv *v)
+{
+	return v->kind == EV_FV_TEXT || v->kind == EV_FV_TIME;
+}
+
 /* eval_text.c. Moments are as :time has them or as PostgreSQL prints them. */
 int ev_fold_order_moments(struct ev_slice l, struct ev_slice r);
 int ev_fold_like(enum ev_dialect d, const struct ev_fv *v, struct ev_slice pattern);

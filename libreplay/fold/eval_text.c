@@ -3,11 +3,6 @@
 
 static const struct ev_fv doubt = { .kind = EV_FV_DOUBT };
 
-static bool is_text(const struct ev_fv *v)
-{
-	return v->kind == EV_FV_TEXT || v->kind == EV_FV_TIME;
-}
-
 /* `n` digits at *p, which moves behind them; -1 when it does not see them. */
 static int64_t digits(const char **p, const char *end, int n)
 {
@@ -99,7 +94,7 @@ int ev_fold_like(enum ev_dialect d, const struct ev_fv *v, struct ev_slice patte
 {
 	if (v->kind == EV_FV_NULL)
 		return EV_UNKNOWN;
-	return is_text(v) ? like(d, v->text, pattern) : EV_UNSURE;
+	return ev_fv_is_text(v) ? like(d, v->text, pattern) : EV_UNSURE;
 }
 
 struct ev_fv ev_fold_substr(const struct ev_fx *x, const struct ev_fv *v)
@@ -109,7 +104,7 @@ struct ev_fv ev_fold_substr(const struct ev_fx *x, const struct ev_fv *v)
 
 	if (v->kind == EV_FV_NULL)
 		return *v;
-	if (!is_text(v))
+	if (!ev_fv_is_text(v))
 		return doubt;
 	for (size_t i = 0; i < v->text.len && i < from + n; i++)
 		if ((unsigned char)v->text.ptr[i] >= 0x80)
@@ -127,7 +122,7 @@ struct ev_fv ev_fold_length(const struct ev_fv *v)
 
 	if (v->kind == EV_FV_NULL)
 		return *v;
-	if (!is_text(v))
+	if (!ev_fv_is_text(v))
 		return doubt;
 	for (size_t i = 0; i < v->text.len; i++)
 		out.i += ((unsigned char)v->text.ptr[i] & 0xc0) != 0x80;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "store/sqlite_file.h"
 
 static int in_memory(struct ev_scratch *x, const struct ev_projection *p, struct ev_error *err)
 {
@@ -54,25 +55,14 @@ int ev_scratch_open(struct ev_scratch *x, const char *url, const struct ev_proje
 	return !url ? in_memory(x, p, err) : ev_url_is_postgres(url) ? in_schema(x, url, p, err) : in_file(x, url, err);
 }
 
-static void delete_file(const struct ev_scratch *x)
-{
-	static const char *const suffixes[] = { "", "-wal", "-shm", "-journal", "-evlock" };
-	struct ev_buf name = EV_BUF_INIT;
-
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
-		ev_buf_clear(&name);
-		ev_buf_addf(&name, "%s%s", x->file, suffixes[i]);
-		unlink(ev_buf_str(&name));
-	}
-	ev_buf_release(&name);
-}
-
 void ev_scratch_close(struct ev_scratch *x)
 {
+	struct ev_error ignored = EV_ERROR_INIT;
+
 	if (x->store)
 		x->store->ops->close(x->store);
 	if (x->file)
-		delete_file(x);
+		ev_sqlite_unlink(x->file, &ignored);
 	free(x->file);
 	*x = (struct ev_scratch){ 0 };
 }

@@ -87,19 +87,6 @@ static const char *spelled(struct ev_store *s, struct ev_query *q, const char *n
 	return near;
 }
 
-static struct ev_query *all_of(struct ev_store *s, const char *table, struct ev_error *err)
-{
-	struct ev_buf sql = EV_BUF_INIT;
-	struct ev_query *q;
-	size_t at;
-
-	ev_buf_adds(&sql, "SELECT * FROM ");
-	ev_buf_add_quoted(&sql, table, '"');
-	q = s->ops->prepare(s, ev_buf_str(&sql), false, NULL, NULL, &at, err);
-	ev_buf_release(&sql);
-	return q;
-}
-
 /* The table's columns that `t` names take the store's spelling; false: one of them is not there. */
 static bool take_columns(struct ev_target *t, struct ev_store *s, struct ev_query *q,
 			 const struct ev_table *def)
@@ -198,7 +185,7 @@ static int look_at(struct search *f, const char *table, struct ev_error *err)
 	if (f->asked && strcasecmp(f->asked, table) != 0)
 		return 0;
 	remember_columns(f, def);
-	q = all_of(f->store, table, err);
+	q = ev_store_all_of(f->store, table, err);
 	if (!q)
 		return -1;
 	if (take_columns(f->t, f->store, q, def))

@@ -108,13 +108,8 @@ static int compare_keys(const struct comparing *c, const struct ev_cell *a, cons
 
 static void add_hex(struct ev_buf *out, const char *bytes, size_t n)
 {
-	static const char digits[] = "0123456789abcdef";
-
 	ev_buf_adds(out, "x'");
-	for (size_t i = 0; i < n; i++) {
-		ev_buf_addc(out, digits[(unsigned char)bytes[i] >> 4]);
-		ev_buf_addc(out, digits[bytes[i] & 15]);
-	}
+	ev_buf_add_hex(out, ev_slice(bytes, n));
 	ev_buf_addc(out, '\'');
 }
 

@@ -14,6 +14,7 @@
 #include "rebuild/sqlite_kit.h"
 #include "store/dead.h"
 #include "store/seen.h"
+#include "store/sqlite_file.h"
 #include "store/sqlite_lock.h"
 
 static struct ev_shadow_sqlite *of(struct ev_shadow *sh)
@@ -234,20 +235,8 @@ static int roll_back(struct ev_shadow *sh, struct ev_error *err)
 
 static int remove_file(struct ev_shadow_sqlite *s, struct ev_error *err)
 {
-	static const char *const tails[] = { "-wal", "-shm", "-journal", "-evlock", "", NULL };
-	struct ev_buf name = EV_BUF_INIT;
-	int rc = 0;
-
 	settle(&s->base);
-	for (const char *const *t = tails; s->path && *t && rc == 0; t++) {
-		ev_buf_clear(&name);
-		ev_buf_addf(&name, "%s%s", s->path, *t);
-		if (unlink(ev_buf_str(&name)) < 0 && errno != ENOENT)
-			rc = ev_fail(err, EV_STORE, "cannot remove '%s': %s", ev_buf_str(&name),
-				     strerror(errno));
-	}
-	ev_buf_release(&name);
-	return rc;
+	return s->path ? ev_sqlite_unlink(s->path, err) : 0;
 }
 
 static int drop_role(struct ev_shadow *sh, enum ev_role role, bool pieces, struct ev_error *err)

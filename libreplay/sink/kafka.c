@@ -86,11 +86,6 @@ static const struct ev_sink_ops job_ops = {
 enum { QUEUE_MESSAGES = 100000, MESSAGE_COST = 400, BATCH_OVERHEAD = 256 };
 #define QUEUE_BYTES ((size_t)2097151 << 10)
 
-static size_t clamp(size_t v, size_t low, size_t high)
-{
-	return v < low ? low : v > high ? high : v;
-}
-
 /* Less than what the topic takes by what the batch itself needs. */
 static size_t batch_bytes(const struct ev_kafka_sink_spec *spec)
 {
@@ -114,9 +109,9 @@ static struct ev_cluster *open_producer(const struct ev_kafka_sink_spec *spec, s
 		spec->job ? "transactional.id" : NULL, id, NULL,
 	};
 
-	snprintf(kbytes, sizeof(kbytes), "%zu", clamp(spec->memory / 2, 1 << 20, QUEUE_BYTES) >> 10);
+	snprintf(kbytes, sizeof(kbytes), "%zu", ev_clamp(spec->memory / 2, 1 << 20, QUEUE_BYTES) >> 10);
 	snprintf(messages, sizeof(messages), "%zu",
-		 clamp(spec->memory / 4 / MESSAGE_COST, 1000, QUEUE_MESSAGES));
+		 ev_clamp(spec->memory / 4 / MESSAGE_COST, 1000, QUEUE_MESSAGES));
 	snprintf(batch, sizeof(batch), "%zu", batch_bytes(spec));
 	snprintf(id, sizeof(id), "evreplay-%s", spec->job ? spec->job : "");
 	return ev_cluster_open(&spec->cluster, defaults, forced, ev_kafka_sink_delivered, spec->stopped,

@@ -145,7 +145,6 @@ int ev_redact_key(struct ev_redact *r, struct ev_slice key, struct ev_error *err
 
 static void add_hash(struct ev_redact *r, const struct ev_value *v, struct ev_buf *out)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char md[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
 	struct ev_slice text = v->raw;
@@ -155,10 +154,7 @@ static void add_hash(struct ev_redact *r, const struct ev_value *v, struct ev_bu
 		text = v->raw; /* a lone surrogate: by its bytes */
 	HMAC(EVP_sha256(), r->key.data, (int)r->key.len, (const unsigned char *)text.ptr, text.len, md, &n);
 	ev_buf_addc(out, '"');
-	for (unsigned i = 0; i < HASH_BYTES && i < n; i++) {
-		ev_buf_addc(out, digits[md[i] >> 4]);
-		ev_buf_addc(out, digits[md[i] & 15]);
-	}
+	ev_buf_add_hex(out, ev_slice((const char *)md, n < HASH_BYTES ? n : HASH_BYTES));
 	ev_buf_addc(out, '"');
 }
 

@@ -204,15 +204,12 @@ static void close_source(struct ev_source *s)
 	stop(as);
 	ev_archive_lane_release(&as->probe);
 	ev_pool_release(&as->pool);
-	for (size_t i = 0; i < s->nparts; i++)
-		free(s->parts[i].topic);
 	for (size_t i = 0; i < as->nselected; i++) {
 		free(as->selected[i].topic);
 		free(as->selected[i].partitions);
 	}
 	free(as->selected);
-	free(s->parts);
-	free(s->cluster_id);
+	ev_source_release_table(s);
 	free(as->kept);
 	ev_manifest_release(&as->manifest);
 	ev_buf_release(&as->path);

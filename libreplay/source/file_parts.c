@@ -90,9 +90,7 @@ uint32_t ev_file_part(struct ev_file_source *fs, struct ev_slice topic, int32_t 
 
 void ev_file_parts_release(struct ev_file_source *fs)
 {
-	for (size_t i = 0; i < fs->base.nparts; i++)
-		free(fs->base.parts[i].topic);
-	free(fs->base.parts);
+	ev_source_release_table(&fs->base);
 	free(fs->state);
 	free(fs->slots);
 	ev_position_release(&fs->from);

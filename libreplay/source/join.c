@@ -268,10 +268,7 @@ static void close_source(struct ev_source *s)
 		j->archive->ops->close(j->archive);
 	if (j->topic)
 		j->topic->ops->close(j->topic);
-	for (size_t i = 0; i < s->nparts; i++)
-		free(s->parts[i].topic);
-	free(s->parts);
-	free(s->cluster_id);
+	ev_source_release_table(s);
 	free(j->old);
 	free(j);
 }

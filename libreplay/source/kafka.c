@@ -31,10 +31,7 @@ static void kafka_close(struct ev_source *s)
 		rd_kafka_destroy(k->reader);
 	if (k->probe)
 		rd_kafka_destroy(k->probe);
-	for (size_t i = 0; i < s->nparts; i++)
-		free(s->parts[i].topic);
-	free(s->parts);
-	free(s->cluster_id);
+	ev_source_release_table(s);
 	free(k->kp);
 	ev_properties_release(&k->properties);
 	free(k->group_name);

@@ -70,11 +70,6 @@ static void set_number(rd_kafka_conf_t *conf, const char *name, size_t value)
 
 #define QUEUES_MAX ((size_t)256 << 20)
 
-static size_t clamp(size_t v, size_t low, size_t high)
-{
-	return v < low ? low : v > high ? high : v;
-}
-
 /*
  * Share the memory among the queues: half of it for the bytes of the records, half for what the
  * client keeps with each of them (about 400 bytes). More than about half a second of work gains
@@ -87,10 +82,10 @@ static void set_queues(rd_kafka_conf_t *conf, size_t memory, struct kafka_shape 
 	memory = memory < QUEUES_MAX ? memory : QUEUES_MAX;
 	share = memory / (shape.queues ? shape.queues : 1) / 2;
 
-	set_number(conf, "queued.max.messages.kbytes", clamp(share >> 10, 64, 2097151));
-	set_number(conf, "queued.min.messages", clamp(share / 400, 100, 2000000));
-	set_number(conf, "fetch.message.max.bytes", clamp(share / 2, 65536, 1 << 20));
-	set_number(conf, "fetch.max.bytes", clamp(memory / 4, 1 << 20, 50 << 20));
+	set_number(conf, "queued.max.messages.kbytes", ev_clamp(share >> 10, 64, 2097151));
+	set_number(conf, "queued.min.messages", ev_clamp(share / 400, 100, 2000000));
+	set_number(conf, "fetch.message.max.bytes", ev_clamp(share / 2, 65536, 1 << 20));
+	set_number(conf, "fetch.max.bytes", ev_clamp(memory / 4, 1 << 20, 50 << 20));
 	set(conf, "fetch.queue.backoff.ms", "5");
 	set(conf, "fetch.wait.max.ms", shape.follow ? "100" : "20");
 }

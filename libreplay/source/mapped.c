@@ -201,9 +201,7 @@ static void close_source(struct ev_source *s)
 
 	if (m->archive)
 		m->archive->ops->close(m->archive);
-	for (size_t i = 0; i < s->nparts; i++)
-		free(s->parts[i].topic);
-	free(s->parts);
+	ev_source_release_table(s);
 	free(m->mp);
 	free(m->runs);
 	ev_map_free(m->map);

@@ -1,6 +1,8 @@
 /* open.c - from a spec to the source that reads it; see spec.h */
 #include "source/spec.h"
 
+#include <stdlib.h>
+
 struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_error *err)
 {
 	if (!spec->nfiles && !spec->ntopics && !spec->archive) {
@@ -18,4 +20,12 @@ struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_er
 	if (spec->archive)
 		return spec->ntopics ? ev_join_open(spec, err) : ev_archive_open(spec, err);
 	return ev_kafka_open(spec, err);
+}
+
+void ev_source_release_table(struct ev_source *s)
+{
+	for (size_t i = 0; i < s->nparts; i++)
+		free(s->parts[i].topic);
+	free(s->parts);
+	free(s->cluster_id);
 }

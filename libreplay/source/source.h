@@ -160,4 +160,7 @@ struct ev_source {
 	bool holes_known;  /* an archive of all records: an offset without one was empty in the log */
 };
 
+/* For close: the table and the cluster's id. */
+void ev_source_release_table(struct ev_source *s);
+
 #endif

@@ -153,6 +153,19 @@ int ev_store_select(struct ev_store *s, const char *sql, const struct ev_bind *b
 	return rc;
 }
 
+struct ev_query *ev_store_all_of(struct ev_store *s, const char *table, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	struct ev_query *q;
+	size_t at;
+
+	ev_buf_adds(&sql, "SELECT * FROM ");
+	ev_buf_add_quoted(&sql, table, '"');
+	q = s->ops->prepare(s, ev_buf_str(&sql), false, NULL, NULL, &at, err);
+	ev_buf_release(&sql);
+	return q;
+}
+
 void ev_table_info_release(struct ev_table_info *t)
 {
 	for (size_t i = 0; i < t->ncolumns; i++) {

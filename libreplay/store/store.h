@@ -1,10 +1,11 @@
 /*
- * store.h - the database that holds the projected tables; one family of files per implementation
- * (sqlite*.c, pg*.c)
+ * store.h - the database that holds the projected tables; files of one name per implementation:
+ * sqlite*.c, pg*.c
  *
- * A store is one connection, used by one thread. It knows SQL, transactions and errors, nothing of
- * projections: ledger, dead letters and seen ids (ledger.h, dead.h, seen.h) are written once, in
- * SQL that both dialects understand, with ?1-style placeholders that the store renders.
+ * A store is one connection, used by one thread. It knows SQL, transactions and errors; of a
+ * projection only that its schema, handlers and checks are SQL of another's making, which is held to
+ * rules. Ledger, dead letters and seen ids (ledger.h, dead.h, seen.h) are written once, in SQL that
+ * both dialects understand, with ?1-style placeholders that the store renders.
  *
  * Errors, by class: EV_DATA is the statement's or its values' fault (a poison record when it was a
  * handler); EV_STORE the store's own (disk, connection; `retriable` when trying again may help);
@@ -263,6 +264,9 @@ int64_t ev_store_run(struct ev_store *s, const char *sql, const struct ev_bind *
 		     struct ev_error *err);
 int ev_store_select(struct ev_store *s, const char *sql, const struct ev_bind *b, size_t n,
 		    ev_row_fn row, void *ctx, struct ev_error *err);
+
+/* `SELECT *` of a table, prepared anew; the caller finishes it. */
+struct ev_query *ev_store_all_of(struct ev_store *s, const char *table, struct ev_error *err);
 
 static inline struct ev_bind ev_bind_text(const char *s)
 {

@@ -61,8 +61,7 @@ static struct ev_bind bind_cell(const struct ev_cell *c, const char *type, struc
 	if (c->kind != EV_CELL_BYTES)
 		return ev_bind_slice(c->text);
 	ev_buf_adds(hex, "\\x");
-	for (size_t i = 0; i < c->text.len; i++)
-		ev_buf_addf(hex, "%02x", (unsigned char)c->text.ptr[i]);
+	ev_buf_add_hex(hex, c->text);
 	return ev_bind_slice(ev_slice(hex->data + at, hex->len - at));
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "store/sqlite_file.h"
 #include "verify/drill_impl.h"
 
 int ev_drill_sqlite_take(struct ev_drill_copy *c, const struct ev_projection *p, const struct ev_verify_options *opt,
@@ -60,15 +61,9 @@ static int copy_bytes(int from, int to, const char *path, struct ev_error *err)
 
 static void drop_work(const struct ev_drill_copy *c)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm", "-journal", "-evlock" };
-	struct ev_buf path = EV_BUF_INIT;
+	struct ev_error ignored = EV_ERROR_INIT; /* what stays is found when the new one is made */
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
-		ev_buf_clear(&path);
-		ev_buf_addf(&path, "%s%s", c->work, suffixes[i]);
-		unlink(ev_buf_str(&path));
-	}
-	ev_buf_release(&path);
+	ev_sqlite_unlink(c->work, &ignored);
 }
 
 int ev_drill_sqlite_renew(struct ev_drill_copy *c, bool empty, struct ev_error *err)

@@ -21,8 +21,7 @@ static uint64_t little(const char *p, size_t n)
 static void add_hex(struct ev_buf *out, struct ev_slice s, size_t n)
 {
 	ev_buf_adds(out, "x'");
-	for (size_t i = 0; i < n; i++)
-		ev_buf_addf(out, "%02x", (unsigned char)s.ptr[i]);
+	ev_buf_add_hex(out, ev_slice(s.ptr, n));
 	ev_buf_addc(out, '\'');
 }
 
