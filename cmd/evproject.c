@@ -1,4 +1,4 @@
-/* evproject - apply a projection file to a store: once or following (evproject(1)) */
+/* evproject.c - apply a projection file to a store: once or following (evproject(1)) */
 #include <sqlite3.h>
 
 #include "evproject/evproject.h"

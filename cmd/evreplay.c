@@ -1,4 +1,4 @@
-/* evreplay - copy the records of a source to another topic, an archive or a pipe (evreplay(1)) */
+/* evreplay.c - copy the records of a source to another topic, an archive or a pipe (evreplay(1)) */
 #include "evreplay/redrive.h"
 
 static void init(void *args)

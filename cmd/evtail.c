@@ -1,4 +1,4 @@
-/* evtail - print the records of a source between two positions */
+/* evtail.c - print the records of a source between two positions */
 #include "evtail/tail.h"
 
 static const char *const formats[] = { "text", "json", NULL };

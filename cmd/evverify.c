@@ -1,4 +1,4 @@
-/* evverify - prove that log and store agree, and say exactly where they don't (evverify(1)) */
+/* evverify.c - prove that log and store agree, and say exactly where they don't (evverify(1)) */
 #include "evverify/evverify.h"
 
 int main(int argc, char **argv)

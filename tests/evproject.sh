@@ -1,4 +1,4 @@
-# tests/evproject.sh - a small projection and record lines for the t20xx tests; sourced after lib.sh
+# tests/evproject.sh - a small projection and record lines for tests of a view; sourced after lib.sh
 #
 # Stores go by names, see tests/store.sh, so that one file tests SQLite and PostgreSQL.
 #

@@ -1,4 +1,4 @@
-# tests/kafka.sh - sourced after lib.sh by the tests that need a real broker (t5*-t9*).
+# tests/kafka.sh - sourced after lib.sh by the tests that need a real broker (t5*-t7*, t826*-t829*).
 #
 #   . "$(dirname "$0")/lib.sh"; . "$TOP/tests/kafka.sh"
 #   topic orders 3 cleanup.policy=compact      # makes a topic of a unique name: $orders holds it

@@ -1,8 +1,7 @@
 /*
  * internal.h - the engine's own state, shared by the files of apply/ and nobody else
  *
- * open.c brings store and projection together, record.c takes one record through the stages,
- * batch.c makes transactions of them, retry.c gives dead letters another chance.
+ * A record's way: open.c (once), lane.c or record.c, batch.c or whole.c; retry.c for a dead letter.
  */
 #ifndef EV_APPLY_INTERNAL_H
 #define EV_APPLY_INTERNAL_H

@@ -1,5 +1,5 @@
 /*
- * json_scan.c - the grammar: strings, numbers, literals, and whole values that nobody asked for
+ * scan.c - the grammar: strings, numbers, literals, and whole values that nobody asked for
  *
  * Nothing here recurses: what a skipped value is nested in is one bit a level.
  */

@@ -1,10 +1,6 @@
 /*
  * pg_kit.h - what the files of the PostgreSQL shadow share (shadow_postgres.c) and nobody else
  *
- * shadow_postgres.c has the schema beside the store's; pg_swap.c swap and rollback; pg_move.c moves a version from
- * one role to another and carries over what people have put on its tables; pg_preflight.c finds in the
- * catalogue what would not survive.
- *
  * A version lies in a schema by its role: the serving one in the store's own, the others in
  * ev_shadow_S_NAME, ev_kept_S_NAME and ev_gone_S_NAME, where S is the store's. The tables keep their
  * names in all of them. A comment on each says whose it is, as two pairs of S and NAME may come to one name: who comes

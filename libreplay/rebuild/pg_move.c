@@ -1,4 +1,4 @@
-/* pg_move.c - versions between schemas, and what people have put on their tables */
+/* pg_move.c - versions between schemas */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,5 @@
 /*
  * sqlite_kit.h - what the files of the SQLite shadow share (shadow_sqlite.c) and nobody else
- *
- * shadow_sqlite.c has the file beside the store, swap and rollback; sqlite_move.c renames a version
- * from one role to another; sqlite_copy.c brings it into the live file by pieces; sqlite_preflight.c
- * rehearses all of it on empty tables and says what would not survive.
  */
 #ifndef EV_REBUILD_SQLITE_KIT_H
 #define EV_REBUILD_SQLITE_KIT_H

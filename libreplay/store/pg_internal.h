@@ -1,11 +1,8 @@
 /*
- * pg_internal.h - the PostgreSQL store's own state
+ * pg_internal.h - the PostgreSQL store's own state; for pg*.c here and, to move tables, in rebuild/
  *
- * pg.c has the connection, transactions and running of statements; pg_connect.c how a connection is
- * made and made again; pg_copy.c many rows at once; pg_pipe.c handlers' statements in pipeline mode; pg_prepare.c their
- * compilation and what they may do; pg_bind.c values as parameters of the types that the server
- * inferred; pg_schema.c the projection's DDL; pg_cursor.c tables read row by row; pg_lock.c the lock
- * of a whole run; pg_error.c SQLSTATEs; pg_scratch.c schemas for a while.
+ * pg.c has transactions and the running of statements, and the table of all operations; the other
+ * files are named by theirs.
  *
  * Every statement runs inside a transaction that begins with SET LOCAL of the search path and of all
  * settings that a result could depend on, so a pooler between us and the server can neither leak

@@ -1,10 +1,8 @@
 /*
- * sqlite_internal.h - the SQLite store's own state
+ * sqlite_internal.h - the SQLite store's own state; for sqlite*.c here and, to move tables, in rebuild/
  *
- * sqlite.c has transactions and the running of statements; sqlite_open.c the connection and its journal mode;
- * sqlite_load.c the mode of a first load; sqlite_prepare.c their compilation; sqlite_auth.c what a projection's
- * SQL may do; sqlite_schema.c its DDL; sqlite_guard.c the type guards; sqlite_watch.c who touches a row;
- * sqlite_time.c date functions that give the same answer tomorrow; sqlite_lock.c the lock of a whole run.
+ * sqlite.c has transactions and the running of statements, and the table of all operations; the other
+ * files are named by theirs.
  */
 #ifndef EV_SQLITE_INTERNAL_H
 #define EV_SQLITE_INTERNAL_H

@@ -1,5 +1,5 @@
 /*
- * evproxy - a TCP proxy that loses answers to COMMIT, for tests of what came of a transaction
+ * evproxy.c - a TCP proxy that loses answers to COMMIT, for tests of what came of a transaction
  *
  * usage: evproxy HOST:PORT before|after|cut|swallow N
  *   before:  the connection is cut before each Nth COMMIT reaches the server

@@ -1,4 +1,4 @@
-/* The small parts of a copy: names, partitions, pace, and what a group's offset is in the copy. */
+/* sink_test.c - the small parts of a copy: names, partitions, pace, and a group's offset in the copy */
 #include "test.h"
 
 #include <stdio.h>
