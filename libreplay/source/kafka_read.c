@@ -86,6 +86,7 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 
 	ev_kafka_stop(k);
 	drop_single(k);
+	ev_kafka_batches_reset(k); /* before the reader may go: it would wait for its messages for ever */
 	ev_kafka_log_clear(k->log);
 	if (k->markers)
 		ev_kafka_markers_reset(k->markers);
@@ -100,7 +101,6 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	k->next_discover = k->last_event + DISCOVER_MS;
 	k->batch_size = 8192 / shape.queues > BATCH ? BATCH : 8192 / shape.queues < BATCH_MIN ? BATCH_MIN :
 			8192 / shape.queues;
-	ev_kafka_batches_reset(k); /* those there are of another size, perhaps; freed at close */
 	s->nlanes = shape.queues;
 	k->lanes = ev_alloc(s->nlanes * sizeof(*k->lanes));
 	for (size_t i = 0; i < s->nlanes; i++) {
