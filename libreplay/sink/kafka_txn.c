@@ -103,8 +103,8 @@ static int send_offsets(struct kafka_sink *k, const char *group,
 	rd_kafka_error_t *e = NULL;
 
 	/*
-	 * All the time at once: a call that is given up leaves its request behind, and the answer to
-	 * that one can take the place of the next one's, which then waits for ever (2.0.2).
+	 * All the time at once: a call that is given up leaves its request behind, and its answer may be
+	 * taken for that of the next call (by reading the client's code; not seen to happen).
 	 */
 	do {
 		if (e)
