@@ -20,12 +20,19 @@ put $small/0 3000 a 1
 put $small/2 1000 b 2 h=x
 put $small/2 2000 c 3
 END
-start=${EPOCHREALTIME/./}
 all "$small"
-took=$(((${EPOCHREALTIME/./} - start) / 1000))
 check_status 0 "a topic with an empty partition is read to its end"
 check_offsets "2@0 2@1 0@0 " "in the order of time over partitions"
-check "a small topic is read in well under 0.3 s, twice that under load ($took ms)" test $took -lt 600
+# Waiting for more at each end would take the client's half second every time; work alone is quick at least once.
+quickest=99999
+for _ in {1..8}; do
+	start=${EPOCHREALTIME/./}
+	all "$small"
+	took=$(((${EPOCHREALTIME/./} - start) / 1000))
+	[ $took -ge $quickest ] || quickest=$took
+	[ $quickest -ge 400 ] || break
+done
+check "a small topic is read without waiting for more ($quickest ms)" test $quickest -lt 400
 
 all "$small/0"
 check_offsets "0@0 " "one partition can be read alone"
