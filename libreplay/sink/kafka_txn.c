@@ -17,7 +17,8 @@ static bool is_fence(rd_kafka_resp_err_t e)
 static int held(struct kafka_sink *k, struct ev_error *err)
 {
 	ev_fail(err, EV_HELD, "another copy of job '%s' has taken over", k->job);
-	return ev_hint(err, "what it has not committed is not in the target; only one may run at a time");
+	return ev_hint(err, "what it has not committed is not in the target; only one may run at a time. If there is "
+		       "no other, the broker gave the transaction up as too slow: run it again");
 }
 
 int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err)
