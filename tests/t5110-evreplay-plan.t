@@ -91,7 +91,7 @@ check_grep "and says why" "^conflict: 1 records cannot be produced as they are .
 topic jobsrc 1
 topic jobdst 1
 printf 'put %s/0 %d k v\n' "$jobsrc" 1000 "$jobsrc" 1001 "$jobsrc" 1002 | put
-timeout 60 evreplay "$jobsrc" -f --into "$jobdst" --allow retention --exactly-once --job "peek-$$" --txn-time 200ms 2>"$err" &
+timeout --foreground 60 evreplay "$jobsrc" -f --into "$jobdst" --allow retention --exactly-once --job "peek-$$" --txn-time 200ms 2>"$err" &
 copy=$!
 holds() { [ "$(evtail "$jobdst" -c -q | awk '$1 == "total" { print $2 }')" = "$1" ]; }
 check "a job follows" wait_for 30 holds 3

@@ -76,7 +76,7 @@ check "with everything" test "$(total "$once")" = 10
 under() { # under ARGS...: a copy that follows, whose target is made anew
 	topic moving 1
 	topic from 1
-	timeout 100 evreplay "$from" --into "$moving" -f --position "$moving.json" "$@" 2>"$err" &
+	timeout --foreground 100 evreplay "$from" --into "$moving" -f --position "$moving.json" "$@" 2>"$err" &
 	copy=$!
 	put <<-END
 	many $from/0 1732190400000 100

@@ -151,7 +151,7 @@ for k in a b; do
 	printf '{"topic":"%s","partition":0,"offset":0,"timestamp":1732190400000,"key":"%s","headers":[["evproject.dead.topic","%s"]],"value":{}}\n' \
 		"$letters" $k "$twice"
 done | put
-timeout 100 evreplay redrive "$letters" -g "both-$$" --rate 1/m 2>slow.err &
+timeout --foreground 100 evreplay redrive "$letters" -g "both-$$" --rate 1/m 2>slow.err &
 slow=$!
 sent() { [ "$(evtail "$twice" --from begin -q -o '%k' 2>/dev/null)" != "" ]; }
 check "a slow redrive is under way" wait_for 60 sent
