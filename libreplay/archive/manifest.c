@@ -115,10 +115,7 @@ struct ev_archive_part *ev_manifest_add_part(struct ev_archive_topic *t, int32_t
 static void print_text(struct ev_buf *out, const char *name, const char *text)
 {
 	ev_buf_addf(out, "\"%s\":", name);
-	if (text)
-		ev_json_quote(out, ev_slice_str(text));
-	else
-		ev_buf_adds(out, "null");
+	ev_json_quote_text(out, text);
 	ev_buf_adds(out, ",\n");
 }
 

@@ -91,5 +91,7 @@ bool ev_member_next(struct ev_each *it, struct ev_value *name, struct ev_value *
  * sees a control character.
  */
 void ev_json_quote(struct ev_buf *out, struct ev_slice s);
+/* The same of a string that may be absent: NULL is null. */
+void ev_json_quote_text(struct ev_buf *out, const char *text);
 
 #endif

@@ -85,3 +85,11 @@ void ev_json_quote(struct ev_buf *out, struct ev_slice s)
 	}
 	ev_buf_addc(out, '"');
 }
+
+void ev_json_quote_text(struct ev_buf *out, const char *text)
+{
+	if (text)
+		ev_json_quote(out, ev_slice_str(text));
+	else
+		ev_buf_adds(out, "null");
+}

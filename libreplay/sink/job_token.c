@@ -103,10 +103,7 @@ int ev_job_token_read(struct ev_job_token *t, struct ev_slice json, struct ev_er
 static void print_text(struct ev_buf *out, const char *name, const char *text)
 {
 	ev_buf_addf(out, "\"%s\":", name);
-	if (text)
-		ev_json_quote(out, ev_slice_str(text));
-	else
-		ev_buf_adds(out, "null");
+	ev_json_quote_text(out, text);
 	ev_buf_addc(out, ',');
 }
 

@@ -87,10 +87,7 @@ void ev_receipt_add_verdict(struct ev_receipt *r, const struct ev_verdict *v)
 static void text(struct ev_buf *out, const char *name, const char *value)
 {
 	ev_buf_addf(out, ",\n\"%s\":", name);
-	if (value)
-		ev_json_quote(out, ev_slice_str(value));
-	else
-		ev_buf_adds(out, "null");
+	ev_json_quote_text(out, value);
 }
 
 static void number(struct ev_buf *out, const char *name, int64_t value)
