@@ -130,9 +130,15 @@ restore "$bykey" --offset-map ./bykey.map
 run evtail ./a "$bykey" --archive-map ./bykey.map -n 1
 check_status 5 "a restore that spread by key anew cannot join"
 check_grep "and the hint says how it could" "restore with --partition keep" "$err"
-head -n 3 restored.map >part.map
+awk '/"partition":0,/ && ++n == 2 { next } { print }' restored.map >part.map
 run evtail ./a "$restored" --archive-map ./part.map -n +1
 check_status 5 "nor one whose map tells only of a part"
+for p in 0 1 2; do
+	grep -v "\"partition\":$p," restored.map >part.map
+	run evtail ./a "$restored" --archive-map ./part.map -n +1
+	check_status 5 "nor one whose map leaves partition $p out"
+	check_grep "which is named" "no record of $orders/$p," "$err"
+done
 
 # what cannot be one log
 cp -r a b

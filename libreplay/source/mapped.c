@@ -51,45 +51,42 @@ static bool goes_on(const struct ev_map_run *x, const struct ev_map_run *y)
 	       x->offset + x->count <= y->offset && x->into_offset + x->count <= y->into_offset;
 }
 
-/* The source's offset for one of the target; a target's that has no record: the next one's. */
-static int64_t inward(const struct mapped_part *p, int64_t offset)
+/* The run that has the offset (of the target or of the source), else the next behind it; NULL: none. */
+static const struct ev_map_run *run_for(const struct mapped_part *p, int64_t offset, bool of_target)
 {
-	const struct ev_map_run *last = &p->runs[p->nruns - 1];
+	size_t low = 0, high = p->nruns;
 
-	for (size_t low = 0, high = p->nruns; low < high;) {
+	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 		const struct ev_map_run *r = &p->runs[mid];
 
-		if (offset >= r->into_offset + r->count)
+		if (offset >= (of_target ? r->into_offset : r->offset) + r->count)
 			low = mid + 1;
-		else if (mid > low && offset < p->runs[mid - 1].into_offset + p->runs[mid - 1].count)
-			high = mid;
 		else
-			return r->offset + (offset > r->into_offset ? offset - r->into_offset : 0);
+			high = mid;
 	}
-	return last->offset + last->count;
+	return low < p->nruns ? &p->runs[low] : NULL;
+}
+
+/* The source's offset for one of the target; a target's that has no record: the next one's. */
+static int64_t inward(const struct mapped_part *p, int64_t offset)
+{
+	const struct ev_map_run *last = &p->runs[p->nruns - 1], *r = run_for(p, offset, true);
+
+	if (!r)
+		return last->offset + last->count;
+	return r->offset + (offset > r->into_offset ? offset - r->into_offset : 0);
 }
 
 /* The other way round. *exact: that very record is in the map. */
 static int64_t outward(const struct mapped_part *p, int64_t offset, bool *exact)
 {
-	const struct ev_map_run *last = &p->runs[p->nruns - 1];
+	const struct ev_map_run *last = &p->runs[p->nruns - 1], *r = run_for(p, offset, false);
 
-	*exact = false;
-	for (size_t low = 0, high = p->nruns; low < high;) {
-		size_t mid = low + (high - low) / 2;
-		const struct ev_map_run *r = &p->runs[mid];
-
-		if (offset >= r->offset + r->count)
-			low = mid + 1;
-		else if (mid > low && offset < p->runs[mid - 1].offset + p->runs[mid - 1].count)
-			high = mid;
-		else {
-			*exact = offset >= r->offset;
-			return r->into_offset + (*exact ? offset - r->offset : 0);
-		}
-	}
-	return last->into_offset + last->count;
+	*exact = r && offset >= r->offset;
+	if (!r)
+		return last->into_offset + last->count;
+	return r->into_offset + (*exact ? offset - r->offset : 0);
 }
 
 static int rename_record(struct mapped *m, uint32_t part, struct ev_record *r, struct ev_error *err)
@@ -265,6 +262,28 @@ static int add_part(struct mapped *m, const struct ev_map_run *first, size_t n, 
 	return 0;
 }
 
+/* A partition that the copy was of, with records in the archive and none in the map: not restored. */
+static int check_whole(struct mapped *m, struct ev_error *err)
+{
+	const struct ev_source *a = m->archive;
+	int64_t *first = ev_alloc((a->nparts + 1) * sizeof(*first));
+	int rc = a->ops->offsets_for_time(m->archive, 0, first, err);
+
+	for (uint32_t i = 0; !rc && i < a->nparts; i++) {
+		const struct ev_partition *p = &a->parts[i];
+		int64_t begin = ev_map_begin(m->map, p->topic, p->partition);
+		bool told = begin < 0 || begin >= p->high || first[i] >= p->high;
+
+		for (size_t k = 0; !told && k < m->base.nparts; k++)
+			told = m->mp[k].inner == i;
+		if (!told)
+			rc = ev_fail(err, EV_DATA, "the map tells of no record of %s/%" PRId32 ", of which the archive "
+				     "has some", p->topic, p->partition);
+	}
+	free(first);
+	return rc ? ev_hint(err, "only an archive that was restored whole can stand before its topic") : 0;
+}
+
 struct ev_source *ev_mapped_new(struct ev_source *archive, const char *path, struct ev_error *err)
 {
 	struct mapped *m = ev_alloc(sizeof(*m));
@@ -286,7 +305,7 @@ struct ev_source *ev_mapped_new(struct ev_source *archive, const char *path, str
 			;
 		rc = add_part(m, &m->runs[i], n, err);
 	}
-	if (!rc)
+	if (!rc && !check_whole(m, err))
 		return &m->base;
 	ev_context(err, "%s", path);
 	close_source(&m->base);

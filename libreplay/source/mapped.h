@@ -4,7 +4,8 @@
  * `evreplay ./arch --into T --partition keep --offset-map FILE` writes which offset of T each record
  * has. Through that file the archive's records get T's names and offsets, so that they can stand before
  * T (join.h). Each partition of T must hold one of the archive's, in its order; other maps are refused.
- * A record of the archive that the map does not know is EV_DATA when it is read: it was not restored.
+ * A record of the archive that the map does not know is EV_DATA when it is read: it was not restored;
+ * a whole partition of the copy's that it does not know is EV_DATA at once.
  */
 #ifndef EV_MAPPED_H
 #define EV_MAPPED_H
