@@ -59,6 +59,24 @@ chmod +x build/unit/probf_test
 run timeout 60 "$TOP/tests/run" --build "$T/build" --jobs 2 --tier check prob
 check_status 1 "two tests side by side, of which one fails"
 check_grep "add up" '^2 passed, 1 failed, 0 skipped$' "$out"
+
+# two tests of one server never meet; those of two servers do. In a tree of their own; the servers are names
+mkdir -p tree/tests
+cp "$TOP/tests/run" tree/tests/run
+mkfifo there here
+alone() { # alone NAME SERVER [COMMAND]: a test that finds nobody else at that server
+	printf 'mkdir "%s/%s" && { %s; rmdir "%s/%s"; echo "ok 1 - a"; echo 1..1; }\n' "$T" "$2" "${3:-true}" "$T" "$2" \
+		>"tree/tests/$1.t"
+}
+alone t5001-first kafka "echo >'$T/there'; read -r _ <'$T/here'"
+alone t8001-meets postgres "read -r _ <'$T/there'; echo >'$T/here'"
+alone t5002-second kafka
+alone t6001-third kafka
+alone t8002-second postgres
+alone t8260-both kafka "mkdir '$T/postgres' && rmdir '$T/postgres' || exit 1"
+EV_TEST_BROKERS=none EV_TEST_POSTGRES=none run timeout 60 tree/tests/run --build ../build --jobs 4 --tier servers
+check_status 0 "tests of two servers side by side, of one server one after another"
+check_grep "all of them" '^6 passed, 0 failed, 0 skipped$' "$out"
 run "$TOP/tests/run" --build "$T/build" --tier check no_such_test
 check_status 1 "a run of no tests"
 done_testing
