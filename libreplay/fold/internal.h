@@ -3,7 +3,8 @@
  *
  * columns.c looks at tables, plan*.c read statements into shapes, eval*.c compute values, value.c takes them in
  * and out, step.c folds one statement over its row; rows.c finds rows by key and takes back what a record has
- * done, pool.c is their memory, order.c sorts them, io.c loads and writes them, pack.c brings them together for it.
+ * done, pool.c is their memory out of that of pages.c, order.c sorts them, io.c loads and writes them, pack.c brings
+ * them together for it.
  * fold.c opens it all; event.c folds record by record, batch.c batch by batch.
  */
 #ifndef EV_FOLD_INTERNAL_H
@@ -85,6 +86,14 @@ struct ev_fold_column {
 	bool bytewise;
 };
 
+/*
+ * pages.c: memory, zeroed, that goes back to the kernel where it is much; in large pages then, so that few are
+ * missed. The size is said again. What it has grown by may be anything.
+ */
+void *ev_pages_take(size_t n);
+void ev_pages_give(void *at, size_t n); /* NULL allowed */
+void *ev_pages_grow(void *at, size_t from, size_t to);
+
 /* Pieces of memory that may be given back; the largest class is far above what a record may hold. */
 #define EV_POOL_SMALL 64
 struct ev_pool {
@@ -95,8 +104,6 @@ struct ev_pool {
 	_Atomic(struct ev_pool_block *) spare; /* the next one of the largest size, its pages there already */
 	atomic_bool large;  /* it has come to those */
 };
-/* Memory by free(), not zeroed; where there is much of it in large pages, so that few are missed. */
-void *ev_pool_pages(size_t n);
 void *ev_pool_take(struct ev_pool *p, size_t n);
 void ev_pool_give(struct ev_pool *p, void *at, size_t n);
 void ev_pool_clear(struct ev_pool *p);

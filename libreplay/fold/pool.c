@@ -1,20 +1,15 @@
 /* pool.c - the memory of rows and their texts: given back piece by piece, or all at once */
-#include <stdlib.h>
-#include <sys/mman.h>
-
-#include "base/mem.h"
 #include "fold/internal.h"
 
 #define FIRST_BLOCK (64u << 10)
 #define LAST_BLOCK (4u << 20) /* each is twice as large as the one before, up to this */
-#define HUGE (2u << 20)       /* a page of the larger kind */
 #define PAGE 4096
 #define STEP 8
 #define SMALL ((size_t)STEP * EV_POOL_SMALL)
 
 struct ev_pool_block {
 	struct ev_pool_block *next;
-	bool large; /* of LAST_BLOCK bytes: kept for the rows to come */
+	size_t size; /* LAST_BLOCK: kept for the rows to come */
 	_Alignas(16) char data[];
 };
 
@@ -37,23 +32,12 @@ static size_t class_of(size_t n, size_t *size)
 	return class;
 }
 
-void *ev_pool_pages(size_t n)
+static struct ev_pool_block *add_block(struct ev_pool *p, struct ev_pool_block *b, size_t size)
 {
-	void *at = n < HUGE ? malloc(n) : aligned_alloc(HUGE, (n + HUGE - 1) / HUGE * HUGE);
-
-	if (!at)
-		abort(); /* as mem.h has it; the limit of --memory lies below */
-	if (n >= HUGE)
-		madvise(at, n, MADV_HUGEPAGE);
-	return at;
-}
-
-static struct ev_pool_block *add_block(struct ev_pool *p, size_t size)
-{
-	struct ev_pool_block *b = ev_pool_pages(size);
-
+	if (!b)
+		b = ev_pages_take(size);
+	b->size = size;
 	b->next = p->blocks;
-	b->large = false;
 	p->blocks = b;
 	p->bytes += size;
 	return b;
@@ -69,16 +53,7 @@ static struct ev_pool_block *large_block(struct ev_pool *p)
 	else
 		b = atomic_exchange(&p->spare, NULL);
 	atomic_store_explicit(&p->large, !p->kept, memory_order_relaxed);
-	if (!b) {
-		b = add_block(p, LAST_BLOCK);
-		b->large = true;
-		return b;
-	}
-	b->large = true;
-	b->next = p->blocks;
-	p->blocks = b;
-	p->bytes += LAST_BLOCK;
-	return b;
+	return add_block(p, b, LAST_BLOCK);
 }
 
 bool ev_pool_ahead(struct ev_pool *p)
@@ -87,7 +62,7 @@ bool ev_pool_ahead(struct ev_pool *p)
 
 	if (!atomic_load_explicit(&p->large, memory_order_relaxed) || atomic_load(&p->spare))
 		return false;
-	at = ev_pool_pages(LAST_BLOCK);
+	at = ev_pages_take(LAST_BLOCK);
 	for (size_t i = 0; i < LAST_BLOCK; i += PAGE)
 		at[i] = 0;
 	atomic_store(&p->spare, (struct ev_pool_block *)(uintptr_t)at);
@@ -100,12 +75,12 @@ static void *from_block(struct ev_pool *p, size_t n)
 	void *at;
 
 	if ((size_t)(p->end - p->at) < n) {
-		size_t size = p->bytes < FIRST_BLOCK ? FIRST_BLOCK : p->bytes > LAST_BLOCK ? LAST_BLOCK : p->last * 2;
+		size_t size = p->bytes > LAST_BLOCK || p->kept ? LAST_BLOCK : p->last ? p->last * 2 : FIRST_BLOCK;
 
 		if (n > size / 4) /* what is left of the block at hand stays in use */
-			return add_block(p, sizeof(*b) + n)->data;
+			return add_block(p, NULL, sizeof(*b) + n)->data;
 		p->last = size;
-		b = size == LAST_BLOCK ? large_block(p) : add_block(p, size);
+		b = size == LAST_BLOCK ? large_block(p) : add_block(p, NULL, size);
 		p->at = b->data;
 		p->end = (char *)b + size;
 	}
@@ -138,7 +113,7 @@ static void free_all(struct ev_pool_block *b)
 {
 	for (struct ev_pool_block *next; b; b = next) {
 		next = b->next;
-		free(b);
+		ev_pages_give(b, b->size);
 	}
 }
 
@@ -147,7 +122,7 @@ void ev_pool_clear(struct ev_pool *p)
 	struct ev_pool_block *small = NULL;
 
 	for (struct ev_pool_block *b = p->blocks, *next; b; b = next) {
-		struct ev_pool_block **list = b->large ? &p->kept : &small;
+		struct ev_pool_block **list = b->size == LAST_BLOCK ? &p->kept : &small;
 
 		next = b->next;
 		b->next = *list;
@@ -165,5 +140,5 @@ void ev_pool_end(struct ev_pool *p)
 	ev_pool_clear(p);
 	free_all(p->kept);
 	p->kept = NULL;
-	free(atomic_exchange(&p->spare, NULL));
+	ev_pages_give(atomic_exchange(&p->spare, NULL), LAST_BLOCK);
 }

@@ -72,9 +72,8 @@ static bool same_key(const struct ev_fold_table *t, const struct ev_fold_row *r,
 static void grow(struct ev_fold_table *t)
 {
 	size_t n = t->nslots ? t->nslots * 2 : FIRST_SLOTS;
-	uint64_t *slots = ev_pool_pages(n * sizeof(*slots));
+	uint64_t *slots = ev_pages_take(n * sizeof(*slots));
 
-	memset(slots, 0, n * sizeof(*slots));
 	for (size_t i = 0; i < t->nslots; i++) {
 		size_t at;
 
@@ -87,7 +86,7 @@ static void grow(struct ev_fold_table *t)
 			at = (at + 1) & (n - 1);
 		slots[at] = t->slots[i];
 	}
-	free(t->slots);
+	ev_pages_give(t->slots, t->nslots * sizeof(*t->slots));
 	t->slots = slots;
 	t->nslots = n;
 }
@@ -157,7 +156,12 @@ void ev_fold_ask_row(const struct ev_fold_table *t, uint64_t hash)
 
 void ev_fold_add_row(struct ev_fold_rows *list, struct ev_fold_row *r)
 {
-	EV_GROW(list->v, list->n, list->cap);
+	if (list->n == list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 8;
+
+		list->v = ev_pages_grow(list->v, list->cap * sizeof(*list->v), cap * sizeof(*list->v));
+		list->cap = cap;
+	}
 	list->v[list->n++].row = r;
 }
 
@@ -302,9 +306,9 @@ void ev_fold_undo(struct ev_fold *f)
 
 static void forget_rows(struct ev_fold_table *t)
 {
-	free(t->slots);
-	free(t->dirty.v);
-	free(t->wanted.v);
+	ev_pages_give(t->slots, t->nslots * sizeof(*t->slots));
+	ev_pages_give(t->dirty.v, t->dirty.cap * sizeof(*t->dirty.v));
+	ev_pages_give(t->wanted.v, t->wanted.cap * sizeof(*t->wanted.v));
 	t->slots = NULL;
 	t->dirty = t->wanted = (struct ev_fold_rows){ 0 };
 	t->nslots = t->nrows = 0;

@@ -74,6 +74,7 @@ static void set_number(rd_kafka_conf_t *conf, const char *name, size_t value)
  * Share the memory among the queues: half of it for the bytes of the records, half for what the
  * client keeps with each of them (about 400 bytes). More than about half a second of work gains
  * nothing, and costs the time to touch new memory; kafka_rouse.c wakes a client that sleeps.
+ * A queue that is not full yet takes one answer more, which is unpacked on the way: so answers are small.
  */
 static void set_queues(rd_kafka_conf_t *conf, size_t memory, struct kafka_shape shape)
 {
@@ -84,7 +85,7 @@ static void set_queues(rd_kafka_conf_t *conf, size_t memory, struct kafka_shape 
 
 	set_number(conf, "queued.max.messages.kbytes", ev_clamp(share >> 10, 64, 2097151));
 	set_number(conf, "queued.min.messages", ev_clamp(share / 400, 100, 2000000));
-	set_number(conf, "fetch.message.max.bytes", ev_clamp(share / 2, 65536, 1 << 20));
+	set_number(conf, "fetch.message.max.bytes", ev_clamp(share / 24, 65536, 1 << 20));
 	set_number(conf, "fetch.max.bytes", ev_clamp(memory / 4, 1 << 20, 50 << 20));
 	set(conf, "fetch.queue.backoff.ms", "5");
 	set(conf, "fetch.wait.max.ms", shape.follow ? "100" : "20");
