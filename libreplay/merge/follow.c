@@ -65,12 +65,14 @@ static void enqueue(struct ev_merge *m, const struct ev_batch *b)
 
 /*
  * A batch costs its caller something however small it is (a transaction), so it waits to fill, but no
- * longer than twice what the caller needed for the one before: about a third of the time, then, goes
- * into batches, and a quick store shows an event after some milliseconds.
+ * longer than twice what the caller needs for one: about a third of the time, then, goes into batches, and a
+ * quick store shows an event after some milliseconds. Of the last two the quicker one counts: a store that stopped
+ * once, to bring its log home, has kept events waiting already.
  */
 static int64_t linger(const struct ev_merge *m)
 {
-	int64_t wait = 2 * m->busy_ms < LINGER_MIN_MS ? LINGER_MIN_MS : 2 * m->busy_ms;
+	int64_t busy = m->busy_ms[0] < m->busy_ms[1] ? m->busy_ms[0] : m->busy_ms[1];
+	int64_t wait = 2 * busy < LINGER_MIN_MS ? LINGER_MIN_MS : 2 * busy;
 
 	return wait < m->opt.linger_ms && !m->opt.patient ? wait : m->opt.linger_ms;
 }
@@ -170,8 +172,10 @@ int ev_merge_read_follow(struct ev_merge *m, struct ev_record *out, size_t max, 
 
 	for (size_t i = 0; i < m->nheld; i++)
 		m->held[i].lent = false;
-	if (m->gave_at)
-		m->busy_ms = ev_clock_ms() - m->gave_at;
+	if (m->gave_at) {
+		m->busy_ms[1] = m->busy_ms[0];
+		m->busy_ms[0] = ev_clock_ms() - m->gave_at;
+	}
 	m->gave_at = 0;
 	rc = gather(m, max, max_bytes, ev_clock_ms() + timeout_ms, err);
 	if (rc < 0 && m->narrived) {

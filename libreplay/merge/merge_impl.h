@@ -63,7 +63,7 @@ struct ev_merge {
 	size_t arrived_bytes;
 	int64_t first_arrival; /* ms, of what waits; 0: nothing waits */
 	int64_t gave_at;       /* ms, when the caller got its batch; 0: it got none */
-	int64_t busy_ms;       /* what it needed for it */
+	int64_t busy_ms[2];    /* what it needed for the last one, and for the one before */
 	struct merge_held *held;
 	size_t nheld, held_cap;
 };
