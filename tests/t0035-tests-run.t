@@ -44,12 +44,12 @@ END
 printf '#!/bin/bash\necho $$ >"%s/pid"; sleep 100\n' "$T" >build/unit/probe_test
 "$TOP/tests/run" --build "$T/build" --tier check probe_test >/dev/null 2>&1 &
 runner=$!
-wait_for 20 test -s pid
+wait_for 60 test -s pid
 kill $runner
 wait $runner
 check "a stopped run ends with 130" test $? = 130
 gone() { ! kill -0 "$(cat pid)" 2>/dev/null; }
-check "and so does the test that it ran" wait_for 20 gone
+check "and so does the test that it ran" wait_for 60 gone
 
 # side by side: each waits for the other to have begun; all are counted, and one that fails is enough
 mkfifo met

@@ -32,7 +32,7 @@ waits() { [ "$(ls "/proc/$1/task" | wc -l)" -gt 1 ]; }
 for want in 143: 0:-f; do
 	evtail -b 127.0.0.1:1 --timeout 60s ${want#*:} orders 2>"$err" &
 	pid=$!
-	check "the broker is awaited" wait_for 10 waits $pid
+	check "the broker is awaited" wait_for 60 waits $pid
 	before=$SECONDS
 	kill -TERM $pid
 	wait $pid
@@ -88,7 +88,7 @@ evtail --lines n -f - -o value <pipe >got 2>"$err" &
 pid=$!
 exec 7>pipe
 echo first >&7
-check "a follower writes a record at once" wait_for 10 grep -q first got
+check "a follower writes a record at once" wait_for 60 grep -q first got
 kill -TERM $pid
 wait $pid
 status=$?
@@ -97,7 +97,7 @@ evtail --lines n -n +1 - -o value <pipe >got 2>"$err" &
 pid=$!
 exec 8>pipe
 echo second >&8
-wait_for 10 grep -q second got
+wait_for 60 grep -q second got
 kill -INT $pid
 wait $pid
 status=$?
@@ -107,7 +107,7 @@ mkfifo third
 evtail --lines n ./third >/dev/null 2>&- &
 pid=$!
 exec 7<>third
-check "a closed stderr is no file that is opened later" wait_for 10 test "/dev/null" -ef /proc/$pid/fd/2
+check "a closed stderr is no file that is opened later" wait_for 60 test "/dev/null" -ef /proc/$pid/fd/2
 kill -KILL $pid
 wait $pid 2>/dev/null
 exec 7>&-

@@ -91,7 +91,7 @@ evreplay - --into ./held -q <pipe &
 pid=$!
 exec 9>pipe
 head -n 1 log.ndjson >&9
-wait_for 10 test -e held/archive.json
+wait_for 60 test -e held/archive.json
 run evreplay ./log.ndjson --into ./held --append
 check_status 6 "a second writer is held off"
 check_grep "and told by whom" "archive './held' is being written by process $pid" "$err"

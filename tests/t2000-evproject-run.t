@@ -188,7 +188,7 @@ status=$?
 check_status 4 "a full disk behind stdout is exit 4"
 seq 1 5000 | sed 's/.*/{"type":"add","k":"key &","n":1}/' >many.txt
 project many.db --lines t ./many.txt
-{ wait_for 10 test -e gone; evproject show p.sql --store "$(store many.db)"; echo $? >rc; } 2>"$err" | { exec <&-; : >gone; }
+{ wait_for 60 test -e gone; evproject show p.sql --store "$(store many.db)"; echo $? >rc; } 2>"$err" | { exec <&-; : >gone; }
 check "a reader that goes away is a quiet end" test "$(cat rc)" = 0 -a ! -s "$err"
 project met.db --metrics m.prom ./a.ndjson
 check_grep "--metrics: counts" \

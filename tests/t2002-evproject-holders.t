@@ -9,9 +9,9 @@ first=$!
 exec 7>pipe
 rec add a 1 >&7
 stands() { [ "$(evproject status --store "$(store s.db)" --format json | jq ".partitions[0].next")" = "$1" ]; }
-check "a follower applies what the pipe gives" wait_for 20 stands 1
+check "a follower applies what the pipe gives" wait_for 60 stands 1
 rec add a 2 >&7
-check "and what comes later" wait_for 20 stands 2
+check "and what comes later" wait_for 60 stands 2
 { rec add a 1 0; rec add a 2 1; rec add b 5 2; } >a.ndjson
 before=${EPOCHREALTIME/./}
 project s.db --lock-wait 400ms ./a.ndjson
@@ -42,7 +42,7 @@ for s in TERM:0:-f INT:0:-f TERM:143: INT:130:; do
 	rec add a 1 0 >&7
 	rec add a 2 1 >&7
 	t_stands() { [ "$(evproject status --store "$(store t.db)" --format json | jq ".partitions[0].next")" -ge 1 ]; }
-	wait_for 20 t_stands
+	wait_for 60 t_stands
 	kill -$signal $pid
 	wait $pid
 	status=$?

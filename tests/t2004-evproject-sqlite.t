@@ -109,7 +109,7 @@ for way in 'rm gone.db' 'mv gone.db elsewhere.db' 'cp gone.db copy.db; mv copy.d
 	pid=$!
 	exec 7>feed
 	rec add gone 1 0 >&7
-	check "a run waits for its source ($way)" wait_for 10 sqlite3 -readonly gone.db 'SELECT * FROM acc'
+	check "a run waits for its source ($way)" wait_for 60 sqlite3 -readonly gone.db 'SELECT * FROM acc'
 	eval "$way"
 	rec add gone 1 1 >&7
 	exec 7>&-
@@ -159,7 +159,7 @@ for db in plain.db other.db; do
 	reader=$!
 	exec 8>sql
 	printf '%s\n' 'BEGIN; SELECT count(*) FROM sqlite_schema;' '.shell touch reads' >&8
-	check "somebody reads in $db" wait_for 20 test -e reads
+	check "somebody reads in $db" wait_for 60 test -e reads
 	for cmd in 'run p2.sql ./a.ndjson' 'rebuild p.sql --yes ./a.ndjson' 'rebuild p2.sql --forget' 'rollback p.sql'; do
 		[ $db = plain.db ] || [ "${cmd%% *}" = run ] || continue
 		before=${EPOCHREALTIME/./}
@@ -170,7 +170,7 @@ for db in plain.db other.db; do
 	done
 	evproject run p2.sql --store $db --lock-wait 1h ./a.ndjson 2>"$err" 8>&- & pid=$!
 	has_open() { readlink /proc/$pid/fd/* | grep -q "/$db\$"; }
-	check "one that may wait for an hour has opened $db" wait_for 20 has_open
+	check "one that may wait for an hour has opened $db" wait_for 60 has_open
 	kill -TERM $pid
 	wait $pid; status=$?
 	check_status 143 "and ends by a signal"

@@ -120,10 +120,10 @@ exec 7>feed
 off=0
 rec add a 1 >&7
 at() { ledger alter.db ".partitions[0].applied == $1"; }
-check "(a follower applies)" wait_for 20 at 1
+check "(a follower applies)" wait_for 60 at 1
 sql alter.db 'ALTER TABLE acc ADD COLUMN more text'
 rec add a 1 >&7
-check "a column that is added under a run disturbs nobody" wait_for 20 at 2
+check "a column that is added under a run disturbs nobody" wait_for 60 at 2
 sql alter.db 'ALTER TABLE acc DROP COLUMN n'
 rec add a 1 >&7
 exec 7>&-

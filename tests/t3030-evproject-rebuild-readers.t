@@ -38,7 +38,7 @@ writer() {
 writer &
 writer_pid=$!
 seen_some() { for i in 1 2 3; do [ "$(wc -l <seen.$i)" -gt "$1" ] || return 1; done; }
-wait_for 20 seen_some 50
+wait_for 60 seen_some 50
 # the writer's last line may be half there when it is read: such a session ends with status 5, the next goes on
 for i in 1 2 3 4 5; do
 	rebuild v2.sql s.db ./log.ndjson --yes
@@ -46,16 +46,16 @@ for i in 1 2 3 4 5; do
 done
 check_status 0 "a rebuild beside a writer"
 changed() { grep -q "changed to $1" writer.log; }
-wait_for 20 changed v2.sql
+wait_for 60 changed v2.sql
 check "the writer was fenced, and went on with the new file" changed v2.sql
 lines=$(wc -l <seen.1)
-wait_for 20 seen_some $((lines + 50))
+wait_for 60 seen_some $((lines + 50))
 run evproject rollback v1.sql --store s.db
 check_status 0 "a rollback beside a writer"
-wait_for 20 changed v1.sql
+wait_for 60 changed v1.sql
 check "the writer was fenced again, and went on with the old file" changed v1.sql
 lines=$(wc -l <seen.1)
-wait_for 20 seen_some $((lines + 50))
+wait_for 60 seen_some $((lines + 50))
 touch writer.stop
 wait $writer_pid
 check "the writer never failed" test -z "$(grep failed writer.log)"

@@ -132,7 +132,7 @@ sqlite3 m.db "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHE
 cp m.db m2.db
 evproject diff m.db m2.db more.sql >"$out" 2>"$err" & pid=$!
 reading() { grep -q '^rchar: [0-9]\{8,\}' /proc/$pid/io; }
-wait_for 20 reading
+wait_for 60 reading
 kill -INT $pid
 wait $pid; status=$?
 check_status 130 "a comparison that is interrupted ends with 128+2"

@@ -66,11 +66,11 @@ writer_pid=$!
 
 # one that is not killed, to know how long it takes among all this
 seen_more() { [ "$(wc -l <seen.1)" -gt "$1" ]; }
-wait_for 30 seen_more 20
+wait_for 60 seen_more 20
 start=$(date +%s%3N)
 run evproject rebuild v2.sql --store "$s" --yes --quiet ./log.ndjson
 calm_ms=$(($(date +%s%3N) - start))
-[ $status = 0 ] && wait_for 30 seen_more "$(($(wc -l <seen.1) + 20))"
+[ $status = 0 ] && wait_for 60 seen_more "$(($(wc -l <seen.1) + 20))"
 echo "# an undisturbed rebuild takes $calm_ms ms, exit $status"
 n=0 done=0 round=0
 serving() { sql live.db "SELECT version FROM ev_projection WHERE name = 'acc'"; }
@@ -93,7 +93,7 @@ while [ $n -lt $kills ]; do
 	esac
 done
 check "$n sessions killed, $done came to their end" test $n -ge $kills
-check "readers go on" wait_for 30 seen_more "$(wc -l <seen.1)"
+check "readers go on" wait_for 60 seen_more "$(wc -l <seen.1)"
 touch writer.stop
 wait $writer_pid
 for pid in "${readers[@]}"; do kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; done

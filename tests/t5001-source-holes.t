@@ -22,7 +22,7 @@ put $compact/0 - c ~
 END
 # the active segment is never compacted: roll it until what stands before it is
 roll() { { echo "put $compact/0 - roll x"; echo flush; } | evproduce script >/dev/null; ! evtail --from begin --to end "$compact" 2>/dev/null | grep -q '"offset":[01345],'; }
-check "compaction happens" wait_for 40 roll
+check "compaction happens" wait_for 60 roll
 all "$compact"
 check_status 0 "a compacted log is read to its end"
 check_grep "what is left of it is given" '"offset":2,' "$out"

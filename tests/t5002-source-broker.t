@@ -108,16 +108,16 @@ many $grows/0 1000 3
 END
 evtail -f --from begin "$grows" >followed 2>follow.err &
 reader=$!
-check "a follower gives what is there" wait_for 10 grep -q '"offset":2,' followed
+check "a follower gives what is there" wait_for 60 grep -q '"offset":2,' followed
 put <<END
 put $grows/0 5000 a 1
 END
-check "and what comes" wait_for 10 grep -q '"offset":3,' followed
+check "and what comes" wait_for 60 grep -q '"offset":3,' followed
 evadmin grow "$grows" 2
 put <<END
 put $grows/1 6000 a 1
 END
-check "and a partition added meanwhile, from its first offset" wait_for 20 grep -q '"partition":1,"offset":0,' followed
+check "and a partition added meanwhile, from its first offset" wait_for 60 grep -q '"partition":1,"offset":0,' followed
 kill -INT $reader
 wait $reader
 check "a follower that is stopped ends with 0" test $? = 0

@@ -149,7 +149,7 @@ evtail "$src/2" --from begin -o json -q 2>/dev/null >one.ndjson
 	timeout 60 evreplay - --into "$doomed" --timeout 10s --position doomed.json >"$out" 2>"$err"; echo $? >rc; touch over; } &
 copy=$!
 arrived() { [ "$(evadmin marks "$doomed/0" | awk '{ print $3 }')" -ge 1 ]; }
-check "a copy is under way" wait_for 20 arrived
+check "a copy is under way" wait_for 60 arrived
 evadmin delete "$doomed"
 touch deleted
 wait $copy

@@ -94,13 +94,13 @@ printf 'put %s/0 %d k v\n' "$jobsrc" 1000 "$jobsrc" 1001 "$jobsrc" 1002 | put
 timeout --foreground 60 evreplay "$jobsrc" -f --into "$jobdst" --allow retention --exactly-once --job "peek-$$" --txn-time 200ms 2>"$err" &
 copy=$!
 holds() { [ "$(evtail "$jobdst" -c -q | awk '$1 == "total" { print $2 }')" = "$1" ]; }
-check "a job follows" wait_for 30 holds 3
+check "a job follows" wait_for 60 holds 3
 run evreplay "$jobsrc" --into "$jobdst" --allow retention --exactly-once --job "peek-$$" --dry-run
 check_status 0 "a dry run beside it"
 check_grep "says that the job goes on" "job 'peek-$$' goes on where it stood" "$err"
 check_grep "and finds nothing more to do" '^0 records' "$out"
 printf 'put %s/0 %d k v\n' "$jobsrc" 1003 | put
-check "the job itself goes on" wait_for 30 holds 4
+check "the job itself goes on" wait_for 60 holds 4
 pkill -TERM -P $copy
 wait $copy
 run evreplay "$jobsrc" --into "$jobdst" --allow retention --exactly-once --job "peek-$$" --from begin

@@ -87,9 +87,9 @@ check_grep "nothing new is nothing" ' 0 records' "$err"
 # a follower begins in both, and goes on
 evtail -f ./a "$orders" -n 2 -o '%v' -q >follow.txt &
 pid=$!
-wait_for 20 test -s follow.txt
+wait_for 60 test -s follow.txt
 send 260 261
-check "a follower reads on from the topic" wait_for 20 grep -q '"v":260' follow.txt
+check "a follower reads on from the topic" wait_for 60 grep -q '"v":260' follow.txt
 kill -TERM $pid
 wait $pid
 

@@ -113,7 +113,7 @@ on sqlite && full_disk
 evproject run orders.sql "${options[@]}" --store "$(store term.db)" --quiet --batch 500 2>term.err &
 pid=$!
 begun() { [ "$(sql term.db 'SELECT sum(applied) FROM ev_ledger')" -gt 0 ]; }
-check "a run begins" wait_for 30 begun
+check "a run begins" wait_for 60 begun
 kill -TERM $pid
 wait $pid
 status=$?

@@ -86,7 +86,7 @@ check "and no range is open any more" test "$(sql cut.db 'SELECT max(target_offs
 txn commit
 txn_leave
 marked() { [ "$(evadmin marks "$open/1")" = '0 5 5' ]; } # the marker comes a moment after the answer
-check "(it is committed)" wait_for 20 marked
+check "(it is committed)" wait_for 60 marked
 project open.db
 check_status 0 "once it commits a run finishes"
 check "with all of its records" test "$(chain open.db)" = 8

@@ -19,7 +19,7 @@ begun() { [ "$(chain "$1")" -gt 2000 ]; }
 start() {
 	evproject run chain.sql --store "$(store "$1")" --batch 200 --memory $memory "${@:2}" 2>"$err" &
 	runner=$!
-	wait_for 30 begun "$1" || fail "a run begins"
+	wait_for 60 begun "$1" || fail "a run begins"
 }
 ended() {
 	wait $runner
@@ -36,7 +36,7 @@ mend_broker() { "$kafka" restart "$broker_dir" >/dev/null || fail "the broker st
 
 start kill.db --quiet --group "g-$$"
 break_broker
-check "(without its broker a run comes to a halt)" wait_for 30 still kill.db
+check "(without its broker a run comes to a halt)" wait_for 60 still kill.db
 check "(midway)" test "$(chain kill.db)" -lt $count
 check "the ledger balances meanwhile" balanced kill.db
 mend_broker
@@ -76,7 +76,7 @@ done
 
 start gone.db --group "x-$$"
 break_broker
-wait_for 30 still gone.db
+wait_for 60 still gone.db
 begin=$SECONDS
 kill -TERM $runner
 ended

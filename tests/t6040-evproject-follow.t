@@ -13,22 +13,22 @@ follower=$!
 script -qec "stty cols 100 rows 24; evproject run chain.sql --store $(store t.db) --follow" /dev/null </dev/null >t.raw &
 terminal=$!
 applied() { [ "$(chain "$1")" = "$2" ]; }
-check "a follower reads what is there" wait_for 20 applied f.db 16
-check "and so does one on a terminal" wait_for 20 applied t.db 16
+check "a follower reads what is there" wait_for 60 applied f.db 16
+check "and so does one on a terminal" wait_for 60 applied t.db 16
 behind() { tr '\r' '\n' <t.raw | tail -n 1 | grep -q "following: .* $1 behind, last record .* old"; }
-check "its live line tells that nothing is behind" wait_for 20 behind 0
+check "its live line tells that nothing is behind" wait_for 60 behind 0
 committed() { [ "$(evadmin committed "g-$$" "$log/$1")" = "$(sql f.db "SELECT next_offset FROM ev_ledger WHERE partition = $1")" ]; }
-check "a follower that has nothing to do commits to its group as well" wait_for 20 committed 0
-check "in all partitions" wait_for 5 committed 1
+check "a follower that has nothing to do commits to its group as well" wait_for 60 committed 0
+check "in all partitions" wait_for 60 committed 1
 run timeout 30 evtail --from "group:g-$$" --to end "$log"
 check "evtail --from group: sees nothing before it" test "$status$(wc -l <"$out")" = 00
 txn_open w
 txn begin "$(event 0 3000000 a 1)" "$(event 0 3000001 b 2)" "$(event 1 3000002 c 3)" flush
-check "the live line counts what stands in an open transaction" wait_for 20 behind 3
+check "the live line counts what stands in an open transaction" wait_for 60 behind 3
 told() { jq -e -s 'map(select(.progress)) | last | .progress | .phase == "following" and .lag == 3 and .lag_ms > 0' f.log; }
-check "so do the sparse lines, in JSON" wait_for 30 told
+check "so do the sparse lines, in JSON" wait_for 60 told
 in_metrics() { grep -qx "ev_projection_lag_records{projection=\"chain\"} $1" f.prom; }
-check "so does the metrics file" wait_for 30 in_metrics 3
+check "so does the metrics file" wait_for 60 in_metrics 3
 run evproject status --store "$(store f.db)" -b "$EV_BROKERS" --format json
 check "so does status" test "$(jq .lag "$out")" = 3
 run evproject status --store "$(store f.db)" -b "$EV_BROKERS" --max-lag 2
@@ -38,9 +38,9 @@ run evproject status --store "$(store f.db)" -b "$EV_BROKERS" --max-lag 3
 check_status 0 "but not --max-lag 3"
 txn commit
 txn_leave
-check "once it commits" wait_for 20 applied t.db 19
-check "nothing is behind" wait_for 20 behind 0
-check "(the other one too)" wait_for 20 applied f.db 19
+check "once it commits" wait_for 60 applied t.db 19
+check "nothing is behind" wait_for 60 behind 0
+check "(the other one too)" wait_for 60 applied f.db 19
 kill -TERM $follower
 wait $follower
 status=$?

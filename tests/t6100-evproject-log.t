@@ -74,16 +74,16 @@ event 0 1000 a put a 1 | send
 event 1 1001 z need z 5 | send
 event 1 1002 z put z 6 | send
 test_rows() { [ "$(rows follow.db)" = "$1" ]; }
-check "a follower applies new records" wait_for 20 test_rows 'a|1|1 '
+check "a follower applies new records" wait_for 60 test_rows 'a|1|1 '
 has_letter() { [ "$(ledger follow.db dead)" = 1 ] && [ "$(ledger follow.db held)" = 1 ]; }
-check "poison becomes a letter and holds its key back" wait_for 20 has_letter
+check "poison becomes a letter and holds its key back" wait_for 60 has_letter
 run evproject run last.sql --store "$(store follow.db)" --lock-wait 300ms
 check_status 6 "a second run does not interleave"
 check_grep "and is told by whom" "pid $follower on " "$err"
 run evproject dead drop last.sql --store "$(store follow.db)" "$log/1@0" --yes
 check_status 0 "the letter is dropped beside the follower"
 event 0 1003 b put b 2 | send
-check "and the follower goes on" wait_for 20 test_rows 'a|1|1 b|2|1 z|6|1 '
+check "and the follower goes on" wait_for 60 test_rows 'a|1|1 b|2|1 z|6|1 '
 evadmin grow "$log" 3
 event 2 1004 c put c 3 | send
 check "a partition added meanwhile is read from its start" wait_for 60 test_rows 'a|1|1 b|2|1 c|3|1 z|6|1 '

@@ -38,7 +38,7 @@ sums 1 1 "$log" >v1.sql
 sums 2 10 "$log" >v2.sql
 evproject run v1.sql --store "$(store f.db)" --follow --quiet 2>old.err &
 old=$!
-check "the old version follows" wait_for 30 applied f.db 20000
+check "the old version follows" wait_for 60 applied f.db 20000
 { for ((i = 20000; i < 40000 && i < 100000; i += 100)); do adds "$log" $i 100 3; echo flush; [ -e enough ] && break; sleep 0.05; done; } |
 	evproduce script >/dev/null & # the pace of the producer
 producer=$!
@@ -64,7 +64,7 @@ check_grep "and told why" "projection 'sums' was swapped: version 2 serves now" 
 evproject run v2.sql --store "$(store f.db)" --follow --quiet 2>new.err &
 new=$!
 before=$(sql f.db "SELECT sum(applied) FROM ev_ledger WHERE projection = 'sums'")
-check "with the new file it goes on" wait_for 30 applied f.db $((before + 500))
+check "with the new file it goes on" wait_for 60 applied f.db $((before + 500))
 run timeout 60 evproject rollback v1.sql --store "$(store f.db)"
 check_status 0 "rollback beside a follower"
 for i in {1..200}; do kill -0 $new 2>/dev/null || break; sleep 0.1; done

@@ -100,7 +100,7 @@ timeout --foreground 60 evreplay "$src" --to 10 --partition keep --into paced --
 	--job paced --rate 10/s --txn-time 300ms --position paced.json 2>"$err" &
 copy=$!
 some() { [ "$(evtail -b "$there" paced --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }')" -ge 5 ]; }
-check "transactions end while a paced copy waits" wait_for 30 some
+check "transactions end while a paced copy waits" wait_for 60 some
 kill -TERM $copy
 wait $copy
 status=$?

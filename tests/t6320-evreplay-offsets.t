@@ -55,7 +55,7 @@ for kill in 1 2 3; do
 		--txn-records 10 --rate 100/s 2>/dev/null &
 	copy=$!
 	grown() { [ "$(grep -c from job.map 2>/dev/null)" -ge $((kill * 2)) ]; }
-	wait_for 20 grown
+	wait_for 60 grown
 	kill -9 $copy
 	wait $copy 2>/dev/null
 done
@@ -95,7 +95,7 @@ check_grep "a partition that was not copied is named" "$src/1 is not in the copy
 kcat -b "$EV_BROKERS" -G busy "$src" -X auto.offset.reset=earliest >/dev/null 2>&1 &
 busy=$!
 joined() { [ "$(evadmin committed busy "$src/0")" -ge 0 ]; }
-check "a group reads" wait_for 30 joined
+check "a group reads" wait_for 60 joined
 run evreplay offsets --map map -g busy --yes
 check_status 6 "a group with members is not moved"
 check_grep "and why" "consumer group 'busy' has 1 members" "$err"

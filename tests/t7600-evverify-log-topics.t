@@ -83,7 +83,7 @@ END
 log "$compact" --sequence '$.version'
 check_status 0 "a compacted topic that has not been compacted yet"
 roll() { { echo "put $compact/0 - roll {\"version\":0}"; echo flush; } | evproduce script >/dev/null; ! evtail --from begin --to end "$compact" 2>/dev/null | grep -q '"offset":[01],'; }
-check "compaction happens" wait_for 40 roll
+check "compaction happens" wait_for 60 roll
 log "$compact"
 check_status 0 "holes of compaction are no fault"
 check_grep "and are said to be its" "$compact/0: offsets [0-9]+ = records [0-9]+ \+ compaction [0-9]+\$" "$out"

@@ -11,7 +11,7 @@ evproject run chain.sql --store "$view" --follow --quiet 2>follow.err &
 follower=$!
 at_exit 'kill $follower 2>/dev/null'
 applied() { [ "$(chain v.db)" -ge "$1" ]; }
-check "the follower is at work" wait_for 20 applied 300
+check "the follower is at work" wait_for 60 applied 300
 # As fast as the follower goes: a log that outran the store would be a test of its length.
 for ((i = 300; ; i += 200)); do
 	until [ -e stop ] || applied $((i - 1000)); do :; done
@@ -44,7 +44,7 @@ status=$?
 check_status 0 "and repaired beside the follower"
 check_grep "which is said" 'repaired: 1 rows deleted, 1 written' v.err
 here=$(chain v.db)
-check "the follower goes on" wait_for 20 applied $((here + 200))
+check "the follower goes on" wait_for 60 applied $((here + 200))
 verify
 status=$?
 check_status 0 "from what was repaired"

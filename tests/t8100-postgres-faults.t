@@ -59,7 +59,7 @@ while [ $status != 0 ]; do
 	if [ $kills -lt $want ]; then
 		at=$(sql "$killed" 'SELECT sum(next_offset) FROM ev_ledger' 2>/dev/null) || at=
 		moved() { ! kill -0 $pid 2>/dev/null || [ "$(sql "$killed" 'SELECT sum(next_offset) FROM ev_ledger' 2>/dev/null)" != "$at" ]; }
-		wait_for 30 moved
+		wait_for 60 moved
 		kill -9 $pid 2>/dev/null && kills=$((kills + 1))
 	fi
 	wait $pid 2>/dev/null; status=$?
@@ -76,14 +76,14 @@ evproject run p.sql --store "$two" --follow - <feed 2>follow.err & pid=$!
 exec 9>feed
 head -n 1000 in.ndjson >&9
 applied() { [ "$(sql "$two" 'SELECT sum(applied) FROM ev_ledger' 2>/dev/null)" = "$1" ]; }
-check "a follower is at work" wait_for 30 applied 1000
+check "a follower is at work" wait_for 60 applied 1000
 run evproject run p.sql --store "$two" --lock-wait 100ms ./in.ndjson
 check_status 6 "a second run is exit 6"
 check_grep "and names the first" "pid $pid on" "$err"
 # a pooler may drop the lock: then the ledger's row keeps them apart
 super "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$(basename "$two")' AND usename = 'app'" >/dev/null
 sed -n 1001,1500p in.ndjson >&9
-check "the follower connects anew and goes on" wait_for 30 applied 1500
+check "the follower connects anew and goes on" wait_for 60 applied 1500
 exec 9>&-
 wait $pid
 check "and ends with its input" test $? = 0
@@ -97,14 +97,14 @@ mkfifo hold
 psql -qAtX "$locks" <hold >hold.out & psql_pid=$!
 exec 8>hold
 echo "BEGIN; LOCK TABLE acc IN EXCLUSIVE MODE; SELECT 'locked';" >&8
-check "somebody locks the table" wait_for 10 grep -q locked hold.out
+check "somebody locks the table" wait_for 60 grep -q locked hold.out
 run evproject run p.sql --store "$locks" --lock-wait 200ms --store-timeout 1s ./part.ndjson
 check "a table that is locked for good ends the run by 4 or 6" test "$status" = 4 -o "$status" = 6
 check_no_grep "and is no poison" 'dead' "$err"
 check "nothing was applied" test "$(sql "$locks" 'SELECT sum(applied) FROM ev_ledger')" = 1000
-evproject run p.sql --store "$locks" --lock-wait 200ms --store-timeout 30s ./part.ndjson 2>locked.err & pid=$!
+evproject run p.sql --store "$locks" --lock-wait 60s ./part.ndjson 2>locked.err & pid=$!
 waiting() { [ "$(super "SELECT count(*) FROM pg_locks WHERE NOT granted")" -gt 0 ]; }
-check "another waits" wait_for 10 waiting
+check "another waits" wait_for 60 waiting
 echo "COMMIT;" >&8
 wait $pid
 check "and goes on when the lock is gone" test $? = 0
@@ -119,10 +119,10 @@ mkfifo cross
 psql -qAtX "$dead" <cross >cross.out 2>&1 & psql_pid=$!
 exec 8>cross
 echo "BEGIN; UPDATE acc SET at = 7 WHERE k = 'k2' RETURNING 'holds k2';" >&8
-check "another holds a row" wait_for 10 grep -q 'holds k2' cross.out
+check "another holds a row" wait_for 60 grep -q 'holds k2' cross.out
 (off=2; rec add k1 1; rec add k2 1) >>two.ndjson
 evproject run p.sql --store "$dead" --exact-statements ./two.ndjson 2>dead.err & pid=$!
-check "the run waits for it" wait_for 10 waiting
+check "the run waits for it" wait_for 60 waiting
 echo "UPDATE acc SET at = 7 WHERE k = 'k1' RETURNING 'holds k1'; COMMIT;" >&8
 wait $pid
 check "a run that loses a deadlock is tried again" test $? = 0
@@ -136,7 +136,7 @@ check "and nothing is poison" test "$(sql "$dead" 'SELECT count(*) FROM ev_dead'
 own_postgres
 database crash
 evproject run p.sql --store "$crash" --batch 300 ./in.ndjson 2>crash.err & pid=$!
-check "a run is at work" wait_for 30 mid $pid "$crash"
+check "a run is at work" wait_for 60 mid $pid "$crash"
 "$postgres" kill "$postgres_dir"
 "$postgres" restart "$postgres_dir" >/dev/null
 wait $pid
@@ -144,7 +144,7 @@ check "a server that dies and comes back does not end the run" test $? = 0
 check "its view and ledger are those of the undisturbed run" same "$crash"
 database gone
 evproject run p.sql --store "$gone" --batch 300 --store-timeout 300ms ./in.ndjson 2>gone.err & pid=$!
-check "a run is at work" wait_for 30 mid $pid "$gone"
+check "a run is at work" wait_for 60 mid $pid "$gone"
 "$postgres" kill "$postgres_dir"
 wait $pid
 check "a server that is gone for good is exit 4" test $? = 4

@@ -231,10 +231,10 @@ mkfifo dump
 psql -qAtX "$_super_url" <dump >dump.out 2>dump.err & dump_pid=$!
 exec 7>dump
 echo "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 'snapshot' FROM ev_table LIMIT 1;" >&7
-check "a dump has its snapshot" wait_for 10 grep -q snapshot dump.out
+check "a dump has its snapshot" wait_for 60 grep -q snapshot dump.out
 evproject rebuild p2.sql --store "$live" --yes --swap-wait 20s ./in.ndjson 2>swap.err & pid=$!
 ready() { [ "$(sql "$live" 'SELECT phase FROM ev_rebuild')" = ready ]; }
-check "the rebuild comes to its swap" wait_for 30 ready
+check "the rebuild comes to its swap" wait_for 60 ready
 check "and waits for the dump" kill -0 $pid
 echo "SELECT count(*), sum(n) FROM acc; COMMIT;" >&7
 wait $pid
@@ -246,7 +246,7 @@ new=$(sums "$live")
 run evproject rollback p.sql --store "$live"
 check_status 0 "back again, with readers at it"
 seen_all() { for r in 1 2 3; do [ "$(tail -n 1 reader.$r)" = "$old" ] || return 1; done; }
-check "the readers see it" wait_for 20 seen_all
+check "the readers see it" wait_for 60 seen_all
 touch stop
 wait "${readers[@]}"
 check "no reader met an error" test -z "$(cat reader.err.*)"
@@ -262,7 +262,7 @@ psql -qAtX "$live" <long >long.out 2>&1 & long_pid=$!
 exec 6>long
 evproject rebuild p2.sql --store "$live" --yes --swap-wait 2s ./in.ndjson 2>swap.err & pid=$!
 echo "BEGIN; SELECT 'reading', count(*) FROM acc;" >&6
-check "a long reader" wait_for 10 grep -q reading long.out
+check "a long reader" wait_for 60 grep -q reading long.out
 if kill -0 $pid 2>/dev/null; then
 	slowest=0
 	for i in {1..20}; do
@@ -287,7 +287,7 @@ evproject run p.sql --store "$follow" --follow - <feed 2>follow.err & fpid=$!
 exec 9>feed
 head -n 2000 all.ndjson >&9
 at() { [ "$(sql "$follow" "SELECT next_offset FROM ev_ledger WHERE projection = 'acc'" 2>/dev/null)" = "$1" ]; }
-check "a follower is at work" wait_for 20 at 2000
+check "a follower is at work" wait_for 60 at 2000
 rebuild p2.sql "$follow" ./all.ndjson
 check_status 0 "a rebuild beside it, which reads further"
 sed -n 2001,2100p all.ndjson >&9

@@ -17,7 +17,7 @@ held() { # NAME SQL: somebody's transaction on $db, which has run SQL; until `le
 	eval "exec {$1_fd}>$1.in"
 	local fd=$1_fd
 	echo "BEGIN; $2; SELECT 'ready';" >&"${!fd}"
-	wait_for 20 grep -q ready "$1.out"
+	wait_for 60 grep -q ready "$1.out"
 }
 letgo() { local fd=$1_fd pid=$1_pid; echo "COMMIT;" >&"${!fd}"; eval "exec {$1_fd}>&-"; wait "${!pid}"; }
 
@@ -31,7 +31,7 @@ project "$db" ./in.ndjson
 held reader 'SELECT count(*) FROM acc'
 evproject rebuild p2.sql --store "$db" --yes --swap-wait 20s ./all.ndjson >first.out 2>first.err & pid=$!
 phase() { [ "$(sql "$db" 'SELECT phase FROM ev_rebuild' 2>/dev/null)" = "$1" ]; }
-check "a rebuild comes to its swap" wait_for 20 phase ready
+check "a rebuild comes to its swap" wait_for 60 phase ready
 rebuild p2.sql "$db" --lock-wait 300ms ./all.ndjson
 check_status 6 "a second rebuild is exit 6"
 check_grep "and names the first, and what it does" "pid $pid on .* rebuilds it to version 2 \(ready\)" "$err"
@@ -74,7 +74,7 @@ held gate 'SELECT pg_advisory_xact_lock(42)'
 evproject rebuild p2.sql --store "$db" --yes ./all.ndjson >rights.out 2>rights.err & pid=$!
 waits() { [ "$(super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$(basename "$db")' AND wait_event_type = 'Lock' AND query LIKE '%ev_rebuild%'" || echo 0)" -ge 0 ] &&
 	[ "$(super "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = '$(basename "$db")' AND NOT granted")" = 1 ]; }
-check "a rebuild is in the midst of its load" wait_for 20 waits
+check "a rebuild is in the midst of its load" wait_for 60 waits
 super 'REVOKE INSERT, UPDATE ON ev_rebuild FROM app' "$_super_url"
 letgo gate
 wait $pid; status=$?
@@ -99,11 +99,11 @@ evproject run p2.sql --store "$db" --follow - <feed 2>follow.err & fpid=$!
 exec 9>feed
 at() { [ "$(sql "$db" "SELECT next_offset FROM ev_ledger WHERE projection = 'acc'" 2>/dev/null)" = "$1" ]; }
 head -n 2000 all.ndjson >&9
-check "a follower is at work" wait_for 20 at 2000
+check "a follower is at work" wait_for 60 at 2000
 rebuild p2.sql "$db" --again ./in.ndjson
 check_status 0 "rebuild --again beside it, to the same position"
 sed -n 2001,2500p all.ndjson >&9
-check "the follower goes on in the new tables" wait_for 20 at 2500
+check "the follower goes on in the new tables" wait_for 60 at 2500
 check "and the new tables alone" test "$(sql "$db" "SELECT next_offset FROM ev_ledger WHERE projection = 'acc (kept)'")" = 2000
 rebuild p2.sql "$db" --again ./all.ndjson
 check_status 0 "again, and further than the follower is"
@@ -131,7 +131,7 @@ if command -v pgbouncer >/dev/null; then
 		pooler_pid=$!
 		at_exit "kill $pooler_pid 2>/dev/null"
 		pooled=postgresql://app@127.0.0.1:$port
-		wait_for 10 psql -qAtX "$pooled/postgres" -c 'SELECT 1'
+		wait_for 60 psql -qAtX "$pooled/postgres" -c 'SELECT 1'
 	}
 	mkdir pool
 	[ "$(id -u)" != 0 ] || chown postgres pool
@@ -153,7 +153,7 @@ if command -v pgbouncer >/dev/null; then
 		evproject run p.sql --store "$p" --follow - <$mode.feed 2>follow.err & fpid=$!
 		exec 9>$mode.feed
 		{ off=3000; for i in {1..10}; do rec add x 1; done; } >&9
-		check "  a follower is at work" wait_for 20 at 3010
+		check "  a follower is at work" wait_for 60 at 3010
 		run evproject run p.sql --store "$p" --lock-wait 200ms ./all.ndjson
 		check_status 6 "  a second run is exit 6"
 		check_grep "  and names the first" "pid $fpid on" "$err"
@@ -171,7 +171,7 @@ if command -v pgbouncer >/dev/null; then
 		evproject run p.sql --store "$p" --follow - <$mode.feed 2>follow.err & fpid=$!
 		exec 9>$mode.feed
 		here() { sql "$db" "SELECT holder FROM ev_projection WHERE name = 'acc'" | grep -q "pid $fpid "; }
-		wait_for 20 here
+		wait_for 60 here
 		kill -9 $fpid; exec 9>&-; wait $fpid 2>/dev/null
 		run evproject run p.sql --store "$p" --lock-wait 5s ./more.ndjson
 		check_status 0 "  the lock of one that was killed is not left in the pooler"

@@ -106,7 +106,7 @@ check_status 0 "sslmode=require"
 mkfifo feed
 evproject run p.sql --store "$tls&sslmode=require" --follow - <feed 2>/dev/null & pid=$!
 exec 9>feed
-check "the session is encrypted" wait_for 20 encrypted
+check "the session is encrypted" wait_for 60 encrypted
 exec 9>&-
 wait $pid
 try "$tls&sslmode=verify-full&sslrootcert=$T/ours.key.crt"
@@ -145,7 +145,7 @@ exec 9>feed
 applied() { [ "$(super 'SELECT sum(applied) FROM ev_ledger' "$_super_url" 2>/dev/null)" = "$1" ]; }
 for part in 1 2 3; do
 	sed -n "$((part * 2000 - 1999)),$((part * 2000))p" many.ndjson >&9
-	check "a follower over TLS has applied part $part" wait_for 30 applied $((part * 2000))
+	check "a follower over TLS has applied part $part" wait_for 60 applied $((part * 2000))
 	cut=$(super "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'app'")
 	check "  and its session is ended" test "$cut" = 1
 done
@@ -183,7 +183,7 @@ check "not in the store" test -z "$(for t in ev_projection ev_rebuild ev_table; 
 check "not in the server's log" test -z "$(grep geheim "$postgres_dir/log" | grep -v 'ALTER ROLE')"
 evproject run p.sql --store "$u" --follow - <feed 2>/dev/null & pid=$!
 exec 9>feed
-check "a follower is at work" wait_for 20 encrypted
+check "a follower is at work" wait_for 60 encrypted
 check "not in what the server shows of a session" test -z "$(super "SELECT query, application_name FROM pg_stat_activity WHERE usename = 'app'" | grep geheim)"
 check "nor in what ps shows of the process" test -z "$(tr '\0' ' ' <"/proc/$pid/cmdline" | grep geheim)"
 exec 9>&-

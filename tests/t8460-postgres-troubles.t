@@ -90,18 +90,18 @@ exec 9>feed
 cat more.ndjson >&9
 name=$(basename "$db")
 idle() { [ "$(super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$name' AND usename = 'app'")" = "$1" ]; }
-check "a follower is at work" wait_for 20 idle 1
+check "a follower is at work" wait_for 60 idle 1
 super "ALTER DATABASE $name CONNECTION LIMIT 0"
 super "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$name' AND usename = 'app'" >/dev/null
-check "and loses its session" wait_for 20 idle 0
+check "and loses its session" wait_for 60 idle 0
 at_x() { [ "$(sql "$_super_url" "SELECT next_offset FROM ev_ledger WHERE projection = 'acc'")" = "$1" ]; }
 more
 tail -n 5 more.ndjson >&9
 refused() { grep -q 'too many connections for database' "$postgres_log"; }
 postgres_log=$(super "SELECT current_setting('data_directory') || '/../log'")
-check "where none is to be had" wait_for 20 refused
+check "where none is to be had" wait_for 60 refused
 super "ALTER DATABASE $name CONNECTION LIMIT -1"
-check "it waits for one and goes on" wait_for 30 at_x "$off"
+check "it waits for one and goes on" wait_for 60 at_x "$off"
 exec 9>&-
 wait $pid
 check "to its end" test $? = 0

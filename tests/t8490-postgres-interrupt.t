@@ -23,6 +23,6 @@ for signal in INT TERM; do
 	check "SIG$signal ends it by its number" test $status = $((128 + $(kill -l $signal)))
 	check "  soon" test $((SECONDS - before)) -lt 60
 	check "  without a word" test ! -s err -a ! -s out
-	check "  and the session with it" wait_for 20 nobody
+	check "  and the session with it" wait_for 60 nobody
 done
 done_testing
