@@ -29,7 +29,8 @@ content() {
 		SELECT * FROM ev_ledger WHERE projection = 'acc' ORDER BY topic, partition; SELECT '--';
 		SELECT version, fingerprint, watermark, mode FROM ev_projection WHERE name = 'acc'; SELECT '--';
 		SELECT topic, partition, record_offset, state, reason, line FROM ev_dead
-			WHERE projection = 'acc' ORDER BY 1, 2, 3"
+			WHERE projection = coalesce((SELECT rows_key FROM ev_rows WHERE projection = 'acc'), 'acc')
+			ORDER BY 1, 2, 3"
 }
 same() { content "$1" >.one && content "$2" >.two && diff .one .two; }
 only_files() { # -wal and -shm go with the last connection

@@ -50,7 +50,7 @@ check "b and c are dead, b's next is held" test \
 	"$(sql s.db "SELECT record_offset, state FROM ev_dead ORDER BY 1" | xargs)" = "1|dropped 2|retried 4|dead 5|held 6|retried 7|retried 9|dead 10|held"
 copy s.db base.db
 dead() { sql "$1" "SELECT topic, partition, record_offset, state, behind_offset, line FROM ev_dead
-	WHERE projection = 'acc' ORDER BY 1, 2, 3"; }
+	WHERE projection = coalesce((SELECT rows_key FROM ev_rows WHERE projection = 'acc'), 'acc') ORDER BY 1, 2, 3"; }
 ledger_of() { sql "$1" "SELECT * FROM ev_ledger WHERE projection = 'acc'"; }
 
 # the same by hand, in the new version
@@ -67,8 +67,24 @@ check "the letters and what was decided on them are the same" cmp <(dead s.db) <
 check "the rows are those of the same decisions taken by hand" cmp <(dump s.db) <(dump want.db)
 check "and so is the ledger" cmp <(ledger_of s.db) <(ledger_of want.db)
 check "letters can be decided on as ever" evproject dead drop --yes v2.sql --store "$(store s.db)" t/0@4
+stand() { sql "$1" "SELECT * FROM ev_dead ORDER BY projection, topic, partition, record_offset"; }
+stand s.db >stood
 run evproject rollback v1.sql --store "$(store s.db)"
 check "rollback brings the old letters" cmp <(dead s.db) <(dead base.db)
+check "not one of them was written for it, so their number does not count" cmp stood <(stand s.db)
+
+# which leave with their version
+letters() { sql "$1" "SELECT projection, count(*) FROM ev_dead GROUP BY projection ORDER BY projection" | wc -l; }
+check "two versions have letters" test "$(letters s.db)" = 2
+run evproject rebuild v1.sql --store "$(store s.db)" --forget
+check "--forget takes those of its version" test "$(letters s.db)" = 1
+check "and no others" cmp <(dead s.db) <(dead base.db)
+rebuild v2.sql s.db ./two.ndjson --no-swap
+run evproject rebuild v2.sql --store "$(store s.db)" --abandon
+check "a rebuild that is given up leaves none" test "$(letters s.db)" = 1
+check "and takes no others" cmp <(dead s.db) <(dead base.db)
+run evproject drop acc --store "$(store s.db)" --yes
+check "nor does drop" test "$(letters s.db)" = 0
 
 # a decision between load and swap
 copy base.db s2.db

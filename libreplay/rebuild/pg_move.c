@@ -178,7 +178,7 @@ PGresult *ev_pgkit_tables(struct ev_shadow_pg *sh, enum ev_role role, struct ev_
 
 static int move_ledger(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, struct ev_error *err)
 {
-	static const char *const tables[] = { "ev_ledger", "ev_dead", "ev_rows", NULL };
+	static const char *const tables[] = { "ev_ledger", "ev_rows", NULL };
 	struct ev_buf old = EV_BUF_INIT, new = EV_BUF_INIT;
 	int rc;
 
@@ -241,7 +241,7 @@ static int bring_rows(struct ev_shadow_pg *sh, const char *table, const char *co
 
 int ev_pgkit_bring_ledger(struct ev_shadow_pg *sh, struct ev_error *err)
 {
-	static const char *const tables[] = { "ev_table", "ev_ledger", "ev_dead", "ev_rows", NULL };
+	static const char *const tables[] = { "ev_table", "ev_ledger", "ev_rows", NULL };
 	int rc = bring_rows(sh, "ev_projection", "name", err);
 
 	for (const char *const *t = tables; *t && rc == 0; t++)

@@ -33,7 +33,7 @@ static struct ev_store *open_schema(struct ev_shadow *sh, enum ev_role role, boo
 }
 
 /*
- * The schema. Cuts and seen ids may be many, and are where they will be found after the swap from the
+ * The schema. Cuts, dead letters and seen ids may be many, and are where they will be found after the swap from the
  * beginning: in the store's own tables, under a key that is the new version's.
  */
 static int make_schema(struct ev_shadow_pg *s, struct ev_error *err)
@@ -52,12 +52,14 @@ static int make_schema(struct ev_shadow_pg *s, struct ev_error *err)
 	rc = ev_pgkit_exec(s->live, err, "CREATE SCHEMA %I; COMMENT ON SCHEMA %I IS %L; "
 			   "CREATE TABLE %I.ev_rows (projection text PRIMARY KEY, rows_key text NOT NULL); "
 			   "CREATE VIEW %I.ev_cut AS SELECT * FROM %I.ev_cut; "
+			   "CREATE VIEW %I.ev_dead AS SELECT * FROM %I.ev_dead; "
 			   "CREATE VIEW %I.ev_seen AS SELECT * FROM %I.ev_seen; "
 			   "INSERT INTO %I.ev_rows SELECT %L, " EV_FREE_ROWS_KEY("%L") "; "
 			   "DELETE FROM ev_cut WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
+			   "DELETE FROM ev_dead WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
 			   "DELETE FROM ev_seen WHERE projection = (SELECT rows_key FROM %I.ev_rows)",
-			   shadow, shadow, ev_buf_str(&mark), shadow, shadow, live, shadow, live, shadow, name,
-			   name, name, name, name, name, shadow, shadow);
+			   shadow, shadow, ev_buf_str(&mark), shadow, shadow, live, shadow, live, shadow, live,
+			   shadow, name, name, name, name, name, name, shadow, shadow, shadow);
 	ev_buf_release(&mark);
 	if (rc == 0)
 		rc = s->base.live->ops->commit(s->base.live, err);
@@ -170,8 +172,8 @@ bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_error *err)
 /* Tables and ledger rows of a version that does not serve; what others have tied to them is an error. */
 static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *err)
 {
-	static const char *const ledger[] = { "ev_table", "ev_ledger", "ev_dead", "ev_rows", NULL };
-	static const char *const many[] = { "ev_cut", "ev_seen", NULL };
+	static const char *const ledger[] = { "ev_table", "ev_ledger", "ev_rows", NULL };
+	static const char *const many[] = { "ev_cut", "ev_dead", "ev_seen", NULL };
 	struct ev_shadow_pg *s = of(sh);
 	struct ev_buf sql = EV_BUF_INIT, name = EV_BUF_INIT;
 	PGresult *tables;
@@ -213,13 +215,14 @@ static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *e
 	return rc;
 }
 
-/* Cuts and ids of a shadow that is given up. */
+/* Cuts, dead letters and ids of a shadow that is given up. */
 static int drop_rows(struct ev_shadow_pg *s, struct ev_error *err)
 {
 	PGresult *res = ev_pgkit_rows(s->live, err,
 				      "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
 				      "ON n.oid = c.relnamespace WHERE n.nspname = %L "
 				      "AND c.relname = 'ev_rows'", s->schemas[EV_ROLE_NEW]);
+	const char *shadow = s->schemas[EV_ROLE_NEW];
 	int there = res ? PQntuples(res) : -1;
 
 	PQclear(res);
@@ -227,8 +230,9 @@ static int drop_rows(struct ev_shadow_pg *s, struct ev_error *err)
 		return there;
 	return ev_pgkit_exec(s->live, err,
 			     "DELETE FROM ev_cut WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
+			     "DELETE FROM ev_dead WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
 			     "DELETE FROM ev_seen WHERE projection = (SELECT rows_key FROM %I.ev_rows)",
-			     s->schemas[EV_ROLE_NEW], s->schemas[EV_ROLE_NEW]);
+			     shadow, shadow, shadow);
 }
 
 static int drop_shadow(struct ev_shadow *sh, struct ev_error *err)

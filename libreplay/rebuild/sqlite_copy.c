@@ -147,21 +147,18 @@ static int table_step(struct copy *cp, const char *table, struct step *st, struc
 }
 
 /* What the new version's rows have for a projection in a table of ours, as SQL; to be freed. */
-static char *new_key(struct copy *cp, const char *table)
+static char *new_key(struct copy *cp)
 {
-	const char *as = strcmp(table, "ev_dead") == 0
-				 ? "'%q (new)'"
-				 : "(SELECT w.rows_key FROM main.ev_rows w WHERE w.projection = '%q (new)')";
-
-	return sqlite3_mprintf(as, cp->sh->base.projection);
+	return sqlite3_mprintf("(SELECT w.rows_key FROM main.ev_rows w WHERE w.projection = '%q (new)')",
+			       cp->sh->base.projection);
 }
 
-/* Rows of ours: those of the shadow's projection, under the name of the new version, or its rows' key. */
+/* Rows of ours: those of the shadow's projection, under the key of the new version's rows. */
 static int ledger_step(struct copy *cp, const char *table, struct step *st, struct ev_error *err)
 {
 	struct ev_buf columns = EV_BUF_INIT;
 	int rc = columns_of(cp, table, &columns, err);
-	char *name = new_key(cp, table);
+	char *key = new_key(cp);
 
 	st->from = sqlite3_mprintf("%s", table);
 	st->to = sqlite3_mprintf("%s", table);
@@ -169,11 +166,11 @@ static int ledger_step(struct copy *cp, const char *table, struct step *st, stru
 	for (const char *c = ev_kit_first(&columns); c; c = ev_kit_next(&columns, c, 2)) {
 		add_name(&st->into, c, "");
 		if (strcmp(c, "projection") == 0)
-			ev_buf_addf(&st->values, "%s%s", st->values.len ? ", " : "", name ? name : "");
+			ev_buf_addf(&st->values, "%s%s", st->values.len ? ", " : "", key ? key : "");
 		else
 			add_name(&st->values, c, "");
 	}
-	sqlite3_free(name);
+	sqlite3_free(key);
 	ev_buf_release(&columns);
 	return rc;
 }
@@ -305,8 +302,9 @@ static int copy_ledger(struct copy *cp, struct ev_error *err)
 			   "INSERT INTO main.ev_ledger SELECT * FROM ev_row; DROP TABLE ev_row;"
 			   "INSERT INTO main.ev_rows SELECT %Q || ' (new)', " EV_FREE_ROWS_KEY("%Q") ";"
 			   "DELETE FROM main.ev_cut WHERE projection = " EV_ROWS_KEY("%Q || ' (new)'") ";"
+			   "DELETE FROM main.ev_dead WHERE projection = " EV_ROWS_KEY("%Q || ' (new)'") ";"
 			   "DELETE FROM main.ev_seen WHERE projection = " EV_ROWS_KEY("%Q || ' (new)'"),
-			   name, name, name, name, name, name, name, name, name, name, name, name);
+			   name, name, name, name, name, name, name, name, name, name, name, name, name, name);
 }
 
 /* The first transaction: empty tables, the ledger, and that the copy has begun. */
@@ -369,7 +367,7 @@ static int check_counts(struct copy *cp, const struct ev_buf *tables, size_t own
 
 	for (const char *c = ev_kit_first(tables); rc == 0 && c; c = ev_kit_next(tables, c, 1)) {
 		bool ours = (size_t)(c - tables->data) >= own;
-		char *key = new_key(cp, c), *where = sqlite3_mprintf(" WHERE projection = %s", key);
+		char *key = new_key(cp), *where = sqlite3_mprintf(" WHERE projection = %s", key);
 
 		rc = check_count(cp, c, ours ? "" : ev_role_prefix(EV_ROLE_NEW), ours && where ? where : "", err);
 		sqlite3_free(key);

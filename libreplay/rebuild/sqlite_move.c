@@ -13,9 +13,8 @@
 #include "projection/sql.h"
 #include "rebuild/sqlite_kit.h"
 
-static const char *const ledger_tables[] = { "ev_table", "ev_ledger", "ev_dead",
-					     "ev_rows",  "ev_view",   NULL };
-static const char *const many_rows[] = { "ev_cut", "ev_seen", NULL }; /* found by ev_rows */
+static const char *const ledger_tables[] = { "ev_table", "ev_ledger", "ev_rows", "ev_view", NULL };
+static const char *const many_rows[] = { "ev_cut", "ev_dead", "ev_seen", NULL }; /* found by ev_rows */
 
 static bool has_prefix(const char *name, enum ev_role role)
 {

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "record/line.h"
+#include "store/ledger.h"
 
 /* %s: the dialect's type for bytes; the key's index, which must hold keys of any length. */
 #define CREATE_SQL                                                                            \
@@ -23,40 +24,44 @@
 
 #define COLUMNS                                                                            \
 	"SELECT topic, partition, record_offset, behind_offset, state, reason, line, "     \
-	"key_bytes, tries, decided_seq, created_at FROM ev_dead WHERE projection = ?1 "
+	"key_bytes, tries, decided_seq, created_at FROM ev_dead WHERE projection = "
 
 static const char add_sql[] =
 	"INSERT INTO ev_dead (projection, topic, partition, record_offset, record_timestamp, state, "
 	"behind_partition, behind_offset, key_bytes, reason, line, tries, decided_seq, created_at, "
-	"arrival) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?13, -1, ?12, "
-	"(SELECT coalesce(max(arrival), 0) + 1 FROM ev_dead WHERE projection = ?1))";
+	"arrival) VALUES (" EV_ROWS_KEY("?1") ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?13, -1, ?12, "
+	"(SELECT coalesce(max(arrival), 0) + 1 FROM ev_dead WHERE projection = " EV_ROWS_KEY("?1") "))";
 static const char blocking_sql[] =
-	"SELECT partition, record_offset FROM ev_dead WHERE projection = ?1 AND topic = ?2 AND "
+	"SELECT partition, record_offset FROM ev_dead WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND "
 	"key_bytes = ?3 AND state = 'dead'";
-static const char each_sql[] =
-	COLUMNS "AND state IN ('dead', 'held') ORDER BY topic, partition, record_offset";
-static const char each_state_sql[] =
-	COLUMNS "AND state = ?2 ORDER BY topic, partition, record_offset";
+/* By the key of the version's rows, and by its name, for who only reads a store that has no ev_rows yet. */
+#define BOTH(before, after) { before EV_ROWS_KEY("?1") after, before "?1" after }
+static const char *const each_sql[] =
+	BOTH(COLUMNS, " AND state IN ('dead', 'held') ORDER BY topic, partition, record_offset");
+static const char *const each_state_sql[] =
+	BOTH(COLUMNS, " AND state = ?2 ORDER BY topic, partition, record_offset");
+static const char *const count_sql[] =
+	BOTH("SELECT count(CASE WHEN state = 'dead' THEN 1 END), count(CASE WHEN state = 'held' THEN 1 END) "
+	     "FROM ev_dead WHERE projection = ", "");
 /* The letter first, then what it holds back, in the order in which it came. */
 static const char chain_sql[] =
-	COLUMNS "AND topic = ?2 AND ((state = 'dead' AND partition = ?3 AND record_offset = ?4) OR "
+	COLUMNS EV_ROWS_KEY("?1") " AND topic = ?2 AND ((state = 'dead' AND partition = ?3 AND record_offset = ?4) OR "
 	"(state = 'held' AND behind_partition = ?3 AND behind_offset = ?4)) "
 	"ORDER BY CASE state WHEN 'dead' THEN 0 ELSE 1 END, arrival";
 static const char state_sql[] =
-	"UPDATE ev_dead SET state = ?5, decided_seq = ?6 WHERE projection = ?1 AND topic = ?2 AND "
+	"UPDATE ev_dead SET state = ?5, decided_seq = ?6 WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND "
 	"partition = ?3 AND record_offset = ?4";
-static const char count_sql[] =
-	"SELECT count(CASE WHEN state = 'dead' THEN 1 END), count(CASE WHEN state = 'held' THEN 1 END) "
-	"FROM ev_dead WHERE projection = ?1";
 static const char tried_sql[] =
-	"UPDATE ev_dead SET tries = tries + 1, reason = ?5 WHERE projection = ?1 AND topic = ?2 AND "
+	"UPDATE ev_dead SET tries = tries + 1, reason = ?5 WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND "
 	"partition = ?3 AND record_offset = ?4";
 
 int ev_dead_create(struct ev_store *s, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
-	int rc;
+	int rc = s->ops->dialect == EV_POSTGRESQL ? s->ops->has_table(s, "ev_dead", err) : 0;
 
+	if (rc) /* or a view, in a shadow, which takes no index */
+		return rc < 0 ? -1 : 0;
 	if (s->ops->dialect == EV_POSTGRESQL) /* what a btree holds is bounded */
 		ev_buf_addf(&sql, CREATE_SQL, "bytea", "USING hash (key_bytes)");
 	else
@@ -145,12 +150,23 @@ static int take_letter(void *ctx, const struct ev_cell *c, size_t n)
 	return w->fn(w->ctx, &d);
 }
 
+/* Does the store find letters by the name of a version yet? 1, 0, -1. */
+static int has_names(struct ev_store *s, struct ev_error *err)
+{
+	int rc = s->ops->has_table(s, "ev_rows", err);
+
+	return rc < 0 ? -1 : !rc;
+}
+
 int ev_dead_each(struct ev_store *s, const char *projection, const char *state, ev_dead_fn fn,
 		 void *ctx, struct ev_error *err)
 {
 	struct walk w = { fn, ctx };
+	int by_name = has_names(s, err);
 
-	return ev_store_select(s, state ? each_state_sql : each_sql,
+	if (by_name < 0)
+		return -1;
+	return ev_store_select(s, state ? each_state_sql[by_name] : each_sql[by_name],
 			       (struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(state) },
 			       state ? 2 : 1, take_letter, &w, err);
 }
@@ -208,9 +224,10 @@ int ev_dead_count(struct ev_store *s, const char *projection, int64_t *dead, int
 {
 	struct ev_bind name[] = { ev_bind_text(projection) };
 	struct two t = { dead, held };
+	int by_name = has_names(s, err);
 
 	*dead = *held = 0;
-	return ev_store_select(s, count_sql, name, 1, take_counts, &t, err);
+	return by_name < 0 ? -1 : ev_store_select(s, count_sql[by_name], name, 1, take_counts, &t, err);
 }
 
 int ev_dead_tried(struct ev_store *s, const char *projection, struct ev_slice topic,

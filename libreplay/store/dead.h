@@ -4,6 +4,7 @@
  *   ev_dead(projection, topic, partition, record_offset, record_timestamp, state, behind_partition,
  *           behind_offset, key_bytes, reason, line, tries, decided_seq, created_at, arrival;
  *           PK projection, topic, partition, record_offset)
+ * where `projection` is the rows_key of ledger.h.
  * state: dead (poison), held (waits behind the letter at behind_partition, behind_offset), dropped
  * (given up), retried (applied since). arrival: its place in the order of application. `line` is
  * the record line (record/line.h) and so holds the record's bytes exactly. decided_seq: the cut at

@@ -63,7 +63,7 @@ struct ev_ledger {
 };
 
 /*
- * Rows that may be many (cuts, seen ids) do not change hands when a version does: ev_rows(projection PK,
+ * Rows that may be many (cuts, dead letters, seen ids) do not change hands when a version does: ev_rows(projection PK,
  * rows_key) says by which `projection` they are found, where that is not the version's own name. As SQL:
  */
 #define EV_ROWS_KEY(name) "coalesce((SELECT w.rows_key FROM ev_rows w WHERE w.projection = " name "), " name ")"

@@ -170,7 +170,7 @@ static int apply_again(struct wronging *w, struct ev_store *s, const struct ev_r
 
 	if (ev_store_run(s, "UPDATE ev_ledger SET next_offset = ?4 WHERE projection = ?1 AND topic = ?2 AND "
 			 "partition = ?3", b, 4, err) < 0 ||
-	    ev_store_run(s, "DELETE FROM ev_dead WHERE projection = ?1", b, 1, err) < 0 ||
+	    ev_store_run(s, "DELETE FROM ev_dead WHERE projection = " EV_ROWS_KEY("?1"), b, 1, err) < 0 ||
 	    ev_store_run(s, "DELETE FROM ev_seen WHERE projection = " EV_ROWS_KEY("?1"), b, 1, err) < 0)
 		return -1;
 	ao.dead = ao.decided = true;

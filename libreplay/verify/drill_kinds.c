@@ -14,10 +14,10 @@ const char *const ev_drill_modes[EV_DRILL_MODES] = { "rows", "counts", "checks",
 #define SET(value) SET_IF(value, "@is")
 #define BOTH(sql) sql, sql
 #define LEDGER(set, cond) BOTH("UPDATE @Sev_ledger SET " set " WHERE projection = @p AND @part{" cond "}")
+#define MANY "projection = coalesce((SELECT rows_key FROM @Sev_rows WHERE projection = @p), @p)"
 /* the id seen last, which is in every window of @dedupe */
 #define SEEN                                                                                             \
-	"(projection, scope, id) IN (SELECT projection, scope, id FROM @Sev_seen WHERE projection = "    \
-	"coalesce((SELECT rows_key FROM @Sev_rows WHERE projection = @p), @p) "                          \
+	"(projection, scope, id) IN (SELECT projection, scope, id FROM @Sev_seen WHERE " MANY " "        \
 	"ORDER BY first_ms DESC, scope, id LIMIT 1)"
 #define EXCHANGED                                                                                        \
 	"UPDATE @t SET @c = CASE WHEN @c = (SELECT min(@c) FROM @t) THEN (SELECT max(@c) FROM @t) ELSE " \
@@ -122,9 +122,9 @@ const struct ev_drill_kind ev_drill_kinds[] = {
 	{ "a partition is not in the ledger", "~~---", EV_DRILL_LEDGER, EV_DRILL_ANY,
 	  BOTH("DELETE FROM @Sev_ledger WHERE projection = @p AND @part{applied > 0}") },
 	{ "dead letters are gone", "~+---", EV_DRILL_LEDGER, EV_DRILL_ANY,
-	  BOTH("DELETE FROM @Sev_dead WHERE projection = @p") },
+	  BOTH("DELETE FROM @Sev_dead WHERE " MANY) },
 	{ "a dead letter is said to be dropped", "~+---", EV_DRILL_LEDGER, EV_DRILL_ANY,
-	  BOTH("UPDATE @Sev_dead SET state = 'dropped' WHERE projection = @p AND state = 'dead'") },
+	  BOTH("UPDATE @Sev_dead SET state = 'dropped' WHERE " MANY " AND state = 'dead'") },
 
 	/* the ids that @dedupe has seen, which the next records are judged by */
 	{ "an id that was seen is gone", "-+---", EV_DRILL_LEDGER, EV_DRILL_ANY,

@@ -49,8 +49,8 @@ static int bring_ledger(struct ev_store *to, struct ev_store *from, const char *
 		bool by_key;
 	} own[] = {
 		{ "ev_projection", "name", false }, { "ev_ledger", "projection", false },
-		{ "ev_dead", "projection", false }, { "ev_rows", "projection", false },
-		{ "ev_cut", "projection", true }, { "ev_seen", "projection", true },
+		{ "ev_rows", "projection", false }, { "ev_cut", "projection", true },
+		{ "ev_dead", "projection", true }, { "ev_seen", "projection", true },
 	};
 	struct ev_buf where = EV_BUF_INIT;
 	int rc = 0;

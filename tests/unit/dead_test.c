@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "store/dead.h"
+#include "store/ledger.h"
 
 static struct ev_store *memory(void)
 {
@@ -10,7 +11,7 @@ static struct ev_store *memory(void)
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_store *s = ev_sqlite_open(":memory:", &so, &err);
 
-	return s && ev_dead_create(s, &err) == 0 ? s : NULL;
+	return s && ev_ledger_create(s, &err) == 0 && ev_dead_create(s, &err) == 0 ? s : NULL;
 }
 
 static struct ev_record rec(const char *topic, int32_t partition, int64_t offset, const char *key)
