@@ -23,6 +23,17 @@ check_grep "and is said" "cannot write to standard output: No space left" "$err"
 evreplay ./orders.ndjson --into - 2>"$err" | head -n 1 >"$out"
 check "a closed pipe is a quiet end" test "${PIPESTATUS[0]}" = 0 -a ! -s "$err"
 
+# A target that does not answer is waited for until a signal comes.
+evreplay ./orders.ndjson --into there -b 127.0.0.1:1 2>"$err" &
+waiting=$!
+catches() { [ "$(cat "/proc/$waiting/comm")" = evreplay ] && [ $((0x$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$waiting/status") & 0x4000)) != 0 ]; }
+check "it waits for the target" wait_for 60 catches
+kill -TERM $waiting
+wait $waiting
+status=$?
+check_status 143 "a signal ends that, as a signal"
+check_grep "and it says what it waited for" "^evreplay: cannot reach broker '127.0.0.1:1'" "$err"
+
 run evreplay ./orders.ndjson
 check_status 2 "a missing target is a usage error"
 run evreplay --into -

@@ -156,7 +156,7 @@ wait $copy
 status=$(cat rc)
 check_status 4 "a target that is deleted meanwhile"
 check_grep "is named" "cannot write to '$doomed/0' what stood at offset" "$err"
-check_grep "and how to go on when it is there again" "^hint: .*--from doomed.json goes on there" "$err"
+check_grep "and that what it held is gone with it" "^hint: where it was deleted, what it held is gone with it: --create" "$err"
 evreplay "$src" --into - 2>"$err" >/dev/full
 status=$?
 check_status 4 "a full disk behind standard output"

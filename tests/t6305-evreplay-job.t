@@ -72,6 +72,67 @@ into=$once run job "$b" --new-job
 check_status 0 "a new job fills it"
 check "with everything" test "$(total "$once")" = 10
 
+# It has grown past its old end: where a record of the job stood is another one.
+evadmin delete "$once"
+evadmin create "$once" 1
+put <<END
+many $once/0 1732190500000 40
+END
+into=$once run job "$b"
+check_status 5 "a target that was made anew and has grown is refused"
+check_grep "by a record" "has written a record at offset 0 of '$once/0', and now another one stands there" "$err"
+check "nothing was added" test "$(total "$once")" = 40
+into=$once run job "$b" --new-job
+check_status 0 "a new job copies into it"
+into=$once run job "$b"
+check_status 0 "and goes on"
+evadmin trim "$once/0" 51
+into=$once run job "$b"
+check_status 0 "also where its records are deleted by now"
+# Its time is part of a record, also where the topic sets it.
+topic stamped 1 message.timestamp.type=LogAppendTime
+for i in 1 2; do
+	into=$stamped run job "$a" --job "stamped-$$" --allow log-append-time
+	check_status 0 "a job into a topic that sets the time, run $i"
+done
+
+# It is gone.
+evadmin delete "$once"
+into=$once run job "$b"
+check_status 4 "a target that is gone is not made without being asked"
+check_grep "and how it is" "hint: --create makes it .* if job 'job-$$' has written it before, --new-job, too" "$err"
+into=$once run job "$b" --create
+check_status 5 "made anew it would lack what was there"
+check_grep "which is said" "job 'job-$$' has written topic '$once', and now it is not there" "$err"
+check_grep "with the next step" "hint: .* --new-job --create" "$err"
+into=$once run job "$b" --create --new-job
+check_status 0 "that makes it"
+check "with everything" test "$(total "$once")" = 10
+
+# It goes while it is written.
+vanish() { # vanish ARGS...: a copy that follows, whose target is deleted
+	topic going 1
+	topic fresh 1
+	timeout --foreground 100 evreplay "$fresh" --into "$going" -f "$@" 2>"$err" &
+	copy=$!
+	put <<-END
+	many $fresh/0 1732190400000 100
+	END
+	arrived() { [ "$(total "$going")" = 100 ]; }
+	check "a copy is under way" wait_for 60 arrived
+	evadmin delete "$going"
+	put <<-END
+	many $fresh/0 1732190400000 50
+	END
+	wait $copy
+	status=$?
+	check_status 4 "a target that is deleted ends it with 4"
+	check_grep "and is named" "cannot write to '$going.*: the topic is not there any more" "$err"
+	check_grep "with the next step" "hint: where it was deleted, .*--create" "$err"
+}
+vanish
+vanish --exactly-once --job "vanish-$$" --txn-time 100ms
+
 # It is made anew while it is written.
 under() { # under ARGS...: a copy that follows, whose target is made anew
 	topic moving 1

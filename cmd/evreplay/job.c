@@ -85,7 +85,7 @@ int replay_check_routes(struct replay *r, struct ev_error *err)
 		ev_job_token_set_route(r->token, from, into);
 	}
 	for (size_t i = 0; r->sink && i < r->ntargets; i++)
-		if (ev_kafka_sink_check_ends(r->sink, r->targets[i]->name, err))
+		if (ev_kafka_sink_check_written(r->sink, r->targets[i]->name, err))
 			return -1;
 	return 0;
 }

@@ -19,6 +19,7 @@ struct offsets {
 	struct ev_map *map;
 	struct ev_position group, now, next; /* in the source; in the target, before and after */
 	int64_t again;
+	bool committing;
 	size_t gaps; /* partitions of the source of which the group would miss records */
 };
 
@@ -217,6 +218,7 @@ static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err
 	rc = ev_confirm(a->yes, "Commit these offsets?", err);
 	if (rc <= 0)
 		return rc < 0 ? -1 : EV_NO;
+	o->committing = true;
 	if (commit(o, &to, err))
 		return -1;
 	ev_say(msg, "group '%s' stands in the copy now", a->group);
@@ -236,6 +238,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
 		return -1;
 	rc = move(&o, msg, err);
+	if (rc < 0 && !o.committing)
+		rc = replay_stopped_early(msg, err);
 	ev_map_free(o.map);
 	ev_position_release(&o.group);
 	ev_position_release(&o.now);

@@ -138,6 +138,9 @@ static int hint_missing(const struct replay *r, const struct replay_target *t, s
 	if (reads_stdin(r))
 		return ev_hint(err, "make it first; or write the lines to a file and give that: then --create can "
 				    "make it");
+	if (r->args->job)
+		return ev_hint(err, "--create makes it with the source's partitions and settings; if job '%s' has "
+				    "written it before, --new-job, too, copies everything again", r->args->job);
 	if (r->args->into)
 		return ev_hint(err, "--create makes it with the source's partitions and settings; an archive's "
 				    "folder would be ./%s", t->name);

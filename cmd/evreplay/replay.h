@@ -118,6 +118,11 @@ struct replay {
 /* ---- run.c ---- */
 
 int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err);
+/*
+ * After an error before anything was on its way: the status, when a signal has ended a wait for the target
+ * (that counts for more than the wait); else -1.
+ */
+int replay_stopped_early(struct ev_messages *msg, const struct ev_error *err);
 /* In the middle of a wait: a transaction that is old enough ends, so that none times out. */
 int replay_flush_due(struct replay *r, struct ev_error *err);
 

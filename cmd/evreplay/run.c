@@ -391,6 +391,14 @@ static void release(struct replay *r)
 	free(r->records);
 }
 
+int replay_stopped_early(struct ev_messages *msg, const struct ev_error *err)
+{
+	if (err->class != EV_STORE || !ev_stopped())
+		return -1;
+	ev_report(msg, err);
+	return ev_stop_status(false);
+}
+
 int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
 	struct replay r = { .args = args, .msg = msg, .pace = EV_PACE_INIT, .shift_ms = INT64_MIN };
@@ -401,6 +409,8 @@ int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	rc = prepare(&r, rest, err);
 	if (!rc)
 		rc = open_and_copy(&r, err);
+	if (rc < 0 && !r.start_ms)
+		rc = replay_stopped_early(msg, err);
 	release(&r);
 	return rc;
 }

@@ -22,6 +22,8 @@ void ev_job_token_release(struct ev_job_token *t)
 	ev_position_release(&t->last);
 	ev_position_release(&t->last_hash);
 	ev_position_release(&t->ends);
+	ev_position_release(&t->witness);
+	ev_position_release(&t->witness_hash);
 	*t = (struct ev_job_token){ 0 };
 }
 
@@ -82,7 +84,9 @@ static int read_members(struct ev_job_token *t, json_t *root, struct ev_error *e
 	    read_routes(root, t, err) || read_position(root, "position", &t->next, err) ||
 	    read_position(root, "last", &t->last, err) ||
 	    read_position(root, "last_hash", &t->last_hash, err) ||
-	    read_position(root, "ends", &t->ends, err))
+	    read_position(root, "ends", &t->ends, err) ||
+	    read_position(root, "witness", &t->witness, err) ||
+	    read_position(root, "witness_hash", &t->witness_hash, err))
 		return -1;
 	return 0;
 }
@@ -126,6 +130,8 @@ void ev_job_token_print(const struct ev_job_token *t, struct ev_buf *out)
 	print_position(out, "last", &t->last);
 	print_position(out, "last_hash", &t->last_hash);
 	print_position(out, "ends", &t->ends);
+	print_position(out, "witness", &t->witness);
+	print_position(out, "witness_hash", &t->witness_hash);
 	ev_buf_addc(out, '}');
 }
 
@@ -175,6 +181,19 @@ bool ev_job_token_is_last(const struct ev_job_token *t, const char *topic, int32
 			  uint64_t hash)
 {
 	return ev_position_get(&t->last_hash, topic, partition) == kept(hash);
+}
+
+void ev_job_token_set_witness(struct ev_job_token *t, const char *topic, int32_t partition,
+			      int64_t offset, uint64_t hash)
+{
+	ev_position_set(&t->witness, topic, partition, offset);
+	ev_position_set(&t->witness_hash, topic, partition, kept(hash));
+}
+
+bool ev_job_token_is_witness(const struct ev_job_token *t, const char *topic, int32_t partition,
+			     uint64_t hash)
+{
+	return ev_position_get(&t->witness_hash, topic, partition) == kept(hash);
 }
 
 void ev_job_token_advance(struct ev_position *to, const struct ev_position *from)

@@ -4,7 +4,8 @@
  * A token is JSON, written in the transaction of the records that it stands behind:
  *
  *	{"source":CLUSTER,"how":TEXT,"into":{"a":"copy"},"position":{"a":{"0":12}},
- *	 "last":{"a":{"0":11}},"last_hash":{"a":{"0":HASH}},"ends":{"copy":{"0":12}}}
+ *	 "last":{"a":{"0":11}},"last_hash":{"a":{"0":HASH}},"ends":{"copy":{"0":12}},
+ *	 "witness":{"copy":{"0":4}},"witness_hash":{"copy":{"0":HASH}}}
  *
  * The position is what the next run goes on from; all else is there to tell that it would go on in
  * the wrong place: with other options, into another topic, from a topic or into one that was
@@ -28,6 +29,8 @@ struct ev_job_token {
 	struct ev_position last;      /* of the source: the offset of the last record that was read */
 	struct ev_position last_hash; /* and its hash, without the sign bit */
 	struct ev_position ends;      /* of the target: as far at least was written */
+	struct ev_position witness;   /* of the target: the offset of a record that the job wrote */
+	struct ev_position witness_hash; /* and its hash, as above */
 };
 
 void ev_job_token_release(struct ev_job_token *t);
@@ -48,6 +51,11 @@ void ev_job_token_set_last(struct ev_job_token *t, const char *topic, int32_t pa
 /* Is that the hash that was kept? */
 bool ev_job_token_is_last(const struct ev_job_token *t, const char *topic, int32_t partition,
 			  uint64_t hash);
+/* The same of a record in the target. */
+void ev_job_token_set_witness(struct ev_job_token *t, const char *topic, int32_t partition,
+			      int64_t offset, uint64_t hash);
+bool ev_job_token_is_witness(const struct ev_job_token *t, const char *topic, int32_t partition,
+			     uint64_t hash);
 
 /* Every entry of `from` into `to`, where it is further. */
 void ev_job_token_advance(struct ev_position *to, const struct ev_position *from);

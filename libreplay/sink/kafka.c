@@ -33,6 +33,8 @@ static void kafka_close(struct ev_sink *s)
 	struct kafka_sink *k = (struct kafka_sink *)s;
 
 	ev_kafka_txn_abort(k);
+	if (k->stuck)
+		return; /* it may use any of this for as long as the process lives */
 	if (k->jobs)
 		rd_kafka_topic_destroy(k->jobs);
 	for (size_t i = 0; i < k->ntargets; i++) {
@@ -118,6 +120,9 @@ static struct ev_cluster *open_producer(const struct ev_kafka_sink_spec *spec, s
 			       err);
 }
 
+/* Twice what a request may take: group offsets were seen to be waited for past the limit of the call. */
+enum { OVERDUE_MS = 120000 };
+
 static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 {
 	const struct ev_cluster_spec *c = &spec->cluster;
@@ -129,6 +134,8 @@ static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 	k->kept.source = ev_strdup(spec->source_id);
 	k->kept.how = ev_strdup(spec->how);
 	k->new_job = spec->new_job;
+	k->transaction = 1;
+	k->overdue_ms = OVERDUE_MS;
 	k->spec = ev_alloc(sizeof(*k->spec));
 	*k->spec = (struct ev_source_spec)EV_SOURCE_SPEC_INIT;
 	ev_source_spec_add(k->spec, EV_JOBS_TOPIC, &ignored);

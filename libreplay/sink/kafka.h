@@ -70,8 +70,8 @@ int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_job_token
  * and last records are the caller's to keep up. NULL without a job.
  */
 struct ev_job_token *ev_kafka_sink_token(struct ev_sink *s);
-/* Is all that the job has written to the topic, as the token tells, still counted in it? EV_DATA. */
-int ev_kafka_sink_check_ends(struct ev_sink *s, const char *topic, struct ev_error *err);
+/* Is what the job has written to the topic, as the token tells, still in it? EV_DATA. */
+int ev_kafka_sink_check_written(struct ev_sink *s, const char *topic, struct ev_error *err);
 
 /* Why the record cannot be produced as it is; NULL when it can. */
 const char *ev_kafka_unproducible(const struct ev_record *r);

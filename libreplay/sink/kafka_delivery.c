@@ -55,8 +55,13 @@ static int64_t offset_of(const struct sink_part *p, uint64_t number)
 static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const struct sink_target *t,
 			int64_t offset)
 {
+	bool gone = m->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || m->err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+		    m->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+
 	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
-		(int)m->partition, (long long)offset, rd_kafka_err2str(m->err));
+		(int)m->partition, (long long)offset, gone ? EV_TARGET_GONE : rd_kafka_err2str(m->err));
+	if (gone)
+		ev_kafka_target_hint(k, &k->error);
 	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
 		ev_hint(&k->error, "the record has %zu bytes: alone or in its batch that is above max.message.bytes",
 			m->len + m->key_len);
@@ -86,6 +91,7 @@ static void note_end(struct kafka_sink *k, struct sink_target *t, const rd_kafka
 	}
 	k->base.lost |= m->offset < end->next;
 	end->next = m->offset + 1;
+	ev_kafka_witness_note(k, t, m);
 }
 
 void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -149,7 +155,8 @@ static int stalled(struct kafka_sink *k, struct ev_error *err)
 int ev_kafka_sink_serve(struct kafka_sink *k, int wait_ms, struct ev_error *err)
 {
 	k->unpolled = 0;
-	rd_kafka_poll(k->cluster->rk, wait_ms);
+	if (!k->stuck)
+		rd_kafka_poll(k->cluster->rk, wait_ms);
 	if (!k->error.class && stalled(k, &k->error))
 		k->error.retriable = true;
 	if (!k->error.class)
@@ -189,7 +196,8 @@ int ev_kafka_sink_drain(struct kafka_sink *k, struct ev_error *err)
 	}
 	ev_kafka_sink_serve(k, 0, err);
 	if (k->error.class) {
-		give_up(k);
+		if (!k->stuck)
+			give_up(k);
 		*err = k->error;
 		return -1;
 	}

@@ -5,7 +5,9 @@
  *   kafka_put.c      a record becomes a message, or is refused
  *   kafka_delivery.c what came of the messages: which source offsets are not safe
  *   kafka_txn.c      exactly once: transactions, fences
+ *   kafka_call.c     exactly once: the client's calls for that, none of which may wait for ever
  *   kafka_job.c      exactly once: the token of a job, and its mark on the target topics
+ *   kafka_target.c   exactly once: is a topic still the one that the job has written?
  *
  * Only failures are reported back by librdkafka (unless somebody wants to be told of each record): what is
  * neither queued nor failed was acknowledged.
@@ -37,6 +39,7 @@ struct sink_part { /* one source partition */
 struct sink_end {
 	int64_t next;     /* behind the last offset that was acknowledged; or as far as a token says */
 	int64_t under_way; /* records that were put behind it */
+	uint64_t witnessed; /* the transaction of its witness; 0: none yet */
 };
 
 struct sink_target {
@@ -74,6 +77,9 @@ struct kafka_sink {
 	struct ev_source_spec *spec; /* how the token is read */
 	bool new_job, token;         /* is there a token by now? */
 	bool open;                   /* a transaction is under way */
+	uint64_t transaction;        /* number of the one that is, or is next; from 1 */
+	int overdue_ms;              /* a call that is late by that does not come back any more */
+	bool stuck;                  /* one has not: the client may not be touched, nor what it may use */
 	rd_kafka_topic_t *jobs;
 	struct ev_job_token kept;    /* of the last commit; `ends` and the rest are of now */
 };
@@ -106,11 +112,40 @@ void ev_kafka_txn_abort(struct kafka_sink *k);
 /* What another copy has done to us is EV_HELD, whatever the error says. */
 int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err);
 
+/* kafka_call.c */
+enum ev_kafka_txn_what { EV_TXN_INIT, EV_TXN_BEGIN, EV_TXN_OFFSETS, EV_TXN_COMMIT, EV_TXN_ABORT };
+
+struct ev_kafka_txn_offsets { /* of EV_TXN_OFFSETS; borrowed for the call */
+	const rd_kafka_topic_partition_list_t *list;
+	const char *group;
+};
+
+/* What it is about, after "cannot ". */
+const char *ev_kafka_txn_name(enum ev_kafka_txn_what what);
+/*
+ * 0: the client has answered, by *error (NULL: all is well; the caller's). -1: it has not, and nothing
+ * more may be asked of it.
+ */
+int ev_kafka_txn_call(struct kafka_sink *k, enum ev_kafka_txn_what what, int timeout_ms,
+		      const struct ev_kafka_txn_offsets *offsets, rd_kafka_error_t **error,
+		      struct ev_error *err);
+
 /* kafka_job.c */
 int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,
 			struct ev_error *err);
 int ev_kafka_job_put_token(struct kafka_sink *k, struct ev_error *err);
 /* A job without a token must not have written to the topic before: EV_DATA. */
 int ev_kafka_job_check_mark(struct kafka_sink *k, const char *topic, struct ev_error *err);
+
+/* kafka_target.c */
+#define EV_TARGET_GONE "the topic is not there any more, or may not be seen"
+/* What to do then. -1. */
+int ev_kafka_target_hint(struct kafka_sink *k, struct ev_error *err);
+/* Are all topics there that were written? -1: one is not. What cannot be asked passes. */
+int ev_kafka_targets_there(struct kafka_sink *k, struct ev_error *err);
+/* A record was acknowledged, at an offset: the first one of its transaction is the partition's witness. */
+void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m);
+/* Has a partition been written to, and has no witness at all? What is acknowledged now gives one. */
+bool ev_kafka_witness_lacks(const struct kafka_sink *k);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "sink/kafka_impl.h"
 
-enum { TURN_MS = 1000 };
+enum { TURN_MS = 1000, MOVED_MS = 100 };
 
 static bool is_fence(rd_kafka_resp_err_t e)
 {
@@ -25,21 +25,24 @@ int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err)
 {
 	char why[512];
 
-	if (k->job && is_fence(rd_kafka_fatal_error(k->cluster->rk, why, sizeof(why))))
+	if (k->job && !k->stuck && is_fence(rd_kafka_fatal_error(k->cluster->rk, why, sizeof(why))))
 		held(k, err);
 	return -1;
 }
 
 /* Takes `error`: what it means for the copy. */
-static int fail(struct kafka_sink *k, rd_kafka_error_t *error, const char *what, struct ev_error *err)
+static int fail(struct kafka_sink *k, rd_kafka_error_t *error, enum ev_kafka_txn_what what,
+		struct ev_error *err)
 {
 	bool fenced = is_fence(rd_kafka_error_code(error));
 
 	if (fenced)
 		held(k, err);
 	else
-		ev_fail(err, EV_STORE, "cannot %s of job '%s': %s", what, k->job,
+		ev_fail(err, EV_STORE, "cannot %s of job '%s': %s", ev_kafka_txn_name(what), k->job,
 			rd_kafka_error_string(error));
+	if (!fenced && !k->error.class)
+		ev_kafka_targets_there(k, err); /* it may be that */
 	err->retriable = !fenced && !rd_kafka_error_is_fatal(error);
 	rd_kafka_error_destroy(error);
 	if (!k->error.class || fenced)
@@ -56,18 +59,30 @@ static bool again(struct kafka_sink *k, rd_kafka_error_t *error, int64_t until)
 	return rd_kafka_error_is_retriable(error) && ev_clock_ms() < until;
 }
 
+/* A coordinator that has just moved, or come back, is found at the next call, whatever the client says of it. */
+static bool moved(rd_kafka_error_t *error)
+{
+	rd_kafka_resp_err_t e = rd_kafka_error_code(error);
+
+	return !rd_kafka_error_is_fatal(error) &&
+	       (e == RD_KAFKA_RESP_ERR_NOT_COORDINATOR || e == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+		e == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS);
+}
+
 int ev_kafka_txn_init(struct kafka_sink *k, struct ev_error *err)
 {
 	int64_t until = ev_clock_ms() + k->cluster->timeout_ms;
+	rd_kafka_error_t *e;
 
 	for (;;) {
-		rd_kafka_error_t *e = rd_kafka_init_transactions(k->cluster->rk, TURN_MS);
-
+		if (ev_kafka_txn_call(k, EV_TXN_INIT, TURN_MS, NULL, &e, err))
+			return -1;
 		if (!e)
 			return 0;
-		if (!again(k, e, until) || (k->stopped && k->stopped()))
-			return fail(k, e, "fence in the producer", err);
+		if ((!again(k, e, until) && !(moved(e) && ev_clock_ms() < until)) || (k->stopped && k->stopped()))
+			return fail(k, e, EV_TXN_INIT, err);
 		rd_kafka_error_destroy(e);
+		rd_kafka_poll(k->cluster->rk, MOVED_MS);
 	}
 }
 
@@ -77,21 +92,23 @@ int ev_kafka_txn_begin(struct kafka_sink *k, struct ev_error *err)
 
 	if (k->open || !k->job)
 		return 0;
-	e = rd_kafka_begin_transaction(k->cluster->rk);
+	if (ev_kafka_txn_call(k, EV_TXN_BEGIN, 0, NULL, &e, err))
+		return -1;
 	if (e)
-		return fail(k, e, "begin a transaction", err);
+		return fail(k, e, EV_TXN_BEGIN, err);
 	k->open = true;
 	return 0;
 }
 
 void ev_kafka_txn_abort(struct kafka_sink *k)
 {
-	rd_kafka_error_t *e;
+	rd_kafka_error_t *e = NULL;
+	struct ev_error ignored;
 
 	if (!k->open)
 		return;
 	k->open = false;
-	e = rd_kafka_abort_transaction(k->cluster->rk, k->cluster->timeout_ms);
+	ev_kafka_txn_call(k, EV_TXN_ABORT, k->cluster->timeout_ms, NULL, &e, &ignored);
 	if (e)
 		rd_kafka_error_destroy(e); /* the next run's fence aborts it */
 }
@@ -99,7 +116,7 @@ void ev_kafka_txn_abort(struct kafka_sink *k)
 static int send_offsets(struct kafka_sink *k, const char *group,
 			const rd_kafka_topic_partition_list_t *l, struct ev_error *err)
 {
-	rd_kafka_consumer_group_metadata_t *md = rd_kafka_consumer_group_metadata_new(group);
+	struct ev_kafka_txn_offsets offsets = { l, group };
 	int64_t until = ev_clock_ms() + k->cluster->timeout_ms;
 	rd_kafka_error_t *e = NULL;
 
@@ -110,10 +127,10 @@ static int send_offsets(struct kafka_sink *k, const char *group,
 	do {
 		if (e)
 			rd_kafka_error_destroy(e);
-		e = rd_kafka_send_offsets_to_transaction(k->cluster->rk, l, md, k->cluster->timeout_ms);
+		if (ev_kafka_txn_call(k, EV_TXN_OFFSETS, k->cluster->timeout_ms, &offsets, &e, err))
+			return -1;
 	} while (e && again(k, e, until));
-	rd_kafka_consumer_group_metadata_destroy(md);
-	return e ? fail(k, e, "commit group offsets", err) : 0;
+	return e ? fail(k, e, EV_TXN_OFFSETS, err) : 0;
 }
 
 /* Add the offset of `next` of every partition, and the marks, to the transaction. */
@@ -144,21 +161,27 @@ static int add_offsets(struct kafka_sink *k, const struct ev_position *next, str
 	return rc;
 }
 
-/* Its outcome is settled by asking again: the client keeps the transaction's state. */
+/*
+ * Its outcome is settled by asking again: the client keeps the transaction's state. For a topic that was
+ * deleted it would ask for ever.
+ */
 static int commit(struct kafka_sink *k, struct ev_error *err)
 {
 	int64_t until = ev_clock_ms() + 2 * (int64_t)k->cluster->timeout_ms;
+	rd_kafka_error_t *e;
 
 	for (;;) {
-		rd_kafka_error_t *e = rd_kafka_commit_transaction(k->cluster->rk, TURN_MS);
-
+		if (ev_kafka_txn_call(k, EV_TXN_COMMIT, TURN_MS, NULL, &e, err))
+			return -1;
 		if (!e)
 			return 0;
-		if (!again(k, e, until)) {
-			fail(k, e, "commit a transaction", err);
+		if (!again(k, e, until))
+			return fail(k, e, EV_TXN_COMMIT, err);
+		rd_kafka_error_destroy(e);
+		if (!k->error.class && ev_kafka_targets_there(k, &k->error)) {
+			*err = k->error;
 			return -1;
 		}
-		rd_kafka_error_destroy(e);
 	}
 }
 
@@ -182,7 +205,7 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 	k->kept.next = all;
 	if (k->token && !k->open && same)
 		return 0;
-	if ((k->delivered && ev_kafka_sink_drain(k, err)) || commit_token(k, err)) {
+	if (((k->delivered || ev_kafka_witness_lacks(k)) && ev_kafka_sink_drain(k, err)) || commit_token(k, err)) {
 		struct ev_error why = *err;
 
 		ev_kafka_txn_abort(k);
@@ -191,6 +214,7 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 	}
 	k->open = false;
 	k->token = true;
+	k->transaction++;
 	ev_kafka_sink_forget(k);
 	return ev_kafka_sink_serve(k, 0, err); /* what the client has learned while it was committed */
 }

@@ -38,6 +38,7 @@ static void test_round(void)
 	ev_job_token_set_route(&t, "a", "c");
 	ev_job_token_set_last(&t, "a", 0, 11, UINT64_MAX);
 	ev_position_set(&t.ends, "b", 3, 40);
+	ev_job_token_set_witness(&t, "b", 3, 39, 5);
 	ev_job_token_print(&t, &text);
 	CHECK(!ev_job_token_read(&u, ev_buf_slice(&text), &err), "what was printed is read");
 	CHECK(!strcmp(ev_job_token_route(&u, "a"), "b"), "with the first route of a topic");
@@ -46,6 +47,8 @@ static void test_round(void)
 	CHECK(ev_job_token_is_last(&u, "a", 0, UINT64_MAX) && !ev_job_token_is_last(&u, "a", 0, 5),
 	      "with the hash of the last record");
 	CHECK(!ev_job_token_is_last(&u, "a", 1, 5), "of that partition alone");
+	CHECK(ev_position_get(&u.witness, "b", 3) == 39 && ev_job_token_is_witness(&u, "b", 3, 5) &&
+	      !ev_job_token_is_witness(&u, "b", 3, 6), "with a record of the target");
 	ev_buf_release(&text);
 	ev_job_token_release(&t);
 	ev_job_token_release(&u);

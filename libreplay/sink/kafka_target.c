@@ -1,0 +1,185 @@
+/*
+ * kafka_target.c - is a target topic still the one that the job has written? See kafka_impl.h
+ *
+ * A client of this age is told no ids of topics, so a topic that was deleted and made again is known
+ * by what is in it: it ends below what the job has written, or where a record of the job stood there
+ * is another one now. The first record of each transaction in each partition is such a witness.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "sink/kafka_impl.h"
+
+enum { LOOK_MS = 1000 };
+
+int ev_kafka_target_hint(struct kafka_sink *k, struct ev_error *err)
+{
+	if (k->job)
+		return ev_hint(err, "where it was deleted, --new-job --create makes it and copies everything into it");
+	return ev_hint(err, "where it was deleted, what it held is gone with it: --create makes it, and the copy "
+		       "begins anew");
+}
+
+static int deleted(struct kafka_sink *k, const struct sink_target *t, struct ev_error *err)
+{
+	ev_fail(err, EV_STORE, "cannot write to '%s': " EV_TARGET_GONE, t->name);
+	return ev_kafka_target_hint(k, err);
+}
+
+int ev_kafka_targets_there(struct kafka_sink *k, struct ev_error *err)
+{
+	int whole = k->cluster->timeout_ms, rc = 0;
+
+	k->cluster->timeout_ms = whole < LOOK_MS ? whole : LOOK_MS;
+	for (size_t i = 0; !rc && i < k->ntargets; i++) {
+		struct ev_topic_info is = { 0 };
+		struct ev_error ignored;
+
+		if (k->targets[i]->rkt && !ev_topic_look(k->cluster, k->targets[i]->name, &is, &ignored) &&
+		    !is.partitions)
+			rc = deleted(k, k->targets[i], err);
+	}
+	k->cluster->timeout_ms = whole;
+	return rc;
+}
+
+static void take_headers(const rd_kafka_message_t *m, struct ev_record *r, struct ev_header **room)
+{
+	rd_kafka_headers_t *hs;
+	size_t n;
+
+	if (rd_kafka_message_headers(m, &hs))
+		return;
+	n = rd_kafka_header_cnt(hs);
+	*room = ev_alloc((n + 1) * sizeof(**room));
+	for (size_t i = 0; i < n; i++) {
+		const char *name = NULL;
+		const void *value = NULL;
+		size_t size = 0;
+
+		rd_kafka_header_get_all(hs, i, &name, &value, &size);
+		(*room)[i].name = ev_slice_str(name ? name : "");
+		(*room)[i].value = ev_slice(value, value ? size : 0);
+	}
+	r->headers = *room;
+	r->nheaders = n;
+}
+
+void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m)
+{
+	struct sink_end *end = &t->ends[m->partition];
+	struct ev_record r = { .key = ev_slice(m->key, m->key_len), .value = ev_slice(m->payload, m->len) };
+	struct ev_header *headers = NULL;
+	rd_kafka_timestamp_type_t type;
+
+	if (!k->job || end->witnessed == k->transaction)
+		return;
+	end->witnessed = k->transaction;
+	r.timestamp = rd_kafka_message_timestamp(m, &type); /* by now that of the topic, if it sets them */
+	take_headers(m, &r, &headers);
+	ev_job_token_set_witness(&k->kept, t->name, m->partition, m->offset, ev_record_hash(&r));
+	free(headers);
+}
+
+bool ev_kafka_witness_lacks(const struct kafka_sink *k)
+{
+	for (size_t i = 0; i < k->ntargets; i++) {
+		const struct sink_target *t = k->targets[i];
+
+		for (int32_t p = 0; p < t->partitions; p++)
+			if (t->ends[p].under_way > 0 && ev_position_get(&k->kept.witness, t->name, p) < 0)
+				return true;
+	}
+	return false;
+}
+
+/* Its partitions as they are now. */
+static struct ev_source *open_target(struct kafka_sink *k, const char *topic, struct ev_error *err)
+{
+	struct ev_source_spec spec = EV_SOURCE_SPEC_INIT;
+	struct ev_source *src = NULL;
+
+	spec.brokers = ev_strdup(k->spec->brokers);
+	spec.properties_file = ev_strdup(k->spec->properties_file);
+	spec.properties = ev_alloc((k->spec->nproperties + 1) * sizeof(char *));
+	for (size_t i = 0; i < k->spec->nproperties; i++)
+		spec.properties[spec.nproperties++] = ev_strdup(k->spec->properties[i]);
+	spec.timeout_ms = k->spec->timeout_ms;
+	spec.memory = k->spec->memory;
+	spec.stopped = k->stopped;
+	if (!ev_source_spec_add(&spec, topic, err))
+		src = ev_source_open(&spec, err);
+	ev_source_spec_release(&spec);
+	if (!src && err->class == EV_SOURCE)
+		err->class = EV_STORE;
+	return src;
+}
+
+static int made_anew(struct kafka_sink *k, const struct ev_partition *p, int64_t at, struct ev_error *err)
+{
+	ev_fail(err, EV_DATA, "job '%s' has written a record at offset %" PRId64 " of '%s/%d', and now another "
+		"one stands there", k->job, at, p->topic, (int)p->partition);
+	return ev_hint(err, "the topic was deleted and made again; --new-job copies everything into it");
+}
+
+/* Where nothing stands there any more (compaction, retention) that cannot be told. */
+static int check_witness(struct kafka_sink *k, struct ev_source *src, uint32_t part, struct ev_error *err)
+{
+	const struct ev_partition *p = &src->parts[part];
+	int64_t at = ev_position_get(&k->kept.witness, p->topic, p->partition);
+	struct ev_record r;
+	bool found;
+
+	if (at < 0)
+		return 0;
+	if (src->ops->record_at(src, part, at, &r, &found, err))
+		return ev_context(err, "job '%s'", k->job);
+	if (!found || ev_job_token_is_witness(&k->kept, p->topic, p->partition, ev_record_hash(&r)))
+		return 0;
+	return made_anew(k, p, at, err);
+}
+
+static int gone(struct kafka_sink *k, const char *topic, struct ev_error *err)
+{
+	ev_fail(err, EV_DATA, "job '%s' has written topic '%s', and now it is not there, or may not be seen", k->job,
+		topic);
+	return ev_hint(err, "where it was deleted, --new-job --create makes it and copies everything into it");
+}
+
+static int check_end(struct kafka_sink *k, const struct ev_partition *p, struct ev_error *err)
+{
+	int64_t end = ev_position_get(&k->kept.ends, p->topic, p->partition);
+
+	if (p->high >= end)
+		return 0;
+	ev_fail(err, EV_DATA, "job '%s' has written '%s/%d' up to offset %" PRId64 ", and now it ends at %" PRId64,
+		k->job, p->topic, (int)p->partition, end, p->high);
+	return ev_hint(err, "the topic was deleted and made again; --new-job copies everything into it");
+}
+
+int ev_kafka_sink_check_written(struct ev_sink *s, const char *topic, struct ev_error *err)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+	struct ev_topic_info is = { 0 };
+	struct ev_source *src;
+	int rc = 0;
+
+	if (!k->job || !ev_job_token_wrote(&k->kept, topic))
+		return 0;
+	if (ev_topic_look(k->cluster, topic, &is, err))
+		return -1;
+	if (!is.partitions)
+		return gone(k, topic, err);
+	src = open_target(k, topic, err);
+	if (!src)
+		return ev_context(err, "job '%s'", k->job);
+	for (uint32_t i = 0; !rc && i < src->nparts; i++)
+		rc = check_end(k, &src->parts[i], err);
+	for (uint32_t i = 0; !rc && i < src->nparts; i++)
+		rc = check_witness(k, src, i, err);
+	src->ops->close(src);
+	if (rc && err->class == EV_SOURCE)
+		err->class = EV_STORE; /* it is the target that was read */
+	return rc;
+}
