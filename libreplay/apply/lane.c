@@ -69,17 +69,20 @@ static void free_own(struct ev_apply *o)
 
 static void prepare(struct ev_apply *own, struct ev_lane_piece *p, const struct ev_record *records, size_t n)
 {
+	struct ev_error ignored = EV_ERROR_INIT; /* not one for each: to clear it takes a while */
+
 	ev_fold_list_clear(p->list);
 	own->list = p->list;
 	for (size_t i = 0; i < n; i++) {
 		struct ev_lane_record *r = &p->records[i];
-		struct ev_error ignored = EV_ERROR_INIT;
 		const int *handlers = NULL;
 
 		r->from = ev_fold_list_length(p->list);
 		r->fate = (signed char)ev_record_route(own, &records[i], &handlers, &ignored);
 		if (r->fate == EV_APPLIED && ev_record_apply(own, 0, handlers, &ignored) < 0)
 			r->fate = EV_FATE_ERROR;
+		if (ignored.class != EV_OK)
+			ignored = (struct ev_error)EV_ERROR_INIT;
 		r->to = ev_fold_list_length(p->list);
 	}
 }

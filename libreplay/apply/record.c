@@ -139,15 +139,15 @@ static int route(struct ev_apply *a, const struct ev_record *r, const int **hand
 {
 	const struct ev_projection *p = a->projection;
 	struct ev_slice type = EV_LITERAL("");
-	struct ev_error bad = EV_ERROR_INIT;
-	int undecodable = decode(a, r, &bad);
+	bool undecodable = decode(a, r, err) < 0;
 
-	if (p->filter && !ev_where_test(p->filter, a->event.values, &a->event.scratch))
+	if (p->filter && !ev_where_test(p->filter, a->event.values, &a->event.scratch)) {
+		if (undecodable) /* nobody wants it, so it need not be an event */
+			*err = (struct ev_error)EV_ERROR_INIT;
 		return EV_FILTERED;
-	if (undecodable) {
-		*err = bad;
-		return EV_FATE_ERROR;
 	}
+	if (undecodable)
+		return EV_FATE_ERROR;
 	if (p->envelope.path[EV_FIELD_TYPE] >= 0) {
 		ev_buf_clear(&a->event.scratch);
 		type = ev_envelope_type(&p->envelope, a->event.values, &a->event.scratch);

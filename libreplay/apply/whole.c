@@ -148,23 +148,13 @@ static int by_store(struct ev_apply *a, size_t index, const int *handlers, struc
 	return -1;
 }
 
-/* The items of a record. 0 applied, 1 poison (`why`), -1. */
-static int apply_record(struct ev_apply *a, const struct ev_record *r, size_t index, const struct ev_fold_list *list,
-			const struct ev_lane_record *lane, struct ev_error *why, struct ev_error *err)
+/* A record that is not folded. 0 applied, 1 poison (`why`), -1. */
+static int apply_record(struct ev_apply *a, const struct ev_record *r, size_t index, struct ev_error *why,
+			struct ev_error *err)
 {
 	const int *handlers = NULL;
-	int rc = lane->fate == EV_APPLIED
-		 ? ev_fold_list_run(a->fold, list, lane->from, lane->to, &a->touched[index], err) : 1;
+	int rc = ev_record_stages(a, r, &handlers, why);
 
-	if (rc == 0) {
-		ev_fold_keep(a->fold);
-		return 0;
-	}
-	ev_fold_undo(a->fold);
-	a->touched[index] = 0;
-	if (rc < 0)
-		return -1;
-	rc = ev_record_stages(a, r, &handlers, why);
 	if (rc == EV_APPLIED)
 		return by_store(a, index, handlers, why, err);
 	if (rc == EV_FATE_ERROR && why->class == EV_DATA)
@@ -183,11 +173,26 @@ static int keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, c
 	return ev_batch_keep(a, r, behind, why, err);
 }
 
-/* One record. An enum ev_fate. */
+/* One that is not folded: applied, kept, or an error. An enum ev_fate. */
+static int take_apart(struct ev_apply *a, const struct ev_record *r, size_t index, struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+	int rc = apply_record(a, r, index, &why, err);
+
+	if (rc <= 0)
+		return rc < 0 ? EV_FATE_ERROR : EV_APPLIED;
+	if (a->opt.dead) {
+		a->poison = why;
+		return keep(a, r, -1, &why, err);
+	}
+	*err = why;
+	return EV_FATE_ERROR;
+}
+
+/* One record. An enum ev_fate. No struct ev_error of its own: to clear one takes as long as to fold an event. */
 static int take(struct ev_apply *a, const struct ev_record *r, size_t index, const struct ev_fold_list *list,
 		const struct ev_lane_record *lane, struct ev_error *err)
 {
-	struct ev_error why = EV_ERROR_INIT;
 	int64_t behind;
 	int rc;
 
@@ -198,15 +203,15 @@ static int take(struct ev_apply *a, const struct ev_record *r, size_t index, con
 		return EV_FATE_ERROR;
 	if (rc)
 		return keep(a, r, behind, NULL, err);
-	rc = apply_record(a, r, index, list, lane, &why, err);
-	if (rc <= 0)
-		return rc < 0 ? EV_FATE_ERROR : EV_APPLIED;
-	if (a->opt.dead) {
-		a->poison = why;
-		return keep(a, r, -1, &why, err);
+	rc = lane->fate == EV_APPLIED
+	     ? ev_fold_list_run(a->fold, list, lane->from, lane->to, &a->touched[index], err) : 1;
+	if (rc == 0) {
+		ev_fold_keep(a->fold);
+		return EV_APPLIED;
 	}
-	*err = why;
-	return EV_FATE_ERROR;
+	ev_fold_undo(a->fold);
+	a->touched[index] = 0;
+	return rc < 0 ? EV_FATE_ERROR : take_apart(a, r, index, err);
 }
 
 /* The window of records at hand: the batch's from `base` on, which is where a piece begins. */

@@ -27,7 +27,7 @@ int ev_fold_apply(struct ev_fold *f, size_t handler, size_t statement, struct ev
 	op->params = ev_arena_take(&f->arena, (n + 1) * sizeof(*op->params));
 	op->binds = ev_arena_take(&f->arena, (n + 1) * sizeof(*op->binds));
 	for (size_t i = 0; i < n; i++) {
-		op->params[i] = ev_fold_value(&f->arena, &b[i], f->store->ops->dialect);
+		ev_fold_value(&f->arena, &b[i], f->store->ops->dialect, &op->params[i]);
 		op->binds[i] = b[i];
 		if (op->params[i].text.ptr)
 			op->binds[i].text = op->params[i].text;

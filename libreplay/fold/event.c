@@ -23,7 +23,7 @@ void ev_fold_set_limit(struct ev_fold *f, size_t bytes, bool bulk)
 static void take_params(struct ev_fold *f, const struct ev_bind *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		f->params[i] = ev_fold_value(NULL, &b[i], f->store->ops->dialect);
+		ev_fold_value(NULL, &b[i], f->store->ops->dialect, &f->params[i]);
 }
 
 void ev_fold_want_row(struct ev_fold_table *t, struct ev_fold_row *row)

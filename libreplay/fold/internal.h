@@ -16,6 +16,7 @@
 #include "projection/sql.h"
 
 #define EV_FOLD_MOST_KEYS 16
+#define EV_FOLD_APART 64 /* bytes, so that what one thread changes is in no line that another one reads */
 
 enum ev_fv_kind {
 	EV_FV_NULL, EV_FV_INT, EV_FV_BOOL,
@@ -159,14 +160,15 @@ struct ev_fold_table {
 	char *why;   /* it goes by statements, or NULL */
 	bool plain;  /* goes through the fold */
 	bool view;   /* is none */
+	struct ev_fold_table *group; /* of beginnings of the key, as a table of its own, or NULL */
+	size_t linked; /* 1: rows have a link */
+	char apart[EV_FOLD_APART]; /* all above may be read by any thread */
 
 	uint64_t *slots;   /* open addressing: 16 bits of the hash, 48 of the row's address; 0: free */
 	size_t nslots, nrows;
 	struct ev_fold_rows dirty, wanted;
 	bool complete;     /* a row that is not here is not in the store either */
 	bool empty;        /* the store holds no row at all */
-	struct ev_fold_table *group; /* of beginnings of the key, as a table of its own, or NULL */
-	size_t linked;     /* 1: rows have a link */
 
 	struct ev_query *load, *write, *erase, *any, *insert;
 };
@@ -179,6 +181,17 @@ static inline size_t ev_fold_row_size(const struct ev_fold_table *t)
 static inline unsigned char *ev_fold_kinds(const struct ev_fold_table *t, const struct ev_fold_row *r)
 {
 	return (unsigned char *)(r->v + t->ncolumns + t->linked);
+}
+
+static inline struct ev_fv ev_fold_get(const struct ev_fold_table *t, const struct ev_fold_row *r, size_t column)
+{
+	struct ev_fv v = { .kind = ev_fold_kinds(t, r)[column] };
+
+	if (ev_fv_has_text(v.kind))
+		v.text = ev_slice(r->v[column].text->bytes, r->v[column].text->len);
+	else
+		v.i = r->v[column].i;
+	return v;
 }
 
 enum ev_fx_kind {
@@ -272,6 +285,7 @@ struct ev_fold {
 	struct ev_fold_statement **statements; /* [handler][statement] */
 	size_t nhandlers;
 	bool whole;            /* every statement of the projection folds */
+	char apart[EV_FOLD_APART]; /* all above may be read by any thread */
 	struct ev_pool pool;   /* rows and their texts */
 	size_t limit;          /* bytes; 0: none */
 	bool bulk;             /* a load: indexes may be made after the rows */
@@ -355,7 +369,7 @@ struct ev_fv ev_fold_cell(const struct ev_fold *f, const struct ev_fold_column *
 struct ev_bind ev_fold_bind(const struct ev_fv *v, struct ev_buf *digits);
 void ev_fold_add_decimal(struct ev_buf *out, int64_t decimal);
 /* `a` NULL: the text is borrowed from the bind. */
-struct ev_fv ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d);
+void ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d, struct ev_fv *out);
 
 /* step.c: the row that a statement is about, or NULL when its key is not plainly one that the column holds. */
 struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
@@ -375,7 +389,6 @@ void ev_fold_ask_slot(const struct ev_fold_table *t, uint64_t hash);
 void ev_fold_ask_row(const struct ev_fold_table *t, uint64_t hash);
 /* event.c: it is to be loaded, if it is not known. */
 void ev_fold_want_row(struct ev_fold_table *t, struct ev_fold_row *row);
-struct ev_fv ev_fold_get(const struct ev_fold_table *t, const struct ev_fold_row *r, size_t column);
 /* The row may be taken back to what it is now until ev_fold_keep. Call it before a change. */
 void ev_fold_touch(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r);
 void ev_fold_put(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r, size_t column,

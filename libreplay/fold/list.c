@@ -31,6 +31,7 @@ struct ev_fold_list {
 	struct ev_fv *values;
 	size_t nvalues, values_cap;
 	struct ev_arena texts;
+	char apart[EV_FOLD_APART]; /* the next one may be filled while this one is folded */
 };
 
 struct ev_fold_list *ev_fold_list_new(const struct ev_fold *f)
@@ -112,20 +113,19 @@ void ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, 
 	const struct ev_fold *f = l->fold;
 	const struct ev_fold_statement *s = &f->statements[handler][statement];
 	struct ev_fv *v = room(l, n + s->table->nkey);
-	struct ev_fold_item *item;
+	bool keyed, none, plain;
 
 	for (size_t i = 0; i < n; i++)
-		v[i] = ev_fold_value(is_fleeting(&b[i], scratch) ? &l->texts : NULL, &b[i],
-				     f->store->ops->dialect);
+		ev_fold_value(is_fleeting(&b[i], scratch) ? &l->texts : NULL, &b[i], f->store->ops->dialect, &v[i]);
+	keyed = find_key(f, s, v, v + n);
+	none = !keyed && asks_for_null(f, s, v);
+	plain = (keyed || none) && ev_fold_binds(f, s, v);
 	EV_GROW(l->items, l->n, l->cap);
-	item = &l->items[l->n++];
-	*item = (struct ev_fold_item){ .s = s, .params = (size_t)(v - l->values), .nparams = (uint32_t)n,
-				       .must_touch = must_touch };
-	item->keyed = find_key(f, s, v, v + n);
-	item->none = !item->keyed && asks_for_null(f, s, v);
-	item->plain = (item->keyed || item->none) && ev_fold_binds(f, s, v);
-	if (item->keyed)
-		item->hash = ev_fold_hash_key(looked_up(s), v + n);
+	l->items[l->n++] = (struct ev_fold_item){
+		.s = s, .hash = keyed ? ev_fold_hash_key(looked_up(s), v + n) : 0,
+		.params = (size_t)(v - l->values), .nparams = (uint32_t)n,
+		.keyed = keyed, .plain = plain, .none = none, .must_touch = must_touch,
+	};
 }
 
 static struct ev_fold_row *row_of(struct ev_fold *f, const struct ev_fold_list *l, const struct ev_fold_item *item)

@@ -12,6 +12,7 @@
 
 #define TAG 0xffff000000000000u /* the hash's part of a slot; addresses have 48 bits */
 #define FIRST_SLOTS 1024
+#define NEAR 64 /* bytes of a text of the key */
 
 static struct ev_fold_row *row_in(uint64_t slot)
 {
@@ -38,17 +39,6 @@ uint64_t ev_fold_hash_key(const struct ev_fold_table *t, const struct ev_fv *key
 		h = key[i].kind == EV_FV_INT ? mix((uint64_t)key[i].i + h * 0x9e3779b97f4a7c15u)
 					     : XXH3_64bits_withSeed(key[i].text.ptr, key[i].text.len, h);
 	return h;
-}
-
-struct ev_fv ev_fold_get(const struct ev_fold_table *t, const struct ev_fold_row *r, size_t column)
-{
-	struct ev_fv v = { .kind = ev_fold_kinds(t, r)[column] };
-
-	if (ev_fv_has_text(v.kind))
-		v.text = ev_slice(r->v[column].text->bytes, r->v[column].text->len);
-	else
-		v.i = r->v[column].i;
-	return v;
 }
 
 static bool same_key(const struct ev_fold_table *t, const struct ev_fold_row *r, const struct ev_fv *key)
@@ -91,16 +81,47 @@ static void grow(struct ev_fold_table *t)
 	t->nslots = n;
 }
 
+static void fill_text(struct ev_fold_text *text, struct ev_slice s)
+{
+	text->len = (uint32_t)s.len;
+	if (s.len)
+		memcpy(text->bytes, s.ptr, s.len);
+	text->bytes[s.len] = '\0';
+}
+
+/* Behind the row: whoever looks at it compares its key, and that never changes. 0: it is too long for that. */
+static size_t near_size(const struct ev_fv *key)
+{
+	return ev_fv_has_text(key->kind) && key->text.len <= NEAR ? (text_size(key->text.len) + 3) & ~(size_t)3 : 0;
+}
+
+static void put_near(struct ev_fold_table *t, struct ev_fold_row *r, size_t column, const struct ev_fv *key, char *at)
+{
+	r->v[column].text = (struct ev_fold_text *)(void *)at;
+	fill_text(r->v[column].text, key->text);
+	ev_fold_kinds(t, r)[column] = (unsigned char)key->kind;
+	r->bytes += r->v[column].text->len;
+}
+
 static struct ev_fold_row *new_row(struct ev_fold *f, struct ev_fold_table *t, uint64_t hash,
 				   const struct ev_fv *key)
 {
-	struct ev_fold_row *r = ev_pool_take(&f->pool, ev_fold_row_size(t));
+	size_t at = (ev_fold_row_size(t) + 3) & ~(size_t)3, size = at;
+	struct ev_fold_row *r;
 
+	for (size_t i = 0; i < t->nkey; i++)
+		size += near_size(&key[i]);
+	r = ev_pool_take(&f->pool, size);
 	memset(r, 0, ev_fold_row_size(t));
 	r->hash = hash;
 	r->state = t->complete ? EV_ROW_ABSENT : EV_ROW_UNKNOWN;
-	for (size_t i = 0; i < t->nkey; i++)
-		ev_fold_put(f, t, r, t->key[i], &key[i]);
+	for (size_t i = 0; i < t->nkey; i++) {
+		if (near_size(&key[i]))
+			put_near(t, r, t->key[i], &key[i], (char *)r + at);
+		else
+			ev_fold_put(f, t, r, t->key[i], &key[i]);
+		at += near_size(&key[i]);
+	}
 	if (t->group)
 		ev_fold_link(f, t, r, key);
 	return r;
@@ -217,10 +238,7 @@ void ev_fold_put(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row 
 		return;
 	}
 	text = ev_pool_take(&f->pool, text_size(v->text.len));
-	text->len = (uint32_t)v->text.len;
-	if (text->len)
-		memcpy(text->bytes, v->text.ptr, text->len);
-	text->bytes[text->len] = '\0';
+	fill_text(text, v->text);
 	r->v[c].text = text;
 	r->bytes += text->len;
 }

@@ -6,35 +6,34 @@
 
 #define WHOLE 1e15 /* a double below it that is whole is that number, exactly */
 
-static const struct ev_fv doubt = { .kind = EV_FV_DOUBT };
-
-struct ev_fv ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d)
+void ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d, struct ev_fv *out)
 {
-	struct ev_fv v = { .kind = EV_FV_NULL };
-
+	*out = (struct ev_fv){ .kind = EV_FV_NULL };
 	switch (b->kind) {
 	case EV_BIND_NULL:
-		return v;
+		return;
 	case EV_BIND_BOOL:
-		v.kind = d == EV_SQLITE ? EV_FV_INT : EV_FV_BOOL;
-		v.i = b->i;
-		return v;
+		out->kind = d == EV_SQLITE ? EV_FV_INT : EV_FV_BOOL;
+		out->i = b->i;
+		return;
 	case EV_BIND_INT:
-		v.kind = EV_FV_INT;
-		v.i = b->i;
-		return v;
+		out->kind = EV_FV_INT;
+		out->i = b->i;
+		return;
 	case EV_BIND_NUMBER:
-		return d == EV_SQLITE ? ev_fold_parse_real(b->text) : ev_fold_parse_decimal(b->text);
+		*out = d == EV_SQLITE ? ev_fold_parse_real(b->text) : ev_fold_parse_decimal(b->text);
+		return;
 	case EV_BIND_TEXT:
 	case EV_BIND_JSON:
 	case EV_BIND_TIME:
+		out->kind = EV_FV_DOUBT;
 		if (b->text.len && memchr(b->text.ptr, '\0', b->text.len))
-			return doubt;
-		v.kind = b->kind == EV_BIND_TIME && d == EV_POSTGRESQL ? EV_FV_TIME : EV_FV_TEXT;
-		v.text = a ? ev_arena_copy(a, b->text) : b->text;
-		return v;
+			return;
+		out->kind = b->kind == EV_BIND_TIME && d == EV_POSTGRESQL ? EV_FV_TIME : EV_FV_TEXT;
+		out->text = a ? ev_arena_copy(a, b->text) : b->text;
+		return;
 	default:
-		return doubt;
+		out->kind = EV_FV_DOUBT;
 	}
 }
 
