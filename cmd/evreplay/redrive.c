@@ -131,7 +131,7 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 		d->stuck++;
 		return 0;
 	}
-	*target = replay_target_named(r, d->topic, (const char *)from.ptr, err);
+	*target = replay_target_named(r, d->topic, NULL, err); /* which it never makes */
 	if (!*target)
 		return -1;
 	if (o.partition >= 0)

@@ -52,14 +52,27 @@ static int64_t offset_of(const struct sink_part *p, uint64_t number)
 	return p->runs[low].offset + (int64_t)(number - p->runs[low].first);
 }
 
+/*
+ * Acknowledged, and with its offset. Without, the client took the broker's refusal of a repetition for
+ * success: so it is when the first batch of a partition fails in a way that passes (a topic that was just
+ * made), and the second one, under way at the same time, does not. Then the first is nowhere. An answer
+ * that was only lost is not that: the broker has kept the offset, and tells it again.
+ */
+static bool is_there(const rd_kafka_message_t *m)
+{
+	return !m->err && m->offset >= 0;
+}
+
 static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const struct sink_target *t,
 			int64_t offset)
 {
+	const char *why = m->err ? rd_kafka_err2str(m->err) :
+				   "a repetition of it was taken for known, and it may be lost";
 	bool gone = m->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || m->err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
 		    m->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 
 	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
-		(int)m->partition, (long long)offset, gone ? EV_TARGET_GONE : rd_kafka_err2str(m->err));
+		(int)m->partition, (long long)offset, gone ? EV_TARGET_GONE : why);
 	if (gone)
 		ev_kafka_target_hint(k, &k->error);
 	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
@@ -71,7 +84,7 @@ static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const
 
 /*
  * Offsets of a partition only grow: where they begin again the topic was deleted and made anew, and
- * what was acknowledged before is gone with it. A retry that the broker knew has no offset.
+ * what was acknowledged before is gone with it.
  */
 static void note_end(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m)
 {
@@ -81,8 +94,6 @@ static void note_end(struct kafka_sink *k, struct sink_target *t, const rd_kafka
 		return;
 	end = &t->ends[m->partition];
 	end->under_way--;
-	if (m->offset < 0)
-		return;
 	if (m->offset < end->next && !k->base.lost && !k->error.class) {
 		ev_fail(&k->error, EV_STORE, "'%s/%d' was deleted and made again while it was written: offset "
 			"%lld came after %lld", t->name, (int)m->partition, (long long)m->offset,
@@ -106,7 +117,7 @@ void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 		return; /* a token that failed fails its transaction */
 	k = t->sink;
 	p = &k->parts[tag >> NUMBER_BITS];
-	if (!m->err) {
+	if (is_there(m)) {
 		note_end(k, t, m);
 		if (k->delivered)
 			k->delivered(k->ctx, (uint32_t)(tag >> NUMBER_BITS), offset_of(p, number),

@@ -39,6 +39,7 @@ struct sink_part { /* one source partition */
 struct sink_end {
 	int64_t next;     /* behind the last offset that was acknowledged; or as far as a token says */
 	int64_t under_way; /* records that were put behind it */
+	bool opened;       /* a record was acknowledged in this run */
 	uint64_t witnessed; /* the transaction of its witness; 0: none yet */
 };
 

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "sink/kafka_impl.h"
 
-enum { SERVE_EVERY = 512, FULL_WAIT_MS = 50 };
+enum { SERVE_EVERY = 512, FULL_WAIT_MS = 50, FIRST_WAIT_MS = 100 };
 #define MAX_RUNS (1u << 20) /* 16 MiB; then all that is under way is awaited */
 
 const char *ev_kafka_unproducible(const struct ev_record *r)
@@ -140,6 +140,21 @@ static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partit
 	return ev_kafka_txn_judge(k, err);
 }
 
+/*
+ * The first record into a partition goes alone. With others under way behind it, one that has to be
+ * repeated may come second, and a broker that does not know the producer yet takes the others, and not it.
+ */
+static int open_end(struct kafka_sink *k, struct sink_end *end, struct ev_error *err)
+{
+	while (end->under_way && !k->error.class) {
+		rd_kafka_flush(k->cluster->rk, FIRST_WAIT_MS); /* so that it is sent at once */
+		if (ev_kafka_sink_serve(k, 0, err))
+			return -1;
+	}
+	end->opened = !k->error.class;
+	return 0;
+}
+
 int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err)
 {
 	struct kafka_sink *k = (struct kafka_sink *)s;
@@ -158,6 +173,8 @@ int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_er
 		return -1;
 	t->ends[partition].under_way++;
 	ev_sink_count(s, r);
+	if (!t->ends[partition].opened && open_end(k, &t->ends[partition], err))
+		return -1;
 	if (k->nruns > MAX_RUNS && !k->job && ev_kafka_sink_drain(k, err))
 		return -1;
 	return ++k->unpolled >= SERVE_EVERY ? ev_kafka_sink_serve(k, 0, err) : 0;
