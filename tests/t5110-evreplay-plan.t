@@ -48,6 +48,8 @@ refused retention "delete the oldest records at once" --into "$short"
 check "nothing was written" empty "$short"
 topic bounds 3 message.timestamp.before.max.ms=50000
 refused timestamp-bounds "below its message.timestamp.before.max.ms" --into "$bounds"
+run evreplay "$src" --into "$bounds"
+check_grep "and that --allow only tries, and what helps" "timestamp-bounds tries all the same; --timestamps now" "$err"
 run evreplay "$src" --into "$bounds" --allow timestamp-bounds
 check_status 4 "what the broker refuses it refuses all the same"
 topic compacted 3 cleanup.policy=compact

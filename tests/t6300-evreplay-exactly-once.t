@@ -145,5 +145,8 @@ check_status 0 "when it has ended the copy goes on"
 check "with the rest, once" test "$(evtail "$into" --from begin -q -o %v | tr '\n' ' ')" = "kept late "
 check "and the group stands where the copy does" test "$(evadmin committed seen-$$ "$mixed/0")" = \
 	"$(evadmin marks "$mixed/0" | awk '{ print $3 }')"
+run evreplay "$mixed" --into mixed --into-broker "$there" --create --exactly-once --job beyond --group seen-$$
+check_status 4 "a group of another cluster cannot hold offsets of topics that are not there"
+check_grep "and may be left out" "^hint: --group commits offsets of the source's topics" "$err"
 txn_leave
 done_testing

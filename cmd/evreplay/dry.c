@@ -83,7 +83,7 @@ static uint64_t print_conflicts(const struct replay_target *t, struct ev_buf *ou
 		ev_buf_addf(out, "conflict: topic %s: %s", t->name, replay_conflict_word(c));
 		if (c >= ALLOW_RETENTION)
 			ev_buf_addf(out, " (%" PRIu64 " records)", t->conflicts[c]);
-		ev_buf_addf(out, "; --allow %s does so all the same\n", replay_conflict_word(c));
+		ev_buf_addf(out, "; --allow %s %s all the same\n", replay_conflict_word(c), replay_allow_verb(c));
 	}
 	return all;
 }

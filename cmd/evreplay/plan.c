@@ -33,6 +33,19 @@ int replay_allow(struct replay *r, struct ev_error *err)
 	return 0;
 }
 
+/* What the broker itself refuses is only tried. */
+const char *replay_allow_verb(size_t what)
+{
+	return what == ALLOW_BOUNDS || what == ALLOW_NULL_KEYS ? "tries" : "does so";
+}
+
+static const char *other_way(enum replay_conflict what)
+{
+	if (what == ALLOW_RETENTION || what == ALLOW_BOUNDS)
+		return "; --timestamps now gives records the time of writing";
+	return what == ALLOW_NULL_KEYS ? "; --key '*' leaves out what has no key" : "";
+}
+
 /*
  * A conflict with the target. 0: it is allowed, or a dry run goes on and lists it; -1: refused.
  */
@@ -45,7 +58,8 @@ static int conflict(struct replay *r, struct replay_target *t, enum replay_confl
 	if (r->args->dry_run)
 		return 0;
 	ev_fail(err, EV_USAGE, "cannot write topic '%s': %s", t->name, text);
-	return ev_hint(err, "--allow %s does so all the same", replay_allow_words[what]);
+	return ev_hint(err, "--allow %s %s all the same%s", replay_allow_words[what],
+		       replay_allow_verb(what), other_way(what));
 }
 
 static int64_t number_of(const struct replay_target *t, const char *name, int64_t otherwise)

@@ -199,6 +199,7 @@ int replay_check_record(struct replay *r, struct replay_target *t, const struct 
 struct replay_target *replay_target_named(struct replay *r, const char *name, const char *from,
 					  struct ev_error *err);
 const char *replay_conflict_word(size_t what);
+const char *replay_allow_verb(size_t what); /* what --allow does then: "does so", "tries" */
 void replay_targets_release(struct replay *r);
 
 /* ---- dry.c ---- */
