@@ -34,8 +34,10 @@ for how in murmur2 consistent consistent_random; do
 	projection "$one" "$two" >last.sql
 	for k in "${keys[@]}"; do
 		history --row "k=$k" --quiet
+		check_status 0 "$how: the history of '$k'"
 		mv "$out" whole.json
 		history --row "k=$k" --key "$k" --partitioner "$name"
+		check_status 0 "$how: and by its key"
 		check "$how: the partition of '$k' has all that the topics have of it" cmp whole.json "$out"
 		check "$how: '$k' has its six events" test "$(wc -l <"$out")" = 6
 		check "$how: and fewer records are read" test "$(records)" -lt $((6 * ${#keys[@]}))
