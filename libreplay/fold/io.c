@@ -442,6 +442,16 @@ static int insert_new(struct ev_fold *f, struct ev_fold_table *t, struct ev_erro
 	return rc < 0 && first ? refused(t, first, err) : rc;
 }
 
+/* What the projection's file says of a table was tried at each event; what others have put on it was not. */
+static int not_made_again(const struct ev_fold_table *t, struct ev_error *err)
+{
+	ev_context(err, "cannot make the indexes of table '%s' again after its rows", t->name);
+	if (err->retriable || err->hint[0])
+		return -1;
+	return ev_hint(err, "the rows are what the log says; drop the index that somebody else has made on the table, "
+			    "and run this again");
+}
+
 /* Where the table was empty its indexes wait for the rows; to sort them takes memory of its own. */
 static int load_new(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
 {
@@ -451,8 +461,8 @@ static int load_new(struct ev_fold *f, struct ev_fold_table *t, struct ev_error 
 
 	if (rc == 0)
 		rc = insert_new(f, t, err);
-	if (rc == 0 && after.len)
-		rc = f->store->ops->script(f->store, ev_buf_str(&after), err);
+	if (rc == 0 && after.len && f->store->ops->script(f->store, ev_buf_str(&after), err) < 0)
+		rc = not_made_again(t, err);
 	ev_buf_release(&after);
 	return rc;
 }

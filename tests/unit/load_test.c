@@ -274,6 +274,31 @@ static void refused_at_the_flush(const struct ev_projection *p, const struct log
 	s->ops->close(s);
 }
 
+/* In a load the indexes wait for the rows, theirs too; then it is one of them that does not fit. */
+static void refused_behind_the_rows(const struct ev_projection *p, const struct log *l)
+{
+	struct ev_apply_options opt = EV_APPLY_OPTIONS_INIT;
+	struct ev_store *s = open_store(":memory:", false);
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_apply *a;
+
+	opt.hold_ms = 600000;
+	opt.load = true;
+	a = ev_apply_open(s, p, &opt, &err);
+	CHECK(a != NULL, "the store takes it: %s", err.text);
+	ev_apply_partition(a, 0, "t", 0, 0, NULL);
+	CHECK(ev_apply_batch(a, l->records, 3000, NULL, 0, false, false, &err) == 0, "rows are folded: %s", err.text);
+	CHECK(s->ops->script(s, "CREATE UNIQUE INDEX theirs ON a (t)", &err) == 0, "the table is changed behind us");
+	CHECK(ev_apply_checkpoint(a, &err) < 0 && err.class != EV_OK, "the index cannot be made again");
+	CHECK(strstr(err.text, "cannot make the indexes of table 'a' again") && strstr(err.text, "UNIQUE"),
+	      "which names the table and the reason: %s", err.text);
+	CHECK(strstr(err.hint, "drop the index"), "and what to do: %s", err.hint);
+	CHECK(says(s, "SELECT (SELECT count(*) FROM a) + (SELECT count(*) FROM b)", "0\n"),
+	      "nothing of it is in the store");
+	ev_apply_close(a);
+	s->ops->close(s);
+}
+
 int main(void)
 {
 	static const char *const files[] = { "load.db", "midst.db", "killed.db", "shared.db", "read.db", NULL };
@@ -291,6 +316,7 @@ int main(void)
 	only_where_nobody_reads(p);
 	beside_a_reader(p);
 	refused_at_the_flush(p, l);
+	refused_behind_the_rows(p, l);
 	for (const char *const *f = files; *f; f++)
 		for (const char *const *t = tails; *t; t++) {
 			snprintf(name, sizeof(name), "%s%s", *f, *t);
