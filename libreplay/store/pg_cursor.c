@@ -169,6 +169,41 @@ int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_in
 	return out->ncolumns > 0;
 }
 
+/* A column list says what a type is without a value of it, which a domain might refuse. */
+static PGresult *ask_type(struct ev_pg *s, const char *type, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	char oid[16], modifier[16];
+	const char *values[] = { oid, modifier };
+	PGresult *res;
+
+	ev_buf_addf(&sql, "SELECT * FROM pg_catalog.json_to_recordset('[]') AS x(c %s)", type);
+	res = ev_pg_ask(s, ev_buf_str(&sql), 0, NULL, err);
+	ev_buf_release(&sql);
+	if (!res)
+		return NULL;
+	snprintf(oid, sizeof(oid), "%u", (unsigned)PQftype(res, 0));
+	snprintf(modifier, sizeof(modifier), "%d", PQfmod(res, 0));
+	PQclear(res);
+	return ev_pg_ask(s, "SELECT pg_catalog.format_type($1::oid, $2::integer)", 2, values, err);
+}
+
+int ev_pg_describe_type(struct ev_store *store, const char *type, struct ev_buf *out, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+	PGresult *res;
+	bool own;
+
+	if (ev_pg_enter(s, &own, err) < 0)
+		return -1;
+	res = ask_type(s, type, err);
+	if (res)
+		ev_buf_adds(out, PQgetvalue(res, 0, 0));
+	own = ev_pg_leave(s, own, res ? 0 : -1, err) < 0;
+	PQclear(res);
+	return own ? -1 : 0;
+}
+
 struct ev_cursor *ev_pg_cursor(struct ev_store *store, const char *sql, struct ev_error *err)
 {
 	struct ev_pg *s = ev_pg_of(store);

@@ -124,6 +124,7 @@ PGresult *ev_pg_ask(struct ev_pg *s, const char *sql, int n, const char *const *
 void ev_pg_cell(const PGresult *res, int row, int column, struct ev_cell *c, void **owned);
 
 /* pg_cursor.c */
+int ev_pg_describe_type(struct ev_store *store, const char *type, struct ev_buf *out, struct ev_error *err);
 int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
 		   struct ev_error *err);
 /* A decimal, of its text: a whole one that fits is an integer. */

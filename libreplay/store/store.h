@@ -194,6 +194,12 @@ struct ev_store_ops {
 			struct ev_error *err);
 
 	/*
+	 * What `describe` calls a type that is written so in a projection's DDL; appended. A name that the store does
+	 * not know is an error. NULL: it keeps the words.
+	 */
+	int (*type_name)(struct ev_store *s, const char *type, struct ev_buf *out, struct ev_error *err);
+
+	/*
 	 * A SELECT of ours whose rows are pulled; several may be open. fetch: 1 and the row, borrowed
 	 * until the next fetch; 0 at the end; -1.
 	 */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "verify/declared.h"
 #include "verify/internal.h"
 
 struct reading {
@@ -67,14 +68,17 @@ static void tell_strangers(struct ev_verifying *w, const struct ev_snapshot *s, 
 	struct ev_error ignored = EV_ERROR_INIT;
 
 	for (; t < end; t += strlen(t) + 1)
-		if (w->reference && !has_shape(w, t) && w->reference->ops->has_table(w->reference, t, &ignored) <= 0)
+		if (!has_shape(w, t) && w->reference->ops->has_table(w->reference, t, &ignored) <= 0)
 			ev_finding_text(ev_mode_finding(m, "table", t),
 					"the ledger owns it, and the projection does not make it");
 }
 
 int ev_rows_read(struct ev_verifying *w, struct ev_snapshot *s, struct ev_mode *m, struct ev_error *err)
 {
-	tell_strangers(w, s, m);
+	if (w->reference)
+		tell_strangers(w, s, m);
+	else if (ev_declared_compare(w->p, s->store, &s->tables, m, err) < 0)
+		return -1;
 	for (size_t i = 0; i < w->ntables; i++)
 		if (!w->tables[i].foreign && read_side(w, &w->tables[i], s->store, EV_SIDE_STORE, m, err) < 0)
 			return -1;

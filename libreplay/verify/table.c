@@ -135,20 +135,22 @@ static void compare_columns(const struct ev_shape *shape, const struct ev_table_
 }
 
 /*
- * The portable form of a time leaves out what lies below the millisecond: one that has such a rest is read whole, and
- * so is another one than any that a fold in memory gives.
+ * The portable form of a time leaves out what lies below the millisecond, the era, and all of one that is infinite:
+ * what is none of a fold in memory, which ends with the years of four digits, is read whole.
  */
 static void add_value(const struct ev_shape *shape, const struct ev_column_info *c, struct ev_buf *sql)
 {
 	struct ev_buf name = EV_BUF_INIT;
+	const char *n;
 
 	if (!shape->portable || strcmp(c->value, c->portable) == 0) {
 		ev_buf_adds(sql, c->value);
 		return;
 	}
 	ev_buf_add_quoted(&name, c->name, '"');
-	ev_buf_addf(sql, "CASE WHEN date_trunc('milliseconds', %s) = %s THEN %s ELSE %s END", ev_buf_str(&name),
-		    ev_buf_str(&name), c->portable, c->value);
+	n = ev_buf_str(&name);
+	ev_buf_addf(sql, "CASE WHEN date_trunc('milliseconds', %s) = %s AND %s >= '0001-01-01Z' AND %s < "
+		    "'10000-01-01Z' THEN %s ELSE %s END", n, n, n, n, c->portable, c->value);
 	ev_buf_release(&name);
 }
 

@@ -1,0 +1,28 @@
+/* declared_impl.h - a CREATE TABLE of the file, as declared_read.c understands it; of declared.c alone */
+#ifndef EV_DECLARED_IMPL_H
+#define EV_DECLARED_IMPL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ev_token; /* projection/sql.h */
+
+struct declared_column {
+	char *name, *type, *fallback; /* as SQL; the last may be NULL */
+	bool not_null;
+};
+
+struct declared_table {
+	char *name;
+	struct declared_column *columns;
+	size_t ncolumns;
+	char **checks;
+	size_t nchecks;
+	bool odd; /* there are words that we do not know */
+};
+
+/* `t` is behind CREATE TABLE; returns where the statement ends. To be released. */
+const struct ev_token *declared_read(struct declared_table *out, const struct ev_token *t, const struct ev_token *end);
+void declared_release(struct declared_table *t);
+
+#endif

@@ -1,0 +1,198 @@
+/* declared_read.c - the columns, defaults and CHECKs of a CREATE TABLE: see declared_impl.h */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "projection/ddl.h"
+#include "verify/declared_impl.h"
+
+void declared_release(struct declared_table *t)
+{
+	for (size_t i = 0; i < t->ncolumns; i++) {
+		free(t->columns[i].name);
+		free(t->columns[i].type);
+		free(t->columns[i].fallback);
+	}
+	for (size_t i = 0; i < t->nchecks; i++)
+		free(t->checks[i]);
+	free(t->columns);
+	free(t->checks);
+	free(t->name);
+}
+
+/* As the server has it: without quotes it is folded, between them it is not. */
+static char *name_of(const struct ev_token *t)
+{
+	struct ev_buf b = EV_BUF_INIT;
+	char *name;
+
+	if (t->kind != EV_TOKEN_QUOTED)
+		return ev_token_name(t);
+	for (size_t i = 1; i + 1 < t->text.len; i++) {
+		ev_buf_addc(&b, t->text.ptr[i]);
+		i += t->text.ptr[i] == '"'; /* it is doubled */
+	}
+	name = ev_strdup(ev_buf_str(&b));
+	ev_buf_release(&b);
+	return name;
+}
+
+static bool is_any(const struct ev_token *t, const char *const *words)
+{
+	for (; *words; words++)
+		if (ev_token_is(*t, *words))
+			return true;
+	return false;
+}
+
+static char *text_of(const struct ev_token *from, const struct ev_token *end)
+{
+	return from < end ? ev_strndup(from->text.ptr, (size_t)(end[-1].text.ptr + end[-1].text.len - from->text.ptr))
+			  : ev_strdup("");
+}
+
+/* Where the clause of a column ends that begins at `t`. */
+static const struct ev_token *clause_end(const struct ev_token *t, const struct ev_token *end)
+{
+	static const char *const words[] = { "not", "null", "default", "primary", "unique", "check", "references",
+					     "collate", "generated", "constraint", "storage", "compression",
+					     "deferrable", "initially", NULL };
+	int depth = 0;
+
+	for (; t < end && (depth || !is_any(t, words)); t++)
+		depth += ev_token_is(*t, "(") - ev_token_is(*t, ")");
+	return t;
+}
+
+static const struct ev_token *closing(const struct ev_token *t, const struct ev_token *end)
+{
+	int depth = 0;
+
+	for (; t < end; t++) {
+		depth += ev_token_is(*t, "(") - ev_token_is(*t, ")");
+		if (!depth)
+			break;
+	}
+	return t;
+}
+
+static const struct ev_token *read_check(struct declared_table *t, const struct ev_token *at,
+					 const struct ev_token *end)
+{
+	const struct ev_token *close = closing(at + 1, end);
+
+	if (close == end) {
+		t->odd = true;
+		return end;
+	}
+	*EV_PUSH(t->checks, t->nchecks) = text_of(at + 2, close);
+	return close + 1;
+}
+
+static void mark_not_null(struct declared_table *t, const char *name)
+{
+	for (size_t i = 0; i < t->ncolumns; i++)
+		if (strcmp(t->columns[i].name, name) == 0)
+			t->columns[i].not_null = true;
+}
+
+/* PRIMARY KEY (a, b): up to the bracket, as what is included behind it may be NULL. */
+static const struct ev_token *read_key(struct declared_table *t, const struct ev_token *at, const struct ev_token *end)
+{
+	for (; at < end && !ev_token_is(*at, ")"); at++) {
+		char *name = at->kind == EV_TOKEN_WORD || at->kind == EV_TOKEN_QUOTED ? name_of(at) : NULL;
+
+		if (name)
+			mark_not_null(t, name);
+		free(name);
+	}
+	return at;
+}
+
+/* Of a table. */
+static void read_constraint(struct declared_table *t, const struct ev_token *at, const struct ev_token *end)
+{
+	while (at < end) {
+		if (ev_token_is(*at, "check"))
+			at = read_check(t, at, end);
+		else if (ev_token_is(*at, "primary") && end - at > 2)
+			at = read_key(t, at + 2, end);
+		else
+			at++;
+	}
+}
+
+static void read_column(struct declared_table *t, const struct ev_token *at, const struct ev_token *end)
+{
+	struct declared_column c = { .name = name_of(at) };
+	const struct ev_token *to = clause_end(at + 1, end);
+
+	c.type = text_of(at + 1, to);
+	for (at = to; at < end;) {
+		if (ev_token_is(*at, "default") && at + 1 < end) {
+			to = clause_end(at + 2, end);
+			free(c.fallback);
+			c.fallback = text_of(at + 1, to);
+			at = to;
+		} else if (ev_token_is(*at, "check")) {
+			at = read_check(t, at, end);
+		} else {
+			c.not_null |= ev_token_is(*at, "primary") ||
+				      (ev_token_is(*at, "not") && at + 1 < end && ev_token_is(at[1], "null"));
+			t->odd |= ev_token_is(*at, "generated");
+			at++;
+		}
+	}
+	*EV_PUSH(t->columns, t->ncolumns) = c;
+}
+
+static bool is_constraint(const struct ev_token *t)
+{
+	static const char *const words[] = { "constraint", "primary", "unique", "check", "foreign", "exclude", NULL };
+
+	return is_any(t, words);
+}
+
+static void read_element(struct declared_table *t, const struct ev_token *at, const struct ev_token *end,
+			 bool constraints)
+{
+	if (at == end || (at->kind != EV_TOKEN_WORD && at->kind != EV_TOKEN_QUOTED) || ev_token_is(*at, "like"))
+		t->odd = true;
+	else if (is_constraint(at) && constraints)
+		read_constraint(t, at, end);
+	else if (!is_constraint(at) && !constraints)
+		read_column(t, at, end);
+}
+
+/* What stands between the brackets, `t` being the first: where that ends; `end` when it does not. */
+static const struct ev_token *read_elements(struct declared_table *out, const struct ev_token *t,
+					    const struct ev_token *end, bool constraints)
+{
+	const struct ev_token *first = t + 1;
+	int depth = 0;
+
+	for (; t < end; t++) {
+		depth += ev_token_is(*t, "(") - ev_token_is(*t, ")");
+		if (depth && !(depth == 1 && ev_token_is(*t, ",")))
+			continue;
+		read_element(out, first, t, constraints);
+		first = t + 1;
+		if (!depth)
+			return t + 1;
+	}
+	out->odd = true;
+	return t;
+}
+
+/* Columns first: a key may be named before them. */
+const struct ev_token *declared_read(struct declared_table *out, const struct ev_token *t, const struct ev_token *end)
+{
+	if (end - t > 3 && ev_token_is(*t, "if")) /* IF NOT EXISTS */
+		t += 3;
+	out->name = t < end ? name_of(t++) : ev_strdup("");
+	out->odd = t >= end || !ev_token_is(*t, "(");
+	if (out->odd)
+		return t;
+	read_elements(out, t, end, false);
+	return read_elements(out, t, end, true);
+}

@@ -1,0 +1,99 @@
+# evverify on PostgreSQL without a scratch database: what was done to the tables themselves is seen by the file's words.
+export EV_STORE=postgresql
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+. "$TOP/tests/evverify.sh"
+cat >p.sql <<'SQL'
+-- @projection decl version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE IF NOT EXISTS acc (PRIMARY KEY (k, part), CHECK (n >= 0), CONSTRAINT c CHECK (i <> 7 AND n < 1000000),
+	k text, part int4 DEFAULT 0, n bigint NOT NULL DEFAULT (1 + 1), d numeric(10, 2) DEFAULT NULL,
+	c character varying(40) DEFAULT 'it''s', ok boolean DEFAULT false, i int DEFAULT -1,
+	w timestamp with time zone, f double precision);
+CREATE TABLE few (m bigint PRIMARY KEY);
+-- @on add
+INSERT INTO acc (k, part, n, w) VALUES ($.k, :partition, $.n, :time)
+ON CONFLICT (k, part) DO UPDATE SET n = acc.n + excluded.n;
+SQL
+for i in {1..20}; do
+	printf '{"topic":"t","partition":0,"offset":%d,"timestamp":%d,"key":"k","headers":[],"value":%s}\n' \
+		"$i" $((1763200000000 + i)) "{\"type\":\"add\",\"k\":\"k$((i % 5))\",\"n\":$i}"
+done >log.ndjson
+project s.db ./log.ndjson
+check_status 0 "there is a view"
+check "which folds in memory" test -z "$(evproject check p.sql --store "$(store s.db)" 2>/dev/null | grep 'as given')"
+memory() { run evverify p.sql --store "$(store "$1")" ./log.ndjson "${@:2}"; }
+memory s.db
+check_status 0 "tables that are as the file says are"
+check_no_grep "and nothing is said of them" 'column|CHECK' "$out"
+seen() {
+	memory c.db
+	check_status 1 "seen: $1"
+	check_grep "and said" "$2" "$out"
+}
+same_but "ALTER TABLE acc DROP COLUMN d; DELETE FROM ev_table WHERE table_name = 'few'; INSERT INTO few VALUES (7)"
+seen "a column is gone" "column d is not in the store"
+check_grep "and a table that the ledger has forgotten" "few: the ledger does not say" "$out"
+same_but "ALTER TABLE acc DROP COLUMN d; ALTER TABLE acc ADD COLUMN d numeric(10, 2) DEFAULT 7"
+seen "a default that all rows have" "column d has another default"
+same_but "ALTER TABLE acc ALTER d TYPE numeric(12, 4), ALTER c TYPE varchar(41), ALTER n TYPE integer,
+	ALTER n DROP NOT NULL, ALTER i SET DEFAULT 1, ALTER ok SET NOT NULL, ADD COLUMN more text, DROP CONSTRAINT c;
+	DROP TABLE few; DELETE FROM ev_table WHERE table_name = 'few';
+	CREATE TABLE foo (a int PRIMARY KEY); INSERT INTO ev_table VALUES ('foo', 'decl')"
+seen "much was done to the tables" "column d has another type"
+while IFS= read -r says; do check_grep "seen: $says" "$says" "$out"; done <<'END'
+column c has another type
+column n has another type
+column n may be NULL
+column i has another default
+column ok may not be NULL
+column more is not of the projection
+acc: it has 1 CHECKs in the store, 2 in the file
+few: the store has no such table
+foo: the ledger owns it
+END
+same_but "ALTER TABLE acc DROP CONSTRAINT c; ALTER TABLE acc ADD CONSTRAINT c CHECK (i <> 8 AND n < 1000000)"
+memory c.db
+check_status 2 "another CHECK is for a scratch store to tell"
+memory c.db --scratch "$_stores"
+check_status 0 "where rows are made by the file's"
+
+# a time that has no form in digits is not NULL, and one before our era is none of it
+cat >p.sql <<'SQL'
+-- @projection times version 1
+-- @topics t
+-- @envelope type=$.type time=$.at
+-- @schema
+CREATE TABLE acc (k text PRIMARY KEY, w timestamptz, v timestamptz);
+-- @on add
+INSERT INTO acc (k, w) VALUES ($.k, :time);
+SQL
+printf '%s\n' '{"topic":"t","partition":0,"offset":0,"timestamp":1,"key":null,"headers":[],"value":{"type":"add","k":"a","at":"2025-03-15T00:00:00Z"}}' >log.ndjson
+forget s.db
+project s.db ./log.ndjson
+memory s.db
+check_status 0 "a time of our era"
+same_but "UPDATE acc SET w = '2025-03-15 BC'"
+memory c.db
+check_status 1 "is not that before our era"
+for v in infinity -infinity '12044-03-15' '0001-12-31 BC'; do
+	same_but "UPDATE acc SET v = '$v'"
+	memory c.db
+	check_status 1 "$v is not NULL"
+done
+
+# rows that a policy hides are not as if they were not there
+super 'CREATE ROLE poor LOGIN' >/dev/null 2>&1
+super "GRANT CONNECT ON DATABASE $(basename "$_stores") TO poor" >/dev/null
+sql s.db "GRANT USAGE ON SCHEMA $(_schema s.db) TO poor; GRANT SELECT ON ALL TABLES IN SCHEMA $(_schema s.db) TO poor"
+reader() { run evverify p.sql --store "$(store s.db | sed 's|//[^@]*@|//poor@|')" ./log.ndjson --scratch "$_stores"; }
+reader
+check_status 0 "another role may check"
+sql s.db "INSERT INTO acc (k) VALUES ('hidden'); ALTER TABLE acc ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY p ON acc USING (k <> 'hidden')"
+reader
+check_status 4 "but not what it does not see"
+check_grep "and is told why" 'row-level security' "$err"
+done_testing
