@@ -14,7 +14,10 @@ INSERT INTO many (k, n) VALUES ($.k, $.n);
 -- @on line
 INSERT INTO nokey (n) VALUES ($.n);
 SQL
-rows=$((150000 * (EFFORT > 2 ? 2 : 1)))
+if on postgresql; then # what has no key does not fold in memory alone
+	sed -i '/nokey/d; /@on line/d' p.sql
+fi
+rows=$((EFFORT > 2 ? 150000 : 60000))
 awk -v n=$rows 'BEGIN {
 	for (i = 0; i < n + 50; i++)
 		printf "{\"topic\":\"t\",\"partition\":0,\"offset\":%d,\"timestamp\":%d,\"key\":null,\"headers\":[]," \
@@ -23,7 +26,7 @@ awk -v n=$rows 'BEGIN {
 project s.db --quiet ./log.ndjson
 check_status 0 "there is a view of $rows rows"
 same_but "UPDATE many SET n = n + 1; DELETE FROM many WHERE k <= 1000; INSERT INTO many SELECT -k, n FROM many WHERE k <= 3000;
-	DELETE FROM nokey WHERE n = 3; INSERT INTO nokey SELECT 4 FROM many WHERE k BETWEEN 1001 AND 1005"
+	$(on sqlite "DELETE FROM nokey WHERE n = 3; INSERT INTO nokey SELECT 4 FROM many WHERE k BETWEEN 1001 AND 1005" postgresql "")"
 small() { evmeasure .took evverify p.sql --store "$(store c.db)" --memory 16m ./log.ndjson "$@"; }
 run small --max-diffs 3
 check_status 1 "all of them differ"
@@ -32,14 +35,16 @@ check_grep "and one" "extra many k=-1002: n=1" "$out"
 check_grep "it is said that there are more" 'and [0-9]+ more' "$out"
 check_grep "the store's side adds up" "many: store rows $((rows + 1000)) = matched 0 \+ differing $((rows - 1000)) \+ extra 2000" "$out"
 check_grep "the log's side, too" "many: log rows $rows = matched 0 \+ differing $((rows - 1000)) \+ missing 1000" "$out"
-check_grep "and where rows have no key" 'nokey: store rows 48 = matched 43 \+ differing 0 \+ extra 5' "$out"
-check_grep "on both sides" 'nokey: log rows 50 = matched 43 \+ differing 0 \+ missing 7' "$out"
+if on sqlite; then
+	check_grep "and where rows have no key" 'nokey: store rows 48 = matched 43 \+ differing 0 \+ extra 5' "$out"
+	check_grep "on both sides" 'nokey: log rows 50 = matched 43 \+ differing 0 \+ missing 7' "$out"
+fi
 if [[ $EV_BUILD != *address* ]]; then
 	check "it takes no more than was given, but for the program itself" test "$(cut -d' ' -f2 .took)" -le $((30 << 10))
 fi
 run small --max-diffs 0 --format json
 check_status 1 "without one that is shown"
-check "all are counted" says "(.modes[] | select(.mode == \"rows\") | .found) == $((rows - 1000 + 1000 + 2000 + 12))"
+check "all are counted" says "(.modes[] | select(.mode == \"rows\") | .found) == $((rows - 1000 + 1000 + 2000 + $(on sqlite 12 postgresql 0)))"
 run small --repair --max-repair 100%
 check_status 2 "so many are not repaired within so little"
 done_testing

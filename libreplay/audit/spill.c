@@ -328,6 +328,7 @@ int ev_spill_sort(struct ev_spill *s, struct ev_error *err)
 {
 	if (!s->nruns) {
 		sort_items(s);
+		s->at = 0;
 		return 0;
 	}
 	if (s->n && spill(s, err))

@@ -30,7 +30,7 @@ void ev_spill_free(struct ev_spill *s); /* NULL allowed */
 /* The item is copied. */
 int ev_spill_add(struct ev_spill *s, struct ev_slice item, struct ev_error *err);
 
-/* No more are added. */
+/* No more are added; again: begin with the first once more. */
 int ev_spill_sort(struct ev_spill *s, struct ev_error *err);
 
 /* 1 and the next item, borrowed until the next call; 0 behind the last; -1. */

@@ -153,6 +153,9 @@ static void compare(struct ev_verifying *w, struct ev_mode *m, const struct ev_l
 			ev_finding_text(ev_mode_finding(m, "count", subject), "%s: the ledger says %" PRId64
 					", the log says %" PRId64, ev_count_names[i], store->counts[i],
 					log->counts[i]);
+	if (log->last_offset == store->last_offset && log->last_timestamp != store->last_timestamp)
+		ev_finding_text(ev_mode_finding(m, "ledger", subject), "the time of the last record is %" PRId64
+				", the log says %" PRId64, store->last_timestamp, log->last_timestamp);
 	if (w->replay.apply && !w->p->nreads && log->untouched != store->untouched)
 		ev_finding_text(ev_mode_finding(m, "count", subject), "applied without touching a row: the ledger "
 				"says %" PRId64 ", the log says %" PRId64, store->untouched, log->untouched);

@@ -207,34 +207,48 @@ static int64_t stood(const struct ev_snapshot *view, const struct ev_stored_cut 
 }
 
 /* A cut of the base is the view's own, and where the base ends the view's next one has not begun. */
-static bool same_cut(const struct ev_verifying *w, const struct ev_snapshot *view, size_t c)
+static bool same_cut(const struct ev_verifying *w, const struct ev_snapshot *view, const struct ev_stored_cut *cut,
+		     const struct ev_stored_cut *base)
 {
-	const struct ev_stored_cut *cut = &view->cuts[c];
 	bool past = cut->seq <= w->base.ledger.cuts;
 
-	if (past && (c >= w->base.ncuts || w->base.cuts[c].seq != cut->seq))
+	if (past && (!base || base->seq != cut->seq))
 		return false;
 	for (size_t i = 0; i < w->base.ledger.nparts; i++) {
 		const struct ev_ledger_part *p = &w->base.ledger.parts[i];
 		int64_t at = stood(view, cut, p);
 
-		if (past ? at != stood(&w->base, &w->base.cuts[c], p) : at < p->next)
+		if (past ? at != stood(&w->base, base, p) : at < p->next)
 			return false;
 	}
 	return true;
 }
 
+/* 1: all of the base's cuts are the view's; 0 and where they part; -1. */
+static int same_cuts(const struct ev_verifying *w, const struct ev_snapshot *view, int64_t *part, struct ev_error *err)
+{
+	struct ev_stored_cut cut, base;
+	int more = ev_cuts_first(view->cuts, &cut, err), of_base = ev_cuts_first(w->base.cuts, &base, err);
+
+	while (more > 0 && of_base >= 0 && same_cut(w, view, &cut, of_base ? &base : NULL)) {
+		more = ev_cuts_next(view->cuts, &cut, err);
+		if (of_base)
+			of_base = ev_cuts_next(w->base.cuts, &base, err);
+	}
+	*part = more ? cut.seq : base.seq;
+	return more < 0 || of_base < 0 ? -1 : !more && !of_base;
+}
+
 int ev_base_precedes(const struct ev_verifying *w, const struct ev_snapshot *view, struct ev_error *err)
 {
-	size_t c = 0;
+	int64_t part;
+	int rc;
 
 	if (beyond(w, &view->ledger, err) < 0)
 		return -1;
-	while (c < view->ncuts && same_cut(w, view, c))
-		c++;
-	if (c == view->ncuts && c >= w->base.ncuts)
-		return 0;
-	ev_fail(err, EV_DATA, "the base is not of the view's own past: they part at cut %" PRId64,
-		c < view->ncuts ? view->cuts[c].seq : w->base.cuts[c].seq);
+	rc = same_cuts(w, view, &part, err);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	ev_fail(err, EV_DATA, "the base is not of the view's own past: they part at cut %" PRId64, part);
 	return ev_hint(err, "where order matters a base is an older copy of the same store");
 }

@@ -16,7 +16,9 @@
 struct pieces {
 	struct ev_replay *r;
 	const struct ev_snapshot *to;
-	size_t cut;       /* the piece at hand ends at this one; ncuts: at the position */
+	struct ev_stored_cut cut; /* the piece at hand ends at this one */
+	bool last;        /* at the position: there are no more cuts */
+	struct ev_error trouble;  /* with a cut */
 	size_t decision;  /* the next to be taken */
 	bool started, ended;
 	int64_t *stops;   /* by partition of the source */
@@ -46,9 +48,9 @@ static int64_t standing(const struct pieces *p, const struct ev_ledger_part *lp)
 }
 
 /* A cut never lies behind the position, nor before where the reference stands. */
-static int64_t stop_of(const struct pieces *p, size_t cut, const struct ev_ledger_part *lp, size_t index)
+static int64_t stop_of(const struct pieces *p, const struct ev_ledger_part *lp, size_t index)
 {
-	int64_t at = cut < p->to->ncuts ? p->to->cuts[cut].next[index] : lp->next;
+	int64_t at = p->last ? lp->next : p->cut.next[index];
 
 	if (at < lp->begin)
 		at = lp->begin;
@@ -66,7 +68,7 @@ static const int64_t *set_stops(struct pieces *p)
 	for (size_t i = 0; i < n; i++) {
 		const struct ev_ledger_part *lp = ledger_part(p, i, &index);
 
-		p->stops[i] = lp ? stop_of(p, p->cut, lp, index) : 0;
+		p->stops[i] = lp ? stop_of(p, lp, index) : 0;
 	}
 	return p->stops;
 }
@@ -74,7 +76,17 @@ static const int64_t *set_stops(struct pieces *p)
 static bool decision_due(const struct pieces *p)
 {
 	return p->decision < p->to->ndecisions &&
-	       (p->cut >= p->to->ncuts || p->to->decisions[p->decision].seq <= p->to->cuts[p->cut].seq);
+	       (p->last || p->to->decisions[p->decision].seq <= p->cut.seq);
+}
+
+/* On to the next piece, or to the first. */
+static int next_piece(struct pieces *p, struct ev_error *err)
+{
+	int rc = p->started ? ev_cuts_next(p->to->cuts, &p->cut, err) : ev_cuts_first(p->to->cuts, &p->cut, err);
+
+	p->started = true;
+	p->last = rc == 0;
+	return rc < 0 ? -1 : 0;
 }
 
 /* ev_merge_stops_fn: on to the next piece; not past a decision that is still to be taken. */
@@ -82,11 +94,12 @@ static const int64_t *next_stops(void *ctx)
 {
 	struct pieces *p = ctx;
 
-	if (p->started && (decision_due(p) || p->cut >= p->to->ncuts))
+	if (p->started && (decision_due(p) || p->last))
 		return NULL;
-	if (p->started)
-		p->cut++;
-	p->started = true;
+	if (next_piece(p, &p->trouble) < 0) {
+		p->last = true;
+		return NULL;
+	}
 	return set_stops(p);
 }
 
@@ -179,9 +192,13 @@ static int read_topics(struct pieces *p, struct ev_error *err)
 		return -1;
 	do {
 		rc = read_all(p, m, err);
+		if (rc == 0 && p->trouble.class) {
+			*err = p->trouble;
+			rc = -1;
+		}
 		if (rc == 0)
 			rc = decide(p, err);
-	} while (rc == 0 && !p->r->stopped && p->cut < p->to->ncuts);
+	} while (rc == 0 && !p->r->stopped && !p->last);
 	ev_merge_free(m);
 	return rc;
 }
@@ -197,7 +214,7 @@ static int read_piece(struct pieces *p, struct ev_error *err)
 	int rc;
 
 	for (size_t i = 0; i < l->nparts; i++) {
-		int64_t at = standing(p, &l->parts[i]), end = stop_of(p, p->cut, &l->parts[i], i);
+		int64_t at = standing(p, &l->parts[i]), end = stop_of(p, &l->parts[i], i);
 
 		ev_position_set(&from, l->parts[i].topic, l->parts[i].partition, at);
 		ev_position_set(&to, l->parts[i].topic, l->parts[i].partition, end > at ? end : at);
@@ -224,7 +241,7 @@ static bool moves(const struct pieces *p)
 	const struct ev_ledger *l = &p->to->ledger;
 
 	for (size_t i = 0; i < l->nparts; i++)
-		if (stop_of(p, p->cut, &l->parts[i], i) > standing(p, &l->parts[i]))
+		if (stop_of(p, &l->parts[i], i) > standing(p, &l->parts[i]))
 			return true;
 	return false;
 }
@@ -234,8 +251,9 @@ static int read_files(struct pieces *p, struct ev_error *err)
 {
 	int rc = 0;
 
-	for (p->cut = 0; p->cut <= p->to->ncuts && rc == 0 && !p->r->stopped; p->cut++) {
-		if (moves(p))
+	while (rc == 0 && !p->last && !p->r->stopped) {
+		rc = next_piece(p, err);
+		if (rc == 0 && moves(p))
 			rc = read_piece(p, err);
 		if (rc == 0)
 			rc = decide(p, err);
@@ -248,7 +266,7 @@ static int pass_holes(struct pieces *p, struct ev_error *err)
 {
 	size_t n = p->r->src->nparts;
 
-	p->cut = p->to->ncuts;
+	p->last = true;
 	return ev_into_pass(p->r, set_stops(p), n, err);
 }
 

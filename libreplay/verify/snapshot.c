@@ -14,36 +14,54 @@ struct loading {
 	struct ev_error *err;
 };
 
-static int take_cut(void *ctx, const struct ev_cell *c, size_t n)
+/* The cells of a row are its number and its position. */
+static int take_cut(struct ev_snapshot *s, const struct ev_cell *c, int64_t *next, struct ev_error *err)
 {
-	struct loading *l = ctx;
-	const struct ev_ledger *ledger = &l->s->ledger;
+	struct ev_stored_cut cut = { .seq = c[0].i, .next = next };
 	struct ev_position p = EV_POSITION_INIT;
-	struct ev_stored_cut *cut;
 
-	(void)n;
-	if (ev_position_read(&p, c[1].text, l->err) < 0) {
-		l->err->class = EV_STORE;
-		return ev_context(l->err, "cut %lld in the store is damaged", (long long)c[0].i);
+	if (ev_position_read(&p, c[1].text, err) < 0) {
+		err->class = EV_STORE;
+		return ev_context(err, "cut %lld in the store is damaged", (long long)c[0].i);
 	}
-	cut = EV_PUSH(l->s->cuts, l->s->ncuts);
-	cut->seq = c[0].i;
-	cut->next = ev_alloc((ledger->nparts + 1) * sizeof(*cut->next));
-	for (size_t i = 0; i < ledger->nparts; i++)
-		cut->next[i] = ev_position_get(&p, ledger->parts[i].topic, ledger->parts[i].partition);
+	for (size_t i = 0; i < s->ledger.nparts; i++)
+		next[i] = ev_position_get(&p, s->ledger.parts[i].topic, s->ledger.parts[i].partition);
 	ev_position_release(&p);
-	return 0;
+	return ev_cuts_add(s->cuts, &cut, err);
 }
 
+static int read_cuts(struct ev_snapshot *s, struct ev_cursor *c, struct ev_error *err)
+{
+	int64_t *next = ev_alloc((s->ledger.nparts + 1) * sizeof(*next));
+	const struct ev_cell *cells;
+	int rc;
+
+	while ((rc = s->store->ops->fetch(c, &cells, err)) > 0) {
+		rc = take_cut(s, cells, next, err);
+		if (rc < 0)
+			break;
+	}
+	free(next);
+	return rc;
+}
+
+/* They may be more than fit into memory. */
 static int load_cuts(struct ev_snapshot *s, int64_t after, struct ev_error *err)
 {
-	static const char sql[] = "SELECT seq, position FROM ev_cut WHERE projection = "
-				  EV_ROWS_KEY("?1") " AND seq > ?2 "
-				  "ORDER BY seq";
-	struct ev_bind b[] = { ev_bind_text(s->ledger.projection), ev_bind_int(after) };
-	struct loading l = { s, after, false, err };
+	struct ev_buf sql = EV_BUF_INIT, name = EV_BUF_INIT;
+	struct ev_cursor *c;
+	int rc;
 
-	return ev_store_select(s->store, sql, b, 2, take_cut, &l, err);
+	s->cuts = ev_cuts_new(s->ledger.nparts);
+	ev_buf_add_quoted(&name, s->ledger.projection, '\'');
+	ev_buf_addf(&sql, "SELECT seq, position FROM ev_cut WHERE projection = " EV_ROWS_KEY("%s") " AND seq > %lld "
+		    "ORDER BY seq", ev_buf_str(&name), ev_buf_str(&name), (long long)after);
+	c = s->store->ops->cursor(s->store, ev_buf_str(&sql), err);
+	rc = c ? read_cuts(s, c, err) : -1;
+	s->store->ops->cursor_close(c);
+	ev_buf_release(&sql);
+	ev_buf_release(&name);
+	return rc;
 }
 
 static int take_letter(void *ctx, const struct ev_dead_letter *d)
@@ -125,9 +143,7 @@ void ev_snapshot_release(struct ev_snapshot *s)
 	ev_snapshot_let_go(s);
 	ev_ledger_release(&s->ledger);
 	ev_buf_release(&s->tables);
-	for (size_t i = 0; i < s->ncuts; i++)
-		free(s->cuts[i].next);
-	free(s->cuts);
+	ev_cuts_free(s->cuts);
 	for (size_t i = 0; i < s->ndecisions; i++)
 		free(s->decisions[i].topic);
 	free(s->decisions);

@@ -9,6 +9,7 @@
 #define EV_SNAPSHOT_H
 
 #include "store/ledger.h"
+#include "verify/cuts.h"
 
 struct ev_taken_decision { /* on a dead letter */
 	char *topic;
@@ -18,17 +19,11 @@ struct ev_taken_decision { /* on a dead letter */
 	bool drop;
 };
 
-struct ev_stored_cut {
-	int64_t seq;
-	int64_t *next; /* by partition of the ledger; -1: not known then */
-};
-
 struct ev_snapshot {
 	struct ev_store *store; /* frozen; NULL once it is let go */
 	struct ev_ledger ledger;
 	struct ev_buf tables;   /* of the projection, NUL after each */
-	struct ev_stored_cut *cuts;
-	size_t ncuts;
+	struct ev_cuts *cuts;
 	struct ev_taken_decision *decisions; /* oldest first */
 	size_t ndecisions;
 };

@@ -23,10 +23,12 @@
 
 #define MAX_EVENTS 80
 
-static const char file[] =
+static const char head[] =
 	"-- @projection m version 1\n"
 	"-- @topics a, b\n"
-	"-- @envelope id=$.id type=$.type\n"
+	"-- @envelope id=$.id type=$.type\n";
+static const char dedupe[] = "-- @dedupe id\n";
+static const char file[] =
 	"-- @schema sqlite\n"
 	"CREATE TABLE t (k text PRIMARY KEY, i integer, r real, s text, u text, b blob, d numeric, w text);\n"
 	"CREATE TABLE p (x text NOT NULL, y integer NOT NULL, n integer NOT NULL, PRIMARY KEY (x, y));\n"
@@ -67,7 +69,8 @@ struct event {
 };
 
 struct world {
-	struct ev_projection *p;
+	struct ev_projection *plain, *once; /* without and with @dedupe */
+	struct ev_projection *p;            /* the one of them that is at hand */
 	struct event events[MAX_EVENTS];
 	size_t n;
 	char dir[64], log[96], url[512];
@@ -82,6 +85,7 @@ static void die(const char *what, const struct ev_error *err)
 	exit(1);
 }
 
+/* One in eight has the id of another. */
 static void make_event(struct event *e, uint64_t *seed)
 {
 	static const char *const types[] = { "put", "put", "put", "add", "add", "pair", "pair", "line", "del", "nop" };
@@ -90,7 +94,9 @@ static void make_event(struct event *e, uint64_t *seed)
 	snprintf(k, sizeof(k), "k%d", (int)(test_rand(seed) % 6));
 	snprintf(e->key, sizeof(e->key), "%s", k);
 	snprintf(e->value, sizeof(e->value),
-		 "{\"type\":\"%s\",\"k\":\"%s\",\"i\":%s,\"r\":%s,\"s\":%s%s%s,\"u\":\"%s\",\"d\":%s,\"n\":%d}",
+		 "{\"id\":\"%d\",\"type\":\"%s\",\"k\":\"%s\",\"i\":%s,\"r\":%s,\"s\":%s%s%s,"
+		 "\"u\":\"%s\",\"d\":%s,\"n\":%d}",
+		 (int)(test_rand(seed) % (test_rand(seed) % 8 ? 1000000000 : 5)),
 		 PICK(types, seed), k, PICK(integers, seed), PICK(reals, seed), "\"", PICK(texts, seed), "\"",
 		 PICK(texts, seed), PICK(decimals, seed), (int)(test_rand(seed) % 3));
 	if (test_rand(seed) % 6 == 0) { /* a missing text is NULL */
@@ -252,18 +258,19 @@ static int by_text(const void *a, const void *b)
 /* All rows and the ledger as text, sorted. */
 static char *dump(const struct world *w)
 {
-	static const char *const tables[] = { "t", "p", "l", "ev_ledger", "ev_dead" };
+	static const char *const tables[] = { "t", "p", "l", "ev_ledger", "ev_dead", "ev_seen",
+					      "(SELECT watermark FROM ev_projection) w" };
 	struct ev_store *s = open_store(w);
 	struct ev_error err = EV_ERROR_INIT;
 	char **rows = NULL;
 	size_t n = 0;
 	struct ev_buf all = EV_BUF_INIT;
 
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
 		struct ev_buf sql = EV_BUF_INIT;
 		const struct ev_cell *cells;
 		struct ev_cursor *c;
-		static const size_t columns[] = { 8, 3, 2, 19, 11 };
+		static const size_t columns[] = { 8, 3, 2, 19, 11, 7, 1 };
 
 		ev_buf_addf(&sql, "SELECT * FROM %s", tables[i]);
 		c = s->ops->cursor(s, ev_buf_str(&sql), &err);
@@ -394,6 +401,15 @@ static void corrupt(const struct world *w, const struct corruption *c, uint64_t 
 		free(keys[i]);
 }
 
+/* All but the id, or it were none to @dedupe. */
+static void take_over(struct event *to, const struct event *from)
+{
+	char rest[400];
+
+	snprintf(rest, sizeof(rest), "%s", strstr(from->value, "\"type\""));
+	snprintf(to->value, sizeof(to->value), "{\"id\":\"-1\",%.380s", rest);
+}
+
 static void swap_content(struct event *a, struct event *b)
 {
 	struct event was = *a;
@@ -419,9 +435,9 @@ static void change_log(struct world *w, enum log_change change, uint64_t *seed)
 	case EDITED:
 	case TWICE:
 		if (change == TWICE)
-			memcpy(e[1].value, e->value, sizeof(e->value));
+			take_over(&e[1], e);
 		else if (change == SKIPPED)
-			memcpy(e->value, "{\"type\":\"nop\"}", 15);
+			snprintf(e->value, sizeof(e->value), "{\"id\":\"-2\",\"type\":\"nop\"}");
 		else
 			make_event(e, seed);
 		break;
@@ -488,6 +504,7 @@ static void one(struct world *w, uint64_t base, struct tally *t)
 	bool same;
 	int status;
 
+	w->p = test_rand(&seed) % 2 ? w->once : w->plain;
 	make_log(w, &seed);
 	build_seed = test_rand(&seed);
 	build(w, build_seed);
@@ -511,9 +528,22 @@ static void one(struct world *w, uint64_t base, struct tally *t)
 	ev_buf_release(&said);
 }
 
-static void open_world(struct world *w)
+static struct ev_projection *parse(const char *more)
 {
 	struct ev_error err = EV_ERROR_INIT;
+	struct ev_buf text = EV_BUF_INIT;
+	struct ev_projection *p;
+
+	ev_buf_addf(&text, "%s%s%s", head, more, file);
+	p = ev_projection_parse("m.sql", ev_buf_slice(&text), &err);
+	ev_buf_release(&text);
+	if (!p)
+		die("projection", &err);
+	return p;
+}
+
+static void open_world(struct world *w)
+{
 
 	snprintf(w->dir, sizeof(w->dir), "/tmp/evmutate.XXXXXX");
 	if (!mkdtemp(w->dir))
@@ -525,9 +555,8 @@ static void open_world(struct world *w)
 		snprintf(w->url, sizeof(w->url), "%s", w->postgres);
 	else
 		snprintf(w->url, sizeof(w->url), "%s/view.db", w->dir);
-	w->p = ev_projection_parse("m.sql", ev_slice(file, sizeof(file) - 1), &err);
-	if (!w->p)
-		die("projection", &err);
+	w->plain = parse("");
+	w->once = parse(dedupe);
 }
 
 static void close_world(struct world *w)
@@ -536,7 +565,8 @@ static void close_world(struct world *w)
 		fresh_store(w);
 	unlink(w->log);
 	rmdir(w->dir);
-	ev_projection_free(w->p);
+	ev_projection_free(w->plain);
+	ev_projection_free(w->once);
 }
 
 int main(void)
