@@ -140,6 +140,15 @@ check_status 0 "and in transactions"
 run evreplay "$narrow" --into "narrow-like-$$" --create --exactly-once --job "like-$$"
 check_status 0 "into one that is made with such a bound, too"
 check "all of them" test "$(evtail "narrow-like-$$" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 200
+topic taken 1 max.message.bytes=2000
+{
+	for i in 1 2 3; do echo '{"topic":"x","partition":0,"offset":'$i',"timestamp":5,"key":"k","headers":[],"value":1}'; done
+	echo '{"topic":"x","partition":0,"offset":4,"timestamp":5,"key":"k","headers":[],"text":"'"$(head -c 6000 /dev/urandom | base64 -w0)"'"}'
+} >large.ndjson
+run evreplay ./large.ndjson --into "$taken" --position large.json
+check_status 4 "of a file, too, a message may be too large"
+check_grep "the record is named, not one that is in its batch" "'$taken/0' what stood at offset 4: .*[Ll]arge" "$err"
+check "and those before it are safe" test "$(jq .x[] large.json) $(evtail "$taken" --from begin -c -q | awk '$1 == "total" { print $2 }')" = "4 3"
 topic doomed 1
 evtail "$src/2" --from begin -o json -q 2>/dev/null >one.ndjson
 { cat one.ndjson

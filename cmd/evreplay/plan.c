@@ -309,11 +309,23 @@ static int check_maps(struct replay *r, struct ev_error *err)
 	return 0;
 }
 
+/* A file shows its topics late, but the one that all go to is known, and may be there. */
+static int look_ahead(struct replay *r, struct ev_error *err)
+{
+	struct ev_topic_info is = { 0 };
+
+	if (!r->src->one_sequence || !r->args->into)
+		return 0;
+	if (ev_topic_look(r->target, r->args->into, &is, err))
+		return -1;
+	return is.partitions && !replay_target_named(r, r->args->into, NULL, err) ? -1 : 0;
+}
+
 int replay_look(struct replay *r, struct ev_error *err)
 {
 	if (r->redrive)
 		return 0; /* a dead letter's home is known when it is read */
-	if (check_maps(r, err))
+	if (check_maps(r, err) || look_ahead(r, err))
 		return -1;
 	for (uint32_t i = 0; i < r->src->nparts; i++)
 		if (!replay_part(r, i, ev_slice_str(r->src->parts[i].topic), r->src->parts[i].partition,

@@ -195,7 +195,7 @@ int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition
 /* Will the topic keep the record? EV_USAGE. */
 int replay_check_record(struct replay *r, struct replay_target *t, const struct ev_record *rec,
 			struct ev_error *err);
-/* What is known of the topic; looked at when it is new. `from`: a topic that goes there (NULL: of a redrive). */
+/* What is known of the topic; looked at when it is new. `from`: a topic that goes there (NULL: it is not made). */
 struct replay_target *replay_target_named(struct replay *r, const char *name, const char *from,
 					  struct ev_error *err);
 const char *replay_conflict_word(size_t what);
