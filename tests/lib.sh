@@ -20,6 +20,8 @@ _cleanup=()
 at_exit() { _cleanup+=("$1"); }
 _at_exit() {
 	local i
+	# a child that a signal hits before it is the command that it is to be runs this trap as well
+	[ "$BASHPID" = $$ ] || return
 	for ((i = ${#_cleanup[@]} - 1; i >= 0; i--)); do eval "${_cleanup[i]}"; done
 	cd / && rm -rf "$T"
 }

@@ -30,10 +30,8 @@ hit() {
 	[ $((RANDOM % 2)) = 0 ] || signal=INT
 	want=$((128 + $(kill -l $signal)))
 	most=$((most * 3 / 2 < 900 ? most * 3 / 2 + 1 : 900))
-	trap - EXIT # a child that is hit before it is the command would run it
 	"$@" >"$out" 2>"$err" &
 	pid=$!
-	trap _at_exit EXIT
 	sleep "$(printf '0.%03d' $((RANDOM % most)))" # the random moment itself
 	kill -$signal $pid 2>/dev/null
 	wait $pid
