@@ -59,11 +59,11 @@ static int finish(struct ev_messages *msg, int status)
 	return status;
 }
 
-/* A signal that ended the wait for a source, or for a store that is held, counts for more than what was waited for. */
+/* A signal that ended the wait for a source, or a store that is held or away, counts for more than what was waited for. */
 static int report(struct ev_messages *msg, const struct ev_error *err)
 {
 	int status = ev_report(msg, err);
-	bool waited = status == EV_SOURCE || (status == EV_HELD && err->retriable);
+	bool waited = status == EV_SOURCE || ((status == EV_HELD || status == EV_STORE) && err->retriable);
 
 	return waited && ev_stopped() ? ev_stop_status(false) : status;
 }

@@ -260,10 +260,19 @@ static void note_end(struct state *st, struct ev_store *s, int rc, const struct 
 		ev_ledger_note_error(s, st->projection->name, now, &ignored);
 }
 
-/* A follower that is told to stop while others hold the store has saved what it has done, and ends well. */
+/*
+ * A follower that is told to stop while others hold the store, or while it is away, has saved what it has done, and ends
+ * well.
+ */
 static bool gave_up_waiting(const struct state *st, const struct ev_error *err)
 {
-	return ev_stopped() && st->a->follow && err->class == EV_HELD && err->retriable;
+	bool waited = (err->class == EV_HELD || err->class == EV_STORE) && err->retriable;
+
+	if (!ev_stopped() || !st->a->follow || !waited)
+		return false;
+	if (err->class == EV_STORE)
+		ev_warn(st->msg, "%s", err->text);
+	return true;
 }
 
 static int with_source(struct state *st, struct ev_source *src, struct ev_error *err)
@@ -290,6 +299,8 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 		if (rc < 0 && gave_up_waiting(st, err))
 			rc = ev_stop_status(true);
 		note_end(st, s, rc, err);
+	} else if (gave_up_waiting(st, err)) {
+		rc = ev_stop_status(true);
 	}
 	ev_apply_close(st->apply);
 	s->ops->close(s);

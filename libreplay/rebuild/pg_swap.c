@@ -14,7 +14,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "rebuild/pg_kit.h"
@@ -24,13 +23,6 @@
 static struct ev_shadow_pg *of(struct ev_shadow *sh)
 {
 	return (struct ev_shadow_pg *)sh; /* base comes first */
-}
-
-static void nap(int ms)
-{
-	const struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
-
-	nanosleep(&t, NULL);
 }
 
 /* The old view stands still until the transaction ends: its writer waits for this row. */
@@ -82,10 +74,8 @@ static int outlive(struct ev_shadow *sh, struct ev_error *err)
 		now = ev_pgkit_rows(s->live, err, still, PQgetvalue(before, 0, 0));
 		left = now ? PQntuples(now) : -1;
 		PQclear(now);
-		if (left > 0 && ev_clock_ms() >= end)
+		if (left > 0 && (ev_clock_ms() >= end || !ev_pg_nap(s->live, POLL_MS)))
 			break;
-		if (left > 0)
-			nap(POLL_MS);
 	}
 	PQclear(before);
 	return left < 0 ? -1 : !left;
@@ -183,6 +173,7 @@ static int too_long(struct ev_shadow *sh, const char *who, struct ev_error *err)
 {
 	ev_fail(err, EV_HELD, "store '%s': a transaction of others runs on and does not let the swap through%s%s",
 		sh->live->url, who[0] ? ": " : "", who);
+	err->retriable = ev_pg_told(of(sh)->live);
 	return ev_hint(err, "see pg_stat_activity; nothing is lost, the next call goes on with the swap (a longer "
 			    "--swap-wait waits longer at a time)");
 }
@@ -218,9 +209,8 @@ static int try_often(struct ev_shadow *sh, try_fn try, bool adopt, ev_level_fn l
 		if (strncmp(who, before, strcspn(who, ")")) != 0)
 			say_who(sh, who);
 		snprintf(before, sizeof(before), "%s", who);
-		if (ev_clock_ms() >= end)
+		if (ev_clock_ms() >= end || !ev_pg_nap(of(sh)->live, pause))
 			return too_long(sh, who, err);
-		nap(pause);
 		pause = pause * 2 < 1000 ? pause * 2 : 1000;
 	}
 	return rc;
@@ -259,8 +249,8 @@ static int try_rollback(struct ev_shadow *sh, bool adopt, ev_level_fn level, voi
 static int serving(struct ev_shadow *sh, int64_t *generation, struct ev_error *err)
 {
 	PGresult *res = ev_pgkit_rows(of(sh)->live, err,
-				      "UPDATE ev_projection SET generation = generation "
-				      "WHERE name = %L RETURNING generation", sh->projection);
+				      "SELECT generation FROM ev_projection WHERE name = %L FOR UPDATE",
+				      sh->projection);
 
 	if (!res)
 		return -1;

@@ -33,6 +33,7 @@ int ev_shadow_held(struct ev_store *live, const char *projection, struct ev_erro
 {
 	struct ev_error ignored = EV_ERROR_INIT;
 	struct ev_plan plan = { 0 };
+	bool told = err->retriable;
 
 	if (ev_plan_load(live, projection, &plan, &ignored) == 0 && plan.phase != EV_PHASE_NONE && plan.holder)
 		ev_fail(err, EV_HELD, "another process is at work on the versions of projection '%s': %s "
@@ -42,6 +43,7 @@ int ev_shadow_held(struct ev_store *live, const char *projection, struct ev_erro
 		ev_fail(err, EV_HELD, "another process is at work on the versions of projection '%s'",
 			projection);
 	ev_plan_release(&plan);
+	err->retriable = told;
 	return ev_hint(err, "a rebuild, rollback or drop of it is running; wait for it, or give a longer "
 			    "--lock-wait");
 }

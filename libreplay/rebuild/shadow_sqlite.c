@@ -371,7 +371,7 @@ static int take_lock(struct ev_shadow_sqlite *s, const char *file, struct ev_err
 	struct ev_buf name = EV_BUF_INIT;
 
 	ev_role_name(&name, s->base.projection, EV_ROLE_NEW);
-	s->lock_fd = ev_sqlite_lock(file, ev_buf_str(&name), s->base.opt.store->lock_wait_ms, err);
+	s->lock_fd = ev_sqlite_lock(file, ev_buf_str(&name), s->live->lock_wait_ms, s->live->give_up, err);
 	ev_buf_release(&name);
 	if (s->lock_fd < 0 && err->class == EV_HELD)
 		ev_shadow_held(s->base.live, s->base.projection, err);

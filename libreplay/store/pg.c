@@ -19,11 +19,24 @@ int ev_pg_exec(struct ev_pg *s, const char *sql, struct ev_error *err)
 	return rc;
 }
 
+bool ev_pg_waits(const char *sql)
+{
+	static const char row[] = "UPDATE ev_projection ";
+
+	return strstr(sql, "FOR UPDATE") || strncmp(sql, row, sizeof(row) - 1) == 0;
+}
+
 PGresult *ev_pg_ask(struct ev_pg *s, const char *sql, int n, const char *const *values,
 		    struct ev_error *err)
 {
-	PGresult *res = PQexecParams(s->conn, sql, n, NULL, values, NULL, NULL, 0);
+	PGresult *res;
 
+	if (!ev_pg_waits(sql))
+		res = PQexecParams(s->conn, sql, n, NULL, values, NULL, NULL, 0);
+	else if (PQsendQueryParams(s->conn, sql, n, NULL, values, NULL, NULL, 0))
+		res = ev_pg_lock_answer(s);
+	else
+		res = NULL;
 	if (PQresultStatus(res) == PGRES_TUPLES_OK || PQresultStatus(res) == PGRES_COMMAND_OK)
 		return res;
 	ev_pg_error(s, res, false, err);
@@ -210,7 +223,12 @@ static PGresult *execute(struct ev_pg *s, struct ev_query *q, const struct ev_bi
 
 	if (ev_pg_prepare_again(s, q, err) < 0 || ev_pg_bind(s, q, b, n, err) < 0)
 		return NULL;
-	res = PQexecPrepared(s->conn, q->name, (int)n, s->values, s->lengths, s->formats, 0);
+	if (!q->waits)
+		res = PQexecPrepared(s->conn, q->name, (int)n, s->values, s->lengths, s->formats, 0);
+	else if (PQsendQueryPrepared(s->conn, q->name, (int)n, s->values, s->lengths, s->formats, 0))
+		res = ev_pg_lock_answer(s);
+	else
+		res = NULL;
 	status = PQresultStatus(res);
 	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
 		return res;
@@ -468,6 +486,7 @@ struct ev_store *ev_pg_open(const char *url, const struct ev_store_options *opt,
 	s->timeout_ms = opt->timeout_ms;
 	s->read_only = opt->read_only;
 	s->stopped = opt->stopped;
+	s->give_up = opt->give_up;
 	PQconninfoFree(PQconninfoParse(url, &why));
 	if (why) { /* libpq quotes what it does not understand, which may be a password */
 		PQfreemem(why);

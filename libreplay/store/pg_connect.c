@@ -1,7 +1,5 @@
 /* pg_connect.c - a connection, and another one when it is lost */
-#include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -162,14 +160,6 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 	return 0;
 }
 
-static void nap(int ms)
-{
-	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
-
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		;
-}
-
 int ev_pg_recover(struct ev_store *store, struct ev_error *err)
 {
 	struct ev_pg *s = ev_pg_of(store);
@@ -190,7 +180,10 @@ int ev_pg_recover(struct ev_store *store, struct ev_error *err)
 					(int)((now - s->trouble_since) / 1000));
 			return -1;
 		}
-		nap(s->pause_ms);
+		if (!ev_pg_nap(s, s->pause_ms) && ev_clock_ms() - s->trouble_since >= EV_PG_STOPPED_WAIT_MS) {
+			*err = why;
+			return -1;
+		}
 		s->pause_ms = s->pause_ms * 2 < LONGEST_PAUSE_MS ? s->pause_ms * 2 : LONGEST_PAUSE_MS;
 		if (!ev_pg_lost(s))
 			return 0;

@@ -1,6 +1,5 @@
 /* pg_cursor.c - tables described, and read row by row */
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,7 +7,6 @@
 #include "store/pg_stream.h"
 
 #define ROWS_AT_ONCE 2000
-#define LOOK_MS 200
 
 struct ev_cursor {
 	struct ev_pg *store;
@@ -243,37 +241,10 @@ struct ev_cursor *ev_pg_cursor_stream(struct ev_store *store, const char *sql, s
 	return rc < 0 ? NULL : ev_pg_cursor(store, sql, err);
 }
 
-static void cancel(PGconn *conn)
-{
-	PGcancel *c = PQgetCancel(conn);
-	char why[256];
-
-	if (c)
-		PQcancel(c, why, sizeof(why));
-	PQfreeCancel(c);
-}
-
-/* The first rows may take long, when the server sorts: who waits for them may break that off. */
-static void wait_or_cancel(struct ev_pg *s)
-{
-	struct pollfd p = { .fd = PQsocket(s->conn), .events = POLLIN };
-	bool asked = false;
-
-	while (PQisBusy(s->conn)) {
-		if (!asked && s->stopped()) {
-			cancel(s->conn);
-			asked = true;
-		}
-		poll(&p, 1, LOOK_MS); /* a signal ends it as well */
-		if (!PQconsumeInput(s->conn))
-			break;
-	}
-}
-
 static PGresult *fetch_some(struct ev_cursor *c, struct ev_error *err)
 {
 	struct ev_pg *s = c->store;
-	PGresult *res, *more;
+	PGresult *res;
 
 	if (!s->stopped)
 		return ev_pg_ask(s, c->fetch, 0, NULL, err);
@@ -281,10 +252,7 @@ static PGresult *fetch_some(struct ev_cursor *c, struct ev_error *err)
 		ev_pg_error(s, NULL, false, err);
 		return NULL;
 	}
-	wait_or_cancel(s);
-	res = PQgetResult(s->conn);
-	while ((more = PQgetResult(s->conn)))
-		PQclear(more);
+	res = ev_pg_answer(s);
 	if (PQresultStatus(res) == PGRES_TUPLES_OK)
 		return res;
 	ev_pg_error(s, res, false, err);

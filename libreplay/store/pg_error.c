@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/pg_internal.h"
 
@@ -93,7 +94,8 @@ int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_er
 		err->retriable = ev_pg_lost(s);
 		return -1;
 	}
-	r = rule_of(state);
+	r = rule_of(s->gave_up && strcmp(state, "57014") == 0 ? "55P03" : state);
+	s->gave_up = false;
 	describe(res, text, sizeof(text));
 	if (r->fault == FAULT_DATA && handler)
 		return ev_fail(err, EV_DATA, "%s", text);

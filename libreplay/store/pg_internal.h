@@ -30,6 +30,7 @@ struct ev_query {
 	char *sql;         /* with $N */
 	bool handler;
 	bool blame;        /* its values, as a handler's */
+	bool waits;        /* for a row that others may have locked */
 	uint64_t epoch;    /* the connection in which it is prepared */
 	size_t nparams, ncolumns;
 	Oid *params;       /* their types */
@@ -57,6 +58,8 @@ struct ev_pg {
 	struct ev_buf settings; /* SET LOCALs of each transaction */
 	int lock_wait_ms, timeout_ms;
 	bool (*stopped)(void);
+	bool (*give_up)(void); /* others are waited for no longer, or NULL */
+	bool gave_up;        /* the statement that failed was given up for that */
 	bool read_only;
 	bool fleeting;       /* the schema is made by each transaction, which is rolled back */
 	bool kept;           /* the schema is dropped by close */
@@ -119,6 +122,8 @@ int ev_pg_exec(struct ev_pg *s, const char *sql, struct ev_error *err);
 /* One statement of ours with text parameters; NULL with `err`. PQclear it. */
 PGresult *ev_pg_ask(struct ev_pg *s, const char *sql, int n, const char *const *values,
 		    struct ev_error *err);
+/* Does it wait for a row that others may have locked? FOR UPDATE, or the view's own, which is taken first. */
+bool ev_pg_waits(const char *sql);
 
 /* A cell of a result; *owned is to be given to PQfreemem once the cell is done with. */
 void ev_pg_cell(const PGresult *res, int row, int column, struct ev_cell *c, void **owned);
@@ -166,6 +171,14 @@ int ev_pg_copy_begin(struct ev_store *store, const char *table, const char *colu
 int ev_pg_copy_add(struct ev_store *store, const struct ev_bind *b, size_t n, struct ev_error *err);
 int ev_pg_copy_end(struct ev_store *store, struct ev_error *err);
 int ev_pg_strip(struct ev_store *store, const char *table, struct ev_buf *after, struct ev_error *err);
+
+#define EV_PG_STOPPED_WAIT_MS 500 /* who is told to stop waits so long for what may pass; as on SQLite */
+/* pg_wait.c: the answer to what was sent; `stopped` (not NULL) breaks off the wait for it. */
+PGresult *ev_pg_answer(struct ev_pg *s);
+/* The same of what waits for a row's lock, and `give_up`. ev_pg_error says then that the store is locked. */
+PGresult *ev_pg_lock_answer(struct ev_pg *s);
+bool ev_pg_told(const struct ev_pg *s); /* to give up waiting */
+bool ev_pg_nap(const struct ev_pg *s, int ms); /* false, and sooner, when told to */
 
 /* pg_lock.c */
 #define EV_PG_LOCKER "evtools lock" /* the application_name of a transaction that holds nothing but locks */

@@ -8,7 +8,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <xxhash.h>
 
 #include "base/mem.h"
@@ -68,16 +67,13 @@ static uint64_t key_of(const char *schema, const char *projection)
 	return key;
 }
 
-/* 1, 0 when another has it for all of the time, -1. */
+/* 1, 0 when another has it for all of the time, or until this process is told to stop, -1. */
 static int wait_lock(struct ev_pg *s, uint64_t key, int wait_ms, struct ev_error *err)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000 };
 	int got = try_lock(s, key, err);
 
-	for (int waited = 0; got == 0 && waited < wait_ms; waited += PAUSE_MS) {
-		nanosleep(&pause, NULL);
+	for (int waited = 0; got == 0 && waited < wait_ms && ev_pg_nap(s, PAUSE_MS); waited += PAUSE_MS)
 		got = try_lock(s, key, err);
-	}
 	return got;
 }
 
@@ -93,9 +89,12 @@ int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *
 	got = wait_lock(s, key, s->lock_wait_ms, err);
 	if (got < 0)
 		return -1;
-	if (!got)
-		return ev_fail(err, EV_HELD, "another run of projection '%s' is at work on store '%s'",
-			       projection, s->base.url);
+	if (!got) {
+		ev_fail(err, EV_HELD, "another run of projection '%s' is at work on store '%s'", projection,
+			s->base.url);
+		err->retriable = ev_pg_told(s);
+		return -1;
+	}
 	EV_GROW(s->locks, s->nlocks, s->locks_cap);
 	s->locks[s->nlocks++] = key;
 	return 0;

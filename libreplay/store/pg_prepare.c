@@ -380,6 +380,7 @@ struct ev_query *ev_pg_prepare(struct ev_store *store, const char *sql, bool han
 
 	*at = SIZE_MAX;
 	q->handler = handler;
+	q->waits = !handler && ev_pg_waits(sql);
 	q->sql = handler ? ev_strdup(sql) : render(sql);
 	name_query(s, q);
 	if (ev_pg_enter(s, &own, err) < 0) {

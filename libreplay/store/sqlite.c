@@ -344,7 +344,8 @@ static int lock(struct ev_store *store, const char *projection, struct ev_error 
 	if (s->joined || s->lock_fd >= 0 || strcmp(s->path, ":memory:") == 0 || !*s->path)
 		return 0;
 	/* SQLite's own idea of the path: absolute, and without symbolic links */
-	s->lock_fd = ev_sqlite_lock(sqlite3_db_filename(s->db, "main"), projection, s->lock_wait_ms, err);
+	s->lock_fd = ev_sqlite_lock(sqlite3_db_filename(s->db, "main"), projection, s->lock_wait_ms,
+				    s->give_up, err);
 	return s->lock_fd < 0 ? -1 : 0;
 }
 

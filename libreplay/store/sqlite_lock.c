@@ -27,12 +27,14 @@ static int open_file(const char *database, struct ev_error *err)
 	return fd;
 }
 
-int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, struct ev_error *err)
+int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, bool (*give_up)(void),
+		   struct ev_error *err)
 {
 	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
 	struct timespec pause = { .tv_nsec = POLL_MS * 1000000 };
 	int64_t end = ev_clock_ms() + wait_ms;
 	int fd = open_file(database, err);
+	bool told;
 
 	if (fd < 0)
 		return -1;
@@ -43,8 +45,10 @@ int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, st
 			close(fd);
 			return -1;
 		}
-		if (ev_clock_ms() >= end) {
+		told = give_up && give_up();
+		if (told || ev_clock_ms() >= end) {
 			ev_fail(err, EV_HELD, "another process runs projection '%s'", projection);
+			err->retriable = told;
 			close(fd);
 			return -1;
 		}

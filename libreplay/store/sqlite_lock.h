@@ -11,9 +11,11 @@
 #include "base/error.h"
 
 /*
- * Take it, waiting up to wait_ms: a descriptor to close for giving it back. -1 EV_HELD (the caller
- * names the holder), or EV_STORE when the file cannot be opened.
+ * Take it, waiting up to wait_ms, or until give_up (NULL allowed) says so: a descriptor to close for giving
+ * it back. -1 EV_HELD (the caller names the holder; retriable where it was given up), or EV_STORE when the file
+ * cannot be opened.
  */
-int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, struct ev_error *err);
+int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, bool (*give_up)(void),
+		   struct ev_error *err);
 
 #endif

@@ -90,7 +90,7 @@ struct ev_store_options {
 	size_t cache;        /* SQLite: bytes that its pages may take in memory; 0: 64 MiB */
 	bool read_only;      /* never creates or writes anything; what it sorts may be larger than memory */
 	bool (*stopped)(void); /* a cursor that waits for its rows gives up when it says so; or NULL */
-	bool (*give_up)(void); /* so does a wait for others who hold an SQLite file; or NULL */
+	bool (*give_up)(void); /* so does a wait for others who hold a lock, or for a store that is away; or NULL */
 };
 
 struct ev_store_ops {
