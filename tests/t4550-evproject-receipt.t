@@ -75,9 +75,33 @@ fi
 rebuild v2.sql s.db ./log.ndjson --no-swap --receipt-age 1h
 check_grep "of a version that has gone on it is enough when it is young" 'proven before' "$err"
 rebuild v2.sql s.db ./log.ndjson --no-swap
-check_grep "and without that it is not" 'the new version has gone on since' "$err"
+check_grep "and without that it is not" 'the version has gone on since' "$err"
 rebuild v2.sql s.db ./log.ndjson --yes
 check_status 0 "with its proof it serves"
+
+# what serves already is proven as it serves
+cp r.json good.json
+rebuild v2.sql s.db ./log.ndjson
+check_status 0 "where it serves already there is nothing to build"
+check_grep "but to prove it as it serves" "proven: receipt 'r.json'" "$err"
+check_grep "says that it serves" 'version 2 serves already, nothing to do' "$err"
+check "the receipt is of it" says '.projection_version == 2 and .partitions[0].next == 120'
+rebuild v2.sql s.db ./log.ndjson
+check_grep "the next call takes that" "proven before: receipt 'r.json'" "$err"
+sql s.db "UPDATE acc SET n = n + 1 WHERE k = 'k3'"
+cp r.json before.json
+rebuild v2.sql s.db ./log.ndjson
+check_status 1 "what is not what the log makes gets none"
+check_grep "says which row" "changed acc k='k3'" "$out"
+check_grep "and what to do" 'version 2 serves, and is not what the log makes: --again builds it anew' "$err"
+check "there is none of it" cmp r.json before.json
+check "nothing is under way" test "$(sql s.db 'SELECT count(*) FROM ev_rebuild')" = 0
+: >empty.ndjson
+rebuild v2.sql s.db ./empty.ndjson
+check_status 5 "nor where it cannot be proven"
+check_grep "says of what" 'the version that serves is not proven' "$err"
+sql s.db "UPDATE acc SET n = n - 1 WHERE k = 'k3'"
+cp good.json r.json
 check "now" serves 2
 
 sed 's/version 2/version 3/; s/-- @on nop/-- @on nopes/; s/10 \*/20 */' v2.sql >v3.sql

@@ -231,6 +231,9 @@ static void summary(struct state *st, enum ev_rebuild_end end, long long version
 	if (end == EV_REBUILT_SERVES)
 		ev_say(st->msg, "%s: version %lld serves already, nothing to do (--again builds it anew)", name,
 		       version);
+	else if (end == EV_REBUILT_UNPROVEN)
+		ev_say(st->msg, "%s: version %lld serves, and is not what the log makes: --again builds it anew "
+		       "(evverify says more)", name, version);
 	else if (end == EV_REBUILT_BUILT)
 		ev_say(st->msg, "%s: version %lld is built, in %.1f s", name, version, s);
 	else if (end == EV_REBUILT_SWAPPED)
@@ -245,12 +248,15 @@ static int tell(struct state *st, enum ev_rebuild_end end, int64_t version, int6
 {
 	summary(st, end, (long long)version, (double)ms / 1000);
 	switch (end) {
-	case EV_REBUILT_SERVES:
+	case EV_REBUILT_SERVES: /* a proof of it may have been stopped */
+		return st->a->receipt && ev_stopped() ? ev_stop_status(false) : 0;
 	case EV_REBUILT_BUILT:
 	case EV_REBUILT_SWAPPED:
 		return 0;
 	case EV_REBUILT_READY:
 		return st->a->no_swap ? 0 : EV_NO;
+	case EV_REBUILT_UNPROVEN:
+		return EV_NO;
 	case EV_REBUILT_REFUSED:
 		advise(st);
 		return EV_NO;

@@ -54,7 +54,7 @@ static int fits(struct ev_rebuilding *r, const struct place *at, const struct ev
 	if (rc == 0 && ev_receipt_is_at(old, &l))
 		rc = ev_receipt_holds(old, r->p, at->store, err);
 	else if (rc == 0 && (age > r->opt->receipt_age_ms || age < 0))
-		rc = ev_fail(err, EV_DATA, "the new version has gone on since, and it is too old to be enough");
+		rc = ev_fail(err, EV_DATA, "the version has gone on since, and it is too old to be enough");
 	ev_ledger_release(&l);
 	return rc;
 }
@@ -108,10 +108,12 @@ static int judge(struct ev_rebuilding *r, struct ev_verdict *v, struct ev_error 
 		r->hooks->proved(r->hooks->ctx, v, status, &why);
 	if (status == 0)
 		return save(r, v, err);
+	if (status == 1 && r->as_serves)
+		return 1;
 	if (status == 1)
 		return ev_rebuilding_refuse(r, "the new version is not what the log makes");
 	*err = why;
-	return ev_context(err, "the new version is not proven");
+	return ev_context(err, "the %s is not proven", r->as_serves ? "version that serves" : "new version");
 }
 
 int ev_rebuilding_prove(struct ev_rebuilding *r, bool live, struct ev_error *err)

@@ -401,6 +401,18 @@ int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err)
 	return 0;
 }
 
+/* Nothing to build; but who wants a proof gets it. */
+static int serves_already(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
+{
+	int rc;
+
+	r->as_serves = true;
+	rc = ev_rebuilding_prove(r, true, err);
+	if (rc >= 0)
+		*end = rc ? EV_REBUILT_UNPROVEN : EV_REBUILT_SERVES;
+	return rc < 0 ? -1 : 0;
+}
+
 static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
 	bool same;
@@ -430,10 +442,8 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 	same = r->old.exists && strcmp(r->old.fingerprint, r->p->fingerprint) == 0;
 	if (r->plan.phase == EV_PHASE_BUILD || (r->plan.phase == EV_PHASE_NONE && !r->old_tables))
 		return build(r, end, err);
-	if (same && r->plan.phase == EV_PHASE_NONE && !r->opt->again) {
-		*end = EV_REBUILT_SERVES;
-		return 0;
-	}
+	if (same && r->plan.phase == EV_PHASE_NONE && !r->opt->again)
+		return serves_already(r, end, err);
 	return continue_or_begin(r, end, err);
 }
 
@@ -496,7 +506,7 @@ static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_erro
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	ev_plan_release(&r->plan);
-	r->ending = false;
+	r->ending = r->as_serves = false;
 	r->refusal[0] = 0;
 	*end = EV_REBUILT_STOPPED;
 	return start(r, end, err) < 0 ? -1 : conclude(r, *end, err);
@@ -515,7 +525,7 @@ int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_so
 	do
 		rc = try(&r, end, err);
 	while (rc < 0 && recovered(&r, err));
-	*version = *end == EV_REBUILT_SERVES ? r.old.version : r.plan.version;
+	*version = r.as_serves ? r.old.version : r.plan.version;
 	sh->note = NULL;
 	close_apply(&r);
 	sh->ops->settle(sh);
