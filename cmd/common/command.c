@@ -59,7 +59,7 @@ static int finish(struct ev_messages *msg, int status)
 	return status;
 }
 
-/* A signal that ended the wait for a source, or a store that is held or away, counts for more than what was waited for. */
+/* A signal that ended the wait for a source, or a store that is held or away, counts for more than what it was for. */
 static int report(struct ev_messages *msg, const struct ev_error *err)
 {
 	int status = ev_report(msg, err);

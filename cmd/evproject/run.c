@@ -261,8 +261,8 @@ static void note_end(struct state *st, struct ev_store *s, int rc, const struct 
 }
 
 /*
- * A follower that is told to stop while others hold the store, or while it is away, has saved what it has done, and ends
- * well.
+ * A follower that is told to stop while others hold the store, or while it is away, has saved what it has done, and
+ * ends well.
  */
 static bool gave_up_waiting(const struct state *st, const struct ev_error *err)
 {
