@@ -79,6 +79,24 @@ rows=$(sql theirs.db 'SELECT k, n, at FROM acc')
 sql a.db 'CREATE TABLE acc (k text PRIMARY KEY, n integer NOT NULL, at integer)'
 while IFS='|' read -r k n at; do sql a.db "INSERT INTO acc (k, n, at) VALUES ('$k', $n, $at)"; done <<<"$rows"
 sql a.db "UPDATE acc SET n = 0 WHERE k = 'k3'; INSERT INTO acc (k, n) VALUES ('old', 1)"
+run evproject run p3.sql --store "$(store a.db)" ./log.ndjson
+check_status 2 "run refuses tables of another program"
+check_grep "and names what takes them" '^hint: evproject rebuild --adopt takes tables that another program wrote' "$err"
+rebuild p3.sql a.db --dry-run ./log.ndjson
+check_status 2 "so does a dry run, where nothing of ours is yet"
+check_grep "by name" "table 'acc' exists already, and no ledger of this projection owns it" "$err"
+rebuild p3.sql a.db --adopt --dry-run ./log.ndjson
+check_status 0 "which plans what --adopt would do"
+check_grep "with the tables" '^tables +acc$' "$out"
+ours() { # tables of ours
+	if on sqlite; then sqlite3 "$1" "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'ev\_%' ESCAPE '\'"
+	else sql "$1" "SELECT count(*) FROM pg_tables WHERE schemaname = '$(_schema "$1")' AND tablename ~ '^ev_'"; fi
+}
+check "and makes no ledger" test "$(ours a.db)" = 0
+sql none.db 'CREATE TABLE others (x integer)'
+rebuild p3.sql none.db --dry-run ./log.ndjson
+check_status 0 "a dry run where there is no view at all plans a first one"
+check "which is not begun" test "$(ours none.db)" = 0
 rebuild p3.sql a.db --adopt --yes --max-change 20 ./log.ndjson
 check_status 1 "--max-change judges adopted tables by what differs"
 check_grep "against the whole new version" 'refused: 28.6 % of the rows change, more than the 20 %' "$err"
@@ -98,6 +116,32 @@ rebuild p3.sql a.db --adopt --yes --quiet ./log.ndjson
 check_status 0 "and swapped"
 check "to the whole new version" test "$(dump a.db)" = "$(dump theirs.db)"
 check "--quiet says nothing of it" test -z "$(grep -v 'not fenced' "$err")"
+evproject rollback p3.sql --store "$(store a.db)" --quiet
+rebuild p2.sql a.db --no-swap ./log.ndjson
+check_status 0 "theirs serve again: they are taken as before"
+check_grep "and their writer is not fenced" 'not fenced: stop it before the swap' "$err"
+rebuild p2.sql a.db --abandon
+run evproject rollback p3.sql --store "$(store a.db)"
+check_status 0 "when that is given up, the way back is still there"
+check "to the same rows" test "$(dump a.db)" = "$(dump theirs.db)"
+evproject rollback p3.sql --store "$(store a.db)" --quiet
+sql a.db 'CREATE VIEW theirs AS SELECT * FROM acc'
+run evproject drop acc --store "$(store a.db)" --yes
+check_status 0 "drop gives up what is ours"
+check_grep "and says what stays" 'kept; the tables that serve stay, as another program wrote them' "$err"
+check "with their rows" test "$(sql a.db "SELECT n FROM theirs WHERE k = 'old'")" = 1
+check "and nobody's again" test "$(sql a.db 'SELECT count(*) FROM ev_table')" = 0
+
+# a log that cannot be read is not taken for another one
+build p.sql bad.db ./log.ndjson
+rebuild p2.sql bad.db --no-swap ./log.ndjson
+{ cat log.ndjson; rec add k1 1 7; } >bad.ndjson
+rebuild p2.sql bad.db --yes ./bad.ndjson
+check_status 5 "a line that does not fit, in the log that a rebuild began with"
+check_grep "is named" '^evproject rebuild: \./bad\.ndjson:101: ' "$err"
+check_grep "with the ways on" '^hint: a rebuild is under way: give the log that it began with; or .*--abandon' "$err"
+rebuild p2.sql bad.db --yes ./log.ndjson
+check_status 0 "and the whole one goes on"
 
 # numbers of versions
 build p.sql v3.db ./log.ndjson

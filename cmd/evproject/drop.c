@@ -22,8 +22,8 @@ static void init(void *args)
 	ev_store_args_init(&((struct args *)args)->store);
 }
 
-/* What is there to be dropped: "tables acc and big, its ledger, ...". Appended. */
-static int list(struct ev_store *s, const char *name, struct ev_buf *out, struct ev_error *err)
+/* What is there to be dropped: "acc, big, its ledger, ...". Tables that were adopted, and serve, stay. Appended. */
+static int list(struct ev_store *s, const char *name, bool adopted, struct ev_buf *out, struct ev_error *err)
 {
 	struct ev_buf tables = EV_BUF_INIT;
 	struct ev_plan plan = { 0 };
@@ -34,13 +34,15 @@ static int list(struct ev_store *s, const char *name, struct ev_buf *out, struct
 		rc = kept = ev_role_present(s, name, EV_ROLE_KEPT, err);
 	if (rc >= 0)
 		rc = ev_plan_load(s, name, &plan, err);
-	for (; t < end; t += strlen(t) + 1)
+	for (; t < end && !adopted; t += strlen(t) + 1)
 		ev_buf_addf(out, "%s, ", t);
-	ev_buf_adds(out, "its ledger");
+	ev_buf_adds(out, adopted ? "what we keep of it" : "its ledger");
 	if (kept > 0)
 		ev_buf_adds(out, ", the version that is kept");
 	if (plan.phase != EV_PHASE_NONE)
 		ev_buf_addf(out, ", the rebuild to version %" PRId64 " that is under way", plan.version);
+	if (adopted)
+		ev_buf_adds(out, "; the tables that serve stay, as another program wrote them");
 	ev_plan_release(&plan);
 	ev_buf_release(&tables);
 	return rc;
@@ -89,6 +91,8 @@ static int check_dependents(struct ev_versions *v, const char *name, struct ev_e
 /* What is to be dropped, with nobody at work on it: a run would build it again. */
 static int prepare(struct ev_versions *v, const char *name, struct ev_buf *what, struct ev_error *err)
 {
+	int adopted;
+
 	if (present(v->store, name, err) < 0)
 		return -1;
 	if (v->store->ops->lock(v->store, name, err) < 0) {
@@ -96,7 +100,10 @@ static int prepare(struct ev_versions *v, const char *name, struct ev_buf *what,
 			ev_ledger_name_holder(v->store, name, err);
 		return -1;
 	}
-	return check_dependents(v, name, err) < 0 ? -1 : list(v->store, name, what, err);
+	adopted = ev_role_adopted(v->store, name, err);
+	if (adopted < 0 || (!adopted && check_dependents(v, name, err) < 0))
+		return -1;
+	return list(v->store, name, adopted, what, err);
 }
 
 static int drop(struct ev_versions *v, const char *name, bool yes, struct ev_messages *msg, struct ev_error *err)

@@ -240,15 +240,27 @@ int ev_rebuilding_check_file(struct ev_rebuilding *r, struct ev_error *err)
 	return rc;
 }
 
+static int began_with_another(struct ev_error *err)
+{
+	ev_context(err, "the rebuild under way began with another log");
+	return ev_hint(err, "give that one; or give up what was loaded from it with --abandon, and begin anew");
+}
+
 static int loaded_from_file(struct ev_rebuilding *r, const struct ev_ledger *l, struct ev_error *err)
 {
 	struct met *met = ev_alloc((l->nparts + 1) * sizeof(*met));
 	int rc = walk(r, l, met, err);
 
+	/* the same log may have been damaged since, or this is none */
+	if (rc < 0 && err->class == EV_DATA && !*err->hint)
+		ev_hint(err, "a rebuild is under way: give the log that it began with; or give up what was loaded "
+			     "from it with --abandon, and begin anew");
 	for (size_t i = 0; rc == 0 && i < l->nparts; i++)
-		if (met[i].differs)
-			rc = ev_fail(err, EV_DATA, "%s/%d: another record stands at offset %" PRId64,
-				     l->parts[i].topic, l->parts[i].partition, l->parts[i].last_offset);
+		if (met[i].differs) {
+			ev_fail(err, EV_DATA, "%s/%d: another record stands at offset %" PRId64,
+				l->parts[i].topic, l->parts[i].partition, l->parts[i].last_offset);
+			rc = began_with_another(err);
+		}
 	free(met);
 	return rc;
 }
@@ -257,15 +269,14 @@ int ev_rebuilding_check_loaded(struct ev_rebuilding *r, struct ev_error *err)
 {
 	const struct ev_ledger *l = ev_apply_ledger(r->apply);
 	struct ev_run_hooks hooks = { .ctx = NULL };
-	int rc = 0;
+	int rc;
 
-	if (!r->began && !r->checked)
-		rc = r->src->one_sequence ? loaded_from_file(r, l, err)
-					  : ev_identity_partitions(l, r->src, &hooks, err);
-	if (rc == 0 || err->class != EV_DATA)
-		return rc;
-	ev_context(err, "the rebuild under way began with another log");
-	return ev_hint(err, "give that one; or give up what was loaded from it with --abandon, and begin anew");
+	if (r->began || r->checked)
+		return 0;
+	if (r->src->one_sequence)
+		return loaded_from_file(r, l, err);
+	rc = ev_identity_partitions(l, r->src, &hooks, err);
+	return rc < 0 && err->class == EV_DATA ? began_with_another(err) : rc;
 }
 
 /* Nothing was compared with it or decided upon, and this session alone has filled it, from a log that will not do. */

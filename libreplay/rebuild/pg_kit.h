@@ -17,6 +17,7 @@ struct ev_shadow_pg {
 	struct ev_shadow base;
 	struct ev_pg *live;
 	char *schemas[EV_ROLES]; /* LIVE: the store's own; NEW: the shadow's */
+	bool bare;               /* a dry run where nothing of ours is yet: the store's schema has no ledger */
 	struct ev_store *store;  /* the shadow's, while it is open */
 	struct ev_store *frozen;
 };
@@ -27,6 +28,9 @@ int ev_pgkit_exec(struct ev_pg *s, struct ev_error *err, const char *fmt, ...);
 PGresult *ev_pgkit_rows(struct ev_pg *s, struct ev_error *err, const char *fmt, ...);
 /* Append SQL made of `fmt` as above. */
 void ev_pgkit_format(struct ev_buf *out, const char *fmt, ...);
+
+/* The table of who owns which table in a role's ledger; where there is none yet, an empty list. Appended. */
+void ev_pgkit_owners(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role);
 
 /* The comment on a role's schema, which says whose it is. Appended. */
 void ev_pgkit_mark(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role);

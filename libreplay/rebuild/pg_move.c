@@ -140,6 +140,14 @@ static void role_name(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev
 	ev_role_name(out, sh->base.projection, role == EV_ROLE_NEW ? EV_ROLE_LIVE : role);
 }
 
+void ev_pgkit_owners(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role)
+{
+	if (sh->bare && role == EV_ROLE_LIVE)
+		ev_buf_adds(out, "(SELECT ''::text AS table_name, ''::text AS projection WHERE false)");
+	else
+		ev_pgkit_format(out, "%I.ev_table", sh->schemas[role]);
+}
+
 /* FROM ... WHERE ...: pg_class rows `c` of a version; its own list says which tables are its. */
 static void add_version(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role)
 {
@@ -147,12 +155,11 @@ static void add_version(struct ev_buf *out, const struct ev_shadow_pg *sh, enum 
 	bool apart = role == EV_ROLE_NEW;
 
 	role_name(&name, sh, role);
-	ev_pgkit_format(out,
-			"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
-			"c.relnamespace JOIN %I.ev_table v ON v.table_name = %L || c.relname "
+	ev_buf_adds(out, "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN ");
+	ev_pgkit_owners(out, sh, apart ? EV_ROLE_NEW : EV_ROLE_LIVE);
+	ev_pgkit_format(out, " v ON v.table_name = %L || c.relname "
 			"WHERE n.nspname = %L AND v.projection = %L AND c.relkind IN ('r', 'v')",
-			sh->schemas[apart ? EV_ROLE_NEW : EV_ROLE_LIVE], apart ? "" : ev_role_prefix(role),
-			sh->schemas[role], ev_buf_str(&name));
+			apart ? "" : ev_role_prefix(role), sh->schemas[role], ev_buf_str(&name));
 	ev_buf_release(&name);
 }
 

@@ -158,16 +158,20 @@ static int refuse(struct ev_shadow_pg *sh, const struct refusal *r, const struct
 /* Tables of the new version's names that are there already: whose? */
 static int check_owners(struct ev_shadow_pg *sh, const char *fresh, bool adopt, struct ev_error *err)
 {
-	PGresult *res = ev_pgkit_rows(sh->live, err,
-		"SELECT c.relname, coalesce(o.projection, '') FROM %I.ev_table v "
-		"JOIN pg_catalog.pg_class c ON c.relname = v.table_name "
-		"JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-		"LEFT JOIN ev_table o ON o.table_name = v.table_name WHERE n.nspname = %L "
-		"AND v.projection = %L AND o.projection IS DISTINCT FROM %L ORDER BY 1",
-		fresh, sh->schemas[EV_ROLE_LIVE],
-		sh->base.projection, sh->base.projection);
-	int rc = res ? 0 : -1;
+	struct ev_buf sql = EV_BUF_INIT;
+	PGresult *res;
+	int rc;
 
+	ev_pgkit_format(&sql, "SELECT c.relname, coalesce(o.projection, '') FROM %I.ev_table v "
+			      "JOIN pg_catalog.pg_class c ON c.relname = v.table_name "
+			      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN ", fresh);
+	ev_pgkit_owners(&sql, sh, EV_ROLE_LIVE);
+	ev_pgkit_format(&sql, " o ON o.table_name = v.table_name WHERE n.nspname = %L "
+			      "AND v.projection = %L AND o.projection IS DISTINCT FROM %L ORDER BY 1",
+			sh->schemas[EV_ROLE_LIVE], sh->base.projection, sh->base.projection);
+	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
+	rc = res ? 0 : -1;
+	ev_buf_release(&sql);
 	for (int i = 0; res && i < PQntuples(res) && rc == 0; i++) {
 		const char *table = PQgetvalue(res, i, 0), *owner = PQgetvalue(res, i, 1);
 
@@ -276,12 +280,25 @@ static int check_rights(struct ev_shadow_pg *sh, struct ev_error *err)
 	return rc;
 }
 
+/* A dry run makes no ledger where there is none: the first one of a view, or one of tables that others wrote. */
+static int look_for_ledger(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	PGresult *res = ev_pgkit_rows(sh->live, err, "SELECT 1 FROM pg_catalog.pg_class c JOIN "
+						     "pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+						     "WHERE n.nspname = %L AND c.relname = 'ev_table'",
+				      sh->schemas[EV_ROLE_LIVE]);
+
+	sh->bare = res && PQntuples(res) == 0;
+	PQclear(res);
+	return res ? 0 : -1;
+}
+
 int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool adopt,
 		       struct ev_shadow_report *out, struct ev_error *err)
 {
 	const char *schema = ev_pg_of(fresh)->schema;
 	struct ev_buf with = EV_BUF_INIT;
-	int rc = check_rights(sh, err);
+	int rc = look_for_ledger(sh, err) < 0 || check_rights(sh, err) < 0 ? -1 : 0;
 
 	ev_buf_adds(&with, "WITH own AS (SELECT ");
 	add_old(&with, sh, schema, adopt);

@@ -184,7 +184,7 @@ static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 			undo_prepare(r);
 		return -1;
 	}
-	if (r->opt->adopt && !r->old.exists)
+	if (!r->old.exists) /* adopted now, or again after a rollback to them */
 		ev_rebuilding_note(r, "the old tables are another program's, which is not fenced: stop it "
 				   "before the swap, or it goes on writing, into the new tables");
 	return r->plan.phase == EV_PHASE_PREPARE ? set_phase(r, EV_PHASE_LOAD, err) : 0;

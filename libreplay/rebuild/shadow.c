@@ -11,6 +11,19 @@ static int seen(void *ctx, const struct ev_cell *cells, size_t n)
 	return 0;
 }
 
+int ev_role_adopted(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	static const char sql[] = "SELECT 1 FROM ev_table WHERE projection = ?1 AND NOT EXISTS "
+				  "(SELECT 1 FROM ev_projection WHERE name = ?1) LIMIT 1";
+	struct ev_bind bind = ev_bind_text(projection);
+	bool found = false;
+	int rc = ev_ledger_present(s, err);
+
+	if (rc > 0)
+		rc = ev_store_select(s, sql, &bind, 1, seen, &found, err);
+	return rc < 0 ? -1 : found;
+}
+
 int ev_role_present(struct ev_store *s, const char *projection, enum ev_role role, struct ev_error *err)
 {
 	static const char sql[] = "SELECT 1 FROM ev_projection WHERE name = ?1 UNION ALL "

@@ -132,6 +132,9 @@ struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projecti
 /* EV_HELD: another process is at work on the versions; says which, where the plan tells. Returns -1. */
 int ev_shadow_held(struct ev_store *live, const char *projection, struct ev_error *err);
 
+/* Are the tables that serve another program's, adopted and serving again, which no ledger describes? 1, 0, -1. */
+int ev_role_adopted(struct ev_store *s, const char *projection, struct ev_error *err);
+
 /* Does the projection have a version in this role (tables or ledger)? 1, 0, -1. */
 int ev_role_present(struct ev_store *s, const char *projection, enum ev_role role,
 		    struct ev_error *err);

@@ -272,9 +272,14 @@ static int try_forget(struct ev_shadow *sh, struct ev_error *err)
 
 static int try_drop(struct ev_shadow *sh, struct ev_error *err)
 {
+	int theirs;
+
 	if (try_abandon(sh, err) < 0 || try_forget(sh, err) < 0)
 		return -1;
-	return drop_role(sh, EV_ROLE_LIVE, err);
+	theirs = ev_role_adopted(sh->live, sh->projection, err);
+	if (theirs <= 0)
+		return theirs < 0 ? -1 : drop_role(sh, EV_ROLE_LIVE, err);
+	return ev_pgkit_exec(of(sh)->live, err, "DELETE FROM ev_table WHERE projection = %L", sh->projection);
 }
 
 /* What may be done twice. */

@@ -271,7 +271,7 @@ static int clean(struct ev_shadow *sh, struct ev_error *err)
 	return rc;
 }
 
-/* Tables that an abandoned rebuild had adopted are nobody's again. */
+/* Another program's tables are nobody's again. */
 static int disown(struct ev_shadow *sh, struct ev_error *err)
 {
 	return ev_kit_exec(of(sh)->live, err, "DELETE FROM main.ev_table WHERE projection = %Q AND NOT EXISTS "
@@ -279,10 +279,18 @@ static int disown(struct ev_shadow *sh, struct ev_error *err)
 			   sh->projection);
 }
 
+/* Those that the abandoned rebuild had adopted; but not those to which a rollback led, as it leads back from them. */
+static int disown_new(struct ev_shadow *sh, struct ev_error *err)
+{
+	int kept = ev_role_present(sh->live, sh->projection, EV_ROLE_KEPT, err);
+
+	return kept ? (kept < 0 ? -1 : 0) : disown(sh, err);
+}
+
 /* The plan goes first, at once: nobody shall go on with half of a copy. Killed after that, clean does the rest. */
 static int abandon(struct ev_shadow *sh, struct ev_error *err)
 {
-	if (ev_plan_give_up(sh->live, sh->projection, disown, sh, err) < 0)
+	if (ev_plan_give_up(sh->live, sh->projection, disown_new, sh, err) < 0)
 		return -1;
 	return clean(sh, err);
 }
@@ -292,14 +300,16 @@ static int forget(struct ev_shadow *sh, struct ev_error *err)
 	return drop_role(sh, EV_ROLE_KEPT, true, err);
 }
 
-/* All tables of the serving version go at once; a killed drop has dropped it or not. */
+/* All tables of the serving version go at once, where they are ours; a killed drop has dropped it or not. */
 static int drop_live(struct ev_shadow *sh, struct ev_error *err)
 {
 	int rc = ev_kit_foreign_keys(of(sh)->live, false, err);
 
 	if (rc < 0 || sh->live->ops->begin(sh->live, err) < 0)
 		return -1;
-	rc = ev_kit_drop(of(sh)->live, sh->projection, EV_ROLE_LIVE, false, err);
+	rc = ev_role_adopted(sh->live, sh->projection, err);
+	if (rc >= 0)
+		rc = rc ? disown(sh, err) : ev_kit_drop(of(sh)->live, sh->projection, EV_ROLE_LIVE, false, err);
 	if (rc == 0)
 		rc = sh->live->ops->commit(sh->live, err);
 	if (rc < 0)

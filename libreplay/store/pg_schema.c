@@ -82,11 +82,13 @@ static int check_new(struct ev_pg *s, struct ev_slice text, struct ev_error *err
 	res = ev_pg_ask(s, sql, 2, values, err);
 	if (!res)
 		rc = -1;
-	else if (PQntuples(res))
-		rc = PQgetvalue(res, 0, 0)[0] == 't'
-			     ? ev_fail(err, EV_USAGE, "table '%s' exists already, and no ledger of this "
-				       "projection owns it", values[1])
-			     : ev_fail(err, EV_USAGE, "'%s' exists already", values[1]);
+	else if (PQntuples(res) && PQgetvalue(res, 0, 0)[0] != 't')
+		rc = ev_fail(err, EV_USAGE, "'%s' exists already", values[1]);
+	else if (PQntuples(res)) {
+		rc = ev_fail(err, EV_USAGE, "table '%s' exists already, and no ledger of this "
+			     "projection owns it", values[1]);
+		ev_hint(err, "%s", EV_HINT_ADOPT);
+	}
 	PQclear(res);
 	ev_buf_release(&name);
 	return rc;

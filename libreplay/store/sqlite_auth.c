@@ -74,7 +74,8 @@ static int new_table(struct ev_sqlite *s, const char *name)
 {
 	if (reserved(name))
 		return refuse(s, "names that begin with ev_ or sqlite_ are taken: '%s'", name);
-	if (ev_sqlite_listed(s->existing, name))
+	s->taken = ev_sqlite_listed(s->existing, name);
+	if (s->taken)
 		return refuse(s, "table '%s' exists already, and no ledger of this projection owns it",
 			      name);
 	if (!ev_sqlite_listed(s->created, name))

@@ -41,6 +41,7 @@ struct ev_sqlite {
 	struct ev_buf *created;
 	struct ev_buf unsure; /* read without a column and not ours: other tables, or names of WITH */
 	char refused[256]; /* why, in words; "" when nothing was refused */
+	bool taken;        /* it was for a table of that name, which is another program's */
 };
 
 struct ev_query {

@@ -125,12 +125,16 @@ static int run_statement(struct ev_sqlite *s, const char *sql, size_t len, size_
 {
 	size_t created = s->created->len, fault;
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(s->db, sql, (int)len, &stmt, NULL);
+	int rc;
 
+	s->taken = false;
+	rc = sqlite3_prepare_v2(s->db, sql, (int)len, &stmt, NULL);
 	if (rc != SQLITE_OK && (fault = ev_sqlite_error_at(s)) != SIZE_MAX)
 		*at = fault;
-	if (rc != SQLITE_OK && s->refused[0])
-		return ev_fail(err, EV_USAGE, "%s", s->refused);
+	if (rc != SQLITE_OK && s->refused[0]) {
+		ev_fail(err, EV_USAGE, "%s", s->refused);
+		return s->taken ? ev_hint(err, "%s", EV_HINT_ADOPT) : -1;
+	}
 	if (rc == SQLITE_OK)
 		rc = stmt ? sqlite3_step(stmt) : SQLITE_DONE;
 	sqlite3_finalize(stmt);

@@ -294,6 +294,10 @@ static inline struct ev_bind ev_bind_slice(struct ev_slice s)
 	return (struct ev_bind){ s.ptr ? EV_BIND_TEXT : EV_BIND_NULL, 0, s, NULL };
 }
 
+/* Of a schema whose table is there already, and nobody's by our ledgers. */
+#define EV_HINT_ADOPT \
+	"evproject rebuild --adopt takes tables that another program wrote as the old version of this view"
+
 #define EV_STORE_OPTIONS_INIT { .lock_wait_ms = 10000, .timeout_ms = 30000 }
 
 /*
