@@ -96,4 +96,22 @@ sql c.db "DELETE FROM ev_seen WHERE first_ms = (SELECT max(first_ms) FROM ev_see
 verify s.db ./rest.ndjson --base "$(store c.db)" --base-receipt r.json
 check_status 5 "a base that lacks an id is refused"
 check_grep "which is said" 'the ids that were seen are not those that it is of' "$err"
+
+# receipts of before they had ids: good where there are none, and else no word for those that a base has
+evreseal <r.json >again.json
+check "a receipt sealed anew is the same" cmp r.json again.json
+sed '/^"ids":/d' r.json | evreseal >before.json
+check "one of before has no ids" jq -e '.ids == null and .letters != null' before.json
+verify s.db ./rest.ndjson --base "$(store old.db)" --base-receipt before.json
+check_status 5 "it stands for no base of a view with @dedupe"
+check_grep "as it does not speak of them" 'it does not speak of the ids that were seen' "$err"
+sed -i '/^-- @dedupe/d; s/version 1/version 2/' p.sql
+project plain.db --on-error dead ./all.ndjson
+verify plain.db ./all.ndjson --receipt r.json
+check_status 0 "without @dedupe"
+check "a receipt has none" jq -e '.ids == null' r.json
+copy plain.db whole.db
+project whole.db --on-error dead ./longer.ndjson
+verify whole.db ./rest.ndjson --base "$(store plain.db)" --base-receipt r.json
+check_status 0 "and is good"
 done_testing
