@@ -47,6 +47,22 @@ run of_file - <five
 check_status 0 "nor has standard input"
 check "each line was copied once" test "$(total "$lines")" = 5
 
+# The source has lost what the job has not copied.
+topic losing 1
+topic kept 1
+printf 'many %s/0 1732190400000 10\n' "$losing" | put
+evreplay "$losing" --into ./losing -q
+into=$kept run job "$losing" --job "losing-$$"
+printf 'many %s/0 1732190400000 10\n' "$losing" | put
+evadmin trim "$losing/0" 15
+into=$kept run job "$losing" --job "losing-$$"
+check_status 5 "a job does not pass over what is lost"
+check_grep "which is named" "offsets 10..14 are lost" "$err"
+check_grep "with what can be done" "^hint: --new-job copies what the topic still has" "$err"
+run evreplay "$losing" --into ./losing --append
+check_status 5 "nor does an archive"
+check_grep "which is begun anew" "^hint: .* goes into another one" "$err"
+
 # The source is another one by the same name.
 evadmin delete "$a"
 evadmin create "$a" 2

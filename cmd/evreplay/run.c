@@ -324,6 +324,18 @@ static int open_map(struct replay *r, struct ev_error *err)
 	return r->map ? 0 : -1;
 }
 
+/* It cannot go on where it stands: the log has lost that, or is another. To begin elsewhere is not for these. */
+static int cannot_go_on(const struct replay *r, struct ev_error *err)
+{
+	if (err->class != EV_DATA)
+		return -1;
+	if (replay_into(r->args) == INTO_ARCHIVE)
+		return ev_hint(err, "an archive has no gap: what the topic still has goes into another one");
+	if (r->args->job)
+		return ev_hint(err, "--new-job copies what the topic still has, all of it again");
+	return -1;
+}
+
 static int open_and_copy(struct replay *r, struct ev_error *err)
 {
 	struct replay_args *a = r->args;
@@ -338,7 +350,7 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	if (find_stored(r, &known, err) || replay_check_source(r, err))
 		return -1;
 	if (ev_range_resolve(r->src, &a->src.range, known ? &r->stored : NULL, &r->spans, err))
-		return -1;
+		return known ? cannot_go_on(r, err) : -1;
 	r->nspans = r->src->nparts;
 	if (replay_plan(r, err) || replay_begin_archive(r, err))
 		return -1;
