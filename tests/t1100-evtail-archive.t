@@ -82,6 +82,14 @@ evarchive --cluster c2 foreign <log.ndjson >/dev/null
 run evproject run v1.sql --store grow.db ./foreign
 check_status 5 "and so is one of another cluster"
 check_grep "by its id" "the cluster's id is another" "$err"
+evarchive --cluster c1 short <begin.ndjson >/dev/null
+run evproject run v1.sql --store grow.db ./short
+check_status 5 "nor is one gone on with that ends before the view"
+check_grep "which is said" 't/[01]: the archive ends at offset [0-9]+, the view stands at [0-9]+' "$err"
+check_grep "and what to do" '^hint: append to the archive, or read the topic behind it, as in \./archive t$' "$err"
+rebuild v2.sql grow.db ./short --yes
+check_status 5 "nor built anew from"
+check_grep "likewise" '^hint: append to the archive.*; --accept-trimmed builds the new version from this log' "$err"
 run evproject run v1.sql --store grow.db --group g ./grow
 check_status 2 "an archive has no consumer groups"
 

@@ -74,6 +74,15 @@ static int recreated(const struct ev_ledger_part *p, const char *what, struct ev
 			    "the view can only be built anew: rebuild");
 }
 
+/* An archive is behind its topic sooner than it is another log. */
+static int archive_ends(const struct ev_ledger_part *p, int64_t end, struct ev_error *err)
+{
+	ev_fail(err, EV_DATA, "%s/%d: the archive ends at offset %" PRId64 ", the view stands at %" PRId64, p->topic,
+		p->partition, end, p->next);
+	return ev_hint(err, "append to the archive, or read the topic behind it, as in ./archive %s",
+		       p->topic);
+}
+
 static int check_partition(const struct ev_ledger_part *p, struct ev_source *src,
 			   const struct ev_run_hooks *hooks, struct ev_error *err)
 {
@@ -91,6 +100,8 @@ static int check_partition(const struct ev_ledger_part *p, struct ev_source *src
 	/* the view may have been carried on since the source was looked at */
 	if (src->parts[i].high < p->next && src->ops->refresh(src, err) < 0)
 		return -1;
+	if (src->parts[i].high < p->next && strcmp(src->ops->name, "archive") == 0)
+		return archive_ends(p, src->parts[i].high, err);
 	if (src->parts[i].high < p->next) {
 		snprintf(text, sizeof(text),
 			 "it ends at offset %" PRId64 ", the view stands at %" PRId64,

@@ -81,9 +81,11 @@ int ev_rebuilding_check_identity(struct ev_rebuilding *r, struct ev_error *err)
 		return 0;
 	if (err->class != EV_DATA)
 		return -1;
+	why = *err;
+	if (!r->opt->accept_trimmed && strcmp(r->src->ops->name, "archive") == 0)
+		return ev_hint(err, "%s; %s", why.hint, another_hint);
 	if (!r->opt->accept_trimmed)
 		return ev_hint(err, "%s", another_hint);
-	why = *err;
 	*err = (struct ev_error)EV_ERROR_INIT;
 	return detach(r, why.text, err);
 }
