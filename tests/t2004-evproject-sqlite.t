@@ -179,4 +179,11 @@ for db in plain.db other.db; do
 	run evproject run p2.sql --store $db --quiet ./a.ndjson
 	check_status 0 "it goes on when the reader has gone"
 done
+
+# a database of others in UTF-16: its texts have another order, and no file of UTF-8 can be attached to it
+sqlite3 wide.db "PRAGMA encoding = 'UTF-16le'; CREATE TABLE theirs (x)"
+run evproject run p.sql --store wide.db ./a.ndjson
+check_status 2 "a database in UTF-16 is refused"
+check_grep "for what it is" "store 'wide.db': the database's encoding is UTF-16le, UTF-8 is needed" "$err"
+check "nothing was made in it" test "$(sqlite3 wide.db .tables)" = theirs
 done_testing

@@ -296,6 +296,18 @@ for phase in copy ready; do
 	check "to the right rows" same s.db want2.db
 done
 
+# somebody has dropped a table of the kept version: a rollback would leave nothing that serves
+store
+rebuild v2.sql s.db ./log.ndjson --yes
+sqlite3 s.db 'DROP TABLE ev_kept_acc'
+run evproject rollback v1.sql --store s.db
+check_status 2 "a rollback to a table that is gone is refused"
+check_grep "by name" "table 'acc' of the version that is kept is not there any more" "$err"
+check "the new version serves" same s.db want2.db
+run evproject rebuild v2.sql --store s.db --forget
+check_status 0 "--forget removes the rest"
+check "all of it" only_tables s.db acc
+
 # drop
 store
 rebuild v2.sql s.db ./log.ndjson --yes

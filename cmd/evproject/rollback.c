@@ -98,7 +98,9 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 
 	if (p && ev_no_operands(rest, err) == 0 &&
 	    ev_versions_open(&v, &a->store, p->name, EV_VERSIONS_WORK, 10000, err) == 0)
-		there = ev_role_present(v.store, p->name, EV_ROLE_KEPT, err);
+		do
+			there = ev_role_present(v.store, p->name, EV_ROLE_KEPT, err);
+		while (there < 0 && ev_store_recover(v.store, err));
 	if (there > 0)
 		rc = v.shadow->ops->rollback(v.shadow, err);
 	else if (v.shadow && there == 0)

@@ -15,8 +15,8 @@
 static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev_role next)
 {
 	ev_buf_adds(sql, "WITH pair AS (SELECT o.oid, n.oid AS new, n.relkind AS new_kind, o.relname, o.relkind, "
-			 "o.relacl, o.relowner, n.relowner AS new_owner, o.reloptions, "
-			 "n.reloptions AS new_options FROM pg_catalog.pg_class o "
+			 "o.relacl, o.relowner, n.relacl AS new_acl, n.relowner AS new_owner, "
+			 "o.reloptions, n.reloptions AS new_options FROM pg_catalog.pg_class o "
 			 "JOIN pg_catalog.pg_class n ON n.relname = o.relname WHERE o.oid = ANY (");
 	ev_pgkit_oids(sql, sh, EV_ROLE_LIVE);
 	ev_buf_adds(sql, ") AND n.oid = ANY (");
@@ -28,25 +28,32 @@ static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev
 			 "AND NOT b.attisdropped) ");
 }
 
-#define GRANTEE "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, " \
-		"CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END"
+#define ROLE "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END"
+#define GRANTEE ROLE ", CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END"
+#define KIND "CASE new_kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END"
 
-/* Each gives statements, in this order; the owner comes last, as it is no more ours then. */
+/*
+ * Each gives statements, in this order; the owner comes last, as it is no more ours then. Grants that the new table
+ * has of its own, by default privileges or from when it served before, go first: somebody may have revoked them since.
+ */
 static const char *const carried[] = {
+	"SELECT DISTINCT format('REVOKE ALL ON %I FROM %s CASCADE', relname, " ROLE ") FROM (SELECT relname, "
+		"new_owner, (aclexplode(new_acl)).grantee FROM pair UNION ALL SELECT p.relname, p.new_owner, "
+		"(aclexplode(b.attacl)).grantee FROM pair p JOIN pg_catalog.pg_attribute b "
+		"ON b.attrelid = p.new WHERE b.attnum > 0 AND NOT b.attisdropped) a WHERE a.grantee <> new_owner",
 	"SELECT format('GRANT %s ON %I TO %s%s', a.privilege_type, relname, " GRANTEE
 		") FROM pair, LATERAL aclexplode(relacl) a WHERE a.grantee <> relowner",
 	"SELECT format('GRANT %s (%I) ON %I TO %s%s', a.privilege_type, attname, relname, " GRANTEE
 		") FROM col, LATERAL aclexplode(attacl) a WHERE a.grantee <> relowner",
-	"SELECT format('COMMENT ON %s %I IS %L', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' "
-	"END, relname, obj_description(oid, 'pg_class')) FROM pair WHERE obj_description(oid, "
-	"'pg_class') IS NOT NULL AND obj_description(new, 'pg_class') IS NULL",
+	"SELECT format('COMMENT ON %s %I IS %L', " KIND ", relname, obj_description(oid, 'pg_class')) "
+	"FROM pair WHERE obj_description(oid, 'pg_class') IS NOT NULL AND obj_description(new, 'pg_class') IS NULL",
 	"SELECT format('COMMENT ON COLUMN %I.%I IS %L', relname, attname, col_description(oid, "
 	"attnum)) FROM col WHERE col_description(oid, attnum) IS NOT NULL AND "
 	"col_description(new, new_attnum) IS NULL",
 	"SELECT format('ALTER TABLE %I SET (%s)', relname, array_to_string(reloptions, ', ')) "
-	"FROM pair WHERE relkind = 'r' AND reloptions IS NOT NULL AND new_options IS NULL",
-	"SELECT format('ALTER %s %I OWNER TO %I', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' "
-	"END, relname, pg_get_userbyid(relowner)) FROM pair WHERE relowner <> new_owner",
+	"FROM pair WHERE relkind = 'r' AND new_kind = 'r' AND reloptions IS NOT NULL AND new_options IS NULL",
+	"SELECT format('ALTER %s %I OWNER TO %I', " KIND ", relname, pg_get_userbyid(relowner)) "
+	"FROM pair WHERE relowner <> new_owner",
 	NULL,
 };
 
@@ -180,6 +187,23 @@ static int leave_unique(struct ev_shadow_pg *sh, struct ev_error *err)
 	return res ? 0 : -1;
 }
 
+/* Constraints that the new file does not declare, of the old one or of others: they end, and that is said. */
+static int leave_constraints(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	PGresult *res;
+
+	add_pairs(&sql, sh, EV_ROLE_NEW);
+	ev_buf_adds(&sql, "SELECT " EV_PGKIT_ENDS " FROM pair p JOIN pg_catalog.pg_constraint k "
+			  "ON k.conrelid = p.oid WHERE " EV_PGKIT_UNDECLARED "= p.new)" " ORDER BY 1");
+	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
+	for (int i = 0; res && sh->base.note && i < PQntuples(res); i++)
+		sh->base.note(sh->base.note_ctx, PQgetvalue(res, i, 0));
+	PQclear(res);
+	ev_buf_release(&sql);
+	return res ? 0 : -1;
+}
+
 int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
 {
 	PGresult *res = lacking(sh, EV_ROLE_NEW, false, err);
@@ -189,7 +213,7 @@ int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
 		rc = create_index(sh, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1), PQgetvalue(res, i, 2),
 				  err);
 	PQclear(res);
-	return rc == 0 ? leave_unique(sh, err) : -1;
+	return rc == 0 && leave_unique(sh, err) == 0 ? leave_constraints(sh, err) : -1;
 }
 
 int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err)

@@ -63,6 +63,15 @@ int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
 /* Before the swap: one that was put there since is refused by name. */
 int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
 
+/*
+ * What is said of a constraint `k` of table `p`, which others may have put there: of those that the new version's
+ * table, by its oid, has not under the same name.
+ */
+#define EV_PGKIT_ENDS "format('constraint %s on %s is NOT carried over: the new version does not declare it', " \
+		      "k.conname, p.relname)"
+#define EV_PGKIT_UNDECLARED "k.contype IN ('c', 'f', 'u', 'x') AND NOT EXISTS (SELECT 1 FROM " \
+			    "pg_catalog.pg_constraint m WHERE m.conname = k.conname AND m.conrelid "
+
 #define EV_PGKIT_LOCK_MS 200 /* nobody queues behind us for longer */
 
 /* ACCESS EXCLUSIVE on the tables and views of a version; EV_HELD when somebody is in the way. */

@@ -61,6 +61,10 @@ static const struct refusal refusals[] = {
 	{ "SELECT i.inhrelid::regclass, c.relname FROM own, pg_catalog.pg_inherits i "
 	  "JOIN pg_catalog.pg_class c ON c.oid = i.inhparent WHERE i.inhparent = ANY (oids)",
 	  "table '%s' inherits from '%s': it would be tied to the old version", DROP_IT },
+	{ "SELECT i.inhparent::regclass, c.relname FROM own, pg_catalog.pg_inherits i "
+	  "JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE i.inhrelid = ANY (oids)",
+	  "table '%s' has '%s' among its children or partitions: it would go on with the old version",
+	  "take it out (NO INHERIT, DETACH PARTITION) before the rebuild, and put it back afterwards" },
 	{ "SELECT v.oid::regclass, c.relname FROM own, pg_catalog.pg_depend d "
 	  "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
 	  "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
@@ -73,6 +77,13 @@ static const struct refusal refusals[] = {
 	  "JOIN pg_catalog.pg_class c ON c.oid = r.ev_class WHERE r.ev_class = ANY (oids) "
 	  "AND r.rulename <> '_RETURN'",
 	  "rule '%s' on '%s' would not survive the swap", DROP_IT },
+	{ "SELECT format('%s of %s', r.rulename, r.ev_class::regclass), c.relname "
+	  "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
+	  "JOIN pg_catalog.pg_class c ON c.oid = d.refobjid "
+	  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
+	  "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) "
+	  "AND r.ev_class <> ALL (oids) AND r.rulename <> '_RETURN'",
+	  "rule %s uses '%s': it would be tied to the old version", DROP_IT },
 	/* functions, columns and the like over the row type */
 	{ "SELECT pg_describe_object(d.classid, d.objid, d.objsubid), c.relname "
 	  "FROM own, pg_catalog.pg_class c JOIN pg_catalog.pg_type t ON t.typrelid = c.oid "
@@ -162,7 +173,8 @@ static int check_owners(struct ev_shadow_pg *sh, const char *fresh, bool adopt, 
 	PGresult *res;
 	int rc;
 
-	ev_pgkit_format(&sql, "SELECT c.relname, coalesce(o.projection, '') FROM %I.ev_table v "
+	ev_pgkit_format(&sql, "SELECT c.relname, coalesce(o.projection, ''), c.relkind IN ('r', 'v') FROM "
+			      "%I.ev_table v "
 			      "JOIN pg_catalog.pg_class c ON c.relname = v.table_name "
 			      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN ", fresh);
 	ev_pgkit_owners(&sql, sh, EV_ROLE_LIVE);
@@ -180,7 +192,9 @@ static int check_owners(struct ev_shadow_pg *sh, const char *fresh, bool adopt, 
 		else if (!adopt)
 			rc = ev_fail(err, EV_USAGE, "table '%s' exists already, and no ledger of "
 						    "this projection owns it", table);
-		if (rc < 0 && !*owner)
+		else if (PQgetvalue(res, i, 2)[0] != 't')
+			rc = ev_fail(err, EV_USAGE, "'%s' is neither a table nor a view: it cannot be swapped", table);
+		if (rc < 0 && !*owner && !adopt)
 			ev_hint(err, "--adopt takes it as the old version of this view");
 	}
 	PQclear(res);
@@ -258,7 +272,12 @@ static int describe(struct ev_shadow_pg *sh, const char *fresh, const char *with
 		       "WHERE i.indrelid = ANY (oids) AND i.indisunique AND NOT EXISTS (SELECT 1 "
 		       "FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid) AND NOT EXISTS (SELECT 1 "
 		       "FROM pg_catalog.pg_index j JOIN pg_catalog.pg_class y ON y.oid = j.indexrelid "
-		       "WHERE j.indrelid = ANY (noids) AND y.relname = x.relname) ORDER BY 1") < 0)
+		       "WHERE j.indrelid = ANY (noids) AND y.relname = x.relname) ORDER BY 1") < 0 ||
+	    take_lines(sh, &out->survive, err, with,
+		       "SELECT " EV_PGKIT_ENDS " FROM own, new, pg_catalog.pg_constraint k "
+		       "JOIN pg_catalog.pg_class p ON p.oid = k.conrelid WHERE p.oid = ANY (oids) AND EXISTS "
+		       "(SELECT 1 FROM pg_catalog.pg_class n WHERE n.oid = ANY (noids) AND n.relname = p.relname) "
+		       "AND " EV_PGKIT_UNDECLARED "= ANY (noids)) ORDER BY 1") < 0)
 		return -1;
 	return take_lines(sh, &out->locks, err, with,
 			  "SELECT 'ACCESS EXCLUSIVE on ' || o::regclass || ', for the swap alone' "

@@ -129,7 +129,9 @@ static int try_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *c
 	/* before the locks, behind which readers queue */
 	if (ev_pgkit_recheck(s, EV_ROLE_NEW, err) < 0)
 		return -1;
-	if (ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0)
+	/* all that move_versions moves; what is read most comes last */
+	if (ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0 || ev_pgkit_lock(s, EV_ROLE_NEW, err) < 0 ||
+	    ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0)
 		return err->class == EV_HELD ? 1 : -1;
 	return move_versions(sh, err);
 }
@@ -221,6 +223,31 @@ int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx
 	return try_often(sh, try_swap, adopt, level, ctx, err);
 }
 
+/* Somebody may have dropped it, or renamed its schema or ours: then the view would be gone as well. */
+static int check_kept(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	const char *prefix = ev_role_prefix(EV_ROLE_KEPT), *schema = s->schemas[EV_ROLE_KEPT];
+	struct ev_buf name = EV_BUF_INIT;
+	PGresult *res;
+	int rc;
+
+	ev_role_name(&name, s->base.projection, EV_ROLE_KEPT);
+	res = ev_pgkit_rows(s->live, err, "SELECT substr(v.table_name, %d) FROM ev_table v WHERE v.projection = %L "
+			    "AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+			    "ON n.oid = c.relnamespace WHERE n.nspname = %L AND c.relkind IN ('r', 'v') "
+			    "AND v.table_name = %L || c.relname) ORDER BY 1", (int)strlen(prefix) + 1,
+			    ev_buf_str(&name), schema, prefix);
+	rc = res ? 0 : -1;
+	if (res && PQntuples(res)) {
+		rc = ev_fail(err, EV_USAGE, "table '%s' of the version that is kept is not in schema '%s' any more: "
+			     "there is nothing to go back to", PQgetvalue(res, 0, 0), schema);
+		ev_hint(err, EV_KEPT_IS_GONE);
+	}
+	PQclear(res);
+	ev_buf_release(&name);
+	return rc;
+}
+
 static int try_rollback(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(sh);
@@ -232,7 +259,7 @@ static int try_rollback(struct ev_shadow *sh, bool adopt, ev_level_fn level, voi
 	(void)level;
 	(void)ctx;
 	ev_ledger_release(&old);
-	if (rc < 0 || ev_pgkit_recheck(s, EV_ROLE_KEPT, err) < 0)
+	if (rc < 0 || check_kept(s, err) < 0 || ev_pgkit_recheck(s, EV_ROLE_KEPT, err) < 0)
 		return -1;
 	if (ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0 || ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0)
 		return err->class == EV_HELD ? 1 : -1;

@@ -218,7 +218,7 @@ static int load(struct ev_rebuilding *r, struct ev_error *err)
 
 	if (ev_rebuilding_load(r, err) < 0 || (!r->stopped && ev_rebuilding_check_begin(r, err) < 0))
 		return ev_rebuilding_blame(r, err);
-	if (!r->stopped && r->sh->ops->finish_load(r->sh, err) < 0)
+	if (!r->stopped && r->sh->ops->finish_load(r->sh, r->opt->adopt, err) < 0)
 		return -1;
 	rc = ev_rebuilding_compare(r, err);
 	return rc < 0 ? ev_rebuilding_blame(r, err) : rc;

@@ -42,6 +42,10 @@ struct ev_shadow_hooks {
 /* Why an index of the old tables that the new file does not declare is not put on the new ones. */
 #define EV_UNIQUE_ENDS "it is UNIQUE, and the new version does not declare it"
 
+/* The hint where a rollback finds that tables of the kept version were removed by hand. */
+#define EV_KEPT_IS_GONE "rebuild --forget removes what is left of it; the older file, with a higher version, can be " \
+			"built anew"
+
 /* What hangs on the old tables, or becomes of them, for the plan; each with a line feed. */
 struct ev_shadow_report {
 	struct ev_buf tables;     /* of the new version, NUL after each */
@@ -77,8 +81,8 @@ struct ev_shadow_ops {
 	/* Where the shadow lies, for whoever opens it to read: the URL, borrowed, and the schema in `opt`. */
 	const char *(*where)(struct ev_shadow *sh, struct ev_store_options *opt);
 
-	/* After the load, before the copy: what makes reading fast (indexes, ANALYZE). */
-	int (*finish_load)(struct ev_shadow *sh, struct ev_error *err);
+	/* After the load, before the copy: what makes reading fast (indexes, ANALYZE). `adopt`: as in preflight. */
+	int (*finish_load)(struct ev_shadow *sh, bool adopt, struct ev_error *err);
 
 	/*
 	 * Bring it into the live store beside the old version, which goes on serving and being

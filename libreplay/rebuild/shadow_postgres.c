@@ -139,13 +139,22 @@ static int analyze(struct ev_shadow_pg *s, struct ev_error *err)
 	return rc;
 }
 
-static int finish_load(struct ev_shadow *sh, struct ev_error *err)
+/* The old tables are on our list for as long as their indexes are looked for; they become ours by the swap. */
+static int carry_adopted(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	if (ev_pgkit_adopt(s, err) < 0 || ev_pgkit_carry_indexes(s, err) < 0)
+		return -1;
+	return ev_pgkit_exec(s->live, err, "DELETE FROM ev_table WHERE projection = %L AND xmin::text::bigint = "
+			     "pg_catalog.txid_current() %% 4294967296", s->base.projection);
+}
+
+static int finish_load(struct ev_shadow *sh, bool adopt, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(sh);
 
 	if (sh->live->ops->begin(sh->live, err) < 0)
 		return -1;
-	if (ev_pgkit_carry_indexes(s, err) < 0 || analyze(s, err) < 0 ||
+	if ((adopt ? carry_adopted(s, err) : ev_pgkit_carry_indexes(s, err)) < 0 || analyze(s, err) < 0 ||
 	    sh->live->ops->commit(sh->live, err) < 0) {
 		sh->live->ops->rollback(sh->live);
 		return -1;
@@ -377,6 +386,8 @@ static char *schema_of(const struct ev_shadow_pg *s, enum ev_role role, bool sec
 			ev_buf_addf(&all, " %s", s->base.projection);
 		hash = XXH3_64bits(all.data, all.len);
 		b.len = b.len < 46 ? b.len : 46;
+		while (((unsigned char)all.data[b.len] & 0xc0) == 0x80) /* not within a character */
+			b.len--;
 		ev_buf_addf(&b, "_%016llx", (unsigned long long)hash);
 		ev_buf_release(&all);
 	}

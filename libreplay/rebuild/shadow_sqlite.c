@@ -92,8 +92,9 @@ static struct ev_store *freeze(struct ev_shadow *sh, struct ev_error *err)
 	return s->frozen;
 }
 
-static int finish_load(struct ev_shadow *sh, struct ev_error *err)
+static int finish_load(struct ev_shadow *sh, bool adopt, struct ev_error *err)
 {
+	(void)adopt;
 	(void)sh; /* indexes are made and ANALYZE is run where the rows end up, by the copy */
 	(void)err;
 	return 0;

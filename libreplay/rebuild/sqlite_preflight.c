@@ -279,6 +279,23 @@ int ev_kit_preflight(struct ev_shadow_sqlite *sh, struct ev_store *fresh, bool a
 	return rc;
 }
 
+/* Somebody may have dropped a table of the version to go back to. */
+static int check_kept(struct preflight *f, const char *table, const char *version, struct ev_error *err)
+{
+	int64_t n = 0;
+
+	if (ev_kit_number(f->live, &n, err, "SELECT (SELECT count(*) FROM main.sqlite_schema WHERE type IN "
+			  "('table', 'view') AND name = %Q || %Q COLLATE NOCASE) + (SELECT count(*) FROM main.ev_view "
+			  "WHERE projection = %Q AND view_name = %Q COLLATE NOCASE)", ev_role_prefix(EV_ROLE_KEPT),
+			  table, version, table) < 0)
+		return -1;
+	if (n)
+		return 0;
+	ev_fail(err, EV_USAGE, "table '%s' of the version that is kept is not there any more: there is nothing to go "
+		"back to", table);
+	return ev_hint(err, EV_KEPT_IS_GONE);
+}
+
 /* Names that the version in role `next` will have, NUL after each; nobody else may have one of them. */
 static int check_names(struct preflight *f, enum ev_role next, struct ev_error *err)
 {
@@ -289,9 +306,12 @@ static int check_names(struct preflight *f, enum ev_role next, struct ev_error *
 	rc = ev_kit_rows(f->live, &f->out->tables, err, "SELECT substr(table_name, %d) FROM main.ev_table "
 			 "WHERE projection = %Q ORDER BY table_name", (int)strlen(ev_role_prefix(next)) + 1,
 			 ev_buf_str(&name));
-	ev_buf_release(&name);
-	for (const char *c = ev_kit_first(&f->out->tables); rc == 0 && c; c = ev_kit_next(&f->out->tables, c, 1))
+	for (const char *c = ev_kit_first(&f->out->tables); rc == 0 && c; c = ev_kit_next(&f->out->tables, c, 1)) {
 		rc = check_owner(f, c, false, err);
+		if (rc == 0 && next == EV_ROLE_KEPT)
+			rc = check_kept(f, c, ev_buf_str(&name), err);
+	}
+	ev_buf_release(&name);
 	return rc;
 }
 

@@ -88,6 +88,24 @@ static int choose_mode(struct ev_sqlite *s, struct ev_error *err)
 	return ours ? set_wal(s, s->lock_wait_ms, err) : 0;
 }
 
+/* What an event holds must fit, and texts are to be ordered by the bytes that they have everywhere else. */
+static int check_encoding(struct ev_sqlite *s, struct ev_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(s->db, "PRAGMA encoding", -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		rc = strcmp((const char *)sqlite3_column_text(stmt, 0), "UTF-8") != 0;
+		if (rc)
+			ev_fail(err, EV_USAGE, "store '%s': the database's encoding is %s, UTF-8 is needed", s->path,
+				sqlite3_column_text(stmt, 0));
+	} else {
+		ev_sqlite_error(s, rc, false, err);
+	}
+	sqlite3_finalize(stmt);
+	return rc ? -1 : 0;
+}
+
 static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struct ev_error *err)
 {
 	static const char pragmas[] =
@@ -105,7 +123,7 @@ static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struc
 	/* "odd" is a name; SQLite would take one that it does not know for a text */
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	if (!opt->read_only && choose_mode(s, err) < 0)
+	if (check_encoding(s, err) < 0 || (!opt->read_only && choose_mode(s, err) < 0))
 		return -1;
 	rc = sqlite3_exec(s->db, cache, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)

@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Rebuild, swap and rollback on PostgreSQL where others have had their hands on the tables: privileges, children, rules,
+# constraints, what was dropped or is locked by hand
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/postgres.sh"
+. "$TOP/tests/evproject.sh"
+rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$s" --yes "$@"; }
+sed 's/version 1/version 2/; s/n = acc.n + excluded.n/n = acc.n + 2 * excluded.n/' p.sql >p2.sql
+for i in {0..299}; do rec add "k$((i % 53))" $((i % 5)); done >in.ndjson
+versions() { sql "$1" 'SELECT name, version FROM ev_projection ORDER BY 1' | tr '\n' ' '; }
+leftovers() { sql "$1" "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ev%'" | tr '\n' ' '; }
+sums() { sql "$1" 'SELECT count(*), sum(n) FROM acc'; }
+super 'CREATE ROLE reader' >/dev/null 2>&1
+super 'CREATE ROLE second' >/dev/null 2>&1
+
+# nobody may read after a swap who might not before: not by default privileges, not by what was revoked since
+database db
+project "$db" ./in.ndjson
+sql "$db" 'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC; GRANT SELECT ON acc TO reader; GRANT UPDATE (n) ON acc TO second'
+may() { sql "$1" "SELECT relacl FROM pg_class WHERE oid = 'acc'::regclass UNION ALL SELECT attacl FROM pg_attribute
+	WHERE attrelid = 'acc'::regclass AND attacl IS NOT NULL"; }
+may "$db" >may.before
+rebuild p2.sql "$db" ./in.ndjson
+check_status 0 "a role with default privileges rebuilds its view"
+may "$db" >may.after
+check "nobody else may read it" cmp may.before may.after
+sql "$db" 'REVOKE ALL ON acc FROM reader, second'
+may "$db" >may.before
+run evproject rollback p.sql --store "$db"
+check_status 0 "what was revoked since"
+may "$db" >may.after
+check "stays so when the version before serves again" cmp <(grep -o 'reader=\|second=\|[{,]=' may.before) <(grep -o 'reader=\|second=\|[{,]=' may.after)
+
+# the kept version is not there any more: a rollback would leave nothing that serves
+before=$(sums "$db")
+sql "$db" 'ALTER SCHEMA ev_kept_public_acc RENAME TO elsewhere; COMMENT ON SCHEMA elsewhere IS NULL'
+run evproject rollback p2.sql --store "$db"
+check_status 2 "a rollback to tables that are gone is refused"
+check_grep "by name" "table 'acc' of the version that is kept is not in schema 'ev_kept_public_acc'" "$err"
+check "and what served serves" test "$(sums "$db")" = "$before" -a "$(versions "$db")" = 'acc|1 acc (kept)|2 '
+run evproject rebuild p2.sql --store "$db" --forget
+check_status 0 "--forget removes the rest"
+rebuild p2.sql "$db" ./in.ndjson
+check_status 0 "and a rebuild goes as ever"
+
+# what would be tied to the old version without a word
+refused() { # SQL PATTERN
+	database no
+	project "$no" ./in.ndjson
+	sql "$no" "$1"
+	rebuild p2.sql "$no" ./in.ndjson
+	check_status 2 "refused: $1"
+	check_grep "  by name" "$2" "$err"
+	check "  the old view serves, nothing is left" test "$(versions "$no")$(leftovers "$no")" = 'acc|1 '
+}
+refused 'CREATE TABLE every_acc (k text, n integer NOT NULL); ALTER TABLE acc INHERIT every_acc' \
+	"table 'every_acc' has 'acc' among its children"
+refused 'CREATE VIEW nothing AS SELECT 1 AS x; CREATE RULE ru AS ON INSERT TO nothing DO INSTEAD DELETE FROM acc' \
+	"rule ru of nothing uses 'acc'"
+
+# a constraint that somebody put there does not go without a word
+database con
+project "$con" ./in.ndjson
+sql "$con" "CREATE TABLE keys AS SELECT k FROM acc; ALTER TABLE keys ADD PRIMARY KEY (k);
+	ALTER TABLE acc ADD CONSTRAINT known FOREIGN KEY (k) REFERENCES keys, ADD CONSTRAINT sane CHECK (n >= 0)"
+rebuild p2.sql "$con" ./in.ndjson --dry-run
+check_grep "the plan says that a foreign key ends" 'constraint known on acc is NOT carried over' "$out"
+check_grep "and a check" 'constraint sane on acc is NOT carried over' "$out"
+rebuild p2.sql "$con" ./in.ndjson
+check_status 0 "a rebuild without them"
+check_grep "says so" 'constraint known on acc is NOT carried over' "$err"
+check_no_grep "of no other" 'constraint acc' "$err"
+
+# a table becomes a view, with what hangs on it
+database kind
+project "$kind" ./in.ndjson
+sql "$kind" "COMMENT ON TABLE acc IS 'accounts'; GRANT SELECT ON acc TO reader; ALTER TABLE acc SET (fillfactor = 70);
+	CREATE VIEW theirs AS SELECT k, n FROM acc"
+before=$(sums "$kind")
+sed 's/version 1/version 2/; s/TABLE acc/TABLE base/; s/INTO acc/INTO base/; s/acc\.n/base.n/; s/UPDATE acc/UPDATE base/; s/FROM acc/FROM base/
+	/^CREATE TABLE/a CREATE VIEW acc AS SELECT n, k FROM base;' p.sql >view.sql
+rebuild view.sql "$kind" ./in.ndjson
+check_status 0 "a table becomes a view"
+check "with the same rows" test "$(sums "$kind")" = "$before" -a "$(sql "$kind" 'SELECT count(*), sum(n) FROM theirs')" = "$before"
+check "comment and grants" test "$(sql "$kind" "SELECT relkind, obj_description(oid), relacl::text LIKE '%reader=r%' FROM pg_class WHERE oid = 'acc'::regclass")" = 'v|accounts|t'
+run evproject rollback p.sql --store "$kind"
+check_status 0 "and a table again"
+check "with the same rows" test "$(sums "$kind")" = "$before" -a "$(sql "$kind" 'SELECT count(*), sum(n) FROM theirs')" = "$before"
+
+# what another program made is adopted with its own indexes; what cannot be swapped is found before the load
+database theirs
+sql "$theirs" 'CREATE TABLE acc (k text PRIMARY KEY, n integer NOT NULL, at integer); CREATE INDEX lower_k ON acc (lower(k))'
+rebuild p.sql "$theirs" ./in.ndjson --adopt
+check_status 0 "another program's table with an index is adopted"
+check "with the index" test "$(sql "$theirs" "SELECT count(*) FROM pg_indexes WHERE schemaname = 'public' AND indexname = 'lower_k'")" = 1
+check "nothing of theirs is left on the list twice" test "$(sql "$theirs" 'SELECT projection, table_name FROM ev_table ORDER BY 1' | tr '\n' ' ')" = 'acc|acc acc (kept)|ev_kept_acc '
+database mat
+sql "$mat" "CREATE MATERIALIZED VIEW acc AS SELECT 'k' AS k, 1 AS n, 1 AS at"
+rebuild p.sql "$mat" ./in.ndjson --adopt
+check_status 2 "a materialized view is not"
+check_grep "by name" "'acc' is neither a table nor a view" "$err"
+check "and nothing is left" test -z "$(leftovers "$mat")"
+
+# names are cut between characters
+database long
+schema=$(printf 'aé%.0s' {1..19})
+sql "$long" "CREATE SCHEMA $schema"
+run evproject run p.sql --store "$long" --schema "$schema" --quiet ./in.ndjson
+rebuild p2.sql "$long" ./in.ndjson --schema "$schema"
+check_status 0 "a schema of 57 bytes, not ASCII"
+run evproject rollback p.sql --store "$long" --schema "$schema"
+check_status 0 "there and back"
+
+# somebody has a lock on a table that the swap moves, and waits for the swap himself: it gives way and comes again
+database lock
+project "$lock" ./in.ndjson
+rebuild p2.sql "$lock" ./in.ndjson --no-swap
+check_status 0 "a shadow is ready"
+psql -qAtX "$_super_url" -v ON_ERROR_STOP=1 >lock.out 2>&1 <<'SQL' &
+SET deadlock_timeout = '10min';
+BEGIN;
+LOCK TABLE ev_shadow_public_acc.acc IN ACCESS SHARE MODE;
+\echo locked
+DO $$ BEGIN
+	WHILE NOT EXISTS (SELECT 1 FROM pg_locks WHERE relation = 'ev_projection'::regclass AND mode = 'RowShareLock'
+		AND granted AND pid <> pg_backend_pid()) LOOP
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END $$;
+UPDATE ev_projection SET generation = generation;
+COMMIT;
+SQL
+pid=$!
+check "somebody reads the shadow" wait_for 60 grep -q locked lock.out
+rebuild p2.sql "$lock" ./in.ndjson
+check_status 0 "the swap comes through in the end"
+wait $pid
+check "and so does the reader" test $? = 0
+show <lock.out
+check "the new version serves" test "$(versions "$lock")" = 'acc|2 acc (kept)|1 '
+done_testing
