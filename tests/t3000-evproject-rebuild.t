@@ -9,7 +9,7 @@ head -n 300 log.ndjson >first.ndjson
 # no old view: it is built; the same again does nothing
 rebuild v1.sql s.db ./first.ndjson
 check_status 0 "without an old view it is built"
-check_grep "and says so" 'acc: version 1 is built' "$err"
+check_grep "and says so" 'acc: no view was there: version 1 is built' "$err"
 build v1.sql want1.db ./first.ndjson
 check "as run would have built it" same s.db want1.db
 rebuild v1.sql s.db ./log.ndjson

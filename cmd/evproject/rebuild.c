@@ -235,7 +235,7 @@ static void summary(struct state *st, enum ev_rebuild_end end, long long version
 		ev_say(st->msg, "%s: version %lld serves, and is not what the log makes: --again builds it anew "
 		       "(evverify says more)", name, version);
 	else if (end == EV_REBUILT_BUILT)
-		ev_say(st->msg, "%s: version %lld is built, in %.1f s", name, version, s);
+		ev_say(st->msg, "%s: no view was there: version %lld is built and serves, in %.1f s", name, version, s);
 	else if (end == EV_REBUILT_SWAPPED)
 		ev_say(st->msg, "%s: version %lld serves, after %.1f s; the version before is kept: "
 		       "rollback goes back, rebuild --forget drops it", name, version, s);
