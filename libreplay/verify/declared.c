@@ -76,67 +76,65 @@ static int compare_column(struct comparing *c, const struct declared_table *t, c
 	return rc;
 }
 
-/* The words of a condition, without brackets and casts, which the server adds. */
-static char *plain(const char *condition, bool *mixed)
+static int dont_know(struct comparing *c, const char *table)
 {
-	struct ev_buf b = EV_BUF_INIT;
-	bool all = false, any = false;
-	size_t n;
-	struct ev_token *t = ev_sql_tokens(condition, &n);
-	char *text;
-
-	for (size_t i = 0; i < n; i++) {
-		if (ev_token_is(t[i], "::")) {
-			i++;
-			continue;
-		}
-		all |= ev_token_is(t[i], "and");
-		any |= ev_token_is(t[i], "or");
-		if (ev_token_is(t[i], "(") || ev_token_is(t[i], ")"))
-			continue;
-		if (t[i].kind == EV_TOKEN_WORD)
-			ev_sql_name(t[i], &b);
-		else
-			ev_buf_add_slice(&b, ev_token_is(t[i], "!=") ? EV_LITERAL("<>") : t[i].text);
-		ev_buf_addc(&b, ' ');
-	}
-	*mixed = all && any;
-	free(t);
-	text = ev_strdup(ev_buf_str(&b));
-	ev_buf_release(&b);
-	return text;
+	ev_fail(c->err, EV_USAGE, "what table '%s' is by the file, no fold in memory alone can tell", table);
+	return ev_hint(c->err, "name a database where a schema may be made for the time: --scratch postgresql://...");
 }
 
-static bool has_check(const struct ev_table_info *info, const char *condition)
+/* The store's CHECKs as texts that are the same where the conditions are. */
+static int meanings(struct comparing *c, const struct ev_table_info *info, char **out)
 {
-	bool mixed, other, has = false;
-	char *mine = plain(condition, &mixed);
+	for (size_t i = 0; i < info->nchecks; i++)
+		if (declared_meaning(c->s, info->name, info->checks[i], &out[i], c->err) < 0)
+			return -1;
+	return 0;
+}
 
-	for (size_t i = 0; i < info->nchecks && !has && !mixed; i++) {
-		char *store = plain(info->checks[i], &other);
+/* Each of the store's is that of one in the file at most. */
+static int compare_check(struct comparing *c, const struct declared_table *t, const char *condition,
+			 const struct ev_table_info *info, char **store)
+{
+	char *mine;
+	size_t i = 0;
 
-		has = strcmp(mine, store) == 0;
-		free(store);
+	if (declared_meaning(c->s, info->name, condition, &mine, c->err) < 0)
+		return c->err->class == EV_STORE ? -1 : dont_know(c, t->name);
+	while (i < info->nchecks && !(store[i] && strcmp(store[i], mine) == 0))
+		i++;
+	if (i < info->nchecks) {
+		free(store[i]);
+		store[i] = NULL;
+	} else {
+		ev_finding_text(ev_mode_finding(c->m, "table", t->name), "CHECK (%s) is another in the store",
+				condition);
 	}
 	free(mine);
-	return has;
+	return 0;
 }
 
-static int compare_checks(struct comparing *c, const struct declared_table *t, const struct ev_table_info *info)
+/* `before`: findings. A condition on a column that is not there would end the snapshot. */
+static int compare_checks(struct comparing *c, const struct declared_table *t, const struct ev_table_info *info,
+			  int64_t before)
 {
+	char **store;
+	int rc;
+
 	if (t->nchecks != info->nchecks) {
 		ev_finding_text(ev_mode_finding(c->m, "table", t->name), "it has %zu CHECKs in the store, %zu in the "
 				"file", info->nchecks, t->nchecks);
 		return 0;
 	}
-	for (size_t i = 0; i < t->nchecks; i++)
-		if (!has_check(info, t->checks[i])) {
-			ev_fail(c->err, EV_USAGE, "whether CHECK (%s) of table '%s' is the one in the store, no fold "
-				"in memory alone can tell", t->checks[i], t->name);
-			return ev_hint(c->err, "name a database where a schema may be made for the time: --scratch "
-				       "postgresql://...");
-		}
-	return 0;
+	if (c->m->found > before)
+		return 0;
+	store = ev_alloc((info->nchecks + 1) * sizeof(*store));
+	rc = meanings(c, info, store);
+	for (size_t i = 0; i < t->nchecks && rc == 0; i++)
+		rc = compare_check(c, t, t->checks[i], info, store);
+	for (size_t i = 0; i < info->nchecks; i++)
+		free(store[i]);
+	free(store);
+	return rc;
 }
 
 static const struct ev_column_info *find(const struct ev_table_info *info, const char *name)
@@ -182,21 +180,20 @@ static bool is_owned(const struct comparing *c, const char *table)
 static int compare_table(struct comparing *c, const struct declared_table *t)
 {
 	struct ev_table_info info = { 0 };
+	int64_t before;
 	int rc;
 
-	if (t->odd) {
-		ev_fail(c->err, EV_USAGE, "what table '%s' is by the file, no fold in memory alone can tell", t->name);
-		return ev_hint(c->err, "name a database where a schema may be made for the time: --scratch "
-			       "postgresql://...");
-	}
+	if (t->odd)
+		return dont_know(c, t->name);
 	rc = c->s->ops->describe(c->s, t->name, &info, c->err);
 	if (rc > 0 && !is_owned(c, t->name))
 		ev_finding_text(ev_mode_finding(c->m, "table", t->name), "the ledger does not say that it is the "
 				"projection's");
 	if (rc == 0)
 		ev_finding_text(ev_mode_finding(c->m, "table", t->name), "the store has no such table");
+	before = c->m->found;
 	if (rc > 0)
-		rc = compare_columns(c, t, &info) < 0 ? -1 : compare_checks(c, t, &info);
+		rc = compare_columns(c, t, &info) < 0 ? -1 : compare_checks(c, t, &info, before);
 	ev_table_info_release(&info);
 	return rc;
 }

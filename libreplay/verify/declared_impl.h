@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct ev_error;
+struct ev_store; /* store/store.h */
 struct ev_token; /* projection/sql.h */
 
 struct declared_column {
@@ -24,5 +26,8 @@ struct declared_table {
 /* `t` is behind CREATE TABLE; returns where the statement ends. To be released. */
 const struct ev_token *declared_read(struct declared_table *out, const struct ev_token *t, const struct ev_token *end);
 void declared_release(struct declared_table *t);
+
+/* declared_checks.c: a text that two conditions on this table share when they mean the same; to be freed. */
+int declared_meaning(struct ev_store *s, const char *table, const char *condition, char **out, struct ev_error *err);
 
 #endif

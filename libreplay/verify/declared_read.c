@@ -51,16 +51,22 @@ static char *text_of(const struct ev_token *from, const struct ev_token *end)
 			  : ev_strdup("");
 }
 
-/* Where the clause of a column ends that begins at `t`. */
+/* +1, -1: what is behind belongs together. */
+static int opens(const struct ev_token *t)
+{
+	return ev_token_is(*t, "(") || ev_token_is(*t, "case") ? 1 : -(ev_token_is(*t, ")") || ev_token_is(*t, "end"));
+}
+
+/* Where the clause of a column ends whose first word is before `t`: that may be NULL, or open a bracket. */
 static const struct ev_token *clause_end(const struct ev_token *t, const struct ev_token *end)
 {
 	static const char *const words[] = { "not", "null", "default", "primary", "unique", "check", "references",
 					     "collate", "generated", "constraint", "storage", "compression",
 					     "deferrable", "initially", NULL };
-	int depth = 0;
+	int depth = opens(t - 1);
 
-	for (; t < end && (depth || !is_any(t, words)); t++)
-		depth += ev_token_is(*t, "(") - ev_token_is(*t, ")");
+	for (; t < end && (depth > 0 || !is_any(t, words)); t++)
+		depth += opens(t);
 	return t;
 }
 
