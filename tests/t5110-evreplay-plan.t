@@ -81,6 +81,28 @@ printf 'put %s/0 %s k %s\n' "$big" "$now" "$(head -c 600000 /dev/urandom | base6
 run evreplay "$big" --into "twice-$$"
 check_status 4 "also through another copy"
 
+# A file shows how many partitions its topic has when all of it was read, and that is done before it is copied.
+for i in {0..4999}; do
+	echo '{"topic":"whole","partition":'$((i / 4990 * 2))',"offset":'$i',"timestamp":'"$now"',"key":"k'$((i % 9))'","headers":[],"value":{}}'
+done >whole.ndjson
+counted() { evtail "$1" --from begin -c -q | awk '$1 == "total" { print $2 }'; }
+run evreplay ./whole.ndjson --into "whole-$$" --create
+check_status 0 "--create makes a topic for a file of several batches"
+check_grep "with the partitions of its last line, too" "made topic 'whole-$$', 3 partitions" "$err"
+check "each line is there once" test "$(counted "whole-$$")" = 5000
+run evreplay ./whole.ndjson --into "job-$$" --create --exactly-once --job "whole-$$"
+check_status 0 "in transactions, too"
+check "each line is there once" test "$(counted "job-$$")" = 5000
+run evreplay ./whole.ndjson --into "job-$$" --create --exactly-once --job "whole-$$"
+check_status 0 "again"
+check "there is nothing new" test "$(counted "job-$$")" = 5000
+run evreplay ./whole.ndjson --map "*=mapped-$$.\\1" --create
+check_status 0 "and by --map"
+check "each line is there once" test "$(counted "mapped-$$.whole")" = 5000
+run evreplay <(cat whole.ndjson) --into "pipe-$$" --create
+check_status 2 "a pipe by a name cannot be read twice"
+check_grep "which is said" "pipe is read only once" "$err"
+
 # What cannot be produced is seen before.
 topic odd 1 message.timestamp.type=LogAppendTime
 put <<END

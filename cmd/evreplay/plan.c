@@ -122,16 +122,12 @@ static int source_topic(struct replay *r, const char *topic, struct ev_topic_inf
 	return rc;
 }
 
-/* A file says only what it holds: as many partitions as it shows. */
-static int file_topic(struct replay *r, const char *topic, struct ev_topic_info *like,
-		      struct ev_error *err)
+/* A file says only what it holds: as many partitions as it shows. look_ahead() has had it read before. */
+static void file_topic(const struct replay *r, const char *topic, struct ev_topic_info *like)
 {
-	if (r->src->ops->scan && r->src->ops->scan(r->src, err))
-		return ev_context(err, "--create");
 	for (size_t i = 0; i < r->src->nparts; i++)
 		if (!strcmp(r->src->parts[i].topic, topic) && r->src->parts[i].partition >= like->partitions)
 			like->partitions = r->src->parts[i].partition + 1;
-	return 0;
 }
 
 static bool reads_stdin(const struct replay *r)
@@ -163,8 +159,6 @@ static int hint_missing(const struct replay *r, const struct replay_target *t, s
 
 static int missing(struct replay *r, struct replay_target *t, const char *from, struct ev_error *err)
 {
-	int rc;
-
 	if (!r->args->create) {
 		ev_fail(err, EV_STORE, "cannot write topic '%s': it is not there, or may not be seen", t->name);
 		return hint_missing(r, t, err);
@@ -175,9 +169,9 @@ static int missing(struct replay *r, struct replay_target *t, const char *from, 
 		return hint_missing(r, t, err);
 	}
 	t->create = true;
-	rc = r->src->one_sequence ? file_topic(r, from, &t->info, err) : source_topic(r, from, &t->info, err);
-	if (rc)
-		return -1;
+	if (!r->src->one_sequence)
+		return source_topic(r, from, &t->info, err);
+	file_topic(r, from, &t->info);
 	return 0;
 }
 
@@ -314,11 +308,16 @@ static int look_ahead(struct replay *r, struct ev_error *err)
 {
 	struct ev_topic_info is = { 0 };
 
-	if (!r->src->one_sequence || !r->args->into)
+	if (!r->src->one_sequence)
 		return 0;
-	if (ev_topic_look(r->target, r->args->into, &is, err))
+	if (r->args->into && ev_topic_look(r->target, r->args->into, &is, err))
 		return -1;
-	return is.partitions && !replay_target_named(r, r->args->into, NULL, err) ? -1 : 0;
+	if (is.partitions)
+		return replay_target_named(r, r->args->into, NULL, err) ? 0 : -1;
+	if (!r->args->create || reads_stdin(r))
+		return 0;
+	/* What is to be made has as many partitions as the file shows. A scan rewinds it: never while it is read. */
+	return r->src->ops->scan(r->src, err) ? ev_context(err, "--create") : 0;
 }
 
 int replay_look(struct replay *r, struct ev_error *err)
