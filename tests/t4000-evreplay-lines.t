@@ -22,6 +22,9 @@ check_status 4 "a full disk behind standard output is exit status 4"
 check_grep "and is said" "cannot write to standard output: No space left" "$err"
 evreplay ./orders.ndjson --into - 2>"$err" | head -n 1 >"$out"
 check "a closed pipe is a quiet end" test "${PIPESTATUS[0]}" = 0 -a ! -s "$err"
+for i in {1..20000}; do echo '{"topic":"t","partition":0,"offset":'$i',"timestamp":1,"key":"k","headers":[],"value":{}}'; done >long.ndjson
+evreplay ./long.ndjson --into - --position gone.json 2>"$err" | head -n 1 >"$out"
+check "its position, which nobody knows, is not saved" test "${PIPESTATUS[0]}" = 0 -a ! -e gone.json
 
 # A target that does not answer is waited for until a signal comes.
 evreplay ./orders.ndjson --into there -b 127.0.0.1:1 2>"$err" &

@@ -148,7 +148,7 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 	rc = r->sink->ops->flush(r->sink, &next, err);
 	if (!rc && r->redrive)
 		rc = redrive_commit(r, &next, err);
-	if (!rc && r->args->position)
+	if (!rc && r->args->position && !r->sink->closed) /* who has gone has not read all of it */
 		rc = ev_position_save(&next, r->args->position, err);
 	ev_position_release(rc ? &next : &r->safe);
 	if (!rc)
