@@ -68,6 +68,8 @@ tries() { letter 0 4000 "$1" "$(connect "$orders" 0 again),[\"evreplay.redrives\
 { tries x 2; tries y 3; } | put
 run evreplay redrive "$dlq" -g ops
 check_status 5 "a record that was sent home often enough needs a quarantine"
+check "the one before it went home" test "$(values "$orders")" = "a c d x "
+check "and is no backlog any more" test "$(lag ops)" = 1
 check_grep "by place" "$dlq/0@[0-9]+: this record was sent home 3 times already" "$err"
 run evreplay redrive "$dlq" -g ops -n
 check_status 1 "the plan has that against it"
@@ -78,8 +80,17 @@ check_grep "and the hint names no option that a redrive lacks" "hint: make it fi
 run evreplay redrive "$dlq" -g ops --quarantine "$sick"
 check_status 0 "with one it goes there"
 check "it alone" test "$(values "$sick")" = "y "
+check "what went home before stays there once" test "$(values "$orders")" = "a c d x "
 check "and is not counted on" test "$(evtail "$sick" -q -o json | jq -r '.headers[] | select(.[0] == "evreplay.redrives")[1]')" = 3
 check "the other is" test "$(evtail "$orders" --from begin --key x -q -o json | jq -rs '[.[].headers[] | select(.[0] == "evreplay.redrives")[1]] | unique | join(",")')" = 3
+
+# Its home is not there.
+{ letter 0 4100 v "$(connect "$orders" 0 v)"; letter 0 4200 w "$(connect "no-$orders" 0 w)"; } | put
+run evreplay redrive "$dlq" -g ops
+check_status 4 "a home that is not there"
+run evreplay redrive "$dlq" -g ops --into "$sick"
+check_status 0 "does not send those before it twice"
+check "they went home" test "$(values "$orders")$(values "$sick")" = "a c d v x w y "
 
 # What filters leave stays in the backlog.
 before=$(lag ops)
@@ -91,6 +102,15 @@ check_grep "and what that means" "would be sent again" "$err"
 check "the backlog still holds what was left" test "$(lag ops)" = $((before + 2))
 run evreplay redrive "$dlq" -g ops --since 1970-01-01T00:00:05.500Z
 check "--since leaves the older ones there, too" test "$(lag ops)" = $((before + 2))
+
+# What means a pipe or a folder elsewhere.
+for into in - .x ./x /x; do
+	run evreplay redrive "$dlq" -g ops --into "$into"
+	check_status 2 "a redrive goes into topics, not into $into"
+	check_grep "which is said" "cannot write '$into': not a topic name" "$err"
+done
+run evreplay redrive "$dlq" -g ops --into "$orders" --quarantine a/b
+check_grep "of a quarantine, too" "cannot write 'a/b': not a topic name" "$err"
 
 # No origin.
 topic nowhere 1

@@ -160,6 +160,7 @@ static int hint_missing(const struct replay *r, const struct replay_target *t, s
 static int missing(struct replay *r, struct replay_target *t, const char *from, struct ev_error *err)
 {
 	if (!r->args->create) {
+		r->homeless = true;
 		ev_fail(err, EV_STORE, "cannot write topic '%s': it is not there, or may not be seen", t->name);
 		return hint_missing(r, t, err);
 	}

@@ -102,6 +102,7 @@ struct replay {
 	int64_t shift_ms;      /* --timestamps shift: is added; INT64_MIN: not known yet */
 	const char *unproducible; /* a dry run: the first reason */
 	uint64_t dropped;      /* no JSON, --redact-other drop */
+	bool homeless;         /* the topic that a record was to go to is not there */
 	int64_t start_ms;      /* monotonic: when the copy began */
 	uint64_t read;         /* records read */
 	uint64_t batch;        /* number of the batch at hand */

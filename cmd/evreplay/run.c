@@ -336,6 +336,20 @@ static int cannot_go_on(const struct replay *r, struct ev_error *err)
 	return -1;
 }
 
+/* A redrive was ended by one letter, or by where that would go: the target takes what was sent before. */
+static bool refused_letter(const struct replay *r, const struct ev_error *err)
+{
+	return r->redrive && (err->class == EV_DATA || err->class == EV_USAGE || r->homeless);
+}
+
+/* Those before it went home: the next run must not send them again. What ended this one is what is said. */
+static void commit_sent(struct replay *r)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+
+	flush(r, false, &ignored);
+}
+
 static int open_and_copy(struct replay *r, struct ev_error *err)
 {
 	struct replay_args *a = r->args;
@@ -365,6 +379,8 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	}
 	if (rc >= 0 && flush(r, rc != STOPPED, err))
 		rc = -1;
+	else if (rc < 0 && refused_letter(r, err))
+		commit_sent(r);
 	ev_progress_clear(&r->progress);
 	if (rc < 0) {
 		settle(r);

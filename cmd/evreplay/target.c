@@ -31,10 +31,11 @@ static int check_redrive(struct replay *r, struct ev_error *err)
 {
 	const struct replay_args *a = r->args;
 
-	if ((a->into && !ev_topic_valid(ev_slice_str(a->into))) ||
-	    (a->quarantine && !ev_topic_valid(ev_slice_str(a->quarantine))))
-		return ev_fail(err, EV_USAGE, "cannot write '%s': not a topic name",
-			       a->quarantine ? a->quarantine : a->into);
+	/* "-" and ".x" are names of topics, too, but elsewhere they mean a pipe and a folder */
+	if (a->into && (replay_into(a) != INTO_TOPIC || !ev_topic_valid(ev_slice_str(a->into))))
+		return ev_fail(err, EV_USAGE, "cannot write '%s': not a topic name", a->into);
+	if (a->quarantine && !ev_topic_valid(ev_slice_str(a->quarantine)))
+		return ev_fail(err, EV_USAGE, "cannot write '%s': not a topic name", a->quarantine);
 	if (!a->group || !*a->group)
 		return ev_fail(err, EV_USAGE, "option '--group' takes a name");
 	return ev_spread_parse(&r->spread, a->partition, err) ? -1 : replay_allow(r, err);
