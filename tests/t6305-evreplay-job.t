@@ -172,4 +172,23 @@ under() { # under ARGS...: a copy that follows, whose target is made anew
 }
 under
 under --exactly-once --job "moving-$$" --txn-time 100ms
+
+# A topic of tokens that somebody has made with more partitions: ours stand in the first, whatever is in the others.
+own_broker
+evadmin create __evreplay_jobs 3 cleanup.policy=compact
+topic wide 2
+topic into 2
+put <<END
+many $wide/0 1732190400000 20
+put __evreplay_jobs/1 9 wide-$$ x
+put __evreplay_jobs/2 9 wide-$$ x
+END
+for all in 20 20 30; do
+	[ $all = 20 ] || printf 'many %s/1 1732190400000 10\n' "$wide" | put
+	run job "$wide" --job "wide-$$"
+	check_status 0 "a job whose topic of tokens has three partitions"
+	check "copies each record once" test "$(total "$into")" = $all
+done
+run job "$wide" --job "wide-$$" --dry-run
+check_grep "and a dry run of it finds nothing more" '^0 records' "$out"
 done_testing

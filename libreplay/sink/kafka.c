@@ -138,7 +138,7 @@ static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 	k->overdue_ms = OVERDUE_MS;
 	k->spec = ev_alloc(sizeof(*k->spec));
 	*k->spec = (struct ev_source_spec)EV_SOURCE_SPEC_INIT;
-	ev_source_spec_add(k->spec, EV_JOBS_TOPIC, &ignored);
+	ev_source_spec_add(k->spec, EV_JOBS_TOPIC "/0", &ignored); /* where all tokens stand */
 	k->spec->brokers = ev_strdup(k->cluster->brokers);
 	k->spec->properties_file = ev_strdup(c->properties_file);
 	k->spec->properties = ev_alloc((c->nproperties + 1) * sizeof(char *));
