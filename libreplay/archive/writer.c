@@ -61,9 +61,9 @@ static struct ev_wpart *add(struct ev_archive_writer *w, size_t at, struct ev_sl
 		.topic = ev_slice_dup(topic), .topic_len = topic.len, .partition = partition,
 		.next = first, .behind = first, .fd = -1,
 		.done = { .partition = partition, .first = first, .next = first, .last_offset = -1 },
+		.dirty = true,
 	};
 	w->last = at;
-	w->stale = true;
 	return p;
 }
 
@@ -226,10 +226,10 @@ int ev_archive_writer_begin(struct ev_archive_writer *w, struct ev_slice topic, 
 	p = get(w, topic, partition, offset, err);
 	if (!p)
 		return keep_failure(w, err);
-	if (count && p->count != count)
-		w->stale = true;
-	if (count)
+	if (count && p->count != count) {
 		p->count = count;
+		p->dirty = true;
+	}
 	if (offset <= p->next)
 		return 0;
 	ev_fail(err, EV_DATA, "offsets %" PRId64 "..%" PRId64 " of %s/%" PRId32 " would be missing: "
@@ -288,7 +288,7 @@ static int flush(struct ev_archive_writer *w, struct ev_error *err)
 		if (p->dirty && ev_writer_sync(w, p, err))
 			return -1;
 		p->done.next = p->next; /* nothing is gathered: the empty offsets at the end too */
-		if (p->dirty || w->stale)
+		if (p->dirty)
 			ev_writer_commit(w, p);
 	}
 	return w->stale ? ev_writer_save(w, err) : 0;

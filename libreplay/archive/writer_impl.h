@@ -28,7 +28,7 @@ struct ev_wpart {
 	struct ev_buf index;           /* its lines that are not written yet */
 	int fd;                        /* of it; -1 closed, and synced then */
 	bool folder, new_file;         /* the folder is there; a name in it is not synced yet */
-	bool dirty;                    /* something was written since the last commit */
+	bool dirty;                    /* something of it is not in the manifest yet */
 };
 
 struct ev_archive_writer {

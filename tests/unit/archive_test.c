@@ -333,6 +333,25 @@ static void test_ranges(void)
 	remove_all("a");
 }
 
+/* The topic has grown, and a segment of another one is full before the next flush. */
+static void check_grown(struct ev_archive_options opt)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_archive_writer *w;
+
+	opt.segment_bytes = 1;
+	w = ev_archive_writer_open("a", &opt, &err);
+	CHECK(w && !ev_archive_writer_begin(w, EV_LITERAL("t"), 0, 0, 6, &err) &&
+	      !ev_archive_writer_put(w, &(struct ev_record){ .topic = EV_LITERAL("u"), .partition = 3,
+							     .offset = 1000 }, &err) &&
+	      !ev_archive_writer_flush(w, &err), "an archive goes on");
+	ev_archive_writer_close(w);
+	w = ev_archive_writer_open("a", &opt, &err);
+	CHECK(ev_manifest_topic(ev_archive_writer_manifest(w), EV_LITERAL("t"))->partition_count == 6,
+	      "the manifest has the topic's new number of partitions");
+	ev_archive_writer_close(w);
+}
+
 static void test_append(void)
 {
 	struct ev_archive_options opt = options();
@@ -376,6 +395,7 @@ static void test_append(void)
 	opt.filter = "x";
 	CHECK(!ev_archive_writer_open("a", &opt, &err) && err.class == EV_USAGE, "another filter is refused");
 	opt.filter = NULL;
+	check_grown(opt);
 	ev_buf_clear(&lines);
 	make_even(&lines, 100, 10);
 	write_lines("a", &opt, ev_buf_slice(&lines));
