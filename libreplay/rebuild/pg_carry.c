@@ -69,6 +69,42 @@ static int add_rows(struct ev_shadow_pg *sh, const struct ev_buf *sql, struct ev
 	return res ? 0 : -1;
 }
 
+/* `what` of each view of others (c, in schema n) that uses the version's tables directly. */
+static void add_views(struct ev_buf *sql, const struct ev_shadow_pg *sh, const char *what)
+{
+	ev_buf_adds(sql, "WITH own AS (SELECT ");
+	ev_pgkit_oids(sql, sh, EV_ROLE_LIVE);
+	ev_buf_adds(sql, " AS oids) SELECT ");
+	ev_buf_adds(sql, what);
+	ev_buf_adds(sql, " FROM own, pg_catalog.pg_class c "
+			 "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+			 "WHERE c.relkind = 'v' AND c.oid <> ALL (oids) AND EXISTS ("
+			 "SELECT 1 FROM pg_catalog.pg_depend d "
+			 "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
+			 "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
+			 "AND r.ev_class = c.oid "
+			 "AND d.refclassid = 'pg_catalog.pg_class'::regclass "
+			 "AND d.refobjid = ANY (oids)) ORDER BY c.oid");
+}
+
+/* To the owner that it has: that changes nothing, and takes the lock on the view alone. */
+int ev_pgkit_lock_views(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT, out = EV_BUF_INIT;
+	int rc;
+
+	add_views(&sql, sh, "format('ALTER VIEW %I.%I OWNER TO %I', n.nspname, c.relname, "
+		  "pg_get_userbyid(c.relowner))");
+	rc = ev_pgkit_exec(sh->live, err, "SET LOCAL lock_timeout = %d", EV_PGKIT_LOCK_MS);
+	if (rc == 0)
+		rc = add_rows(sh, &sql, &out, err);
+	if (rc == 0 && out.len)
+		rc = ev_pgkit_exec(sh->live, err, "%s", ev_buf_str(&out));
+	ev_buf_release(&sql);
+	ev_buf_release(&out);
+	return rc;
+}
+
 /*
  * Views of others that use the version's tables directly; those that use these views keep their
  * oids to look at. With an empty search path the server qualifies every name in a view's text.
@@ -78,21 +114,10 @@ static int carry_views(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_er
 	struct ev_buf sql = EV_BUF_INIT;
 	int rc;
 
-	ev_buf_adds(&sql, "WITH own AS (SELECT ");
-	ev_pgkit_oids(&sql, sh, EV_ROLE_LIVE);
-	ev_buf_adds(&sql, " AS oids) SELECT format('CREATE OR REPLACE VIEW %I.%I %sAS %s', "
-			  "n.nspname, c.relname, CASE WHEN c.reloptions IS NULL THEN '' ELSE "
-			  "'WITH (' || array_to_string(c.reloptions, ', ') || ') ' END, "
-			  "rtrim(pg_get_viewdef(c.oid), ';')) "
-			  "FROM own, pg_catalog.pg_class c "
-			  "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-			  "WHERE c.relkind = 'v' AND c.oid <> ALL (oids) AND EXISTS ("
-			  "SELECT 1 FROM pg_catalog.pg_depend d "
-			  "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
-			  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
-			  "AND r.ev_class = c.oid "
-			  "AND d.refclassid = 'pg_catalog.pg_class'::regclass "
-			  "AND d.refobjid = ANY (oids)) ORDER BY c.oid");
+	add_views(&sql, sh, "format('CREATE OR REPLACE VIEW %I.%I %sAS %s', "
+		  "n.nspname, c.relname, CASE WHEN c.reloptions IS NULL THEN '' ELSE "
+		  "'WITH (' || array_to_string(c.reloptions, ', ') || ') ' END, "
+		  "rtrim(pg_get_viewdef(c.oid), ';'))");
 	if (ev_pg_exec(sh->live, "SET LOCAL search_path = pg_catalog", err) < 0) {
 		ev_buf_release(&sql);
 		return -1;

@@ -72,10 +72,17 @@ int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
 #define EV_PGKIT_UNDECLARED "k.contype IN ('c', 'f', 'u', 'x') AND NOT EXISTS (SELECT 1 FROM " \
 			    "pg_catalog.pg_constraint m WHERE m.conname = k.conname AND m.conrelid "
 
-#define EV_PGKIT_LOCK_MS 200 /* nobody queues behind us for longer */
+#define EV_PGKIT_LOCK_MS 200    /* for each table that is read: nobody queues behind us for longer */
+#define EV_PGKIT_VACUUM_MS 1500 /* for one that nobody reads: after 1 s the server ends a vacuum of its own for us */
 
 /* ACCESS EXCLUSIVE on the tables and views of a version; EV_HELD when somebody is in the way. */
 int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
+
+/*
+ * The same on the views of others that are carried. Before the tables of role LIVE: who reads a view locks
+ * that first and then what it reads.
+ */
+int ev_pgkit_lock_views(struct ev_shadow_pg *sh, struct ev_error *err);
 
 /* ev_shadow_ops */
 int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err);

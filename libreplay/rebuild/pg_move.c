@@ -284,7 +284,8 @@ int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *e
 	int rc = tables ? 0 : -1;
 
 	if (rc == 0)
-		rc = ev_pgkit_exec(sh->live, err, "SET LOCAL lock_timeout = %d", EV_PGKIT_LOCK_MS);
+		rc = ev_pgkit_exec(sh->live, err, "SET LOCAL lock_timeout = %d",
+				   role == EV_ROLE_LIVE ? EV_PGKIT_LOCK_MS : EV_PGKIT_VACUUM_MS);
 	for (int i = 0; rc == 0 && i < PQntuples(tables); i++)
 		rc = ev_pgkit_exec(sh->live, err, "LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE",
 				   sh->schemas[role], PQgetvalue(tables, i, 0));

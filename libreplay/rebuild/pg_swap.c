@@ -50,7 +50,8 @@ static int bring_level(struct ev_shadow *sh, const struct ev_ledger *old, ev_lev
 /*
  * Wait for the transactions that run now, as they may have snapshots in which the shadow is empty or
  * behind. 1 when they have ended, 0 when the time is over. Who waits for us, the old view's writer for its
- * row, would wait for ever, and looks again, at what is there then, when it gets on.
+ * row, would wait for ever, and looks again, at what is there then, when it gets on. A vacuum of the
+ * server's own (it has no role) gives rows to nobody.
  */
 static int outlive(struct ev_shadow *sh, struct ev_error *err)
 {
@@ -58,7 +59,7 @@ static int outlive(struct ev_shadow *sh, struct ev_error *err)
 		"SELECT coalesce(array_agg(l.virtualxid), '{}')::text "
 		"FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
 		"AND a.datname = current_database() WHERE l.locktype = 'virtualxid' "
-		"AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() "
+		"AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL "
 		"AND a.application_name <> '" EV_PG_LOCKER "' "
 		"AND NOT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid))";
 	static const char still[] =
@@ -109,6 +110,12 @@ static int move_versions(struct ev_shadow *sh, struct ev_error *err)
 	return rc == 0 ? ev_plan_delete(sh->live, sh->projection, err) : -1;
 }
 
+/* A lock that was not to be had in time (EV_HELD) is one for the next try. */
+static int next_try(const struct ev_error *err)
+{
+	return err->class == EV_HELD ? 1 : -1;
+}
+
 /* One try, in the open transaction. 0 swapped, 1 not this time, -1. */
 static int try_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err)
 {
@@ -131,9 +138,9 @@ static int try_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *c
 		return -1;
 	/* all that move_versions moves; what is read most comes last */
 	if (ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0 || ev_pgkit_lock(s, EV_ROLE_NEW, err) < 0 ||
-	    ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0)
-		return err->class == EV_HELD ? 1 : -1;
-	return move_versions(sh, err);
+	    ev_pgkit_lock_views(s, err) < 0 || ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0 || move_versions(sh, err) < 0)
+		return next_try(err);
+	return 0;
 }
 
 /* The transaction of others that has run longest, as far as this role may see. */
@@ -144,7 +151,7 @@ static void find_who(struct ev_shadow *sh, char *who, size_t size)
 		"extract(epoch FROM pg_catalog.now() - a.xact_start)::bigint "
 		"FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
 		"WHERE l.locktype = 'virtualxid' AND l.granted AND a.datname = current_database() "
-		"AND l.pid <> pg_catalog.pg_backend_pid() "
+		"AND l.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL "
 		"AND a.application_name <> '" EV_PG_LOCKER "' ORDER BY a.xact_start LIMIT 1";
 	struct ev_error ignored = EV_ERROR_INIT;
 	PGresult *res = ev_pgkit_rows(of(sh)->live, &ignored, "%s", sql);
@@ -261,13 +268,14 @@ static int try_rollback(struct ev_shadow *sh, bool adopt, ev_level_fn level, voi
 	ev_ledger_release(&old);
 	if (rc < 0 || check_kept(s, err) < 0 || ev_pgkit_recheck(s, EV_ROLE_KEPT, err) < 0)
 		return -1;
-	if (ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0 || ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0)
-		return err->class == EV_HELD ? 1 : -1;
+	if (ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0 || ev_pgkit_lock_views(s, err) < 0 ||
+	    ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0)
+		return next_try(err);
 	if (exchange(s, EV_ROLE_KEPT, &carried, err) < 0 ||
 	    ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0 ||
 	    (carried.len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&carried)) < 0) ||
 	    ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]) < 0)
-		rc = -1;
+		rc = next_try(err);
 	ev_buf_release(&carried);
 	return rc;
 }

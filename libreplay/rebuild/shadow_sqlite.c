@@ -17,6 +17,8 @@
 #include "store/sqlite_file.h"
 #include "store/sqlite_lock.h"
 
+#define GAP_MS 150 /* longer than a writer that waits pauses between two looks (store/sqlite_open.c): it gets in */
+
 static struct ev_shadow_sqlite *of(struct ev_shadow *sh)
 {
 	return (struct ev_shadow_sqlite *)sh; /* base comes first */
@@ -203,8 +205,12 @@ static int swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, 
 			rc = -1;
 		if (rc < 0)
 			sh->live->ops->rollback(sh->live);
-		else if (rc == 1)
-			usleep(50 * 1000); /* let the live writer in */
+		else if (rc == 1 && of(sh)->live->give_up && of(sh)->live->give_up()) {
+			ev_fail(err, EV_HELD, "told to stop before the swap; the next call goes on");
+			err->retriable = true;
+			return -1;
+		} else if (rc == 1)
+			usleep(GAP_MS * 1000);
 	} while (rc == 1);
 	return rc;
 }
