@@ -89,6 +89,48 @@ for c in $(sql s.db "SELECT conname FROM pg_constraint WHERE conrelid = 'acc'::r
 	seen "brackets in a CHECK" "CHECK ..i > 100 OR n >= 0. AND .* is another"
 done
 
+# what the tables are beside columns and CHECKs; exclude is a name here, and no constraint
+cat >p.sql <<'SQL'
+-- @projection decl version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE acc (k text, part int DEFAULT 0, n bigint DEFAULT 0, exclude int, i int DEFAULT 1, PRIMARY KEY (k, part));
+-- @on add
+INSERT INTO acc (k, part, n) VALUES ($.k, :partition, $.n)
+ON CONFLICT (k, part) DO UPDATE SET n = acc.n + excluded.n;
+SQL
+forget s.db
+project s.db ./log.ndjson
+memory s.db
+check_status 0 "a column may be called exclude"
+same_but "ALTER TABLE acc DROP COLUMN exclude"
+seen "that it is gone" "column exclude is not in the store"
+same_but "ALTER TABLE acc DROP COLUMN exclude, ADD COLUMN exclude int"
+seen "another order" "its columns are in another order in the store, from 'exclude' on"
+same_but "ALTER TABLE acc DROP CONSTRAINT acc_pkey, ADD PRIMARY KEY (part, k)"
+seen "another key" "column k has another place in the primary key"
+same_but "ALTER TABLE acc ALTER i SET DEFAULT 2; UPDATE acc SET n = 0 WHERE k = 'k1'"
+memory c.db --repair --yes --max-repair 100%
+check_status 2 "no repair by tables that are not the file's"
+check_grep "and why" "the store's tables are not those of the file" "$err"
+check "nothing was written" test "$(sql c.db 'SELECT count(*) FROM acc WHERE i <> 1')" = 0
+same_but "UPDATE acc SET n = 0 WHERE k = 'k1'"
+memory c.db --repair --yes --max-repair 100%
+check_status 0 "but by those of the file"
+for more in "UNIQUE, PRIMARY KEY (k, part))" ", PRIMARY KEY (k, part), UNIQUE (k, u))" \
+	", PRIMARY KEY (k, part)); CREATE UNIQUE INDEX uu ON acc (u)"; do
+	sed -i "s/^CREATE TABLE acc.*/CREATE TABLE acc (k text, part int, n bigint, u int $more;/" p.sql
+	forget s.db
+	project s.db ./log.ndjson
+	same_but "ALTER TABLE acc DROP CONSTRAINT IF EXISTS acc_u_key, DROP CONSTRAINT IF EXISTS acc_k_u_key"
+	for u in $(sql c.db "SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'acc'::regclass
+		AND indisunique AND NOT indisprimary"); do sql c.db "DROP INDEX $u"; done
+	memory c.db
+	check_status 2 "what was unique is for a scratch store to tell"
+	check_grep "and it is said" "what table 'acc' is by the file, no fold" "$err"
+done
+
 # a time that has no form in digits is not NULL, and one before our era is none of it
 cat >p.sql <<'SQL'
 -- @projection times version 1

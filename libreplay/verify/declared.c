@@ -70,6 +70,8 @@ static int compare_column(struct comparing *c, const struct declared_table *t, c
 		found(c, t->name, k->name, "has another type in the store");
 	else if (rc == 0)
 		rc = compare_default(c, t, k, info);
+	if (rc == 0 && k->key != info->key)
+		found(c, t->name, k->name, "has another place in the primary key of the store");
 	if (rc == 0 && k->not_null != info->not_null)
 		found(c, t->name, k->name, k->not_null ? "may be NULL in the store" : "may not be NULL in the store");
 	ev_buf_release(&type);
@@ -145,6 +147,18 @@ static const struct ev_column_info *find(const struct ev_table_info *info, const
 	return NULL;
 }
 
+/* Values go by it where an INSERT names no columns. */
+static void compare_order(struct comparing *c, const struct declared_table *t, const struct ev_table_info *info)
+{
+	size_t i = 0;
+
+	while (i < t->ncolumns && strcmp(t->columns[i].name, info->columns[i].name) == 0)
+		i++;
+	if (i < t->ncolumns)
+		ev_finding_text(ev_mode_finding(c->m, "table", t->name), "its columns are in another order in the "
+				"store, from '%s' on", t->columns[i].name);
+}
+
 static int compare_columns(struct comparing *c, const struct declared_table *t, const struct ev_table_info *info)
 {
 	int rc = 0;
@@ -165,6 +179,8 @@ static int compare_columns(struct comparing *c, const struct declared_table *t, 
 		if (k == t->ncolumns)
 			found(c, t->name, info->columns[i].name, "is not of the projection");
 	}
+	if (rc == 0 && t->ncolumns == info->ncolumns)
+		compare_order(c, t, info);
 	return rc;
 }
 
@@ -198,6 +214,21 @@ static int compare_table(struct comparing *c, const struct declared_table *t)
 	return rc;
 }
 
+/* CREATE UNIQUE INDEX [..] ON [ONLY] table: what it does is not compared. */
+static int refuse_index(struct comparing *c, const struct ev_token *t, const struct ev_token *end)
+{
+	char *name;
+
+	while (t < end && !ev_token_is(*t, "on"))
+		t++;
+	t += t < end;
+	t += t < end && ev_token_is(*t, "only");
+	name = t < end ? ev_token_name(t) : ev_strdup("");
+	dont_know(c, name);
+	free(name);
+	return -1;
+}
+
 /* One schema of the file; the names of what it makes are put to `made`, NUL after each. */
 static int compare_schema(struct comparing *c, const char *sql, struct ev_buf *made)
 {
@@ -213,6 +244,8 @@ static int compare_schema(struct comparing *c, const char *sql, struct ev_buf *m
 			t = declared_read(&table, t + 2, end);
 			ev_buf_add(made, table.name, strlen(table.name) + 1);
 			rc = compare_table(c, &table);
+		} else if (ev_token_is(*t, "create") && ev_token_is(t[1], "unique")) {
+			rc = refuse_index(c, t, end);
 		} else {
 			t++;
 		}

@@ -12,6 +12,7 @@ struct ev_token; /* projection/sql.h */
 struct declared_column {
 	char *name, *type, *fallback; /* as SQL; the last may be NULL */
 	bool not_null;
+	int key; /* place in the primary key, from 1 on; 0: not in it */
 };
 
 struct declared_table {

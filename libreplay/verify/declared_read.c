@@ -95,21 +95,33 @@ static const struct ev_token *read_check(struct declared_table *t, const struct 
 	return close + 1;
 }
 
-static void mark_not_null(struct declared_table *t, const char *name)
+static void mark_key(struct declared_table *t, const char *name, int place)
 {
 	for (size_t i = 0; i < t->ncolumns; i++)
-		if (strcmp(t->columns[i].name, name) == 0)
+		if (strcmp(t->columns[i].name, name) == 0) {
 			t->columns[i].not_null = true;
+			t->columns[i].key = place;
+		}
 }
 
-/* PRIMARY KEY (a, b): up to the bracket, as what is included behind it may be NULL. */
+/* A row depends on more than its columns, key and CHECKs. */
+static bool is_more(const struct ev_token *t)
+{
+	static const char *const words[] = { "unique", "references", "foreign", "exclude", "include", NULL };
+
+	return is_any(t, words);
+}
+
+/* PRIMARY KEY (a, b) */
 static const struct ev_token *read_key(struct declared_table *t, const struct ev_token *at, const struct ev_token *end)
 {
+	int place = 0;
+
 	for (; at < end && !ev_token_is(*at, ")"); at++) {
 		char *name = at->kind == EV_TOKEN_WORD || at->kind == EV_TOKEN_QUOTED ? name_of(at) : NULL;
 
 		if (name)
-			mark_not_null(t, name);
+			mark_key(t, name, ++place);
 		free(name);
 	}
 	return at;
@@ -124,7 +136,7 @@ static void read_constraint(struct declared_table *t, const struct ev_token *at,
 		else if (ev_token_is(*at, "primary") && end - at > 2)
 			at = read_key(t, at + 2, end);
 		else
-			at++;
+			t->odd |= is_more(at++);
 	}
 }
 
@@ -143,20 +155,23 @@ static void read_column(struct declared_table *t, const struct ev_token *at, con
 		} else if (ev_token_is(*at, "check")) {
 			at = read_check(t, at, end);
 		} else {
-			c.not_null |= ev_token_is(*at, "primary") ||
+			c.key |= ev_token_is(*at, "primary");
+			c.not_null |= c.key ||
 				      (ev_token_is(*at, "not") && at + 1 < end && ev_token_is(at[1], "null"));
-			t->odd |= ev_token_is(*at, "generated");
+			t->odd |= ev_token_is(*at, "generated") || is_more(at);
 			at++;
 		}
 	}
 	*EV_PUSH(t->columns, t->ncolumns) = c;
 }
 
-static bool is_constraint(const struct ev_token *t)
+/* EXCLUDE may be a column's name as well. */
+static bool is_constraint(const struct ev_token *t, const struct ev_token *end)
 {
-	static const char *const words[] = { "constraint", "primary", "unique", "check", "foreign", "exclude", NULL };
+	static const char *const words[] = { "constraint", "primary", "unique", "check", "foreign", NULL };
 
-	return is_any(t, words);
+	return is_any(t, words) || (ev_token_is(*t, "exclude") && t + 1 < end &&
+				    (ev_token_is(t[1], "using") || ev_token_is(t[1], "(")));
 }
 
 static void read_element(struct declared_table *t, const struct ev_token *at, const struct ev_token *end,
@@ -164,9 +179,9 @@ static void read_element(struct declared_table *t, const struct ev_token *at, co
 {
 	if (at == end || (at->kind != EV_TOKEN_WORD && at->kind != EV_TOKEN_QUOTED) || ev_token_is(*at, "like"))
 		t->odd = true;
-	else if (is_constraint(at) && constraints)
+	else if (is_constraint(at, end) && constraints)
 		read_constraint(t, at, end);
-	else if (!is_constraint(at) && !constraints)
+	else if (!is_constraint(at, end) && !constraints)
 		read_column(t, at, end);
 }
 

@@ -37,6 +37,7 @@ struct ev_verifying {
 	char base_receipt[33];
 	struct ev_table_check *tables;
 	size_t ntables;
+	bool altered;                 /* the fold is made with tables that are not those of the file */
 	bool folded;                  /* it stands where the first snapshot stands */
 	bool rows_match;              /* said by rows.c, for counts.c */
 	bool repaired;

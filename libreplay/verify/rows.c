@@ -75,10 +75,13 @@ static void tell_strangers(struct ev_verifying *w, const struct ev_snapshot *s, 
 
 int ev_rows_read(struct ev_verifying *w, struct ev_snapshot *s, struct ev_mode *m, struct ev_error *err)
 {
+	int64_t before = m->found;
+
 	if (w->reference)
 		tell_strangers(w, s, m);
 	else if (ev_declared_compare(w->p, s->store, &s->tables, m, err) < 0)
 		return -1;
+	w->altered = !w->reference && m->found > before;
 	for (size_t i = 0; i < w->ntables; i++)
 		if (!w->tables[i].foreign && read_side(w, &w->tables[i], s->store, EV_SIDE_STORE, m, err) < 0)
 			return -1;

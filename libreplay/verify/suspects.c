@@ -358,6 +358,11 @@ static void find_causes(const struct all *all, const struct ev_snapshot *at)
 /* All that differ, printed or not, by their keys. */
 static int repair(struct all *all, struct ev_error *err)
 {
+	if (all->w->altered) {
+		ev_fail(err, EV_USAGE, "the store's tables are not those of the file: rows made by them would be "
+			"wrong");
+		return ev_hint(err, "build the view anew: evproject rebuild --again");
+	}
 	if (all->w->slices > 1)
 		return ev_fail(err, EV_USAGE, "a repair wants all rows of the fold, which do not fit --memory");
 	if (all->unkept) {
