@@ -20,6 +20,10 @@
 
 #define POLL_MS 5
 
+/* The sessions (a) whose transactions (l) count: a vacuum of the server's own, which has no role, reads for nobody. */
+#define OTHERS "l.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL " \
+	       "AND a.application_name <> '" EV_PG_LOCKER "' "
+
 static struct ev_shadow_pg *of(struct ev_shadow *sh)
 {
 	return (struct ev_shadow_pg *)sh; /* base comes first */
@@ -50,8 +54,7 @@ static int bring_level(struct ev_shadow *sh, const struct ev_ledger *old, ev_lev
 /*
  * Wait for the transactions that run now, as they may have snapshots in which the shadow is empty or
  * behind. 1 when they have ended, 0 when the time is over. Who waits for us, the old view's writer for its
- * row, would wait for ever, and looks again, at what is there then, when it gets on. A vacuum of the
- * server's own (it has no role) gives rows to nobody.
+ * row, would wait for ever, and looks again, at what is there then, when it gets on.
  */
 static int outlive(struct ev_shadow *sh, struct ev_error *err)
 {
@@ -59,8 +62,7 @@ static int outlive(struct ev_shadow *sh, struct ev_error *err)
 		"SELECT coalesce(array_agg(l.virtualxid), '{}')::text "
 		"FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
 		"AND a.datname = current_database() WHERE l.locktype = 'virtualxid' "
-		"AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL "
-		"AND a.application_name <> '" EV_PG_LOCKER "' "
+		"AND l.granted AND " OTHERS
 		"AND NOT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid))";
 	static const char still[] =
 		"SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND granted "
@@ -150,9 +152,8 @@ static void find_who(struct ev_shadow *sh, char *who, size_t size)
 		"SELECT a.pid, coalesce(a.usename, ''), coalesce(nullif(a.application_name, ''), 'unnamed'), "
 		"extract(epoch FROM pg_catalog.now() - a.xact_start)::bigint "
 		"FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
-		"WHERE l.locktype = 'virtualxid' AND l.granted AND a.datname = current_database() "
-		"AND l.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL "
-		"AND a.application_name <> '" EV_PG_LOCKER "' ORDER BY a.xact_start LIMIT 1";
+		"WHERE l.locktype = 'virtualxid' AND l.granted AND a.datname = current_database() AND " OTHERS
+		"ORDER BY a.xact_start LIMIT 1";
 	struct ev_error ignored = EV_ERROR_INIT;
 	PGresult *res = ev_pgkit_rows(of(sh)->live, &ignored, "%s", sql);
 

@@ -227,7 +227,7 @@ static bool same_cut(const struct ev_verifying *w, const struct ev_snapshot *vie
 /* 1: all of the base's cuts are the view's; 0 and where they part; -1. */
 static int same_cuts(const struct ev_verifying *w, const struct ev_snapshot *view, int64_t *part, struct ev_error *err)
 {
-	struct ev_stored_cut cut, base;
+	struct ev_stored_cut cut = { 0 }, base = { 0 };
 	int more = ev_cuts_first(view->cuts, &cut, err), of_base = ev_cuts_first(w->base.cuts, &base, err);
 
 	while (more > 0 && of_base >= 0 && same_cut(w, view, &cut, of_base ? &base : NULL)) {

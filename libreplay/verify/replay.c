@@ -20,7 +20,7 @@ struct pieces {
 	bool last;        /* at the position: there are no more cuts */
 	struct ev_error trouble;  /* with a cut */
 	size_t decision;  /* the next to be taken */
-	bool started, ended;
+	bool started;
 	int64_t *stops;   /* by partition of the source */
 	size_t nstops, mapped;
 	struct ev_record *records;

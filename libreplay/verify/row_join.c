@@ -1,4 +1,4 @@
-/* row_join.c - see join.h; an item is table, key, row and side, so that what belongs together stands together */
+/* row_join.c - see row_join.h; an item is table, key, row and side, so that what belongs together stands together */
 #include "verify/row_join.h"
 
 #include <stdlib.h>

@@ -246,6 +246,22 @@ static void beside_a_reader(const struct ev_projection *p)
 	s->ops->close(s);
 }
 
+/* Rows are folded and in memory; then somebody puts a constraint on their table. */
+static struct ev_apply *changed_behind(struct ev_store *s, const struct ev_projection *p, const struct log *l,
+				       struct ev_apply_options *opt)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_apply *a;
+
+	opt->hold_ms = 600000;
+	a = ev_apply_open(s, p, opt, &err);
+	CHECK(a != NULL, "the store takes it: %s", err.text);
+	ev_apply_partition(a, 0, "t", 0, 0, NULL);
+	CHECK(ev_apply_batch(a, l->records, 3000, NULL, 0, false, false, &err) == 0, "rows are folded: %s", err.text);
+	CHECK(s->ops->script(s, "CREATE UNIQUE INDEX theirs ON a (t)", &err) == 0, "the table is changed behind us");
+	return a;
+}
+
 /*
  * What the fold let through and the store refuses is a bug of ours. We cannot make one, so somebody puts a
  * constraint on the table while its rows are in memory.
@@ -257,13 +273,8 @@ static void refused_at_the_flush(const struct ev_projection *p, const struct log
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_apply *a;
 
-	opt.hold_ms = 600000;
 	opt.dead = true;
-	a = ev_apply_open(s, p, &opt, &err);
-	CHECK(a != NULL, "the store takes it: %s", err.text);
-	ev_apply_partition(a, 0, "t", 0, 0, NULL);
-	CHECK(ev_apply_batch(a, l->records, 3000, NULL, 0, false, false, &err) == 0, "rows are folded: %s", err.text);
-	CHECK(s->ops->script(s, "CREATE UNIQUE INDEX theirs ON a (t)", &err) == 0, "the table is changed behind us");
+	a = changed_behind(s, p, l, &opt);
 	CHECK(ev_apply_checkpoint(a, &err) < 0 && err.class == EV_BUG, "a violation at the flush is a bug, no poison");
 	CHECK(strstr(err.text, "cannot write rows of table 'a' from key (") && strstr(err.text, "UNIQUE"),
 	      "which names row and reason: %s", err.text);
@@ -282,13 +293,8 @@ static void refused_behind_the_rows(const struct ev_projection *p, const struct 
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_apply *a;
 
-	opt.hold_ms = 600000;
 	opt.load = true;
-	a = ev_apply_open(s, p, &opt, &err);
-	CHECK(a != NULL, "the store takes it: %s", err.text);
-	ev_apply_partition(a, 0, "t", 0, 0, NULL);
-	CHECK(ev_apply_batch(a, l->records, 3000, NULL, 0, false, false, &err) == 0, "rows are folded: %s", err.text);
-	CHECK(s->ops->script(s, "CREATE UNIQUE INDEX theirs ON a (t)", &err) == 0, "the table is changed behind us");
+	a = changed_behind(s, p, l, &opt);
 	CHECK(ev_apply_checkpoint(a, &err) < 0 && err.class != EV_OK, "the index cannot be made again");
 	CHECK(strstr(err.text, "cannot make the indexes of table 'a' again") && strstr(err.text, "UNIQUE"),
 	      "which names the table and the reason: %s", err.text);
