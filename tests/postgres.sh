@@ -4,6 +4,8 @@
 #   database NAME              # a new database, owned by a plain role: $NAME holds its URL
 #   sql URL 'SELECT ...'       # its rows, a line each, columns separated by |
 #   super 'ALTER ...' [URL]    # the same as the superuser, who no command of ours is
+#   proxied HOW N              # a proxy before the server (tests/helpers/evproxy.c): $through is its URL without
+#                              # a database, $proxy its process
 #   own_postgres               # a server of this script alone: $postgres_dir, may be killed
 #
 # One server serves the whole run: tests/run starts it and sets EV_TEST_POSTGRES; a script that is run
@@ -31,6 +33,14 @@ database() {
 	printf -v "$1" '%s' "${_server/postgres@/app@}"
 	printf -v "$1" '%s' "${!1%/*}/$name"
 	_super_url=${_server%/*}/$name
+}
+proxied() {
+	local port host=${_server#*@}
+	coproc PROXY { exec evproxy "${host%/*}" "$1" "$2"; }
+	proxy=$PROXY_PID
+	read -r port <&"${PROXY[0]}"
+	at_exit "kill $proxy 2>/dev/null"
+	through=postgresql://app@127.0.0.1:$port
 }
 
 if [ -n "${EV_TEST_POSTGRES:-}" ]; then

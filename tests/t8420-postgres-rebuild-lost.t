@@ -60,14 +60,6 @@ super 'DROP FUNCTION cut CASCADE; DROP FUNCTION cut_ddl; DROP SEQUENCE cuts' "$_
 check "in the end all is as if nothing had happened" same "$self"
 
 # a connection that is cut before any message reaches the server, or when the server has done what it says
-proxied() { # HOW N: URL in $through
-	local port host=${_server#*@}
-	coproc PROXY { exec evproxy "${host%/*}" "$1" "$2"; }
-	proxy=$PROXY_PID
-	read -r port <&"${PROXY[0]}"
-	at_exit "kill $proxy 2>/dev/null"
-	through=postgresql://app@127.0.0.1:$port
-}
 old lost
 name=$(basename "$lost")
 every=$((EFFORT >= 10 ? 1 : 80))

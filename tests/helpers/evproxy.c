@@ -1,11 +1,13 @@
 /*
- * evproxy.c - a TCP proxy that loses answers to COMMIT, for tests of what came of a transaction
+ * evproxy.c - a TCP proxy that loses answers to COMMIT, for tests of what came of a transaction; or a slow line
  *
- * usage: evproxy HOST:PORT before|after|cut|swallow N
+ * usage: evproxy HOST:PORT before|after|cut|swallow|slow N
  *   before:  the connection is cut before each Nth COMMIT reaches the server
  *   after:   each Nth COMMIT is done by the server, and its answer is swallowed with the connection
  *   cut:     the connection is cut before the Nth message of all, whatever it is, reaches the server; once
  *   swallow: the same, and the server has done it
+ *   slow:    the first N connections whose client sends over 1 MiB, as a COPY does, go on at 64 KiB in 100 ms
+ *            until the server says something: time enough for a test to come into the midst of it
  * Prints the port it listens on; runs until it is killed. One process per connection. It knows just
  * enough of PostgreSQL's protocol: COMMIT is a simple query, 'Q', length, "COMMIT", NUL.
  */
@@ -51,12 +53,28 @@ static int send_all(int fd, const char *p, size_t n)
 struct plan {
 	int any;   /* any message, once; else each `every`th COMMIT */
 	int after; /* when the server has done it */
+	int slow;
 	unsigned every;
 };
+
+/* A slow line: wait a while, unless the server speaks, which ends this. */
+static void dawdles(struct pollfd *server, size_t sent, unsigned *count, const struct plan *plan)
+{
+	static int mine;
+
+	if (!plan->slow || sent < 1 << 20)
+		return;
+	if (!mine)
+		mine = __sync_add_and_fetch(count, 1) <= plan->every ? 1 : -1;
+	if (mine > 0 && poll(server, 1, 100) > 0)
+		mine = -1;
+}
 
 /* Is this the message that is to be cut? */
 static int is_victim(const char *buf, ssize_t n, unsigned *count, const struct plan *plan)
 {
+	if (plan->slow)
+		return 0;
 	if (plan->any)
 		return ++*count == plan->every;
 	return n >= (ssize_t)sizeof(commit_message) &&
@@ -68,6 +86,7 @@ static void serve(int client, int server, unsigned *count, const struct plan *pl
 {
 	static char buf[1 << 16];
 	struct pollfd p[2] = { { client, POLLIN, 0 }, { server, POLLIN, 0 } };
+	size_t sent = 0;
 
 	while (poll(p, 2, -1) > 0) {
 		for (int i = 0; i < 2; i++) {
@@ -84,6 +103,8 @@ static void serve(int client, int server, unsigned *count, const struct plan *pl
 					(void)!recv(server, buf, sizeof(buf), 0);
 				return;
 			}
+			if (i == 0)
+				dawdles(&p[1], sent += (size_t)n, count, plan);
 			if (send_all(p[!i].fd, buf, (size_t)n) < 0)
 				return;
 		}
@@ -100,10 +121,11 @@ int main(int argc, char **argv)
 	char *colon = argc == 4 ? strrchr(argv[1], ':') : NULL;
 
 	if (!colon || count == MAP_FAILED)
-		return fprintf(stderr, "usage: evproxy HOST:PORT before|after|cut|swallow N\n"), 2;
+		return fprintf(stderr, "usage: evproxy HOST:PORT before|after|cut|swallow|slow N\n"), 2;
 	const struct plan plan = {
 		strcmp(argv[2], "cut") == 0 || strcmp(argv[2], "swallow") == 0,
 		strcmp(argv[2], "after") == 0 || strcmp(argv[2], "swallow") == 0,
+		strcmp(argv[2], "slow") == 0,
 		(unsigned)strtoul(argv[3], NULL, 10),
 	};
 
