@@ -244,6 +244,16 @@ static void summary(struct state *st, enum ev_rebuild_end end, long long version
 		       "--abandon gives it up", name, version);
 }
 
+/* The first version has nothing to stay behind: it is there. */
+static void advise_first(struct state *st, long long version)
+{
+	const char *name = st->p->name;
+
+	ev_say(st->msg, "%s: no view was there: version %lld is built, and stays as it is", name, version);
+	ev_say(st->msg, "%s: rebuild takes a mended file, with a higher version; run --check, one whose check is "
+	       "mended; drop %s removes the view", name, name);
+}
+
 static int tell(struct state *st, enum ev_rebuild_end end, int64_t version, int64_t ms)
 {
 	summary(st, end, (long long)version, (double)ms / 1000);
@@ -256,6 +266,9 @@ static int tell(struct state *st, enum ev_rebuild_end end, int64_t version, int6
 	case EV_REBUILT_READY:
 		return st->a->no_swap ? 0 : EV_NO;
 	case EV_REBUILT_UNPROVEN:
+		return EV_NO;
+	case EV_REBUILT_UNFIT:
+		advise_first(st, (long long)version);
 		return EV_NO;
 	case EV_REBUILT_REFUSED:
 		advise(st);
@@ -315,11 +328,19 @@ static int fill_options(const struct args *a, struct ev_rebuild_options *opt, st
 	return parse_percent(a->max_change, &opt->max_change, err);
 }
 
+/* The last phase in --metrics. */
+static const char *const end_words[] = {
+	[EV_REBUILT_BUILT] = "done", [EV_REBUILT_SWAPPED] = "done", [EV_REBUILT_SERVES] = "done",
+	[EV_REBUILT_UNFIT] = "refused", [EV_REBUILT_UNPROVEN] = "refused", [EV_REBUILT_REFUSED] = "refused",
+	[EV_REBUILT_READY] = "ready", [EV_REBUILT_STOPPED] = "stopped",
+};
+
 static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_rebuild_options opt;
 	struct ev_rebuild_hooks hooks = { st, stop, progress, note, compared, check, proved, confirm };
 	int64_t start = ev_clock_ms();
+	struct ev_error ignored = EV_ERROR_INIT;
 	enum ev_rebuild_end end;
 	const struct args *a = st->a;
 	int64_t version;
@@ -330,9 +351,11 @@ static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *sr
 	ev_progress_init(&st->progress, st->msg, a->quiet);
 	rc = ev_rebuild(v->shadow, st->p, src, &opt, &hooks, &end, &version, err);
 	ev_progress_clear(&st->progress);
-	if (rc < 0)
+	if (rc < 0) {
+		write_metrics(st, "failed", NULL, &ignored);
 		return -1;
-	if (write_metrics(st, "done", NULL, err) < 0)
+	}
+	if (write_metrics(st, end_words[end], NULL, err) < 0)
 		return -1;
 	return tell(st, end, version, ev_clock_ms() - start);
 }
@@ -353,32 +376,58 @@ static int preview(struct state *st, struct ev_versions *v, struct ev_source *sr
 	return rc;
 }
 
-/* --abandon and --forget: no source is wanted. */
-static int tidy(struct state *st, struct ev_versions *v, struct ev_error *err)
+static int forget(struct state *st, struct ev_versions *v, struct ev_error *err)
 {
-	const struct ev_shadow_ops *ops = v->shadow->ops;
+	const char *name = st->p->name;
+	int rc = ev_role_present(v->store, name, EV_ROLE_KEPT, err);
+
+	if (rc == 0)
+		ev_say(st->msg, "%s: no version is kept", name);
+	if (rc <= 0 || v->shadow->ops->forget(v->shadow, err) < 0)
+		return rc <= 0 ? rc : -1;
+	if (!st->a->quiet)
+		ev_say(st->msg, "%s: the version that was kept is dropped", name);
+	return 0;
+}
+
+/* A first version was built in place: what is there of it is a view, and stays. */
+static int tell_left(struct state *st, struct ev_store *s, int64_t version, struct ev_error *err)
+{
+	struct ev_position at = EV_POSITION_INIT;
+	struct ev_buf text = EV_BUF_INIT;
+	const char *name = st->p->name;
+	struct ev_ledger l = { 0 };
+	int rc = ev_ledger_load(s, name, &l, err);
+
+	if (rc == 0 && l.exists) {
+		ev_ledger_position(&l, &at);
+		ev_position_print(&at, &text);
+		ev_say(st->msg, "%s: the first build, of version %" PRId64 ", is given up; the view stays as far as "
+		       "it was built, to %s: run goes on with it, drop removes it", name, l.version,
+		       ev_buf_str(&text));
+	} else if (rc == 0) {
+		ev_say(st->msg, "%s: the first build, of version %" PRId64 ", is given up; nothing of it is left", name,
+		       version);
+	}
+	ev_position_release(&at);
+	ev_buf_release(&text);
+	ev_ledger_release(&l);
+	return rc;
+}
+
+static int abandon(struct state *st, struct ev_versions *v, struct ev_error *err)
+{
 	const char *name = st->p->name;
 	struct ev_plan plan = { 0 };
-	int rc;
+	int rc = ev_plan_load(v->store, name, &plan, err);
 
-	if (st->a->forget) {
-		rc = ev_role_present(v->store, name, EV_ROLE_KEPT, err);
-		if (rc == 0)
-			ev_say(st->msg, "%s: no version is kept", name);
-		if (rc <= 0 || ops->forget(v->shadow, err) < 0)
-			return rc <= 0 ? rc : -1;
-		if (!st->a->quiet)
-			ev_say(st->msg, "%s: the version that was kept is dropped", name);
-		return 0;
-	}
-	rc = ev_plan_load(v->store, name, &plan, err);
 	if (rc == 0 && plan.phase == EV_PHASE_NONE)
 		ev_say(st->msg, "%s: no rebuild is under way", name);
-	else if (rc == 0 && plan.phase == EV_PHASE_BUILD)
-		rc = ev_fail(err, EV_USAGE, "%s: the first version is being built in place; drop removes it", name);
 	if (rc == 0)
-		rc = ops->abandon(v->shadow, err);
-	if (rc == 0 && plan.phase != EV_PHASE_NONE && !st->a->quiet)
+		rc = v->shadow->ops->abandon(v->shadow, err);
+	if (rc == 0 && plan.phase == EV_PHASE_BUILD && !st->a->quiet)
+		rc = tell_left(st, v->store, plan.version, err);
+	else if (rc == 0 && plan.phase != EV_PHASE_NONE && !st->a->quiet)
 		ev_say(st->msg, "%s: the rebuild to version %" PRId64 " is given up, nothing of it is left",
 		       name, plan.version);
 	ev_plan_release(&plan);
@@ -393,7 +442,8 @@ static int with_store(struct state *st, struct ev_source *src, struct ev_error *
 
 	if (ev_versions_open(&v, &st->a->store, st->p->name, use, (int)st->a->swap_wait_ms, err) < 0)
 		return -1;
-	rc = st->a->dry_run ? preview(st, &v, src, err) : src ? rebuild(st, &v, src, err) : tidy(st, &v, err);
+	rc = st->a->dry_run ? preview(st, &v, src, err) : src ? rebuild(st, &v, src, err) :
+	     st->a->forget ? forget(st, &v, err) : abandon(st, &v, err);
 	ev_versions_close(&v);
 	return rc;
 }

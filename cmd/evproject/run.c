@@ -222,6 +222,8 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 	opt.group = st->a->group;
 	if (st->a->batch)
 		opt.batch = (size_t)st->a->batch;
+	if (st->a->follow && ev_plan_built(s, st->projection->name, err) < 0)
+		return -1;
 	ev_progress_init(&st->progress, st->msg, st->a->quiet);
 	rc = ev_run(st->apply, src, &opt, &hooks, &status, err);
 	ev_progress_clear(&st->progress);
@@ -239,6 +241,8 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 		return -1;
 	if (status.stopped)
 		return ev_stop_status(st->a->follow);
+	if (ev_plan_built(s, st->projection->name, err) < 0)
+		return -1;
 	return st->a->check ? check(st, s, err) : 0;
 }
 

@@ -39,6 +39,7 @@ struct view {
 	struct ev_ledger ledger, kept; /* kept: what served before */
 	bool kept_alone;               /* tables are kept that no ledger describes: they were adopted */
 	struct ev_plan plan;           /* of a rebuild under way */
+	bool at_work;                  /* a process is at work on the versions */
 	int64_t dead, held;
 	int64_t lag;    /* records; -1 not known */
 	int64_t age_ms; /* of the last record; -1 not known */
@@ -121,6 +122,21 @@ static int ask_log(struct args *a, struct view *v, struct ev_error *err)
 	return src ? rc : -1;
 }
 
+/* Does somebody hold the lock of who rebuilds, rolls back or drops? */
+static int ask_lock(struct ev_store *s, const char *name, struct view *v, struct ev_error *err)
+{
+	struct ev_buf lock = EV_BUF_INIT;
+	int rc = 0;
+
+	if (v->plan.phase == EV_PHASE_NONE)
+		return 0;
+	ev_role_name(&lock, name, EV_ROLE_NEW);
+	rc = s->ops->locked(s, ev_buf_str(&lock), err);
+	v->at_work = rc > 0;
+	ev_buf_release(&lock);
+	return rc < 0 ? -1 : 0;
+}
+
 /* The versions that do not serve. */
 static int load_versions(struct ev_store *s, const char *name, struct view *v, struct ev_error *err)
 {
@@ -134,7 +150,9 @@ static int load_versions(struct ev_store *s, const char *name, struct view *v, s
 		rc = ev_role_present(s, name, EV_ROLE_KEPT, err);
 		v->kept_alone = rc > 0;
 	}
-	return rc < 0 ? -1 : ev_plan_load(s, name, &v->plan, err);
+	if (rc >= 0)
+		rc = ev_plan_load(s, name, &v->plan, err);
+	return rc < 0 ? -1 : ask_lock(s, name, v, err);
 }
 
 /* Adopted tables that a rollback has put in place again, or that are about to be: no ledger describes what serves. */
@@ -172,16 +190,30 @@ static int load(struct args *a, struct ev_store *s, const char *name, struct vie
 	return 0;
 }
 
-static void print_versions(const struct view *v)
+static void print_plan(const struct view *v)
 {
+	const struct ev_plan *p = &v->plan;
+	struct ev_buf why = EV_BUF_INIT;
 	char time[EV_TIME_TEXT];
 
-	if (v->plan.phase != EV_PHASE_NONE) {
-		ev_time_format(v->plan.updated_at, time);
-		printf("rebuild to version %" PRId64 ": %s%s%s, since %s%s%s\n", v->plan.version,
-		       ev_plan_word(&v->plan), v->plan.refused ? ": " : "", v->plan.refused ? v->plan.refused : "",
-		       time, v->plan.compared ? "; " : "", v->plan.compared ? v->plan.compared : "");
-	}
+	ev_time_format(p->updated_at, time);
+	printf("rebuild to version %" PRId64 ": %s%s%s, since %s%s%s\n", p->version, ev_plan_word(p),
+	       p->refused ? ": " : "", p->refused ? p->refused : "", time, p->compared ? "; " : "",
+	       p->compared ? p->compared : "");
+	ev_term_escape(&why, ev_slice_str(p->failed ? p->failed : ""));
+	if (v->at_work)
+		printf("a process is at work on it%s%s\n", p->holder ? ", last saved by " : "",
+		       p->holder ? p->holder : "");
+	else
+		printf("nobody is at work on it%s%s\n", p->failed ? "; the last call ended with: " : "",
+		       ev_buf_str(&why));
+	ev_buf_release(&why);
+}
+
+static void print_versions(const struct view *v)
+{
+	if (v->plan.phase != EV_PHASE_NONE)
+		print_plan(v);
 	if (v->kept.exists)
 		printf("version %" PRId64 " is kept for rollback\n", v->kept.version);
 	else if (v->kept_alone)
@@ -274,6 +306,18 @@ static void print_text(const struct view *v)
 	ev_buf_release(&out);
 }
 
+static void add_plan(const struct view *v, struct ev_buf *o)
+{
+	ev_buf_addf(o, "{\"phase\":\"%s\",\"version\":%" PRId64 ",\"updated_at\":%" PRId64 ",\"at_work\":%s,"
+		    "\"failed\":", ev_plan_word(&v->plan), v->plan.version, v->plan.updated_at,
+		    v->at_work ? "true" : "false");
+	if (v->plan.failed)
+		ev_json_quote(o, ev_slice_str(v->plan.failed));
+	else
+		ev_buf_adds(o, "null");
+	ev_buf_addc(o, '}');
+}
+
 static void print_json(const struct view *v)
 {
 	const struct ev_ledger *l = &v->ledger;
@@ -291,8 +335,7 @@ static void print_json(const struct view *v)
 			",\"last_commit\":\"%s\",", l->version, l->fingerprint, l->generation, time);
 	ev_buf_adds(&o, "\"rebuild\":");
 	if (v->plan.phase != EV_PHASE_NONE)
-		ev_buf_addf(&o, "{\"phase\":\"%s\",\"version\":%" PRId64 ",\"updated_at\":%" PRId64 "}",
-			    ev_plan_word(&v->plan), v->plan.version, v->plan.updated_at);
+		add_plan(v, &o);
 	else
 		ev_buf_adds(&o, "null");
 	ev_buf_adds(&o, ",\"kept\":");

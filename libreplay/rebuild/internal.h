@@ -77,6 +77,8 @@ int ev_rebuilding_check_end(struct ev_rebuilding *r, struct ev_error *err);
 int ev_rebuilding_check_file(struct ev_rebuilding *r, struct ev_error *err);
 /* Is what an earlier session has loaded of this log? */
 int ev_rebuilding_check_loaded(struct ev_rebuilding *r, struct ev_error *err);
+/* The same where no engine is open on the shadow, which is complete: what is left is to put it in place. */
+int ev_rebuilding_check_shadow(struct ev_rebuilding *r, struct ev_error *err);
 /* Where shadow and `old` stand behind the same offset it must have been the same record. Detaches, too. */
 int ev_rebuilding_same_log(struct ev_rebuilding *r, const struct ev_ledger *old, struct ev_error *err);
 /* The error. */

@@ -267,18 +267,40 @@ static int loaded_from_file(struct ev_rebuilding *r, const struct ev_ledger *l, 
 	return rc;
 }
 
-int ev_rebuilding_check_loaded(struct ev_rebuilding *r, struct ev_error *err)
+static int loaded_from(struct ev_rebuilding *r, const struct ev_ledger *l, struct ev_error *err)
 {
-	const struct ev_ledger *l = ev_apply_ledger(r->apply);
 	struct ev_run_hooks hooks = { .ctx = NULL };
 	int rc;
 
-	if (r->began || r->checked)
-		return 0;
 	if (r->src->one_sequence)
 		return loaded_from_file(r, l, err);
 	rc = ev_identity_partitions(l, r->src, &hooks, err);
 	return rc < 0 && err->class == EV_DATA ? began_with_another(err) : rc;
+}
+
+int ev_rebuilding_check_loaded(struct ev_rebuilding *r, struct ev_error *err)
+{
+	return r->began || r->checked ? 0 : loaded_from(r, ev_apply_ledger(r->apply), err);
+}
+
+int ev_rebuilding_check_shadow(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_ledger l = { 0 };
+	struct ev_store *s;
+	int rc;
+
+	if (r->began || r->checked)
+		return 0;
+	rc = r->sh->ops->present(r->sh, err);
+	if (rc <= 0)
+		return rc;
+	s = r->sh->ops->store(r->sh, err);
+	rc = s ? ev_ledger_load(s, r->p->name, &l, err) : -1;
+	if (rc == 0)
+		rc = loaded_from(r, &l, err);
+	ev_ledger_release(&l);
+	r->checked = rc == 0;
+	return rc;
 }
 
 /* Nothing was compared with it or decided upon, and this session alone has filled it, from a log that will not do. */

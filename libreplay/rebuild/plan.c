@@ -57,7 +57,9 @@ void ev_plan_conclude(struct ev_plan *p, bool ready, const char *refused)
 {
 	p->ready = ready;
 	free(p->refused);
+	free(p->failed);
 	p->refused = refused && *refused ? ev_strdup(refused) : NULL;
+	p->failed = NULL;
 }
 
 const char *ev_plan_word(const struct ev_plan *p)
@@ -75,6 +77,7 @@ void ev_plan_release(struct ev_plan *p)
 	free(p->holder);
 	free(p->rows);
 	free(p->refused);
+	free(p->failed);
 	*p = (struct ev_plan){ 0 };
 }
 
@@ -113,12 +116,14 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->replayed = json_integer_value(json_object_get(j, "replayed"));
 	read_hex(p->fingerprint, json_object_get(j, "fingerprint"));
 	read_hex(p->serving, json_object_get(j, "serving"));
+	p->adopt = json_is_true(json_object_get(j, "adopt"));
 	p->detached = json_is_true(json_object_get(j, "detached"));
 	p->change = json_number_value(json_object_get(j, "change"));
 	p->compared = ev_strdup(json_string_value(json_object_get(j, "compared")));
 	p->holder = ev_strdup(json_string_value(json_object_get(j, "holder")));
 	p->ready = json_is_true(json_object_get(j, "ready"));
 	p->refused = ev_strdup(json_string_value(json_object_get(j, "refused")));
+	p->failed = ev_strdup(json_string_value(json_object_get(j, "failed")));
 	p->rows = ev_strdup(json_string_value(json_object_get(j, "rows")));
 	json_array_foreach(ranges, i, r)
 		if (rc == 0)
@@ -146,11 +151,11 @@ static char *print_json(const struct ev_plan *p)
 		ev_buf_release(&end);
 	}
 	ev_ledger_me(me);
-	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:s?, s:s, s:o}",
+	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s, s:o}",
 		      "version", (json_int_t)p->version, "fingerprint", p->fingerprint, "serving", p->serving,
 		      "rows", p->rows, "replayed", (json_int_t)p->replayed, "compared", p->compared,
-		      "change", p->change, "detached", (int)p->detached, "ready", (int)p->ready,
-		      "refused", p->refused, "holder", me, "ranges", ranges);
+		      "change", p->change, "adopt", (int)p->adopt, "detached", (int)p->detached, "ready", (int)p->ready,
+		      "refused", p->refused, "failed", p->failed, "holder", me, "ranges", ranges);
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	return text;
@@ -241,6 +246,17 @@ int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *
 	if (present <= 0)
 		return present;
 	return ev_store_run(s, delete_sql, &name, 1, err) < 0 ? -1 : 0;
+}
+
+int ev_plan_built(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	struct ev_plan p;
+	int rc = ev_plan_load(s, projection, &p, err);
+
+	if (rc == 0 && p.phase == EV_PHASE_BUILD)
+		rc = ev_plan_delete(s, projection, err);
+	ev_plan_release(&p);
+	return rc;
 }
 
 int ev_plan_give_up(struct ev_store *s, const char *projection,

@@ -5,7 +5,7 @@
  *
  * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
  *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..",
- *    "change":0.5,"detached":false,"holder":"pid 12 on host","ready":false,"refused":"..",
+ *    "change":0.5,"adopt":false,"detached":false,"holder":"pid 12 on host","ready":false,"refused":"..","failed":"..",
  *    "ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
  * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
@@ -50,9 +50,11 @@ struct ev_plan {
 	int64_t replayed;     /* the serving view's cut up to which decisions were taken again */
 	char *holder;         /* who saved it last: "pid 12 on host" */
 	char *compared;       /* the comparison in one line, NULL: not done */
+	bool adopt;           /* the old tables are another program's, or were when it began */
 	bool detached;        /* the log is not that of the old view, whose position means nothing in it */
 	bool ready;           /* the last session ended with a version that may serve, and was not swapped */
 	char *refused;        /* or by refusing it: why; NULL: not */
+	char *failed;         /* or by an error: which; NULL: none, or it was killed */
 	double change;        /* percent of the old rows that differ in it, at most 100 */
 	struct ev_plan_range *ranges;
 	size_t nranges, cap;
@@ -91,6 +93,8 @@ int ev_plan_give_up(struct ev_store *s, const char *projection,
 		    int (*first)(struct ev_shadow *sh, struct ev_error *err), struct ev_shadow *sh,
 		    struct ev_error *err);
 int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *err);
+/* A run has taken over, or ended, what a killed first build left: its plan goes, and no other. */
+int ev_plan_built(struct ev_store *s, const char *projection, struct ev_error *err);
 void ev_plan_release(struct ev_plan *p);
 
 /* How the session ends, for whoever looks at the plan before the next: `refused` NULL or empty: not. */

@@ -178,7 +178,7 @@ static int with_scratch(struct ev_shadow *sh, struct ev_store *s, const struct e
 
 	ao.dead = true;
 	a = ev_apply_open(s, p, &ao, err);
-	rc = a ? sh->ops->preflight(sh, s, opt->adopt, &out->report, err) : -1;
+	rc = a ? sh->ops->preflight(sh, s, opt->adopt || out->plan.adopt, &out->report, err) : -1;
 	if (rc == 0)
 		rc = check_log(sh, p, src, opt, hooks, err);
 	if (rc == 0 && src->one_sequence)

@@ -128,7 +128,7 @@ static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 		rc = ev_rebuilding_prove(r, true, err);
 	if (rc < 0 || r->stopped)
 		return rc < 0 ? -1 : 0;
-	*end = rc ? EV_REBUILT_REFUSED : EV_REBUILT_BUILT;
+	*end = rc ? EV_REBUILT_UNFIT : EV_REBUILT_BUILT;
 	expect_end(r, *end);
 	return ev_plan_delete(r->sh->live, r->p->name, err);
 }
@@ -137,7 +137,7 @@ static int preflight(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_shadow_report report = { .bytes = 0 };
 	struct ev_store *fresh = r->sh->ops->store(r->sh, err);
-	int rc = fresh ? r->sh->ops->preflight(r->sh, fresh, r->opt->adopt, &report, err) : -1;
+	int rc = fresh ? r->sh->ops->preflight(r->sh, fresh, r->plan.adopt, &report, err) : -1;
 
 	ev_buf_release(&report.tables);
 	ev_buf_release(&report.survive);
@@ -218,7 +218,7 @@ static int load(struct ev_rebuilding *r, struct ev_error *err)
 
 	if (ev_rebuilding_load(r, err) < 0 || (!r->stopped && ev_rebuilding_check_begin(r, err) < 0))
 		return ev_rebuilding_blame(r, err);
-	if (!r->stopped && r->sh->ops->finish_load(r->sh, r->opt->adopt, err) < 0)
+	if (!r->stopped && r->sh->ops->finish_load(r->sh, r->plan.adopt, err) < 0)
 		return -1;
 	rc = ev_rebuilding_compare(r, err);
 	return rc < 0 ? ev_rebuilding_blame(r, err) : rc;
@@ -291,24 +291,26 @@ static int finish(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_e
 	r->now.what = "copy";
 	r->now.lag = -1;
 	if (r->plan.phase != EV_PHASE_READY)
-		rc = r->sh->ops->copy(r->sh, &r->plan, r->opt->adopt, &hooks, err);
+		rc = r->sh->ops->copy(r->sh, &r->plan, r->plan.adopt, &hooks, err);
 	*end = EV_REBUILT_STOPPED;
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	r->now.what = "swap";
 	r->now.phase = EV_PHASE_READY;
 	expect_end(r, EV_REBUILT_SWAPPED);
-	if (r->sh->ops->swap(r->sh, r->opt->adopt, ev_rebuilding_level, r, err) < 0)
+	if (r->sh->ops->swap(r->sh, r->plan.adopt, ev_rebuilding_level, r, err) < 0)
 		return -1;
 	*end = EV_REBUILT_SWAPPED;
 	return r->sh->ops->clean(r->sh, err);
 }
 
-/* The answer was yes in an earlier session, which may have asked for no proof, and allowed more change. */
+/* The answer was yes in an earlier session, which may have asked for no proof, allowed more, read another log. */
 static int finish_proven(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
-	int rc = ev_rebuilding_judge(r);
+	int rc = ev_rebuilding_check_shadow(r, err);
 
+	if (rc == 0)
+		rc = ev_rebuilding_judge(r);
 	if (rc == 0)
 		rc = ev_rebuilding_prove(r, false, err);
 	r->sh->ops->settle(r->sh);
@@ -427,7 +429,8 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 		return -1;
 	if (r->opt->receipt && r->opt->pipe)
 		return ev_fail(err, EV_USAGE, "a proof reads its source once more: give a file instead of a pipe");
-	r->old_tables = rc || r->opt->adopt;
+	r->plan.adopt |= r->opt->adopt; /* a call without it goes on as this one began */
+	r->old_tables = rc || r->plan.adopt;
 	r->ao = (struct ev_apply_options){
 		.dead = r->opt->on_error == EV_ON_ERROR_INHERIT ? r->old.dead
 								: r->opt->on_error == EV_ON_ERROR_DEAD,
@@ -499,6 +502,25 @@ static int conclude(struct ev_rebuilding *r, enum ev_rebuild_end end, struct ev_
 	return ev_plan_save(r->sh->live, &r->plan, err);
 }
 
+/* The same where an error has ended it. What is in memory may be ahead of what was rolled back: as it is stored. */
+static void note_failure(struct ev_rebuilding *r, const struct ev_error *why)
+{
+	struct ev_store *live = r->sh->live;
+	struct ev_error ignored = EV_ERROR_INIT;
+	struct ev_plan plan = { 0 };
+
+	if (r->ending || (why->class != EV_DATA && why->class != EV_SOURCE && why->class != EV_STORE))
+		return;
+	live->ops->rollback(live);
+	if (ev_plan_load(live, r->p->name, &plan, &ignored) == 0 && plan.phase != EV_PHASE_NONE &&
+	    strcmp(plan.fingerprint, r->p->fingerprint) == 0) {
+		free(plan.failed);
+		plan.failed = ev_strdup(why->text);
+		ev_plan_save(live, &plan, &ignored);
+	}
+	ev_plan_release(&plan);
+}
+
 static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
 	int rc = has_ended(r, end, err);
@@ -525,6 +547,8 @@ int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_so
 	do
 		rc = try(&r, end, err);
 	while (rc < 0 && recovered(&r, err));
+	if (rc < 0)
+		note_failure(&r, err);
 	*version = r.as_serves ? r.old.version : r.plan.version;
 	sh->note = NULL;
 	close_apply(&r);

@@ -51,11 +51,12 @@ struct ev_rebuild_now {
 
 enum ev_rebuild_end {
 	EV_REBUILT_BUILT,    /* there was no old view */
+	EV_REBUILT_UNFIT,    /* the same; what is in place fails a check, or is not proven: a hook has said so */
 	EV_REBUILT_SWAPPED,
 	EV_REBUILT_SERVES,   /* this fingerprint serves already: nothing was done, but proven if a receipt is wanted */
 	EV_REBUILT_UNPROVEN, /* the same, and it is not what the log makes */
 	EV_REBUILT_READY,    /* no_swap, or the answer was no */
-	EV_REBUILT_REFUSED,  /* a check failed, too much change, empty: said by `note` */
+	EV_REBUILT_REFUSED,  /* a check failed, too much change, empty, not proven: a hook has said so */
 	EV_REBUILT_STOPPED,  /* by the hook */
 };
 

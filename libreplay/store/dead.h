@@ -37,7 +37,7 @@ int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_reco
 
 /*
  * The offset of the dead letter that holds back records of this topic and key, or -1 for none, -2
- * on error. Null keys hold nothing. Fast when there are no letters at all (one cached flag).
+ * on error. Null keys hold nothing. One look into the index of the dead ones.
  */
 int64_t ev_dead_blocking(struct ev_store *s, const char *projection, const struct ev_record *r,
 			 struct ev_error *err);

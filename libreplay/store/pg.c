@@ -433,6 +433,7 @@ static const struct ev_store_ops ops = {
 	.cursor_close = ev_pg_cursor_close,
 	.freeze = freeze,
 	.lock = ev_pg_lock,
+	.locked = ev_pg_locked,
 	.guard = guard,
 	.columns = columns,
 	.column = column,

@@ -183,6 +183,7 @@ bool ev_pg_nap(const struct ev_pg *s, int ms); /* false, and sooner, when told t
 /* pg_lock.c */
 #define EV_PG_LOCKER "evtools lock" /* the application_name of a transaction that holds nothing but locks */
 int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *err);
+int ev_pg_locked(struct ev_store *store, const char *projection, struct ev_error *err);
 /* Does nobody hold this lock of that schema? */
 bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection);
 /* On a new connection; the lost session may take a moment to end, so it is waited for. */

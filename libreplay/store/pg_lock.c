@@ -77,6 +77,25 @@ static int wait_lock(struct ev_pg *s, uint64_t key, int wait_ms, struct ev_error
 	return got;
 }
 
+int ev_pg_locked(struct ev_store *store, const char *projection, struct ev_error *err)
+{
+	static const char format[] =
+		"SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND "
+		"database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND "
+		"classid::bigint = %" PRIu64 " AND objid::bigint = %" PRIu64;
+	struct ev_pg *s = ev_pg_of(store);
+	uint64_t key = key_of(s->schema, projection);
+	char sql[sizeof(format) + 40];
+	PGresult *res;
+	int rc;
+
+	snprintf(sql, sizeof(sql), format, key >> 32, key & UINT32_MAX);
+	res = PQexec(s->conn, sql);
+	rc = PQresultStatus(res) == PGRES_TUPLES_OK ? PQntuples(res) > 0 : ev_pg_error(s, res, false, err);
+	PQclear(res);
+	return rc;
+}
+
 int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *err)
 {
 	struct ev_pg *s = ev_pg_of(store);

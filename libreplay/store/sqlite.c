@@ -337,6 +337,13 @@ static int select_rows(struct ev_store *store, struct ev_query *q, const struct 
 	return stop < 0 || ev_sqlite_unchanged(s, err) == 0 ? stop : -1;
 }
 
+static int locked(struct ev_store *store, const char *projection, struct ev_error *err)
+{
+	const char *file = sqlite3_db_filename(ev_sqlite_of(store)->db, "main");
+
+	return file && *file ? ev_sqlite_locked(file, projection, err) : 0;
+}
+
 static int lock(struct ev_store *store, const char *projection, struct ev_error *err)
 {
 	struct ev_sqlite *s = ev_sqlite_of(store);
@@ -410,6 +417,7 @@ const struct ev_store_ops ev_sqlite_ops = {
 	.cursor_close = ev_sqlite_cursor_close,
 	.freeze = ev_sqlite_freeze,
 	.lock = lock,
+	.locked = locked,
 	.guard = ev_sqlite_guard,
 	.watch = ev_sqlite_watch,
 	.columns = columns,

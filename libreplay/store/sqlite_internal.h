@@ -60,6 +60,8 @@ extern const struct ev_store_ops ev_sqlite_ops;
 void ev_sqlite_close(struct ev_store *store); /* NULL allowed */
 
 /* sqlite_open.c */
+/* For others who hold the file, --lock-wait long or until told to stop; sqlite3_busy_timeout undoes it. */
+void ev_sqlite_wait(struct ev_sqlite *s);
 void ev_sqlite_use_wal(struct ev_sqlite *s); /* after a commit, if it is due */
 /* EV_STORE when a file that was to stand still has been written to: what was read is worth nothing. */
 int ev_sqlite_unchanged(struct ev_sqlite *s, struct ev_error *err);

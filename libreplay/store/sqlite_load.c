@@ -38,5 +38,5 @@ void ev_sqlite_load(struct ev_store *store, const char *projection)
 	if (sqlite3_exec(s->db, "PRAGMA main.journal_mode=DELETE; PRAGMA main.synchronous=FULL", NULL, NULL, NULL) ==
 	    SQLITE_OK)
 		s->wal_due = true; /* WAL mode comes back with the commit */
-	sqlite3_busy_timeout(s->db, s->lock_wait_ms);
+	ev_sqlite_wait(s);
 }

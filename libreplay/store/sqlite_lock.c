@@ -13,6 +13,13 @@
 
 #define POLL_MS 20
 
+/* The byte of a projection. */
+static struct flock range_of(const char *projection)
+{
+	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1,
+			       .l_start = (off_t)(XXH3_64bits(projection, strlen(projection)) >> 2) };
+}
+
 static int open_file(const char *database, struct ev_error *err)
 {
 	struct ev_buf name = EV_BUF_INIT;
@@ -30,7 +37,7 @@ static int open_file(const char *database, struct ev_error *err)
 int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, bool (*give_up)(void),
 		   struct ev_error *err)
 {
-	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	struct flock range = range_of(projection);
 	struct timespec pause = { .tv_nsec = POLL_MS * 1000000 };
 	int64_t end = ev_clock_ms() + wait_ms;
 	int fd = open_file(database, err);
@@ -38,7 +45,6 @@ int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, bo
 
 	if (fd < 0)
 		return -1;
-	range.l_start = (off_t)(XXH3_64bits(projection, strlen(projection)) >> 2);
 	while (fcntl(fd, F_OFD_SETLK, &range) < 0) {
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
 			ev_fail(err, EV_STORE, "cannot lock '%s-evlock': %s", database, strerror(errno));
@@ -55,4 +61,24 @@ int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, bo
 		nanosleep(&pause, NULL);
 	}
 	return fd;
+}
+
+int ev_sqlite_locked(const char *database, const char *projection, struct ev_error *err)
+{
+	struct flock range = range_of(projection);
+	struct ev_buf name = EV_BUF_INIT;
+	int fd, rc = 0;
+
+	ev_buf_addf(&name, "%s-evlock", database);
+	fd = open(ev_buf_str(&name), O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		rc = fcntl(fd, F_OFD_GETLK, &range) < 0 ? -1 : range.l_type != F_UNLCK;
+	else if (errno != ENOENT) /* else nobody has ever taken one */
+		rc = -1;
+	if (rc < 0)
+		ev_fail(err, EV_STORE, "cannot look at lock file '%s': %s", ev_buf_str(&name), strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	ev_buf_release(&name);
+	return rc;
 }

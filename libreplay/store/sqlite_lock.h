@@ -18,4 +18,7 @@
 int ev_sqlite_lock(const char *database, const char *projection, int wait_ms, bool (*give_up)(void),
 		   struct ev_error *err);
 
+/* Has a process that lock? 1, 0, -1 EV_STORE. */
+int ev_sqlite_locked(const char *database, const char *projection, struct ev_error *err);
+
 #endif

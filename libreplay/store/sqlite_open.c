@@ -35,6 +35,11 @@ static int wait_for_others(void *ctx, int tries)
 	return 1;
 }
 
+void ev_sqlite_wait(struct ev_sqlite *s)
+{
+	sqlite3_busy_handler(s->db, wait_for_others, s);
+}
+
 /*
  * Into WAL mode, once nobody else is in the file: others who open a new store at the same time, or, in a
  * file that is not in that mode, anybody who reads.
@@ -60,7 +65,7 @@ static int set_wal(struct ev_sqlite *s, int wait_ms, struct ev_error *err)
 	if ((rc & 0xff) == SQLITE_BUSY)
 		ev_hint(err, "where the file is not in WAL mode, anybody who is in a transaction on it holds it, "
 			     "also to read; a longer --lock-wait waits longer");
-	sqlite3_busy_handler(s->db, wait_for_others, s);
+	ev_sqlite_wait(s);
 	return rc == SQLITE_OK ? 0 : -1;
 }
 
@@ -118,7 +123,7 @@ static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struc
 
 	snprintf(cache, sizeof(cache), "PRAGMA cache_size=-%zu", (opt->cache ? opt->cache : CACHE) >> 10);
 	sqlite3_extended_result_codes(s->db, 1);
-	sqlite3_busy_handler(s->db, wait_for_others, s);
+	ev_sqlite_wait(s);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	/* "odd" is a name; SQLite would take one that it does not know for a text */
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);

@@ -220,6 +220,8 @@ struct ev_store_ops {
 	 * then). Released by the system however the process ends.
 	 */
 	int (*lock)(struct ev_store *s, const char *projection, struct ev_error *err);
+	/* Has a process that lock? 1, 0, -1. Nothing is taken, and a store that is only read does. */
+	int (*locked)(struct ev_store *s, const char *projection, struct ev_error *err);
 
 	/*
 	 * What a column cannot hold is poison, also where the store would take it: SQLite keeps any

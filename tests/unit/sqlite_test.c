@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -168,6 +169,7 @@ static void locks(void)
 	CHECK(strstr(err.hint, pid), "and names who has it: %s", err.hint);
 	CHECK(s->ops->lock(s, "p", &err) < 0 && err.class == EV_HELD, "nor does it get the run lock: %s",
 	      err.text);
+	CHECK(s->ops->locked(s, "p", &err) == 1 && s->ops->locked(s, "other", &err) == 0, "which can be asked for");
 	CHECK(s->ops->lock(s, "other", &err) == 0, "another projection's run lock is another");
 	CHECK(symlink("l.db", in_dir("alias.db")) == 0, "a symbolic link to the store");
 	link = open_at(in_dir("alias.db"), 0, false, &err);
@@ -181,6 +183,47 @@ static void locks(void)
 		link->ops->close(link);
 	s->ops->close(s);
 	close(ready);
+}
+
+static int add_text(void *ctx, int n, char **values, char **names)
+{
+	(void)n;
+	(void)names;
+	ev_buf_adds(ctx, values[0]);
+	return 0;
+}
+
+static int asked; /* how often: is this process told to stop? */
+
+static bool told(void)
+{
+	asked++;
+	return true;
+}
+
+/* The journal of a first load is set up with nobody waited for; those who come in then are, as ever. */
+static void waits_of_a_load(void)
+{
+	struct ev_store_options opt = { .lock_wait_ms = 3000, .give_up = told };
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_store *s = ev_store_open(in_dir("w.db"), &opt, &err);
+	struct ev_buf mode = EV_BUF_INIT;
+	sqlite3 *other = NULL;
+
+	ev_ledger_create(s, &err);
+	s->ops->close(s);
+	s = ev_store_open(in_dir("w.db"), &opt, &err);
+	s->ops->load(s, "p");
+	CHECK(sqlite3_open(in_dir("w.db"), &other) == SQLITE_OK &&
+	      sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK, "another holds the file");
+	asked = 0;
+	CHECK(s->ops->begin(s, &err) < 0 && err.class == EV_HELD, "it is waited for: %s", err.text);
+	CHECK(asked > 0, "but not by who is told to stop");
+	CHECK(sqlite3_exec(other, "COMMIT; PRAGMA journal_mode", add_text, &mode, NULL) == SQLITE_OK &&
+	      strcmp(ev_buf_str(&mode), "delete") == 0, "while the journal is that of a load: %s", ev_buf_str(&mode));
+	sqlite3_close(other);
+	ev_buf_release(&mode);
+	s->ops->close(s);
 }
 
 /* A schema on an empty store: 0, or -1 and where. */
@@ -381,6 +424,7 @@ int main(void)
 	opening();
 	transactions();
 	locks();
+	waits_of_a_load();
 	schemas();
 	handlers();
 	clock_words();

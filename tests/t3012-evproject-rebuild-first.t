@@ -1,0 +1,134 @@
+# evproject rebuild where no view is: a first build that was broken off, given up, or does not hold; what a call leaves
+# for the next one (--adopt, the log) and for who looks (status, --metrics). Both stores, see tests/store.sh.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$(store "$s")" "$@"; }
+plans() { sql "$1" 'SELECT count(*) FROM ev_rebuild'; }
+version() { sql "$1" "SELECT version FROM ev_projection WHERE name = 'acc'"; }
+sed 's/version 1/version 2/; s/(\$\.k!, \$\.n!,/($.k!, 10 * $.n!,/' p.sql >p2.sql
+
+# a first build that a poison record ends, as a kill would
+for i in {0..99}; do rec add k$((i % 5)) $i; done >log.ndjson
+{ head -n 60 log.ndjson; rec add k1 null 60; tail -n +62 log.ndjson; } >poison.ndjson
+sed 's/"n":[0-9]*/"n":8/' log.ndjson >another.ndjson
+rebuild p.sql want.db ./log.ndjson
+broken() { rebuild p.sql "$1" --batch 10 ./poison.ndjson; }
+broken a.db
+check_status 5 "a first build that ends in its midst"
+run evproject status --store "$(store a.db)"
+check_grep "is one that nobody is at work on" '^nobody is at work on it; the last call ended with: t/0@60: ' "$out"
+run evproject status --store "$(store a.db)" --format json
+check "also in JSON" jq -e '.rebuild | .phase == "build" and .at_work == false and (.failed | test("t/0@60"))' "$out"
+rebuild p.sql a.db --abandon
+check_status 0 "it can be given up"
+check_grep "what is left is said, and what to do with it" \
+	'the view stays as far as it was built, to \{"t":\{"0":[0-9]+\}\}: run goes on with it, drop removes it' "$err"
+check "no plan is left" test "$(plans a.db)" = 0
+rebuild p.sql a.db --abandon
+check_grep "once" 'no rebuild is under way' "$err"
+run evproject run p.sql --store "$(store a.db)" ./log.ndjson
+check_status 0 "run goes on with it"
+check "to the same rows" test "$(dump a.db)" = "$(dump want.db)"
+rebuild p2.sql a.db --yes --quiet ./log.ndjson
+check_status 0 "and it is rebuilt as any other"
+broken e.db
+rebuild p.sql e.db --abandon --quiet
+check "--quiet says nothing of it" test ! -s "$err"
+run evproject drop acc --store "$(store e.db)" --yes
+check_status 0 "drop removes what it left"
+
+# whoever ends a first build, it is ended
+broken b.db
+run evproject run p.sql --store "$(store b.db)" ./log.ndjson
+check_status 0 "run ends a first build that was broken off"
+check "there is no plan any more" test "$(plans b.db)" = 0
+rebuild p.sql b.db --yes ./log.ndjson
+check_grep "the version serves" 'version 1 serves already' "$err"
+rebuild p2.sql b.db --yes ./log.ndjson
+check_status 0 "and another one can take its place"
+broken f.db
+rebuild p.sql f.db ./log.ndjson
+check_status 0 "rebuild ends it, too"
+check "without a plan" test "$(plans f.db)" = 0
+check "to the same rows" test "$(dump f.db)" = "$(dump want.db)"
+broken g.db
+run evproject run p.sql --store "$(store g.db)" --follow - <log.ndjson
+check "a follower takes it over" test "$(plans g.db)" = 0
+
+# a first version whose check fails is there all the same
+sed 's/n < 0;/n > 100;/' p.sql >strict.sql
+sed 's/n > 100/n > 100000/' strict.sql >check.sql
+sed 's/version 1/version 2/; s/(\$\.k!, \$\.n!,/($.k!, 10 * $.n!,/' check.sql >mended.sql
+rebuild strict.sql c.db --metrics c.prom ./log.ndjson
+check_status 1 "a first version whose check fails"
+check_grep "is in place, which is said" 'version 1 is built, and stays as it is' "$err"
+check_grep "with what to do" 'rebuild takes a mended file, with a higher version; run --check, one whose check is mended; drop acc removes the view' "$err"
+check_no_grep "and nothing that cannot be" 'abandon|max-change' "$err"
+check_grep "--metrics says so" 'phase="refused"\} 1' c.prom
+check "no plan is left" test "$(plans c.db)" = 0
+run evproject run check.sql --store "$(store c.db)" --check ./log.ndjson
+check_status 0 "a check that was wrong, and is mended, holds"
+rebuild mended.sql c.db --yes --metrics c.prom ./log.ndjson
+check_status 0 "the mended file takes its place"
+check "as version 2" test "$(version c.db)" = 2
+check_grep "and is done" 'phase="done"\} 1' c.prom
+rebuild strict.sql d.db ./log.ndjson
+run evproject drop acc --store "$(store d.db)" --yes
+check_status 0 "or it is dropped"
+
+# --metrics of what does not end well
+build() { run evproject run p.sql --store "$(store "$1")" --quiet ./log.ndjson; }
+build m.db
+rebuild p2.sql m.db --yes --max-change 1 --metrics m.prom ./log.ndjson
+check_grep "a refused rebuild is refused" 'phase="refused"\} 1' m.prom
+rebuild p2.sql m.db --no-swap --metrics m.prom ./log.ndjson
+check_grep "one that is ready is ready" 'phase="ready"\} 1' m.prom
+rebuild p2.sql m.db --yes --metrics m.prom ./another.ndjson
+check_status 5 "one with another log"
+check_grep "has failed" 'phase="failed"\} 1' m.prom
+run evproject status --store "$(store m.db)"
+check_grep "which status says" '^nobody is at work on it; the last call ended with: .*another record stands at offset 99' "$out"
+rebuild p2.sql m.db --yes --metrics m.prom ./log.ndjson
+check_status 0 "the right log goes on"
+check_grep "and it is done" 'phase="done"\} 1' m.prom
+
+# a rebuild that began with --adopt goes on with it
+sql t.db 'CREATE TABLE acc (k text PRIMARY KEY, n integer NOT NULL, at integer)'
+sql t.db "INSERT INTO acc (k, n) VALUES ('theirs', 7)"
+rebuild p.sql t.db --adopt --no-swap ./log.ndjson
+check_status 0 "tables of another program, up to the swap"
+rebuild p.sql t.db --dry-run ./log.ndjson
+check_status 0 "the dry run knows that they are taken"
+rebuild p.sql t.db --yes ./log.ndjson
+check_status 0 "the next call needs no --adopt"
+check_grep "and knows them as another program's" 'another program.s, which is not fenced' "$err"
+check "the new rows serve" test "$(dump t.db)" = "$(dump want.db)"
+run evproject rollback p.sql --store "$(store t.db)"
+check "and theirs are the way back" test "$(dump t.db)" = 'theirs|7|'
+
+# the swap alone is left, and the log that is given is another one
+stop_swap() {
+	if on sqlite; then
+		sql "$1" "CREATE TRIGGER stop AFTER DELETE ON ev_rebuild BEGIN SELECT RAISE(ABORT, 'stopped by test'); END"
+	else
+		sql "$1" "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''stopped by test''; END'"
+		sql "$1" 'CREATE TRIGGER stop BEFORE DELETE ON ev_rebuild FOR EACH ROW EXECUTE FUNCTION stop()'
+	fi
+}
+let_swap() { sql "$1" "DROP TRIGGER stop$(on sqlite '' postgresql ' ON ev_rebuild')"; }
+build r.db
+rebuild p2.sql r.db --no-swap --quiet ./log.ndjson
+stop_swap r.db
+rebuild p2.sql r.db --yes ./log.ndjson
+check_status 4 "a swap that fails"
+let_swap r.db
+check "is all that is left to do" test "$(sql r.db 'SELECT phase FROM ev_rebuild')" = ready
+rebuild p2.sql r.db --yes ./another.ndjson
+check_status 5 "with another log it is not done"
+check_grep "for that reason" 'the rebuild under way began with another log: t/0: another record stands at offset 99' "$err"
+check_grep "with a way out" '--abandon, and begin anew' "$err"
+check "version 1 serves" test "$(version r.db)" = 1
+rebuild p2.sql r.db --yes ./log.ndjson
+check_status 0 "with its own it is"
+check "version 2 serves" test "$(version r.db)" = 2
+done_testing
