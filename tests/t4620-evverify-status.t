@@ -64,7 +64,7 @@ evverify --log - <pipe >"$out" 2>"$err" &
 pid=$!
 exec {writer}>pipe
 cat log.ndjson >&"$writer"
-wait_for 60 test -s "/proc/$pid/maps" # it runs; a signal before it is ready ends it all the same
+wait_for 60 grep -qx evverify "/proc/$pid/comm" # it runs; a signal before it is ready ends it all the same
 kill -TERM $pid
 wait $pid
 check "stopped by a signal: 128 and its number" test $? = 143
