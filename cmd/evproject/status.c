@@ -183,7 +183,7 @@ static int load(struct args *a, struct ev_store *s, const char *name, struct vie
 	for (size_t i = 0; i < v->ledger.nparts; i++)
 		if (v->ledger.parts[i].last_offset >= 0 && v->ledger.parts[i].last_timestamp > last)
 			last = v->ledger.parts[i].last_timestamp;
-	v->age_ms = last == EV_NO_TIMESTAMP ? -1 : ev_now_ms() - last;
+	v->age_ms = last == EV_NO_TIMESTAMP ? -1 : ev_age_ms(last);
 	v->balanced = ev_ledger_balanced(&v->ledger, &v->why);
 	if (ask_log(a, v, &v->log) < 0)
 		v->lag = -1;

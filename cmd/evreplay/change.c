@@ -105,6 +105,13 @@ static int redact(struct replay *r, struct ev_record *rec, struct ev_error *err)
 	return ev_hint(err, "--redact-other drop leaves such records out, pass copies them as they are");
 }
 
+static int64_t plus(int64_t a, int64_t b) /* what a record says of its time can be any number */
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
+}
+
 static void set_timestamp(struct replay *r, struct ev_record *rec)
 {
 	if (r->args->timestamps == TIMESTAMPS_KEEP)
@@ -115,9 +122,9 @@ static void set_timestamp(struct replay *r, struct ev_record *rec)
 		return;
 	}
 	if (r->shift_ms == INT64_MIN)
-		r->shift_ms = ev_now_ms() - rec->timestamp +
-			      (r->pace.start_us ? (r->pace.start_us - ev_clock_us()) / 1000 : 0);
-	rec->timestamp += r->shift_ms;
+		r->shift_ms = plus(ev_age_ms(rec->timestamp),
+				   r->pace.start_us ? (r->pace.start_us - ev_clock_us()) / 1000 : 0);
+	rec->timestamp = plus(rec->timestamp, r->shift_ms);
 }
 
 int replay_change(struct replay *r, struct ev_record *rec, struct ev_error *err)

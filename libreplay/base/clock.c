@@ -20,3 +20,12 @@ int64_t ev_now_ms(void)
 {
 	return millis(CLOCK_REALTIME);
 }
+
+int64_t ev_age_ms(int64_t time_ms)
+{
+	int64_t age;
+
+	if (__builtin_sub_overflow(ev_now_ms(), time_ms, &age))
+		return time_ms < 0 ? INT64_MAX : INT64_MIN;
+	return age;
+}
