@@ -53,6 +53,8 @@ static void kafka_close(struct ev_sink *s)
 		ev_source_spec_release(k->spec);
 	ev_job_token_release(&k->kept);
 	free(k->spec);
+	if (k->job)
+		pthread_mutex_destroy(&k->telling);
 	free(k->job);
 	free(k->group);
 	free(k->targets);
@@ -136,6 +138,7 @@ static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 	k->new_job = spec->new_job;
 	k->transaction = 1;
 	k->overdue_ms = OVERDUE_MS;
+	pthread_mutex_init(&k->telling, NULL);
 	k->spec = ev_alloc(sizeof(*k->spec));
 	*k->spec = (struct ev_source_spec)EV_SOURCE_SPEC_INIT;
 	ev_source_spec_add(k->spec, EV_JOBS_TOPIC "/0", &ignored); /* where all tokens stand */

@@ -19,7 +19,8 @@ struct call {
 };
 
 static const char *const names[] = { "fence in the producer", "begin a transaction", "commit group offsets",
-				     "commit a transaction", "abort a transaction" };
+				     "commit a transaction", "abort a transaction",
+				     "write a transaction" };
 
 const char *ev_kafka_txn_name(enum ev_kafka_txn_what what)
 {
@@ -35,6 +36,7 @@ static void make(void *ctx)
 		c->error = rd_kafka_init_transactions(c->rk, c->timeout_ms);
 		break;
 	case EV_TXN_BEGIN:
+	case EV_TXN_WRITE: /* begun a second time: it answers why it was given up */
 		c->error = rd_kafka_begin_transaction(c->rk);
 		break;
 	case EV_TXN_OFFSETS:
@@ -51,7 +53,9 @@ static void make(void *ctx)
 
 static int stuck(struct kafka_sink *k, enum ev_kafka_txn_what what, int64_t limit_ms, struct ev_error *err)
 {
+	pthread_mutex_lock(&k->telling);
 	k->stuck = true;
+	pthread_mutex_unlock(&k->telling);
 	ev_fail(&k->error, EV_STORE, "cannot %s of job '%s': the Kafka client has not come back from that for %lld s",
 		names[what], k->job, (long long)limit_ms / 1000);
 	ev_hint(&k->error, "what is not committed is not in the target: the same command goes on where job '%s' "

@@ -78,6 +78,8 @@ static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const
 	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
 		ev_hint(&k->error, "the record has %zu bytes: alone or in its batch that is above max.message.bytes",
 			m->len + m->key_len);
+	if (m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+		ev_hint(&k->error, "the broker wants an ACL that allows Write on topic '%s'", t->name);
 	if (m->err == RD_KAFKA_RESP_ERR__FENCED || m->err == RD_KAFKA_RESP_ERR_PRODUCER_FENCED)
 		k->error.class = EV_HELD;
 }
@@ -105,18 +107,11 @@ static void note_end(struct kafka_sink *k, struct sink_target *t, const rd_kafka
 	ev_kafka_witness_note(k, t, m);
 }
 
-void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+static void note_delivery(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m)
 {
-	struct sink_target *t = rd_kafka_topic_opaque(m->rkt);
 	uint64_t tag = (uint64_t)(uintptr_t)m->_private, number = tag & NUMBER_MASK;
-	struct kafka_sink *k;
-	struct sink_part *p;
+	struct sink_part *p = &k->parts[tag >> NUMBER_BITS];
 
-	(void)rk, (void)opaque;
-	if (!t)
-		return; /* a token that failed fails its transaction */
-	k = t->sink;
-	p = &k->parts[tag >> NUMBER_BITS];
 	if (is_there(m)) {
 		note_end(k, t, m);
 		if (k->delivered)
@@ -130,6 +125,25 @@ void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 	/* what was taken back because of the failure is not the failure */
 	if (!k->error.class && m->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE)
 		first_error(k, m, t, offset_of(p, number));
+}
+
+void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	struct sink_target *t = rd_kafka_topic_opaque(m->rkt);
+	struct kafka_sink *k;
+
+	(void)rk, (void)opaque;
+	if (!t)
+		return; /* a token that failed fails its transaction */
+	k = t->sink;
+	if (!k->job) {
+		note_delivery(k, t, m);
+		return;
+	}
+	pthread_mutex_lock(&k->telling);
+	if (!k->stuck) /* else it is a late call that tells, and whom it would tell may be gone */
+		note_delivery(k, t, m);
+	pthread_mutex_unlock(&k->telling);
 }
 
 int64_t ev_kafka_sink_undone(struct ev_sink *s, uint32_t part, uint64_t *beyond)

@@ -9,13 +9,16 @@
  *   kafka_job.c      exactly once: the token of a job, and its mark on the target topics
  *   kafka_target.c   exactly once: is a topic still the one that the job has written?
  *
- * Only failures are reported back by librdkafka (unless somebody wants to be told of each record): what is
- * neither queued nor failed was acknowledged.
+ * Each delivery is reported back by librdkafka, and counted: what is neither queued nor failed was
+ * acknowledged. With a job that may be in another thread, while this one waits (kafka_call.c).
  * A message's opaque is its source partition and its number among those put from there, and `runs`
  * turn that number into an offset, without a block of memory per message.
  */
 #ifndef EV_SINK_KAFKA_IMPL_H
 #define EV_SINK_KAFKA_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "sink/job_token.h"
 #include "sink/kafka.h"
@@ -80,7 +83,9 @@ struct kafka_sink {
 	bool open;                   /* a transaction is under way */
 	uint64_t transaction;        /* number of the one that is, or is next; from 1 */
 	int overdue_ms;              /* a call that is late by that does not come back any more */
-	bool stuck;                  /* one has not: the client may not be touched, nor what it may use */
+	pthread_mutex_t telling;     /* of a job: held while a delivery is noted, in whatever thread */
+	atomic_bool stuck;           /* one has not (set under it): the client may not be touched, nor what it
+					may use, and what it still tells nobody hears */
 	rd_kafka_topic_t *jobs;
 	struct ev_job_token kept;    /* of the last commit; `ends` and the rest are of now */
 };
@@ -110,11 +115,13 @@ int ev_kafka_txn_begin(struct kafka_sink *k, struct ev_error *err);
 /* Token, marks, commit. */
 int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct ev_error *err);
 void ev_kafka_txn_abort(struct kafka_sink *k);
+/* The client itself has given the transaction up, and thrown away what was under way: say why. -1. */
+int ev_kafka_txn_broken(struct kafka_sink *k, struct ev_error *err);
 /* What another copy has done to us is EV_HELD, whatever the error says. */
 int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err);
 
 /* kafka_call.c */
-enum ev_kafka_txn_what { EV_TXN_INIT, EV_TXN_BEGIN, EV_TXN_OFFSETS, EV_TXN_COMMIT, EV_TXN_ABORT };
+enum ev_kafka_txn_what { EV_TXN_INIT, EV_TXN_BEGIN, EV_TXN_OFFSETS, EV_TXN_COMMIT, EV_TXN_ABORT, EV_TXN_WRITE };
 
 struct ev_kafka_txn_offsets { /* of EV_TXN_OFFSETS; borrowed for the call */
 	const rd_kafka_topic_partition_list_t *list;

@@ -8,7 +8,7 @@
 #include "merge/merge.h"
 #include "sink/kafka_impl.h"
 
-enum { BATCH = 1024, WAIT_MS = 200 };
+enum { BATCH = 1024, WAIT_MS = 200, FULL_WAIT_MS = 50 };
 
 /* Made when it is not there: one partition, compacted. A topic that forgets is refused. */
 static int need_jobs_topic(struct kafka_sink *k, struct ev_error *err)
@@ -189,8 +189,12 @@ int ev_kafka_job_put_token(struct kafka_sink *k, struct ev_error *err)
 				      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 				      RD_KAFKA_V_KEY(k->job, strlen(k->job)),
 				      RD_KAFKA_V_VALUE(text.data, text.len), RD_KAFKA_V_END);
-		if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL || ev_kafka_sink_serve(k, 50, err))
+		if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 			break;
+		if (ev_kafka_sink_serve(k, FULL_WAIT_MS, err)) { /* why it does not empty */
+			ev_buf_release(&text);
+			return -1;
+		}
 	}
 	ev_buf_release(&text);
 	if (e)

@@ -131,6 +131,8 @@ static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partit
 	}
 	if (ev_kafka_sink_serve(k, 0, err))
 		return -1; /* a fatal error of the client has its reason in the delivery */
+	if (k->job && e == RD_KAFKA_RESP_ERR__STATE)
+		return ev_kafka_txn_broken(k, err);
 	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
 		(int)partition, (long long)r->offset, rd_kafka_err2str(e));
 	if (e == RD_KAFKA_RESP_ERR__QUEUE_FULL)
@@ -150,6 +152,8 @@ static int open_end(struct kafka_sink *k, struct sink_end *end, struct ev_error 
 		rd_kafka_flush(k->cluster->rk, FIRST_WAIT_MS); /* so that it is sent at once */
 		if (ev_kafka_sink_serve(k, 0, err))
 			return -1;
+		if (k->job && end->under_way && !k->error.class && !rd_kafka_outq_len(k->cluster->rk))
+			return ev_kafka_txn_broken(k, err); /* nothing is on its way any more */
 	}
 	end->opened = !k->error.class;
 	return 0;

@@ -30,6 +30,19 @@ int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err)
 	return -1;
 }
 
+static bool is_right(rd_kafka_resp_err_t e)
+{
+	return e == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+	       e == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+	       e == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+}
+
+static void hint_rights(struct kafka_sink *k, struct ev_error *err)
+{
+	ev_hint(err, "the broker wants ACLs that allow a job Read and Write on its targets and on topic '" EV_JOBS_TOPIC
+		"', Read on group 'evreplay-%s', Write on transactional id 'evreplay-%s'", k->job, k->job);
+}
+
 /* Takes `error`: what it means for the copy. */
 static int fail(struct kafka_sink *k, rd_kafka_error_t *error, enum ev_kafka_txn_what what,
 		struct ev_error *err)
@@ -41,7 +54,9 @@ static int fail(struct kafka_sink *k, rd_kafka_error_t *error, enum ev_kafka_txn
 	else
 		ev_fail(err, EV_STORE, "cannot %s of job '%s': %s", ev_kafka_txn_name(what), k->job,
 			rd_kafka_error_string(error));
-	if (!fenced && !k->error.class)
+	if (is_right(rd_kafka_error_code(error)))
+		hint_rights(k, err);
+	else if (!fenced && !k->error.class)
 		ev_kafka_targets_there(k, err); /* it may be that */
 	err->retriable = !fenced && !rd_kafka_error_is_fatal(error);
 	rd_kafka_error_destroy(error);
@@ -98,6 +113,19 @@ int ev_kafka_txn_begin(struct kafka_sink *k, struct ev_error *err)
 		return fail(k, e, EV_TXN_BEGIN, err);
 	k->open = true;
 	return 0;
+}
+
+int ev_kafka_txn_broken(struct kafka_sink *k, struct ev_error *err)
+{
+	rd_kafka_error_t *e;
+
+	if (ev_kafka_txn_call(k, EV_TXN_WRITE, 0, NULL, &e, err))
+		return -1;
+	if (e)
+		return fail(k, e, EV_TXN_WRITE, err);
+	ev_fail(&k->error, EV_STORE, "cannot write a transaction of job '%s': the client threw it away", k->job);
+	*err = k->error;
+	return -1;
 }
 
 void ev_kafka_txn_abort(struct kafka_sink *k)

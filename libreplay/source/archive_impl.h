@@ -49,7 +49,7 @@ struct ev_archive_source {
 	struct ev_buf path, text;      /* scratch */
 };
 
-/* source_lane.c */
+/* archive_lane.c */
 void ev_archive_lane_begin(struct ev_archive_lane *l, struct ev_archive_source *src, uint32_t part,
 			   struct ev_span span);
 enum ev_fetch ev_archive_lane_fetch(struct ev_archive_lane *l, struct ev_batch *batch,
@@ -59,7 +59,7 @@ void ev_archive_lane_release(struct ev_archive_lane *l);
 int ev_archive_members(struct ev_archive_source *as, uint32_t part, size_t segment,
 		       struct ev_archive_index *out, struct ev_error *err);
 
-/* source_find.c */
+/* archive_find.c */
 int ev_archive_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets,
 				struct ev_error *err);
 int ev_archive_record_at(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,

@@ -316,8 +316,9 @@ static int await_record(struct ev_kafka *k, rd_kafka_queue_t *q, uint32_t part, 
 {
 	const struct ev_partition *p = &k->base.parts[part];
 	int64_t until = ev_clock_ms() + k->timeout_ms;
+	int rc = 0;
 
-	while (ev_clock_ms() < until) {
+	while (!rc && ev_clock_ms() < until) {
 		rd_kafka_message_t *m = rd_kafka_consume_queue(q, TURN_MS);
 
 		if (!m) {
@@ -335,9 +336,11 @@ static int await_record(struct ev_kafka *k, rd_kafka_queue_t *q, uint32_t part, 
 			*out = NULL;
 			return 0;
 		}
+		if (m->err)
+			rc = ev_kafka_trouble(k, part, m, err);
 		rd_kafka_message_destroy(m);
 	}
-	return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot read '%s/%d' at offset %lld",
+	return rc ? -1 : ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot read '%s/%d' at offset %lld",
 			     p->topic, (int)p->partition, (long long)offset);
 }
 

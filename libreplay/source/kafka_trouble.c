@@ -50,6 +50,9 @@ int ev_kafka_trouble(struct ev_kafka *k, uint32_t part, const rd_kafka_message_t
 		return ev_fail(err, EV_DATA, "corrupt data in '%s/%d' at offset %lld: %s", p ? p->topic : "?",
 			       p ? (int)p->partition : -1, (long long)m->offset, rd_kafka_message_errstr(m));
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		ev_fail(err, EV_SOURCE, "cannot read '%s/%d': %s", p ? p->topic : "?", p ? (int)p->partition : -1,
+			rd_kafka_err2str(m->err));
+		return ev_hint(err, "the broker wants an ACL that allows Read on topic '%s'", p ? p->topic : "?");
 	case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 	case RD_KAFKA_RESP_ERR__FATAL:

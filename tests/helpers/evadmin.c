@@ -8,7 +8,7 @@
  *   delete TOPIC                               and wait until it is gone
  *   grow TOPIC PARTITIONS                      to that many, and wait for them
  *   trim TOPIC/PARTITION OFFSET                DeleteRecords: the log then starts at OFFSET
- *   deny TOPIC                                 nobody may write it (a broker with an authorizer)
+ *   deny TOPIC [read|write]                    nobody may (write) it (a broker with an authorizer)
  *   set TOPIC config=value                     a setting of the topic
  *   marks TOPIC/PARTITION                      prints low, last stable and high offset
  *   commit GROUP TOPIC/PARTITION=OFFSET...     a consumer group's offsets
@@ -180,8 +180,12 @@ static void acl(rd_kafka_t *rk, rd_kafka_queue_t *q, const char *topic, rd_kafka
 
 static void deny(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
 {
-	acl(rk, q, argv[1], RD_KAFKA_ACL_OPERATION_DESCRIBE, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW);
-	acl(rk, q, argv[1], RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_PERMISSION_TYPE_DENY);
+	bool read = argv[2] && !strcmp(argv[2], "read");
+
+	acl(rk, q, argv[1], read ? RD_KAFKA_ACL_OPERATION_WRITE : RD_KAFKA_ACL_OPERATION_DESCRIBE,
+	    RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW);
+	acl(rk, q, argv[1], read ? RD_KAFKA_ACL_OPERATION_READ : RD_KAFKA_ACL_OPERATION_WRITE,
+	    RD_KAFKA_ACL_PERMISSION_TYPE_DENY);
 }
 
 static void trim(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
@@ -270,7 +274,7 @@ static int topics(const struct setup *su, int argc, char **argv)
 		delete(rk, q, argv);
 	else if (!strcmp(argv[0], "grow") && argc == 3)
 		grow(rk, q, argv);
-	else if (!strcmp(argv[0], "deny") && argc == 2)
+	else if (!strcmp(argv[0], "deny") && (argc == 2 || argc == 3))
 		deny(rk, q, argv);
 	else if (!strcmp(argv[0], "set") && argc == 3)
 		set_config(rk, q, argv);

@@ -9,6 +9,13 @@
 
 static sem_t never, *volatile held; /* what the client's calls wait for; NULL: they answer at once */
 
+/* And this: a queue that is full, of which it is known why. */
+rd_kafka_resp_err_t rd_kafka_producev(rd_kafka_t *rk, ...)
+{
+	(void)rk;
+	return RD_KAFKA_RESP_ERR__QUEUE_FULL;
+}
+
 static void wait_for_it(void *sem)
 {
 	if (sem)
@@ -48,10 +55,19 @@ static void test_watch(void)
 	sem_destroy(&late);
 }
 
+static void count_delivery(void *ctx, uint32_t part, int64_t offset, const char *topic, int32_t partition, int64_t at)
+{
+	(void)part, (void)offset, (void)topic, (void)partition, (void)at;
+	++*(int *)ctx;
+}
+
+static int told; /* of deliveries */
+
 static struct kafka_sink *open_sink(void)
 {
 	char *mock[] = { "test.mock.num.brokers=1" };
-	struct ev_kafka_sink_spec spec = { .memory = 1 << 20, .job = "j" };
+	struct ev_kafka_sink_spec spec = { .memory = 1 << 20, .job = "j", .delivered = count_delivery,
+					   .ctx = &told };
 	struct ev_error err = EV_ERROR_INIT;
 	struct kafka_sink *k;
 
@@ -60,6 +76,23 @@ static struct kafka_sink *open_sink(void)
 	k = (struct kafka_sink *)ev_kafka_sink_open(&spec, &err);
 	CHECK(k != NULL, "a producer is there: %s", err.text);
 	return k;
+}
+
+/* As the client tells that the record of a topic of its own is there. */
+static void deliver(struct kafka_sink *k)
+{
+	struct sink_end end = { .under_way = 1 };
+	struct sink_target t = { .sink = k, .name = (char *)"t", .partitions = 1, .ends = &end };
+	struct ev_record r = { .topic = ev_slice_str("t") };
+	rd_kafka_topic_conf_t *conf = rd_kafka_topic_conf_new();
+	rd_kafka_message_t m = { .offset = 7, ._private = ev_kafka_sink_flight(k, &r) };
+
+	rd_kafka_topic_conf_set_opaque(conf, &t);
+	m.rkt = rd_kafka_topic_new(k->cluster->rk, "t", conf);
+	end.witnessed = k->transaction; /* the message here is no whole one */
+	told = 0;
+	ev_kafka_sink_delivered(k->cluster->rk, &m, NULL);
+	rd_kafka_topic_destroy(m.rkt);
 }
 
 static struct kafka_sink *left; /* so that it is no leak */
@@ -82,6 +115,8 @@ static void test_begin(void)
 	CHECK(k->base.ops->flush(&k->base, &next, &err) < 0 && err.class == EV_STORE,
 	      "nothing is committed after it");
 	CHECK(k->base.ops->turn(&k->base, 0, &err) < 0, "nor waited for");
+	deliver(k);
+	CHECK(!told, "what the late call tells, nobody hears: they may be gone");
 	k->base.ops->close(&k->base);
 	held = NULL;
 }
@@ -96,6 +131,21 @@ static void test_commit(void)
 		return;
 	CHECK(!ev_kafka_txn_begin(k, &err) && k->open, "one that is begun is open");
 	CHECK(!ev_kafka_txn_call(k, EV_TXN_COMMIT, 1000, NULL, &e, &err) && !e, "and can be committed");
+	deliver(k);
+	CHECK(told == 1, "its deliveries are told");
+	k->base.ops->close(&k->base);
+}
+
+static void test_token(void)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	struct kafka_sink *k = open_sink();
+
+	if (!k)
+		return;
+	ev_fail(&k->error, EV_STORE, "the disk of the broker is full");
+	CHECK(ev_kafka_job_put_token(k, &err) < 0 && strstr(err.text, "the disk of the broker is full"),
+	      "a token that finds the queue full says why it does not empty: %s", err.text);
 	k->base.ops->close(&k->base);
 }
 
@@ -105,5 +155,6 @@ int main(void)
 	test_watch();
 	test_begin();
 	test_commit();
+	test_token();
 	return test_done();
 }
