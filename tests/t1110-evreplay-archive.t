@@ -72,6 +72,28 @@ tail -n 100 log.ndjson >end.ndjson
 run evreplay ./end.ndjson --into ./range --append
 check_status 5 "a gap is refused"
 check_grep "and named" 'offsets 200\.\.[0-9]+ of t/[0-9] would be missing: the archive ends at 200' "$err"
+run evreplay ./end.ndjson --into ./range --append --dry-run
+check_status 5 "a dry run says so, too"
+check_grep "in the same words" 'offsets 200\.\.[0-9]+ of t/[0-9] would be missing: the archive ends at 200' "$err"
+run evreplay ./a --into ./range --append --key k1 --dry-run
+check_status 2 "and that another filter is refused"
+check_grep "in the same words" "was written with filter '.*', and this is '--key k1'" "$err"
+mkdir taken nodir && touch taken/x
+run evreplay ./a --into ./taken --append --dry-run
+check_status 2 "and that a folder holds other things"
+check_grep "in the same words" "it is no archive, and holds 'x'" "$err"
+run evreplay ./a --into ./none/x --append --dry-run
+check_status 4 "and that there is no folder to make it in"
+run evreplay ./a --into ./nodir --append --dry-run
+check_status 0 "an empty folder is as good as none"
+check "and stays so" test -z "$(ls -A nodir)"
+jq -c '.value = {"other":1}' log.ndjson >other.ndjson
+evreplay ./begin.ndjson --into ./was -q
+evreplay ./other.ndjson --into ./is -q
+run evreplay ./is --into ./was --append
+was=$status
+run evreplay ./is --into ./was --append --dry-run
+check "a source that is another log is refused alike, $was" test $was = 5 -a $status = 5
 run evreplay ./a --into ./m --map 't=u'
 check_status 2 "--map is for topics"
 run evreplay ./a --into orders --append -b 127.0.0.1:1

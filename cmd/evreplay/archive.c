@@ -19,51 +19,69 @@ static void describe(const struct replay_args *a, struct ev_buf *out)
 	replay_describe(&without, out);
 }
 
-int replay_open_archive(struct replay *r, struct ev_error *err)
+/* `filter` holds a text of the options. */
+static void options_of(const struct replay *r, struct ev_archive_options *opt, struct ev_buf *filter)
 {
-	struct ev_archive_options opt = EV_ARCHIVE_OPTIONS_INIT;
 	const struct replay_args *a = r->args;
-	struct ev_buf filter = EV_BUF_INIT;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	describe(a, &filter);
-	opt.append = a->append;
-	opt.written_by = "evtools " EV_VERSION;
-	opt.cluster_id = r->src->cluster_id;
-	opt.filter = filter.len ? ev_buf_str(&filter) : NULL;
-	opt.level = (int)a->level;
-	opt.threads = a->threads >= 0 ? (int)a->threads : cores > 1 ? (int)(cores < 16 ? cores : 16) : 0;
-	r->sink = ev_archive_sink_open(a->into, &opt, r->src, err);
+	describe(a, filter);
+	*opt = (struct ev_archive_options)EV_ARCHIVE_OPTIONS_INIT;
+	opt->append = a->append;
+	opt->written_by = "evtools " EV_VERSION;
+	opt->cluster_id = r->src->cluster_id;
+	opt->filter = filter->len ? ev_buf_str(filter) : NULL;
+	opt->level = (int)a->level;
+	opt->threads = a->threads >= 0 ? (int)a->threads : cores > 1 ? (int)(cores < 16 ? cores : 16) : 0;
+}
+
+int replay_open_archive(struct replay *r, struct ev_error *err)
+{
+	struct ev_archive_options opt;
+	struct ev_buf filter = EV_BUF_INIT;
+
+	options_of(r, &opt, &filter);
+	r->sink = ev_archive_sink_open(r->args->into, &opt, r->src, err);
 	ev_buf_release(&filter);
 	return r->sink ? 0 : -1;
 }
 
 int replay_peek_archive(struct replay *r, bool *known, struct ev_error *err)
 {
-	struct ev_manifest m = { 0 };
+	struct ev_archive_options opt;
+	struct ev_buf filter = EV_BUF_INIT;
+	const struct ev_manifest *m = &r->archived;
+	int rc;
 
-	if (!ev_archive_is(r->args->into))
-		return 0;
-	if (!r->args->append) {
-		ev_fail(err, EV_USAGE, "'%s' holds an archive already", r->args->into);
-		return ev_hint(err, "--append goes on where it ends");
-	}
-	if (ev_manifest_load(&m, r->args->into, err))
-		return -1;
-	for (size_t i = 0; i < m.ntopics; i++)
-		for (size_t k = 0; k < m.topics[i].nparts; k++)
-			ev_position_set(&r->stored, m.topics[i].name, m.topics[i].parts[k].partition,
-					m.topics[i].parts[k].next);
+	options_of(r, &opt, &filter);
+	rc = ev_archive_writer_peek(r->args->into, &opt, &r->archived, err);
+	ev_buf_release(&filter);
+	for (size_t i = 0; !rc && i < m->ntopics; i++)
+		for (size_t k = 0; k < m->topics[i].nparts; k++)
+			ev_position_set(&r->stored, m->topics[i].name, m->topics[i].parts[k].partition,
+					m->topics[i].parts[k].next);
 	*known = r->stored.n > 0;
-	ev_manifest_release(&m);
-	return 0;
+	return rc;
 }
 
 int replay_begin_archive(struct replay *r, struct ev_error *err)
 {
-	if (replay_into(r->args) != INTO_ARCHIVE || r->args->dry_run)
+	if (replay_into(r->args) != INTO_ARCHIVE)
 		return 0;
+	if (r->args->dry_run)
+		return ev_archive_sink_plan(&r->archived, r->src, r->spans, err);
 	return ev_archive_sink_begin(r->sink, r->spans, &r->args->src.spec, err);
+}
+
+int replay_plan_archive(const struct replay *r, const struct replay_part *p, const struct ev_record *rec,
+			struct ev_error *err)
+{
+	const struct ev_archive_topic *t = p->copied ? NULL : ev_manifest_topic(&r->archived, rec->topic);
+	const struct ev_archive_part *a = t ? ev_manifest_part(t, rec->partition) : NULL;
+
+	if (!a || !r->src->one_sequence)
+		return 0; /* a topic's were asked for before */
+	return ev_archive_gap(rec->topic, rec->partition, a->next, rec->offset, err);
 }
 
 static void fault(void *ctx, const char *text)

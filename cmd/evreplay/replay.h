@@ -9,6 +9,7 @@
 #ifndef EVREPLAY_REPLAY_H
 #define EVREPLAY_REPLAY_H
 
+#include "archive/archive.h"
 #include "common/filter.h"
 #include "common/progress.h"
 #include "common/source_options.h"
@@ -109,6 +110,7 @@ struct replay {
 	uint64_t passed;       /* records of a file that the job had copied before */
 	struct ev_job_token *token; /* of the job, in the sink or in `peeked`; NULL: none */
 	struct ev_job_token peeked;
+	struct ev_manifest archived; /* a dry run: what the archive holds that would be appended to */
 	struct ev_position stored; /* where the job stood when it began; with an entry: go on from there */
 	uint64_t flushed_at;   /* sink->records when it was flushed last */
 	int64_t flushed_ms;
@@ -159,10 +161,13 @@ struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice
 /* ---- archive.c ---- */
 
 int replay_open_archive(struct replay *r, struct ev_error *err);
-/* The position behind the archive's records; *known: there is an archive, to be appended to. */
+/* A dry run: would it be opened? The position behind its records; *known: there is one, to be appended to. */
 int replay_peek_archive(struct replay *r, bool *known, struct ev_error *err);
 /* Of an archive, when the spans are known: its end and their beginnings have to meet. */
 int replay_begin_archive(struct replay *r, struct ev_error *err);
+/* A dry run: a file's partition begins with this record; may the archive go on there? EV_DATA. */
+int replay_plan_archive(const struct replay *r, const struct replay_part *p, const struct ev_record *rec,
+			struct ev_error *err);
 /* --verify: 0, EV_DATA when one is not whole, -1. */
 int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_error *err);
 

@@ -74,6 +74,8 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 	if (target && replay_check_record(r, target, &out, err))
 		return place_error(rec, err);
 	if (r->args->dry_run) {
+		if (replay_plan_archive(r, p, rec, err))
+			return place_error(rec, err);
 		replay_dry_count(r, p, &out);
 		return 0;
 	}
@@ -410,6 +412,7 @@ static void release(struct replay *r)
 		r->src->ops->close(r->src);
 	ev_filter_free(r->filter);
 	ev_spread_release(&r->spread);
+	ev_manifest_release(&r->archived);
 	ev_position_release(&r->stored);
 	ev_position_release(&r->safe);
 	for (size_t i = 0; i < r->nparts; i++)

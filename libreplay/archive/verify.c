@@ -13,7 +13,7 @@ static void tell(struct ev_archive_verify *v, void (*to)(void *, const char *), 
 	char text[1024];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	if (to && !v->quiet)
+	if (to)
 		to(v->check->ctx, text);
 }
 

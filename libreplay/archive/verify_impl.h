@@ -15,7 +15,8 @@ struct ev_archive_verify {
 	const struct ev_archive_part *part;
 	struct ev_archive_index members;
 	uint64_t last_hash;
-	bool quiet; /* faults are counted, and nothing is told */
+	struct ev_stranger *strangers; /* verify_files.c */
+	size_t nstrangers, strangers_cap;
 	struct ev_buf path, text, found; /* scratch; an index; what it should be */
 };
 

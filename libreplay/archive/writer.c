@@ -214,6 +214,15 @@ int ev_archive_writer_put(struct ev_archive_writer *w, const struct ev_record *r
 	return put(w, rec, err) ? keep_failure(w, err) : 0;
 }
 
+int ev_archive_gap(struct ev_slice topic, int32_t partition, int64_t next, int64_t offset, struct ev_error *err)
+{
+	if (offset <= next)
+		return 0;
+	ev_fail(err, EV_DATA, "offsets %" PRId64 "..%" PRId64 " of %.*s/%" PRId32 " would be missing: "
+		"the archive ends at %" PRId64, next, offset - 1, (int)topic.len, topic.ptr, partition, next);
+	return ev_hint(err, "start at or before that offset, or write another archive");
+}
+
 int ev_archive_writer_begin(struct ev_archive_writer *w, struct ev_slice topic, int32_t partition,
 			    int64_t offset, int32_t count, struct ev_error *err)
 {
@@ -230,11 +239,7 @@ int ev_archive_writer_begin(struct ev_archive_writer *w, struct ev_slice topic, 
 		p->count = count;
 		p->dirty = true;
 	}
-	if (offset <= p->next)
-		return 0;
-	ev_fail(err, EV_DATA, "offsets %" PRId64 "..%" PRId64 " of %s/%" PRId32 " would be missing: "
-		"the archive ends at %" PRId64, p->next, offset - 1, p->topic, partition, p->next);
-	return ev_hint(err, "start at or before that offset, or write another archive");
+	return ev_archive_gap(topic, partition, p->next, offset, err);
 }
 
 int ev_archive_writer_pass(struct ev_archive_writer *w, struct ev_slice topic, int32_t partition,

@@ -26,6 +26,7 @@ struct ev_archive_options {
 	size_t member_bytes;    /* of record lines in a gzip member, about */
 	int64_t segment_bytes;  /* a segment that has them is finished */
 	int64_t segment_records; /* likewise; 0: no limit */
+	int64_t index_bytes;    /* likewise, of its index: many empty offsets; 0: a quarter of what is read */
 	size_t memory;          /* bytes for lines that are gathered */
 	const struct ev_archive_sys *sys; /* NULL: the real one */
 };
@@ -43,6 +44,12 @@ struct ev_archive_writer;
 struct ev_archive_writer *ev_archive_writer_open(const char *dir,
 						 const struct ev_archive_options *opt,
 						 struct ev_error *err);
+/*
+ * Would it be opened? What it holds goes into *out (empty where there is none yet). For a plan: nothing is
+ * made, locked or cut. The errors of open but EV_HELD.
+ */
+int ev_archive_writer_peek(const char *dir, const struct ev_archive_options *opt, struct ev_manifest *out,
+			   struct ev_error *err);
 /* What was not flushed is not in the archive. NULL is fine. */
 void ev_archive_writer_close(struct ev_archive_writer *w);
 
@@ -54,6 +61,9 @@ int64_t ev_archive_writer_next(struct ev_archive_writer *w, struct ev_slice topi
 
 /* What the archive held when it was opened, and holds since the last flush; borrowed. */
 const struct ev_manifest *ev_archive_writer_manifest(const struct ev_archive_writer *w);
+
+/* Records of a partition from this offset on, behind what ends at `next`: EV_DATA names what would be missing. */
+int ev_archive_gap(struct ev_slice topic, int32_t partition, int64_t next, int64_t offset, struct ev_error *err);
 
 /*
  * A partition's records will come from this offset on. A new one begins there; of one that is there

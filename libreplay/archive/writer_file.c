@@ -181,6 +181,15 @@ static int finish_segment(struct ev_archive_writer *w, struct ev_wpart *p, struc
 	return ev_writer_save(w, err);
 }
 
+bool ev_writer_is_full(const struct ev_archive_writer *w, const struct ev_wpart *p)
+{
+	int64_t index = w->opt.index_bytes ? w->opt.index_bytes : EV_ARCHIVE_MANIFEST_MAX / 4;
+
+	return p->seg.bytes >= w->opt.segment_bytes ||
+	       (w->opt.segment_records && p->seg.records >= w->opt.segment_records) ||
+	       p->seg.index_bytes + (int64_t)p->index.len >= index;
+}
+
 int ev_writer_write(struct ev_archive_writer *w, struct ev_gzip_job *job, struct ev_error *err)
 {
 	struct ev_wpart *p = job->owner;
@@ -199,10 +208,7 @@ int ev_writer_write(struct ev_archive_writer *w, struct ev_gzip_job *job, struct
 		return ev_fail(err, EV_STORE, "out of memory for an index");
 	if (note_last(w, p, ev_buf_slice(&job->lines), err))
 		return -1;
-	if (p->seg.bytes < w->opt.segment_bytes &&
-	    (!w->opt.segment_records || p->seg.records < w->opt.segment_records))
-		return 0;
-	return finish_segment(w, p, err);
+	return ev_writer_is_full(w, p) ? finish_segment(w, p, err) : 0;
 }
 
 /* The lines gathered go behind those that are there. */
@@ -276,6 +282,9 @@ int ev_writer_save(struct ev_archive_writer *w, struct ev_error *err)
 	ev_buf_addf(&w->path, "%s/" EV_ARCHIVE_MANIFEST, w->dir);
 	if (text.failed)
 		rc = ev_fail(err, EV_STORE, "out of memory for the manifest");
+	else if (text.len > EV_ARCHIVE_MANIFEST_MAX) /* nobody would read it */
+		rc = ev_fail(err, EV_STORE, "cannot write '%s': it would have more than %u MiB", ev_buf_str(&w->path),
+			     EV_ARCHIVE_MANIFEST_MAX >> 20);
 	else if (ev_sys_replace(w->sys, w->dir, ev_buf_str(&w->path), ev_buf_slice(&text)))
 		rc = ev_writer_fail(w, "write", ev_buf_str(&w->path), err);
 	ev_buf_release(&text);

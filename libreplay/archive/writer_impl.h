@@ -53,7 +53,9 @@ struct ev_archive_writer {
 int ev_writer_fail(struct ev_archive_writer *w, const char *verb, const char *path,
 		   struct ev_error *err);
 
-/* writer_file.c: a packed member goes to the end of its partition. */
+/* writer_file.c: is the segment that is being written large enough? */
+bool ev_writer_is_full(const struct ev_archive_writer *w, const struct ev_wpart *p);
+/* A packed member goes to the end of its partition. */
 int ev_writer_write(struct ev_archive_writer *w, struct ev_gzip_job *job, struct ev_error *err);
 /* All that is written, safe; then in the manifest (in memory). */
 int ev_writer_sync(struct ev_archive_writer *w, struct ev_wpart *p, struct ev_error *err);

@@ -186,8 +186,7 @@ static int go_on_part(struct ev_archive_writer *w, const struct ev_archive_topic
 	}
 	if (cut_part(w, p, err))
 		return -1;
-	if (p->seg.bytes >= w->opt.segment_bytes ||
-	    (w->opt.segment_records && p->seg.records >= w->opt.segment_records))
+	if (ev_writer_is_full(w, p))
 		p->seg = (struct ev_archive_segment){ 0 };
 	return 0;
 }
@@ -226,6 +225,44 @@ static int open_writer(struct ev_archive_writer *w, struct ev_error *err)
 		return -1;
 	w->gzip = ev_gzip_new(w->opt.level, w->opt.threads, err);
 	return w->gzip ? 0 : -1;
+}
+
+/* The folder that `dir` is to stand in. */
+static char *parent_of(const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	while (n && dir[n - 1] != '/')
+		n--;
+	return n ? ev_strndup(dir, n) : ev_strdup(".");
+}
+
+/* Could a new one be made? */
+static int check_room(struct ev_archive_writer *w, struct ev_error *err)
+{
+	bool there = access(w->dir, F_OK) == 0;
+	char *in = there ? ev_strdup(w->dir) : parent_of(w->dir);
+	int rc = access(in, W_OK | X_OK) ? ev_writer_fail(w, there ? "write" : "make folder", w->dir, err) : 0;
+
+	free(in);
+	return rc ? rc : there ? check_empty(w, err) : 0;
+}
+
+int ev_archive_writer_peek(const char *dir, const struct ev_archive_options *opt, struct ev_manifest *out,
+			   struct ev_error *err)
+{
+	struct ev_archive_writer w = { .dir = ev_strdup(dir), .opt = *opt, .lock = -1 };
+	int rc = !ev_archive_is(dir) ? check_room(&w, err) :
+		 ev_manifest_load(&w.manifest, dir, err) || check_same(&w, err) ? -1 : 0;
+
+	if (rc)
+		ev_manifest_release(&w.manifest);
+	else
+		*out = w.manifest;
+	free(w.dir);
+	return rc;
 }
 
 struct ev_archive_writer *ev_archive_writer_open(const char *dir,

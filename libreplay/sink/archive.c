@@ -52,10 +52,9 @@ static bool changes(const char *filter)
 }
 
 /* Where the archive's last record was, the source must still have that one, or none. */
-static int check_last(struct archive_sink *as, uint32_t part, struct ev_error *err)
+static int check_last(const struct ev_manifest *m, struct ev_source *src, uint32_t part, struct ev_error *err)
 {
-	const struct ev_partition *p = &as->src->parts[part];
-	const struct ev_manifest *m = ev_archive_writer_manifest(as->writer);
+	const struct ev_partition *p = &src->parts[part];
 	const struct ev_archive_topic *t = ev_manifest_topic(m, ev_slice_str(p->topic));
 	const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
 	struct ev_record rec;
@@ -69,7 +68,7 @@ static int check_last(struct archive_sink *as, uint32_t part, struct ev_error *e
 			       p->partition, p->high, a->next);
 	if (m->filter && changes(m->filter))
 		return 0;
-	if (as->src->ops->record_at(as->src, part, a->last_offset, &rec, &found, err))
+	if (src->ops->record_at(src, part, a->last_offset, &rec, &found, err))
 		return -1;
 	if (!found || ev_record_hash(&rec) == a->last_hash)
 		return 0;
@@ -107,9 +106,25 @@ int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans,
 	struct ev_source *src = as->src;
 
 	for (uint32_t i = 0; i < src->nparts && !src->one_sequence; i++)
-		if (check_last(as, i, err) ||
+		if (check_last(ev_archive_writer_manifest(as->writer), src, i, err) ||
 		    begin_part(as, i, spans[i].begin, count_of(src, spec, src->parts[i].topic), err))
 			return -1;
+	return 0;
+}
+
+int ev_archive_sink_plan(const struct ev_manifest *m, struct ev_source *src, const struct ev_span *spans,
+			 struct ev_error *err)
+{
+	for (uint32_t i = 0; i < src->nparts && !src->one_sequence; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		struct ev_slice topic = ev_slice_str(p->topic);
+		const struct ev_archive_topic *t = ev_manifest_topic(m, topic);
+		const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
+
+		if (check_last(m, src, i, err) ||
+		    (a && ev_archive_gap(topic, p->partition, a->next, spans[i].begin, err)))
+			return -1;
+	}
 	return 0;
 }
 
