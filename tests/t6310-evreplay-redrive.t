@@ -164,6 +164,38 @@ printf "$letter" ',["evreplay.redrives","99999999999999999999"],["evreplay.redri
 run evreplay redrive - --allow retention <letter
 check_status 5 "a count of tries past all numbers is many"
 
+# Small letters whose home takes small batches only; the first home takes large ones.
+topic tight 1 max.message.bytes=2000
+topic crammed 1
+filled() { head -c 420 /dev/urandom | base64 -w 0; }
+for i in {1..40}; do
+	home=$tight
+	[ "$i" -gt 3 ] || home=$payments
+	printf '{"topic":"%s","partition":0,"offset":0,"timestamp":1732190400000,"key":"k%s","headers":[["evproject.dead.topic","%s"]],"text":"%s"}\n' \
+		"$crammed" "$i" "$home" "$(filled)"
+done | put
+run evreplay redrive "$crammed" -g tight
+check_status 0 "batches fit the smallest max.message.bytes of the homes"
+check_grep "and all are counted" "40 records sent home, 0 into quarantine, 0 left" "$err"
+check "each is there once" test "$(evtail "$tight" --from begin -q -o %k | sort -u | wc -l)/$(evtail "$tight" --from begin -q -o %k | wc -l)" = 37/37
+check "and no backlog is left" test "$(evadmin committed tight "$crammed/0")" = 40
+
+# A marker is no letter.
+topic marked 1
+txn_open marked
+txn begin "put $marked/0 1732190400000 a x" commit
+txn_leave
+run evreplay redrive "$marked" -g marked --into "$payments"
+check_status 0 "letters of a transaction"
+check "leave no backlog behind them" test "$(evadmin committed marked "$marked/0")" = "$(evadmin marks "$marked/0" | awk '{ print $3 }')"
+txn_open marked
+txn begin "put $marked/0 1732190400000 b x" "put $marked/0 1732190400000 c x" commit
+txn_leave
+run evreplay redrive "$marked" -g marked --into "$payments" --max 1
+check "--max leaves what is behind it" test "$(evadmin committed marked "$marked/0")" = 3
+run evreplay redrive "$marked" -g marked --into "$payments" --key b
+check "and so does a filter" test "$(evadmin committed marked "$marked/0")" = 3
+
 # Two at once: the one whose group was moved meanwhile says so.
 topic twice 1
 topic letters 1

@@ -63,4 +63,24 @@ killed() {
 }
 check "a restore is killed, and ends" killed
 check "and is the topic that was archived" same_contents "$many" "$many2"
+# A restore of what is gone: the archive knows how many partitions it had, the target's cluster, where it has the
+# topic still, how it was set.
+topic lost 3 cleanup.policy=compact
+put <<END
+put $lost/0 1732190400000 a x
+put $lost/2 1732190400000 b x
+END
+evreplay "$lost" --into ./lost -q
+run evreplay ./lost --into "again-$lost" --create --partition keep
+check_status 0 "a restore beside the topic"
+check_grep "says what it makes" "made topic 'again-$lost', 3 partitions\$" "$err"
+run evreplay - --into "again-$lost" <<<'{"topic":"x","partition":0,"offset":0,"timestamp":1732190400000,"key":null,"headers":[],"value":1}'
+check_grep "with the topic's settings" "cannot write topic 'again-$lost': it is compacted" "$err"
+evadmin delete "$lost"
+run evreplay ./lost --into "$lost" --create --partition keep
+check_status 0 "a restore of a topic that is gone"
+check_grep "says what it makes" "made topic '$lost', 3 partitions, with the broker's settings\$" "$err"
+check "each record stands in its partition" cmp <(evtail ./lost -n +1 -q -o '%p %k') <(evtail "$lost" -n +1 -q -o '%p %k')
+run evreplay ./lost/"$lost"/2 --into "part-$lost" --create --partition keep
+check_grep "of a partition alone, too" "made topic 'part-$lost', 3 partitions" "$err"
 done_testing

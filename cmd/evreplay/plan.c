@@ -122,6 +122,31 @@ static int source_topic(struct replay *r, const char *topic, struct ev_topic_inf
 	return rc;
 }
 
+/*
+ * An archive knows how many partitions its topic had, and not its settings: the topic itself may be gone. Where
+ * the target's cluster is the one that it came from and has it still, that one is asked.
+ */
+static int archived_topic(struct replay *r, const char *topic, struct ev_topic_info *like, struct ev_error *err)
+{
+	struct ev_manifest m = { 0 };
+	struct ev_topic_info there = { 0 };
+	const struct ev_archive_topic *t;
+	bool seen, same;
+	int rc = ev_manifest_load(&m, r->args->src.spec.archive, err);
+
+	t = rc ? NULL : ev_manifest_topic(&m, ev_slice_str(topic));
+	if (t)
+		like->partitions = t->partition_count;
+	for (size_t i = 0; t && !t->partition_count && i < t->nparts; i++)
+		if (t->parts[i].partition >= like->partitions)
+			like->partitions = t->parts[i].partition + 1;
+	same = m.cluster_id && r->target->id && !strcmp(m.cluster_id, r->target->id);
+	ev_manifest_release(&m);
+	if (rc || !same || ev_topic_look(r->target, topic, &there, err))
+		return rc || same ? -1 : 0;
+	return there.partitions ? ev_topic_configs(r->target, topic, like, &seen, err) : 0;
+}
+
 /* A file says only what it holds: as many partitions as it shows. look_ahead() has had it read before. */
 static void file_topic(const struct replay *r, const char *topic, struct ev_topic_info *like)
 {
@@ -170,6 +195,8 @@ static int missing(struct replay *r, struct replay_target *t, const char *from, 
 		return hint_missing(r, t, err);
 	}
 	t->create = true;
+	if (r->args->src.spec.archive && !r->args->src.spec.ntopics)
+		return archived_topic(r, from, &t->info, err);
 	if (!r->src->one_sequence)
 		return source_topic(r, from, &t->info, err);
 	file_topic(r, from, &t->info);
@@ -179,7 +206,7 @@ static int missing(struct replay *r, struct replay_target *t, const char *from, 
 /* What the settings alone tell. */
 static int check_settings(struct replay *r, struct replay_target *t, struct ev_error *err)
 {
-	if (reads_it(r, t->name) &&
+	if (!t->create && reads_it(r, t->name) && /* of an archive it may be gone, and is made again */
 	    conflict(r, t, ALLOW_SAME, err, "it is the topic that is read"))
 		return -1;
 	if (t->rewrites && conflict(r, t, ALLOW_LOG_TIME, err,
@@ -196,7 +223,8 @@ static int make(struct replay *r, struct replay_target *t, struct ev_error *err)
 	if (ev_topic_create(r->target, t->name, &t->info, err))
 		return -1;
 	if (!r->args->quiet)
-		ev_say(r->msg, "made topic '%s', %d partitions", t->name, (int)t->info.partitions);
+		ev_say(r->msg, "made topic '%s', %d partitions%s", t->name, (int)t->info.partitions,
+		       t->info.nconfigs ? "" : ", with the broker's settings");
 	return 0;
 }
 

@@ -132,7 +132,7 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 		return 0;
 	}
 	*target = replay_target_named(r, d->topic, NULL, err); /* which it never makes */
-	if (!*target)
+	if (!*target || (!a->dry_run && replay_bound_batches(r, err)))
 		return -1;
 	if (o.partition >= 0)
 		rec->partition = o.partition; /* so that --partition keep means it */
@@ -198,10 +198,8 @@ int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_e
 		const struct ev_partition *at = &r->src->parts[i];
 		int64_t offset = ev_position_get(next, at->topic, at->partition);
 
-		if (i < r->nparts && r->parts[i].next >= 0)
-			offset = r->parts[i].next; /* --max may end in the middle of what was read */
 		if (i < r->nparts && r->parts[i].left >= 0)
-			offset = r->parts[i].left;
+			offset = r->parts[i].left; /* by a filter, or behind the last one of --max */
 		if (offset >= 0)
 			ev_position_set(&done, at->topic, at->partition, offset);
 	}

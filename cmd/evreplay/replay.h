@@ -83,6 +83,7 @@ struct replay {
 	struct ev_spread spread;
 	struct ev_sink *sink;  /* NULL: a dry run */
 	bool kafka;            /* topics are written */
+	int64_t batch_bytes;   /* of their producer's batches, at most */
 	struct ev_cluster *target; /* of the sink; with --dry-run one of its own */
 	unsigned allowed;      /* bits of enum replay_conflict */
 	struct replay_target **targets;
@@ -128,6 +129,8 @@ int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 int replay_stopped_early(struct ev_messages *msg, const struct ev_error *err);
 /* In the middle of a wait: a transaction that is old enough ends, so that none times out. */
 int replay_flush_due(struct replay *r, struct ev_error *err);
+/* What was handed over so far is safe, and said to be. */
+int replay_flush_now(struct replay *r, struct ev_error *err);
 
 /* ---- change.c ---- */
 
@@ -152,6 +155,8 @@ enum replay_into replay_into(const struct replay_args *a);
 int replay_check_target(struct replay *r, struct ev_error *err);
 /* The sink, or for a dry run only the connection. The source is open. */
 int replay_open_target(struct replay *r, struct ev_error *err);
+/* A redrive has met one more topic: its batches must fit that, too. What was handed over before is flushed. */
+int replay_bound_batches(struct replay *r, struct ev_error *err);
 /* A dry run: where a job or an archive stands, to r->stored. Nothing is fenced or locked. */
 int replay_peek_target(struct replay *r, bool *known, struct ev_error *err);
 /* The partition's entry, made when it is new; its topic in the target. NULL on error. */

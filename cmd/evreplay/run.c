@@ -176,6 +176,11 @@ int replay_flush_due(struct replay *r, struct ev_error *err)
 	return due(r) ? flush(r, false, err) : 0;
 }
 
+int replay_flush_now(struct replay *r, struct ev_error *err)
+{
+	return flush(r, false, err);
+}
+
 /* How many records may be read at once, so that a transaction does not grow past its size. */
 static size_t room(const struct replay *r)
 {
@@ -269,7 +274,7 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 	return 0;
 }
 
-/* A group that has offsets goes on there; --from and --since say otherwise. */
+/* A group that has offsets goes on there, unless --from says otherwise. (--since only chooses, see in_time.) */
 static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
 {
 	if (r->src->one_sequence || r->args->src.from)
@@ -341,7 +346,7 @@ static int cannot_go_on(const struct replay *r, struct ev_error *err)
 /* A redrive was ended by one letter, or by where that would go: the target takes what was sent before. */
 static bool refused_letter(const struct replay *r, const struct ev_error *err)
 {
-	return r->redrive && (err->class == EV_DATA || err->class == EV_USAGE || r->homeless);
+	return r->redrive && r->sink && (err->class == EV_DATA || err->class == EV_USAGE || r->homeless);
 }
 
 /* Those before it went home: the next run must not send them again. What ended this one is what is said. */

@@ -145,11 +145,29 @@ static int bound_batches(struct replay *r, struct ev_kafka_sink_spec *spec, stru
 {
 	int64_t least = replay_least_batch(r);
 
-	if (least >= EV_BATCH_BYTES)
+	if (least >= r->batch_bytes)
 		return 0;
+	r->batch_bytes = least;
 	spec->batch_bytes = (size_t)least;
 	r->sink->ops->close(r->sink);
 	return open_sink(r, spec, err);
+}
+
+int replay_bound_batches(struct replay *r, struct ev_error *err)
+{
+	struct ev_kafka_sink_spec spec;
+	uint64_t records = r->sink->records, bytes = r->sink->bytes;
+
+	if (replay_least_batch(r) >= r->batch_bytes)
+		return 0;
+	if (records > r->flushed_at && replay_flush_now(r, err))
+		return -1;
+	topics_spec(r, &spec);
+	if (bound_batches(r, &spec, err))
+		return -1;
+	r->sink->records = records;
+	r->sink->bytes = bytes;
+	return 0;
 }
 
 static int open_topics(struct replay *r, struct ev_error *err)
@@ -160,6 +178,7 @@ static int open_topics(struct replay *r, struct ev_error *err)
 
 	topics_spec(r, &spec);
 	r->kafka = true;
+	r->batch_bytes = EV_BATCH_BYTES;
 	if (r->args->dry_run) {
 		r->target = ev_cluster_open(&spec.cluster, NULL, NULL, NULL, ev_stopped, err);
 		return r->target ? replay_look(r, err) : -1;

@@ -7,7 +7,8 @@
  *                   significant first), kafka_dlt-exception-fqcn, -cause-fqcn, -message
  *   evproject       evproject.dead.topic, .partition, .offset, .reason (text)
  *
- * Of several headers of one name the last counts (a letter that died again).
+ * Of several headers of one name the last counts (a letter that died again), of counts of tries the largest. Where
+ * headers of more than one kind are there, evproject's count before Connect's before Spring's.
  */
 #ifndef EV_ORIGIN_H
 #define EV_ORIGIN_H
@@ -24,9 +25,9 @@ struct ev_origin {
 	struct ev_slice topic;  /* a valid topic name; null when kind is NONE; borrowed */
 	int32_t partition;      /* -1: not told */
 	int64_t offset;         /* -1: not told */
-	struct ev_slice error;  /* class of the exception; null: not told */
+	struct ev_slice error;  /* class of the exception (Spring: of its cause, if told); null: not told */
 	struct ev_slice reason; /* its message, or evproject's; null: not told */
-	int64_t tries;          /* 0 without the header, or with one that is no number */
+	int64_t tries;          /* 0 without the header, or with one that is no number; INT32_MAX at most */
 };
 
 void ev_origin_of(const struct ev_record *r, struct ev_origin *out);

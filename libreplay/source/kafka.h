@@ -95,7 +95,7 @@ struct ev_kafka {
 	struct kafka_topic *topics; /* sorted by name */
 	size_t ntopics;
 	struct kafka_part *kp; /* one for each of base.parts */
-	size_t kp_cap, parts_cap;
+	size_t parts_cap;
 
 	bool reading, follow;
 	struct kafka_lane *lanes;
