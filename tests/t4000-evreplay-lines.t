@@ -26,6 +26,29 @@ for i in {1..20000}; do echo '{"topic":"t","partition":0,"offset":'$i',"timestam
 evreplay ./long.ndjson --into - --position gone.json 2>"$err" | head -n 1 >"$out"
 check "its position, which nobody knows, is not saved" test "${PIPESTATUS[0]}" = 0 -a ! -e gone.json
 
+# A reader that takes nothing any more does not keep it from heeding the first signal.
+mkfifo asleep
+exec 9<>asleep
+stuck() { # stuck COMMAND...: its status, after one TERM in the middle of its output
+	local line pid
+	"$@" >asleep 2>"$err" &
+	pid=$!
+	read -r line <&9
+	kill -TERM $pid
+	dead() { ! kill -0 $pid 2>/dev/null; }
+	wait_for 60 dead || kill -KILL $pid
+	wait $pid
+}
+stuck evreplay ./long.ndjson --into - --position never.json
+status=$?
+check_status 143 "evreplay ends by a signal though nobody reads its pipe"
+check "and saves no position that nobody has come to" test ! -e never.json
+exec 9<&-; exec 9<>asleep
+stuck evtail ./long.ndjson -n +1 -o json
+status=$?
+check_status 143 "so does evtail"
+exec 9<&-
+
 # A target that does not answer is waited for until a signal comes.
 evreplay ./orders.ndjson --into there -b 127.0.0.1:1 2>"$err" &
 waiting=$!

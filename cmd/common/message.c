@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,8 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "common/secrets.h"
 #include "common/term.h"
+
+enum { GRACE_MS = 1000 };
 
 static void write_all(int fd, const char *p, size_t n)
 {
@@ -137,11 +141,21 @@ int ev_report(struct ev_messages *m, const struct ev_error *err)
 
 /* ---- signals: the one place where state must be global ---- */
 
-static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_signal, writing; /* to stdout, which may take for ever */
 
 static void on_signal(int sig)
 {
 	stop_signal = sig;
+	if (writing)
+		alarm(1);
+}
+
+/* The signal before it may have come after the writer had looked, and before it began to wait. */
+static void on_alarm(int sig)
+{
+	(void)sig;
+	if (writing)
+		alarm(1);
 }
 
 void ev_descriptors_claim(void)
@@ -158,12 +172,14 @@ void ev_descriptors_claim(void)
 void ev_signals_install(void)
 {
 	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction tick = { .sa_handler = on_alarm }, ignore = { .sa_handler = SIG_IGN };
 
 	sigemptyset(&stop.sa_mask);
+	sigemptyset(&tick.sa_mask);
 	sigemptyset(&ignore.sa_mask);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGALRM, &tick, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
@@ -201,19 +217,50 @@ static int stdout_failed(struct ev_error *err)
 	return ev_fail(err, EV_STORE, "cannot write to standard output: %s", strerror(errno));
 }
 
-int ev_stdout_write(const char *data, size_t n, struct ev_error *err)
+/* Does somebody take something within that time? */
+static bool taken(int wait_ms)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	int64_t until = ev_clock_ms() + wait_ms, left = wait_ms;
+	int n;
+
+	while ((n = poll(&p, 1, (int)left)) < 0 && errno == EINTR) {
+		left = until - ev_clock_ms();
+		if (left < 0)
+			left = 0;
+	}
+	return n != 0; /* an error write() will name */
+}
+
+/* A reader that is at work gets all of it, also after a signal; then little by little, so that none waits for long. */
+static int stdout_all(const char *data, size_t n, struct ev_error *err)
 {
 	while (n) {
-		ssize_t w = write(STDOUT_FILENO, data, n);
+		bool stop = ev_stopped();
+		ssize_t w;
 
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
+		if (stop && !taken(GRACE_MS))
+			return 1;
+		w = write(STDOUT_FILENO, data, stop && n > PIPE_BUF ? PIPE_BUF : n);
+		if (w < 0 && errno == EAGAIN)
+			taken(GRACE_MS);
+		else if (w < 0 && errno != EINTR)
 			return stdout_failed(err);
-		data += w;
-		n -= (size_t)w;
+		data += w > 0 ? w : 0;
+		n -= w > 0 ? (size_t)w : 0;
 	}
 	return 0;
+}
+
+int ev_stdout_write(const char *data, size_t n, struct ev_error *err)
+{
+	int rc;
+
+	writing = 1; /* before the first look */
+	rc = stdout_all(data, n, err);
+	writing = 0;
+	alarm(0);
+	return rc;
 }
 
 /* stdio keeps no reason for an earlier failure. A pipe without a reader is one. */

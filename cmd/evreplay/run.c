@@ -397,7 +397,7 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	replay_report(r, rc == STOPPED && !r->sink->closed && !a->follow);
 	if (r->redrive && redrive_print(r, err))
 		return -1;
-	return rc == STOPPED && !r->sink->closed ? ev_stop_status(a->follow) : 0;
+	return (rc == STOPPED || r->sink->closed) && ev_stopped() ? ev_stop_status(a->follow) : 0;
 }
 
 static void release(struct replay *r)

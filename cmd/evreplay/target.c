@@ -218,7 +218,7 @@ int replay_open_target(struct replay *r, struct ev_error *err)
 	case INTO_LINES:
 		if (r->args->dry_run)
 			return 0;
-		r->sink = ev_lines_sink_open(STDOUT_FILENO, "standard output");
+		r->sink = ev_lines_sink_open(ev_stdout_write, "standard output");
 		return 0;
 	case INTO_ARCHIVE:
 		return r->args->dry_run ? 0 : replay_open_archive(r, err);

@@ -290,7 +290,7 @@ static int open_and_read(struct tail *t, struct ev_error *err)
 	if (tail_flush(t, err))
 		return -1;
 	if (t->closed)
-		return 0;
+		return ev_stopped() ? ev_stop_status(a->follow) : 0;
 	if (a->position && save_position(t, err))
 		return -1;
 	if (!a->quiet)

@@ -1,8 +1,5 @@
-/* lines.c - the sink that writes record lines to a descriptor; see sink.h */
-#include <errno.h>
-#include <poll.h>
-#include <string.h>
-#include <unistd.h>
+/* lines.c - the sink that writes record lines to a pipe; see sink.h */
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "record/line.h"
@@ -12,38 +9,22 @@ enum { FULL = 256 << 10 };
 
 struct lines_sink {
 	struct ev_sink base;
-	int fd;
+	int (*write)(const char *data, size_t n, struct ev_error *err);
 	struct ev_buf out; /* not yet written */
 };
 
 static int write_out(struct lines_sink *l, struct ev_error *err)
 {
-	const char *at = l->out.data;
-	size_t left = l->out.len;
+	int rc;
 
 	if (l->out.failed)
 		return ev_fail(err, EV_STORE, "cannot write to %s: out of memory", l->base.target);
-	while (left && !l->base.closed) {
-		ssize_t n = write(l->fd, at, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN) {
-			poll(&(struct pollfd){ .fd = l->fd, .events = POLLOUT }, 1, 1000);
-			continue;
-		}
-		if (n < 0 && errno != EPIPE)
-			return ev_fail(err, EV_STORE, "cannot write to %s: %s", l->base.target,
-				       strerror(errno));
-		if (n < 0) {
-			l->base.closed = true;
-			break;
-		}
-		at += n;
-		left -= (size_t)n;
-	}
+	if (!l->out.len || l->base.closed)
+		return 0;
+	rc = l->write(l->out.data, l->out.len, err);
+	l->base.closed |= rc > 0;
 	ev_buf_clear(&l->out);
-	return 0;
+	return rc < 0 ? -1 : 0;
 }
 
 static int lines_put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err)
@@ -85,12 +66,12 @@ static const struct ev_sink_ops lines_ops = {
 	.close = lines_close,
 };
 
-struct ev_sink *ev_lines_sink_open(int fd, const char *name)
+struct ev_sink *ev_lines_sink_open(int (*write)(const char *data, size_t n, struct ev_error *err), const char *name)
 {
 	struct lines_sink *l = ev_alloc(sizeof(*l));
 
 	l->base.ops = &lines_ops;
 	l->base.target = ev_strdup(name);
-	l->fd = fd;
+	l->write = write;
 	return &l->base;
 }

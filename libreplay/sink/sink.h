@@ -67,13 +67,13 @@ struct ev_sink {
 	uint64_t records, bytes;/* put so far; bytes of keys, values and headers */
 	uint64_t passed;        /* records that it was given, and holds already */
 	bool lost;              /* the target was made anew: what was flushed before is not in it either */
-	bool closed;            /* the reader is gone (a pipe): nothing more is wanted, end quietly */
+	bool closed;            /* the reader is gone (a pipe), or asleep: nothing more is wanted, end quietly */
 };
 
 /* Keep the counters; called by every implementation's put. */
 void ev_sink_count(struct ev_sink *s, const struct ev_record *r);
 
-/* Record lines to a descriptor, which stays the caller's. `name`: for messages. */
-struct ev_sink *ev_lines_sink_open(int fd, const char *name);
+/* Record lines to `write`: 0; 1: nobody takes more, which closes the sink; -1. `name`: for messages. */
+struct ev_sink *ev_lines_sink_open(int (*write)(const char *data, size_t n, struct ev_error *err), const char *name);
 
 #endif
