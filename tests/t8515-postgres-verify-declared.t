@@ -58,6 +58,29 @@ same_but "ALTER TABLE acc DROP CONSTRAINT c; ALTER TABLE acc ADD CONSTRAINT c CH
 seen "another CHECK" 'acc: CHECK .i <> 7 AND n < 1000000. is another in the store'
 memory c.db --scratch "$_stores"
 check_status 0 "where rows are made by the file's"
+same_but "ALTER TABLE acc ALTER i SET DEFAULT 1"
+memory c.db --counts
+check_status 1 "--counts folds too, and says that the tables are others"
+check_grep "and which" "column i has another default" "$out"
+memory s.db --counts
+check_status 0 "and nothing where they are not"
+same_but "ALTER TABLE acc ALTER k TYPE text COLLATE \"POSIX\""
+seen "another collation of a key" "column k has another collation"
+same_but "ALTER TABLE acc DROP CONSTRAINT c; ALTER TABLE acc ADD CONSTRAINT c CHECK (i <> 7 AND n < 1000000) NOT VALID"
+seen "a CHECK that is not valid" "CHECK .i <> 7 AND n < 1000000. is NOT VALID"
+same_but "ALTER TABLE acc DROP CONSTRAINT c; ALTER TABLE acc ADD CONSTRAINT c CHECK (i <> 7 AND n < 1000000) NO INHERIT"
+seen "one that is NO INHERIT" "CHECK .i <> 7 AND n < 1000000. is NO INHERIT"
+same_but "CREATE SEQUENCE $(_schema c.db).sq; ALTER TABLE acc ALTER n SET DEFAULT nextval('$(_schema c.db).sq'),
+	ALTER w SET DEFAULT to_timestamp(1 / (random() * 0)), ALTER ok SET DEFAULT true"
+seen "defaults that cannot be computed in a read" "column n has a default in the store that cannot be computed"
+check_grep "and another" "column w has a default in the store that cannot be computed" "$out"
+check_grep "the rest is compared after them" "column ok has another default" "$out"
+check_grep "so are the rows" "acc: store rows 5 = " "$out"
+check_grep "and the counts are" "^counts    consistent" "$out"
+same_but "CREATE COLLATION $(_schema c.db).mine (provider = icu, locale = 'de');
+	ALTER TABLE acc ALTER c TYPE varchar(40) COLLATE $(_schema c.db).mine"
+memory c.db --format json
+check "with a finding for the column alone" jq -e '[.modes[].findings[]?] | length == 1' "$out"
 
 # what the server makes of the words is not what they were
 cat >p.sql <<'SQL'
@@ -88,6 +111,35 @@ for c in $(sql s.db "SELECT conname FROM pg_constraint WHERE conrelid = 'acc'::r
 	same_but "ALTER TABLE acc DROP CONSTRAINT $c, ADD CHECK (i > 100 OR (n >= 0 AND coalesce(e, '') <> 'q'))"
 	seen "brackets in a CHECK" "CHECK ..i > 100 OR n >= 0. AND .* is another"
 done
+
+# names of more than 63 bytes, collations and CHECKs of the file's own
+long=$(printf 'a%.0s' {1..70})
+cat >p.sql <<SQL
+-- @projection decl version 1
+-- @topics t
+-- @envelope type=\$.type
+-- @schema
+CREATE TABLE acc (k text COLLATE "POSIX", n bigint, $long int DEFAULT 3 CHECK ($long > 1) NO INHERIT,
+	"b$long" text COLLATE "C" DEFAULT 'x', CONSTRAINT "C$long" CHECK (n <> -7) NO INHERIT, PRIMARY KEY (k));
+-- @on add
+INSERT INTO acc (k, n) VALUES (\$.k, \$.n) ON CONFLICT (k) DO UPDATE SET n = acc.n + excluded.n;
+SQL
+forget s.db
+project s.db ./log.ndjson
+memory s.db
+check_status 0 "names that the server cuts"
+check_no_grep "are no differences" 'column|CHECK' "$out"
+same_but "ALTER TABLE acc ALTER ${long:0:63} SET DEFAULT 4"
+seen "what was done to such a column" "column ${long:0:63} has another default"
+same_but "ALTER TABLE acc ALTER k TYPE text COLLATE \"C\""
+seen "another collation than the file's" "column k has another collation"
+sed -i "s/ $long int DEFAULT 3.*/ \"ä${long}\" int DEFAULT 3, b text,/; s/ \"b$long\"/ c/" p.sql
+forget s.db
+project s.db ./log.ndjson
+memory s.db
+check_status 2 "where the server cuts other letters is for a scratch store to tell"
+memory s.db --scratch "$_stores"
+check_status 0 "which does"
 
 # what the tables are beside columns and CHECKs; exclude is a name here, and no constraint
 cat >p.sql <<'SQL'

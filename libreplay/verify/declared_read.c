@@ -6,34 +6,46 @@
 #include "projection/ddl.h"
 #include "verify/declared_impl.h"
 
+#define LONGEST_NAME 63
+
 void declared_release(struct declared_table *t)
 {
 	for (size_t i = 0; i < t->ncolumns; i++) {
 		free(t->columns[i].name);
 		free(t->columns[i].type);
 		free(t->columns[i].fallback);
+		free(t->columns[i].collation);
 	}
 	for (size_t i = 0; i < t->nchecks; i++)
-		free(t->checks[i]);
+		free(t->checks[i].condition);
 	free(t->columns);
 	free(t->checks);
 	free(t->name);
 }
 
-/* As the server has it: without quotes it is folded, between them it is not. */
-static char *name_of(const struct ev_token *t)
+/*
+ * As the server has it: without quotes it is folded, between them it is not, and what is longer than 63 bytes is cut.
+ * Where, among other letters than ASCII, depends on the database's encoding.
+ */
+static char *name_of(struct declared_table *table, const struct ev_token *t)
 {
 	struct ev_buf b = EV_BUF_INIT;
 	char *name;
 
 	if (t->kind != EV_TOKEN_QUOTED)
-		return ev_token_name(t);
-	for (size_t i = 1; i + 1 < t->text.len; i++) {
+		ev_sql_name(*t, &b);
+	else if (t->text.ptr[0] != '"') /* U&"" */
+		table->odd = true;
+	for (size_t i = 1; t->kind == EV_TOKEN_QUOTED && i + 1 < t->text.len; i++) {
 		ev_buf_addc(&b, t->text.ptr[i]);
 		i += t->text.ptr[i] == '"'; /* it is doubled */
 	}
 	name = ev_strdup(ev_buf_str(&b));
 	ev_buf_release(&b);
+	for (size_t i = 0, len = strlen(name); len > LONGEST_NAME && i < len; i++)
+		table->odd |= (unsigned char)name[i] > 0x7f;
+	if (strlen(name) > LONGEST_NAME)
+		name[LONGEST_NAME] = '\0';
 	return name;
 }
 
@@ -91,7 +103,10 @@ static const struct ev_token *read_check(struct declared_table *t, const struct 
 		t->odd = true;
 		return end;
 	}
-	*EV_PUSH(t->checks, t->nchecks) = text_of(at + 2, close);
+	*EV_PUSH(t->checks, t->nchecks) = (struct declared_check){
+		.condition = text_of(at + 2, close),
+		.alone = end - close > 2 && ev_token_is(close[1], "no") && ev_token_is(close[2], "inherit"),
+	};
 	return close + 1;
 }
 
@@ -118,7 +133,7 @@ static const struct ev_token *read_key(struct declared_table *t, const struct ev
 	int place = 0;
 
 	for (; at < end && !ev_token_is(*at, ")"); at++) {
-		char *name = at->kind == EV_TOKEN_WORD || at->kind == EV_TOKEN_QUOTED ? name_of(at) : NULL;
+		char *name = at->kind == EV_TOKEN_WORD || at->kind == EV_TOKEN_QUOTED ? name_of(t, at) : NULL;
 
 		if (name)
 			mark_key(t, name, ++place);
@@ -142,7 +157,7 @@ static void read_constraint(struct declared_table *t, const struct ev_token *at,
 
 static void read_column(struct declared_table *t, const struct ev_token *at, const struct ev_token *end)
 {
-	struct declared_column c = { .name = name_of(at) };
+	struct declared_column c = { .name = name_of(t, at) };
 	const struct ev_token *to = clause_end(at + 1, end);
 
 	c.type = text_of(at + 1, to);
@@ -151,6 +166,11 @@ static void read_column(struct declared_table *t, const struct ev_token *at, con
 			to = clause_end(at + 2, end);
 			free(c.fallback);
 			c.fallback = text_of(at + 1, to);
+			at = to;
+		} else if (ev_token_is(*at, "collate") && at + 1 < end) {
+			to = clause_end(at + 2, end);
+			free(c.collation);
+			c.collation = text_of(at + 1, to);
 			at = to;
 		} else if (ev_token_is(*at, "check")) {
 			at = read_check(t, at, end);
@@ -210,10 +230,11 @@ const struct ev_token *declared_read(struct declared_table *out, const struct ev
 {
 	if (end - t > 3 && ev_token_is(*t, "if")) /* IF NOT EXISTS */
 		t += 3;
-	out->name = t < end ? name_of(t++) : ev_strdup("");
-	out->odd = t >= end || !ev_token_is(*t, "(");
-	if (out->odd)
+	out->name = t < end ? name_of(out, t++) : ev_strdup("");
+	if (t >= end || !ev_token_is(*t, "(")) {
+		out->odd = true;
 		return t;
+	}
 	read_elements(out, t, end, false);
 	return read_elements(out, t, end, true);
 }

@@ -217,6 +217,7 @@ static void prepare(struct drilling *d, const struct ev_verify_options *opt)
 	d->opt.store = &d->copy.opt;
 	d->opt.repair = d->opt.repair_now = false;
 	d->opt.max_diffs = 0; /* and no causes */
+	d->opt.without_views = true;
 	d->opt.max_lag = d->opt.max_age_ms = -1;
 	d->asked[EV_DRILL_ROWS] = opt->rows;
 	d->asked[EV_DRILL_COUNTS] = opt->counts;

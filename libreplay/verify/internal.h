@@ -37,6 +37,7 @@ struct ev_verifying {
 	char base_receipt[33];
 	struct ev_table_check *tables;
 	size_t ntables;
+	struct ev_buf views;          /* of SQL, by the reference's ledger; NUL after each */
 	bool altered;                 /* the fold is made with tables that are not those of the file */
 	bool folded;                  /* it stands where the first snapshot stands */
 	bool rows_match;              /* said by rows.c, for counts.c */
@@ -63,6 +64,9 @@ struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *e
 
 /* Are the view's tables all there? -1: EV_STORE, the first that is not. */
 int ev_reference_tables_there(struct ev_store *s, const char *projection, struct ev_error *err);
+
+/* views.c: in the snapshot; without a reference only whether they are there. */
+int ev_views_compare(struct ev_verifying *w, struct ev_store *s, struct ev_mode *m, struct ev_error *err);
 
 /* reads.c: mark the foreign tables; how many. */
 size_t ev_reads_mark(struct ev_verifying *w);

@@ -63,6 +63,8 @@ static int load_shape(struct ev_verifying *w, const char *table, bool *used, str
 
 	if (rc <= 0) {
 		ev_shape_release(&shape);
+		if (rc == 0)
+			ev_buf_add(&w->views, table, strlen(table) + 1);
 		return rc;
 	}
 	shape.portable = !w->reference;
@@ -181,6 +183,7 @@ void ev_reference_close(struct ev_verifying *w)
 		free(w->tables[i].wanted);
 	}
 	free(w->tables);
+	ev_buf_release(&w->views);
 	w->tables = NULL;
 	w->ntables = 0;
 	w->replay = (struct ev_replay){ 0 };

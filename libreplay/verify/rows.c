@@ -85,7 +85,7 @@ int ev_rows_read(struct ev_verifying *w, struct ev_snapshot *s, struct ev_mode *
 	for (size_t i = 0; i < w->ntables; i++)
 		if (!w->tables[i].foreign && read_side(w, &w->tables[i], s->store, EV_SIDE_STORE, m, err) < 0)
 			return -1;
-	return 0;
+	return ev_views_compare(w, s->store, m, err);
 }
 
 /* Which buckets differ? */

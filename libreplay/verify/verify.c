@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "verify/declared.h"
 #include "verify/from_base.h"
 
 __attribute__((format(printf, 2, 3))) static void say(struct ev_verifying *w, const char *fmt, ...)
@@ -67,10 +68,10 @@ static int settle(struct ev_verifying *w, struct ev_mode *m, int rc, struct ev_e
 {
 	if (rc >= 0)
 		return 0;
-	if (err->class == EV_USAGE)
-		return -1;
 	if (stop(w))
 		ev_fail(err, EV_SOURCE, "stopped before it was proven");
+	if (err->class == EV_USAGE)
+		return -1;
 	ev_mode_unproven(m, err);
 	*err = (struct ev_error)EV_ERROR_INIT;
 	return 0;
@@ -104,6 +105,15 @@ static void describe(struct ev_verifying *w)
 	ev_ledger_position(&w->first.ledger, &w->v->position);
 }
 
+/* Alone it folds as well, and as with the rows it must be known into what. */
+static int read_counts(struct ev_verifying *w, struct ev_error *err)
+{
+	if (!w->opt->rows && !w->reference &&
+	    ev_declared_compare(w->p, w->first.store, &w->first.tables, counts_mode(w), err) < 0)
+		return -1;
+	return ev_counts_read(w, w->first.store, err);
+}
+
 /* What is read of the store, while it stands still for us. */
 static int read_store(struct ev_verifying *w, struct ev_error *err)
 {
@@ -120,7 +130,7 @@ static int read_store(struct ev_verifying *w, struct ev_error *err)
 		return -1;
 	if (w->opt->rows && settle(w, rows_mode(w), ev_rows_read(w, &w->first, rows_mode(w), err), err) < 0)
 		return -1;
-	if (w->opt->counts && settle(w, counts_mode(w), ev_counts_read(w, w->first.store, err), err) < 0)
+	if (w->opt->counts && settle(w, counts_mode(w), read_counts(w, err), err) < 0)
 		return -1;
 	if (w->opt->checks) {
 		struct ev_mode *m = ev_verdict_mode(w->v, "checks", "checks");

@@ -39,6 +39,7 @@ struct ev_verify_options {
 	bool repair;                          /* rows that differ; without repair_now it is only said */
 	bool repair_now;
 	double max_repair;                    /* percent of the rows */
+	bool without_views;                   /* the drill alone: its copies have no SQL views */
 	bool log, against;                    /* the drill alone: modes that look at logs */
 	const char *sequence;                 /* path of the numbers in each key, for its --log, or NULL */
 };
