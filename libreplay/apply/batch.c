@@ -46,6 +46,7 @@ static void restore_parts(struct ev_apply *a)
 		}
 		p->next = p->begin;
 		p->last_offset = -1;
+		p->last_timestamp = EV_NO_TIMESTAMP;
 		p->untouched = 0;
 		memset(p->counts, 0, sizeof(p->counts));
 	}

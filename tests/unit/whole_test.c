@@ -6,6 +6,8 @@
  */
 #include "test.h"
 
+#include <inttypes.h>
+
 #include "apply/apply.h"
 #include "base/mem.h"
 
@@ -24,6 +26,15 @@ static const char file[] =
 	"INSERT INTO b (i, j, n) VALUES ($item, $.k, 1) ON CONFLICT (i, j) DO UPDATE SET n = b.n + 1;\n"
 	"-- @on set must touch\nUPDATE a SET n = $.n! WHERE k = $.k;\n"
 	"-- @on del\nDELETE FROM a WHERE k = $.k;\n";
+
+static const char sums[] =
+	"-- @projection s version 1\n"
+	"-- @topics t\n"
+	"-- @envelope type=$.type\n"
+	"-- @schema\n"
+	"CREATE TABLE a (k text PRIMARY KEY, n integer NOT NULL);\n"
+	"-- @on put\n"
+	"INSERT INTO a (k, n) VALUES ($.k, $.n) ON CONFLICT (k) DO UPDATE SET n = a.n + excluded.n;\n";
 
 struct log {
 	struct ev_record records[RECORDS];
@@ -123,6 +134,55 @@ static int apply(const struct ev_projection *p, const struct log *l, bool exact,
 	return again;
 }
 
+static int lost(struct ev_store *s, struct ev_error *err)
+{
+	(void)s;
+	ev_fail(err, EV_STORE, "the connection was lost");
+	err->retriable = true;
+	return -1;
+}
+
+static int connected(struct ev_store *s, struct ev_error *err)
+{
+	(void)s;
+	(void)err;
+	return 0;
+}
+
+/* A partition that came while records were held has seen none when they are given up. */
+static void newcomer(struct log *l)
+{
+	struct ev_store_options so = EV_STORE_OPTIONS_INIT;
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_projection *p = ev_projection_parse("s.sql", ev_slice_str(sums), &err);
+	struct ev_store *s = ev_store_open(":memory:", &so, &err);
+	struct ev_apply *a = open_apply(s, p, false, true);
+	const struct ev_ledger_part *part;
+	struct ev_store_ops ops;
+	size_t n = RECORDS / 3;
+
+	CHECK(ev_apply_batch(a, l->records, n, NULL, 0, false, false, &err) == 0, "some are held: %s", err.text);
+	for (size_t i = 0; i < RECORDS; i++) {
+		l->records[i].part = 1;
+		l->records[i].partition = 1;
+	}
+	ev_apply_partition(a, 1, "t", 1, 0, NULL);
+	CHECK(ev_apply_batch(a, l->records, n, NULL, 0, false, false, &err) == 0, "so are others: %s", err.text);
+	part = &ev_apply_ledger(a)->parts[1];
+	CHECK(part->last_timestamp == (int64_t)n - 1, "of a new partition");
+	ops = *s->ops;
+	ops.begin = lost;
+	ops.recover = connected;
+	s->ops = &ops;
+	CHECK(ev_apply_batch(a, l->records + n, n, NULL, 0, false, true, &err) == 1, "they are given up: %s", err.text);
+	part = &ev_apply_ledger(a)->parts[1];
+	CHECK(part->next == 0 && part->last_offset == -1 && part->last_timestamp == EV_NO_TIMESTAMP,
+	      "and with them the time of its last record: %" PRId64, part->last_timestamp);
+	ev_apply_close(a);
+	s->ops->close(s);
+	ev_projection_free(p);
+}
+
 int main(void)
 {
 	struct ev_error err = EV_ERROR_INIT;
@@ -148,6 +208,7 @@ int main(void)
 	apply(p, l, true, false, 1000, 0, &want);
 	CHECK(apply(p, l, false, true, 2500, 5000, &got) == 1, "what another writer came between is read again");
 	CHECK(ev_slice_eq(ev_buf_slice(&want), ev_buf_slice(&got)), "and comes to the same");
+	newcomer(l);
 	ev_buf_release(&want);
 	ev_buf_release(&got);
 	ev_projection_free(p);
