@@ -131,4 +131,50 @@ check "version 1 serves" test "$(version r.db)" = 1
 rebuild p2.sql r.db --yes ./log.ndjson
 check_status 0 "with its own it is"
 check "version 2 serves" test "$(version r.db)" = 2
+
+# an index of one's own goes back with the version that it was put on
+sql r.db 'CREATE INDEX late ON acc (at)'
+sql r.db 'CREATE UNIQUE INDEX latest ON acc (at, k)'
+run evproject rollback p.sql --store "$(store r.db)"
+check_status 0 "a rollback"
+check_grep "names the index that stays behind" 'acc: index late on acc stays with the version that is kept now: create it' "$err"
+check_grep "each" 'acc: index latest on acc stays' "$err"
+run evproject rollback p.sql --store "$(store r.db)"
+check_no_grep "the way back brings them, and leaves none" 'stays with' "$err"
+
+# names that differ in case alone are the same, but where they are quoted in PostgreSQL
+sed 's/version 2/version 3/; s/\bacc (/ACC (/; s/\bn integer/N integer/; s/10 \*/20 */' p2.sql >case.sql
+build n.db
+rebuild case.sql n.db --no-swap ./log.ndjson
+check_status 0 "a version whose names differ in case"
+check "is compared once" test "$(grep -ciE '^acc +[0-9]' "$out")" = 1
+check_no_grep "column by column" 'dropped|added|lacks|new table' "$out"
+rebuild case.sql n.db --yes --quiet ./log.ndjson
+check_status 0 "and swapped"
+build o.db
+run evproject diff "$(store o.db)" "$(store n.db)" p.sql
+check "diff, too, compares it once" test "$(grep -ciE '^acc +[0-9]' "$out")" = 1
+if on sqlite; then
+	check "and leaves no files" test ! -e o.db-wal -a ! -e o.db-shm -a ! -e n.db-wal -a ! -e n.db-shm
+	sqlite3 o.db 'PRAGMA journal_mode' >mode
+	check "of a file that stays in its mode" test "$(cat mode)" = wal
+fi
+
+# the table's own name before a column
+sed 's/version 1/version 4/; s/at integer);/at integer, CHECK (acc.n < 100000 AND "acc" . n >= 0));\nCREATE INDEX few ON acc (n) WHERE acc.n > 3;\nCREATE VIEW big AS SELECT acc.k, acc.n FROM acc WHERE acc.n > 30;/' \
+	p.sql >own.sql
+sed 's/version 4/version 5/; s/(\$\.k!, \$\.n!,/($.k!, 10 * $.n!,/' own.sql >own2.sql
+run evproject run own.sql --store "$(store q.db)" --quiet ./log.ndjson
+sql q.db 'CREATE VIEW theirs AS SELECT acc.k FROM acc WHERE acc.n > 30'
+rebuild own2.sql q.db --yes ./log.ndjson
+check_status 0 "a CHECK, an index and a view that name their table"
+check "go on" test "$(version q.db)" = 5
+check "views" test "$(sql q.db 'SELECT count(*) FROM big')$(sql q.db 'SELECT count(*) FROM theirs')" = 55
+check "and what the CHECK turns away" eval '! sql q.db "INSERT INTO acc (k, n) VALUES (1, 100000)" 2>/dev/null'
+run evproject rollback own.sql --store "$(store q.db)"
+check_status 0 "so do they back"
+check "with the CHECK" eval '! sql q.db "INSERT INTO acc (k, n) VALUES (1, 100000)" 2>/dev/null'
+sql q.db 'DROP VIEW theirs'
+run evproject drop acc --store "$(store q.db)" --yes
+check_status 0 "and they can be dropped"
 done_testing

@@ -1,7 +1,6 @@
 /* diff.c - evproject diff: do two stores hold the same view? */
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "evproject/comparison.h"
 #include "evproject/evproject.h"
@@ -129,29 +128,6 @@ static void print_json(const struct view *a, const struct view *b, const struct 
 	ev_buf_release(&out);
 }
 
-/* Tables that either of them owns. */
-static int list_tables(const struct view *a, const struct view *b, const char *projection,
-		       struct ev_buf *tables, struct ev_error *err)
-{
-	struct ev_buf more = EV_BUF_INIT;
-	int rc = ev_ledger_tables(a->store, projection, tables, err);
-
-	if (rc == 0)
-		rc = ev_ledger_tables(b->store, projection, &more, err);
-	for (const char *t = ev_buf_str(&more), *end = t + more.len; rc == 0 && t < end; t += strlen(t) + 1) {
-		const char *q = ev_buf_str(tables), *last = q + tables->len;
-
-		/* a store of the other kind may have folded the name */
-		while (q < last && (a->store->ops->dialect == b->store->ops->dialect ? strcmp(q, t)
-											: strcasecmp(q, t)) != 0)
-			q += strlen(q) + 1;
-		if (q >= last)
-			ev_buf_add(tables, t, strlen(t) + 1);
-	}
-	ev_buf_release(&more);
-	return rc;
-}
-
 static bool stop(void *ctx)
 {
 	(void)ctx;
@@ -169,7 +145,7 @@ static int diff(struct args *a, struct view *x, struct view *y, const struct ev_
 	y->schema = a->schema_b;
 	if (open_view(a, x, p->name, err) == 0 &&
 	    open_view(a, y, p->name, err) == 0 &&
-	    list_tables(x, y, p->name, &tables, err) == 0)
+	    ev_compare_tables(x->store, y->store, p->name, &tables, err) == 0)
 		rc = ev_compare(x->store, y->store, &tables, (size_t)a->max_diffs, stop, NULL, &c, err);
 	if (rc > 0) {
 		rc = ev_stop_status(false);

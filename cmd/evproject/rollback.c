@@ -89,6 +89,36 @@ static int tell(struct ev_store *s, const char *name, struct ev_messages *msg, s
 	return rc;
 }
 
+/* Indexes of the user's own, or of the other file, are not on what serves now. */
+static void tell_behind(const char *name, const struct ev_buf *lines, struct ev_messages *msg)
+{
+	const char *p = ev_buf_str(lines), *end;
+
+	for (; (end = strchr(p, '\n')); p = end + 1)
+		ev_say(msg, "%s: %.*s stays with the version that is kept now: create it again, if the one that "
+		       "serves is to have it", name, (int)(end - p), p);
+}
+
+static int roll_back(struct ev_versions *v, const char *name, const struct args *a, struct ev_messages *msg,
+		     struct ev_error *err)
+{
+	struct ev_buf behind = EV_BUF_INIT;
+	int rc;
+
+	do {
+		ev_buf_clear(&behind);
+		rc = v->shadow->ops->behind(v->shadow, &behind, err);
+	} while (rc < 0 && ev_store_recover(v->store, err));
+	if (rc == 0)
+		rc = v->shadow->ops->rollback(v->shadow, err);
+	if (rc == 0 && !a->quiet)
+		rc = tell(v->store, name, msg, err);
+	if (rc == 0 && !a->quiet)
+		tell_behind(name, &behind, msg);
+	ev_buf_release(&behind);
+	return rc;
+}
+
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
 	struct args *a = args;
@@ -102,11 +132,9 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 			there = ev_role_present(v.store, p->name, EV_ROLE_KEPT, err);
 		while (there < 0 && ev_store_recover(v.store, err));
 	if (there > 0)
-		rc = v.shadow->ops->rollback(v.shadow, err);
+		rc = roll_back(&v, p->name, a, msg, err);
 	else if (v.shadow && there == 0)
 		ev_fail(err, EV_USAGE, "'%s' keeps no version before the one that serves", p->name);
-	if (rc == 0 && !a->quiet)
-		rc = tell(v.store, p->name, msg, err);
 	ev_versions_close(&v);
 	ev_projection_free(p);
 	return rc;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "json/number.h"
+#include "store/ledger.h"
 
 #define STOP_EVERY 1024 /* rows */
 
@@ -441,6 +442,32 @@ static int compare_table(const struct comparing *with, struct ev_compared_table 
 	close_side(&c.old);
 	close_side(&c.new);
 	return rc < 0 ? ev_context(err, "table '%s'", t->name) : rc;
+}
+
+/* In SQLite a name is the same in any case, and a store of the other kind may have folded it. */
+static bool has_name(const struct ev_buf *names, const char *name, bool exact)
+{
+	const char *p = ev_buf_str(names), *end = p + names->len;
+
+	while (p < end && (exact ? strcmp(p, name) : strcasecmp(p, name)) != 0)
+		p += strlen(p) + 1;
+	return p < end;
+}
+
+int ev_compare_tables(struct ev_store *a, struct ev_store *b, const char *projection, struct ev_buf *tables,
+		      struct ev_error *err)
+{
+	bool exact = a->ops->dialect == EV_POSTGRESQL && b->ops->dialect == EV_POSTGRESQL;
+	struct ev_buf more = EV_BUF_INIT;
+	int rc = ev_ledger_tables(a, projection, tables, err);
+
+	if (rc == 0)
+		rc = ev_ledger_tables(b, projection, &more, err);
+	for (const char *t = ev_buf_str(&more), *end = t + more.len; rc == 0 && t < end; t += strlen(t) + 1)
+		if (!has_name(tables, t, exact))
+			ev_buf_add(tables, t, strlen(t) + 1);
+	ev_buf_release(&more);
+	return rc;
 }
 
 int ev_compare(struct ev_store *old, struct ev_store *new, const struct ev_buf *tables, size_t samples,

@@ -38,6 +38,10 @@ struct ev_comparison {
 	size_t ntables;
 };
 
+/* Tables of the projection that either store has, NUL after each; what is one name to both is there once. Appended. */
+int ev_compare_tables(struct ev_store *a, struct ev_store *b, const char *projection, struct ev_buf *tables,
+		      struct ev_error *err);
+
 /*
  * Compare the tables (NUL after each) of two stores; views and our own are passed over. At most `samples` of
  * each kind of change are kept per table. Each store should stand still (freeze), or what is

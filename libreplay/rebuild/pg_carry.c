@@ -254,3 +254,18 @@ int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
 	PQclear(res);
 	return rc;
 }
+
+int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)
+{
+	int rc = 0;
+
+	for (int unique = 0; rc == 0 && unique < 2; unique++) {
+		PGresult *res = lacking(sh, EV_ROLE_KEPT, unique, err);
+
+		for (int i = 0; res && i < PQntuples(res); i++)
+			ev_buf_addf(out, "index %s on %s\n", PQgetvalue(res, i, 3), PQgetvalue(res, i, 2));
+		rc = res ? 0 : -1;
+		PQclear(res);
+	}
+	return rc;
+}

@@ -62,6 +62,8 @@ int ev_pgkit_carry(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *sq
 int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
 /* Before the swap: one that was put there since is refused by name. */
 int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
+/* shadow.h behind. */
+int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err);
 
 /*
  * What is said of a constraint `k` of table `p`, which others may have put there: of those that the new version's

@@ -358,18 +358,20 @@ int ev_pgkit_dependents(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_e
 	static const char sql[] =
 		"SELECT DISTINCT CASE WHEN v.relkind = 'm' THEN 'materialized view ' || v.oid::regclass "
 		"WHEN v.oid IS NOT NULL THEN 'view ' || v.oid::regclass "
-		"WHEN k.oid IS NOT NULL THEN 'a foreign key of table ' || k.conrelid::regclass "
+		"WHEN k.contype = 'f' THEN 'a foreign key of table ' || k.conrelid::regclass "
 		"ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END "
 		"FROM own JOIN pg_catalog.pg_depend d ON d.deptype = 'n' "
 		"LEFT JOIN pg_catalog.pg_type t ON d.refclassid = 'pg_catalog.pg_type'::regclass "
 		"AND d.refobjid IN (t.oid, t.typarray) AND t.typrelid = ANY (oids) "
 		"LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::regclass "
 		"AND r.oid = d.objid LEFT JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
-		"LEFT JOIN pg_catalog.pg_constraint k ON k.oid = d.objid AND k.contype = 'f' "
+		"LEFT JOIN pg_catalog.pg_constraint k ON k.oid = d.objid "
 		"AND d.classid = 'pg_catalog.pg_constraint'::regclass "
+		"LEFT JOIN pg_catalog.pg_attrdef f ON f.oid = d.objid "
+		"AND d.classid = 'pg_catalog.pg_attrdef'::regclass "
 		"WHERE (t.oid IS NOT NULL OR (d.refclassid = 'pg_catalog.pg_class'::regclass "
 		"AND d.refobjid = ANY (oids))) AND (v.oid IS NULL OR v.oid <> ALL (oids)) "
-		"AND (k.oid IS NULL OR k.conrelid <> ALL (oids)) "
+		"AND (k.oid IS NULL OR k.conrelid <> ALL (oids)) AND (f.oid IS NULL OR f.adrelid <> ALL (oids)) "
 		"AND NOT (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = ANY (oids)) ORDER BY 1";
 	struct ev_buf with = EV_BUF_INIT;
 	int rc;

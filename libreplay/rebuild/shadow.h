@@ -102,6 +102,9 @@ struct ev_shadow_ops {
 	/* Exchange the version that serves with the kept one, in one transaction. */
 	int (*rollback)(struct ev_shadow *sh, struct ev_error *err);
 
+	/* Indexes of the version that serves, and not of the kept one: a rollback leaves them. Lines. */
+	int (*behind)(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err);
+
 	/* What a finished or killed swap left: dropped versions, a shadow without a plan. */
 	int (*clean)(struct ev_shadow *sh, struct ev_error *err);
 	int (*abandon)(struct ev_shadow *sh, struct ev_error *err); /* shadow, copy and plan */

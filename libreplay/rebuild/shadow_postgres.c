@@ -334,6 +334,11 @@ static void close_shadow(struct ev_shadow *sh)
 	free(sh);
 }
 
+static int behind(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err)
+{
+	return ev_pgkit_indexes_behind(of(sh), out, err);
+}
+
 static const struct ev_shadow_ops ops = {
 	.name = "postgresql",
 	.present = present,
@@ -347,6 +352,7 @@ static const struct ev_shadow_ops ops = {
 	.copy = copy,
 	.swap = ev_pgkit_swap,
 	.rollback = ev_pgkit_rollback,
+	.behind = behind,
 	.clean = clean,
 	.abandon = abandon,
 	.forget = forget,

@@ -240,6 +240,11 @@ static int roll_back(struct ev_shadow *sh, struct ev_error *err)
 	return rc;
 }
 
+static int behind(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err)
+{
+	return ev_kit_indexes_behind(of(sh)->live, sh->projection, out, err);
+}
+
 static int remove_file(struct ev_shadow_sqlite *s, struct ev_error *err)
 {
 	settle(&s->base);
@@ -362,6 +367,7 @@ static const struct ev_shadow_ops ops = {
 	.copy = copy,
 	.swap = swap,
 	.rollback = roll_back,
+	.behind = behind,
 	.clean = clean,
 	.abandon = abandon,
 	.forget = forget,

@@ -142,6 +142,22 @@ int ev_kit_check_indexes(struct ev_sqlite *stage, const char *projection, struct
 	return rc;
 }
 
+int ev_kit_indexes_behind(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err)
+{
+	struct ev_buf rows = EV_BUF_INIT;
+	int rc = ev_kit_rows(s, &rows, err,
+			   "SELECT m.name, m.tbl_name FROM main.sqlite_schema m JOIN main.ev_table t "
+			   "ON t.table_name = m.tbl_name COLLATE NOCASE WHERE t.projection = %Q AND m.type = 'index' "
+			   "AND m.sql IS NOT NULL AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema n "
+			   "WHERE n.type = 'index' AND n.name = 'ev_kept_' || m.name COLLATE NOCASE) "
+			   "ORDER BY m.rowid", projection);
+
+	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 2))
+		ev_buf_addf(out, "index %s on %s\n", c, ev_kit_cell(c, 1));
+	ev_buf_release(&rows);
+	return rc;
+}
+
 int ev_kit_create(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh,
 		  struct ev_buf *carried, struct ev_error *err)
 {

@@ -52,9 +52,10 @@ int ev_kit_create_ledger(struct ev_sqlite *s, struct ev_error *err);
 
 /*
  * CREATE TABLE or INDEX as sqlite_schema has it, with the names of tables and of the index as they are in
- * role `to`; `from` is the role whose prefix they have now. `index`: also rename the index.
+ * role `to`; `from` is the role whose prefix they have now. The table's name before a column of its own, as in
+ * `CHECK (acc.n > 0)`, is left out, as it would have to follow; true where there was one.
  */
-void ev_kit_rename_sql(const char *sql, enum ev_role from, enum ev_role to, struct ev_buf *out);
+bool ev_kit_rename_sql(const char *sql, enum ev_role from, enum ev_role to, struct ev_buf *out);
 
 /* In the open transaction: tables, views, indexes and ledger rows of a version into another role. */
 int ev_kit_move(struct ev_sqlite *s, const char *projection, enum ev_role from, enum ev_role to,
@@ -66,6 +67,8 @@ int ev_kit_drop(struct ev_sqlite *s, const char *projection, enum ev_role role, 
 /* In the open transaction: the new version's empty tables in role NEW, as `fresh` has them. */
 int ev_kit_create(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh,
 		  struct ev_buf *carried, struct ev_error *err);
+/* shadow.h behind. */
+int ev_kit_indexes_behind(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err);
 /* In the open transaction: tables that no ledger owns, and have names of the new version, are ours. */
 int ev_kit_adopt(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh,
 		 struct ev_error *err);

@@ -60,13 +60,39 @@ static void add_renamed(struct ev_token t, enum ev_role from, enum ev_role to, s
 	ev_buf_release(&renamed);
 }
 
-void ev_kit_rename_sql(const char *sql, enum ev_role from, enum ev_role to, struct ev_buf *out)
+/* Is it the table's own name before a column, as in `acc.n`? Then `lx` goes on behind the point. */
+static bool skip_qualifier(struct ev_lexer *lx, struct ev_token t, const struct ev_buf *own)
+{
+	struct ev_lexer ahead = *lx;
+	struct ev_buf name = EV_BUF_INIT;
+	struct ev_token point;
+	bool yes;
+
+	if (!own->len || (t.kind != EV_TOKEN_WORD && t.kind != EV_TOKEN_QUOTED))
+		return false;
+	point = ev_sql_next(&ahead);
+	if (point.kind == EV_TOKEN_SPACE)
+		point = ev_sql_next(&ahead);
+	ev_sql_name(t, &name);
+	yes = ev_token_is(point, ".") && ev_slice_eq(ev_buf_slice(&name), ev_buf_slice(own));
+	ev_buf_release(&name);
+	if (yes)
+		*lx = ahead;
+	return yes;
+}
+
+bool ev_kit_rename_sql(const char *sql, enum ev_role from, enum ev_role to, struct ev_buf *out)
 {
 	struct ev_lexer lx = { .at = sql, .end = sql + strlen(sql) };
-	bool named = false, on = false, index = false, next = false;
+	bool named = false, on = false, index = false, next = false, skipped = false;
+	struct ev_buf own = EV_BUF_INIT; /* the table's name */
 	struct ev_token t;
 
 	while ((t = ev_sql_next(&lx)).kind != EV_TOKEN_END) {
+		if (!next && skip_qualifier(&lx, t, &own)) {
+			skipped = true;
+			continue;
+		}
 		if (t.kind == EV_TOKEN_SPACE || !next)
 			ev_buf_add_slice(out, t.text);
 		else
@@ -74,6 +100,8 @@ void ev_kit_rename_sql(const char *sql, enum ev_role from, enum ev_role to, stru
 		if (t.kind == EV_TOKEN_SPACE)
 			continue;
 		if (next) {
+			if (!own.len && (!index || on))
+				ev_sql_name(t, &own);
 			next = false;
 			continue;
 		}
@@ -84,6 +112,8 @@ void ev_kit_rename_sql(const char *sql, enum ev_role from, enum ev_role to, stru
 		on |= index && named && next;
 		named |= next;
 	}
+	ev_buf_release(&own);
+	return skipped;
 }
 
 /* Tables and views of a version: name, then `table`, `view` or nothing (a view that is kept as text). */
@@ -169,15 +199,18 @@ static int show_views(struct ev_sqlite *s, const char *ledger_name, struct ev_er
 	return rc;
 }
 
-static int rename_index(struct ev_sqlite *s, const char *index, const char *sql, enum ev_role from,
-			enum ev_role to, struct ev_error *err)
+typedef int (*edit_fn)(struct ev_sqlite *s, const char *row, enum ev_role from, enum ev_role to,
+		       struct ev_error *err);
+
+static int rename_index(struct ev_sqlite *s, const char *index, enum ev_role from, enum ev_role to,
+			struct ev_error *err)
 {
 	struct ev_buf name = EV_BUF_INIT, text = EV_BUF_INIT;
 	int rc;
 
 	rename_name(index, from, to, &name);
 	/* ALTER TABLE has put the table's new name in already: only the index keeps the old prefix */
-	ev_kit_rename_sql(sql, from, to, &text);
+	ev_kit_rename_sql(ev_kit_cell(index, 1), from, to, &text);
 	rc = ev_kit_exec(s, err, "UPDATE main.sqlite_schema SET name = %Q, sql = %Q "
 			 "WHERE type = 'index' AND name = %Q", ev_buf_str(&name), ev_buf_str(&text), index);
 	if (rc == 0)
@@ -187,7 +220,8 @@ static int rename_index(struct ev_sqlite *s, const char *index, const char *sql,
 	return rc;
 }
 
-static int edit_schema(struct ev_sqlite *s, const struct ev_buf *indexes, enum ev_role from,
+/* `edit` gets each of the rows: name, sql, and what it likes. */
+static int edit_schema(struct ev_sqlite *s, const struct ev_buf *rows, edit_fn edit, enum ev_role from,
 		       enum ev_role to, struct ev_error *err)
 {
 	struct ev_error err2 = EV_ERROR_INIT;
@@ -195,8 +229,8 @@ static int edit_schema(struct ev_sqlite *s, const struct ev_buf *indexes, enum e
 
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
 	rc = ev_kit_exec(s, err, "PRAGMA writable_schema=ON");
-	for (const char *c = ev_kit_first(indexes); rc == 0 && c; c = ev_kit_next(indexes, c, 3))
-		rc = rename_index(s, c, ev_kit_cell(c, 1), from, to, err);
+	for (const char *c = ev_kit_first(rows); rc == 0 && c; c = ev_kit_next(rows, c, 3))
+		rc = edit(s, c, from, to, err);
 	if (ev_kit_exec(s, &err2, "PRAGMA writable_schema=RESET") < 0 && rc == 0) {
 		*err = err2;
 		rc = -1;
@@ -217,8 +251,43 @@ static int move_indexes(struct ev_sqlite *s, const char *to_name, enum ev_role f
 			     "ORDER BY m.name", to_name);
 
 	if (rc == 0 && indexes.len)
-		rc = edit_schema(s, &indexes, from, to, err);
+		rc = edit_schema(s, &indexes, rename_index, from, to, err);
 	ev_buf_release(&indexes);
+	return rc;
+}
+
+static int unqualify(struct ev_sqlite *s, const char *row, enum ev_role from, enum ev_role to, struct ev_error *err)
+{
+	struct ev_buf text = EV_BUF_INIT;
+	int rc = 0;
+
+	(void)from;
+	(void)to;
+	if (ev_kit_rename_sql(ev_kit_cell(row, 1), EV_ROLE_LIVE, EV_ROLE_LIVE, &text))
+		rc = ev_kit_exec(s, err, "UPDATE main.sqlite_schema SET sql = %Q WHERE type = %Q AND name = %Q",
+				 ev_buf_str(&text), ev_kit_cell(row, 2), row);
+	ev_buf_release(&text);
+	return rc;
+}
+
+/* `CHECK (acc.n > 0)` of a table that is called otherwise would name a column that is not there. */
+static int unqualify_all(struct ev_sqlite *s, const char *ledger_name, struct ev_error *err)
+{
+	struct ev_buf rows = EV_BUF_INIT, text = EV_BUF_INIT;
+	bool any = false;
+	int rc = ev_kit_rows(s, &rows, err,
+			     "SELECT m.name, m.sql, m.type FROM main.sqlite_schema m JOIN main.ev_table t "
+			     "ON t.table_name = m.tbl_name COLLATE NOCASE WHERE m.type IN ('table', 'index') "
+			     "AND m.sql IS NOT NULL AND t.projection = %Q ORDER BY m.rowid", ledger_name);
+
+	for (const char *c = ev_kit_first(&rows); rc == 0 && c && !any; c = ev_kit_next(&rows, c, 3)) {
+		ev_buf_clear(&text);
+		any = ev_kit_rename_sql(ev_kit_cell(c, 1), EV_ROLE_LIVE, EV_ROLE_LIVE, &text);
+	}
+	if (rc == 0 && any)
+		rc = edit_schema(s, &rows, unqualify, EV_ROLE_LIVE, EV_ROLE_LIVE, err);
+	ev_buf_release(&rows);
+	ev_buf_release(&text);
 	return rc;
 }
 
@@ -244,7 +313,9 @@ int ev_kit_move(struct ev_sqlite *s, const char *projection, enum ev_role from, 
 
 	ev_role_name(&from_name, projection, from);
 	ev_role_name(&to_name, projection, to);
-	rc = move_tables(s, ev_buf_str(&from_name), from, to, err);
+	rc = unqualify_all(s, ev_buf_str(&from_name), err);
+	if (rc == 0)
+		rc = move_tables(s, ev_buf_str(&from_name), from, to, err);
 	if (rc == 0)
 		rc = move_ledger(s, ev_buf_str(&from_name), ev_buf_str(&to_name), err);
 	if (rc == 0)

@@ -60,27 +60,6 @@ static bool comparable(struct ev_rebuilding *r, const struct ev_ledger *old)
 	return true;
 }
 
-/* Tables that either of them has. */
-static int list_tables(struct ev_rebuilding *r, struct ev_store *frozen, struct ev_store *shadow,
-		       struct ev_buf *tables, struct ev_error *err)
-{
-	struct ev_buf old = EV_BUF_INIT;
-	int rc = ev_ledger_tables(shadow, r->p->name, tables, err);
-
-	if (rc == 0)
-		rc = ev_ledger_tables(frozen, r->p->name, &old, err);
-	for (const char *t = ev_buf_str(&old), *end = t + old.len; rc == 0 && t < end; t += strlen(t) + 1) {
-		const char *q = ev_buf_str(tables), *last = q + tables->len;
-
-		while (q < last && strcmp(q, t) != 0)
-			q += strlen(q) + 1;
-		if (q >= last)
-			ev_buf_add(tables, t, strlen(t) + 1);
-	}
-	ev_buf_release(&old);
-	return rc;
-}
-
 int ev_rebuilding_judge(struct ev_rebuilding *r)
 {
 	if (r->opt->max_change < 0 || r->plan.change <= r->opt->max_change)
@@ -129,7 +108,7 @@ static int compare_frozen(struct ev_rebuilding *r, struct ev_store *frozen, stru
 	struct ev_store *shadow = r->sh->ops->store(r->sh, err);
 	struct ev_comparison c = { 0 };
 	struct ev_buf tables = EV_BUF_INIT;
-	int rc = shadow ? list_tables(r, frozen, shadow, &tables, err) : -1;
+	int rc = shadow ? ev_compare_tables(shadow, frozen, r->p->name, &tables, err) : -1;
 
 	if (rc == 0)
 		rc = ev_compare(frozen, shadow, &tables, EV_REBUILD_SAMPLES, r->hooks->stop, r->hooks->ctx, &c, err);

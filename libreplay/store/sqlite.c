@@ -378,6 +378,8 @@ void ev_sqlite_close(struct ev_store *store)
 		rollback(store);
 	ev_store_forget(store);
 	sqlite3_close_v2(s->db);
+	if (s->tidy)
+		ev_sqlite_tidy(s->path);
 	ev_sqlite_time_release(s);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);

@@ -31,6 +31,7 @@ struct ev_sqlite {
 	bool wal_due;     /* WAL mode comes with the first commit */
 	bool still;       /* opened as a file that does not change: it was like `file` then */
 	struct stat file;
+	bool tidy;        /* only read, and the files of a WAL were not there */
 	locale_t c_locale;
 	struct ev_sqlite_time *time;
 
@@ -62,6 +63,8 @@ void ev_sqlite_close(struct ev_store *store); /* NULL allowed */
 /* sqlite_open.c */
 /* For others who hold the file, --lock-wait long or until told to stop; sqlite3_busy_timeout undoes it. */
 void ev_sqlite_wait(struct ev_sqlite *s);
+/* What reading alone has put beside the file goes, best effort. */
+void ev_sqlite_tidy(const char *path);
 void ev_sqlite_use_wal(struct ev_sqlite *s); /* after a commit, if it is due */
 /* EV_STORE when a file that was to stand still has been written to: what was read is worth nothing. */
 int ev_sqlite_unchanged(struct ev_sqlite *s, struct ev_error *err);

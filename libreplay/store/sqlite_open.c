@@ -161,17 +161,25 @@ static bool folder_writable(const char *path)
 	return yes;
 }
 
-/* Is nothing but the file itself needed to read it: no WAL that is still to be brought in? */
-static bool no_wal(const char *path)
+/* The size of the WAL beside a file; -1: there is none, -2: nobody can tell. */
+static int64_t wal_size(const char *path)
 {
 	struct ev_buf name = EV_BUF_INIT;
 	struct stat st;
-	bool none;
+	int64_t size;
 
 	ev_buf_addf(&name, "%s-wal", path);
-	none = stat(ev_buf_str(&name), &st) < 0 ? errno == ENOENT : st.st_size == 0;
+	size = stat(ev_buf_str(&name), &st) == 0 ? (int64_t)st.st_size : errno == ENOENT ? -1 : -2;
 	ev_buf_release(&name);
-	return none;
+	return size;
+}
+
+/* Is nothing but the file itself needed to read it: no WAL that is still to be brought in? */
+static bool no_wal(const char *path)
+{
+	int64_t size = wal_size(path);
+
+	return size == -1 || size == 0;
 }
 
 /*
@@ -227,6 +235,7 @@ static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, st
 	if (s->path[0] == '/') /* for ATTACH, later */
 		flags |= SQLITE_OPEN_URI;
 	s->still = must_stand_still(s, real);
+	s->tidy = real && wal_size(real) == -1 && folder_writable(real) && access(real, W_OK) == 0;
 	if (s->still) {
 		add_uri(real, "?immutable=1", &uri);
 		rc = sqlite3_open_v2(ev_buf_str(&uri), &s->db, flags | SQLITE_OPEN_URI, NULL);
@@ -242,6 +251,19 @@ static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, st
 	if (rc == SQLITE_OK)
 		return 0;
 	return ev_fail(err, EV_STORE, "cannot open store '%s': %s", s->path, sqlite3_errmsg(s->db));
+}
+
+/*
+ * To read a file in WAL mode takes two files beside it, which who only reads may not remove. The last one to close it
+ * for writing does, if there is nothing in them and nobody else is in the file.
+ */
+void ev_sqlite_tidy(const char *path)
+{
+	sqlite3 *db = NULL;
+
+	if (wal_size(path) == 0 && sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+		sqlite3_exec(db, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL);
+	sqlite3_close_v2(db);
 }
 
 int ev_sqlite_look_beyond(struct ev_store *store, const char *path, struct ev_error *err)
