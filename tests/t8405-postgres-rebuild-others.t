@@ -111,12 +111,21 @@ check_status 0 "a schema of 57 bytes, not ASCII"
 run evproject rollback p.sql --store "$long" --schema "$schema"
 check_status 0 "there and back"
 
-# somebody has a lock on a table that the swap moves, and waits for the swap himself: it gives way and comes again
+# somebody has a lock on a table that the swap moves, and waits for the swap himself: it gives way and comes again. He
+# begins while the swap waits for another, or it would let him end before
 database lock
 project "$lock" ./in.ndjson
 rebuild p2.sql "$lock" ./in.ndjson --no-swap
 check_status 0 "a shadow is ready"
-psql -qAtX "$_super_url" -v ON_ERROR_STOP=1 >lock.out 2>&1 <<'SQL' &
+mkfifo other
+psql -qAtX "$lock" <other >other.out 2>&1 & other=$!
+exec 8>other
+echo "BEGIN; SELECT 'begun' FROM acc LIMIT 1;" >&8
+check "a transaction" wait_for 60 grep -q begun other.out
+evproject rebuild p2.sql --store "$lock" --yes --swap-wait 10m ./in.ndjson 8>&- >swap.out 2>swap.err & swap=$!
+outlives() { [ "$(super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$(basename "$lock")' AND query LIKE '%virtualxid = ANY%'")" = 1 ]; }
+check "which the swap waits for" wait_for 60 outlives
+psql -qAtX "$_super_url" -v ON_ERROR_STOP=1 >lock.out 2>&1 <<'SQL' 8>&- &
 SET deadlock_timeout = '10min';
 BEGIN;
 LOCK TABLE ev_shadow_public_acc.acc IN ACCESS SHARE MODE;
@@ -132,10 +141,89 @@ COMMIT;
 SQL
 pid=$!
 check "somebody reads the shadow" wait_for 60 grep -q locked lock.out
-rebuild p2.sql "$lock" ./in.ndjson
-check_status 0 "the swap comes through in the end"
+echo 'COMMIT;' >&8
+exec 8>&-
+wait $other
+wait $swap
+check "the swap comes through in the end" test $? = 0
+show <swap.err
 wait $pid
 check "and so does the reader" test $? = 0
 show <lock.out
 check "the new version serves" test "$(versions "$lock")" = 'acc|2 acc (kept)|1 '
+
+# a view of others on the version that is kept, which the next swap would drop: found before the load, and by --forget
+database kept
+project "$kept" ./in.ndjson
+rebuild p2.sql "$kept" ./in.ndjson
+sql "$kept" 'CREATE VIEW before AS SELECT k, n FROM ev_kept_public_acc.acc; CREATE VIEW sum_before AS SELECT sum(n) FROM before'
+sed 's/version 2/version 3/; s/2 \* /3 * /' p2.sql >p3.sql
+told() { # told COMMAND...
+	run "$@" --store "$kept"
+	check_status 2 "$2 ${4:-} beside a view on the kept version is refused"
+	check_grep "  by name, and with the way out" "version of projection 'acc' that is kept, which is to be dropped: view before$" "$err"
+	check_grep "  " 'hint: nothing of others is dropped: drop it, or let it use the tables that serve' "$err"
+	check "  nothing has changed" test "$(versions "$kept")$(sql "$kept" 'SELECT * FROM sum_before')$(leftovers "$kept")" = "$as_is"
+}
+as_is="$(versions "$kept")$(sql "$kept" 'SELECT * FROM sum_before')$(leftovers "$kept")"
+told evproject rebuild p3.sql --yes ./in.ndjson
+told evproject rebuild p2.sql --forget
+run evproject drop acc --store "$kept" --yes
+check_status 2 "so is a drop"
+check_grep "  by name" "others depend on tables of projection 'acc': view before$" "$err"
+run evproject rollback p.sql --store "$kept"
+check_status 0 "a rollback is not"
+check "  it shows what serves now" test "$(sql "$kept" 'SELECT * FROM sum_before')" = "$(sql "$kept" 'SELECT sum(n) FROM acc')"
+rebuild p2.sql "$kept" ./in.ndjson --quiet
+check_status 0 "  and so nothing is in the way"
+sql "$kept" 'DROP VIEW before CASCADE'
+# it is put there when all but the swap is done
+rebuild p3.sql "$kept" ./in.ndjson --no-swap
+sql "$kept" 'CREATE VIEW before AS SELECT k, n FROM ev_kept_public_acc.acc; CREATE VIEW sum_before AS SELECT sum(n) FROM before'
+as_is="$(versions "$kept")$(sql "$kept" 'SELECT * FROM sum_before')$(leftovers "$kept")"
+told evproject rebuild p3.sql --yes ./in.ndjson
+sql "$kept" 'DROP VIEW before CASCADE'
+# what others put on the shadow, and into its schema, is theirs as well
+sql "$kept" 'CREATE VIEW soon AS SELECT k FROM ev_shadow_public_acc.acc'
+run evproject rebuild p3.sql --store "$kept" --abandon
+check_status 2 "--abandon with a view of others on the shadow is refused"
+check_grep "  by name" 'that is being built, which is to be dropped: view soon$' "$err"
+sql "$kept" 'DROP VIEW soon; CREATE TABLE ev_shadow_public_acc.mine (x integer)'
+rebuild p3.sql "$kept" ./in.ndjson
+check_status 2 "a swap with a table of others in the shadow's schema is refused"
+check_grep "  by name" "schema 'ev_shadow_public_acc' .* holds 'mine', which is none of it" "$err"
+run evproject rebuild p3.sql --store "$kept" --abandon
+check_status 4 "so is --abandon"
+check_grep "  by name" 'table ev_shadow_public_acc.mine' "$err"
+sql "$kept" 'ALTER TABLE ev_shadow_public_acc.mine SET SCHEMA public'
+rebuild p3.sql "$kept" ./in.ndjson
+check_status 0 "without them it goes through"
+check "  to the new version" test "$(versions "$kept")$(leftovers "$kept")" = 'acc|3 acc (kept)|2 ev_kept_public_acc '
+
+# a shadow that is removed by hand when only the swap is left, and one of whose tables is
+gone() { # gone SQL...
+	database gone
+	project "$gone" ./in.ndjson
+	before=$(sums "$gone")
+	evproject rebuild p2.sql --store "$gone" --forget 2>/dev/null # makes our tables
+	sql "$gone" "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''stopped by test''; END';
+		CREATE TRIGGER stop AFTER DELETE ON ev_rebuild FOR EACH ROW EXECUTE FUNCTION stop()"
+	rebuild p2.sql "$gone" ./in.ndjson "${@:2}"
+	sql "$gone" 'DROP TRIGGER stop ON ev_rebuild'
+	sql "$gone" "$1" 2>/dev/null
+	rebuild p2.sql "$gone" ./in.ndjson
+	check_status 2 "refused: $*"
+	check_grep "  with what is gone" "'[a-z_]*' of the new version is not there any more" "$err"
+	check_grep "  and the way out" "hint: it was removed by hand; .* --abandon gives the rebuild of 'acc' up, to begin anew" "$err"
+	check "  the old view serves" test "$(versions "$gone")$(sums "$gone")" = "acc|1 $before"
+	run evproject rebuild p2.sql --store "$gone" --abandon
+	check_status 0 "  --abandon"
+	check "  leaves nothing" test "$(leftovers "$gone")$(sql "$gone" 'SELECT count(*) FROM ev_rebuild')" = 0
+	rebuild p2.sql "$gone" ./in.ndjson
+	check_status 0 "  and it is built anew"
+}
+gone 'DROP SCHEMA ev_shadow_public_acc CASCADE'
+gone 'DROP TABLE ev_shadow_public_acc.acc'
+gone 'DROP TABLE ev_shadow_public_acc.ev_ledger'
+gone 'DROP TABLE ev_shadow_public_acc.acc' --no-swap
 done_testing

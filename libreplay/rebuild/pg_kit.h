@@ -2,10 +2,11 @@
  * pg_kit.h - what the files of the PostgreSQL shadow share (shadow_postgres.c) and nobody else
  *
  * A version lies in a schema by its role: the serving one in the store's own, the others in
- * ev_shadow_S_NAME, ev_kept_S_NAME and ev_gone_S_NAME, where S is the store's. The tables keep their
- * names in all of them. A comment on each says whose it is, as two pairs of S and NAME may come to one name: who comes
- * second has a name with a hash. The ledger rows of the kept and gone ones are in the store's schema, those
- * of the shadow in its own until the swap.
+ * ev_shadow_S_NAME, ev_kept_S_NAME and ev_gone_S_NAME, where S is the store's; ev_moving_S_NAME is there within an
+ * exchange alone. The tables keep their names in all of them. A comment on each says whose it is, as two pairs of S
+ * and NAME may come to one name: who comes second has a name with a hash, as have names past 63 bytes. The ledger
+ * rows of the kept and gone ones are in the store's schema, those of the shadow in its own until the swap; but its
+ * cuts, dead letters and seen ids, which may be many, are in the store's from the beginning (make_schema).
  */
 #ifndef EV_REBUILD_PG_KIT_H
 #define EV_REBUILD_PG_KIT_H
@@ -75,16 +76,43 @@ int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, struct ev_buf *out, struct 
 			    "pg_catalog.pg_constraint m WHERE m.conname = k.conname AND m.conrelid "
 
 #define EV_PGKIT_LOCK_MS 200    /* for each table that is read: nobody queues behind us for longer */
-#define EV_PGKIT_VACUUM_MS 1500 /* for one that nobody reads: after 1 s the server ends a vacuum of its own for us */
+#define EV_PGKIT_VACUUM_MS 1500 /* where nobody waits for us: after 1 s the server ends a vacuum of its own for us */
 
 /* ACCESS EXCLUSIVE on the tables and views of a version; EV_HELD when somebody is in the way. */
 int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
+
+/*
+ * On the tables that serve, before that, a lock that a vacuum has to give way to and no reader or writer: the other one
+ * is not waited for long enough. EV_HELD where somebody's own VACUUM is at work on one.
+ */
+int ev_pgkit_stop_vacuums(struct ev_shadow_pg *sh, struct ev_error *err);
 
 /*
  * The same on the views of others that are carried. Before the tables of role LIVE: who reads a view locks
  * that first and then what it reads.
  */
 int ev_pgkit_lock_views(struct ev_shadow_pg *sh, struct ev_error *err);
+
+/*
+ * Wait for the transactions that run now, as they may have snapshots in which the shadow is empty or behind. 1 when
+ * they have ended, 0 when the time is over, -1.
+ */
+int ev_pgkit_outlive(struct ev_shadow_pg *s, int most_ms, struct ev_error *err);
+/* The one that has run longest, as far as this role may see; empty where there is none. */
+void ev_pgkit_longest(struct ev_shadow_pg *s, char *who, size_t size);
+
+/* In the shadow's schema. 1, 0, -1. */
+int ev_pgkit_has_table(struct ev_shadow_pg *sh, const char *name, struct ev_error *err);
+/* Where the swap is next: is the shadow still all there? What is gone was removed by hand. */
+int ev_pgkit_check_shadow(struct ev_shadow_pg *sh, struct ev_error *err);
+
+/* Tables and ledger rows of a version; what others have tied to them is an error, which names it. */
+int ev_pgkit_drop_version(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
+/*
+ * The shadow's schema with what is ours in it; with `rows` its cuts, letters and ids as well. What others have put
+ * there, or tied to it, is an error.
+ */
+int ev_pgkit_drop_shadow(struct ev_shadow_pg *sh, bool rows, struct ev_error *err);
 
 /* ev_shadow_ops */
 int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err);
@@ -99,8 +127,10 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 /* In the exchange's transaction, before its locks: the same refusals, as what hangs there may have changed. */
 int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err);
 
-/* What of others depends on the version that serves, a line each, appended. */
-int ev_pgkit_dependents(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err);
+/* What of others depends on a version, a line each, appended. */
+int ev_pgkit_dependents(struct ev_shadow_pg *sh, enum ev_role role, struct ev_buf *out, struct ev_error *err);
+/* Nothing does, so it can be dropped; else by name. */
+int ev_pgkit_check_free(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
 
 /* An array of the oids of a version's tables and views, as SQL; for use in other queries. */
 void ev_pgkit_oids(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role role);

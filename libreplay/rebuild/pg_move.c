@@ -278,17 +278,29 @@ int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err)
 			     sh->base.projection, sh->base.projection);
 }
 
-int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
+static int lock_tables(struct ev_shadow_pg *sh, enum ev_role role, const char *mode, int most_ms, bool views,
+		       struct ev_error *err)
 {
 	PGresult *tables = ev_pgkit_tables(sh, role, err);
 	int rc = tables ? 0 : -1;
 
 	if (rc == 0)
-		rc = ev_pgkit_exec(sh->live, err, "SET LOCAL lock_timeout = %d",
-				   role == EV_ROLE_LIVE ? EV_PGKIT_LOCK_MS : EV_PGKIT_VACUUM_MS);
+		rc = ev_pgkit_exec(sh->live, err, "SET LOCAL lock_timeout = %d", most_ms);
 	for (int i = 0; rc == 0 && i < PQntuples(tables); i++)
-		rc = ev_pgkit_exec(sh->live, err, "LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE",
-				   sh->schemas[role], PQgetvalue(tables, i, 0));
+		if (views || PQgetvalue(tables, i, 1)[0] == 'r')
+			rc = ev_pgkit_exec(sh->live, err, "LOCK TABLE %I.%I IN %s MODE", sh->schemas[role],
+					   PQgetvalue(tables, i, 0), mode);
 	PQclear(tables);
 	return rc;
+}
+
+int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
+{
+	return lock_tables(sh, role, "ACCESS EXCLUSIVE",
+			   role == EV_ROLE_LIVE ? EV_PGKIT_LOCK_MS : EV_PGKIT_VACUUM_MS, true, err);
+}
+
+int ev_pgkit_stop_vacuums(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	return lock_tables(sh, EV_ROLE_LIVE, "SHARE UPDATE EXCLUSIVE", EV_PGKIT_VACUUM_MS, false, err);
 }

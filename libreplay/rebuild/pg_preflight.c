@@ -201,7 +201,10 @@ static int check_owners(struct ev_shadow_pg *sh, const char *fresh, bool adopt, 
 	return rc;
 }
 
-/* What stands where the old version is to be kept, and is no version of this view: the swap could not put it there. */
+/*
+ * What stands where the old version is to be kept, and is no version of this view: the swap could not put it
+ * there; or in the shadow's schema, which ends with the swap.
+ */
 static int check_places(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
@@ -212,10 +215,14 @@ static int check_places(struct ev_shadow_pg *sh, enum ev_role role, struct ev_er
 			      "ON n.oid = c.relnamespace WHERE n.nspname = %L AND c.relkind NOT IN ('i', 't', 'S') "
 			      "AND c.oid <> ALL (", sh->schemas[role]);
 	ev_pgkit_oids(&sql, sh, role);
-	ev_buf_adds(&sql, ") ORDER BY 1 LIMIT 1");
+	ev_buf_addf(&sql, ")%s ORDER BY 1 LIMIT 1", role == EV_ROLE_NEW ? " AND c.relname NOT LIKE 'ev\\_%'" : "");
 	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
 	rc = res ? 0 : -1;
-	if (res && PQntuples(res)) {
+	if (res && PQntuples(res) && role == EV_ROLE_NEW) {
+		rc = ev_fail(err, EV_USAGE, "schema '%s' is that of the new version, and holds '%s', which is none "
+			     "of it", sh->schemas[role], PQgetvalue(res, 0, 0));
+		ev_hint(err, "the schema ends with the swap: ALTER ... SET SCHEMA, or drop it");
+	} else if (res && PQntuples(res)) {
 		rc = ev_fail(err, EV_USAGE, "schema '%s' is where the old version is kept, and holds '%s', which "
 			     "is none of it", sh->schemas[role], PQgetvalue(res, 0, 0));
 		ev_hint(err, "where it was left of a view that was removed by hand: DROP SCHEMA ... CASCADE");
@@ -331,6 +338,8 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 			rc = check_places(sh, role, err);
 	for (size_t i = 0; rc == 0 && i < sizeof(refusals) / sizeof(*refusals); i++)
 		rc = refuse(sh, &refusals[i], &with, err);
+	if (rc == 0 && !sh->bare) /* the swap drops it */
+		rc = ev_pgkit_check_free(sh, EV_ROLE_KEPT, err);
 	if (rc == 0)
 		rc = describe(sh, schema, ev_buf_str(&with), out, err);
 	ev_buf_release(&with);
@@ -350,10 +359,15 @@ int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error
 	for (size_t i = 0; rc == 0 && i < sizeof(refusals) / sizeof(*refusals); i++)
 		rc = refuse(sh, &refusals[i], &with, err);
 	ev_buf_release(&with);
-	return rc == 0 && next == EV_ROLE_NEW ? ev_pgkit_check_indexes(sh, err) : rc;
+	if (rc < 0 || next != EV_ROLE_NEW)
+		return rc;
+	if (ev_pgkit_check_free(sh, EV_ROLE_KEPT, err) < 0 || check_places(sh, EV_ROLE_KEPT, err) < 0 ||
+	    check_places(sh, EV_ROLE_NEW, err) < 0)
+		return -1;
+	return ev_pgkit_check_indexes(sh, err);
 }
 
-int ev_pgkit_dependents(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)
+int ev_pgkit_dependents(struct ev_shadow_pg *sh, enum ev_role role, struct ev_buf *out, struct ev_error *err)
 {
 	static const char sql[] =
 		"SELECT DISTINCT CASE WHEN v.relkind = 'm' THEN 'materialized view ' || v.oid::regclass "
@@ -377,7 +391,7 @@ int ev_pgkit_dependents(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_e
 	int rc;
 
 	ev_buf_adds(&with, "WITH own AS (SELECT ");
-	ev_pgkit_oids(&with, sh, EV_ROLE_LIVE);
+	ev_pgkit_oids(&with, sh, role);
 	ev_buf_adds(&with, " AS oids) ");
 	rc = take_lines(sh, out, err, ev_buf_str(&with), sql);
 	ev_buf_release(&with);

@@ -5,11 +5,16 @@
  *
  * - No reader goes back in time: the swap's transaction takes the old ledger's row, so that the old view
  *   stands still; the shadow is brought level on a second connection, which commits.
- * - No reader finds an empty table: a transaction whose snapshot is older than that commit would look up
- *   the new table and see none of its rows. So the swap waits until every transaction that ran
- *   then has ended (their virtual ids in pg_locks), before it takes any lock on a table.
+ * - No reader finds an empty table, or an older state than he saw: a transaction whose snapshot is older than
+ *   that commit would read the new table as it was before it. So the swap waits until every transaction
+ *   that ran then has ended (their virtual ids in pg_locks), before it takes any lock on a table.
  *
- * Locks on tables are asked for with a short lock_timeout and given back between tries, so that behind
+ * The old view's writer waits for that row with its --lock-wait, and ends when that is over. So both are done before
+ * as well, without the row: the long waits, for --swap-wait, and the long stretches are there; under the row what
+ * came meanwhile is read, and who began meanwhile is waited for, HOLD_MS at most. Where nothing came,
+ * nobody is waited for twice.
+ *
+ * Locks on tables are asked for with a short lock_timeout each (pg_kit.h), and given back between tries, so that behind
  * a long query nobody queues for longer than that. Readers of a standby are not covered.
  */
 #include <stdio.h>
@@ -18,16 +23,26 @@
 #include "base/clock.h"
 #include "rebuild/pg_kit.h"
 
-#define POLL_MS 5
-
-/* The sessions (a) whose transactions (l) count: a vacuum of the server's own, which has no role, reads for nobody. */
-#define OTHERS "l.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL " \
-	       "AND a.application_name <> '" EV_PG_LOCKER "' "
+#define HOLD_MS 2000 /* much less than the time that a writer waits for its row by default */
 
 static struct ev_shadow_pg *of(struct ev_shadow *sh)
 {
 	return (struct ev_shadow_pg *)sh; /* base comes first */
 }
+
+struct attempt;
+typedef int (*try_fn)(struct attempt *t, struct ev_error *err); /* 0 done, 1 not this time, -1 */
+
+/* A swap, or a rollback, that is tried until it is done. */
+struct attempt {
+	struct ev_shadow *sh;
+	try_fn before; /* outside of the transaction, or NULL */
+	try_fn within;
+	bool adopt;
+	ev_level_fn level;
+	void *ctx;
+	struct ev_buf seen; /* the shadow's state (state_of) that all transactions have in their snapshots */
+};
 
 /* The old view stands still until the transaction ends: its writer waits for this row. */
 static int hold_old(struct ev_shadow *sh, struct ev_ledger *old, struct ev_error *err)
@@ -41,47 +56,42 @@ static int hold_old(struct ev_shadow *sh, struct ev_ledger *old, struct ev_error
 }
 
 /* The shadow to the old view's position, committed on a connection of its own. 0, 1 not in time, -1. */
-static int bring_level(struct ev_shadow *sh, const struct ev_ledger *old, ev_level_fn level, void *ctx,
-		       struct ev_error *err)
+static int bring_level(const struct attempt *t, const struct ev_ledger *old, struct ev_error *err)
 {
+	struct ev_shadow *sh = t->sh;
 	struct ev_store *s = sh->ops->store(sh, err);
-	int rc = s ? level(ctx, s, old->exists ? old : NULL, err) : -1;
+	int rc = s ? t->level(t->ctx, s, old->exists ? old : NULL, err) : -1;
 
 	sh->ops->settle(sh);
 	return rc;
 }
 
-/*
- * Wait for the transactions that run now, as they may have snapshots in which the shadow is empty or
- * behind. 1 when they have ended, 0 when the time is over. Who waits for us, the old view's writer for its
- * row, would wait for ever, and looks again, at what is there then, when it gets on.
- */
-static int outlive(struct ev_shadow *sh, struct ev_error *err)
+/* Nearly level, while the old view goes on: what is left for the time when it stands still is little. */
+static int approach(const struct attempt *t, struct ev_error *err)
 {
-	static const char running[] =
-		"SELECT coalesce(array_agg(l.virtualxid), '{}')::text "
-		"FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
-		"AND a.datname = current_database() WHERE l.locktype = 'virtualxid' "
-		"AND l.granted AND " OTHERS
-		"AND NOT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid))";
-	static const char still[] =
-		"SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND granted "
-		"AND virtualxid = ANY (%L::text[]) AND NOT pg_catalog.pg_backend_pid() = ANY "
-		"(pg_catalog.pg_blocking_pids(pid)) LIMIT 1";
-	struct ev_shadow_pg *s = of(sh);
-	int64_t end = ev_clock_ms() + sh->opt.swap_wait_ms;
-	PGresult *before = ev_pgkit_rows(s->live, err, "%s", running), *now;
-	int left = before ? 1 : -1;
+	struct ev_ledger old = { 0 };
+	int rc = ev_ledger_load(t->sh->live, t->sh->projection, &old, err);
 
-	while (left > 0) {
-		now = ev_pgkit_rows(s->live, err, still, PQgetvalue(before, 0, 0));
-		left = now ? PQntuples(now) : -1;
-		PQclear(now);
-		if (left > 0 && (ev_clock_ms() >= end || !ev_pg_nap(s->live, POLL_MS)))
-			break;
-	}
-	PQclear(before);
-	return left < 0 ? -1 : !left;
+	if (rc == 0)
+		do
+			rc = bring_level(t, &old, err);
+		while (rc == 1 && !ev_pg_told(of(t->sh)->live));
+	ev_ledger_release(&old);
+	return rc;
+}
+
+/* What changes with each transaction that applies something to the shadow. */
+static int state_of(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err)
+{
+	PGresult *res = ev_pgkit_rows(of(sh)->live, err, "SELECT coalesce(string_agg(xmin::text, ' ' ORDER BY "
+				      "projection, topic, partition), '') FROM %I.ev_ledger",
+				      of(sh)->schemas[EV_ROLE_NEW]);
+
+	ev_buf_clear(out);
+	if (res)
+		ev_buf_adds(out, PQgetvalue(res, 0, 0));
+	PQclear(res);
+	return res ? 0 : -1;
 }
 
 static int exchange(struct ev_shadow_pg *s, enum ev_role from, struct ev_buf *carried, struct ev_error *err)
@@ -106,65 +116,70 @@ static int move_versions(struct ev_shadow *sh, struct ev_error *err)
 	if (rc == 0 && carried.len)
 		rc = ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&carried));
 	if (rc == 0)
-		rc = ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I; DROP SCHEMA %I CASCADE",
-				   s->schemas[EV_ROLE_MOVING], s->schemas[EV_ROLE_NEW]);
+		rc = ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]);
+	if (rc == 0)
+		rc = ev_pgkit_drop_shadow(s, false, err);
 	ev_buf_release(&carried);
 	return rc == 0 ? ev_plan_delete(sh->live, sh->projection, err) : -1;
 }
 
-/* A lock that was not to be had in time (EV_HELD) is one for the next try. */
-static int next_try(const struct ev_error *err)
+/* A lock that was not to be had in time (EV_HELD), or at all (a deadlock), is one for the next try. */
+static int next_try(struct attempt *t, const struct ev_error *err)
 {
-	return err->class == EV_HELD ? 1 : -1;
+	bool later = err->class == EV_STORE && err->retriable && !ev_pg_lost(of(t->sh)->live);
+
+	return err->class == EV_HELD || later ? 1 : -1;
 }
 
-/* One try, in the open transaction. 0 swapped, 1 not this time, -1. */
-static int try_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err)
+/* What takes time, while the old view goes on: its writer waits for nothing of ours. */
+static int before_swap(struct attempt *t, struct ev_error *err)
 {
-	struct ev_shadow_pg *s = of(sh);
+	int rc = state_of(t->sh, &t->seen, err);
+
+	if (rc == 0)
+		rc = ev_pgkit_outlive(of(t->sh), t->sh->opt.swap_wait_ms, err);
+	return rc <= 0 ? (rc < 0 ? -1 : 1) : approach(t, err);
+}
+
+/* The old view stands still and the shadow is level, and no snapshot is older than that. 0, 1 not this time, -1. */
+static int stand_still(struct attempt *t, struct ev_error *err)
+{
+	struct ev_shadow *sh = t->sh;
+	struct ev_buf now = EV_BUF_INIT;
 	struct ev_ledger old = { 0 };
 	int rc = hold_old(sh, &old, err);
 
 	if (rc == 0)
-		rc = bring_level(sh, &old, level, ctx, err);
+		rc = bring_level(t, &old, err);
+	if (rc == 0)
+		rc = state_of(sh, &now, err);
+	if (rc == 0 && (now.len != t->seen.len || memcmp(ev_buf_str(&now), ev_buf_str(&t->seen), now.len) != 0)) {
+		rc = ev_pgkit_outlive(of(sh), sh->opt.swap_wait_ms < HOLD_MS ? sh->opt.swap_wait_ms : HOLD_MS, err);
+		rc = rc < 0 ? -1 : !rc;
+	}
 	ev_ledger_release(&old);
+	ev_buf_release(&now);
+	return rc;
+}
+
+static int try_swap(struct attempt *t, struct ev_error *err)
+{
+	struct ev_shadow_pg *s = of(t->sh);
+	int rc = stand_still(t, err);
+
 	if (rc)
 		return rc;
-	rc = outlive(sh, err);
-	if (rc <= 0)
-		return rc < 0 ? -1 : 1;
-	if (adopt && ev_pgkit_adopt(s, err) < 0)
+	if (t->adopt && ev_pgkit_adopt(s, err) < 0)
 		return -1;
 	/* before the locks, behind which readers queue */
 	if (ev_pgkit_recheck(s, EV_ROLE_NEW, err) < 0)
 		return -1;
 	/* all that move_versions moves; what is read most comes last */
 	if (ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0 || ev_pgkit_lock(s, EV_ROLE_NEW, err) < 0 ||
-	    ev_pgkit_lock_views(s, err) < 0 || ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0 || move_versions(sh, err) < 0)
-		return next_try(err);
+	    ev_pgkit_stop_vacuums(s, err) < 0 || ev_pgkit_lock_views(s, err) < 0 ||
+	    ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0 || move_versions(t->sh, err) < 0)
+		return next_try(t, err);
 	return 0;
-}
-
-/* The transaction of others that has run longest, as far as this role may see. */
-static void find_who(struct ev_shadow *sh, char *who, size_t size)
-{
-	static const char sql[] =
-		"SELECT a.pid, coalesce(a.usename, ''), coalesce(nullif(a.application_name, ''), 'unnamed'), "
-		"extract(epoch FROM pg_catalog.now() - a.xact_start)::bigint "
-		"FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
-		"WHERE l.locktype = 'virtualxid' AND l.granted AND a.datname = current_database() AND " OTHERS
-		"ORDER BY a.xact_start LIMIT 1";
-	struct ev_error ignored = EV_ERROR_INIT;
-	PGresult *res = ev_pgkit_rows(of(sh)->live, &ignored, "%s", sql);
-
-	who[0] = '\0';
-	if (res && PQntuples(res)) {
-		snprintf(who, size, "pid %s (%s, role %s)", PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 2),
-			 PQgetvalue(res, 0, 1));
-		if (!PQgetisnull(res, 0, 3))
-			snprintf(who + strlen(who), size - strlen(who), " for %s s", PQgetvalue(res, 0, 3));
-	}
-	PQclear(res);
 }
 
 static void say_who(struct ev_shadow *sh, const char *who)
@@ -188,34 +203,34 @@ static int too_long(struct ev_shadow *sh, const char *who, struct ev_error *err)
 			    "--swap-wait waits longer at a time)");
 }
 
-typedef int (*try_fn)(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err);
-
-/* One try in a transaction: 0 done, 1 not this time, -1. */
-static int try_once(struct ev_shadow *sh, try_fn try, bool adopt, ev_level_fn level, void *ctx,
-		    struct ev_error *err)
+/* 0 done, 1 not this time, -1. */
+static int try_once(struct attempt *t, struct ev_error *err)
 {
-	int rc;
+	struct ev_store *live = t->sh->live;
+	int rc = t->before ? t->before(t, err) : 0;
 
-	if (sh->live->ops->begin(sh->live, err) < 0)
-		return -1;
-	rc = try(sh, adopt, level, ctx, err);
-	if (rc == 0)
-		rc = sh->live->ops->commit(sh->live, err);
 	if (rc)
-		sh->live->ops->rollback(sh->live);
+		return rc;
+	if (live->ops->begin(live, err) < 0)
+		return -1;
+	rc = t->within(t, err);
+	if (rc == 0)
+		rc = live->ops->commit(live, err);
+	if (rc)
+		live->ops->rollback(live);
 	return rc;
 }
 
 /* Try until it is done, with longer and longer pauses in which everybody else gets on. */
-static int try_often(struct ev_shadow *sh, try_fn try, bool adopt, ev_level_fn level, void *ctx,
-		     struct ev_error *err)
+static int try_often(struct attempt *t, struct ev_error *err)
 {
+	struct ev_shadow *sh = t->sh;
 	int64_t end = ev_clock_ms() + 20 * (int64_t)(sh->opt.swap_wait_ms > 0 ? sh->opt.swap_wait_ms : 1);
 	char who[200] = "", before[200] = "";
 	int pause = 50, rc;
 
-	while ((rc = try_once(sh, try, adopt, level, ctx, err)) > 0) {
-		find_who(sh, who, sizeof(who));
+	while ((rc = try_once(t, err)) > 0) {
+		ev_pgkit_longest(of(sh), who, sizeof(who));
 		if (strncmp(who, before, strcspn(who, ")")) != 0)
 			say_who(sh, who);
 		snprintf(before, sizeof(before), "%s", who);
@@ -228,7 +243,13 @@ static int try_often(struct ev_shadow *sh, try_fn try, bool adopt, ev_level_fn l
 
 int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err)
 {
-	return try_often(sh, try_swap, adopt, level, ctx, err);
+	struct attempt t = { sh, before_swap, try_swap, adopt, level, ctx, EV_BUF_INIT };
+	int rc = ev_pgkit_check_shadow(of(sh), err);
+
+	if (rc == 0)
+		rc = try_often(&t, err);
+	ev_buf_release(&t.seen);
+	return rc;
 }
 
 /* Somebody may have dropped it, or renamed its schema or ours: then the view would be gone as well. */
@@ -256,27 +277,24 @@ static int check_kept(struct ev_shadow_pg *s, struct ev_error *err)
 	return rc;
 }
 
-static int try_rollback(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err)
+static int try_rollback(struct attempt *t, struct ev_error *err)
 {
-	struct ev_shadow_pg *s = of(sh);
+	struct ev_shadow_pg *s = of(t->sh);
 	struct ev_buf carried = EV_BUF_INIT;
 	struct ev_ledger old = { 0 };
-	int rc = hold_old(sh, &old, err);
+	int rc = hold_old(t->sh, &old, err);
 
-	(void)adopt;
-	(void)level;
-	(void)ctx;
 	ev_ledger_release(&old);
 	if (rc < 0 || check_kept(s, err) < 0 || ev_pgkit_recheck(s, EV_ROLE_KEPT, err) < 0)
 		return -1;
-	if (ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0 || ev_pgkit_lock_views(s, err) < 0 ||
-	    ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0)
-		return next_try(err);
+	if (ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0 || ev_pgkit_stop_vacuums(s, err) < 0 ||
+	    ev_pgkit_lock_views(s, err) < 0 || ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0)
+		return next_try(t, err);
 	if (exchange(s, EV_ROLE_KEPT, &carried, err) < 0 ||
 	    ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0 ||
 	    (carried.len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&carried)) < 0) ||
 	    ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]) < 0)
-		rc = next_try(err);
+		rc = next_try(t, err);
 	ev_buf_release(&carried);
 	return rc;
 }
@@ -298,6 +316,7 @@ static int serving(struct ev_shadow *sh, int64_t *generation, struct ev_error *e
 /* An answer that was lost is settled by the generation, which every exchange raises. */
 int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err)
 {
+	struct attempt t = { .sh = sh, .within = try_rollback, .seen = EV_BUF_INIT };
 	int64_t before = -1, now;
 	int rc;
 
@@ -308,7 +327,7 @@ int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err)
 		if (rc == 0 && now != before)
 			return 0;
 		if (rc == 0)
-			rc = try_often(sh, try_rollback, false, NULL, NULL, err);
+			rc = try_often(&t, err);
 	} while (rc < 0 && ev_pgkit_recovered(sh, err));
 	return rc;
 }

@@ -57,8 +57,6 @@ struct ev_shadow_report {
 struct ev_shadow;
 
 struct ev_shadow_ops {
-	const char *name;
-
 	/* Is there a shadow (perhaps one that a killed process left)? 1, 0, -1. */
 	int (*present)(struct ev_shadow *sh, struct ev_error *err);
 
@@ -110,7 +108,7 @@ struct ev_shadow_ops {
 	int (*abandon)(struct ev_shadow *sh, struct ev_error *err); /* shadow, copy and plan */
 	int (*forget)(struct ev_shadow *sh, struct ev_error *err);  /* the kept version */
 	int (*drop)(struct ev_shadow *sh, struct ev_error *err);    /* everything of the projection */
-	/* What of others would break if the serving tables went, a line each, appended. */
+	/* What of others would break if the projection's tables went, a line each, appended. */
 	int (*dependents)(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err);
 
 	void (*close)(struct ev_shadow *sh); /* NULL allowed */

@@ -32,6 +32,70 @@ static struct ev_store *open_schema(struct ev_shadow *sh, enum ev_role role, boo
 	return ev_pg_open(sh->opt.url, &opt, err);
 }
 
+static int is_gone(struct ev_shadow_pg *s, const char *what, const char *name, struct ev_error *err)
+{
+	ev_fail(err, EV_USAGE, "%s '%s' of the new version is not there any more", what, name);
+	return ev_hint(err, "it was removed by hand; the version that serves is as it was: --abandon gives the "
+		       "rebuild of '%s' up, to begin anew", s->base.projection);
+}
+
+/* A plan that is ready is of a schema that is there; in any other phase it is made, and filled anew. */
+static int check_plan(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	struct ev_plan plan = { 0 };
+	int rc = ev_plan_load(s->base.live, s->base.projection, &plan, err);
+
+	if (rc == 0 && plan.phase == EV_PHASE_READY)
+		rc = is_gone(s, "schema", s->schemas[EV_ROLE_NEW], err);
+	ev_plan_release(&plan);
+	return rc;
+}
+
+/* One of `tables`, rows of one column t, that is not in the shadow's schema. */
+static int check_tables(struct ev_shadow_pg *s, const char *tables, struct ev_error *err)
+{
+	PGresult *res = ev_pgkit_rows(s->live, err, "SELECT w.t FROM (%s) w (t) WHERE NOT EXISTS (SELECT 1 "
+				      "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+				      "ON n.oid = c.relnamespace WHERE n.nspname = %L AND c.relname = w.t) ORDER BY 1",
+				      tables, s->schemas[EV_ROLE_NEW]);
+	int rc = !res ? -1 : PQntuples(res) ? is_gone(s, "table", PQgetvalue(res, 0, 0), err) : 0;
+
+	PQclear(res);
+	return rc;
+}
+
+/* Those that its own list names. */
+static int check_listed(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	int rc;
+
+	ev_pgkit_format(&sql, "SELECT table_name FROM %I.ev_table WHERE projection = %L", s->schemas[EV_ROLE_NEW],
+			s->base.projection);
+	rc = check_tables(s, ev_buf_str(&sql), err);
+	ev_buf_release(&sql);
+	return rc;
+}
+
+int ev_pgkit_check_shadow(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	int there = ev_pgkit_has_schema(s, EV_ROLE_NEW, err);
+
+	if (there <= 0)
+		return there < 0 ? -1 : is_gone(s, "schema", s->schemas[EV_ROLE_NEW], err);
+	if (check_tables(s, "VALUES ('ev_table'), ('ev_projection'), ('ev_ledger'), ('ev_rows')", err) < 0)
+		return -1;
+	return check_listed(s, err);
+}
+
+/* A schema that was found: another's, or one that has lost tables? The list may not be made yet. */
+static int check_found(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	int listed = ev_pgkit_check_mark(s, EV_ROLE_NEW, err) < 0 ? -1 : ev_pgkit_has_table(s, "ev_table", err);
+
+	return listed > 0 ? check_listed(s, err) : listed;
+}
+
 /*
  * The schema. Cuts, dead letters and seen ids may be many, and are where they will be found after the swap from the
  * beginning: in the store's own tables, under a key that is the new version's.
@@ -45,7 +109,9 @@ static int make_schema(struct ev_shadow_pg *s, struct ev_error *err)
 	int rc;
 
 	if (there)
-		return there < 0 ? -1 : ev_pgkit_check_mark(s, EV_ROLE_NEW, err);
+		return there < 0 ? -1 : check_found(s, err);
+	if (check_plan(s, err) < 0)
+		return -1;
 	if (s->base.live->ops->begin(s->base.live, err) < 0)
 		return -1;
 	ev_pgkit_mark(&mark, s, EV_ROLE_NEW);
@@ -178,85 +244,16 @@ bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_error *err)
 	return ev_store_recover(sh->live, err);
 }
 
-/* Tables and ledger rows of a version that does not serve; what others have tied to them is an error. */
-static int drop_role(struct ev_shadow *sh, enum ev_role role, struct ev_error *err)
-{
-	static const char *const ledger[] = { "ev_table", "ev_ledger", "ev_rows", NULL };
-	static const char *const many[] = { "ev_cut", "ev_dead", "ev_seen", NULL };
-	struct ev_shadow_pg *s = of(sh);
-	struct ev_buf sql = EV_BUF_INIT, name = EV_BUF_INIT;
-	PGresult *tables;
-	int rc;
-
-	if (sh->live->ops->begin(sh->live, err) < 0)
-		return -1;
-	tables = ev_pgkit_tables(s, role, err);
-	rc = tables ? 0 : -1;
-	for (int i = 0; rc == 0 && i < PQntuples(tables); i++) /* views come first */
-		if (PQgetvalue(tables, i, 1)[0] == 'v')
-			ev_pgkit_format(&sql, "DROP VIEW %I.%I; ", s->schemas[role],
-					PQgetvalue(tables, i, 0));
-	for (int i = 0, n = 0; rc == 0 && i < PQntuples(tables); i++)
-		if (PQgetvalue(tables, i, 1)[0] == 'r')
-			ev_pgkit_format(&sql, n++ ? ", %I.%I" : "DROP TABLE %I.%I", s->schemas[role],
-					PQgetvalue(tables, i, 0));
-	if (rc == 0 && sql.len)
-		rc = ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&sql));
-	PQclear(tables);
-	ev_role_name(&name, sh->projection, role);
-	if (rc == 0)
-		rc = ev_pgkit_exec(s->live, err, "DELETE FROM ev_projection WHERE name = %L",
-				   ev_buf_str(&name));
-	for (const char *const *t = many; *t && rc == 0; t++)
-		rc = ev_pgkit_exec(s->live, err, "DELETE FROM %I WHERE projection = " EV_ROWS_KEY("%L"), *t,
-				   ev_buf_str(&name), ev_buf_str(&name));
-	for (const char *const *t = ledger; *t && rc == 0; t++)
-		rc = ev_pgkit_exec(s->live, err, "DELETE FROM %I WHERE projection = %L", *t,
-				   ev_buf_str(&name));
-	if (rc == 0 && role != EV_ROLE_LIVE)
-		rc = ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[role]);
-	if (rc == 0)
-		rc = sh->live->ops->commit(sh->live, err);
-	if (rc < 0)
-		sh->live->ops->rollback(sh->live);
-	ev_buf_release(&sql);
-	ev_buf_release(&name);
-	return rc;
-}
-
-/* Cuts, dead letters and ids of a shadow that is given up. */
-static int drop_rows(struct ev_shadow_pg *s, struct ev_error *err)
-{
-	PGresult *res = ev_pgkit_rows(s->live, err,
-				      "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
-				      "ON n.oid = c.relnamespace WHERE n.nspname = %L "
-				      "AND c.relname = 'ev_rows'", s->schemas[EV_ROLE_NEW]);
-	const char *shadow = s->schemas[EV_ROLE_NEW];
-	int there = res ? PQntuples(res) : -1;
-
-	PQclear(res);
-	if (there <= 0)
-		return there;
-	return ev_pgkit_exec(s->live, err,
-			     "DELETE FROM ev_cut WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
-			     "DELETE FROM ev_dead WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
-			     "DELETE FROM ev_seen WHERE projection = (SELECT rows_key FROM %I.ev_rows)",
-			     shadow, shadow, shadow);
-}
-
 static int drop_shadow(struct ev_shadow *sh, struct ev_error *err)
 {
 	settle(sh);
-	if (ev_pgkit_check_mark(of(sh), EV_ROLE_NEW, err) < 0 || drop_rows(of(sh), err) < 0)
-		return -1;
-	return ev_pgkit_exec(of(sh)->live, err, "DROP SCHEMA IF EXISTS %I CASCADE",
-			     of(sh)->schemas[EV_ROLE_NEW]);
+	return ev_pgkit_drop_shadow(of(sh), true, err);
 }
 
 static int clean(struct ev_shadow *sh, struct ev_error *err)
 {
 	struct ev_plan plan = { 0 };
-	int rc = drop_role(sh, EV_ROLE_GONE, err);
+	int rc = ev_pgkit_drop_version(of(sh), EV_ROLE_GONE, err);
 
 	if (rc == 0)
 		rc = ev_plan_load(sh->live, sh->projection, &plan, err);
@@ -276,7 +273,7 @@ static int try_abandon(struct ev_shadow *sh, struct ev_error *err)
 
 static int try_forget(struct ev_shadow *sh, struct ev_error *err)
 {
-	return drop_role(sh, EV_ROLE_KEPT, err);
+	return ev_pgkit_drop_version(of(sh), EV_ROLE_KEPT, err);
 }
 
 static int try_drop(struct ev_shadow *sh, struct ev_error *err)
@@ -287,7 +284,7 @@ static int try_drop(struct ev_shadow *sh, struct ev_error *err)
 		return -1;
 	theirs = ev_role_adopted(sh->live, sh->projection, err);
 	if (theirs <= 0)
-		return theirs < 0 ? -1 : drop_role(sh, EV_ROLE_LIVE, err);
+		return theirs < 0 ? -1 : ev_pgkit_drop_version(of(sh), EV_ROLE_LIVE, err);
 	return ev_pgkit_exec(of(sh)->live, err, "DELETE FROM ev_table WHERE projection = %L", sh->projection);
 }
 
@@ -319,7 +316,9 @@ static int drop(struct ev_shadow *sh, struct ev_error *err)
 
 static int dependents(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err)
 {
-	return ev_pgkit_dependents(of(sh), out, err);
+	if (ev_pgkit_dependents(of(sh), EV_ROLE_LIVE, out, err) < 0)
+		return -1;
+	return ev_pgkit_dependents(of(sh), EV_ROLE_KEPT, out, err);
 }
 
 static void close_shadow(struct ev_shadow *sh)
@@ -340,7 +339,6 @@ static int behind(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err
 }
 
 static const struct ev_shadow_ops ops = {
-	.name = "postgresql",
 	.present = present,
 	.store = store,
 	.settle = settle,

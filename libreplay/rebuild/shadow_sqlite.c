@@ -355,7 +355,6 @@ static void close_shadow(struct ev_shadow *sh)
 }
 
 static const struct ev_shadow_ops ops = {
-	.name = "sqlite",
 	.present = present,
 	.store = store,
 	.settle = settle,
