@@ -22,11 +22,11 @@ here() {
 		-e "s|/var/lib/prometheus/node-exporter/|$PWD/|g"
 }
 
-block cron 1 >crontab
-grep -v '^ *#' crontab | grep -E '^[0-9*]' >jobs.txt
+block cron 1 >crontab.txt
+grep -v '^ *#' crontab.txt | grep -E '^[0-9*]' >jobs.txt
 check "two jobs" test "$(wc -l <jobs.txt)" = 2
-check "nothing in them is a line's end to cron" test -z "$(grep '%' crontab)"
-check_grep "they find what is installed in /usr/local" '^PATH=/usr/local/bin:' crontab
+check "nothing in them is a line's end to cron" test -z "$(grep '%' crontab.txt)"
+check_grep "they find what is installed in /usr/local" '^PATH=/usr/local/bin:' crontab.txt
 job() { # N STORE: as cron runs it
 	env -i HOME="$PWD" PATH="$PWD/bin:/usr/bin:/bin" LD_LIBRARY_PATH="${LD_LIBRARY_PATH:-}" \
 		/bin/sh -c "$(sed -n "$1p" jobs.txt | sed -E 's/^([^ ]+ +){5}//' | here "$2") ./log.ndjson" >"$out" 2>&1
