@@ -68,8 +68,7 @@ static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const
 {
 	const char *why = m->err ? rd_kafka_err2str(m->err) :
 				   "a repetition of it was taken for known, and it may be lost";
-	bool gone = m->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || m->err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-		    m->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+	bool gone = ev_kafka_is_gone(m->err);
 
 	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
 		(int)m->partition, (long long)offset, gone ? EV_TARGET_GONE : why);

@@ -134,7 +134,9 @@ static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partit
 	if (k->job && e == RD_KAFKA_RESP_ERR__STATE)
 		return ev_kafka_txn_broken(k, err);
 	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
-		(int)partition, (long long)r->offset, rd_kafka_err2str(e));
+		(int)partition, (long long)r->offset, ev_kafka_is_gone(e) ? EV_TARGET_GONE : rd_kafka_err2str(e));
+	if (ev_kafka_is_gone(e))
+		ev_kafka_target_hint(k, &k->error);
 	if (e == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		ev_hint(&k->error, "the record has %zu bytes, and half of --memory holds the queue",
 			r->value.len + r->key.len);
