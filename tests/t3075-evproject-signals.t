@@ -84,33 +84,25 @@ verdict rollback $times
 [ "$now" = $new ] || run evproject rollback v1.sql --store "$live"
 
 # what removes: all of it, or nothing that counts; the next one ends it
-kept() { [ "$(sql live.db "SELECT count(*) FROM ev_projection WHERE name = 'acc (kept)'")" = 1 ]; }
-stopped=0 wrong=0 took=()
-for ((i = 0; i <= times; i++)); do
-	kept || evproject rebuild v2.sql --store "$live" --again --yes --quiet ./log.ndjson >/dev/null 2>"$err" || bad "rebuild"
-	hit evproject rebuild v2.sql --store "$live" --forget
-	case $status in
-	0) ! kept || bad "--forget has left it" ;;
-	"$want") stopped=$((stopped + 1)) ;;
-	*) bad "--forget" ;;
-	esac
-	[ "$(n_of)" = $new ] || bad "--forget: what serves is $(n_of)"
-done
-verdict "rebuild --forget" $times
-
-plan() { [ "$(sql live.db "SELECT count(*) FROM ev_rebuild")" = 1 ]; }
-stopped=0 wrong=0 took=()
-for ((i = 0; i <= times; i++)); do
-	plan || evproject rebuild v2.sql --store "$live" --again --no-swap --quiet ./more.ndjson >/dev/null 2>"$err" || bad "rebuild"
-	hit evproject rebuild v2.sql --store "$live" --abandon
-	case $status in
-	0) ! plan || bad "--abandon has left the plan" ;;
-	"$want") stopped=$((stopped + 1)) ;;
-	*) bad "--abandon" ;;
-	esac
-	[ "$(n_of)" = $new ] || bad "--abandon: what serves is $(n_of)"
-done
-verdict "rebuild --abandon" $times
+removes() { # removes OPTION QUERY COMMAND...: the query says 1 while there is something, which the command makes
+	local option=$1 there=$2 i
+	is_there() { [ "$(sql live.db "$there")" = 1 ]; }
+	stopped=0 wrong=0 took=()
+	for ((i = 0; i <= times; i++)); do
+		is_there || "${@:3}" >/dev/null 2>"$err" || bad "rebuild"
+		hit evproject rebuild v2.sql --store "$live" "$option"
+		case $status in
+		0) ! is_there || bad "$option has left it" ;;
+		"$want") stopped=$((stopped + 1)) ;;
+		*) bad "$option" ;;
+		esac
+		[ "$(n_of)" = $new ] || bad "$option: what serves is $(n_of)"
+	done
+	verdict "rebuild $option" $times
+}
+again() { evproject rebuild v2.sql --store "$live" --again --quiet "$@"; }
+removes --forget "SELECT count(*) FROM ev_projection WHERE name = 'acc (kept)'" again --yes ./log.ndjson
+removes --abandon 'SELECT count(*) FROM ev_rebuild' again --no-swap ./more.ndjson
 run evproject rebuild v2.sql --store "$live" --abandon
 check_status 0 "and again"
 if on sqlite; then
