@@ -76,6 +76,8 @@ static void add_column(struct ev_table_info *out, const PGresult *res, int row)
 	ev_buf_release(&quoted);
 }
 
+#define INDEXES 7 /* from there on it is only sought or sorted in another way */
+
 /* What a row depends on beside its columns. */
 static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info *out, struct ev_error *err)
 {
@@ -85,28 +87,32 @@ static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info 
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.confrelid = c.oid) THEN 2 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid) THEN 3 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 4 "
+		"WHEN c.relrowsecurity OR c.relhassubclass OR c.relispartition THEN 5 "
+		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 "
+		"AND (a.attgenerated <> '' OR a.attidentity <> '')) THEN 6 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND "
 		"((i.indisunique AND NOT i.indisprimary) OR i.indexprs IS NOT NULL OR i.indpred IS NOT "
-		"NULL)) THEN 5 "
-		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_collation l "
+		"NULL)) THEN 7 "
+		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation l "
 		"ON l.oid = a.attcollation WHERE a.attrelid = c.oid AND a.attnum > 0 AND "
-		"(a.attgenerated <> '' "
-		"OR a.attidentity <> '' OR NOT coalesce(l.collisdeterministic, true))) THEN 6 "
-		"WHEN c.relrowsecurity OR c.relhassubclass OR c.relispartition THEN 7 ELSE 0 END "
+		"NOT l.collisdeterministic) THEN 8 ELSE 0 END "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		"WHERE n.nspname = $1 AND c.relname = $2";
 	static const char *const what[] = {
 		NULL, "it has a constraint beside its primary key", "a foreign key points to it",
-		"it has a trigger", "it has a rule", "it has a second unique index, or one of an "
-		"expression or "
-		"of a part of its rows", "it has a generated column or a collation of its own",
-		"it has row security, or is part of others",
+		"it has a trigger", "it has a rule", "it has row security, or is part of others",
+		"it has a generated column", "it has a second unique index, or one of an expression or of a part of "
+		"its rows", "it has a collation of its own",
 	};
 	const char *values[] = { s->schema, table };
 	PGresult *res = ev_pg_ask(s, sql, 2, values, err);
 
-	if (res && PQntuples(res))
-		out->odd = what[PQgetvalue(res, 0, 0)[0] - '0'];
+	if (res && PQntuples(res)) {
+		int n = PQgetvalue(res, 0, 0)[0] - '0';
+
+		out->odd = what[n];
+		out->tied = n < INDEXES ? what[n] : NULL; /* the tied ones come first */
+	}
 	PQclear(res);
 	return res ? 0 : -1;
 }

@@ -36,17 +36,17 @@ static void add_column(struct ev_table_info *out, sqlite3_stmt *row)
 }
 
 /* The queries find what a row depends on beside its columns; ?1 is the table. */
-static const struct oddity { const char *sql, *what; } oddities[] = {
+static const struct oddity { const char *sql, *what; bool tied; } oddities[] = {
 	{ "SELECT 1 FROM pragma_index_list(?1) WHERE (\"unique\" AND origin <> 'pk') OR partial",
-	  "it has a second unique index, or one of a part of its rows" },
+	  "it has a second unique index, or one of a part of its rows", false },
 	{ "SELECT 1 FROM pragma_index_list(?1) l, pragma_index_xinfo(l.name) x WHERE x.cid = -2",
-	  "it has an index of an expression" },
-	{ "SELECT 1 FROM pragma_foreign_key_list(?1)", "it has a foreign key" },
+	  "it has an index of an expression", false },
+	{ "SELECT 1 FROM pragma_foreign_key_list(?1)", "it has a foreign key", true },
 	{ "SELECT 1 FROM sqlite_schema s, pragma_foreign_key_list(s.name) k WHERE s.type = 'table' "
-	  "AND k.\"table\" = ?1 COLLATE NOCASE", "a foreign key points to it" },
+	  "AND k.\"table\" = ?1 COLLATE NOCASE", "a foreign key points to it", true },
 	{ "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
-	  "it has a trigger" },
-	{ "SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0", "it has a generated column" },
+	  "it has a trigger", true },
+	{ "SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0", "it has a generated column", true },
 };
 
 /* Behind CHECK, a word that means nothing else: what stands between the brackets. */
@@ -85,7 +85,7 @@ static void read_clauses(struct ev_table_info *out, const char *sql)
 static int find_oddity(struct ev_sqlite *s, const char *table, struct ev_table_info *out,
 		       struct ev_error *err)
 {
-	for (size_t i = 0; i < sizeof(oddities) / sizeof(*oddities) && !out->odd; i++) {
+	for (size_t i = 0; i < sizeof(oddities) / sizeof(*oddities); i++) {
 		sqlite3_stmt *stmt = NULL;
 		int rc = sqlite3_prepare_v2(s->db, oddities[i].sql, -1, &stmt, NULL);
 
@@ -96,8 +96,10 @@ static int find_oddity(struct ev_sqlite *s, const char *table, struct ev_table_i
 		sqlite3_finalize(stmt);
 		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 			return ev_sqlite_error(s, rc, false, err);
-		if (rc == SQLITE_ROW)
+		if (rc == SQLITE_ROW && !out->odd)
 			out->odd = oddities[i].what;
+		if (rc == SQLITE_ROW && oddities[i].tied && !out->tied)
+			out->tied = oddities[i].what;
 	}
 	return 0;
 }

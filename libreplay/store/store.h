@@ -75,6 +75,8 @@ struct ev_table_info {
 	bool bytewise;   /* text that is of no column is sorted by its bytes */
 	const char *odd; /* what a row of it depends on beside its columns and CHECKs (a constraint, a trigger,
 			    a key in another table, a collation), or NULL */
+	const char *tied; /* of that the first for which a row cannot be written for itself: others hang on it, or
+			     something is done with it (a foreign key of either side, a trigger, a rule), or NULL */
 };
 void ev_table_info_release(struct ev_table_info *t);
 

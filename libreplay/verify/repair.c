@@ -13,6 +13,7 @@
 
 struct repairing {
 	struct ev_verifying *w;
+	const struct ev_snapshot *at; /* where they are wrong */
 	struct ev_store *store;
 	struct ev_wrong_row *rows; /* by table and key */
 	size_t n;
@@ -116,7 +117,8 @@ static struct ev_query *prepare(struct repairing *r, bool insert, struct ev_erro
 		ev_buf_adds(&sql, !i ? "" : insert ? ", " : " AND ");
 		ev_buf_add_quoted(&sql, shape->columns[i].name, '"');
 		if (!insert) {
-			ev_buf_adds(&sql, " = ");
+			/* SQLite's keys may be NULL, of which = is never true */
+			ev_buf_adds(&sql, r->store->ops->dialect == EV_SQLITE ? " IS " : " = ");
 			placeholder(r, i, &sql);
 		}
 	}
@@ -179,21 +181,45 @@ static int rewrite_table(struct repairing *r, const struct ev_table_check *t, st
 	return rc;
 }
 
-/* What a row is of others, or others of it, is not for us to guess. */
+static const char *ignored_of(const struct ev_shape *shape)
+{
+	for (size_t i = 0; i < shape->ncolumns; i++)
+		if (shape->columns[i].ignored)
+			return shape->columns[i].name;
+	return "";
+}
+
+/*
+ * What a row is of others, or others of it, is not for us to guess; and what the log does not make, or is not to be
+ * looked at, would be lost with the row.
+ */
+static const char *hindrance(struct repairing *r, const struct ev_table_check *t, const struct ev_table_info *info,
+			     struct ev_buf *why)
+{
+	if (!t->shape.keyed)
+		return "it has no primary key";
+	if (info->tied)
+		return info->tied;
+	if (!ev_shape_fits(&t->shape, info, r->store->ops->dialect, why))
+		return ev_buf_str(why);
+	if (!t->shape.ignored)
+		return NULL;
+	ev_buf_addf(why, "its column '%s' is ignored, and would be overwritten", ignored_of(&t->shape));
+	return ev_buf_str(why);
+}
+
 static int may_rewrite(struct repairing *r, const struct ev_table_check *t, struct ev_error *err)
 {
 	struct ev_table_info info;
+	struct ev_buf text = EV_BUF_INIT;
 	int rc = r->store->ops->describe(r->store, t->shape.table, &info, err);
-	const char *why = rc == 0 ? "it is not there" : !t->shape.keyed ? "it has no primary key" : NULL;
+	const char *why = rc > 0 ? hindrance(r, t, &info, &text) : "it is not there";
 
-	if (rc > 0 && !why && info.odd && (strstr(info.odd, "foreign key") || strstr(info.odd, "trigger") ||
-					   strstr(info.odd, "constraint") || strstr(info.odd, "rule") ||
-					   strstr(info.odd, "generated")))
-		why = info.odd;
 	if (rc >= 0 && why) {
 		rc = ev_fail(err, EV_USAGE, "cannot repair table '%s': %s", t->shape.table, why);
 		ev_hint(err, "build the view anew: evproject rebuild --again");
 	}
+	ev_buf_release(&text);
 	ev_table_info_release(&info);
 	return rc < 0 ? -1 : 0;
 }
@@ -222,6 +248,20 @@ static int refuse(struct repairing *r, struct ev_error *err)
 	return 0;
 }
 
+/*
+ * Under the lock: are the rows those that were found to be wrong? A follower may have gone on, and nothing else may
+ * have happened. The key is read again, as the rest was before the lock was ours.
+ */
+static int same_view(struct repairing *r, struct ev_snapshot *now, struct ev_error *err)
+{
+	if (ev_snapshot_rows_key(r->store, r->w->p->name, &now->rows_key, err) < 0)
+		return -1;
+	if (ev_snapshot_follows(r->at, now) && now->ledger.generation == r->at->ledger.generation)
+		return 0;
+	ev_fail(err, EV_HELD, "the view was changed while causes were sought: nothing is repaired");
+	return ev_hint(err, "run it again");
+}
+
 /* In the open transaction, with the ledger's row locked: 0, 1 it has moved meanwhile, -1. */
 static int rewrite(struct repairing *r, struct ev_error *err)
 {
@@ -230,6 +270,8 @@ static int rewrite(struct repairing *r, struct ev_error *err)
 
 	if (rc == 0 && ev_ledger_guard(r->store, &now.ledger, err) < 0)
 		rc = err->class == EV_HELD ? 1 : -1;
+	if (rc == 0)
+		rc = same_view(r, &now, err);
 	if (rc == 0)
 		rc = ev_replay_to(&r->w->replay, &now, err);
 	for (size_t i = 0; i < r->n && rc == 0; i++)
@@ -261,15 +303,15 @@ static int transaction(struct repairing *r, struct ev_error *err)
 	return rc ? -1 : 0;
 }
 
-int ev_repair(struct ev_verifying *w, struct ev_wrong_row *rows, size_t n, struct ev_mode *m,
-	      struct ev_error *err)
+int ev_repair(struct ev_verifying *w, const struct ev_snapshot *at, struct ev_wrong_row *rows, size_t n,
+	      struct ev_mode *m, struct ev_error *err)
 {
-	struct repairing r = { .w = w, .rows = rows, .n = n };
+	struct repairing r = { .w = w, .at = at, .rows = rows, .n = n };
 	struct ev_store_options opt = *w->opt->store;
 	int rc;
 
 	qsort(rows, n, sizeof(*rows), by_table_key);
-	opt.read_only = false;
+	opt.read_only = !w->opt->repair_now;
 	r.store = ev_store_open(w->opt->url, &opt, err);
 	if (!r.store)
 		return -1;

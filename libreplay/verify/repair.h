@@ -17,10 +17,12 @@ struct ev_wrong_row {
 };
 
 /*
- * Write `rows` anew. EV_USAGE where it may not be done (too many, a table without a key, keys that others
- * refer to), and nothing has been changed. EV_HELD when a writer does not let us.
+ * Write `rows` anew, which are wrong in the view as it stood `at`. EV_USAGE where it may not be done (too many, a table
+ * without a key, rows that others hang on, columns that the log does not make or that are ignored), EV_HELD when a
+ * writer does not let us, or it is another view by now (swapped, repaired, brought back): nothing has been
+ * changed then. Without repair_now nothing is, ever.
  */
-int ev_repair(struct ev_verifying *w, struct ev_wrong_row *rows, size_t n, struct ev_mode *m,
-	      struct ev_error *err);
+int ev_repair(struct ev_verifying *w, const struct ev_snapshot *at, struct ev_wrong_row *rows, size_t n,
+	      struct ev_mode *m, struct ev_error *err);
 
 #endif

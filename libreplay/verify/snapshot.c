@@ -102,6 +102,40 @@ static int no_view(const struct ev_snapshot *s, const char *projection, struct e
 	return ev_hint(err, "is it the right store, or schema?");
 }
 
+static int take_key(void *ctx, const struct ev_cell *cells, size_t n)
+{
+	char **key = ctx;
+
+	(void)n;
+	free(*key);
+	*key = ev_slice_dup(cells[0].text);
+	return 0;
+}
+
+int ev_snapshot_rows_key(struct ev_store *store, const char *projection, char **key, struct ev_error *err)
+{
+	static const char sql[] = "SELECT " EV_ROWS_KEY("p.name") " FROM ev_projection p WHERE p.name = ?1";
+	struct ev_bind name = ev_bind_text(projection);
+
+	return ev_store_select(store, sql, &name, 1, take_key, key, err);
+}
+
+bool ev_snapshot_follows(const struct ev_snapshot *was, const struct ev_snapshot *now)
+{
+	const struct ev_ledger *a = &was->ledger, *b = &now->ledger;
+	bool same = strcmp(a->fingerprint, b->fingerprint) == 0 && was->rows_key && now->rows_key &&
+		    strcmp(was->rows_key, now->rows_key) == 0 && b->generation >= a->generation &&
+		    b->cuts >= a->cuts && b->nparts >= a->nparts;
+
+	for (size_t i = 0; i < a->nparts && same; i++) {
+		const struct ev_ledger_part *p = ev_ledger_part((struct ev_ledger *)b, a->parts[i].topic,
+								a->parts[i].partition, false);
+
+		same = p && p->begin == a->parts[i].begin && p->next >= a->parts[i].next;
+	}
+	return same;
+}
+
 int ev_snapshot_load(struct ev_snapshot *s, const char *projection, int64_t after, struct ev_error *err)
 {
 	int present = ev_ledger_present(s->store, err);
@@ -113,7 +147,8 @@ int ev_snapshot_load(struct ev_snapshot *s, const char *projection, int64_t afte
 		return -1;
 	if (!s->ledger.exists)
 		return no_view(s, projection, err);
-	if (ev_ledger_tables(s->store, projection, &s->tables, err) < 0 || load_cuts(s, after, err) < 0)
+	if (ev_snapshot_rows_key(s->store, projection, &s->rows_key, err) < 0 ||
+	    ev_ledger_tables(s->store, projection, &s->tables, err) < 0 || load_cuts(s, after, err) < 0)
 		return -1;
 	return load_decisions(s, after, err);
 }
@@ -142,6 +177,7 @@ void ev_snapshot_release(struct ev_snapshot *s)
 {
 	ev_snapshot_let_go(s);
 	ev_ledger_release(&s->ledger);
+	free(s->rows_key);
 	ev_buf_release(&s->tables);
 	ev_cuts_free(s->cuts);
 	for (size_t i = 0; i < s->ndecisions; i++)

@@ -22,6 +22,7 @@ struct ev_taken_decision { /* on a dead letter */
 struct ev_snapshot {
 	struct ev_store *store; /* frozen; NULL once it is let go */
 	struct ev_ledger ledger;
+	char *rows_key;         /* store/ledger.h: another one is another version */
 	struct ev_buf tables;   /* of the projection, NUL after each */
 	struct ev_cuts *cuts;
 	struct ev_taken_decision *decisions; /* oldest first */
@@ -36,6 +37,13 @@ int ev_snapshot_take(struct ev_snapshot *s, const char *url, const struct ev_sto
 		     const char *projection, int64_t after, struct ev_error *err);
 /* The same of `s->store`, which the caller has open, and in a transaction; the rest is zeroed. */
 int ev_snapshot_load(struct ev_snapshot *s, const char *projection, int64_t after, struct ev_error *err);
+/* By which name the rows of the projection are found now; in place of what `key` held. */
+int ev_snapshot_rows_key(struct ev_store *store, const char *projection, char **key, struct ev_error *err);
+/*
+ * Is `now` the same view as `was`, there or further on? Not when it was swapped, or brought back from a copy: what
+ * was found out about `was` says nothing of it then.
+ */
+bool ev_snapshot_follows(const struct ev_snapshot *was, const struct ev_snapshot *now);
 /* End the read: rows are no longer wanted. */
 void ev_snapshot_let_go(struct ev_snapshot *s);
 void ev_snapshot_release(struct ev_snapshot *s);

@@ -289,16 +289,7 @@ static int look_around(struct suspecting *s)
 
 static int still_the_same(const struct ev_verifying *w, const struct ev_snapshot *s, struct ev_error *err)
 {
-	const struct ev_ledger *a = &w->first.ledger, *b = &s->ledger;
-	bool same = strcmp(a->fingerprint, b->fingerprint) == 0;
-
-	for (size_t i = 0; i < a->nparts && same; i++) {
-		const struct ev_ledger_part *p = ev_ledger_part((struct ev_ledger *)b, a->parts[i].topic,
-								a->parts[i].partition, false);
-
-		same = p && p->begin == a->parts[i].begin && p->next >= a->parts[i].next;
-	}
-	if (same)
+	if (ev_snapshot_follows(&w->first, s))
 		return 0;
 	ev_fail(err, EV_DATA, "rows differ, and the view was built anew before they could be read again");
 	return ev_hint(err, "check it again");
@@ -356,7 +347,7 @@ static void find_causes(const struct all *all, const struct ev_snapshot *at)
 }
 
 /* All that differ, printed or not, by their keys. */
-static int repair(struct all *all, struct ev_error *err)
+static int repair(struct all *all, const struct ev_snapshot *at, struct ev_error *err)
 {
 	if (all->w->altered) {
 		ev_fail(err, EV_USAGE, "the store's tables are not those of the file: rows made by them would be "
@@ -370,7 +361,7 @@ static int repair(struct all *all, struct ev_error *err)
 			(int64_t)all->nwrong + all->unkept);
 		return ev_hint(err, "build the view anew: evproject rebuild --again");
 	}
-	return all->nwrong ? ev_repair(all->w, all->wrong, all->nwrong, all->m, err) : 0;
+	return all->nwrong ? ev_repair(all->w, at, all->wrong, all->nwrong, all->m, err) : 0;
 }
 
 static void release(struct all *all)
@@ -402,7 +393,7 @@ static int tell_all(struct all *all, const struct ev_snapshot *at, struct ev_err
 			tell_table(&all->tables[i]);
 	find_causes(all, at);
 	if (w->opt->repair)
-		return repair(all, err);
+		return repair(all, at, err);
 	if (all->m->found && !w->opt->base)
 		ev_mode_note(all->m, "once it is known why: --repair says how many rows would be made anew from the "
 			     "log");

@@ -104,24 +104,19 @@ static const struct ev_column_info *find(const struct ev_table_info *info, enum 
 	return NULL;
 }
 
-static void column_finding(struct ev_mode *m, const struct ev_shape *shape, const char *column, const char *what)
-{
-	struct ev_finding *f = m ? ev_mode_finding(m, "column", shape->table) : NULL;
-
-	ev_finding_text(f, "column %s %s", column, what);
-}
+typedef void (*column_fn)(void *ctx, const char *table, const char *column, const char *what);
 
 /* What the table has become beside what the projection made of it. */
 static void compare_columns(const struct ev_shape *shape, const struct ev_table_info *info, enum ev_dialect d,
-			    struct ev_mode *m)
+			    column_fn tell, void *ctx)
 {
 	for (size_t i = 0; i < shape->ncolumns; i++) {
 		const struct ev_column_info *c = find(info, d, shape->columns[i].name);
 
 		if (!c)
-			column_finding(m, shape, shape->columns[i].name, "is not in the store");
+			tell(ctx, shape->table, shape->columns[i].name, "is not in the store");
 		else if (strcasecmp(c->type, shape->columns[i].type) != 0)
-			column_finding(m, shape, c->name, "has another type in the store");
+			tell(ctx, shape->table, c->name, "has another type in the store");
 	}
 	for (size_t i = 0; i < info->ncolumns; i++) {
 		size_t k = 0;
@@ -130,8 +125,29 @@ static void compare_columns(const struct ev_shape *shape, const struct ev_table_
 		       (d != EV_SQLITE || strcasecmp(info->columns[i].name, shape->columns[k].name) != 0))
 			k++;
 		if (k == shape->ncolumns)
-			column_finding(m, shape, info->columns[i].name, "is not of the projection");
+			tell(ctx, shape->table, info->columns[i].name, "is not of the projection");
 	}
+}
+
+static void column_finding(void *ctx, const char *table, const char *column, const char *what)
+{
+	ev_finding_text(ev_mode_finding(ctx, "column", table), "column %s %s", column, what);
+}
+
+static void first_column(void *ctx, const char *table, const char *column, const char *what)
+{
+	struct ev_buf *why = ctx;
+
+	(void)table;
+	if (!why->len)
+		ev_buf_addf(why, "its column '%s' %s", column, what);
+}
+
+bool ev_shape_fits(const struct ev_shape *shape, const struct ev_table_info *info, enum ev_dialect dialect,
+		   struct ev_buf *why)
+{
+	compare_columns(shape, info, dialect, first_column, why);
+	return why->len == 0;
 }
 
 /*
@@ -290,7 +306,7 @@ int ev_table_scan(struct ev_store *s, const struct ev_shape *shape, const struct
 
 	if (rc > 0) {
 		if (m)
-			compare_columns(shape, &info, s->ops->dialect, m);
+			compare_columns(shape, &info, s->ops->dialect, column_finding, m);
 		c = open_rows(s, shape, &info, err);
 		rc = c ? scan_rows(s, c, &scan, fn, ctx, err) : -1;
 		s->ops->cursor_close(c);

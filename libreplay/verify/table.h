@@ -34,6 +34,10 @@ int ev_shape_load(struct ev_shape *shape, struct ev_store *reference, const char
 		  const char *const *ignore, size_t nignore, bool *used, struct ev_error *err);
 void ev_shape_release(struct ev_shape *shape);
 
+/* Has a store's table exactly these columns? Else what is the matter with the first, in `why`. */
+bool ev_shape_fits(const struct ev_shape *shape, const struct ev_table_info *info, enum ev_dialect dialect,
+		   struct ev_buf *why);
+
 struct ev_scanned {
 	struct ev_hash128 key, row; /* without the ignored columns */
 	struct ev_slice bytes;      /* all columns, encoded; borrowed */
