@@ -7,7 +7,8 @@ topic log 3 && topic=$log
 put < <(events 0 300 3)
 chain_projection "$log" >chain.sql # its rows tell the order in which records came
 view=$(store v.db)
-evproject run chain.sql --store "$view" --follow --quiet 2>follow.err &
+# a repair holds the writer's lock for as long as this machine takes
+evproject run chain.sql --store "$view" --follow --quiet --lock-wait 600s 2>follow.err &
 follower=$!
 at_exit 'kill $follower 2>/dev/null'
 applied() { [ "$(chain v.db)" -ge "$1" ]; }
@@ -44,7 +45,7 @@ status=$?
 check_status 0 "and repaired beside the follower"
 check_grep "which is said" 'repaired: 1 rows deleted, 1 written' v.err
 here=$(chain v.db)
-check "the follower goes on" wait_for 60 applied $((here + 200))
+check "the follower goes on" wait_for 60 applied $((here + 200)) || show <follow.err
 verify
 status=$?
 check_status 0 "from what was repaired"
