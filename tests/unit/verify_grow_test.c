@@ -40,6 +40,17 @@ static void grow(void)
 		abort();
 }
 
+static void sort(struct dirent **v, int n, int (*order)(const struct dirent **, const struct dirent **))
+{
+	for (int i = 1; i < n; i++)
+		for (int k = i; k && order((const struct dirent **)&v[k - 1], (const struct dirent **)&v[k]) > 0; k--) {
+			struct dirent *e = v[k];
+
+			v[k] = v[k - 1];
+			v[k - 1] = e;
+		}
+}
+
 /* This stands before libc's own: the library is linked to what the program has. */
 int scandir(const char *folder, struct dirent ***names, int (*want)(const struct dirent *),
 	    int (*order)(const struct dirent **, const struct dirent **))
@@ -57,11 +68,10 @@ int scandir(const char *folder, struct dirent ***names, int (*want)(const struct
 		if (!want || want(e)) {
 			*names = ev_realloc_n(*names, (size_t)n + 1, sizeof(**names));
 			(*names)[n] = ev_alloc(sizeof(*e));
-			*(*names)[n++] = *e;
+			memcpy((*names)[n++], e, e->d_reclen); /* which is not all of the struct */
 		}
 	closedir(d);
-	if (n)
-		qsort(*names, (size_t)n, sizeof(**names), (int (*)(const void *, const void *))order);
+	sort(*names, n, order);
 	return n;
 }
 
