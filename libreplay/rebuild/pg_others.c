@@ -16,7 +16,7 @@
 
 /*
  * Who waits for us, the old view's writer for its row, would wait for ever, and looks again, at what is there then,
- * when it gets on.
+ * when it gets on. No transaction of ours is made for a look: another swap would wait for it.
  */
 int ev_pgkit_outlive(struct ev_shadow_pg *s, int most_ms, struct ev_error *err)
 {
@@ -28,14 +28,15 @@ int ev_pgkit_outlive(struct ev_shadow_pg *s, int most_ms, struct ev_error *err)
 		"AND NOT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid))";
 	static const char still[] =
 		"SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND granted "
-		"AND virtualxid = ANY (%L::text[]) AND NOT pg_catalog.pg_backend_pid() = ANY "
+		"AND virtualxid = ANY ($1::text[]) AND NOT pg_catalog.pg_backend_pid() = ANY "
 		"(pg_catalog.pg_blocking_pids(pid)) LIMIT 1";
 	int64_t end = ev_clock_ms() + most_ms;
-	PGresult *before = ev_pgkit_rows(s->live, err, "%s", running), *now;
+	PGresult *before = ev_pg_ask(s->live, running, 0, NULL, err), *now;
+	const char *ids = before ? PQgetvalue(before, 0, 0) : NULL;
 	int left = before ? 1 : -1;
 
 	while (left > 0) {
-		now = ev_pgkit_rows(s->live, err, still, PQgetvalue(before, 0, 0));
+		now = ev_pg_ask(s->live, still, 1, &ids, err);
 		left = now ? PQntuples(now) : -1;
 		PQclear(now);
 		if (left > 0 && (ev_clock_ms() >= end || !ev_pg_nap(s->live, POLL_MS)))
