@@ -67,6 +67,10 @@ for by in 1 -1; do
 	verify c.db ./log.ndjson
 	check "a position that is off by $by is seen" test "$status" != 0
 done
+same_but "UPDATE ev_ledger SET last_offset = -1 WHERE topic = 't'"
+verify c.db ./log.ndjson
+check_status 1 "a ledger that has forgotten its last record"
+check_grep "is told which it was" 't/0: the last record is at offset -1, the log says 59' "$out"
 
 same_but "DELETE FROM ev_dead"
 verify c.db ./log.ndjson
@@ -129,6 +133,10 @@ check_grep "is named" 'column acc: column extra is not of the projection' "$out"
 same_but "ALTER TABLE acc RENAME COLUMN at TO at2"
 verify c.db ./log.ndjson
 check_status 1 "a column that is not there any more"
+same_but "DELETE FROM ev_table WHERE table_name = 'acc'"
+verify c.db --rows ./log.ndjson
+check "a table that the ledger has forgotten is seen" test "$status" != 0
+check "and named" grep -q "table '*acc.* ledger" "$out" "$err"
 same_but "DROP TABLE acc"
 verify c.db --rows ./log.ndjson
 check_status 1 "a table that is gone"

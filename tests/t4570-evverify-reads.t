@@ -42,6 +42,20 @@ verify c.db ./log.ndjson --format json
 check_status 5 "with a row that is wrong it is not proven"
 check "but the row is told" says '.modes[] | select(.mode == "rows") | .result == "not proven" and .kinds.changed == 1'
 
+# what tables of others decide, the log alone decides otherwise: no difference, and not proven
+cp p.sql reads.sql
+sed -i 's/cents integer);/cents integer NOT NULL);/; s/SELECT [$].k, cents FROM prices WHERE sku = [$].k/VALUES ($.k, (SELECT cents FROM prices WHERE sku = $.k))/' p.sql
+sql n.db "CREATE TABLE prices (sku text PRIMARY KEY, cents integer); INSERT INTO prices VALUES ('a', 5), ('b', 7)" >/dev/null
+project n.db ./log.ndjson
+check_status 0 "a view that is right by a table of others"
+verify n.db ./log.ndjson --counts
+check_status 5 "and by the log alone has dead letters: not proven, and not different"
+check_grep "why is said" "the counts are not those that the log makes alone, and they may depend on 'prices'" "$err"
+sql n.db "UPDATE ev_ledger SET applied = applied - 1, ignored = ignored + 1" >/dev/null
+verify n.db ./log.ndjson --counts
+check_grep "a count that the record alone decides is compared" 'ignored: the ledger says 1, the log says 0' "$out"
+cp reads.sql p.sql
+
 # words where nothing was checked
 verify s.db ./log.ndjson --checks
 check_grep "no checks" '^checks +nothing to check: no checks' "$out"

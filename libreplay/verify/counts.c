@@ -1,7 +1,9 @@
 /* counts.c - --counts: the ledger adds up, and what it counts is what the log holds; dead letters, too */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/mem.h"
 #include "store/dead.h"
 #include "verify/internal.h"
 #include "verify/replay_into.h"
@@ -56,17 +58,66 @@ int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *
 	return ev_ids_read(w, s, err);
 }
 
-static int compare_letters(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
+struct judging {
+	struct ev_verifying *w;
+	struct ev_mode *m;
+	int *compaction;   /* by partition of the source, as its ops say; NULL: nothing is gone, or it cannot say */
+	int64_t excused;   /* records that are gone, and may be */
+	bool depends;      /* a count differs that tables of @reads decide */
+};
+
+/*
+ * What the store and the log disagree on, and no one knows who is right: records that are gone may have made it, or
+ * tables of others, which are not those of the reference. False: it is a difference.
+ */
+static bool nobody_knows(const struct judging *j, const char *what)
 {
+	struct ev_error why = EV_ERROR_INIT;
+
+	if (j->excused) {
+		ev_fail(&why, EV_DATA, "%s are not those that the rest of the log makes, and %" PRId64 " records "
+			"that the view has seen are gone: not checkable", what, j->excused);
+		ev_hint(&why, "where compaction took them, only --rows and --checks can be proven by this log");
+	} else if (j->w->p->nreads) {
+		ev_fail(&why, EV_DATA, "%s are not those that the log makes alone, and they may depend on '%s', which "
+			"the log does not make: not checkable", what, j->w->p->reads[0]);
+	} else {
+		return false;
+	}
+	ev_mode_unproven(j->m, &why);
+	return true;
+}
+
+static int compare_letters(const struct judging *j, struct ev_error *err)
+{
+	struct ev_verifying *w = j->w;
 	struct ev_digest mine = { 0 }; /* nothing dead was met where it is folded in memory */
 
 	if (w->reference && ev_counts_letters(&w->key, w->p->name, w->reference, &mine, err) < 0)
 		return -1;
-	if (!ev_digest_same(&mine, &w->letters))
-		ev_finding_text(ev_mode_finding(m, "letters", w->p->name), "the dead letters in the store, %lld, are "
-				"not those that the log makes, %lld", (long long)w->letters.count,
+	if (!ev_digest_same(&mine, &w->letters) && !nobody_knows(j, "the dead letters"))
+		ev_finding_text(ev_mode_finding(j->m, "letters", w->p->name), "the dead letters in the store, %lld, "
+				"are not those that the log makes, %lld", (long long)w->letters.count,
 				(long long)mine.count);
 	return 0;
+}
+
+/* What @dedupe has seen: where that cannot be told row by row, whether it is the same at all. */
+static int compare_ids(const struct judging *j, struct ev_error *err)
+{
+	struct ev_verifying *w = j->w;
+	struct ev_ids log = { 0 };
+	int rc;
+
+	if (!w->p->dedupe || !w->reference || (!j->excused && !w->p->nreads))
+		return ev_ids_judge(w, j->m, err);
+	rc = ev_ids_digest(&w->key, w->p, w->reference, ev_into_ledger(&w->replay)->watermark, &log, err);
+	if (rc == 0 && !ev_digest_same(&log.sum, &w->ids.sum))
+		nobody_knows(j, "the ids that @dedupe has seen");
+	else if (rc == 0)
+		rc = ev_ids_judge(w, j->m, err);
+	ev_ids_release(&log);
+	return rc;
 }
 
 static const struct ev_ledger_part *other(const struct ev_ledger *l, const struct ev_ledger_part *p)
@@ -104,15 +155,13 @@ static void balance(struct ev_mode *m, const struct ev_ledger_part *p, const cha
 }
 
 /* The log's own count: what the fold saw of it, up to the same position. */
-static void cover(const struct ev_verifying *w, struct ev_mode *m, const struct ev_ledger_part *log,
-		  const struct ev_ledger_part *store, const char *subject)
+static void cover(const struct judging *j, const struct ev_ledger_part *log, int64_t gone, const char *subject)
 {
-	const struct ev_ledger_part *base = other(&w->base.ledger, log);
+	const struct ev_ledger_part *base = other(&j->w->base.ledger, log);
 	int64_t before = base ? base->next - base->begin : 0;
-	struct ev_equation *e = ev_mode_equation(m, subject, "offsets", log->next - log->begin);
-	int64_t gone = records(store) - records(log);
+	struct ev_equation *e = ev_mode_equation(j->m, subject, "offsets", log->next - log->begin);
 
-	if (gone < 0 || gone > log->counts[EV_INVISIBLE])
+	if (gone > log->counts[EV_INVISIBLE])
 		gone = 0;
 	for (int i = 0; i < EV_COUNTS; i++)
 		ev_equation_term(e, ev_count_names[i], log->counts[i] - (base ? base->counts[i] : 0) -
@@ -121,44 +170,105 @@ static void cover(const struct ev_verifying *w, struct ev_mode *m, const struct 
 		ev_equation_term(e, "in the base", before);
 	if (gone)
 		ev_equation_term(e, "not checkable", gone);
-	m->checked += log->next - log->begin - before - gone;
+	j->m->checked += log->next - log->begin - before - gone;
 }
 
-static void tell_gone(struct ev_verifying *w, struct ev_mode *m, const char *subject, int64_t gone)
+static void tell_gone(const struct judging *j, const char *subject, int64_t gone)
 {
+	struct ev_verifying *w = j->w;
 	struct ev_error why = EV_ERROR_INIT;
 
 	if (w->rows_match && !w->src->one_sequence) {
-		ev_mode_note(m, "%s: %" PRId64 " records that the view has seen are no longer in the log (compaction, "
-			     "retention): not checkable; the rows are those that the rest makes", subject, gone);
+		ev_mode_note(j->m, "%s: %" PRId64 " records that the view has seen are no longer in the log "
+			     "(compaction, retention), nor is what each was counted as: not checkable; the rows are "
+			     "those that the rest makes", subject, gone);
 		return;
 	}
 	ev_fail(&why, EV_DATA, "%s: %" PRId64 " records that the view has seen are not in the log", subject, gone);
 	ev_hint(&why, w->src->one_sequence ? "give the whole log as the source"
 					   : "where compaction took them, the view cannot be proven by this log");
-	ev_mode_unproven(m, &why);
+	ev_mode_unproven(j->m, &why);
 }
 
-static void compare(struct ev_verifying *w, struct ev_mode *m, const struct ev_ledger_part *log,
-		    const struct ev_ledger_part *store, const char *subject)
+/* Records may be gone where compaction may be; what holds no policy, a file or an archive, does not say. */
+static bool may_be_gone(const struct judging *j, const struct ev_ledger_part *p)
+{
+	const struct ev_source *src = j->w->src;
+
+	for (size_t i = 0; j->compaction && i < src->nparts; i++)
+		if (src->parts[i].partition == p->partition && strcmp(src->parts[i].topic, p->topic) == 0)
+			return j->compaction[i] != 0;
+	return true;
+}
+
+/* Whose count is decided by the record alone, whatever came before it. */
+static bool stands_alone(int count)
+{
+	return count == EV_IGNORED || count == EV_FILTERED;
+}
+
+static void tell_count(const struct judging *j, const struct ev_ledger_part *log, const struct ev_ledger_part *store,
+		       int count, const char *subject)
+{
+	ev_finding_text(ev_mode_finding(j->m, "count", subject), "%s: the ledger says %" PRId64 ", the log says %"
+			PRId64, ev_count_names[count], store->counts[count], log->counts[count]);
+}
+
+/* Of a log that has lost some: what is there was counted as ever, and no count can have lost more than all did. */
+static void compare_rest(const struct judging *j, const struct ev_ledger_part *log, const struct ev_ledger_part *store,
+			 int64_t gone, const char *subject)
+{
+	for (int i = 0; i < EV_COUNTS; i++)
+		if (stands_alone(i) && (store->counts[i] < log->counts[i] || store->counts[i] > log->counts[i] + gone))
+			tell_count(j, log, store, i, subject);
+}
+
+static void compare_counts(struct judging *j, const struct ev_ledger_part *log, const struct ev_ledger_part *store,
+			   const char *subject)
+{
+	const struct ev_verifying *w = j->w;
+
+	for (int i = 0; i < EV_COUNTS; i++) {
+		if (log->counts[i] == store->counts[i])
+			continue;
+		if (w->p->nreads && !stands_alone(i) && i != EV_INVISIBLE)
+			j->depends = true;
+		else
+			tell_count(j, log, store, i, subject);
+	}
+	if (w->replay.apply && !w->p->nreads && log->untouched != store->untouched)
+		ev_finding_text(ev_mode_finding(j->m, "count", subject), "applied without touching a row: the ledger "
+				"says %" PRId64 ", the log says %" PRId64, store->untouched, log->untouched);
+}
+
+/* The fold has met the ledger's last record, if that names one (replay.c), so its time must be the log's. */
+static void compare_last(const struct judging *j, const struct ev_ledger_part *log,
+			 const struct ev_ledger_part *store, const char *subject)
+{
+	if (log->last_offset != store->last_offset)
+		ev_finding_text(ev_mode_finding(j->m, "ledger", subject), "the last record is at offset %" PRId64
+				", the log says %" PRId64, store->last_offset, log->last_offset);
+	else if (log->last_offset >= 0 && log->last_timestamp != store->last_timestamp)
+		ev_finding_text(ev_mode_finding(j->m, "ledger", subject), "the time of the last record is %" PRId64
+				", the log says %" PRId64, store->last_timestamp, log->last_timestamp);
+}
+
+static void compare(struct judging *j, const struct ev_ledger_part *log, const struct ev_ledger_part *store,
+		    const char *subject)
 {
 	int64_t gone = records(store) - records(log);
 
-	if (gone > 0) {
-		tell_gone(w, m, subject, gone);
+	if (gone < 0 || !may_be_gone(j, store))
+		gone = 0;
+	cover(j, log, gone, subject);
+	compare_last(j, log, store, subject);
+	if (!gone) {
+		compare_counts(j, log, store, subject);
 		return;
 	}
-	for (int i = 0; i < EV_COUNTS; i++)
-		if (log->counts[i] != store->counts[i])
-			ev_finding_text(ev_mode_finding(m, "count", subject), "%s: the ledger says %" PRId64
-					", the log says %" PRId64, ev_count_names[i], store->counts[i],
-					log->counts[i]);
-	if (log->last_offset == store->last_offset && log->last_timestamp != store->last_timestamp)
-		ev_finding_text(ev_mode_finding(m, "ledger", subject), "the time of the last record is %" PRId64
-				", the log says %" PRId64, store->last_timestamp, log->last_timestamp);
-	if (w->replay.apply && !w->p->nreads && log->untouched != store->untouched)
-		ev_finding_text(ev_mode_finding(m, "count", subject), "applied without touching a row: the ledger "
-				"says %" PRId64 ", the log says %" PRId64, store->untouched, log->untouched);
+	j->excused += gone;
+	tell_gone(j, subject, gone);
+	compare_rest(j, log, store, gone, subject);
 }
 
 int64_t ev_counts_gone(const struct ev_verifying *w)
@@ -175,29 +285,45 @@ int64_t ev_counts_gone(const struct ev_verifying *w)
 	return sum;
 }
 
+static void judge_part(struct judging *j, const struct ev_ledger *log, const struct ev_ledger_part *store,
+		       const char *subject)
+{
+	const struct ev_ledger_part *q = other(log, store);
+
+	balance(j->m, store, subject);
+	if (q)
+		compare(j, q, store, subject);
+	else if (store->next != store->begin) /* a file that holds nothing of it */
+		ev_finding_text(ev_mode_finding(j->m, "count", subject), "the log holds nothing of it");
+}
+
+/* The policy is asked for only where it decides something. */
+static void ask_compaction(struct judging *j)
+{
+	struct ev_source *src = j->w->src;
+
+	if (!src->ops->compaction || !ev_counts_gone(j->w))
+		return;
+	j->compaction = ev_alloc((src->nparts + 1) * sizeof(*j->compaction));
+	src->ops->compaction(src, j->compaction);
+}
+
 int ev_counts_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
 {
-	const struct ev_ledger *log = ev_into_ledger(&w->replay);
+	struct judging j = { .w = w, .m = m };
 	struct ev_buf subject = EV_BUF_INIT;
 
+	ask_compaction(&j);
 	for (size_t i = 0; i < w->first.ledger.nparts; i++) {
-		const struct ev_ledger_part *store = &w->first.ledger.parts[i], *q = other(log, store);
+		const struct ev_ledger_part *store = &w->first.ledger.parts[i];
 
 		ev_buf_clear(&subject);
 		ev_buf_addf(&subject, "%s/%d", store->topic, store->partition);
-		balance(m, store, ev_buf_str(&subject));
-		if (!q && store->next == store->begin)
-			continue;
-		if (!q) { /* a file that holds nothing of it */
-			ev_finding_text(ev_mode_finding(m, "count", ev_buf_str(&subject)),
-					"the log holds nothing of it");
-			continue;
-		}
-		cover(w, m, q, store, ev_buf_str(&subject));
-		compare(w, m, q, store, ev_buf_str(&subject));
+		judge_part(&j, ev_into_ledger(&w->replay), store, ev_buf_str(&subject));
 	}
+	if (j.depends)
+		nobody_knows(&j, "the counts");
+	free(j.compaction);
 	ev_buf_release(&subject);
-	if (ev_counts_gone(w)) /* what they were of cannot be asked any more */
-		return 0;
-	return compare_letters(w, m, err) < 0 ? -1 : ev_ids_judge(w, m, err);
+	return compare_letters(&j, err) < 0 ? -1 : compare_ids(&j, err);
 }

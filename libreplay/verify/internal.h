@@ -91,7 +91,7 @@ static inline size_t ev_bucket_of(struct ev_hash128 key)
  */
 int ev_suspects_tell(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
 
-/* counts.c: after the fold; gone: records that the ledger has counted and the log no longer holds. */
+/* counts.c: after the fold; gone: records that the ledger has counted and the log does not hold. */
 int64_t ev_counts_gone(const struct ev_verifying *w);
 /* In the snapshot: the dead letters, and the ids that were seen. */
 int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err);

@@ -61,7 +61,16 @@ static bool has_shape(const struct ev_verifying *w, const char *table)
 	return false;
 }
 
-/* Tables that the ledger says are the projection's, and its schema does not make. */
+static bool is_owned(const struct ev_snapshot *s, const char *table)
+{
+	const char *t = ev_buf_str(&s->tables), *end = t + s->tables.len;
+
+	while (t < end && strcmp(t, table) != 0)
+		t += strlen(t) + 1;
+	return t < end;
+}
+
+/* Tables that the ledger says are the projection's, and its schema does not make; and the other way round. */
 static void tell_strangers(struct ev_verifying *w, const struct ev_snapshot *s, struct ev_mode *m)
 {
 	const char *t = ev_buf_str(&s->tables), *end = t + s->tables.len;
@@ -71,6 +80,11 @@ static void tell_strangers(struct ev_verifying *w, const struct ev_snapshot *s, 
 		if (!has_shape(w, t) && w->reference->ops->has_table(w->reference, t, &ignored) <= 0)
 			ev_finding_text(ev_mode_finding(m, "table", t),
 					"the ledger owns it, and the projection does not make it");
+	for (size_t i = 0; i < w->ntables; i++)
+		if (!is_owned(s, w->tables[i].shape.table) &&
+		    s->store->ops->has_table(s->store, w->tables[i].shape.table, &ignored) > 0)
+			ev_finding_text(ev_mode_finding(m, "table", w->tables[i].shape.table),
+					"the ledger does not say that it is the projection's");
 }
 
 int ev_rows_read(struct ev_verifying *w, struct ev_snapshot *s, struct ev_mode *m, struct ev_error *err)
