@@ -37,6 +37,23 @@ check "--quiet says nothing of it" test ! -s "$err"
 run evproject drop acc --store "$(store e.db)" --yes
 check_status 0 "drop removes what it left"
 
+# one that is at work, and one that was killed
+mkfifo feed
+killed=$(store k.db)
+evproject rebuild p.sql --store "$killed" --batch 10 --quiet - <feed 2>/dev/null &
+pid=$!
+exec 8>feed
+head -n 60 log.ndjson >&8
+tells() { evproject status --store "$killed" | grep -qE "$1"; }
+check "status tells one that is at work" wait_for 60 tells '^a process is at work on it, last saved by pid [0-9]+ on '
+kill -9 $pid
+wait $pid 2>/dev/null
+exec 8>&-
+check "from one that was killed" wait_for 60 tells '^nobody is at work on it$'
+rebuild p.sql k.db ./log.ndjson
+check_status 0 "which goes on"
+check "to the same rows" test "$(dump k.db)" = "$(dump want.db)"
+
 # whoever ends a first build, it is ended
 broken b.db
 run evproject run p.sql --store "$(store b.db)" ./log.ndjson
