@@ -83,4 +83,22 @@ for args in "--store changed.db ./log.ndjson" "--store s.db ./short.ndjson" "--s
 	check "a run that ends with $status keeps it" test "$(grep "last_success_timestamp_seconds.projection" m.prom)" = "$before"
 	check_grep "and says how it ended" "^evverify_status\{projection=\"acc\"\} $status\$" m.prom
 done
+run evverify other.sql --store s.db ./log.ndjson -q --metrics m.prom
+check_status 2 "the file of another version"
+check_grep "its metrics say so" '^evverify_status\{projection="acc"\} 2$' m.prom
+check_grep "and that it was not checked" '^evverify_run_complete\{projection="acc"\} 0$' m.prom
+check "the last success stays" test "$(grep "last_success_timestamp_seconds.projection" m.prom)" = "$before"
+cp m.prom kept.prom
+head -c 5000000 /dev/zero | tr '\0' '#' >>m.prom
+run evverify p.sql --store changed.db ./log.ndjson -q --metrics m.prom
+check_status 4 "metrics that cannot be read are not replaced"
+check "they are what they were" test "$(wc -c <m.prom)" -gt 5000000
+for option in "--receipt ./folder/no/r.json" "--metrics ./folder/no/m.prom"; do
+	# shellcheck disable=SC2086
+	run evverify p.sql --store s.db ./log.ndjson --format nagios $option
+	check_status 3 "a plugin that cannot write $option: UNKNOWN"
+	check "with the reason" test -s "$err"
+done
+evverify p.sql --store s.db ./log.ndjson --format nagios >/dev/full 2>"$err"
+check "nor when nobody gets its line" test $? = 3
 done_testing

@@ -2,7 +2,12 @@
 #ifndef EV_LAST_SUCCESS_H
 #define EV_LAST_SUCCESS_H
 
-/* The projection's evverify_last_success_timestamp_seconds in the file; -1: there is none. */
-double ev_last_success(const char *file, const char *projection);
+#include "base/error.h"
+
+/*
+ * The projection's evverify_last_success_timestamp_seconds in the file; -1: there is none, or no file. One that is
+ * there and cannot be read is an error, as what it says would be lost.
+ */
+int ev_last_success(const char *file, const char *projection, double *out, struct ev_error *err);
 
 #endif

@@ -346,13 +346,14 @@ static int verify(struct state *st, struct ev_operands *rest, struct ev_error *e
 static int write_metrics(struct state *st, int status, struct ev_error *err)
 {
 	struct ev_buf out = EV_BUF_INIT;
-	double last;
+	double last = (double)st->verdict.ended_at / 1000;
 	int rc;
 
-	if (!st->a->metrics)
+	/* a lock that another holds is his to report; a wrong command line says nothing of any view */
+	if (!st->a->metrics || status == EV_HELD || (status == EV_USAGE && !st->verdict.projection))
 		return 0;
-	last = status == 0 ? (double)st->verdict.ended_at / 1000
-			   : ev_last_success(st->a->metrics, st->verdict.projection);
+	if (status && ev_last_success(st->a->metrics, st->verdict.projection, &last, err) < 0)
+		return -1;
 	ev_print_prom(&st->verdict, status, last, &out);
 	rc = ev_file_replace(st->a->metrics, ev_buf_slice(&out), err);
 	ev_buf_release(&out);
@@ -405,11 +406,19 @@ static int write_receipt(struct state *st, int status, struct ev_error *err)
 	return ev_receipt_save(r, st->a->receipt, err);
 }
 
+/* What failed is never 0 or 1, whatever it says of itself. */
+static int class_of(const struct ev_error *err)
+{
+	return err->class == EV_OK || err->class == EV_NO ? EV_BUG : (int)err->class;
+}
+
 /* Nagios has statuses of its own. */
 static int leave(struct state *st, int status, const struct ev_error *why, struct ev_error *err)
 {
 	if (status > 1)
 		*err = *why;
+	if (status > 1 && (err->class == EV_OK || err->class == EV_NO))
+		err->class = EV_BUG;
 	if (st->a->format == EV_FORMAT_NAGIOS) {
 		if (status > 1)
 			ev_report(st->msg, err);
@@ -444,18 +453,19 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	rc = verify(&st, rest, err);
 	if (rc < 0)
 		why = *err;
-	status = rc < 0 ? (int)err->class : ev_verdict_status(&st.verdict, &why);
+	status = rc < 0 ? class_of(err) : ev_verdict_status(&st.verdict, &why);
 	if (!st.verdict.ended_at)
 		st.verdict.ended_at = ev_now_ms();
 	rc = status == EV_USAGE && st.a->format != EV_FORMAT_NAGIOS ? 0 : print(&st, status, &why, err);
 	if (rc == 0)
 		rc = write_receipt(&st, status, err);
-	if (rc == 0 && status != EV_USAGE && status != EV_HELD)
-		rc = write_metrics(&st, status, err);
 	if (rc == 0)
-		rc = leave(&st, status, &why, err);
-	else if (status > 1)
-		rc = leave(&st, status, &why, err);
+		rc = write_metrics(&st, status, err);
+	if (rc < 0 && status <= 1) { /* a verdict that did not get out is none */
+		status = class_of(err);
+		why = *err;
+	}
+	rc = leave(&st, status, &why, err);
 	ev_verdict_release(&st.verdict);
 	if (st.lock_fd >= 0)
 		close(st.lock_fd);
