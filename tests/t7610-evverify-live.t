@@ -27,7 +27,7 @@ fi
 verify() { timeout $((120 * EFFORT)) evverify chain.sql --store "$view" "${scratch[@]}" --format json "$@" >v.json 2>v.err; }
 rounds=0 alarms=0 first='' last=''
 end=$((SECONDS + 6 * EFFORT))
-while [ $SECONDS -lt $end ]; do
+while [ $SECONDS -lt $end ] || { [ "$first" = "$last" ] && [ $SECONDS -lt $((end + 60)) ]; }; do
 	verify || { alarms=$((alarms + 1)); show <v.err; head -c 2000 v.json | sed 's/^/# /'; }
 	last=$(jq -c .position v.json)
 	first=${first:-$last}

@@ -1,10 +1,11 @@
 /*
  * apply.h - records into a store, exactly once: one batch is one transaction
  *
- * Rows, position, ledger and dead letters change together. A batch is first run straight through;
- * if a record in it is poison the transaction is rolled back and the batch is run again with a
+ * Rows, position, ledger and dead letters change together. By statements a batch is first run straight
+ * through; if a record in it is poison the transaction is rolled back and the batch is run again with a
  * savepoint around each record, so a poison record leaves nothing behind and costs nothing when
- * there is none. Stages of a record: position (already applied?), filter, type, dedupe, hold,
+ * there is none. Where all folds in memory (whole.c) a record is undone alone, and a transaction may hold
+ * several batches. Stages of a record: position (already applied?), filter, type, dedupe, hold,
  * apply.
  *
  * The fold is a function of the sequence of records alone: batch sizes, restarts and records

@@ -44,6 +44,7 @@ static void restore_parts(struct ev_apply *a)
 			*p = a->saved[j++];
 			continue;
 		}
+		p->dirty = true;
 		p->next = p->begin;
 		p->last_offset = -1;
 		p->last_timestamp = EV_NO_TIMESTAMP;
@@ -60,7 +61,7 @@ void ev_transaction_undo(struct ev_apply *a)
 	a->ledger.watermark = a->saved_watermark;
 	a->ledger.cuts = a->saved_cuts;
 	a->ledger.generation = a->saved_generation;
-	a->cut_first = a->saved_cut_first;
+	a->cut_first = a->saved_cut_first || (a->nsaved < 2 && a->ledger.nparts > 1); /* the second has come since */
 	a->skipped = a->saved_skipped;
 	a->guarded = a->saved_guarded; /* those made since are gone with the transaction */
 	a->dead = a->saved_dead;

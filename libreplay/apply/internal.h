@@ -39,6 +39,7 @@ struct ev_apply {
 	struct ev_fold_list *list;    /* EV_BY_LIST: where to */
 	bool whole;                   /* every statement folds: whole.c */
 	struct ev_lanes *lanes;       /* its first half, lane.h */
+	size_t most;                  /* records whose rows are wanted at a time, 0: those of a window; whole.c */
 	bool (*chore)(void *ctx);     /* ev_apply_chore */
 	void *chore_ctx;
 	bool guarded;                 /* ev_open_guard */

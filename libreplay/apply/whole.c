@@ -220,10 +220,12 @@ struct window {
 	size_t base, n;
 };
 
-/* Want the rows of records [i, n), as far as memory lasts; the end of them. */
+/* Want the rows of records [i, n), as far as memory lasts and the last ones did not fill it; the end of them. */
 static size_t want_rows(struct ev_apply *a, const struct window *w, size_t i)
 {
-	for (; i < w->n; i++) {
+	size_t n = a->most && a->most < w->n - i ? i + a->most : w->n;
+
+	for (; i < n; i++) {
 		const struct ev_lane_piece *piece = ev_lanes_piece(a->lanes, (w->base + i) / EV_LANE_PIECE);
 		const struct ev_lane_record *lane = &piece->records[i % EV_LANE_PIECE];
 
@@ -233,7 +235,16 @@ static size_t want_rows(struct ev_apply *a, const struct window *w, size_t i)
 		if (i % LOOK_EVERY == 0 && ev_fold_full(a->fold))
 			return i + 1;
 	}
-	return w->n;
+	return n;
+}
+
+/* How many are wanted the next time, when it was full `done` records after those of `wanted` were loaded. */
+static void adapt(struct ev_apply *a, size_t wanted, size_t done)
+{
+	if (done <= LOOK_EVERY && done < wanted)
+		a->most = wanted / 2 > LOOK_EVERY ? wanted / 2 : LOOK_EVERY;
+	else if (a->most)
+		a->most = a->most < EV_LANE_WINDOW ? a->most * 2 : 0;
 }
 
 /* Outside of a transaction SQLite would lock and unlock the file for each row. */
@@ -297,14 +308,17 @@ static size_t fold_window(struct ev_apply *a, const struct window *w, struct ev_
 	size_t i = 0;
 
 	while (i < w->n && err->class == EV_OK) {
-		size_t end = w->n;
+		size_t end = w->n, from = i;
+		bool load = !ev_fold_complete(a->fold);
 
-		if (!ev_fold_complete(a->fold)) {
+		if (load) {
 			end = want_rows(a, w, i);
 			if (fetch(a, err) < 0)
 				break;
 		}
-		i = fold_some(a, w, i, end, err);
+		i = fold_some(a, w, from, end, err);
+		if (load)
+			adapt(a, end - from, i - from);
 	}
 	return i;
 }
@@ -426,6 +440,7 @@ int ev_whole_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 	}
 	if (rc == 0 && !a->holding && !ev_fold_pays(a->fold)) {
 		ev_whole_drop(a);
+		ev_apply_forget_ahead(a); /* what it reads ahead would be of records that are given back */
 		a->whole = false;
 	}
 	return rc;

@@ -265,7 +265,7 @@ struct ev_fold_op {
 	uint64_t tag;
 };
 
-/* A row as it was before the record at hand: its copy stands in `bytes` from `at` on. */
+/* A row as it was before the record at hand: its copy stands in `copies` from `at` on. */
 struct ev_fold_saved {
 	struct ev_fold_row *row;
 	const struct ev_fold_table *table;

@@ -33,6 +33,9 @@ static bool read_names(struct ev_fold_reader *r)
 	do {
 		int column = ev_fold_take_column(r);
 
+		for (size_t i = 0; column >= 0 && i < r->out->nvalues; i++)
+			if (r->out->values[i].column == (size_t)column)
+				column = ev_fold_refuse(r, "a column is named twice");
 		if (column < 0)
 			return false;
 		EV_PUSH(r->out->values, r->out->nvalues)->column = (size_t)column;

@@ -161,11 +161,12 @@ int ev_fold_read_expr(struct ev_fold_reader *r)
 
 static int read_unary(struct ev_fold_reader *r)
 {
-	bool minus = false;
-	int x;
+	int minus = 0, x;
 
-	while (ev_fold_at(r, "-") || ev_fold_at(r, "+"))
-		minus ^= ev_fold_at(r, "-"), r->at++;
+	for (; ev_fold_at(r, "-") || ev_fold_at(r, "+"); r->at++)
+		minus += ev_fold_at(r, "-");
+	if (minus > 1) /* the least of integers has no negative, and a text becomes a number */
+		return ev_fold_refuse(r, "a sign of a sign is not folded");
 	x = ev_fold_read_leaf(r);
 	while (x >= 0 && ev_fold_take(r, "::"))
 		x = ev_fold_read_cast(r, x);

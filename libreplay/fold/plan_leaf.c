@@ -213,7 +213,10 @@ static bool cast_to(struct ev_fx *e, struct ev_fold_type *t, const struct cast *
 	/* to a narrower type only what is seen to fit */
 	if (to->class == EV_FC_INT && to->max < t->max && !(fixed && e->value.i >= to->min && e->value.i <= to->max))
 		return false;
-	e->class = t->class = to->class;
+	/* that of arithmetic is its operands': a sum of integers runs over as one, whatever is made of it */
+	if (e->kind != EV_FX_ADD && e->kind != EV_FX_SUB && e->kind != EV_FX_MUL)
+		e->class = to->class;
+	t->class = to->class;
 	t->min = to->min;
 	t->max = to->max;
 	return true;

@@ -165,7 +165,11 @@ struct ev_fv ev_fold_cell(const struct ev_fold *f, const struct ev_fold_column *
 		v = ev_fold_parse_decimal(cell->text);
 	if (v.kind != EV_FV_NULL && v.kind != EV_FV_DOUBT)
 		return v;
-	v.kind = cell->kind == EV_CELL_TEXT && (c->class == EV_FC_TEXT || sqlite) ? EV_FV_TEXT : EV_FV_OPAQUE;
+	v.kind = EV_FV_OPAQUE;
+	/* SQLite's functions stop at a NUL */
+	if (cell->kind == EV_CELL_TEXT && (sqlite ? !cell->text.len || !memchr(cell->text.ptr, 0, cell->text.len)
+						    : c->class == EV_FC_TEXT))
+		v.kind = EV_FV_TEXT;
 	v.text = cell->text;
 	return v;
 }

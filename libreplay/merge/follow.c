@@ -56,7 +56,7 @@ static void enqueue(struct ev_merge *m, const struct ev_batch *b)
 		const struct ev_record *r = &b->records[i];
 
 		append(&m->queues[r->part], (struct merge_item){ r, held });
-		m->arrived_bytes += r->value.len;
+		m->arrived_bytes += ev_record_bytes(r);
 	}
 	m->narrived += b->n;
 	if (!m->first_arrival)
@@ -115,7 +115,7 @@ static void consumed(struct ev_merge *m, struct merge_queue *q, bool given)
 	struct merge_held *h = &m->held[item->held];
 
 	m->narrived--;
-	m->arrived_bytes -= item->record->value.len;
+	m->arrived_bytes -= ev_record_bytes(item->record);
 	h->lent |= given;
 	if (!--h->left)
 		ev_merge_retire(m, &h->batch, h->lent);
@@ -148,7 +148,7 @@ static int give(struct ev_merge *m, struct ev_record *out, size_t max, size_t ma
 		bool given = ev_merge_consume(m, r);
 
 		if (given) {
-			bytes += r->value.len;
+			bytes += ev_record_bytes(r);
 			out[n++] = *r;
 		}
 		consumed(m, q, given);

@@ -240,7 +240,7 @@ static int read_lanes(struct ev_merge *m, struct ev_record *out, size_t max, siz
 		r = m->heads[m->heap[0]];
 		if (ev_merge_consume(m, r)) {
 			m->lanes[m->heap[0]].lent = m->opt.ahead ? 2 : 1;
-			bytes += r->value.len;
+			bytes += ev_record_bytes(r);
 			out[n++] = *r;
 		} else {
 			skipped++;

@@ -31,6 +31,16 @@ struct ev_record {
 	uint32_t part;       /* index into the partition table of its source (source.h) */
 };
 
+/* What it holds of memory, about: key, value and headers. */
+static inline size_t ev_record_bytes(const struct ev_record *r)
+{
+	size_t n = r->key.len + r->value.len;
+
+	for (size_t i = 0; i < r->nheaders; i++)
+		n += r->headers[i].name.len + r->headers[i].value.len;
+	return n;
+}
+
 /* A topic name as Kafka takes it: 1 to 249 of letters, digits, `.`, `_`, `-`; not `.` or `..`. */
 #define EV_TOPIC_MAX 249
 bool ev_topic_valid(struct ev_slice name);

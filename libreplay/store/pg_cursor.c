@@ -83,7 +83,7 @@ static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info 
 {
 	static const char sql[] =
 		"SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid "
-		"AND k.contype NOT IN ('p', 'n', 'c')) THEN 1 "
+		"AND (k.contype NOT IN ('p', 'n', 'c') OR k.condeferrable)) THEN 1 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.confrelid = c.oid) THEN 2 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid) THEN 3 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 4 "
@@ -99,7 +99,7 @@ static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info 
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		"WHERE n.nspname = $1 AND c.relname = $2";
 	static const char *const what[] = {
-		NULL, "it has a constraint beside its primary key", "a foreign key points to it",
+		NULL, "it has a constraint beside its primary key, or a DEFERRABLE one", "a foreign key points to it",
 		"it has a trigger", "it has a rule", "it has row security, or is part of others",
 		"it has a generated column", "it has a second unique index, or one of an expression or of a part of "
 		"its rows", "it has a collation of its own",

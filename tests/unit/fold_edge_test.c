@@ -9,7 +9,7 @@
 #include "apply/apply.h"
 #include "base/mem.h"
 
-enum on { BOTH, LITE, PG, PG_UNFOLDED }; /* the last goes by statements */
+enum on { BOTH, LITE, LITE_UNFOLDED, PG, PG_UNFOLDED }; /* unfolded: goes by statements */
 
 struct edge {
 	const char *what;
@@ -75,6 +75,20 @@ static const struct edge edges[] = {
 	{ "products and signs", BOTH, "a int, b int",
 	  "INSERT INTO t (k, a) VALUES ($.k, $.a); UPDATE t SET b = -a * 3 - -2 WHERE k = $.k",
 	  { ",\"a\":5", ",\"a\":-1" }, "5|-13;-1|5;" },
+	{ "a sum of integers that runs over does so under a cast too", PG, "a int, n numeric",
+	  "INSERT INTO t (k, a) VALUES ('x', $.a) ON CONFLICT (k) DO UPDATE SET n = (t.a + excluded.a)::numeric",
+	  { ",\"a\":2147483647", ",\"a\":1", ",\"a\":-1" }, "2147483647|2147483646; dead 1" },
+	{ "... and in a CHECK, which the catalogue writes with one", PG, "a int, n numeric, CHECK (a + a <= n)",
+	  "INSERT INTO t (k, a, n) VALUES ($.k, $.a, $.n)",
+	  { ",\"k\":\"x\",\"a\":2147483647,\"n\":10000000000", ",\"k\":\"y\",\"a\":1,\"n\":2" }, "1|2; dead 0" },
+	{ "a text with NUL that comes back from SQLite ends there for its functions", LITE, "s text, a int, b text",
+	  "INSERT INTO t (k, s) VALUES ('x', $.s) ON CONFLICT (k) DO UPDATE SET a = length(t.s), b = substr(t.s, 1, 3), "
+	  "s = NULL",
+	  { ",\"s\":\"a\\u0000b\"", "" }, "NULL|1|a;" },
+	{ "a column that is named twice", LITE_UNFOLDED, "a int", INTO("a, a", "1, 2"), { "" }, "1;" },
+	{ "a sign of a sign", LITE_UNFOLDED, "s text", INTO("s", "- - $.s"), { ",\"s\":\"12abc\"" }, "12;" },
+	{ "a primary key that is DEFERRABLE", PG_UNFOLDED, "a int, PRIMARY KEY (k) DEFERRABLE",
+	  "INSERT INTO t (k, a) VALUES ($.k, $.a); UPDATE t SET a = a + 1 WHERE k = $.k", { ",\"a\":1" }, "2;" },
 	{ "a decimal keeps its places", PG, "n numeric", PUT("n", "$.n") "t.n + excluded.n",
 	  { ",\"k\":\"x\",\"n\":1.10", ",\"k\":\"x\",\"n\":2.2" }, "3.30;" },
 	{ "a product has the places of both", PG, "n numeric", PUT("n", "$.n") "t.n * excluded.n",
@@ -302,7 +316,7 @@ static void run(const struct edge *e, const char *url)
 		if (s)
 			s->ops->close(s);
 		if (!CHECK(strcmp(ev_buf_str(&text[way]), e->rows) == 0 &&
-				   (way == EXACT || folds[way] == (e->on != PG_UNFOLDED)),
+				   (way == EXACT || folds[way] == (e->on != PG_UNFOLDED && e->on != LITE_UNFOLDED)),
 			   "%s%s", e->what, ways[way]))
 			printf("# wanted %s\n# came   %s %s\n", e->rows, ev_buf_str(&text[way]), err.text);
 		ev_buf_release(&text[way]);
@@ -316,7 +330,7 @@ int main(void)
 	const char *url = getenv("EV_FOLD_STORE");
 
 	for (size_t i = 0; i < sizeof(edges) / sizeof(*edges); i++)
-		if (edges[i].on == BOTH || (url ? edges[i].on >= PG : edges[i].on == LITE))
+		if (edges[i].on == BOTH || (edges[i].on >= PG) == (url != NULL))
 			run(&edges[i], url);
 	return test_done();
 }

@@ -147,6 +147,12 @@ static void add_fraction(struct exprs *e, int depth)
 		e_add(e, ")");
 		return;
 	}
+	if (depth > 0 && e->pg && e_pick(e, 2)) { /* arithmetic of integers under a cast */
+		e_add(e, "(");
+		add_number(e, depth - 1);
+		e_add(e, ")::numeric");
+		return;
+	}
 	if (e->table >= 0 && e_pick(e, 2)) {
 		add_column(e, e_pick(e, 4) ? "n" : "a");
 		return;
