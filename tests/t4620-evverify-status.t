@@ -101,4 +101,25 @@ for option in "--receipt ./folder/no/r.json" "--metrics ./folder/no/m.prom"; do
 done
 evverify p.sql --store s.db ./log.ndjson --format nagios >/dev/full 2>"$err"
 check "nor when nobody gets its line" test $? = 3
+
+# values that differ far behind what is printed of a long one
+long=$(printf '%0300d' 0)
+cat >long.sql <<'SQL'
+-- @projection long version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE l (k text PRIMARY KEY, s text);
+-- @on add
+INSERT INTO l (k, s) VALUES ($.k, $.n);
+SQL
+rec add k1 "\"${long}right\"" 0 >long.ndjson
+run evproject run long.sql --store long.db ./long.ndjson
+sqlite3 long.db "UPDATE l SET s = replace(s, 'right', 'wrong')"
+run evverify long.sql --store long.db --rows ./long.ndjson
+check_status 1 "a long text that differs at its end"
+check_grep "is printed from there on" "s is 305 bytes, from byte 300 on 'wrong', should be 305 bytes, from byte 300 on 'right'" "$out"
+sqlite3 long.db "UPDATE l SET s = '$long'"
+run evverify long.sql --store long.db --rows ./long.ndjson
+check_grep "so is one that ends before" "s is 300 bytes, from byte 300 on '', should be 305 bytes" "$out"
 done_testing

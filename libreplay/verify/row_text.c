@@ -130,6 +130,38 @@ bool ev_row_column(struct ev_slice *bytes, struct ev_buf *text, struct ev_slice 
 	return true;
 }
 
+/* The bytes of a long text or of bytes. */
+static struct ev_slice payload(struct ev_slice raw)
+{
+	unsigned tag = raw.len < 7 ? 0 : (unsigned char)raw.ptr[2];
+
+	return tag == 4 || tag == 5 ? ev_slice(raw.ptr + 7, raw.len - 7) : ev_slice("", 0);
+}
+
+static void add_from(struct ev_buf *out, struct ev_slice raw, size_t at)
+{
+	struct ev_slice v = payload(raw);
+
+	ev_buf_clear(out);
+	ev_buf_addf(out, "%zu bytes, from byte %zu on ", v.len, at);
+	add_value(out, (unsigned char)raw.ptr[2], ev_slice(v.ptr + at, v.len - at));
+}
+
+void ev_row_columns_differ(struct ev_slice a, struct ev_slice b, struct ev_buf *text_a, struct ev_buf *text_b)
+{
+	struct ev_slice x = payload(a), y = payload(b);
+	size_t at = 0;
+
+	while (at < x.len && at < y.len && x.ptr[at] == y.ptr[at])
+		at++;
+	if (a.len < 3 || b.len < 3 || a.ptr[2] != b.ptr[2] || at + 4 < SHOWN)
+		return;
+	while (a.ptr[2] == 4 && at && at < x.len && ((unsigned char)x.ptr[at] & 0xc0) == 0x80)
+		at--; /* at the beginning of a character */
+	add_from(text_a, a, at);
+	add_from(text_b, b, at);
+}
+
 void ev_row_key(const struct ev_shape *shape, struct ev_slice bytes, struct ev_buf *out)
 {
 	size_t n = shape->keyed ? shape->nkeys : shape->ncolumns;

@@ -187,6 +187,8 @@ static void tell_columns(const struct suspecting *s, const struct shown *d, stru
 		in_store = ev_row_column(&store, &b, &y);
 		if ((i < shape->nkeys && shape->keyed) || shape->columns[i].ignored || ev_slice_eq(x, y))
 			continue;
+		if (in_log && in_store)
+			ev_row_columns_differ(x, y, &a, &b);
 		ev_finding_column(f, shape->columns[i].name, in_log ? ev_buf_str(&a) : NULL,
 				  in_store ? ev_buf_str(&b) : NULL);
 	}
