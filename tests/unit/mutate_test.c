@@ -280,9 +280,9 @@ static char *dump(const struct world *w)
 			ev_buf_addf(&row, "%s ", tables[i]);
 			for (size_t k = 0; k < columns[i]; k++) {
 				ev_buf_addf(&row, "%d:", cells[k].kind);
-				if (cells[k].kind == EV_CELL_REAL)
+				if (cells[k].kind == EV_CELL_REAL && !w->postgres)
 					ev_buf_addf(&row, "%a;", cells[k].real);
-				else
+				else /* the text is exact there, and a decimal is no double */
 					for (size_t j = 0; j < cells[k].text.len; j++)
 						ev_buf_addf(&row, "%02x", (unsigned char)cells[k].text.ptr[j]);
 			}
