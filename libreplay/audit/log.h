@@ -46,7 +46,7 @@ enum ev_hole {
 	EV_HOLE_MARKER,     /* marks that end transactions, as far as a client can tell */
 	EV_HOLE_COMPACTED,  /* compaction may have taken them; or marks */
 	EV_HOLE_ARCHIVED,   /* empty in the log that an archive was made of */
-	EV_HOLE_UNKNOWN,    /* a file does not say */
+	EV_HOLE_UNKNOWN,    /* a file does not say, or a broker not whether it compacts */
 	EV_HOLE_UNEXPLAINED,
 	EV_HOLES
 };

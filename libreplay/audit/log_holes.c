@@ -124,6 +124,14 @@ static int tell_lost(struct ev_log *l, size_t part, const struct runs *r, int64_
 	return rc;
 }
 
+/* Where the broker does not tell the policy, nobody can say. */
+static enum ev_hole class_lost(const struct ev_log_part *p)
+{
+	if (p->compaction < 0)
+		return EV_HOLE_UNKNOWN;
+	return p->compaction ? EV_HOLE_COMPACTED : EV_HOLE_UNEXPLAINED;
+}
+
 /*
  * What no reading shows are the markers that were met; or, where these are not known, short runs.
  */
@@ -144,7 +152,7 @@ static int classify(struct ev_log *l, size_t part, const struct runs *r, int64_t
 	else if (p->compaction)
 		lost = r->offsets;
 	p->holes[EV_HOLE_MARKER] = r->offsets - lost;
-	p->holes[p->compaction ? EV_HOLE_COMPACTED : EV_HOLE_UNEXPLAINED] = lost;
+	p->holes[class_lost(p)] = lost;
 	return p->compaction ? 0 : tell_lost(l, part, r, lost, markers, err);
 }
 
@@ -242,7 +250,7 @@ static enum ev_hole class_unread(const struct ev_source *src, const struct ev_lo
 		return EV_HOLE_ARCHIVED;
 	if (!src->ops->compaction)
 		return EV_HOLE_UNKNOWN;
-	return p->compaction ? EV_HOLE_COMPACTED : EV_HOLE_MARKER;
+	return p->compaction ? class_lost(p) : EV_HOLE_MARKER;
 }
 
 static int without_beside(struct ev_log *l, const struct ev_source *src, struct ev_error *err)

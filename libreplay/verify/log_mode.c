@@ -108,7 +108,8 @@ static void refuse(struct ev_mode *m, const struct ev_log_result *r, const struc
 			r->uncheckable_causes);
 	else if (unknown)
 		ev_fail(&why, EV_DATA,
-			"%" PRId64 " offsets are not in the file, which does not say why", unknown);
+			"%" PRId64 " offsets have no record, and neither a file nor a broker that does not "
+			"tell its cleanup.policy says why", unknown);
 	if (why.class)
 		ev_mode_unproven(m, &why);
 }

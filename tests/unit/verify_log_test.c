@@ -299,6 +299,11 @@ static void hole(struct bed *b, struct spoilt *s)
 	again(b);
 	CHECK(!b->faults.found[EV_FAULT_HOLE] && b->holes[EV_HOLE_COMPACTED] > EV_LOG_MAX_MARKERS,
 	      "where the topic is compacted it is compaction's");
+	b->log.parts[s->part].compaction = -1;
+	again(b);
+	CHECK(!b->faults.found[EV_FAULT_HOLE] && !b->holes[EV_HOLE_COMPACTED] &&
+		      b->holes[EV_HOLE_UNKNOWN] > EV_LOG_MAX_MARKERS,
+	      "where the policy is not known nobody can say");
 }
 
 static void injected(uint64_t seed)
