@@ -61,8 +61,8 @@ int ev_memory_scan(struct ev_memory_fold *r, const struct ev_shape *shape, const
 /* An encoded column, for people: NULL, 42, 'text', x'00ff'. Moves `bytes` past it; false at the end. */
 bool ev_row_column(struct ev_slice *bytes, struct ev_buf *text, struct ev_slice *raw);
 /*
- * Two columns that differ, in place of such texts; where these would be cut off before the first byte that differs, that byte's
- * place is before each, and the text goes on from there.
+ * Two columns that differ, in place of such texts; where these would be cut off before the first byte that differs,
+ * that byte's place is before each, and the text goes on from there.
  */
 void ev_row_columns_differ(struct ev_slice a, struct ev_slice b, struct ev_buf *text_a, struct ev_buf *text_b);
 /* `order_id='42', line=1`, appended. */
