@@ -82,8 +82,8 @@ static const struct edge edges[] = {
 	  "INSERT INTO t (k, a, n) VALUES ($.k, $.a, $.n)",
 	  { ",\"k\":\"x\",\"a\":2147483647,\"n\":10000000000", ",\"k\":\"y\",\"a\":1,\"n\":2" }, "1|2; dead 0" },
 	{ "a text with NUL that comes back from SQLite ends there for its functions", LITE, "s text, a int, b text",
-	  "INSERT INTO t (k, s) VALUES ('x', $.s) ON CONFLICT (k) DO UPDATE SET a = length(t.s), b = substr(t.s, 1, 3), "
-	  "s = NULL",
+	  "INSERT INTO t (k, s) VALUES ('x', $.s) ON CONFLICT (k) DO UPDATE SET a = length(t.s), "
+	  "b = substr(t.s, 1, 3), s = NULL",
 	  { ",\"s\":\"a\\u0000b\"", "" }, "NULL|1|a;" },
 	{ "a column that is named twice", LITE_UNFOLDED, "a int", INTO("a, a", "1, 2"), { "" }, "1;" },
 	{ "a sign of a sign", LITE_UNFOLDED, "s text", INTO("s", "- - $.s"), { ",\"s\":\"12abc\"" }, "12;" },
