@@ -83,4 +83,19 @@ check_grep "says what it makes" "made topic '$lost', 3 partitions, with the brok
 check "each record stands in its partition" cmp <(evtail ./lost -n +1 -q -o '%p %k') <(evtail "$lost" -n +1 -q -o '%p %k')
 run evreplay ./lost/"$lost"/2 --into "part-$lost" --create --partition keep
 check_grep "of a partition alone, too" "made topic 'part-$lost', 3 partitions" "$err"
+# what the brokers would give it is asked before it is made
+at_exit 'evadmin set @1 log.message.timestamp.type=CreateTime'
+evadmin set @1 log.message.timestamp.type=LogAppendTime
+fresh() { evreplay ./lost --into "fresh-$lost" --create --partition keep --dry-run 2>&1 | grep -q log-append-time; }
+check "a dry run shows what the broker's settings would do" wait_for 60 fresh
+run evreplay ./lost --into "fresh-$lost" --create --partition keep
+check_status 2 "and the run refuses it"
+check_grep "with the reason" "cannot write topic 'fresh-$lost': it would rewrite the timestamps" "$err"
+run evtail "fresh-$lost" -n 1
+check_status 3 "no topic is made"
+evadmin set @1 log.message.timestamp.type=CreateTime
+fresh_again() { ! fresh; }
+check "with other settings it goes" wait_for 60 fresh_again
+run evreplay ./lost --into "fresh-$lost" --create --partition keep
+check_status 0 "and is made"
 done_testing

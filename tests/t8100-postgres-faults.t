@@ -23,15 +23,15 @@ evproject run p.sql --store "$cut" --batch 500 - <pipe 2>cut.err & pid=$!
 exec 7>pipe
 head -n 15000 in.ndjson >&7
 cuts=0
-cut_one() {
-	cuts=$((cuts + $(super "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '$(basename "$cut")' AND usename = 'app' AND application_name = 'evtools'")))
+cut_one() { # [CONDITION]
+	cuts=$((cuts + $(super "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '$(basename "$cut")' AND usename = 'app' AND application_name = 'evtools' ${1:-}")))
 	[ $cuts -ge 1 ]
 }
 mid_cut() { mid $pid "$cut" && cut_one; }
 check "it is disturbed" wait_for 60 mid_cut
 tail -n +15001 in.ndjson >&7 & feeder=$!
 exec 7>&-
-while kill -0 $pid 2>/dev/null; do cut_one; done
+while kill -0 $pid 2>/dev/null; do cut_one "AND state <> 'idle'"; done
 wait $feeder
 wait $pid
 check "a run whose sessions are terminated ends well" test $? = 0

@@ -143,19 +143,29 @@ int ev_report(struct ev_messages *m, const struct ev_error *err)
 
 static volatile sig_atomic_t stop_signal, writing; /* to stdout, which may take for ever */
 
-static void on_signal(int sig)
-{
-	stop_signal = sig;
-	if (writing)
-		alarm(1);
-}
-
-/* The signal before it may have come after the writer had looked, and before it began to wait. */
+/* The signal may have come after the writer had looked, and before it began to wait. */
 static void on_alarm(int sig)
 {
 	(void)sig;
 	if (writing)
 		alarm(1);
+}
+
+/* Until a signal has come SIGALRM is whose it was. */
+static void tick(void)
+{
+	struct sigaction act = { .sa_handler = on_alarm };
+
+	sigemptyset(&act.sa_mask);
+	sigaction(SIGALRM, &act, NULL);
+	alarm(1);
+}
+
+static void on_signal(int sig)
+{
+	stop_signal = sig;
+	if (writing)
+		tick();
 }
 
 void ev_descriptors_claim(void)
@@ -172,14 +182,12 @@ void ev_descriptors_claim(void)
 void ev_signals_install(void)
 {
 	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-	struct sigaction tick = { .sa_handler = on_alarm }, ignore = { .sa_handler = SIG_IGN };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 	sigemptyset(&stop.sa_mask);
-	sigemptyset(&tick.sa_mask);
 	sigemptyset(&ignore.sa_mask);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGALRM, &tick, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
@@ -257,9 +265,12 @@ int ev_stdout_write(const char *data, size_t n, struct ev_error *err)
 	int rc;
 
 	writing = 1; /* before the first look */
+	if (ev_stopped())
+		tick(); /* whoever shares the pipe may fill it after our look */
 	rc = stdout_all(data, n, err);
 	writing = 0;
-	alarm(0);
+	if (ev_stopped())
+		alarm(0);
 	return rc;
 }
 

@@ -205,6 +205,25 @@ static int check(struct state *st, struct ev_store *s, struct ev_error *err)
 	return rc < 0 ? -1 : rc ? EV_NO : 0;
 }
 
+/*
+ * A first build by `rebuild` is finished by any run. What it read and committed counts: that its plan stands on
+ * for the time, or may not be seen by this role, is no reason to fail.
+ */
+static void forget_plan(struct state *st, struct ev_store *s)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	int rc;
+
+	do
+		rc = ev_plan_built(s, st->projection->name, &err);
+	while (rc < 0 && ev_store_recover(s, &err));
+	if (rc == 0)
+		return;
+	s->ops->rollback(s);
+	if (!ev_stopped())
+		ev_warn(st->msg, "the plan of a rebuild was not looked at: %s", err.text);
+}
+
 static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 		    struct ev_error *err)
 {
@@ -222,8 +241,8 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 	opt.group = st->a->group;
 	if (st->a->batch)
 		opt.batch = (size_t)st->a->batch;
-	if (st->a->follow && ev_plan_built(s, st->projection->name, err) < 0)
-		return -1;
+	if (st->a->follow)
+		forget_plan(st, s);
 	ev_progress_init(&st->progress, st->msg, st->a->quiet);
 	rc = ev_run(st->apply, src, &opt, &hooks, &status, err);
 	ev_progress_clear(&st->progress);
@@ -241,8 +260,7 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 		return -1;
 	if (status.stopped)
 		return ev_stop_status(st->a->follow);
-	if (ev_plan_built(s, st->projection->name, err) < 0)
-		return -1;
+	forget_plan(st, s);
 	return st->a->check ? check(st, s, err) : 0;
 }
 

@@ -98,8 +98,11 @@ static bool reads_it(const struct replay *r, const char *topic)
 	return false;
 }
 
-/* Partitions and settings of the source's topic, to make one like it. */
-static int source_topic(struct replay *r, const char *topic, struct ev_topic_info *like,
+/*
+ * Partitions and settings of the source's topic, to make one like it. With `origin` it may be gone, and that is the
+ * cluster's id: of another one nothing is asked.
+ */
+static int source_topic(struct replay *r, const char *topic, const char *origin, struct ev_topic_info *like,
 			struct ev_error *err)
 {
 	const struct ev_source_spec *src = &r->args->src.spec;
@@ -109,11 +112,14 @@ static int source_topic(struct replay *r, const char *topic, struct ev_topic_inf
 		.timeout_ms = src->timeout_ms,
 	};
 	struct ev_cluster *c = ev_cluster_open(&spec, NULL, NULL, NULL, ev_stopped, err);
-	bool seen = true;
-	int rc = c ? ev_topic_look(c, topic, like, err) : -1;
+	bool seen = true, ask = c && (!origin || (c->id && !strcmp(c->id, origin)));
+	struct ev_topic_info there = { 0 };
+	int rc = !c ? -1 : ask ? ev_topic_look(c, topic, &there, err) : 0;
 
-	if (!rc)
+	if (!rc && (there.partitions || !origin)) {
+		like->partitions = there.partitions;
 		rc = ev_topic_configs(c, topic, like, &seen, err);
+	}
 	ev_cluster_close(c);
 	if (rc && err->class == EV_STORE)
 		err->class = EV_SOURCE;
@@ -124,13 +130,14 @@ static int source_topic(struct replay *r, const char *topic, struct ev_topic_inf
 
 /*
  * An archive knows how many partitions its topic had, and not its settings: the topic itself may be gone. Where
- * the target's cluster is the one that it came from and has it still, that one is asked.
+ * the target's cluster, or the one that -b names, is the one that it came from and has it still, that one is asked.
  */
 static int archived_topic(struct replay *r, const char *topic, struct ev_topic_info *like, struct ev_error *err)
 {
 	struct ev_manifest m = { 0 };
 	struct ev_topic_info there = { 0 };
 	const struct ev_archive_topic *t;
+	const char *brokers = r->args->src.spec.brokers;
 	bool seen, same;
 	int rc = ev_manifest_load(&m, r->args->src.spec.archive, err);
 
@@ -141,6 +148,8 @@ static int archived_topic(struct replay *r, const char *topic, struct ev_topic_i
 		if (t->parts[i].partition >= like->partitions)
 			like->partitions = t->parts[i].partition + 1;
 	same = m.cluster_id && r->target->id && !strcmp(m.cluster_id, r->target->id);
+	if (!rc && !same && m.cluster_id && brokers && (r->args->into_broker || r->args->into_config))
+		rc = source_topic(r, topic, m.cluster_id, like, err);
 	ev_manifest_release(&m);
 	if (rc || !same || ev_topic_look(r->target, topic, &there, err))
 		return rc || same ? -1 : 0;
@@ -198,7 +207,7 @@ static int missing(struct replay *r, struct replay_target *t, const char *from, 
 	if (r->args->src.spec.archive && !r->args->src.spec.ntopics)
 		return archived_topic(r, from, &t->info, err);
 	if (!r->src->one_sequence)
-		return source_topic(r, from, &t->info, err);
+		return source_topic(r, from, NULL, &t->info, err);
 	file_topic(r, from, &t->info);
 	return 0;
 }
@@ -224,7 +233,7 @@ static int make(struct replay *r, struct replay_target *t, struct ev_error *err)
 		return -1;
 	if (!r->args->quiet)
 		ev_say(r->msg, "made topic '%s', %d partitions%s", t->name, (int)t->info.partitions,
-		       t->info.nconfigs ? "" : ", with the broker's settings");
+		       t->as_made ? ", with the broker's settings" : "");
 	return 0;
 }
 
@@ -241,6 +250,9 @@ static struct replay_target *new_target(struct replay *r, const char *name, cons
 		return NULL;
 	if (!t->info.partitions ? missing(r, t, from, err) :
 				  ev_topic_configs(r->target, name, &t->info, &seen, err))
+		return NULL;
+	t->as_made = t->create && !t->info.nconfigs;
+	if (t->as_made && ev_topic_defaults(r->target, &t->info, &seen, err))
 		return NULL;
 	set_bounds(t);
 	return check_settings(r, t, err) ? NULL : t;

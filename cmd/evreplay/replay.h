@@ -58,6 +58,7 @@ struct replay_target { /* a topic that is written */
 	char *name;
 	struct ev_topic_info info;
 	bool create;                /* is not there yet */
+	bool as_made;               /* it will have the settings that the brokers give it */
 	bool rewrites, compacts;
 	int64_t kept_since;         /* ms: older records are deleted at once; INT64_MIN: none */
 	int64_t refused_below, refused_above;

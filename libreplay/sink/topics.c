@@ -1,5 +1,7 @@
 /* topics.c - what a cluster says of its topics, and how one is made; see cluster.h */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -101,10 +103,10 @@ static void take_configs(const rd_kafka_ConfigResource_t *res, struct ev_topic_i
 	}
 }
 
-int ev_topic_configs(struct ev_cluster *c, const char *topic, struct ev_topic_info *out, bool *seen,
-		     struct ev_error *err)
+static int describe(struct ev_cluster *c, rd_kafka_ResourceType_t type, const char *topic, struct ev_topic_info *out,
+		    bool *seen, struct ev_error *err)
 {
-	rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+	rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(type, topic);
 	rd_kafka_AdminOptions_t *o = options(c, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
 	rd_kafka_queue_t *q = rd_kafka_queue_new(c->rk);
 	const rd_kafka_ConfigResource_t **v;
@@ -125,6 +127,59 @@ int ev_topic_configs(struct ev_cluster *c, const char *topic, struct ev_topic_in
 	rd_kafka_AdminOptions_destroy(o);
 	rd_kafka_ConfigResource_destroy(ask);
 	return ev ? 0 : -1;
+}
+
+int ev_topic_configs(struct ev_cluster *c, const char *topic, struct ev_topic_info *out, bool *seen,
+		     struct ev_error *err)
+{
+	return describe(c, RD_KAFKA_RESOURCE_TOPIC, topic, out, seen, err);
+}
+
+/* A broker calls what a topic has from it by another name. */
+static void take_default(struct ev_topic_info *out, const struct ev_topic_info *broker, const char *name,
+			 const char *brokers, int64_t factor)
+{
+	const char *value = ev_topic_config(broker, brokers);
+	struct ev_config *cf;
+	char text[24];
+
+	if (!value || !*value || ev_topic_config(out, name))
+		return;
+	if (factor > 1) {
+		int64_t n = strtoll(value, NULL, 10);
+
+		snprintf(text, sizeof(text), "%" PRId64, n < 0 || n > INT64_MAX / factor ? -1 : n * factor);
+		value = text;
+	}
+	cf = EV_PUSH(out->configs, out->nconfigs);
+	*cf = (struct ev_config){ ev_strdup(name), ev_strdup(value), false };
+}
+
+int ev_topic_defaults(struct ev_cluster *c, struct ev_topic_info *out, bool *seen, struct ev_error *err)
+{
+	const struct rd_kafka_metadata *md = NULL;
+	struct ev_topic_info broker = { 0 };
+	rd_kafka_resp_err_t e = rd_kafka_metadata(c->rk, 0, NULL, &md, c->timeout_ms);
+	char id[16] = "";
+	int rc;
+
+	*seen = false;
+	if (e)
+		return ev_cluster_fail(c, err, e, "cannot ask for the brokers");
+	if (md->broker_cnt)
+		snprintf(id, sizeof(id), "%" PRId32, md->brokers[0].id);
+	rd_kafka_metadata_destroy(md);
+	rc = id[0] ? describe(c, RD_KAFKA_RESOURCE_BROKER, id, &broker, seen, err) : 0;
+	take_default(out, &broker, "cleanup.policy", "log.cleanup.policy", 1);
+	take_default(out, &broker, "retention.ms", "log.retention.ms", 1);
+	take_default(out, &broker, "retention.ms", "log.retention.minutes", 60000);
+	take_default(out, &broker, "retention.ms", "log.retention.hours", 3600000);
+	take_default(out, &broker, "message.timestamp.type", "log.message.timestamp.type", 1);
+	take_default(out, &broker, "message.timestamp.before.max.ms", "log.message.timestamp.before.max.ms", 1);
+	take_default(out, &broker, "message.timestamp.after.max.ms", "log.message.timestamp.after.max.ms", 1);
+	take_default(out, &broker, "max.message.bytes", "message.max.bytes", 1);
+	ev_topic_info_release(&broker);
+	return rc;
 }
 
 static int created(rd_kafka_event_t *ev, const char *topic, struct ev_error *err)

@@ -336,7 +336,9 @@ static int await_record(struct ev_kafka *k, rd_kafka_queue_t *q, uint32_t part, 
 			*out = NULL;
 			return 0;
 		}
-		if (m->err)
+		/* of one that is gone the cluster is asked, which may move the partitions that our caller looks at */
+		if (m->err && m->err != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC &&
+		    m->err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && m->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
 			rc = ev_kafka_trouble(k, part, m, err);
 		rd_kafka_message_destroy(m);
 	}

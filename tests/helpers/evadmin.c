@@ -9,7 +9,7 @@
  *   grow TOPIC PARTITIONS                      to that many, and wait for them
  *   trim TOPIC/PARTITION OFFSET                DeleteRecords: the log then starts at OFFSET
  *   deny TOPIC [read|write]                    nobody may (write) it (a broker with an authorizer)
- *   set TOPIC config=value                     a setting of the topic
+ *   set TOPIC|@BROKER config=value             a setting of the topic, or of the broker with that number
  *   marks TOPIC/PARTITION                      prints low, last stable and high offset
  *   commit GROUP TOPIC/PARTITION=OFFSET...     a consumer group's offsets
  *   committed GROUP TOPIC/PARTITION            prints the committed offset, -1 when there is none
@@ -142,7 +142,9 @@ static void grow(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
 /* Alters one setting; the others that were set for the topic go back to their defaults. */
 static void set_config(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
 {
-	rd_kafka_ConfigResource_t *c = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, argv[1]);
+	bool broker = argv[1][0] == '@';
+	rd_kafka_ConfigResource_t *c = rd_kafka_ConfigResource_new(broker ? RD_KAFKA_RESOURCE_BROKER
+									  : RD_KAFKA_RESOURCE_TOPIC, argv[1] + broker);
 	char *eq = strchr(argv[2], '=');
 
 	if (!eq)
