@@ -70,6 +70,21 @@ wait $pid
 check "stopped by a signal: 128 and its number" test $? = 143
 exec {writer}>&-
 
+# a report that is cut, as nobody reads it, is no verdict either
+printf -v pad '%0200d' 0
+for ((i = 0; i < 300; i++)); do rec add "$pad$i" 1 "$i"; done >many.ndjson
+project many.db ./many.ndjson
+sqlite3 many.db "UPDATE acc SET n = 9"
+mkfifo asleep
+exec {reader}<>asleep
+evverify p.sql --store many.db ./many.ndjson --max-diffs 300 --format json >asleep 2>"$err" &
+pid=$!
+read -r -n 1 -u "$reader" _
+kill -TERM $pid
+wait $pid
+check "nor is a cut report: 128 and its number" test $? = 143
+exec {reader}>&-
+
 evverify p.sql --store s.db ./log.ndjson >/dev/full 2>"$err"
 check "a verdict that could not be printed is no verdict" test $? = 4
 evverify p.sql --store s.db ./log.ndjson -q --metrics ./folder/no/m.prom >"$out" 2>"$err"

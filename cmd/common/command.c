@@ -56,7 +56,8 @@ static int finish(struct ev_messages *msg, int status)
 
 	if (ev_stdout_finish(&err) < 0 && (status == 0 || status == EV_NO))
 		return ev_report(msg, &err);
-	return status;
+	/* what was printed is not whole: no verdict, and no plan */
+	return ev_stdout_cut() && (status == 0 || status == EV_NO) ? ev_stop_status(false) : status;
 }
 
 /* A signal that ended the wait for a source, or a store that is held or away, counts for more than what it was for. */

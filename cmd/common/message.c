@@ -142,6 +142,7 @@ int ev_report(struct ev_messages *m, const struct ev_error *err)
 /* ---- signals: the one place where state must be global ---- */
 
 static volatile sig_atomic_t stop_signal, writing; /* to stdout, which may take for ever */
+static volatile sig_atomic_t cut;                   /* it was not waited for any more */
 
 /* The signal may have come after the writer had looked, and before it began to wait. */
 static void on_alarm(int sig)
@@ -247,8 +248,10 @@ static int stdout_all(const char *data, size_t n, struct ev_error *err)
 		bool stop = ev_stopped();
 		ssize_t w;
 
-		if (stop && !taken(GRACE_MS))
+		if (stop && !taken(GRACE_MS)) {
+			cut = 1;
 			return 1;
+		}
 		w = write(STDOUT_FILENO, data, stop && n > PIPE_BUF ? PIPE_BUF : n);
 		if (w < 0 && errno == EAGAIN)
 			taken(GRACE_MS);
@@ -272,6 +275,11 @@ int ev_stdout_write(const char *data, size_t n, struct ev_error *err)
 	if (ev_stopped())
 		alarm(0);
 	return rc;
+}
+
+bool ev_stdout_cut(void)
+{
+	return cut != 0;
 }
 
 /* stdio keeps no reason for an earlier failure. A pipe without a reader is one. */

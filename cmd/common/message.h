@@ -55,11 +55,12 @@ int ev_confirm(bool yes, const char *question, struct ev_error *err);
 
 /*
  * Write all of `data` to fd 1. 0; 1 when the reader has closed the pipe (end quietly, status 0), or takes
- * nothing for a second after a signal (ev_stopped: that is the status); -1 EV_STORE.
+ * nothing for a second after a signal (then ev_stdout_cut, and the command's status is 128+n); -1 EV_STORE.
  * ev_stdout_finish flushes stdio's stdout and checks it the same way; ev_command_main calls it after every
  * run.
  */
 int ev_stdout_write(const char *data, size_t n, struct ev_error *err);
 int ev_stdout_finish(struct ev_error *err);
+bool ev_stdout_cut(void);
 
 #endif
