@@ -6,6 +6,7 @@
 #   super 'ALTER ...' [URL]    # the same as the superuser, who no command of ours is
 #   proxied HOW N              # a proxy before the server (tests/helpers/evproxy.c): $through is its URL without
 #                              # a database, $proxy its process
+#   session NAME               # a psql on $db that stays; `say NAME SQL` has it do that, `bye NAME` ends it
 #   own_postgres               # a server of this script alone: $postgres_dir, may be killed
 #
 # One server serves the whole run: tests/run starts it and sets EV_TEST_POSTGRES; a script that is run
@@ -34,6 +35,14 @@ database() {
 	printf -v "$1" '%s' "${!1%/*}/$name"
 	_super_url=${_server%/*}/$name
 }
+session() {
+	mkfifo "$1.in"
+	psql -qAtX "$db" <"$1.in" >"$1.out" 2>&1 & printf -v "$1_pid" %s $!
+	eval "exec {$1_fd}>$1.in"
+}
+say() { local fd=$1_fd; echo "$2; SELECT 'did $((++_said))';" >&"${!fd}"; wait_for 60 grep -q "did $_said\$" "$1.out"; }
+bye() { local fd=$1_fd pid=$1_pid; echo "\\q" >&"${!fd}"; eval "exec {$1_fd}>&-"; wait "${!pid}"; rm "$1.in"; }
+_said=0
 proxied() {
 	local port host=${_server#*@}
 	coproc PROXY { exec evproxy "${host%/*}" "$1" "$2"; }

@@ -11,14 +11,6 @@ rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$s" --
 rows() { sql "$1" 'SELECT * FROM acc ORDER BY k COLLATE "C"'; }
 sums() { sql "$1" 'SELECT count(*), sum(n) FROM acc'; }
 versions() { sql "$1" 'SELECT name, version FROM ev_projection ORDER BY 1' | tr '\n' ' '; }
-session() { # session NAME: psql on $db, which `say NAME SQL` talks to, until `bye NAME`
-	mkfifo "$1.in"
-	psql -qAtX "$db" <"$1.in" >"$1.out" 2>&1 & printf -v "$1_pid" %s $!
-	eval "exec {$1_fd}>$1.in"
-}
-say() { local fd=$1_fd; echo "$2; SELECT 'did $((++_said))';" >&"${!fd}"; wait_for 60 grep -q "did $_said\$" "$1.out"; }
-bye() { local fd=$1_fd pid=$1_pid; echo "\\q" >&"${!fd}"; eval "exec {$1_fd}>&-"; wait "${!pid}"; rm "$1.in"; }
-_said=0
 count() { super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$(basename "$db")' AND application_name = 'evtools' AND $1"; }
 outlives() { [ "$(count "query LIKE '%virtualxid = ANY%'")" = 1 ]; } # the swap waits for transactions of others
 waits_on() { [ "$(count "wait_event_type = 'Lock' AND wait_event = '$1'")" -ge 1 ]; }

@@ -11,15 +11,6 @@ rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$s" --
 rows() { sql "$1" 'SELECT * FROM acc ORDER BY k COLLATE "C"'; }
 serves() { sql "$1" "SELECT version FROM ev_projection WHERE name = 'acc'"; }
 leftovers() { sql "$1" "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ev%'" | tr '\n' ' '; }
-held() { # NAME SQL: somebody's transaction on $db, which has run SQL; until `letgo NAME`
-	mkfifo "$1.in"
-	psql -qAtX "$db" <"$1.in" >"$1.out" 2>&1 & printf -v "$1_pid" %s $!
-	eval "exec {$1_fd}>$1.in"
-	local fd=$1_fd
-	echo "BEGIN; $2; SELECT 'ready';" >&"${!fd}"
-	wait_for 60 grep -q ready "$1.out"
-}
-letgo() { local fd=$1_fd pid=$1_pid; echo "COMMIT;" >&"${!fd}"; eval "exec {$1_fd}>&-"; wait "${!pid}"; }
 
 database want
 rebuild p2.sql "$want" ./all.ndjson
@@ -28,7 +19,8 @@ check_status 0 "a view to compare with"
 # two at once: the swap of the first is held up by a reader, so that it is there for sure
 database db
 project "$db" ./in.ndjson
-held reader 'SELECT count(*) FROM acc'
+session reader
+say reader 'BEGIN; SELECT count(*) FROM acc'
 evproject rebuild p2.sql --store "$db" --yes --swap-wait 20s ./all.ndjson >first.out 2>first.err & pid=$!
 phase() { [ "$(sql "$db" 'SELECT phase FROM ev_rebuild' 2>/dev/null)" = "$1" ]; }
 check "a rebuild comes to its swap" wait_for 60 phase ready
@@ -39,7 +31,8 @@ run evproject rollback p.sql --store "$db" --lock-wait 300ms
 check_status 6 "so is a rollback"
 run evproject drop acc --store "$db" --yes --lock-wait 300ms
 check_status 6 "and a drop"
-letgo reader
+say reader COMMIT
+bye reader
 wait $pid
 check "the first goes on undisturbed" test $? = 0
 check "to the right rows" cmp <(rows "$db") <(rows "$want")
@@ -47,7 +40,8 @@ run evproject rollback p.sql --store "$db"
 rebuild p2.sql "$db" --forget
 
 # a reader that stays for good: who it is, the old view meanwhile, and where the next call goes on
-held stays 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM acc'
+session stays
+say stays 'BEGIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM acc'
 before=$(rows "$db")
 rebuild p2.sql "$db" --swap-wait 100ms ./all.ndjson
 check_status 6 "a transaction that does not end: exit 6 when the time for the swap is over"
@@ -58,7 +52,8 @@ check "the old view serves" test "$(rows "$db")" = "$before" -a "$(serves "$db")
 check "nobody's lock is left" test "$(super "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = '$(basename "$db")' AND mode = 'AccessExclusiveLock'")" = 0
 project "$db" ./all.ndjson
 check_status 0 "its writer goes on"
-letgo stays
+say stays COMMIT
+bye stays
 rebuild p2.sql "$db" ./all.ndjson
 check_status 0 "the next call swaps"
 check_no_grep "without doing it all again" 'rows changed' "$err"
@@ -70,13 +65,15 @@ project "$db" ./in.ndjson
 rebuild p2.sql "$db" --forget # makes our tables
 super "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN IF NEW.phase = 'load' AND NEW.plan LIKE '%\"end\":{%' THEN PERFORM pg_advisory_xact_lock(42); END IF; RETURN NEW; END \$\$;
 CREATE TRIGGER slow BEFORE UPDATE ON ev_rebuild FOR EACH ROW EXECUTE FUNCTION slow()" "$_super_url"
-held gate 'SELECT pg_advisory_xact_lock(42)'
+session gate
+say gate 'BEGIN; SELECT pg_advisory_xact_lock(42)'
 evproject rebuild p2.sql --store "$db" --yes ./all.ndjson >rights.out 2>rights.err & pid=$!
 waits() { [ "$(super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$(basename "$db")' AND wait_event_type = 'Lock' AND query LIKE '%ev_rebuild%'" || echo 0)" -ge 0 ] &&
 	[ "$(super "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = '$(basename "$db")' AND NOT granted")" = 1 ]; }
 check "a rebuild is in the midst of its load" wait_for 60 waits
 super 'REVOKE INSERT, UPDATE ON ev_rebuild FROM app' "$_super_url"
-letgo gate
+say gate COMMIT
+bye gate
 wait $pid; status=$?
 check "rights that are taken away: exit 4" test $status = 4
 check_grep "with the reason" 'permission denied for table ev_rebuild' rights.err

@@ -415,10 +415,10 @@ static int class_of(const struct ev_error *err)
 /* Nagios has statuses of its own. */
 static int leave(struct state *st, int status, const struct ev_error *why, struct ev_error *err)
 {
-	if (status > 1)
+	if (status > 1) {
 		*err = *why;
-	if (status > 1 && (err->class == EV_OK || err->class == EV_NO))
-		err->class = EV_BUG;
+		err->class = class_of(why);
+	}
 	if (st->a->format == EV_FORMAT_NAGIOS) {
 		if (status > 1)
 			ev_report(st->msg, err);

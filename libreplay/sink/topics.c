@@ -62,17 +62,17 @@ int ev_group_members(struct ev_cluster *c, const char *group, int *members, stru
 
 /* Ask for the answer of an admin request; NULL and EV_STORE when there is none. */
 static rd_kafka_event_t *answer(struct ev_cluster *c, rd_kafka_queue_t *q, const char *what,
-				const char *topic, struct ev_error *err)
+				const char *name, struct ev_error *err)
 {
 	rd_kafka_event_t *ev = rd_kafka_queue_poll(q, c->timeout_ms + 1000);
 
 	if (ev && !rd_kafka_event_error(ev))
 		return ev;
 	if (ev)
-		ev_fail(err, EV_STORE, "cannot %s topic '%s': %s", what, topic,
+		ev_fail(err, EV_STORE, "cannot %s '%s': %s", what, name,
 			rd_kafka_event_error_string(ev));
 	else
-		ev_cluster_fail(c, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot %s topic '%s'", what, topic);
+		ev_cluster_fail(c, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot %s '%s'", what, name);
 	if (ev)
 		rd_kafka_event_destroy(ev);
 	return NULL;
@@ -103,10 +103,12 @@ static void take_configs(const rd_kafka_ConfigResource_t *res, struct ev_topic_i
 	}
 }
 
-static int describe(struct ev_cluster *c, rd_kafka_ResourceType_t type, const char *topic, struct ev_topic_info *out,
+static int describe(struct ev_cluster *c, rd_kafka_ResourceType_t type, const char *name, struct ev_topic_info *out,
 		    bool *seen, struct ev_error *err)
 {
-	rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(type, topic);
+	const char *what = type == RD_KAFKA_RESOURCE_TOPIC ? "ask for the settings of topic" :
+							     "ask for the settings of broker";
+	rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(type, name);
 	rd_kafka_AdminOptions_t *o = options(c, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
 	rd_kafka_queue_t *q = rd_kafka_queue_new(c->rk);
 	const rd_kafka_ConfigResource_t **v;
@@ -115,7 +117,7 @@ static int describe(struct ev_cluster *c, rd_kafka_ResourceType_t type, const ch
 
 	*seen = false;
 	rd_kafka_DescribeConfigs(c->rk, &ask, 1, o, q);
-	ev = answer(c, q, "ask for the settings of", topic, err);
+	ev = answer(c, q, what, name, err);
 	if (ev) {
 		v = rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(ev), &n);
 		*seen = n == 1 && !rd_kafka_ConfigResource_error(v[0]);
@@ -231,7 +233,7 @@ int ev_topic_create(struct ev_cluster *c, const char *topic, const struct ev_top
 	o = options(c, RD_KAFKA_ADMIN_OP_CREATETOPICS);
 	q = rd_kafka_queue_new(c->rk);
 	rd_kafka_CreateTopics(c->rk, &t, 1, o, q);
-	ev = answer(c, q, "create", topic, err);
+	ev = answer(c, q, "create topic", topic, err);
 	rc = ev ? created(ev, topic, err) : -1;
 	if (ev)
 		rd_kafka_event_destroy(ev);
