@@ -84,11 +84,12 @@ build/have-packages:
 # Small programs for tests, and for scripts/generate --into BROKER.
 helpers: $(HELPERS)
 
-# What one runs all day: no servers, under two minutes.
-check: all $(UNIT) $(HELPERS)
+# What one runs all day: no servers, under two minutes. The second make sees what setup installed.
+check: setup-test
+	@$(MAKE) all $(UNIT) $(HELPERS)
 	tests/run --build $B --effort $(EFFORT) --tier check
 
-# The whole suite on this machine, with a real Kafka. The second make sees what setup installed.
+# The whole suite on this machine, with a real Kafka.
 test: setup-test
 	@$(MAKE) all $(UNIT) $(HELPERS) $(BENCH)
 	tests/run --build $B --effort $(EFFORT) --tier all
