@@ -159,6 +159,16 @@ check_grep "each" 'acc: index latest on acc stays' "$err"
 run evproject rollback p.sql --store "$(store r.db)"
 check_no_grep "the way back brings them, and leaves none" 'stays with' "$err"
 
+# one on a table that the other version has not says nothing to anybody
+sed 's/version 2/version 4/; s/20 \*/30 */; s/^CREATE TABLE/CREATE TABLE extra (k text PRIMARY KEY, at integer);\n&/' p2.sql >extra.sql
+build extra.db
+rebuild extra.sql extra.db --yes --quiet ./log.ndjson
+sql extra.db 'CREATE INDEX by_at ON extra (at); CREATE INDEX by_k ON acc (n)'
+run evproject rollback p.sql --store "$(store extra.db)"
+check_status 0 "a rollback to a version with fewer tables"
+check_no_grep "does not name the index on such a table" 'by_at' "$err"
+check_grep "but the other" 'index by_k on acc stays' "$err"
+
 # names that differ in case alone are the same, but where they are quoted in PostgreSQL
 sed 's/version 2/version 3/; s/\bacc (/ACC (/; s/\bn integer/N integer/; s/10 \*/20 */' p2.sql >case.sql
 build n.db

@@ -71,16 +71,60 @@ check_status 0 "a rebuild without them"
 check_grep "says so" 'constraint known on acc is NOT carried over' "$err"
 check_no_grep "of no other" 'constraint acc' "$err"
 
+# an index of others is in the plan, whether it survives or not, and what does not is named again by the rebuild
+database ix
+project "$ix" ./in.ndjson
+sql "$ix" "CREATE INDEX by_n ON acc (n DESC); COMMENT ON INDEX by_n IS 'for the report'; CREATE INDEX by_at ON acc (at);
+	CREATE INDEX by_both ON acc (lower(k), at); CREATE UNIQUE INDEX at_k ON acc (at, k); CREATE INDEX by_text ON acc ((k || 'x'))"
+sed 's/version 1/version 2/; s/, at integer//; s/(k, n, at) VALUES (\$\.k!, \$\.n!, :offset)/(k, n) VALUES ($.k!, 10 * $.n!)/
+	s/, at = excluded.at//' p.sql >lost.sql
+rebuild lost.sql "$ix" ./in.ndjson --dry-run
+check_status 0 "the plan of a version without a column"
+check_grep "names an index that survives" '^(survive)? +index by_n on acc$' "$out"
+check_grep "also over an expression" '^ +index by_text on acc$' "$out"
+check_grep "one on the column, and that it does not" 'index by_at on acc is NOT carried over: column "at" does not exist' "$out"
+check_grep "one that has it as well" 'index by_both on acc is NOT carried over: column "at" does not exist' "$out"
+check_grep "a unique one" 'index at_k on acc is NOT carried over: it is UNIQUE' "$out"
+check "and leaves nothing" test -z "$(leftovers "$ix")"
+rebuild lost.sql "$ix" ./in.ndjson
+check_status 0 "the rebuild"
+check_grep "says the same" 'index by_at on acc is NOT carried over: column "at" does not exist' "$err"
+check_grep "of each" 'index by_both on acc is NOT carried over' "$err"
+indexes() { sql "$1" "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND tablename = 'acc' ORDER BY 1" | tr '\n' ' '; }
+check "and the others are there" test "$(indexes "$ix")" = 'acc_pkey by_n by_text '
+check "with what was said of them" test "$(sql "$ix" "SELECT obj_description('by_n'::regclass)")" = 'for the report'
+sql "$ix" 'CREATE INDEX late ON acc (n, k)'
+run evproject rollback p.sql --store "$ix"
+check_grep "a rollback names what it could have" 'index late on acc stays with the version that is kept' "$err"
+check "and all are there again" test "$(indexes "$ix")" = 'acc_pkey at_k by_at by_both by_n by_text '
+rebuild lost.sql "$ix" --forget
+# another type, that the index cannot be over; rows that it cannot hold
+sed 's/n integer NOT NULL/n jsonb NOT NULL/; s/10 \* \$\.n!/$.n!/; s/SET n = acc.n + excluded.n/SET n = excluded.n/' lost.sql >json.sql
+sql "$ix" 'DROP INDEX by_n; CREATE INDEX by_sum ON acc ((n + 1))'
+rebuild json.sql "$ix" ./in.ndjson --dry-run
+check_grep "the plan names one over a column of another type" 'index by_sum on acc is NOT carried over: operator does not exist' "$out"
+sql "$ix" 'CREATE INDEX over_n ON acc ((1 / (n - 500)))'
+sed 's/10 \* \$\.n!/500/; s/SET n = acc.n + excluded.n/SET n = 500/' lost.sql >zero.sql
+rebuild zero.sql "$ix" ./in.ndjson
+check_status 2 "an index that the new rows do not let in is refused"
+check_grep "by name" "index 'over_n' on 'acc' cannot be made on the new rows: division by zero" "$err"
+check_grep "with the way out" 'hint: drop it, and the next call goes on without it' "$err"
+check "and the old version serves" test "$(versions "$ix")" = 'acc|1 '
+sql "$ix" 'DROP INDEX over_n'
+rebuild zero.sql "$ix" ./in.ndjson
+check_status 0 "which goes on"
+
 # a table becomes a view, with what hangs on it
 database kind
 project "$kind" ./in.ndjson
 sql "$kind" "COMMENT ON TABLE acc IS 'accounts'; GRANT SELECT ON acc TO reader; ALTER TABLE acc SET (fillfactor = 70);
-	CREATE VIEW theirs AS SELECT k, n FROM acc"
+	CREATE VIEW theirs AS SELECT k, n FROM acc; CREATE INDEX by_n ON acc (n)"
 before=$(sums "$kind")
 sed 's/version 1/version 2/; s/TABLE acc/TABLE base/; s/INTO acc/INTO base/; s/acc\.n/base.n/; s/UPDATE acc/UPDATE base/; s/FROM acc/FROM base/
 	/^CREATE TABLE/a CREATE VIEW acc AS SELECT n, k FROM base;' p.sql >view.sql
 rebuild view.sql "$kind" ./in.ndjson
 check_status 0 "a table becomes a view"
+check_grep "an index on it ends, which is said" 'index by_n on acc is NOT carried over: the new version has a view' "$err"
 check "with the same rows" test "$(sums "$kind")" = "$before" -a "$(sql "$kind" 'SELECT count(*), sum(n) FROM theirs')" = "$before"
 check "comment and grants" test "$(sql "$kind" "SELECT relkind, obj_description(oid), relacl::text LIKE '%reader=r%' FROM pg_class WHERE oid = 'acc'::regclass")" = 'v|accounts|t'
 run evproject rollback p.sql --store "$kind"

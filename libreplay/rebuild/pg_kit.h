@@ -59,21 +59,21 @@ int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err);
  * parameters of the tables, as SQL to be run on those in their place. Appended, `;` after each.
  */
 int ev_pgkit_carry(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *sql, struct ev_error *err);
-/* Indexes that others have put on the old tables, made on the new ones in the shadow; but no UNIQUE one. */
+/* WITH own, of one row, `oids` of the version that serves, and new, `noids` of the one in role `next`. Appended. */
+void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role next);
+
+/* pg_indexes.c: indexes that others have put on the old tables, made on the new ones in the shadow; no UNIQUE one. */
 int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
+/*
+ * For the plan: which can be made on the tables in the schema of `fresh`, noids in `with`, and which not and why; and
+ * constraints that end. A line each, appended.
+ */
+int ev_pgkit_list_indexes(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *with, struct ev_buf *out,
+			  struct ev_error *err);
 /* Before the swap: one that was put there since is refused by name. */
 int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
 /* shadow.h behind. */
 int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err);
-
-/*
- * What is said of a constraint `k` of table `p`, which others may have put there: of those that the new version's
- * table, by its oid, has not under the same name.
- */
-#define EV_PGKIT_ENDS "format('constraint %s on %s is NOT carried over: the new version does not declare it', " \
-		      "k.conname, p.relname)"
-#define EV_PGKIT_UNDECLARED "k.contype IN ('c', 'f', 'u', 'x') AND NOT EXISTS (SELECT 1 FROM " \
-			    "pg_catalog.pg_constraint m WHERE m.conname = k.conname AND m.conrelid "
 
 #define EV_PGKIT_LOCK_MS 200    /* for each table that is read: nobody queues behind us for longer */
 #define EV_PGKIT_VACUUM_MS 1500 /* where nobody waits for us: after 1 s the server ends a vacuum of its own for us */

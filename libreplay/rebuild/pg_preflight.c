@@ -243,11 +243,12 @@ static int take_lines(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_err
 	return res ? 0 : -1;
 }
 
-static int describe(struct ev_shadow_pg *sh, const char *fresh, const char *with,
+static int describe(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *with,
 		    struct ev_shadow_report *out, struct ev_error *err)
 {
 	PGresult *res = ev_pgkit_rows(sh->live, err, "SELECT table_name FROM %I.ev_table WHERE "
-						     "projection = %L ORDER BY table_name", fresh, sh->base.projection);
+						     "projection = %L ORDER BY table_name", fresh->schema,
+				      sh->base.projection);
 
 	for (int i = 0; res && i < PQntuples(res); i++)
 		ev_buf_add(&out->tables, PQgetvalue(res, i, 0), strlen(PQgetvalue(res, i, 0)) + 1);
@@ -271,20 +272,7 @@ static int describe(struct ev_shadow_pg *sh, const char *fresh, const char *with
 		       "AND d.refobjid = ANY (oids) "
 		       "AND d.refclassid = 'pg_catalog.pg_class'::regclass "
 		       "AND v.oid <> ALL (oids) ORDER BY 1") < 0 ||
-	    take_lines(sh, &out->survive, err, with,
-		       "SELECT format('index %s on %s is NOT carried over: " EV_UNIQUE_ENDS "', x.relname, c.relname) "
-		       "FROM own, new, pg_catalog.pg_index i "
-		       "JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid "
-		       "JOIN pg_catalog.pg_class c ON c.oid = i.indrelid "
-		       "WHERE i.indrelid = ANY (oids) AND i.indisunique AND NOT EXISTS (SELECT 1 "
-		       "FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid) AND NOT EXISTS (SELECT 1 "
-		       "FROM pg_catalog.pg_index j JOIN pg_catalog.pg_class y ON y.oid = j.indexrelid "
-		       "WHERE j.indrelid = ANY (noids) AND y.relname = x.relname) ORDER BY 1") < 0 ||
-	    take_lines(sh, &out->survive, err, with,
-		       "SELECT " EV_PGKIT_ENDS " FROM own, new, pg_catalog.pg_constraint k "
-		       "JOIN pg_catalog.pg_class p ON p.oid = k.conrelid WHERE p.oid = ANY (oids) AND EXISTS "
-		       "(SELECT 1 FROM pg_catalog.pg_class n WHERE n.oid = ANY (noids) AND n.relname = p.relname) "
-		       "AND " EV_PGKIT_UNDECLARED "= ANY (noids)) ORDER BY 1") < 0)
+	    ev_pgkit_list_indexes(sh, fresh, with, &out->survive, err) < 0)
 		return -1;
 	return take_lines(sh, &out->locks, err, with,
 			  "SELECT 'ACCESS EXCLUSIVE on ' || o::regclass || ', for the swap alone' "
@@ -341,9 +329,18 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 	if (rc == 0 && !sh->bare) /* the swap drops it */
 		rc = ev_pgkit_check_free(sh, EV_ROLE_KEPT, err);
 	if (rc == 0)
-		rc = describe(sh, schema, ev_buf_str(&with), out, err);
+		rc = describe(sh, ev_pg_of(fresh), ev_buf_str(&with), out, err);
 	ev_buf_release(&with);
 	return rc;
+}
+
+void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role next)
+{
+	ev_buf_adds(out, "WITH own AS (SELECT ");
+	ev_pgkit_oids(out, sh, EV_ROLE_LIVE);
+	ev_buf_adds(out, " AS oids), new AS (SELECT ");
+	ev_pgkit_oids(out, sh, next);
+	ev_buf_adds(out, " AS noids) ");
 }
 
 int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err)
@@ -351,11 +348,7 @@ int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error
 	struct ev_buf with = EV_BUF_INIT;
 	int rc = 0;
 
-	ev_buf_adds(&with, "WITH own AS (SELECT ");
-	ev_pgkit_oids(&with, sh, EV_ROLE_LIVE);
-	ev_buf_adds(&with, " AS oids), new AS (SELECT ");
-	ev_pgkit_oids(&with, sh, next);
-	ev_buf_adds(&with, " AS noids) ");
+	ev_pgkit_with(&with, sh, next);
 	for (size_t i = 0; rc == 0 && i < sizeof(refusals) / sizeof(*refusals); i++)
 		rc = refuse(sh, &refusals[i], &with, err);
 	ev_buf_release(&with);

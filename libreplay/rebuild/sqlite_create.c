@@ -150,6 +150,8 @@ int ev_kit_indexes_behind(struct ev_sqlite *s, const char *projection, struct ev
 			   "ON t.table_name = m.tbl_name COLLATE NOCASE WHERE t.projection = %Q AND m.type = 'index' "
 			   "AND m.sql IS NOT NULL AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema n "
 			   "WHERE n.type = 'index' AND n.name = 'ev_kept_' || m.name COLLATE NOCASE) "
+			   "AND EXISTS (SELECT 1 FROM main.sqlite_schema n WHERE n.type = 'table' "
+			   "AND n.name = 'ev_kept_' || m.tbl_name COLLATE NOCASE) "
 			   "ORDER BY m.rowid", projection);
 
 	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 2))

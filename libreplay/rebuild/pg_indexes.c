@@ -1,0 +1,280 @@
+/*
+ * pg_indexes.c - indexes that somebody has put on the old tables, made on the new ones
+ *
+ * Whether one can be made there is tried, on an empty table with the new one's columns in a transaction that comes to
+ * nothing: the server says what is wrong. One that cannot be made ends with the old version, and is named in the plan
+ * and before the swap, as constraints are that the new file does not declare.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rebuild/pg_kit.h"
+
+enum column { DEFINITION, QUALIFIED, TABLE, NAME, COMMENT, UNIQUE, KIND };
+
+/*
+ * Indexes of the old tables that those of the new version have not, by their names. Not those of constraints.
+ * KIND is what the new version has for the table.
+ */
+static PGresult *lacking(struct ev_shadow_pg *sh, const char *with, struct ev_error *err)
+{
+	return ev_pgkit_rows(sh->live, err,
+			     "%sSELECT pg_get_indexdef(i.indexrelid), format('%%s.%%I', o.relnamespace::regnamespace, "
+			     "o.relname), o.relname, x.relname, obj_description(x.oid, 'pg_class'), "
+			     "i.indisunique, n.relkind "
+			     "FROM own, new, pg_catalog.pg_class o "
+			     "JOIN pg_catalog.pg_class n ON n.relname = o.relname "
+			     "JOIN pg_catalog.pg_index i ON i.indrelid = o.oid "
+			     "JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid "
+			     "WHERE o.oid = ANY (oids) AND n.oid = ANY (noids) AND NOT EXISTS (SELECT 1 "
+			     "FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid) AND NOT EXISTS "
+			     "(SELECT 1 FROM pg_catalog.pg_class y WHERE y.relnamespace = n.relnamespace "
+			     "AND y.relname = x.relname) ORDER BY 4", with);
+}
+
+/* The same for the version in role `next`. */
+static PGresult *lacking_in(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err)
+{
+	struct ev_buf with = EV_BUF_INIT;
+	PGresult *res;
+
+	ev_pgkit_with(&with, sh, next);
+	res = lacking(sh, ev_buf_str(&with), err);
+	ev_buf_release(&with);
+	return res;
+}
+
+/* `CREATE INDEX i ON live.t USING ...` with another table; the server writes no other ` ON ` before. */
+static void definition(const PGresult *res, int row, const char *schema, const char *table, struct ev_buf *out)
+{
+	const char *def = PQgetvalue(res, row, DEFINITION), *at;
+	struct ev_buf there = EV_BUF_INIT;
+
+	ev_pgkit_format(&there, " ON %s USING ", PQgetvalue(res, row, QUALIFIED));
+	at = strstr(def, ev_buf_str(&there));
+	ev_buf_add(out, def, at ? (size_t)(at - def) : strlen(def));
+	if (at) {
+		ev_pgkit_format(out, " ON %I.%I USING ", schema, table);
+		ev_buf_adds(out, at + there.len);
+	}
+	ev_buf_release(&there);
+}
+
+/* As ev_pgkit_exec, but what is wrong with the index or the rows, and not with the server, is `why`. */
+static int make(struct ev_pg *on, const char *sql, struct ev_buf *why, struct ev_error *err)
+{
+	PGresult *res = PQexec(on->conn, sql);
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	int rc = 0;
+
+	if (PQresultStatus(res) != PGRES_COMMAND_OK) {
+		rc = ev_pg_error(on, res, true, err);
+		/* 42: names, types; 0A: not supported; the rows' */
+		if (err->class == EV_DATA || (state && (!strncmp(state, "42", 2) || !strncmp(state, "0A", 2)))) {
+			ev_buf_adds(why, PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
+			rc = 0;
+		}
+	}
+	PQclear(res);
+	return rc;
+}
+
+/* Why it is not to be made on the table in `schema`: empty if it is. In a transaction of the caller's on `on`. */
+static int try_one(struct ev_pg *on, const PGresult *res, int row, const char *schema, struct ev_buf *why,
+		   struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	int rc = ev_pgkit_exec(on, err, "SAVEPOINT ev_index; CREATE TABLE %I.ev_try (LIKE %I.%I)", schema, schema,
+			       PQgetvalue(res, row, TABLE));
+
+	definition(res, row, schema, "ev_try", &sql);
+	if (rc == 0)
+		rc = make(on, ev_buf_str(&sql), why, err);
+	if (rc == 0)
+		rc = ev_pg_exec(on, "ROLLBACK TO SAVEPOINT ev_index; RELEASE SAVEPOINT ev_index", err);
+	ev_buf_release(&sql);
+	return rc;
+}
+
+/* The same in one of its own, where there is none. */
+static int try_index(struct ev_pg *on, const PGresult *res, int row, const char *schema, struct ev_buf *why,
+		     struct ev_error *err)
+{
+	bool own = !on->open;
+	int rc;
+
+	if (own && on->base.ops->begin(&on->base, err) < 0)
+		return -1;
+	rc = try_one(on, res, row, schema, why, err);
+	if (own)
+		on->base.ops->rollback(&on->base);
+	return rc;
+}
+
+static bool is_table(const PGresult *res, int row)
+{
+	return PQgetvalue(res, row, KIND)[0] == 'r';
+}
+
+static int judge(struct ev_pg *on, const PGresult *res, int row, const char *schema, struct ev_buf *why,
+		 struct ev_error *err)
+{
+	ev_buf_clear(why);
+	if (!is_table(res, row))
+		ev_buf_adds(why, "the new version has a view of that name");
+	else if (PQgetvalue(res, row, UNIQUE)[0] == 't')
+		ev_buf_adds(why, EV_UNIQUE_ENDS); /* it would turn away rows that the new file lets in */
+	else
+		return try_index(on, res, row, schema, why, err);
+	return 0;
+}
+
+/* A line without its end: `index i on t`, with `why` also that it is not carried over. */
+static void tell(struct ev_buf *out, const PGresult *res, int row, const struct ev_buf *why)
+{
+	ev_buf_addf(out, "index %s on %s", PQgetvalue(res, row, NAME), PQgetvalue(res, row, TABLE));
+	if (why->len)
+		ev_buf_addf(out, " is NOT carried over: %s", ev_buf_str(why));
+}
+
+/* What is said of constraints that the new file does not declare, of the old one or of others: they end. */
+static PGresult *ending(struct ev_shadow_pg *sh, const char *with, struct ev_error *err)
+{
+	return ev_pgkit_rows(sh->live, err,
+			     "%sSELECT format('constraint %%s on %%s is NOT carried over: the new version does not "
+			     "declare it', k.conname, o.relname) FROM own, new, pg_catalog.pg_constraint k "
+			     "JOIN pg_catalog.pg_class o ON o.oid = k.conrelid WHERE o.oid = ANY (oids) "
+			     "AND k.contype IN ('c', 'f', 'u', 'x') AND EXISTS (SELECT 1 FROM pg_catalog.pg_class n "
+			     "WHERE n.oid = ANY (noids) AND n.relname = o.relname) AND NOT EXISTS (SELECT 1 FROM "
+			     "pg_catalog.pg_constraint m JOIN pg_catalog.pg_class n ON n.oid = m.conrelid "
+			     "WHERE m.conname = k.conname AND n.oid = ANY (noids) AND n.relname = o.relname) "
+			     "ORDER BY 1", with);
+}
+
+int ev_pgkit_list_indexes(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *with, struct ev_buf *out,
+			  struct ev_error *err)
+{
+	PGresult *res = lacking(sh, with, err), *ends;
+	struct ev_buf why = EV_BUF_INIT;
+	int rc = res ? 0 : -1;
+
+	for (int i = 0; rc == 0 && i < PQntuples(res); i++) {
+		rc = judge(fresh, res, i, fresh->schema, &why, err);
+		tell(out, res, i, &why);
+		ev_buf_addc(out, '\n');
+	}
+	ends = rc == 0 ? ending(sh, with, err) : NULL;
+	for (int i = 0; ends && i < PQntuples(ends); i++)
+		ev_buf_addf(out, "%s\n", PQgetvalue(ends, i, 0));
+	PQclear(res);
+	PQclear(ends);
+	ev_buf_release(&why);
+	return ends ? 0 : -1;
+}
+
+/* On the table that is loaded: the rows may not fit it. */
+static int create(struct ev_shadow_pg *sh, const PGresult *res, int row, struct ev_error *err)
+{
+	const char *schema = sh->schemas[EV_ROLE_NEW];
+	struct ev_buf sql = EV_BUF_INIT, why = EV_BUF_INIT;
+	int rc;
+
+	definition(res, row, schema, PQgetvalue(res, row, TABLE), &sql);
+	rc = make(sh->live, ev_buf_str(&sql), &why, err);
+	if (rc == 0 && why.len) {
+		rc = ev_fail(err, EV_USAGE, "index '%s' on '%s' cannot be made on the new rows: %s",
+			     PQgetvalue(res, row, NAME), PQgetvalue(res, row, TABLE), ev_buf_str(&why));
+		ev_hint(err, "drop it, and the next call goes on without it");
+	}
+	if (rc == 0 && !PQgetisnull(res, row, COMMENT))
+		rc = ev_pgkit_exec(sh->live, err, "COMMENT ON INDEX %I.%I IS %L", schema, PQgetvalue(res, row, NAME),
+				   PQgetvalue(res, row, COMMENT));
+	ev_buf_release(&sql);
+	ev_buf_release(&why);
+	return rc;
+}
+
+static void note(struct ev_shadow_pg *sh, const char *text)
+{
+	if (sh->base.note)
+		sh->base.note(sh->base.note_ctx, text);
+}
+
+static int leave_constraints(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	struct ev_buf with = EV_BUF_INIT;
+	PGresult *res;
+
+	ev_pgkit_with(&with, sh, EV_ROLE_NEW);
+	res = ending(sh, ev_buf_str(&with), err);
+	for (int i = 0; res && i < PQntuples(res); i++)
+		note(sh, PQgetvalue(res, i, 0));
+	PQclear(res);
+	ev_buf_release(&with);
+	return res ? 0 : -1;
+}
+
+static int carry(struct ev_shadow_pg *sh, const PGresult *res, int row, struct ev_error *err)
+{
+	struct ev_buf why = EV_BUF_INIT, text = EV_BUF_INIT;
+	int rc = judge(sh->live, res, row, sh->schemas[EV_ROLE_NEW], &why, err);
+
+	if (rc == 0 && why.len) {
+		tell(&text, res, row, &why);
+		note(sh, ev_buf_str(&text));
+	} else if (rc == 0) {
+		rc = create(sh, res, row, err);
+	}
+	ev_buf_release(&why);
+	ev_buf_release(&text);
+	return rc;
+}
+
+int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	PGresult *res = lacking_in(sh, EV_ROLE_NEW, err);
+	int rc = res ? 0 : -1;
+
+	for (int i = 0; rc == 0 && i < PQntuples(res); i++)
+		rc = carry(sh, res, i, err);
+	PQclear(res);
+	return rc == 0 ? leave_constraints(sh, err) : -1;
+}
+
+int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
+{
+	PGresult *res = lacking_in(sh, EV_ROLE_NEW, err);
+	struct ev_buf why = EV_BUF_INIT;
+	int rc = res ? 0 : -1;
+
+	for (int i = 0; rc == 0 && i < PQntuples(res); i++) {
+		rc = judge(sh->live, res, i, sh->schemas[EV_ROLE_NEW], &why, err);
+		if (rc == 0 && !why.len) {
+			rc = ev_fail(err, EV_USAGE, "index '%s' on '%s' was made after the load: it would not survive "
+				     "the swap", PQgetvalue(res, i, NAME), PQgetvalue(res, i, TABLE));
+			ev_hint(err, "drop it, and create it again after the swap");
+		}
+	}
+	PQclear(res);
+	ev_buf_release(&why);
+	return rc;
+}
+
+int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)
+{
+	PGresult *res = lacking_in(sh, EV_ROLE_KEPT, err);
+	struct ev_buf why = EV_BUF_INIT;
+	int rc = res ? 0 : -1;
+
+	for (int i = 0; rc == 0 && i < PQntuples(res); i++) {
+		ev_buf_clear(&why);
+		if (!is_table(res, i) ||
+		    (rc = try_index(sh->live, res, i, sh->schemas[EV_ROLE_KEPT], &why, err)) < 0 || why.len)
+			continue; /* it cannot be on that one */
+		tell(out, res, i, &why);
+		ev_buf_addc(out, '\n');
+	}
+	PQclear(res);
+	ev_buf_release(&why);
+	return rc;
+}
