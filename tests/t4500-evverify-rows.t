@@ -123,7 +123,16 @@ check_status 1 "--max-lag says how far it has gone on"
 verify s.db ./log.ndjson --max-lag 1
 check_status 0 "and takes what is allowed"
 verify s.db --max-age 1h ./log.ndjson
-check_status 1 "--max-age looks at the last record, as more is waiting"
+check_status 1 "--max-age looks at what is waiting"
+check_grep "the record that is next" 'age t/0: behind, and the record at offset 60 is [0-9]+ s old, more than 3600' "$out"
+timed() { sed "\$s/\"timestamp\":[0-9]*/\"timestamp\":$1/" log.ndjson; }
+timed "$(date +%s%3N)" >new.ndjson
+verify s.db --max-age 1h ./new.ndjson
+check_status 0 "one that has just come is not too old, however old the last that was applied"
+timed null >timeless.ndjson
+verify s.db --max-age 1h ./timeless.ndjson
+check_status 5 "how old one without a time is nobody knows"
+check_grep "which is said" 't/0@60 waits for the view and has no time' "$err"
 
 # the tables
 same_but "ALTER TABLE acc ADD COLUMN extra integer"

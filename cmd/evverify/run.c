@@ -43,7 +43,7 @@ static const struct ev_option options[] = {
 	EV_FLAG(0, "checks", struct args, checks, "the file's checks hold"),
 	EV_LOG_MODE_ROWS(struct args, log),
 	EV_INT(0, "max-lag", "N", struct args, max_lag, 0, INT64_MAX, "and it is at most N records behind"),
-	EV_DURATION(0, "max-age", "TIME", struct args, max_age, "and its last record is no older, when behind"),
+	EV_DURATION(0, "max-age", "TIME", struct args, max_age, "and no record that waits is older"),
 	EV_GROUP("The checker itself"),
 	EV_FLAG(0, "drill", struct args, drill, "damage copies of the view, see whether it is seen"),
 	EV_FLAG(0, "capabilities", struct args, capabilities, "print which mode sees which corruption"),

@@ -117,8 +117,10 @@ static int read_counts(struct ev_verifying *w, struct ev_error *err)
 /* What is read of the store, while it stands still for us. */
 static int read_store(struct ev_verifying *w, struct ev_error *err)
 {
-	int rc = ev_snapshot_take(&w->first, w->opt->url, w->opt->store, w->p->name, 0, err);
+	int rc;
 
+	ev_freshness_begin(w);
+	rc = ev_snapshot_take(&w->first, w->opt->url, w->opt->store, w->p->name, 0, err);
 	if (rc == 0)
 		rc = same_projection(w, err);
 	if (rc == 0 && w->opt->base)
@@ -252,7 +254,7 @@ static int freshness(struct ev_verifying *w, struct ev_error *err)
 {
 	struct ev_mode *m;
 
-	if (w->opt->max_lag < 0 && w->opt->max_age_ms < 0)
+	if (!ev_freshness_asked(w))
 		return 0;
 	m = ev_verdict_mode(w->v, "freshness", "positions");
 	if (settle(w, m, ev_freshness_judge(w, m, err), err) < 0)
@@ -297,6 +299,7 @@ int ev_verify(const struct ev_projection *p, struct ev_source *src, const struct
 	}
 	ev_snapshot_release(&w.first);
 	ev_ids_release(&w.ids);
+	free(w.freshness.ends);
 	ev_reference_close(&w);
 	out->ended_at = ev_now_ms();
 	return rc;
