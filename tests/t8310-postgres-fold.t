@@ -84,6 +84,22 @@ UPDATE b SET label = at WHERE k = \$.k;
 EOF
 differential types.sql ./plain.ndjson "an array, and a moment as text, run"
 
+# what another program has put into a column that no handler sets stays as it is
+cat >doc.sql <<EOF
+-- @projection doc version 1
+$head postgresql
+CREATE TABLE a (k text PRIMARY KEY, n integer, doc jsonb, more json, u uuid, x real);
+-- @on e
+INSERT INTO a (k, n) VALUES (\$.k, \$.v) ON CONFLICT (k) DO UPDATE SET n = a.n + excluded.n;
+EOF
+database db
+run evproject run doc.sql --store "$db" --to 7 ./plain.ndjson
+sql "$db" "UPDATE a SET doc = '{\"o\": [1, \"x\"]}', more = '{\"a\":1}', u = '00000000-0000-0000-0000-00000000000a', x = 0.1"
+run evproject run doc.sql --store "$db" ./plain.ndjson
+check_status 0 "rows that hold a document are written"
+check "which stays one" test "$(sql "$db" "SELECT count(*), min(doc::text), min(more::text), min(u::text), min(x) FROM a
+	WHERE jsonb_typeof(doc) = 'object'")" = '7|{"o": [1, "x"]}|{"a":1}|00000000-0000-0000-0000-00000000000a|0.1'
+
 # the index refuses a text that the next event replaces: the letter must be there all the same
 long=$(for i in {1..400}; do echo "$i" | md5sum | cut -c1-32; done | tr -d '\n')
 { event 0 x '"1"'; event 1 x "\"$long\""; event 2 x '"2"'; } >long.ndjson

@@ -80,7 +80,7 @@ static int leave_to_store(struct ev_fold *f, const struct ev_fold_op *op, struct
 		return -1;
 	if (ask_store(f, op, err) < 0)
 		return -1;
-	ev_fold_unsure(t, op->row);
+	ev_fold_unsure(f, t, op->row);
 	return 0;
 }
 

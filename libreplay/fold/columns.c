@@ -27,11 +27,14 @@ void ev_fold_param_type(const char *name, struct ev_fold_param *p)
 			*p = (struct ev_fold_param){ pg_types[i].class, pg_types[i].min, pg_types[i].max };
 }
 
-/* Types that unnest hands back as they were: not arrays, nor rows, nor what we do not know. */
+/*
+ * Types that unnest hands back as they were: not arrays, nor rows, nor what we do not know; and not documents, which
+ * would come back as the texts that they were handed over as.
+ */
 static bool is_carried(const char *type)
 {
-	static const char *const names[] = { "real", "double precision", "uuid", "json", "jsonb",
-		"date", "time", "timestamp", "interval", "character", "bit", "inet", "cidr", "macaddr", NULL };
+	static const char *const names[] = { "real", "double precision", "uuid", "date", "time", "timestamp",
+		"interval", "character", "bit", "inet", "cidr", "macaddr", NULL };
 	size_t len = strlen(type);
 
 	if (len > 1 && strcmp(type + len - 2, "[]") == 0)

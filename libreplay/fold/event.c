@@ -87,7 +87,7 @@ void ev_fold_resume(struct ev_fold *f)
 	for (size_t i = 0; i < f->nnamed; i++) {
 		if (!f->named[i].row) /* each row of the table is read again */
 			f->left += f->named[i].table->nrows / 1000;
-		ev_fold_unsure(f->named[i].table, f->named[i].row);
+		ev_fold_unsure(f, f->named[i].table, f->named[i].row);
 	}
 }
 

@@ -3,7 +3,9 @@
  *
  * DELETE ... WHERE order_id = ... on a table whose key is (order_id, sku). The rows of a beginning are a chain
  * through their last slot; where it begins stands in a row of a table of its own (t->group), whose state says
- * whether all rows that the store has are in it: PRESENT, they are.
+ * whether all rows that the store has are in it: PRESENT, they are. Rows that were gone before the record at hand
+ * leave the chain when it is next looked at, and come back with their next INSERT: else a beginning whose rows are
+ * replaced by others again and again would be as long as all that it ever had.
  */
 #include "base/mem.h"
 #include "fold/internal.h"
@@ -41,12 +43,19 @@ void ev_fold_free_group(struct ev_fold *f, struct ev_fold_table *t)
 	free(t->group);
 }
 
-void ev_fold_link(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r, const struct ev_fv *key)
+void ev_fold_link(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r)
 {
-	struct ev_fold_row *g = ev_fold_row_at(f, t->group, ev_fold_hash_key(t->group, key), key);
+	struct ev_fv key[EV_FOLD_MOST_KEYS];
+	struct ev_fold_row *g;
 
+	if (!t->group || r->linked)
+		return;
+	for (size_t i = 0; i < t->group->nkey; i++)
+		key[i] = ev_fold_get(t, r, t->key[i]);
+	g = ev_fold_row_at(f, t->group, ev_fold_hash_key(t->group, key), key);
 	*link_of(t, r) = *link_of(t->group, g);
 	*link_of(t->group, g) = r;
+	r->linked = true;
 	if (g->state == EV_ROW_PRESENT && r->state == EV_ROW_UNKNOWN)
 		r->state = EV_ROW_ABSENT;
 }
@@ -93,19 +102,32 @@ static int is_meant(struct ev_fold *f, const struct ev_fold_statement *s, const 
 	return ev_fold_holds(f, s, params, f->old, NULL);
 }
 
+/* One that the record at hand has taken away may come back by its undo. */
+static bool is_gone(const struct ev_fold_row *r)
+{
+	return r->state == EV_ROW_ABSENT && !r->saved;
+}
+
 /* All that must be known before anything is changed. */
 static int look(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *g,
 		const struct ev_fv *params, struct ev_error *err)
 {
 	struct ev_fold_table *t = s->table;
+	struct ev_fold_row **link, *r;
 
 	if (!t->complete && g->state != EV_ROW_PRESENT && ev_fold_load_group(f, t, g, err) < 0)
 		return -1;
-	for (struct ev_fold_row *r = *link_of(t->group, g); r; r = *link_of(t, r)) {
+	for (link = link_of(t->group, g); (r = *link);) {
 		if (r->state == EV_ROW_UNKNOWN && ev_fold_load_one(f, t, r, err) < 0)
 			return -1;
+		if (is_gone(r)) {
+			*link = *link_of(t, r);
+			r->linked = false;
+			continue;
+		}
 		if (is_meant(f, s, r, params) < 0)
 			return 1;
+		link = link_of(t, r);
 	}
 	return 0;
 }

@@ -137,6 +137,7 @@ struct ev_fold_row {
 	bool stored;         /* is there a row in the store? */
 	bool dirty, listed;  /* to be written; in the list of those */
 	bool wanted;         /* in the list of those to be loaded */
+	bool linked;         /* in the chain of its group, see group.c */
 	union ev_fold_slot v[];
 };
 
@@ -396,17 +397,18 @@ void ev_fold_put(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row 
 void ev_fold_mark(struct ev_fold_table *t, struct ev_fold_row *r); /* it is to be written */
 void ev_fold_forget(struct ev_fold *f); /* all rows */
 /* The store may have changed the row; NULL: any of the table's. None of them is to be written. */
-void ev_fold_unsure(struct ev_fold_table *t, struct ev_fold_row *r);
+void ev_fold_unsure(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r);
 void ev_fold_add_row(struct ev_fold_rows *list, struct ev_fold_row *r);
 
 /*
- * group.c. A table of a plan that has such statements: true when they may be about `nkey` columns. A new row is
- * linked. A statement's group (NULL: its key is not plainly one that the columns hold) is wanted, fetched with
- * all others, and swept: 0, 1 for the store to do, -1.
+ * group.c. A table of a plan that has such statements: true when they may be about `nkey` columns. A row that is
+ * not absent must be linked; one that is may be (twice does no harm, nor does a table without a group). A
+ * statement's group (NULL: its key is not plainly one that the columns hold) is wanted, fetched with all others,
+ * and swept: 0, 1 for the store to do, -1.
  */
 bool ev_fold_make_group(struct ev_fold_table *t, size_t nkey);
 void ev_fold_free_group(struct ev_fold *f, struct ev_fold_table *t);
-void ev_fold_link(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r, const struct ev_fv *key);
+void ev_fold_link(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r);
 struct ev_fold_row *ev_fold_find_group(struct ev_fold *f, const struct ev_fold_statement *s,
 				       const struct ev_fv *params);
 void ev_fold_want_group(struct ev_fold_table *t, struct ev_fold_row *g);

@@ -19,6 +19,7 @@ struct ev_fold_type {
 	bool dates;         /* a column that is NUMERIC to SQLite, and takes texts, is in it */
 	bool rows;          /* is a column in it? */
 	bool fixed;         /* there are only constants in it */
+	bool literal;       /* it is digits alone, perhaps in brackets, or with a sign */
 };
 
 struct ev_fold_reader {
@@ -66,6 +67,7 @@ int ev_fold_read_like(struct ev_fold_reader *r, int x);
 int ev_fold_add(struct ev_fold_reader *r, struct ev_fx x, struct ev_fold_type t);
 int ev_fold_arithmetic(struct ev_fold_reader *r, enum ev_fx_kind kind, int left, int right);
 int ev_fold_negate(struct ev_fold_reader *r, int x);
+void ev_fold_width(struct ev_fold_type *t, int64_t i); /* of a literal: PostgreSQL's integer where that holds it */
 int ev_fold_compare(struct ev_fold_reader *r, size_t outcomes, int left, int right);
 int ev_fold_logic(struct ev_fold_reader *r, enum ev_fx_kind kind, int left, int right);
 /* MIN, MAX, COALESCE, SAME; IF, whose condition is `test`. */

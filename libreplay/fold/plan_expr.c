@@ -161,11 +161,11 @@ int ev_fold_read_expr(struct ev_fold_reader *r)
 
 static int read_unary(struct ev_fold_reader *r)
 {
-	int minus = 0, x;
+	int signs = 0, minus = 0, x;
 
-	for (; ev_fold_at(r, "-") || ev_fold_at(r, "+"); r->at++)
+	for (; ev_fold_at(r, "-") || ev_fold_at(r, "+"); r->at++, signs++)
 		minus += ev_fold_at(r, "-");
-	if (minus > 1) /* the least of integers has no negative, and a text becomes a number */
+	if (signs > 1) /* the least of integers has no negative, and a text becomes a number */
 		return ev_fold_refuse(r, "a sign of a sign is not folded");
 	x = ev_fold_read_leaf(r);
 	while (x >= 0 && ev_fold_take(r, "::"))

@@ -15,11 +15,10 @@ int ev_fold_read_null(struct ev_fold_reader *r)
 
 static int add_int(struct ev_fold_reader *r, int64_t i)
 {
-	bool small = i >= INT32_MIN && i <= INT32_MAX; /* which PostgreSQL's integer holds */
 	struct ev_fx x = { .kind = EV_FX_CONST, .class = EV_FC_INT, .value = { .kind = EV_FV_INT, .i = i } };
-	struct ev_fold_type t = { .class = EV_FC_INT, .fixed = true, .min = small ? INT32_MIN : INT64_MIN,
-				  .max = small ? INT32_MAX : INT64_MAX };
+	struct ev_fold_type t = { .class = EV_FC_INT, .fixed = true, .literal = true };
 
+	ev_fold_width(&t, i);
 	return ev_fold_add(r, x, t);
 }
 
@@ -219,6 +218,7 @@ static bool cast_to(struct ev_fx *e, struct ev_fold_type *t, const struct cast *
 	t->class = to->class;
 	t->min = to->min;
 	t->max = to->max;
+	t->literal = false;
 	return true;
 }
 

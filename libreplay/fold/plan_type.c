@@ -123,7 +123,15 @@ int ev_fold_arithmetic(struct ev_fold_reader *r, enum ev_fx_kind kind, int left,
 	return add_risky(r, x, t);
 }
 
-/* SQLite, too, takes it from 0. */
+void ev_fold_width(struct ev_fold_type *t, int64_t i)
+{
+	bool small = i >= INT32_MIN && i <= INT32_MAX;
+
+	t->min = small ? INT32_MIN : INT64_MIN;
+	t->max = small ? INT32_MAX : INT64_MAX;
+}
+
+/* A literal's sign is part of it to PostgreSQL: -2147483648 is an integer. SQLite, too, takes others from 0. */
 int ev_fold_negate(struct ev_fold_reader *r, int x)
 {
 	struct ev_fx zero = { .kind = EV_FX_CONST, .class = EV_FC_INT, .value = { .kind = EV_FV_INT } };
@@ -133,6 +141,11 @@ int ev_fold_negate(struct ev_fold_reader *r, int x)
 
 	if (e->kind == EV_FX_CONST && e->value.kind == EV_FV_INT) {
 		e->value.i = -e->value.i;
+		if (r->types[x].literal)
+			ev_fold_width(&r->types[x], e->value.i);
+		else if (e->class == EV_FC_INT && ev_fold_on(r, EV_POSTGRESQL) &&
+			 (e->value.i < r->types[x].min || e->value.i > r->types[x].max))
+			return ev_fold_refuse(r, "its constants come to a value out of range");
 		return x;
 	}
 	if (e->kind == EV_FX_CONST && e->value.kind == EV_FV_REAL) {

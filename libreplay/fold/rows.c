@@ -122,8 +122,7 @@ static struct ev_fold_row *new_row(struct ev_fold *f, struct ev_fold_table *t, u
 			ev_fold_put(f, t, r, t->key[i], &key[i]);
 		at += near_size(&key[i]);
 	}
-	if (t->group)
-		ev_fold_link(f, t, r, key);
+	ev_fold_link(f, t, r);
 	return r;
 }
 
@@ -243,17 +242,24 @@ void ev_fold_put(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row 
 	r->bytes += text->len;
 }
 
-void ev_fold_unsure(struct ev_fold_table *t, struct ev_fold_row *r)
+static void not_known(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r)
 {
-	if (r)
-		r->state = EV_ROW_UNKNOWN;
-	else
-		t->complete = false;
-	for (size_t i = 0; !r && i < t->nslots; i++)
+	ev_fold_link(f, t, r);
+	r->state = EV_ROW_UNKNOWN;
+}
+
+void ev_fold_unsure(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r)
+{
+	if (r) {
+		not_known(f, t, r);
+		return;
+	}
+	t->complete = false;
+	for (size_t i = 0; i < t->nslots; i++)
 		if (t->slots[i])
-			row_in(t->slots[i])->state = EV_ROW_UNKNOWN;
-	if (!r && t->group)
-		ev_fold_unsure(t->group, NULL);
+			not_known(f, t, row_in(t->slots[i]));
+	if (t->group)
+		ev_fold_unsure(f, t->group, NULL);
 }
 
 /* ---- what a record has done ---- */
@@ -312,12 +318,17 @@ void ev_fold_undo(struct ev_fold *f)
 	for (size_t i = 0; i < f->nsaved; i++) {
 		const struct ev_fold_row *copy = (const void *)(f->copies.data + f->saved[i].at);
 		struct ev_fold_row *r = f->saved[i].row;
-		bool listed = r->listed, wanted = r->wanted;
+		const struct ev_fold_table *t = f->saved[i].table;
+		bool listed = r->listed, wanted = r->wanted, linked = r->linked;
+		union ev_fold_slot link = t->linked ? r->v[t->ncolumns] : (union ev_fold_slot){ 0 };
 
-		release_texts(f, f->saved[i].table, r, copy);
-		memcpy(r, copy, ev_fold_row_size(f->saved[i].table));
+		release_texts(f, t, r, copy);
+		memcpy(r, copy, ev_fold_row_size(t));
 		r->listed = listed;
 		r->wanted = wanted;
+		r->linked = linked;
+		if (t->linked)
+			r->v[t->ncolumns] = link;
 	}
 	end_record(f);
 }

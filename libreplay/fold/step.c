@@ -103,6 +103,7 @@ static int insert(struct ev_fold *f, const struct ev_fold_statement *s, struct e
 	for (size_t c = 0; c < t->ncolumns; c++)
 		ev_fold_put(f, t, row, c, &f->fresh[c]);
 	row->state = EV_ROW_PRESENT;
+	ev_fold_link(f, t, row);
 	ev_fold_mark(t, row);
 	return 1;
 }
