@@ -127,4 +127,23 @@ project odd.db --on-error dead --lines t ./odd.txt
 check "no JSON, no type and no object are poison" ledger odd.db '.dead == 3 and .balanced'
 run evproject dead list p.sql --store "$(store odd.db)"
 check "each with a reason" test "$(awk 'NR > 1 && NF > 5' "$out" | wc -l)" = 3
+
+# A reader that takes nothing any more does not keep an export from heeding the first signal.
+for ((i = 0; i < 400; i++)); do rec add "k$i" "\"$(printf 'x%.0s' {1..400})\""; done >many.ndjson
+project many.db --on-error dead ./many.ndjson
+mkfifo asleep
+exec 9<>asleep
+evproject dead export p.sql --store "$(store many.db)" >asleep 2>"$err" &
+pid=$!
+read -r line <&9
+kill -TERM $pid
+ended() { ! kill -0 $pid 2>/dev/null; }
+wait_for 60 ended || kill -KILL $pid
+wait $pid
+status=$?
+check_status 143 "an export ends by a signal though nobody reads its pipe"
+check "and that is no error" test ! -s "$err"
+exec 9<&-
+run evproject dead export p.sql --store "$(store many.db)"
+check "with a reader it is whole" test "$(wc -l <"$out")" = 400
 done_testing

@@ -205,6 +205,7 @@ int ev_command_main(const struct ev_command *cmd, int argc, char **argv)
 
 	ev_descriptors_claim();
 	ev_signals_install();
+	ev_stdout_claim();
 	if (argc > 0) {
 		argc--;
 		argv++;

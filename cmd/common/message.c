@@ -282,22 +282,38 @@ bool ev_stdout_cut(void)
 	return cut != 0;
 }
 
-/* stdio keeps no reason for an earlier failure. A pipe without a reader is one. */
-static bool reader_is_gone(void)
-{
-	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+static struct ev_error stdio_error; /* of stdio, which keeps no reason; EV_OK: none */
+static bool stdio_closed;
 
-	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+static ssize_t stdio_write(void *ctx, const char *data, size_t n)
+{
+	int rc = stdio_closed || stdio_error.class ? -1 : ev_stdout_write(data, n, &stdio_error);
+
+	(void)ctx;
+	stdio_closed |= rc > 0;
+	return rc ? 0 : (ssize_t)n; /* 0 is an error to stdio */
+}
+
+void ev_stdout_claim(void)
+{
+	FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = stdio_write });
+
+	if (!f)
+		return; /* then it goes by write(2) alone, and waits */
+	setvbuf(f, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, BUFSIZ);
+	stdout = f;
 }
 
 int ev_stdout_finish(struct ev_error *err)
 {
-	if (ferror(stdout)) {
-		errno = reader_is_gone() ? EPIPE : EIO;
-		return stdout_failed(err);
+	bool failed = fflush(stdout) || ferror(stdout);
+
+	if (stdio_error.class) {
+		*err = stdio_error;
+		return -1;
 	}
-	if (fflush(stdout))
-		return stdout_failed(err);
+	if (failed)
+		return stdio_closed ? 1 : stdout_failed(err);
 	if (close(STDOUT_FILENO) && errno != EBADF)
 		return stdout_failed(err);
 	return 0;

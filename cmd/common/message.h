@@ -60,6 +60,8 @@ int ev_confirm(bool yes, const char *question, struct ev_error *err);
  * run.
  */
 int ev_stdout_write(const char *data, size_t n, struct ev_error *err);
+/* Let what stdio prints go the same way. Called by ev_command_main before anything is printed. */
+void ev_stdout_claim(void);
 int ev_stdout_finish(struct ev_error *err);
 bool ev_stdout_cut(void);
 
