@@ -147,8 +147,6 @@ int ev_kafka_job_check_mark(struct kafka_sink *k, const char *topic, struct ev_e
 
 /* kafka_target.c */
 #define EV_TARGET_GONE "the topic is not there any more, or may not be seen"
-/* Is that the reason? */
-bool ev_kafka_is_gone(rd_kafka_resp_err_t e);
 /* What to do then. -1. */
 int ev_kafka_target_hint(struct kafka_sink *k, struct ev_error *err);
 /* Are all topics there that were written? -1: one is not. What cannot be asked passes. */

@@ -13,12 +13,6 @@
 
 enum { LOOK_MS = 1000 };
 
-bool ev_kafka_is_gone(rd_kafka_resp_err_t e)
-{
-	return e == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || e == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-	       e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-}
-
 int ev_kafka_target_hint(struct kafka_sink *k, struct ev_error *err)
 {
 	if (k->job)

@@ -107,6 +107,12 @@ int64_t ev_kafka_log_down_since(const struct kafka_log *log)
 	return log->down_since;
 }
 
+bool ev_kafka_is_gone(rd_kafka_resp_err_t e)
+{
+	return e == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || e == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+	       e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 static bool secret(const char *name)
 {
 	return strstr(name, "password") || strstr(name, "secret") || strstr(name, ".pem") ||

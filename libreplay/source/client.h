@@ -59,4 +59,7 @@ int ev_kafka_log_fail(struct kafka_log *log, enum ev_class class, struct ev_erro
 /* All brokers have been unreachable since then (ms), as far as the callbacks were served; 0: no. */
 int64_t ev_kafka_log_down_since(const struct kafka_log *log);
 
+/* Is it an answer that the topic, or the partition, is not there (or may not be seen)? */
+bool ev_kafka_is_gone(rd_kafka_resp_err_t e);
+
 #endif

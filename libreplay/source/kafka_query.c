@@ -72,9 +72,7 @@ static const struct rd_kafka_metadata *metadata(struct ev_kafka *k, size_t topic
 			e = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
 			rd_kafka_metadata_destroy(md);
 			if (!passing(e) || over(k, until)) {
-				why = e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-				      e == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ?
-					      "there is no such topic" : rd_kafka_err2str(e);
+				why = ev_kafka_is_gone(e) ? "there is no such topic" : rd_kafka_err2str(e);
 				ev_fail(err, EV_SOURCE, "cannot read topic '%s' on '%s': %s", t->name,
 					k->brokers, why);
 				return NULL;

@@ -337,8 +337,7 @@ static int await_record(struct ev_kafka *k, rd_kafka_queue_t *q, uint32_t part, 
 			return 0;
 		}
 		/* of one that is gone the cluster is asked, which may move the partitions that our caller looks at */
-		if (m->err && m->err != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC &&
-		    m->err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && m->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+		if (m->err && !ev_kafka_is_gone(m->err))
 			rc = ev_kafka_trouble(k, part, m, err);
 		rd_kafka_message_destroy(m);
 	}

@@ -36,14 +36,12 @@ int ev_kafka_trouble(struct ev_kafka *k, uint32_t part, const rd_kafka_message_t
 {
 	const struct ev_partition *p = part < k->base.nparts ? &k->base.parts[part] : NULL;
 
+	if (ev_kafka_is_gone(m->err))
+		return gone(k, err);
 	switch (m->err) {
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
 		return p ? out_of_range(k, part, err) : 0;
-	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-		return gone(k, err);
 	case RD_KAFKA_RESP_ERR__BAD_MSG:
 	case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
 	case RD_KAFKA_RESP_ERR_INVALID_MSG:
