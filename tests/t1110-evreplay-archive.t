@@ -94,6 +94,54 @@ run evreplay ./is --into ./was --append
 was=$status
 run evreplay ./is --into ./was --append --dry-run
 check "a source that is another log is refused alike, $was" test $was = 5 -a $status = 5
+run evreplay ./log.ndjson --into ./was --append --dry-run
+check_status 0 "a dry run of a file that the archive has a part of"
+check_grep "tells the new records from those" '^200 records, ' "$out"
+check_grep "which are passed over" '^400 records that the archive holds would be passed over$' "$out"
+run evreplay ./log.ndjson --into ./was --append
+check_grep "as the run does" '^evreplay: 400 records that the archive held before were passed over' "$err"
+run evreplay ./log.ndjson --into ./was --append -n
+check_grep "and nothing new is to come" '^0 records, ' "$out"
+run evreplay ./other.ndjson --into ./was --append
+was=$(sed -n 1p "$err")
+check_status 5 "a file that has another record where the archive ends is refused"
+run evreplay ./other.ndjson --into ./was --append --dry-run
+check_status 5 "by a dry run as well"
+check "in the same words" test "$(sed -n 1p "$err")" = "$was"
+for suffix in gz index; do
+	cp -r was cut-$suffix
+	last=$(find cut-$suffix/t/1 -name "*$suffix*")
+	truncate -s -1 "$last"
+	run evreplay ./log.ndjson --into ./cut-$suffix --append
+	cut=$(sed -n 1p "$err")
+	check_status 5 "a last segment that is cut short is not gone on with ($suffix)"
+	run evreplay ./log.ndjson --into ./cut-$suffix --append --dry-run
+	check_status 5 "which a dry run finds"
+	check "in the same words" test "$(sed -n 1p "$err")" = "$cut"
+	rm "$last"
+	run evreplay ./log.ndjson --into ./cut-$suffix --append --dry-run
+	check_grep "as that it is not there" "^evreplay: cannot go on with './cut-$suffix/.*': No such file" "$err"
+done
+cp "$(command -v evreplay)" command
+chmod 755 . command
+other() {
+	if [ "$(id -u)" = 0 ]; then
+		run setpriv --reuid=65534 --regid=65534 --clear-groups "$T/command" "$@"
+	else
+		run "$T/command" "$@"
+	fi
+}
+mkdir shut
+cp -r was shut/was
+chmod -R a+rX,a-w shut
+other ./log.ndjson --into ./shut/was --append --dry-run
+check_status 4 "a dry run says that the archive may not be written"
+check_grep "and why" "^evreplay: cannot (write|open) './shut/was.*': Permission denied" "$err"
+chmod a+w shut/was shut/was/archive.*
+other ./log.ndjson --into ./shut/was --append --dry-run
+check_status 4 "or one of its files"
+check_grep "which it names" "^evreplay: cannot open './shut/was/t/.*': Permission denied" "$err"
+chmod -R u+w shut
 run evreplay ./a --into ./m --map 't=u'
 check_status 2 "--map is for topics"
 run evreplay ./a --into orders --append -b 127.0.0.1:1

@@ -184,7 +184,7 @@ check_grep "and the right that it takes" "hint: the broker wants an ACL that all
 run evreplay "$open" --into "$shut" --exactly-once --job "shut-$$"
 check_status 4 "for a job, too"
 check_grep "which ends, and says why" "cannot write a transaction of job 'shut-$$': .*uthoriz" "$err"
-check_grep "and what it takes" "hint: the broker wants ACLs that allow a job Read and Write on its targets" "$err"
+check_grep "and what it takes" "hint: the broker wants ACLs that allow a job Read and Write on '$shut' and on" "$err"
 
 # No right to read what a job has written: it cannot look whether that is still there.
 topic blind 1
@@ -197,7 +197,7 @@ check_grep "is told at once" "job 'blind-$$': cannot read '$blind/0': .*uthoriz"
 check_grep "and the right that it takes" "hint: the broker wants an ACL that allows Read on topic '$blind'" "$err"
 run evreplay "$open" --into "$blind" --exactly-once --job "blinder-$$" --timeout 10m
 check_status 4 "one that never might, too"
-check_grep "with that right" "hint: the broker wants ACLs that allow a job Read and Write on its targets" "$err"
+check_grep "with that right" "hint: the broker wants ACLs that allow a job Read and Write on '$blind' and on" "$err"
 run evtail "$blind" --from begin --timeout 10m
 check_status 3 "nor can anybody else read it"
 check_grep "which is said, too" "hint: the broker wants an ACL that allows Read on topic '$blind'" "$err"

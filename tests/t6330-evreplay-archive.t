@@ -83,6 +83,50 @@ check_grep "says what it makes" "made topic '$lost', 3 partitions, with the brok
 check "each record stands in its partition" cmp <(evtail ./lost -n +1 -q -o '%p %k') <(evtail "$lost" -n +1 -q -o '%p %k')
 run evreplay ./lost/"$lost"/2 --into "part-$lost" --create --partition keep
 check_grep "of a partition alone, too" "made topic 'part-$lost', 3 partitions" "$err"
+
+# A restore into the name that it had goes on after a kill: what it has made is there then, and is read and written.
+topic phoenix 2
+printf '%s\n' "many $phoenix/0 1732190400000 300" "many $phoenix/1 1732190400000 300" | put
+evreplay "$phoenix" --into ./phoenix -q
+evadmin delete "$phoenix"
+restore=(evreplay ./phoenix --into "$phoenix" --create --partition keep --exactly-once --job "phoenix-$$" --txn-time 1h)
+"${restore[@]}" -q --rate 1/m &
+pid=$!
+holds() { [ "$(evadmin marks "$phoenix/$1" 2>/dev/null | awk '{ print $3 }')" -ge "$2" ]; }
+check "a restore is under way" wait_for 60 holds 0 1
+kill -9 $pid
+wait $pid 2>/dev/null
+run evreplay ./phoenix --into "$phoenix" --partition keep
+check_status 2 "another copy is not let into the topic that it was made of"
+run "${restore[@]}" --dry-run
+check_status 0 "the plan of the same command"
+check_no_grep "has nothing against it" conflict "$out"
+run "${restore[@]}"
+check_status 0 "and the same command goes on"
+check "with nothing lost and nothing twice" cmp <(evtail ./phoenix -n +1 -q -o '%p %k %v') <(evtail "$phoenix" -n +1 -q -o '%p %k %v')
+run "${restore[@]}"
+check_grep "once more it has nothing to do" "nothing new: 0 records" "$err"
+
+# A topic that grows while it is archived.
+topic growing 2
+printf '%s\n' "put $growing/0 1732190400000 a x" "put $growing/1 1732190400000 b x" | put
+evreplay "$growing" --into ./growing -q --follow --timeout 60s -X topic.metadata.refresh.interval.ms=200 &
+pid=$!
+archived() { [ "$(jq -r ".topics[\"$growing\"].partitions | map(.records) | add" growing/archive.json 2>/dev/null)" = "$1" ]; }
+check "it is archived" wait_for 60 archived 2
+evadmin grow "$growing" 4
+printf '%s\n' "put $growing/3 1732190400001 c x" | put
+check "with a partition that is new" wait_for 60 archived 3
+kill -INT $pid
+wait $pid
+check "until it is told to end" test $? = 0
+check "the manifest knows how many there are" jq -e ".topics[\"$growing\"].partition_count == 4" growing/archive.json
+run evreplay --verify ./growing
+check_status 0 "and the archive is whole"
+evadmin delete "$growing"
+run evreplay ./growing --into "$growing" --create --partition keep
+check_status 0 "so that it can be restored"
+check "into as many" test "$(evtail "$growing" -n +1 -q -o '%p%k' | tr '\n' ' ')" = "0a 1b 3c "
 # what the brokers would give it is asked before it is made
 at_exit 'evadmin set @1 log.message.timestamp.type=CreateTime'
 evadmin set @1 log.message.timestamp.type=LogAppendTime

@@ -69,19 +69,20 @@ int replay_begin_archive(struct replay *r, struct ev_error *err)
 	if (replay_into(r->args) != INTO_ARCHIVE)
 		return 0;
 	if (r->args->dry_run)
-		return ev_archive_sink_plan(&r->archived, r->src, r->spans, err);
-	return ev_archive_sink_begin(r->sink, r->spans, &r->args->src.spec, err);
+		return ev_archive_sink_plan(&r->archived, r->src, r->spans, r->nspans, err);
+	return ev_archive_sink_begin(r->sink, r->spans, r->nspans, &r->args->src.spec, err);
 }
 
-int replay_plan_archive(const struct replay *r, const struct replay_part *p, const struct ev_record *rec,
-			struct ev_error *err)
+int replay_plan_archive(struct replay *r, struct replay_part *p, const struct ev_record *rec, struct ev_error *err)
 {
-	const struct ev_archive_topic *t = p->copied ? NULL : ev_manifest_topic(&r->archived, rec->topic);
-	const struct ev_archive_part *a = t ? ev_manifest_part(t, rec->partition) : NULL;
+	int rc;
 
-	if (!a || !r->src->one_sequence)
+	if (!r->src->one_sequence)
 		return 0; /* a topic's were asked for before */
-	return ev_archive_gap(rec->topic, rec->partition, a->next, rec->offset, err);
+	rc = ev_archive_sink_plan_record(&r->archived, rec, !p->copied && !p->held, err);
+	if (rc > 0)
+		p->held++;
+	return rc;
 }
 
 static void fault(void *ctx, const char *text)

@@ -126,7 +126,7 @@ static double estimate_ms(const struct replay *r, uint64_t records, uint64_t byt
 
 int replay_dry_print(struct replay *r, struct ev_error *err)
 {
-	uint64_t records = 0, bytes = 0, conflicts;
+	uint64_t records = 0, bytes = 0, held = 0, conflicts;
 	int64_t oldest = INT64_MAX, newest = INT64_MIN;
 	struct ev_buf out = EV_BUF_INIT;
 	struct ev_term term;
@@ -137,12 +137,15 @@ int replay_dry_print(struct replay *r, struct ev_error *err)
 
 		records += p->copied;
 		bytes += p->bytes;
+		held += p->held;
 		oldest = p->oldest < oldest ? p->oldest : oldest;
 		newest = p->newest > newest ? p->newest : newest;
 	}
 	ev_term_init(&term, 1);
 	print_parts(r, &term, &out);
 	conflicts = replay_dry_conflicts(r, true, &out);
+	if (held)
+		ev_buf_addf(&out, "%" PRIu64 " records that the archive holds would be passed over\n", held);
 	if (r->dropped)
 		ev_buf_addf(&out, "%" PRIu64 " records are no JSON and would be dropped\n", r->dropped);
 	for (size_t i = 0; r->redact && i < r->args->redacts.n + r->args->hashes.n; i++)

@@ -144,7 +144,7 @@ static int archived_topic(struct replay *r, const char *topic, struct ev_topic_i
 	t = rc ? NULL : ev_manifest_topic(&m, ev_slice_str(topic));
 	if (t)
 		like->partitions = t->partition_count;
-	for (size_t i = 0; t && !t->partition_count && i < t->nparts; i++)
+	for (size_t i = 0; t && i < t->nparts; i++) /* it may be of an older version, and have grown meanwhile */
 		if (t->parts[i].partition >= like->partitions)
 			like->partitions = t->parts[i].partition + 1;
 	same = m.cluster_id && r->target->id && !strcmp(m.cluster_id, r->target->id);
@@ -212,11 +212,35 @@ static int missing(struct replay *r, struct replay_target *t, const char *from, 
 	return 0;
 }
 
+/* Of an archive it may be gone, and is made again. */
+static int check_same(struct replay *r, struct replay_target *t, struct ev_error *err)
+{
+	return !t->create && reads_it(r, t->name) ?
+		       conflict(r, t, ALLOW_SAME, err, "it is the topic that is read") : 0;
+}
+
+/* Does the job's token tell that all that goes into the topic goes there? Then this run only goes on. */
+static bool was_allowed(const struct replay *r, const struct replay_target *t)
+{
+	for (size_t i = 0; i < r->nparts && i < r->src->nparts; i++)
+		if (r->parts[i].target == t && (!r->token || !ev_job_token_route(r->token, r->src->parts[i].topic)))
+			return false;
+	return true;
+}
+
+/* Of a job: what it has done before is known by now. */
+static int check_job_same(struct replay *r, struct ev_error *err)
+{
+	for (size_t i = 0; i < r->ntargets; i++)
+		if (!was_allowed(r, r->targets[i]) && check_same(r, r->targets[i], err))
+			return -1;
+	return 0;
+}
+
 /* What the settings alone tell. */
 static int check_settings(struct replay *r, struct replay_target *t, struct ev_error *err)
 {
-	if (!t->create && reads_it(r, t->name) && /* of an archive it may be gone, and is made again */
-	    conflict(r, t, ALLOW_SAME, err, "it is the topic that is read"))
+	if (!r->args->job && check_same(r, t, err))
 		return -1;
 	if (t->rewrites && conflict(r, t, ALLOW_LOG_TIME, err,
 				    "it would rewrite the timestamps (message.timestamp.type=LogAppendTime)"))
@@ -386,11 +410,25 @@ int64_t replay_least_batch(const struct replay *r)
 	return least;
 }
 
+/*
+ * A restore makes the topic that the archive is of. Killed before its first transaction the job must know it again:
+ * it would be one that is read, and is there.
+ */
+static int claim(struct replay *r, struct ev_error *err)
+{
+	bool makes = false;
+
+	for (size_t i = 0; i < r->ntargets; i++)
+		makes |= r->targets[i]->create && reads_it(r, r->targets[i]->name);
+	return makes && r->args->job && r->sink && !r->stored.n ? replay_claim(r, err) : 0;
+}
+
 int replay_plan(struct replay *r, struct ev_error *err)
 {
 	if (!r->target || r->redrive)
 		return 0;
-	if ((!r->src->one_sequence && check_ranges(r, err)) || replay_check_routes(r, err))
+	if ((!r->src->one_sequence && check_ranges(r, err)) || (r->args->job && check_job_same(r, err)) ||
+	    replay_check_routes(r, err) || claim(r, err))
 		return -1;
 	for (size_t i = 0; i < r->ntargets; i++)
 		if (make(r, r->targets[i], err))

@@ -70,6 +70,7 @@ struct replay_part {   /* of the source */
 	char *topic;   /* its name in the target */
 	struct replay_target *target; /* NULL: no topic */
 	uint64_t copied, bytes;
+	uint64_t held;         /* a dry run: of a file, and in the archive already */
 	int64_t oldest, newest; /* timestamps of what was copied; a dry run only */
 	uint64_t unproducible;
 	uint64_t noted;         /* the batch that its last record was noted of */
@@ -130,6 +131,8 @@ int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 int replay_stopped_early(struct ev_messages *msg, const struct ev_error *err);
 /* In the middle of a wait: a transaction that is old enough ends, so that none times out. */
 int replay_flush_due(struct replay *r, struct ev_error *err);
+/* Of a job, before its first record: it is stored where that begins, and what goes where. */
+int replay_claim(struct replay *r, struct ev_error *err);
 /* What was handed over so far is safe, and said to be. */
 int replay_flush_now(struct replay *r, struct ev_error *err);
 
@@ -171,9 +174,8 @@ int replay_open_archive(struct replay *r, struct ev_error *err);
 int replay_peek_archive(struct replay *r, bool *known, struct ev_error *err);
 /* Of an archive, when the spans are known: its end and their beginnings have to meet. */
 int replay_begin_archive(struct replay *r, struct ev_error *err);
-/* A dry run: a file's partition begins with this record; may the archive go on there? EV_DATA. */
-int replay_plan_archive(const struct replay *r, const struct replay_part *p, const struct ev_record *rec,
-			struct ev_error *err);
+/* A dry run: 1 when the archive has the file's record already, 0 when it would be written, -1: refused. */
+int replay_plan_archive(struct replay *r, struct replay_part *p, const struct ev_record *rec, struct ev_error *err);
 /* --verify: 0, EV_DATA when one is not whole, -1. */
 int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_error *err);
 

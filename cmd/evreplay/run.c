@@ -74,10 +74,10 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 	if (target && replay_check_record(r, target, &out, err))
 		return place_error(rec, err);
 	if (r->args->dry_run) {
-		if (replay_plan_archive(r, p, rec, err))
-			return place_error(rec, err);
-		replay_dry_count(r, p, &out);
-		return 0;
+		rc = replay_into(r->args) == INTO_ARCHIVE ? replay_plan_archive(r, p, &out, err) : 0;
+		if (!rc)
+			replay_dry_count(r, p, &out);
+		return rc < 0 ? place_error(rec, err) : 0;
 	}
 	rc = replay_wait(r, &out, rec->timestamp, err);
 	if (rc)
@@ -316,15 +316,31 @@ static int find_stored(struct replay *r, bool *known, struct ev_error *err)
 	return *known ? check_from(r, err) : 0;
 }
 
+static void begin_position(const struct replay *r, struct ev_position *begin)
+{
+	for (size_t i = 0; i < r->nspans; i++)
+		if (r->spans[i].begin != INT64_MAX)
+			ev_position_set(begin, r->src->parts[i].topic, r->src->parts[i].partition,
+					r->spans[i].begin);
+}
+
+int replay_claim(struct replay *r, struct ev_error *err)
+{
+	struct ev_position begin = EV_POSITION_INIT;
+	int rc;
+
+	begin_position(r, &begin);
+	rc = ev_kafka_sink_claim(r->sink, &begin, err);
+	ev_position_release(&begin);
+	return rc;
+}
+
 /* The map says where this run begins: what an aborted transaction of an earlier one wrote is void. */
 static int open_map(struct replay *r, struct ev_error *err)
 {
 	struct ev_position begin = EV_POSITION_INIT;
 
-	for (size_t i = 0; i < r->nspans; i++)
-		if (r->spans[i].begin != INT64_MAX)
-			ev_position_set(&begin, r->src->parts[i].topic, r->src->parts[i].partition,
-					r->spans[i].begin);
+	begin_position(r, &begin);
 	ev_job_token_advance(&begin, &r->stored); /* a file's job passes over what it has copied */
 	r->map = ev_map_writer_open(r->args->offset_map, r->args->job, &begin, err);
 	ev_position_release(&begin);

@@ -98,6 +98,13 @@ static int open_file(struct ev_archive_writer *w, struct ev_wpart *p, struct ev_
 	return 0;
 }
 
+/* Partitions are added to a topic, also while it is read: who began before knew fewer. */
+static void grow_count(struct ev_archive_topic *t, int32_t count)
+{
+	if (count > t->partition_count)
+		t->partition_count = count;
+}
+
 /*
  * A partition's first file is made when the manifest has the partition: then the name that a crash
  * leaves behind is known.
@@ -113,7 +120,7 @@ static int need_entry(struct ev_archive_writer *w, struct ev_wpart *p, struct ev
 		struct ev_archive_topic *u = ev_manifest_add_topic(&w->manifest,
 								   ev_slice_str(q->topic));
 
-		u->partition_count = q->count ? q->count : u->partition_count;
+		grow_count(u, q->count);
 		ev_manifest_add_part(u, q->partition, q->done.first);
 	}
 	return ev_writer_save(w, err);
@@ -255,7 +262,7 @@ void ev_writer_commit(struct ev_archive_writer *w, struct ev_wpart *p)
 	struct ev_archive_topic *t = ev_manifest_add_topic(&w->manifest, ev_slice_str(p->topic));
 	struct ev_archive_part *m = ev_manifest_add_part(t, p->partition, p->done.first);
 
-	t->partition_count = p->count ? p->count : t->partition_count;
+	grow_count(t, p->count);
 	m->next = p->done.next;
 	m->records = p->done.records;
 	m->last_offset = p->done.last_offset;

@@ -115,19 +115,30 @@ static int check_same(struct ev_archive_writer *w, struct ev_error *err)
 	return 0;
 }
 
-/* Cut a file to what the manifest counts of it. */
-static int cut_file(struct ev_archive_writer *w, const char *path, int64_t bytes,
-		    struct ev_error *err)
+/* Has the file what the manifest counts of it? *more: and what a crash has left behind that. */
+static int check_file(const char *path, int64_t bytes, bool *more, struct ev_error *err)
 {
 	struct stat st;
-	int fd, rc = 0;
 
 	if (stat(path, &st))
 		return ev_fail(err, EV_DATA, "cannot go on with '%s': %s", path, strerror(errno));
 	if (st.st_size < bytes)
 		return ev_fail(err, EV_DATA, "'%s' is cut short: it has %" PRId64 " bytes, the manifest "
 			       "counts %" PRId64, path, (int64_t)st.st_size, bytes);
-	if (st.st_size == bytes)
+	*more = st.st_size > bytes;
+	return 0;
+}
+
+/* Cut a file to what the manifest counts of it. */
+static int cut_file(struct ev_archive_writer *w, const char *path, int64_t bytes,
+		    struct ev_error *err)
+{
+	bool more;
+	int fd, rc = 0;
+
+	if (check_file(path, bytes, &more, err))
+		return -1;
+	if (!more)
 		return 0;
 	fd = w->sys->open(w->sys->ctx, path, O_WRONLY);
 	if (fd < 0)
@@ -250,17 +261,57 @@ static int check_room(struct ev_archive_writer *w, struct ev_error *err)
 	return rc ? rc : there ? check_empty(w, err) : 0;
 }
 
+/* May that be written, with the verb of what would fail? */
+static int check_right(struct ev_archive_writer *w, const char *verb, const char *path, int mode, struct ev_error *err)
+{
+	return access(path, mode) && errno != ENOENT ? ev_writer_fail(w, verb, path, err) : 0;
+}
+
+/* The files that would be gone on with. */
+static int peek_part(struct ev_archive_writer *w, const char *topic, const struct ev_archive_part *p,
+		     struct ev_error *err)
+{
+	const struct ev_archive_segment *s = p->nsegments ? &p->segments[p->nsegments - 1] : NULL;
+	bool more;
+
+	for (int i = 0; s && i < 2; i++) {
+		int64_t bytes = i ? s->index_bytes : s->bytes;
+
+		ev_archive_path(&w->path, w->dir, topic, p->partition, s->offset,
+				i ? EV_ARCHIVE_INDEX : EV_ARCHIVE_DATA);
+		if (bytes && (check_file(ev_buf_str(&w->path), bytes, &more, err) ||
+			      check_right(w, "open", ev_buf_str(&w->path), W_OK, err)))
+			return -1;
+	}
+	ev_buf_clear(&w->path);
+	ev_buf_addf(&w->path, "%s/%s/%" PRId32, w->dir, topic, p->partition);
+	return check_right(w, "write", ev_buf_str(&w->path), W_OK | X_OK, err);
+}
+
+static int peek(struct ev_archive_writer *w, struct ev_error *err)
+{
+	if (check_right(w, "write", w->dir, W_OK | X_OK, err) ||
+	    check_right(w, "open", path_in(w, EV_ARCHIVE_LOCK), W_OK, err) ||
+	    ev_manifest_load(&w->manifest, w->dir, err) || check_same(w, err))
+		return -1;
+	for (size_t i = 0; i < w->manifest.ntopics; i++)
+		for (size_t k = 0; k < w->manifest.topics[i].nparts; k++)
+			if (peek_part(w, w->manifest.topics[i].name, &w->manifest.topics[i].parts[k], err))
+				return -1;
+	return 0;
+}
+
 int ev_archive_writer_peek(const char *dir, const struct ev_archive_options *opt, struct ev_manifest *out,
 			   struct ev_error *err)
 {
 	struct ev_archive_writer w = { .dir = ev_strdup(dir), .opt = *opt, .lock = -1 };
-	int rc = !ev_archive_is(dir) ? check_room(&w, err) :
-		 ev_manifest_load(&w.manifest, dir, err) || check_same(&w, err) ? -1 : 0;
+	int rc = ev_archive_is(dir) ? peek(&w, err) : check_room(&w, err);
 
 	if (rc)
 		ev_manifest_release(&w.manifest);
 	else
 		*out = w.manifest;
+	ev_buf_release(&w.path);
 	free(w.dir);
 	return rc;
 }

@@ -11,6 +11,7 @@ struct archive_sink {
 	struct ev_sink base;
 	struct ev_archive_writer *writer;
 	struct ev_source *src;
+	const struct ev_source_spec *spec; /* NULL before `begin` */
 	int64_t *next; /* of each partition of the source: where the archive goes on; -1 not known yet */
 	size_t nnext;
 };
@@ -86,10 +87,10 @@ static void need_parts(struct archive_sink *as)
 		as->next[as->nnext++] = -1;
 }
 
-static int begin_part(struct archive_sink *as, uint32_t part, int64_t offset, int32_t count,
-		      struct ev_error *err)
+static int begin_part(struct archive_sink *as, uint32_t part, int64_t offset, struct ev_error *err)
 {
 	const struct ev_partition *p = &as->src->parts[part];
+	int32_t count = as->src->one_sequence ? 0 : count_of(as->src, as->spec, p->topic);
 	struct ev_slice topic = ev_slice_str(p->topic);
 
 	if (ev_archive_writer_begin(as->writer, topic, p->partition, offset, count, err))
@@ -99,23 +100,24 @@ static int begin_part(struct archive_sink *as, uint32_t part, int64_t offset, in
 	return 0;
 }
 
-int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans,
+int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans, size_t nspans,
 			  const struct ev_source_spec *spec, struct ev_error *err)
 {
 	struct archive_sink *as = sink_of(s);
 	struct ev_source *src = as->src;
 
-	for (uint32_t i = 0; i < src->nparts && !src->one_sequence; i++)
+	as->spec = spec;
+	for (uint32_t i = 0; i < nspans && !src->one_sequence; i++)
 		if (check_last(ev_archive_writer_manifest(as->writer), src, i, err) ||
-		    begin_part(as, i, spans[i].begin, count_of(src, spec, src->parts[i].topic), err))
+		    begin_part(as, i, spans[i].begin, err))
 			return -1;
 	return 0;
 }
 
 int ev_archive_sink_plan(const struct ev_manifest *m, struct ev_source *src, const struct ev_span *spans,
-			 struct ev_error *err)
+			 size_t nspans, struct ev_error *err)
 {
-	for (uint32_t i = 0; i < src->nparts && !src->one_sequence; i++) {
+	for (uint32_t i = 0; i < nspans && !src->one_sequence; i++) {
 		const struct ev_partition *p = &src->parts[i];
 		struct ev_slice topic = ev_slice_str(p->topic);
 		const struct ev_archive_topic *t = ev_manifest_topic(m, topic);
@@ -129,17 +131,40 @@ int ev_archive_sink_plan(const struct ev_manifest *m, struct ev_source *src, con
 }
 
 /* Of a file: what the archive holds of it already has to be the same. */
-static int pass_over(struct archive_sink *as, const struct ev_record *r, struct ev_error *err)
+static int check_held(const struct ev_manifest *m, const struct ev_archive_part *a, const struct ev_record *r,
+		      struct ev_error *err)
 {
-	const struct ev_manifest *m = ev_archive_writer_manifest(as->writer);
-	const struct ev_archive_topic *t = ev_manifest_topic(m, r->topic);
-	const struct ev_archive_part *a = t ? ev_manifest_part(t, r->partition) : NULL;
-
-	as->base.passed++;
 	if (!a || r->offset != a->last_offset || ev_record_hash(r) == a->last_hash ||
 	    (m->filter && changes(m->filter)))
 		return 0;
 	return ev_fail(err, EV_DATA, "it is another record than the last one of the archive");
+}
+
+static const struct ev_archive_part *part_of(const struct ev_manifest *m, const struct ev_record *r)
+{
+	const struct ev_archive_topic *t = ev_manifest_topic(m, r->topic);
+
+	return t ? ev_manifest_part(t, r->partition) : NULL;
+}
+
+static int pass_over(struct archive_sink *as, const struct ev_record *r, struct ev_error *err)
+{
+	const struct ev_manifest *m = ev_archive_writer_manifest(as->writer);
+
+	as->base.passed++;
+	return check_held(m, part_of(m, r), r, err);
+}
+
+int ev_archive_sink_plan_record(const struct ev_manifest *m, const struct ev_record *r, bool first,
+				struct ev_error *err)
+{
+	const struct ev_archive_part *a = part_of(m, r);
+
+	if (!a)
+		return 0;
+	if (r->offset < a->next)
+		return check_held(m, a, r, err) ? -1 : 1;
+	return first ? ev_archive_gap(r->topic, r->partition, a->next, r->offset, err) : 0;
 }
 
 static int put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err)
@@ -154,7 +179,7 @@ static int put(struct ev_sink *s, const struct ev_record *r, struct ev_error *er
 		/* a file's, or one that was added to a topic meanwhile */
 		int64_t first = as->src->one_sequence ? r->offset : p->low;
 
-		if (begin_part(as, r->part, first, 0, err))
+		if (begin_part(as, r->part, first, err))
 			return -1;
 	}
 	if (r->offset < as->next[r->part])

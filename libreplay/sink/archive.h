@@ -23,13 +23,21 @@ struct ev_sink *ev_archive_sink_open(const char *dir, const struct ev_archive_op
  * EV_DATA where offsets between the archive's end and a span would be missing, or the source is not
  * the log that the archive was written from: another record stands at the offset of its last one.
  * Partitions of a one_sequence source begin with their first record; there too what the archive has
- * already is passed over. `spec` tells how many partitions a topic has, where all are read.
+ * already is passed over. `spec` (it outlives the sink) tells how many partitions a topic has, where all are
+ * read; of one that is added while it is read that is looked at again.
  */
-int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans,
+int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans, size_t nspans,
 			  const struct ev_source_spec *spec, struct ev_error *err);
 
 /* Would that be refused, of the archive `m` (ev_archive_writer_peek)? For a plan; the same errors. */
 int ev_archive_sink_plan(const struct ev_manifest *m, struct ev_source *src, const struct ev_span *spans,
-			 struct ev_error *err);
+			 size_t nspans, struct ev_error *err);
+
+/*
+ * Of a one_sequence source: has the archive `m` the record already? 1: it would be passed over, 0: it would be
+ * written. EV_DATA where it is another one than the archive's, or (`first` of its partition) behind a gap.
+ */
+int ev_archive_sink_plan_record(const struct ev_manifest *m, const struct ev_record *r, bool first,
+				struct ev_error *err);
 
 #endif

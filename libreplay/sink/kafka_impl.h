@@ -117,6 +117,11 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 void ev_kafka_txn_abort(struct kafka_sink *k);
 /* The client itself has given the transaction up, and thrown away what was under way: say why. -1. */
 int ev_kafka_txn_broken(struct kafka_sink *k, struct ev_error *err);
+/*
+ * The client has not taken a message, by `e`. -1 where the reason came before that: in a delivery (of a fatal error),
+ * or in what broke the transaction.
+ */
+int ev_kafka_txn_refused(struct kafka_sink *k, rd_kafka_resp_err_t e, struct ev_error *err);
 /* What another copy has done to us is EV_HELD, whatever the error says. */
 int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err);
 

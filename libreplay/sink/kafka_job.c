@@ -197,9 +197,11 @@ int ev_kafka_job_put_token(struct kafka_sink *k, struct ev_error *err)
 		}
 	}
 	ev_buf_release(&text);
-	if (e)
-		return ev_cluster_fail(k->cluster, err, e, "cannot write the token of job '%s'", k->job);
-	return 0;
+	if (!e)
+		return 0;
+	if (ev_kafka_txn_refused(k, e, err))
+		return -1;
+	return ev_cluster_fail(k->cluster, err, e, "cannot write the token of job '%s'", k->job);
 }
 
 /* The offset that the job's own group has on partition 0 of the topic; -1 when there is none. */

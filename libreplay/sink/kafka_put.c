@@ -129,10 +129,8 @@ static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partit
 		if (ev_kafka_sink_serve(k, FULL_WAIT_MS, err))
 			return -1;
 	}
-	if (ev_kafka_sink_serve(k, 0, err))
-		return -1; /* a fatal error of the client has its reason in the delivery */
-	if (k->job && e == RD_KAFKA_RESP_ERR__STATE)
-		return ev_kafka_txn_broken(k, err);
+	if (ev_kafka_txn_refused(k, e, err))
+		return -1;
 	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
 		(int)partition, (long long)r->offset, ev_kafka_is_gone(e) ? EV_TARGET_GONE : rd_kafka_err2str(e));
 	if (ev_kafka_is_gone(e))

@@ -37,10 +37,18 @@ static bool is_right(rd_kafka_resp_err_t e)
 	       e == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 }
 
+/* The broker does not say which topic it was: those that it can have been are named. */
 static void hint_rights(struct kafka_sink *k, struct ev_error *err)
 {
-	ev_hint(err, "the broker wants ACLs that allow a job Read and Write on its targets and on topic '" EV_JOBS_TOPIC
-		"', Read on group 'evreplay-%s', Write on transactional id 'evreplay-%s'", k->job, k->job);
+	struct ev_buf names = EV_BUF_INIT;
+
+	for (size_t i = 0; i < k->ntargets && i < 3; i++)
+		ev_buf_addf(&names, "%s'%s'", i ? ", " : "", k->targets[i]->name);
+	ev_buf_adds(&names, !k->ntargets ? "its targets" : k->ntargets > 3 ? ", ..." : "");
+	ev_hint(err, "the broker wants ACLs that allow a job Read and Write on %s and on '" EV_JOBS_TOPIC
+		"', Read on group 'evreplay-%s', Write on transactional id 'evreplay-%s'", ev_buf_str(&names), k->job,
+		k->job);
+	ev_buf_release(&names);
 }
 
 /* Takes `error`: what it means for the copy. */
@@ -126,6 +134,13 @@ int ev_kafka_txn_broken(struct kafka_sink *k, struct ev_error *err)
 	ev_fail(&k->error, EV_STORE, "cannot write a transaction of job '%s': the client threw it away", k->job);
 	*err = k->error;
 	return -1;
+}
+
+int ev_kafka_txn_refused(struct kafka_sink *k, rd_kafka_resp_err_t e, struct ev_error *err)
+{
+	if (ev_kafka_sink_serve(k, 0, err))
+		return -1;
+	return k->job && e == RD_KAFKA_RESP_ERR__STATE ? ev_kafka_txn_broken(k, err) : 0;
 }
 
 void ev_kafka_txn_abort(struct kafka_sink *k)
@@ -219,6 +234,27 @@ static int commit(struct kafka_sink *k, struct ev_error *err)
 	}
 }
 
+static int give_up(struct kafka_sink *k, struct ev_error *err)
+{
+	struct ev_error why = *err;
+
+	ev_kafka_txn_abort(k);
+	*err = why;
+	return ev_kafka_txn_judge(k, err);
+}
+
+/* No offsets of groups: the topics that they are of are not there yet. */
+int ev_kafka_sink_claim(struct ev_sink *s, const struct ev_position *begin, struct ev_error *err)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+
+	ev_position_copy(&k->kept.next, begin);
+	if (ev_kafka_txn_begin(k, err) || ev_kafka_job_put_token(k, err) || commit(k, err))
+		return give_up(k, err);
+	k->open = false;
+	return 0;
+}
+
 static int commit_token(struct kafka_sink *k, struct ev_error *err)
 {
 	return ev_kafka_txn_begin(k, err) || ev_kafka_job_put_token(k, err) ||
@@ -239,13 +275,8 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 	k->kept.next = all;
 	if (k->token && !k->open && same)
 		return 0;
-	if (((k->delivered || ev_kafka_witness_lacks(k)) && ev_kafka_sink_drain(k, err)) || commit_token(k, err)) {
-		struct ev_error why = *err;
-
-		ev_kafka_txn_abort(k);
-		*err = why;
-		return ev_kafka_txn_judge(k, err);
-	}
+	if (((k->delivered || ev_kafka_witness_lacks(k)) && ev_kafka_sink_drain(k, err)) || commit_token(k, err))
+		return give_up(k, err);
 	k->open = false;
 	k->token = true;
 	k->transaction++;

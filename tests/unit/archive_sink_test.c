@@ -62,7 +62,7 @@ static long copy(const char *word, const char *dir, const char *cluster, long st
 		s = ev_archive_sink_open(dir, &opt, src, err);
 	if (s && !s->ops->resume(s, &stored, &known, err) &&
 	    !ev_range_resolve(src, &range, known ? &stored : NULL, &spans, err) &&
-	    !ev_archive_sink_begin(s, spans, &spec, err))
+	    !ev_archive_sink_begin(s, spans, src->nparts, &spec, err))
 		m = ev_merge_new(src, spans, &mo, err);
 	while (m && !done && n >= 0 && (!stop || (long)s->records < stop)) {
 		n = ev_merge_read(m, r, 16, 1 << 20, 0, &done, err);

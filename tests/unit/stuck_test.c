@@ -9,12 +9,16 @@
 
 static sem_t never, *volatile held; /* what the client's calls wait for; NULL: they answer at once */
 
-/* And this: a queue that is full, of which it is known why. */
+/* And this: a queue that is full, of which it is known why; a transaction that is broken. */
+static rd_kafka_resp_err_t refusal = RD_KAFKA_RESP_ERR__QUEUE_FULL;
+
 rd_kafka_resp_err_t rd_kafka_producev(rd_kafka_t *rk, ...)
 {
 	(void)rk;
-	return RD_KAFKA_RESP_ERR__QUEUE_FULL;
+	return refusal;
 }
+
+static rd_kafka_resp_err_t broken; /* what broke it; 0: nothing */
 
 static void wait_for_it(void *sem)
 {
@@ -28,7 +32,8 @@ rd_kafka_error_t *rd_kafka_begin_transaction(rd_kafka_t *rk)
 {
 	(void)rk;
 	wait_for_it(held);
-	return NULL;
+	return broken ? rd_kafka_error_new(broken, "ProduceRequest for t [0] failed: %s", rd_kafka_err2str(broken)) :
+			NULL;
 }
 
 rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *rk, int timeout_ms)
@@ -149,6 +154,30 @@ static void test_token(void)
 	k->base.ops->close(&k->base);
 }
 
+/* The client only says that it takes nothing more; why, it says when it is asked to begin again. */
+static void test_broken(void)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	struct kafka_sink *k = open_sink();
+
+	if (!k)
+		return;
+	refusal = RD_KAFKA_RESP_ERR__STATE;
+	broken = RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+	CHECK(ev_kafka_job_put_token(k, &err) < 0 && err.class == EV_STORE && strstr(err.text, "t [0] failed"),
+	      "a token in a broken transaction says what broke it: %s", err.text);
+	CHECK(strstr(err.hint, "ACLs"), "and what it takes: %s", err.hint);
+	k->base.ops->close(&k->base);
+	k = open_sink();
+	broken = RD_KAFKA_RESP_ERR__FENCED;
+	CHECK(k && ev_kafka_job_put_token(k, &err) < 0 && err.class == EV_HELD,
+	      "also that another copy has: %s", err.text);
+	broken = 0;
+	refusal = RD_KAFKA_RESP_ERR__QUEUE_FULL;
+	if (k)
+		k->base.ops->close(&k->base);
+}
+
 int main(void)
 {
 	sem_init(&never, 0, 0);
@@ -156,5 +185,6 @@ int main(void)
 	test_begin();
 	test_commit();
 	test_token();
+	test_broken();
 	return test_done();
 }
