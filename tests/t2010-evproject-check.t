@@ -20,6 +20,7 @@ wrong "an open bracket" 's/at integer);/at integer;/' '5:18' "never closed"
 wrong "a handler with a syntax error" 's/VALUES (/VALUEZ (/' 7:28 'near "VALUEZ"'
 wrong "an unknown table" 's/DELETE FROM acc WHERE k = \$/DELETE FROM accc WHERE k = $/' '10:[0-9]+' '(no such table: accc|relation "accc" does not exist)'
 wrong "an unknown column" 's/= acc.n/= acc.m/' 8:35 '(no such column: acc.m|column acc.m does not exist)'
+wrong "ON CONFLICT without a unique index" 's/CONFLICT (k)/CONFLICT (n)/' 7:1 '(PRIMARY KEY or UNIQUE|unique or exclusion) constraint'
 wrong "an unknown parameter" 's/= :key/= :kee/' 14:27 "unknown parameter ':kee'"
 check_grep "is suggested another" "did you mean ':key'" "$err"
 wrong "a parameter of the database's own" 's/= :key/= ?1/' 14:27 "'\?1' is no parameter"
@@ -96,6 +97,11 @@ for f in "$TOP"/projections/*.sql; do
 	run evproject check "$f" "${against[@]}"
 	check "${f##*/} passes without a warning" test "$status" = 0 -a ! -s "$err"
 done
+if on postgresql; then # what the role may not do
+	super "CREATE TABLE $(_schema c.db).theirs (k text)" "$_super_url"
+	wrong "a table that may not be read" '/^-- @topics/a -- @reads theirs
+		s/k = \$\.k;/k IN (SELECT k FROM theirs);/' 11:1 'permission denied for table theirs'
+fi
 evproject check p.sql >/dev/full 2>"$err"
 status=$?
 check_status 4 "a full disk behind stdout is exit 4"

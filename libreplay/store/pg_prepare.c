@@ -343,6 +343,30 @@ static int compile(struct ev_pg *s, struct ev_query *q, size_t *at, struct ev_er
 	PQclear(res);
 	if (rc == 0)
 		q->epoch = s->epoch;
+	return rc == 0 ? describe(s, q, err) : -1;
+}
+
+/*
+ * What the server finds when it makes a plan, and not before: ON CONFLICT without a unique index, a right that is
+ * wanting. The plan is that for any values. A pooler may call the statement otherwise: then it is not looked at.
+ */
+static int plan(struct ev_pg *s, const struct ev_query *q, struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT;
+	size_t ignored;
+	PGresult *res;
+	int rc = 0;
+
+	ev_buf_addf(&sql, "EXPLAIN EXECUTE %s", q->name);
+	for (size_t i = 0; i < q->nparams; i++)
+		ev_buf_adds(&sql, i ? ", NULL" : "(NULL");
+	if (q->nparams)
+		ev_buf_addc(&sql, ')');
+	res = PQexec(s->conn, ev_buf_str(&sql));
+	if (PQresultStatus(res) != PGRES_TUPLES_OK && compile_error(s, res, q->sql, &ignored, err) < 0)
+		rc = err->class == EV_USAGE ? -1 : 0;
+	PQclear(res);
+	ev_buf_release(&sql);
 	return rc;
 }
 
@@ -361,6 +385,8 @@ static int prepare_checked(struct ev_pg *s, struct ev_query *q, const struct ev_
 	rc = compile(s, q, at, &why);
 	if (rc == 0)
 		rc = check_relations(s, before, tables, reads, &why);
+	if (rc == 0)
+		rc = plan(s, q, &why);
 	PQclear(locks);
 	if (ev_pg_exec(s, "ROLLBACK TO SAVEPOINT ev_prepare; RELEASE SAVEPOINT ev_prepare", err) < 0)
 		return -1;
@@ -391,8 +417,8 @@ struct ev_query *ev_pg_prepare(struct ev_store *store, const char *sql, bool han
 		rc = ev_pg_check_words(s, sql, at, err);
 	if (rc == 0)
 		rc = handler ? prepare_checked(s, q, tables, reads, at, err) : compile(s, q, at, err);
-	if (rc == 0 && (describe(s, q, err) < 0 || find_elements(s, q, err) < 0))
-		rc = -1;
+	if (rc == 0)
+		rc = find_elements(s, q, err);
 	if (ev_pg_leave(s, own, rc, err) == 0)
 		return q;
 	ev_pg_finish(store, q);
@@ -411,7 +437,7 @@ int ev_pg_prepare_again(struct ev_pg *s, struct ev_query *q, struct ev_error *er
 			err->class = EV_STORE; /* it was fine before: the tables have changed */
 		return -1;
 	}
-	return describe(s, q, err);
+	return 0;
 }
 
 void ev_pg_blame(struct ev_query *q)
