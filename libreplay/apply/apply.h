@@ -122,6 +122,13 @@ void ev_apply_forget_ahead(struct ev_apply *a);
 /* Something that the second thread, if there is one, does when it would wait; false: there was nothing to do. */
 void ev_apply_chore(struct ev_apply *a, bool (*fn)(void *ctx), void *ctx);
 
+/*
+ * There is nothing to apply: is the view still ours? As the guard of a transaction would tell, with one cheap query:
+ * who has written beside us (dead retry, repair) is taken over from, a swap or a rollback is EV_HELD. What is held
+ * is left to its commit.
+ */
+int ev_apply_look(struct ev_apply *a, struct ev_error *err);
+
 /* Commit what is held. 0, 1 as ev_apply_batch, -1. */
 int ev_apply_checkpoint(struct ev_apply *a, struct ev_error *err);
 

@@ -136,6 +136,37 @@ int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
 	return 0;
 }
 
+static int try_look(struct ev_apply *a, struct ev_error *err)
+{
+	int rc = ev_ledger_moved(a->store, &a->ledger, err);
+
+	if (rc <= 0)
+		return rc;
+	rc = a->store->ops->begin(a->store, err);
+	if (rc == 0)
+		rc = ev_ledger_guard(a->store, &a->ledger, err);
+	if (rc < 0 && err->class == EV_HELD && !err->retriable)
+		rc = ev_batch_take_over(a, err);
+	a->store->ops->rollback(a->store);
+	return rc;
+}
+
+int ev_apply_look(struct ev_apply *a, struct ev_error *err)
+{
+	int rc;
+
+	if (a->holding || a->open)
+		return 0;
+	do
+		rc = try_look(a, err);
+	while (rc < 0 && ev_transaction_retry(a->store, err));
+	if (rc == 0 || (err->class == EV_HELD && err->retriable)) { /* others are at work: another time */
+		*err = (struct ev_error)EV_ERROR_INIT;
+		return 0;
+	}
+	return -1;
+}
+
 /*
  * The answer to COMMIT was lost. The ledger says what came of it, under the lock of its row, which
  * waits for the lost session to end: 1 committed, 0 not (`err` as it was), -1 another error.

@@ -12,6 +12,7 @@
 #define POLL_MS 200
 #define LINGER_MS 50       /* a follower's transaction waits this long to fill */
 #define IDLE_SAVE_MS 1000  /* holes alone are saved at most this often */
+#define IDLE_LOOK_MS 1000  /* without records it is looked so often whether the view is still ours */
 #define GROUP_EVERY_MS 5000
 #define GROUP_WAIT_MS 3000
 #define AGAIN 2            /* what was held is lost: read from the ledger's position */
@@ -37,7 +38,7 @@ struct run {
 	size_t batch;
 	size_t mapped;       /* partitions of the source known to the ledger */
 	struct ev_file_identity *files; /* file sources: what was seen of each partition */
-	int64_t last_commit, last_group; /* ms, monotonic */
+	int64_t last_commit, last_group, last_look; /* ms, monotonic */
 	bool group_due;      /* transactions since the last commit to the group */
 	bool group_behind;   /* that failed */
 };
@@ -219,6 +220,15 @@ static int take_input(struct run *r, struct ev_merge *m, bool follow, struct ev_
 	return 0;
 }
 
+/* Nothing came: a swap shall end it all the same, and not wait for the next record. */
+static int idle(struct run *r, struct ev_error *err)
+{
+	if (ev_clock_ms() - r->last_look < IDLE_LOOK_MS)
+		return 0;
+	r->last_look = ev_clock_ms();
+	return ev_apply_look(r->a, err);
+}
+
 /* One read and its transaction. 1 when the read has ended, 0 to go on, AGAIN, -1. */
 static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error *err)
 {
@@ -234,7 +244,7 @@ static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error 
 	count(r, (size_t)in->n);
 	if (in->n == 0 && !in->done &&
 	    !(follow && ev_clock_ms() - r->last_commit > IDLE_SAVE_MS && holes_passed(r)))
-		return 0;
+		return idle(r, err);
 	rc = ev_apply_batch(r->a, in->records, (size_t)in->n, in->next, in->nnext, follow || in->done, in->done, err);
 	if (rc)
 		return rc < 0 ? -1 : AGAIN;

@@ -50,7 +50,10 @@ int ev_pgkit_move(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, s
 int ev_pgkit_bring_ledger(struct ev_shadow_pg *sh, struct ev_error *err);
 /* Tables with names of the new version that no ledger owns become the old version. */
 int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err);
-/* Bump the serving version's generation past that of every other version. */
+/*
+ * Bump the serving version's generation past that of every other version; who runs the projection is its holder
+ * still, as it has the run's lock until it finds itself fenced.
+ */
 int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err);
 
 /*

@@ -270,12 +270,13 @@ int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err)
 
 int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err)
 {
+	const char *name = sh->base.projection;
+
 	return ev_pgkit_exec(sh->live, err,
 			     "UPDATE ev_projection SET generation = 1 + (SELECT max(generation) "
-			     "FROM ev_projection WHERE name = %L OR substr(name, 1, %d) = %L "
-			     "|| ' (') WHERE name = %L",
-			     sh->base.projection, (int)strlen(sh->base.projection) + 2,
-			     sh->base.projection, sh->base.projection);
+			     "FROM ev_projection WHERE name = %L OR substr(name, 1, %d) = %L || ' ('), "
+			     "holder = coalesce((SELECT k.holder FROM ev_projection k WHERE k.name = %L || ' (kept)'), "
+			     "holder) WHERE name = %L", name, (int)strlen(name) + 2, name, name, name);
 }
 
 static int lock_tables(struct ev_shadow_pg *sh, enum ev_role role, const char *mode, int most_ms, bool views,

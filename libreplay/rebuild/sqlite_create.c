@@ -193,6 +193,7 @@ int ev_kit_fence(struct ev_sqlite *s, const char *projection, struct ev_error *e
 {
 	return ev_kit_exec(s, err, "UPDATE main.ev_projection SET generation = 1 + "
 			   "(SELECT max(generation) FROM main.ev_projection "
-			   "WHERE name = %Q OR substr(name, 1, %d) = %Q || ' (') WHERE name = %Q",
-			   projection, (int)strlen(projection) + 2, projection, projection);
+			   "WHERE name = %Q OR substr(name, 1, %d) = %Q || ' ('), holder = coalesce((SELECT k.holder "
+			   "FROM main.ev_projection k WHERE k.name = %Q || ' (kept)'), holder) WHERE name = %Q",
+			   projection, (int)strlen(projection) + 2, projection, projection, projection);
 }

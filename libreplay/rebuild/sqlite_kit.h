@@ -72,7 +72,10 @@ int ev_kit_indexes_behind(struct ev_sqlite *s, const char *projection, struct ev
 /* In the open transaction: tables that no ledger owns, and have names of the new version, are ours. */
 int ev_kit_adopt(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh,
 		 struct ev_error *err);
-/* Bump the serving version's generation past that of every other version of the projection. */
+/*
+ * Bump the serving version's generation past that of every other version; who runs the projection is its holder
+ * still, as it has the run's lock until it finds itself fenced.
+ */
 int ev_kit_fence(struct ev_sqlite *s, const char *projection, struct ev_error *err);
 
 int ev_kit_copy(struct ev_shadow_sqlite *sh, struct ev_plan *plan, bool adopt,

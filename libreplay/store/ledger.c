@@ -57,7 +57,7 @@ static const char guard_projection_lock_sql[] =
 static const char guard_ledger_sql[] =
 	"SELECT topic, partition, next_offset FROM ev_ledger WHERE projection = ?1";
 static const char save_projection_sql[] =
-	"UPDATE ev_projection SET generation = ?2, holder = ?3, watermark = ?4, cuts = ?5, "
+	"UPDATE ev_projection SET generation = ?2, holder = coalesce(?3, holder), watermark = ?4, cuts = ?5, "
 	"updated_at = ?6 WHERE name = ?1";
 static const char save_ledger_sql[] =
 	"INSERT INTO ev_ledger (projection, topic, partition, begin_offset, next_offset, target_offset, "
@@ -74,9 +74,9 @@ static const char insert_cut_sql[] =
 	"INSERT INTO ev_cut (projection, seq, position) VALUES (" EV_ROWS_KEY("?1") ", ?2, ?3)";
 static const char note_error_sql[] = "UPDATE ev_projection SET last_error = ?2 WHERE name = ?1";
 static const char hold_sql[] = "UPDATE ev_projection SET holder = ?2, mode = ?3 WHERE name = ?1";
-/* The projection's own holder before others in the same store, and never ourselves. */
+/* The projection's own holder before others in the same store, and never ourselves or a version that does not serve. */
 static const char holder_sql[] =
-	"SELECT holder, updated_at, name FROM ev_projection WHERE holder <> ?2 "
+	"SELECT holder, updated_at, name FROM ev_projection WHERE holder <> ?2 AND name NOT LIKE '%(%' "
 	"ORDER BY CASE name WHEN ?1 THEN 0 ELSE 1 END, updated_at DESC LIMIT 1";
 
 void ev_ledger_me(char out[EV_HOLDER_TEXT])
@@ -340,6 +340,11 @@ int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 		return -1;
 	if (g.found && !g.moved && g.stored == stored)
 		return 0;
+	if (!g.found) {
+		ev_fail(err, EV_HELD, "projection '%s' is in the store no more", l->projection);
+		return ev_hint(err, "its ledger was removed, or a rollback has put another program's tables in its "
+				    "place: evproject status says what serves");
+	}
 	if (g.serving >= 0) {
 		ev_fail(err, EV_HELD, "projection '%s' was swapped: version %" PRId64 " serves now",
 			l->projection, g.serving);
@@ -349,6 +354,16 @@ int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 	ev_fail(err, EV_HELD, "another process has moved projection '%s'", l->projection);
 	ev_ledger_name_holder(s, l->projection, err);
 	return -1;
+}
+
+int ev_ledger_moved(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(l->projection);
+	struct guard g = { .ledger = l, .serving = -1 };
+
+	if (ev_store_select(s, guard_projection_sql, &name, 1, guard_projection, &g, err) < 0)
+		return -1;
+	return !g.found || g.moved;
 }
 
 static int save_part(struct ev_store *s, const struct ev_ledger *l, const struct ev_ledger_part *p,
@@ -386,10 +401,9 @@ static int save_cut(struct ev_store *s, struct ev_ledger *l, struct ev_error *er
 	return rc;
 }
 
-int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_error *err)
+static int save(struct ev_store *s, struct ev_ledger *l, bool cut, const char *holder, struct ev_error *err)
 {
 	struct ev_bind watermark = ev_bind_int(l->watermark);
-	char holder[EV_HOLDER_TEXT];
 
 	for (size_t i = 0; i < l->nparts; i++) {
 		if (l->parts[i].dirty && save_part(s, l, &l->parts[i], err) < 0)
@@ -400,7 +414,6 @@ int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_
 		return -1;
 	if (l->watermark == INT64_MIN)
 		watermark.kind = EV_BIND_NULL;
-	ev_ledger_me(holder);
 	l->updated_at = ev_now_ms();
 	return ev_store_run(s, save_projection_sql,
 			    (struct ev_bind[]){ ev_bind_text(l->projection),
@@ -409,10 +422,18 @@ int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_
 						ev_bind_int(l->updated_at) }, 6, err) < 0 ? -1 : 0;
 }
 
+int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_error *err)
+{
+	char holder[EV_HOLDER_TEXT];
+
+	ev_ledger_me(holder);
+	return save(s, l, cut, holder, err);
+}
+
 int ev_ledger_bump(struct ev_store *s, struct ev_ledger *l, struct ev_error *err)
 {
 	l->generation++;
-	if (ev_ledger_save(s, l, true, err) == 0)
+	if (save(s, l, true, NULL, err) == 0)
 		return 0;
 	l->generation--;
 	return -1;

@@ -57,7 +57,7 @@ struct ev_ledger {
 	int64_t updated_at;  /* ms of the last commit, by the clock (for people only) */
 	int64_t cuts;        /* seq of the last cut */
 	char *last_error;    /* what stopped the last run, NULL when it ended well */
-	char *holder;        /* who committed last: "pid 12 on host" */
+	char *holder;        /* whose run it is, or was last: "pid 12 on host" */
 	struct ev_ledger_part *parts; /* sorted by topic, partition */
 	size_t nparts, cap;
 };
@@ -109,11 +109,17 @@ int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *
 int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err);
 
 /*
+ * Has somebody bumped the generation, swapped the version or removed it since `l` was read or saved? A look that
+ * takes no lock, and may be the last moment's. 1, 0, -1.
+ */
+int ev_ledger_moved(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err);
+
+/*
  * Write the dirty partitions, watermark, holder and, with `cut`, one more cut. In the transaction;
  * who rolls it back restores `dirty` and `cuts`.
  */
 int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_error *err);
-/* The same and generation + 1: for writers beside a follower (dead retry, repair). */
+/* The same and generation + 1: for writers beside a follower (dead retry, repair), who stays the holder. */
 int ev_ledger_bump(struct ev_store *s, struct ev_ledger *l, struct ev_error *err);
 
 /*

@@ -253,6 +253,12 @@ static void beside(const char *path)
 	CHECK(b && ev_apply_retry(b, "a", 0, 0, true, &applied, &err) == 0 && applied == 1 &&
 		      rows_are(s, COUNTS, "1|0|0|0|0|1 1|1|0|0|0|0 "),
 	      "dropped, the follower applied: %s", err.text);
+	s2->ops->begin(s2, &err);
+	CHECK(ev_apply_look(a, &err) == 0 && err.class == EV_OK && ev_apply_ledger(a)->generation == 1,
+	      "who only looks does not wait for others who write: %s", err.text);
+	s2->ops->rollback(s2);
+	CHECK(ev_apply_look(a, &err) == 0 && ev_apply_ledger(a)->generation == 2,
+	      "what was decided beside it is taken over: %s", err.text);
 	CHECK(ev_apply_batch(a, r + 2, 2, NULL, 0, true, false, &err) == 0 &&
 		      rows_are(s, COUNTS, "3|2|0|0|0|1 1|1|0|0|0|0 ") && balanced(a),
 	      "the writer goes on, and nothing is held any more: %s", err.text);
@@ -260,10 +266,18 @@ static void beside(const char *path)
 	s2->ops->script(s2, "UPDATE ev_ledger SET next_offset = 9, invisible = invisible + 6 "
 			    "WHERE partition = 0; UPDATE ev_projection "
 			    "SET generation = generation + 1", &err);
+	CHECK(ev_apply_look(a, &err) < 0 && err.class == EV_HELD, "a look finds a position that another moved");
+	err = (struct ev_error)EV_ERROR_INIT;
 	r[3] = rec(0, 4, "put", "x", 7, 7);
 	CHECK(ev_apply_batch(a, r + 3, 1, NULL, 0, true, false, &err) < 0 && err.class == EV_HELD &&
 		      rows_are(s, "SELECT v FROM t", "6 "),
 	      "a position moved by another ends it: %s", err.text);
+	s2->ops->script(s2, "UPDATE ev_projection SET fingerprint = 'x', version = 9", &err);
+	CHECK(ev_apply_look(a, &err) < 0 && err.class == EV_HELD && strstr(err.text, "swapped: version 9 serves"),
+	      "and a swap: %s", err.text);
+	s2->ops->script(s2, "DELETE FROM ev_projection", &err);
+	CHECK(ev_apply_look(a, &err) < 0 && err.class == EV_HELD && strstr(err.text, "in the store no more"),
+	      "and that the view is gone: %s", err.text);
 	ev_apply_close(b);
 	ev_apply_close(a);
 	s2->ops->close(s2);
