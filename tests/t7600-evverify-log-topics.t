@@ -93,6 +93,18 @@ check_status 1 "where the topic is not compacted, lost offsets are a fault"
 check_grep "as markers are counted, and there are none" \
 	"hole $compact/0@0: [0-9]+ offsets without a record that nothing explains \(of [0-9]+, 0 are markers\)" "$out"
 
+# markers that the broker sends along with the span, from behind it, explain no hole in it
+evadmin alter "$compact" cleanup.policy=delete segment.ms=600000
+end=$(evtail --from begin --to end "$compact" -o json 2>/dev/null | jq -s 'last.offset + 1')
+for i in {1..60}; do echo begin; echo "put $compact/0 - x {\"version\":1}"; echo commit; done |
+	evproduce -t compact-$$ script >/dev/null
+log "$compact" --to "$end"
+cp "$out" before
+log "$compact" --to $((end + 1))
+check_status 1 "lost offsets are told beside markers behind the span"
+check "as many as without them" test \
+	"$(grep -o 'unexplained [0-9]*' "$out")" = "$(grep -o 'unexplained [0-9]*' before)"
+
 # one marker to a record, and a lost record among them would be one hole too many
 topic small 1
 for i in {1..50}; do echo begin; echo "put $small/0 1000 a $i"; [ $((i % 5)) = 0 ] && echo abort || echo commit; done |

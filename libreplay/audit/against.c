@@ -72,8 +72,7 @@ struct part *ev_against_part_of(struct against *a, const struct ev_record *r)
 	return &a->parts[s][r->part];
 }
 
-/* The hash so far, and the record's, and where offsets count its offset. */
-static void chain(struct part *p, struct hash128 h, const int64_t *offset)
+void ev_against_chain(struct part *p, struct hash128 h, const int64_t *offset)
 {
 	uint64_t v[5] = { p->hash.high, p->hash.low, h.high, h.low,
 			  offset ? (uint64_t)*offset : 0 };
@@ -84,6 +83,7 @@ static void chain(struct part *p, struct hash128 h, const int64_t *offset)
 		b[i] = (unsigned char)(v[i / 8] >> (8 * (i % 8)));
 	next = XXH3_128bits(b, sizeof(b));
 	p->hash = (struct hash128){ next.high64, next.low64 };
+	p->order++;
 }
 
 static int64_t size_of(const struct ev_record *r)
@@ -104,12 +104,11 @@ static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
 	if (!ev_against_wanted(a, r))
 		return 0;
 	p = ev_against_part_of(a, r);
-	chain(p, ev_against_hash(a, r), a->opt->offsets ? &r->offset : NULL);
+	ev_against_chain(p, ev_against_hash(a, r), a->opt->offsets ? &r->offset : NULL);
 	if (a->buf.failed)
 		return ev_fail(err, EV_SOURCE, "out of memory for the record at offset %" PRId64,
 			       r->offset);
 	bytes = size_of(r);
-	p->order++;
 	p->bytes += bytes;
 	a->r->records[a->side]++;
 	a->r->bytes[a->side] += bytes;

@@ -19,7 +19,7 @@ struct against {
 		int64_t order; /* records so far */
 		int64_t bytes;
 		struct hash128 hash;
-	} *parts[2];
+	} *parts[2], *again; /* again: of the side that is read once more */
 	size_t nparts[2];
 	bool one_topic;    /* on both sides */
 	bool *differs;     /* by r->parts: to be compared record by record */
@@ -31,6 +31,8 @@ struct against {
 
 bool ev_against_wanted(const struct against *a, const struct ev_record *r);
 struct hash128 ev_against_hash(struct against *a, const struct ev_record *r);
+/* One record more: its hash, and where offsets count its offset. */
+void ev_against_chain(struct part *p, struct hash128 h, const int64_t *offset);
 struct part *ev_against_part_of(struct against *a, const struct ev_record *r);
 
 /* against_sort.c: read what differs into both spills, and join them. */

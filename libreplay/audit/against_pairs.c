@@ -118,7 +118,9 @@ static int walk_matched(struct pairs *p, struct ev_error *err)
 					.offset = ev_spill_i64(tail + 20) };
 		struct stand first = ev_against_stand(ev_slice(tail + 28, item.len));
 
-		rc = 0;
+		rc = ev_read_stopped(p->a->opt->hooks) ? EV_READ_STOPPED : 0;
+		if (rc)
+			break;
 		if (any && !memcmp(group, item.ptr, AGAINST_GROUP) && order < before)
 			rc = report_moved(p, &first, &second, true, err);
 		else if (p->a->opt->offsets && !p->a->opt->by_key && first.offset != second.offset)
@@ -201,8 +203,8 @@ static int walk_alone(struct pairs *p, struct ev_error *err)
 	int rc = ev_spill_sort(p->alone, err);
 
 	while (!rc && (rc = ev_spill_next(p->alone, &item, err)) > 0) {
-		rc = 0;
-		if (memcmp(about, item.ptr, ABOUT) != 0)
+		rc = ev_read_stopped(p->a->opt->hooks) ? EV_READ_STOPPED : 0;
+		if (!rc && memcmp(about, item.ptr, ABOUT) != 0)
 			rc = flush_waiting(p, &w, err);
 		memcpy(about, item.ptr, ABOUT);
 		if (!rc)
@@ -229,14 +231,18 @@ static int walk_left(struct pairs *p, struct ev_error *err)
 
 		*(side ? &r->extra : &r->missing) += 1;
 		begin_text(p, &s);
-		rc = report(p, side ? EV_FAULT_EXTRA : EV_FAULT_MISSING, side, &s, err);
+		rc = ev_read_stopped(p->a->opt->hooks) ? EV_READ_STOPPED
+						       : report(p, side ? EV_FAULT_EXTRA : EV_FAULT_MISSING, side, &s,
+								err);
 	}
 	return rc;
 }
 
 int ev_pairs_finish(struct pairs *p, struct ev_error *err)
 {
-	if (walk_alone(p, err) || walk_left(p, err))
-		return -1;
-	return walk_matched(p, err);
+	int rc = walk_alone(p, err);
+
+	if (!rc)
+		rc = walk_left(p, err);
+	return rc ? rc : walk_matched(p, err);
 }

@@ -86,6 +86,28 @@ static struct stand stand_of(struct against *a, const struct ev_record *r)
 	return s;
 }
 
+static int has_changed(const struct against *a, size_t part, struct ev_error *err)
+{
+	const struct ev_partition *p = &a->sides[a->side].src->parts[part];
+
+	ev_fail(err, EV_DATA, "%s/%d of the %s source has other records than a moment ago: it changes while it is read",
+		p->topic, (int)p->partition, a->side ? "second" : "first");
+	return ev_hint(err, "compare once nobody writes it, or a range that is closed");
+}
+
+/* What was read twice must be the same, or nothing can be said. */
+static int same_as_before(const struct against *a, struct ev_error *err)
+{
+	for (size_t i = 0; i < a->nparts[a->side]; i++) {
+		const struct part *was = &a->parts[a->side][i], *now = &a->again[i];
+
+		if (was->pair != SIZE_MAX && a->differs[was->pair] &&
+		    (was->order != now->order || was->hash.high != now->hash.high || was->hash.low != now->hash.low))
+			return has_changed(a, i, err);
+	}
+	return 0;
+}
+
 static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
 {
 	struct against *a = ctx;
@@ -97,11 +119,12 @@ static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
 		return 0;
 	pair = ev_against_part_of(a, r)->pair;
 	if (pair == SIZE_MAX)
-		return ev_fail(err, EV_SOURCE, "the source has another partition than before");
+		return has_changed(a, r->part, err);
 	if (!a->differs[pair])
 		return 0;
 	put_group(a, pair, r);
 	h = ev_against_hash(a, r);
+	ev_against_chain(&a->again[r->part], h, a->opt->offsets ? &r->offset : NULL);
 	ev_spill_put_u64(&a->item, h.high);
 	ev_spill_put_u64(&a->item, h.low);
 	s = stand_of(a, r);
@@ -123,6 +146,7 @@ static int read_side(struct against *a, int side, struct ev_error *err)
 	a->side = side;
 	a->order = 0;
 	a->items[side] = ev_spill_new(a->opt->memory / 3, a->opt->dir);
+	a->again = ev_alloc((a->nparts[side] + 1) * sizeof(*a->again));
 	for (size_t i = 0; i < src->nparts; i++) {
 		spans[i] = src->one_sequence ? (struct ev_span){ 0, INT64_MAX }
 					     : a->sides[side].spans[i];
@@ -133,7 +157,10 @@ static int read_side(struct against *a, int side, struct ev_error *err)
 	}
 	rc = ev_read_spans(src, spans, true, take, a, a->opt->hooks, err);
 	if (!rc)
+		rc = same_as_before(a, err);
+	if (!rc)
 		rc = ev_spill_sort(a->items[side], err);
+	free(a->again);
 	free(spans);
 	return rc;
 }
@@ -188,9 +215,12 @@ static int join(struct against *a, struct pairs *pairs, struct ev_error *err)
 
 	if (next(&j, 0, err) || next(&j, 1, err))
 		return -1;
-	while (j.item[0].ptr || j.item[1].ptr)
+	while (j.item[0].ptr || j.item[1].ptr) {
+		if (ev_read_stopped(a->opt->hooks))
+			return EV_READ_STOPPED;
 		if (step(&j, err))
 			return -1;
+	}
 	return 0;
 }
 

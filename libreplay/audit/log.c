@@ -203,15 +203,15 @@ static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
 	return 0;
 }
 
+/* Holes first: what compaction may have taken is known then. */
 static int finish(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
 		  struct ev_error *err)
 {
-	/* holes first: what compaction may have taken is known then */
-	if (ev_log_finish_holes(l, src, beside, err))
-		return -1;
-	if (l->ids && ev_log_finish_ids(l, src, err))
-		return -1;
-	return l->keys ? ev_log_finish_keys(l, err) : 0;
+	int rc = ev_log_finish_holes(l, src, beside, err);
+
+	if (!rc && l->ids)
+		rc = ev_log_finish_ids(l, src, err);
+	return !rc && l->keys ? ev_log_finish_keys(l, err) : rc;
 }
 
 int ev_log_run(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
@@ -220,6 +220,7 @@ int ev_log_run(struct ev_log *l, struct ev_source *src, struct ev_source *beside
 	struct ev_span *there = ev_alloc((src->nparts + 1) * sizeof(*there));
 	int rc;
 
+	l->hooks = hooks;
 	for (size_t i = 0; i < src->nparts; i++) {
 		const struct ev_partition *p = &src->parts[i];
 

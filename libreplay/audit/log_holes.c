@@ -15,12 +15,22 @@ struct runs {
 	int64_t longest, at; /* the longest run */
 };
 
+/* What a second reading finds of a partition. */
+struct second {
+	bool wanted;
+	int64_t begin; /* where the log starts by then */
+	int64_t committed, records; /* from there: as the first reading has it; read uncommitted */
+	int64_t next;
+	struct runs runs;
+	int64_t markers; /* up to `upto`, which may lie beyond the span; -1: not known */
+	int64_t upto, beyond; /* offsets from the span's end to there that are no records */
+};
+
 struct holes {
 	struct ev_log *l;
-	const size_t *of; /* partition of `beside` -> partition of the result */
-	int64_t *records; /* by partition of the result: read uncommitted */
-	int64_t *next;
-	struct runs *runs;
+	struct ev_source *src, *beside;
+	const size_t *of; /* partition of the source at hand -> partition of the result; SIZE_MAX: none */
+	struct second *v; /* by partition of the result */
 };
 
 static int64_t span_of(const struct ev_log_part *p)
@@ -53,7 +63,7 @@ static int tell_run(struct ev_log *l, size_t part, int64_t begin, int64_t end, s
 
 static int take_run(struct holes *h, size_t part, int64_t begin, int64_t end, struct ev_error *err)
 {
-	struct runs *r = &h->runs[part];
+	struct runs *r = &h->v[part].runs;
 	int64_t n = end - begin;
 
 	if (n <= 0)
@@ -70,12 +80,30 @@ static int take_run(struct holes *h, size_t part, int64_t begin, int64_t end, st
 static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
 {
 	struct holes *h = ctx;
-	size_t part = h->of[r->part];
+	struct second *s = &h->v[h->of[r->part]];
 
-	h->records[part]++;
-	if (take_run(h, part, h->next[part], r->offset, err))
+	s->records++;
+	if (take_run(h, h->of[r->part], s->next, r->offset, err))
 		return -1;
-	h->next[part] = r->offset + 1;
+	s->next = r->offset + 1;
+	return 0;
+}
+
+static int take_committed(void *ctx, const struct ev_record *r, struct ev_error *err)
+{
+	struct holes *h = ctx;
+
+	(void)err;
+	h->v[h->of[r->part]].committed++;
+	return 0;
+}
+
+static int take_beyond(void *ctx, const struct ev_record *r, struct ev_error *err)
+{
+	struct holes *h = ctx;
+
+	(void)err;
+	h->v[h->of[r->part]].beyond--;
 	return 0;
 }
 
@@ -88,19 +116,128 @@ static size_t find_part(const struct ev_log *l, const struct ev_partition *p)
 	return SIZE_MAX;
 }
 
-/* Spans of `beside` that have holes: from the log's start, as it is now, to the end. */
-static void plan(struct holes *h, struct ev_source *beside, size_t *of, struct ev_span *spans)
+/* Has the log lost its beginning since the first reading? */
+static bool is_cut(const struct ev_log_part *p, const struct second *s)
 {
-	for (size_t i = 0; i < beside->nparts; i++) {
-		struct ev_log_part *p;
+	return s->begin > p->begin + p->holes[EV_HOLE_RETENTION];
+}
 
-		of[i] = find_part(h->l, &beside->parts[i]);
-		spans[i] = (struct ev_span){ beside->parts[i].low, beside->parts[i].low };
-		if (of[i] == SIZE_MAX || open_holes(p = &h->l->result.parts[of[i]]) <= 0)
+/*
+ * Partitions that have holes, from the log's start as it is now: retention may have taken records since the first
+ * reading. True: it has, of one at least.
+ */
+static bool plan(struct holes *h, bool *moved)
+{
+	bool again = false;
+
+	for (size_t i = 0; i < h->beside->nparts; i++) {
+		size_t part = find_part(h->l, &h->beside->parts[i]);
+		struct ev_log_part *p = part == SIZE_MAX ? NULL : &h->l->result.parts[part];
+		int64_t low = h->beside->parts[i].low, was;
+
+		if (!p || open_holes(p) <= 0)
 			continue;
-		spans[i] = (struct ev_span){ p->begin + p->holes[EV_HOLE_RETENTION], p->end };
-		h->next[of[i]] = spans[i].begin;
+		if (low > p->end)
+			low = p->end;
+		was = h->v[part].wanted ? h->v[part].begin : p->begin + p->holes[EV_HOLE_RETENTION];
+		again |= low > was;
+		if (low < was)
+			low = was;
+		h->v[part] = (struct second){ .wanted = true, .begin = low, .next = low, .committed = p->records,
+					      .markers = -1, .upto = p->end };
+		*moved |= is_cut(p, &h->v[part]);
 	}
+	return again;
+}
+
+typedef struct ev_span (*span_fn)(const struct ev_log_part *p, const struct second *s);
+
+static struct ev_span whole(const struct ev_log_part *p, const struct second *s)
+{
+	return (struct ev_span){ s->begin, p->end };
+}
+
+static struct ev_span what_is_left(const struct ev_log_part *p, const struct second *s)
+{
+	return (struct ev_span){ s->begin, is_cut(p, s) ? p->end : s->begin };
+}
+
+static struct ev_span behind(const struct ev_log_part *p, const struct second *s)
+{
+	return (struct ev_span){ p->end, s->upto > p->end ? s->upto : p->end };
+}
+
+/* Read of each wanted partition the span that `span` says. */
+static int read_wanted(struct holes *h, struct ev_source *src, span_fn span, ev_read_fn fn, struct ev_error *err)
+{
+	size_t *of = ev_alloc((src->nparts + 1) * sizeof(*of));
+	struct ev_span *spans = ev_alloc((src->nparts + 1) * sizeof(*spans));
+	bool any = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < src->nparts; i++) {
+		of[i] = find_part(h->l, &src->parts[i]);
+		spans[i] = (struct ev_span){ src->parts[i].low, src->parts[i].low };
+		if (of[i] != SIZE_MAX && h->v[of[i]].wanted)
+			spans[i] = span(&h->l->result.parts[of[i]], &h->v[of[i]]);
+		any |= spans[i].end > spans[i].begin;
+	}
+	h->of = of;
+	if (any)
+		rc = ev_read_spans(src, spans, false, fn, h, h->l->hooks, err);
+	free(of);
+	free(spans);
+	return rc;
+}
+
+/* The records of the first reading that were still there. */
+static int count_committed(struct holes *h, struct ev_error *err)
+{
+	for (size_t i = 0; i < h->l->result.nparts; i++)
+		if (h->v[i].wanted && is_cut(&h->l->result.parts[i], &h->v[i]))
+			h->v[i].committed = 0;
+	return read_wanted(h, h->src, what_is_left, take_committed, err);
+}
+
+/* By partition of the second source; NULL: not wanted. */
+static struct second *second_of(struct holes *h, size_t i)
+{
+	size_t part = find_part(h->l, &h->beside->parts[i]);
+
+	return part != SIZE_MAX && h->v[part].wanted ? &h->v[part] : NULL;
+}
+
+/*
+ * Markers are counted by answers of the broker, and the last one may reach beyond the span. What is there is read by
+ * itself: where that ends at the same offset, its markers are known.
+ */
+static int count_markers(struct holes *h, struct ev_error *err)
+{
+	struct ev_source *b = h->beside;
+	int rc;
+
+	if (!b->ops->markers)
+		return 0;
+	for (size_t i = 0; i < b->nparts; i++) {
+		struct second *s = second_of(h, i);
+		int64_t end = s ? s->upto : 0;
+
+		if (s)
+			s->markers = b->ops->markers(b, (uint32_t)i, &s->upto);
+		if (s && s->markers >= 0 && s->upto > end)
+			s->beyond = s->upto - end;
+	}
+	rc = read_wanted(h, b, behind, take_beyond, err);
+	for (size_t i = 0; i < b->nparts && !rc; i++) {
+		struct second *s = second_of(h, i);
+		int64_t upto = 0, n = s && s->beyond ? b->ops->markers(b, (uint32_t)i, &upto) : -1;
+
+		if (n < 0 || upto != s->upto)
+			continue;
+		s->markers -= n;
+		s->beyond = 0;
+	}
+	return rc;
 }
 
 /* `n` offsets that are unexplained, which of all is not known: the longest run is named. */
@@ -133,43 +270,46 @@ static enum ev_hole class_lost(const struct ev_log_part *p)
 }
 
 /*
- * What no reading shows are the markers that were met; or, where these are not known, short runs.
+ * What no reading shows are the markers that were met; or, where these are not known, short runs. Of markers that were
+ * met here and behind the span nobody knows which: what may be lost here or there is unknown.
  */
-static int classify(struct ev_log *l, size_t part, const struct runs *r, int64_t markers,
-		    struct ev_error *err)
+static int classify(struct ev_log *l, size_t part, const struct second *s, struct ev_error *err)
 {
 	struct ev_log_part *p = &l->result.parts[part];
-	int64_t lost = r->in_long;
+	const struct runs *r = &s->runs;
+	int64_t lost = r->in_long, perhaps;
 
 	if (l->opt->contiguous) {
 		p->holes[EV_HOLE_UNEXPLAINED] = r->offsets;
 		return 0;
 	}
-	if (markers > r->offsets)
-		markers = r->offsets; /* some beyond the span */
-	if (markers >= 0)
-		lost = r->offsets - markers;
+	if (s->markers >= 0)
+		lost = r->offsets + s->beyond - s->markers;
 	else if (p->compaction)
 		lost = r->offsets;
-	p->holes[EV_HOLE_MARKER] = r->offsets - lost;
+	perhaps = lost < 0 ? 0 : lost < r->offsets ? lost : r->offsets;
+	lost = lost > s->beyond ? lost - s->beyond : 0;
+	p->holes[EV_HOLE_MARKER] = r->offsets - perhaps;
 	p->holes[class_lost(p)] = lost;
-	return p->compaction ? 0 : tell_lost(l, part, r, lost, markers, err);
+	p->holes[p->compaction > 0 ? EV_HOLE_COMPACTED : EV_HOLE_UNKNOWN] += perhaps - lost;
+	return p->compaction ? 0 : tell_lost(l, part, r, lost, s->beyond ? -1 : s->markers, err);
 }
 
 /*
- * The log may have lost records between the two readings (retention, compaction): what was read
- * first counts, and what is missing by then is not aborted.
+ * The log may have lost records between the two readings: what was read first counts. Holes that lie before its new
+ * start are retention's by now; and what compaction took since is not aborted.
  */
-static int settle(struct holes *h, size_t part, int64_t markers, struct ev_error *err)
+static int settle(struct holes *h, size_t part, struct ev_error *err)
 {
 	struct ev_log_part *p = &h->l->result.parts[part];
-	int64_t left;
+	struct second *s = &h->v[part];
+	int64_t before = s->begin - p->begin - p->holes[EV_HOLE_RETENTION], left;
 
-	if (take_run(h, part, h->next[part], p->end, err) ||
-	    classify(h->l, part, &h->runs[part], markers, err))
+	if (take_run(h, part, s->next, p->end, err) || classify(h->l, part, s, err))
 		return -1;
-	p->holes[EV_HOLE_ABORTED] = h->records[part] > p->records ? h->records[part] - p->records
-								  : 0;
+	if (before > p->records - s->committed)
+		p->holes[EV_HOLE_RETENTION] += before - (p->records - s->committed);
+	p->holes[EV_HOLE_ABORTED] = s->records > s->committed ? s->records - s->committed : 0;
 	left = open_holes(p);
 	for (int i = EV_HOLE_ABORTED; i < EV_HOLES; i++)
 		left -= p->holes[i];
@@ -185,41 +325,49 @@ static int settle(struct holes *h, size_t part, int64_t markers, struct ev_error
 	return 0;
 }
 
-static int settle_all(struct holes *h, struct ev_source *beside, struct ev_error *err)
+static int read_once(struct holes *h, bool moved, struct ev_error *err)
 {
-	for (size_t i = 0; i < beside->nparts; i++) {
-		int64_t markers = -1;
+	int rc = moved ? count_committed(h, err) : 0;
 
-		if (h->of[i] == SIZE_MAX || open_holes(&h->l->result.parts[h->of[i]]) <= 0)
-			continue;
-		if (beside->ops->markers)
-			markers = beside->ops->markers(beside, (uint32_t)i);
-		if (settle(h, h->of[i], markers, err))
-			return -1;
-	}
-	return 0;
+	if (!rc)
+		rc = read_wanted(h, h->beside, whole, take, err);
+	return rc ? rc : count_markers(h, err);
 }
 
-static int read_beside(struct ev_log *l, struct ev_source *beside, struct ev_error *err)
+/* Once more where retention was faster; each time the log is shorter. */
+static int read_second(struct holes *h, struct ev_error *err)
 {
-	size_t n = l->result.nparts, *of = ev_alloc((beside->nparts + 1) * sizeof(*of));
-	struct ev_span *spans = ev_alloc((beside->nparts + 1) * sizeof(*spans));
-	struct holes h = { .l = l,
-			   .of = of,
-			   .records = ev_alloc((n + 1) * sizeof(int64_t)),
-			   .next = ev_alloc((n + 1) * sizeof(int64_t)),
-			   .runs = ev_alloc((n + 1) * sizeof(struct runs)) };
+	struct ev_error failed;
+	bool moved = false;
+	int rc = h->beside->ops->refresh(h->beside, err);
+
+	if (rc)
+		return rc;
+	plan(h, &moved);
+	while ((rc = read_once(h, moved, err)) < 0) {
+		failed = *err;
+		*err = (struct ev_error)EV_ERROR_INIT;
+		if (h->beside->ops->refresh(h->beside, err))
+			return -1;
+		if (!plan(h, &moved)) {
+			*err = failed;
+			return -1;
+		}
+	}
+	return rc;
+}
+
+static int read_beside(struct ev_log *l, struct ev_source *src, struct ev_source *beside, struct ev_error *err)
+{
+	struct holes h = { .l = l, .src = src, .beside = beside };
 	int rc;
 
-	plan(&h, beside, of, spans);
-	rc = ev_read_spans(beside, spans, false, take, &h, NULL, err);
-	if (!rc)
-		rc = settle_all(&h, beside, err);
-	free(of);
-	free(spans);
-	free(h.records);
-	free(h.next);
-	free(h.runs);
+	h.v = ev_alloc((l->result.nparts + 1) * sizeof(*h.v));
+	rc = read_second(&h, err);
+	for (size_t i = 0; i < l->result.nparts && !rc; i++)
+		if (h.v[i].wanted)
+			rc = settle(&h, i, err);
+	free(h.v);
 	return rc;
 }
 
@@ -284,7 +432,7 @@ int ev_log_finish_holes(struct ev_log *l, struct ev_source *src, struct ev_sourc
 	ask_compaction(l, src);
 	if (!has_holes(l))
 		return 0;
-	return beside ? read_beside(l, beside, err) : without_beside(l, src, err);
+	return beside ? read_beside(l, src, beside, err) : without_beside(l, src, err);
 }
 
 struct ev_source *ev_log_open_beside(const struct ev_source_spec *spec, struct ev_error *err)

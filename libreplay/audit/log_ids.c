@@ -126,7 +126,7 @@ static int walk(struct ev_log *l, struct ev_spill *from, struct ev_spill *lost,
 	int rc = ev_spill_sort(from, err);
 
 	while (!rc && (rc = ev_spill_next(from, &item, err)) > 0)
-		rc = step(&w, item, err);
+		rc = ev_read_stopped(l->hooks) ? EV_READ_STOPPED : step(&w, item, err);
 	ev_buf_release(&w.group);
 	ev_buf_release(&w.text);
 	return rc;
@@ -174,7 +174,7 @@ static int read_outside(struct ev_log *l, struct ev_source *src, bool behind, st
 		n += spans[i].end - spans[i].begin;
 	}
 	if (n)
-		rc = ev_read_spans(src, spans, false, take_outside, &o, NULL, err);
+		rc = ev_read_spans(src, spans, false, take_outside, &o, l->hooks, err);
 	free(spans);
 	return rc;
 }

@@ -10,6 +10,7 @@
 struct ev_log {
 	const struct ev_log_options *opt;
 	struct ev_faults *faults;
+	const struct ev_read_hooks *hooks; /* of each reading; or NULL */
 	struct ev_log_result result;
 	struct log_part {
 		uint32_t topic;  /* number of the topic: the first of its partitions */
@@ -38,7 +39,7 @@ void ev_log_print_place(const struct ev_log *l, const struct log_place *p, struc
 int ev_log_find(struct ev_log *l, enum ev_fault_kind kind, bool information, uint32_t part,
 		int64_t offset, const struct ev_buf *text, struct ev_error *err);
 
-/* log_ids.c */
+/* log_ids.c; these, too: EV_READ_STOPPED */
 int ev_log_take_ids(struct ev_log *l, const struct ev_record *r, const struct log_place *p,
 		    struct ev_error *err);
 int ev_log_finish_ids(struct ev_log *l, struct ev_source *src, struct ev_error *err);

@@ -176,7 +176,7 @@ int ev_log_finish_keys(struct ev_log *l, struct ev_error *err)
 	int rc = ev_spill_sort(l->keys, err);
 
 	while (!rc && (rc = ev_spill_next(l->keys, &item, err)) > 0)
-		rc = step(&w, item, err);
+		rc = ev_read_stopped(l->hooks) ? EV_READ_STOPPED : step(&w, item, err);
 	ev_buf_release(&w.group);
 	ev_buf_release(&w.text);
 	ev_spill_free(l->keys);

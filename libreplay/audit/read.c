@@ -44,7 +44,7 @@ int ev_read_spans(struct ev_source *src, const struct ev_span *spans, bool merge
 		for (int i = 0; i < n && !rc; i++)
 			rc = fn(ctx, &records[i], err);
 		total += n > 0 ? n : 0;
-		if (!rc && hooks && hooks->stop && hooks->stop(hooks->ctx))
+		if (!rc && ev_read_stopped(hooks))
 			rc = EV_READ_STOPPED;
 		show(m, src, spans, nspans, total, hooks);
 	}

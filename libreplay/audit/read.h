@@ -13,6 +13,12 @@ struct ev_read_hooks {
 
 #define EV_READ_STOPPED 1
 
+/* Is it to end? For what is done between two reads, and takes time. */
+static inline bool ev_read_stopped(const struct ev_read_hooks *hooks)
+{
+	return hooks && hooks->stop && hooks->stop(hooks->ctx);
+}
+
 typedef int (*ev_read_fn)(void *ctx, const struct ev_record *r, struct ev_error *err);
 
 /*

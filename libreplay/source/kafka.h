@@ -149,7 +149,7 @@ void ev_kafka_markers_free(struct kafka_markers *m); /* NULL allowed */
 void ev_kafka_markers_reset(struct kafka_markers *m);
 /* A line of the debug log (ev_kafka_log_debug). */
 void ev_kafka_markers_line(void *markers, const char *fac, const char *text);
-int64_t ev_kafka_markers(struct ev_source *s, uint32_t part);
+int64_t ev_kafka_markers(struct ev_source *s, uint32_t part, int64_t *upto);
 
 /* kafka_group.c */
 void ev_kafka_leave_group(rd_kafka_t *rk);

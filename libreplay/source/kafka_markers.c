@@ -2,9 +2,9 @@
  * kafka_markers.c - how many control records did a read meet? see kafka.h
  *
  * A client hands out no control records and has no call that counts them. What it has is a line of
- * its debug log for each answer to a fetch, which says how many there were in it:
+ * its debug log for each answer to a fetch, which says how many there were in it, and where it ends:
  *
- *   ... Enqueue 7 message(s) (6 bytes, 7 ops) on orders [0] fetch queue (..., 4 ctrl msgs, ...
+ *   ... Enqueue 7 message(s) (6 bytes, 7 ops) on orders [0] fetch queue (qlen 0, v2, last_offset 9, 4 ctrl msgs, ...
  *
  * A version that writes it otherwise is found out, and then nothing is known.
  */
@@ -18,7 +18,7 @@
 struct met {
 	char *topic;
 	int32_t partition;
-	int64_t n;
+	int64_t n, upto; /* offsets below it were looked at */
 };
 
 struct kafka_markers {
@@ -61,22 +61,24 @@ void ev_kafka_markers_reset(struct kafka_markers *m)
 	pthread_mutex_unlock(&m->lock);
 }
 
-static int64_t *count_of(struct kafka_markers *m, const char *topic, size_t len, int32_t partition)
+static struct met *met_of(struct kafka_markers *m, const char *topic, size_t len, int32_t partition)
 {
 	struct met *at;
 
 	for (size_t i = 0; i < m->n; i++)
 		if (m->v[i].partition == partition && strlen(m->v[i].topic) == len &&
 		    memcmp(m->v[i].topic, topic, len) == 0)
-			return &m->v[i].n;
+			return &m->v[i];
 	at = EV_PUSH(m->v, m->n);
 	at->topic = ev_strndup(topic, len);
 	at->partition = partition;
-	return &at->n;
+	at->upto = 0;
+	return at;
 }
 
-static bool parse(const char *text, struct ev_slice *topic, int32_t *partition, int64_t *n)
+static bool parse(const char *text, struct ev_slice *topic, int32_t *partition, int64_t *last, int64_t *n)
 {
+	static const char behind[] = " last_offset ";
 	const char *on = strstr(text, " ops) on "), *name = on ? on + strlen(" ops) on ") : NULL;
 	const char *number = name ? strstr(name, " [") : NULL, *count, *end;
 
@@ -85,6 +87,10 @@ static bool parse(const char *text, struct ev_slice *topic, int32_t *partition, 
 	*partition = (int32_t)strtol(number + 2, (char **)(uintptr_t)&end, 10);
 	if (end == number + 2 || strncmp(end, "] fetch queue (", 15) != 0)
 		return false;
+	end = strstr(end, behind);
+	if (!end)
+		return false;
+	*last = strtoll(end + strlen(behind), NULL, 10);
 	count = strstr(end, " ctrl msgs");
 	if (!count || count[-1] < '0' || count[-1] > '9')
 		return false;
@@ -99,20 +105,24 @@ void ev_kafka_markers_line(void *markers, const char *fac, const char *text)
 {
 	struct kafka_markers *m = markers;
 	struct ev_slice topic;
+	int64_t n, last;
 	int32_t partition;
-	int64_t n;
 
 	if (strcmp(fac, "CONSUME") != 0 || !strstr(text, ": Enqueue "))
 		return;
 	pthread_mutex_lock(&m->lock);
-	if (parse(text, &topic, &partition, &n))
-		*count_of(m, topic.ptr, topic.len, partition) += n;
-	else
+	if (parse(text, &topic, &partition, &last, &n)) {
+		struct met *at = met_of(m, topic.ptr, topic.len, partition);
+
+		at->n += n;
+		at->upto = last >= at->upto ? last + 1 : at->upto;
+	} else {
 		m->strange = true;
+	}
 	pthread_mutex_unlock(&m->lock);
 }
 
-int64_t ev_kafka_markers(struct ev_source *s, uint32_t part)
+int64_t ev_kafka_markers(struct ev_source *s, uint32_t part, int64_t *upto)
 {
 	struct kafka_markers *m = ((struct ev_kafka *)s)->markers;
 	const struct ev_partition *p = &s->parts[part];
@@ -122,8 +132,10 @@ int64_t ev_kafka_markers(struct ev_source *s, uint32_t part)
 		return -1;
 	pthread_mutex_lock(&m->lock);
 	for (size_t i = 0; i < m->n && !m->strange; i++)
-		if (m->v[i].partition == p->partition && strcmp(m->v[i].topic, p->topic) == 0)
+		if (m->v[i].partition == p->partition && strcmp(m->v[i].topic, p->topic) == 0) {
 			n = m->v[i].n;
+			*upto = m->v[i].upto;
+		}
 	pthread_mutex_unlock(&m->lock);
 	return n;
 }

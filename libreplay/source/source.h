@@ -140,10 +140,11 @@ struct ev_source_ops {
 	void (*compaction)(struct ev_source *s, int *possible);
 
 	/*
-	 * Control records (marks that end transactions) that the read of the partition met, perhaps
-	 * some beyond the ends of its span too; -1 where that is not known. NULL: there are none.
+	 * Control records (marks that end transactions) that the read of the partition met, from the
+	 * beginning of its span to *upto, which may lie beyond the span's end; -1 where that is not
+	 * known. NULL: there are none.
 	 */
-	int64_t (*markers)(struct ev_source *s, uint32_t part);
+	int64_t (*markers)(struct ev_source *s, uint32_t part, int64_t *upto);
 
 	void (*close)(struct ev_source *s);
 };

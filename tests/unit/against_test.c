@@ -276,6 +276,20 @@ static void nulls(void)
 	ev_against_release(&b.r);
 }
 
+/* Written while it is read: a record that is there in the second reading alone, or is another one. */
+static void changing(bool another)
+{
+	struct bed b;
+
+	bed_init(&b, 7, false, false);
+	b.log[1].change_at = 2;
+	b.log[1].change = another ? FAKE_RECORD : FAKE_GONE;
+	remove_slot(&b.log[0].parts[0], 0);
+	CHECK(run(&b) == -1 && b.err.class == EV_DATA && strstr(b.err.text, "second source has other records"),
+	      "what changes while it is read is not comparable: %s", b.err.text);
+	bed_release(&b);
+}
+
 int main(void)
 {
 	uint64_t seed = test_seed();
@@ -284,5 +298,7 @@ int main(void)
 		same_and_spoilt(test_rand(&seed));
 	offsets();
 	nulls();
+	changing(false);
+	changing(true);
 	return test_done();
 }

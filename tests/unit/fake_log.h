@@ -32,6 +32,13 @@ struct fake_log {
 	struct ev_partition names[8];
 	uint64_t seed; /* of batch sizes */
 	bool markers_known; /* a source counts the markers that it met */
+	int64_t beyond;     /* offsets behind a span in which it does, too */
+	/* retention takes the offsets below eat_to of the first partition before or after the n-th read begins */
+	int starts, eat_before, eat_after;
+	int64_t eat_to;
+	/* before the n-th read all of the first partition becomes that kind, and gets other times */
+	int change_at;
+	enum fake_kind change;
 };
 
 struct fake_source {
@@ -63,6 +70,13 @@ static inline int fake_start(struct ev_source *s, const struct ev_span *spans, b
 
 	(void)merge, (void)follow;
 	f->reads++;
+	f->log->starts++;
+	if (f->log->starts == f->log->eat_before)
+		f->log->parts[0].low = f->log->eat_to;
+	for (size_t i = 0; f->log->starts == f->log->change_at && i < f->log->parts[0].n; i++) {
+		f->log->parts[0].slots[i].kind = f->log->change;
+		f->log->parts[0].slots[i].r.timestamp++;
+	}
 	s->nlanes = s->nparts;
 	for (size_t i = 0; i < s->nparts; i++) {
 		f->spans[i] = spans[i];
@@ -70,6 +84,8 @@ static inline int fake_start(struct ev_source *s, const struct ev_span *spans, b
 		if (spans[i].begin < f->log->parts[i].low && spans[i].begin < spans[i].end)
 			return ev_fail(err, EV_DATA, "offset out of range");
 	}
+	if (f->log->starts == f->log->eat_after)
+		f->log->parts[0].low = f->log->eat_to;
 	return 0;
 }
 
@@ -121,12 +137,13 @@ static inline void fake_compaction(struct ev_source *s, int *possible)
 		possible[i] = ((struct fake_source *)s)->log->parts[i].compaction;
 }
 
-static inline int64_t fake_markers(struct ev_source *s, uint32_t part)
+static inline int64_t fake_markers(struct ev_source *s, uint32_t part, int64_t *upto)
 {
 	struct fake_source *f = (struct fake_source *)s;
-	int64_t n = 0;
+	int64_t n = 0, end = f->spans[part].end + f->log->beyond;
 
-	for (int64_t i = f->spans[part].begin; i < f->spans[part].end; i++)
+	*upto = end < (int64_t)f->log->parts[part].n ? end : (int64_t)f->log->parts[part].n;
+	for (int64_t i = f->spans[part].begin; i < *upto; i++)
 		n += f->log->parts[part].slots[i].kind == FAKE_MARKER;
 	return f->log->markers_known ? n : -1;
 }

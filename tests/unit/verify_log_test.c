@@ -368,6 +368,85 @@ static void spans(void)
 	bed_release(&b);
 }
 
+/* Retention goes on after the first reading, or just when the second one begins. */
+static void eaten(bool late)
+{
+	struct bed b;
+	char value[128];
+
+	bed_init(&b, 1);
+	b.log.markers_known = true;
+	*(late ? &b.log.eat_before : &b.log.eat_after) = late ? 2 : 1;
+	b.log.eat_to = 4;
+	for (int i = 0; i < 3; i++) {
+		fake_add(&b.log, 0, FAKE_RECORD, i, "a", event(value, sizeof(value), i, -1, i + 1));
+		fake_add(&b.log, 0, FAKE_ABORTED, i, "a", value);
+		fake_add(&b.log, 0, FAKE_MARKER, i, NULL, NULL);
+	}
+	CHECK(check(&b, true, NULL) == 0 && ev_faults_found(&b.faults) == 0,
+	      "what retention takes between two readings is no fault (%s)", b.err.text);
+	CHECK(tiles(b.result) && b.result->records == 3, "what was read counts");
+	CHECK(b.holes[EV_HOLE_RETENTION] == 2 && b.holes[EV_HOLE_ABORTED] == 2 && b.holes[EV_HOLE_MARKER] == 2,
+	      "holes before the new start are retention's");
+	bed_release(&b);
+}
+
+static bool no_more(void *ctx)
+{
+	return (*(int *)ctx)-- <= 0;
+}
+
+/* Each reading and each walk heeds a stop. */
+static void stopped(void)
+{
+	char value[128];
+	int asked = 0, rc = EV_READ_STOPPED;
+
+	for (; rc == EV_READ_STOPPED && asked < 100; asked++) {
+		int left = asked;
+		struct ev_read_hooks hooks = { &left, no_more, NULL };
+		struct ev_span *all;
+		struct bed b;
+
+		bed_init(&b, 1);
+		fake_add(&b.log, 0, FAKE_RECORD, 1, "a", event(value, sizeof(value), 0, 7, 1));
+		fake_add(&b.log, 0, FAKE_MARKER, 1, NULL, NULL);
+		fake_add(&b.log, 1, FAKE_RECORD, 1, "a", event(value, sizeof(value), 7, -1, 1));
+		fake_source_init(&b.committed, &b.log, false);
+		fake_source_init(&b.uncommitted, &b.log, true);
+		all = fake_spans(&b.committed);
+		all[1].end = 0;
+		b.check = ev_log_new(&b.opt, &b.faults);
+		rc = ev_log_run(b.check, &b.committed.base, &b.uncommitted.base, all, &hooks, &b.err);
+		CHECK(rc == 0 || rc == EV_READ_STOPPED, "it is done or stopped (%s)", b.err.text);
+		CHECK(rc == 0 || left == -1, "at the %d. time that it is asked", asked + 1);
+		free(all);
+		bed_release(&b);
+	}
+	CHECK(asked > 5, "asked %d times: in the second reading, and in what is read of the rest", asked);
+}
+
+/* Markers that are met behind the span explain no hole in it. */
+static void behind(bool more)
+{
+	struct ev_span s[PARTS] = { { 0, 3 } };
+	struct bed b;
+	char value[128];
+
+	bed_init(&b, 1);
+	b.log.markers_known = true;
+	b.log.beyond = 2;
+	for (int i = 0; i < 5 + more; i++)
+		fake_add(&b.log, 0, i == 1 ? FAKE_GONE : i == 3 ? FAKE_MARKER : FAKE_RECORD, i, "a",
+			 event(value, sizeof(value), i, -1, i + 1));
+	check(&b, true, s);
+	CHECK(b.faults.found[EV_FAULT_HOLE] == !more && b.holes[EV_HOLE_UNEXPLAINED] == !more,
+	      "a lost record is told: %s", b.last[EV_FAULT_HOLE]);
+	CHECK(b.holes[EV_HOLE_UNKNOWN] == more && b.holes[EV_HOLE_MARKER] == 0 && tiles(b.result),
+	      "where the log goes on meanwhile it is unknown, and never a marker");
+	bed_release(&b);
+}
+
 static void odd_values(void)
 {
 	struct bed b;
@@ -410,6 +489,11 @@ int main(void)
 			injected(test_rand(&seed));
 	}
 	spans();
+	eaten(false);
+	eaten(true);
+	stopped();
+	behind(false);
+	behind(true);
 	odd_values();
 	return test_done();
 }
