@@ -26,6 +26,12 @@ for i in {1..20000}; do echo '{"topic":"t","partition":0,"offset":'$i',"timestam
 evreplay ./long.ndjson --into - --position gone.json 2>"$err" | head -n 1 >"$out"
 check "its position, which nobody knows, is not saved" test "${PIPESTATUS[0]}" = 0 -a ! -e gone.json
 
+# What comes slowly and without a pause goes on at once, not by the buffer.
+slowly() { evreplay ./long.ndjson --rate 20/s --into - 2>/dev/null | evreplay - --into - 2>"$err" | head -n 1 >"$out"; }
+export -f slowly && export out err
+check "a line that comes is passed on though others follow" timeout 60 bash -c slowly
+check "which is the first" test "$(jq .offset "$out")" = 1
+
 # A reader that takes nothing any more does not keep it from heeding the first signal.
 mkfifo asleep
 exec 9<>asleep
@@ -64,6 +70,9 @@ run evreplay ./orders.ndjson
 check_status 2 "a missing target is a usage error"
 run evreplay --into -
 check_status 2 "a missing source, too"
+run evreplay ./orders.ndjson --into there --exactly-once --job j --txn-time 1m
+check_status 2 "a transaction that a broker would end is a usage error"
+check_grep "which says how long it may be" "option '--txn-time' takes at most 30s" "$err"
 run evreplay --follow --to 3 ./orders.ndjson --into -
 check_status 2 "--follow with an end, too"
 done_testing

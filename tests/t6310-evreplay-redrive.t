@@ -88,9 +88,15 @@ check "the other is" test "$(evtail "$orders" --from begin --key x -q -o json | 
 { letter 0 4100 v "$(connect "$orders" 0 v)"; letter 0 4200 w "$(connect "no-$orders" 0 w)"; } | put
 run evreplay redrive "$dlq" -g ops
 check_status 4 "a home that is not there"
+{ letter 0 4300 z "$(connect "no-$orders" 0 z)"; letter 0 4400 zz "$(connect "$orders" 99 zz)"; } | put
+run evreplay redrive "$dlq" -g ops --dry-run --partition keep
+check_status 1 "a plan goes on behind it"
+check_grep "names it once" "^conflict: topic no-$orders: it is not there, or may not be seen" "$out"
+check_grep "counts its letters, and those of a partition that is not there" "^conflict: 3 records for a topic or a partition" "$out"
+check_grep "and has the routing" "^ *2 .* $dlq +no-$orders\$" "$out"
 run evreplay redrive "$dlq" -g ops --into "$sick"
 check_status 0 "does not send those before it twice"
-check "they went home" test "$(values "$orders")$(values "$sick")" = "a c d v x w y "
+check "they went home" test "$(values "$orders")$(values "$sick")" = "a c d v x w y z zz "
 
 # What filters leave stays in the backlog.
 before=$(lag ops)
@@ -182,19 +188,48 @@ check "and no backlog is left" test "$(evadmin committed tight "$crammed/0")" = 
 
 # A marker is no letter.
 topic marked 1
+ends_at() { [ "$(evadmin marks "$marked/0" | awk '{ print $3 }')" = "$1" ]; } # a marker is written after commit has returned
 txn_open marked
 txn begin "put $marked/0 1732190400000 a x" commit
 txn_leave
+check "a transaction has its marker" wait_for 60 ends_at 2
 run evreplay redrive "$marked" -g marked --into "$payments"
 check_status 0 "letters of a transaction"
 check "leave no backlog behind them" test "$(evadmin committed marked "$marked/0")" = "$(evadmin marks "$marked/0" | awk '{ print $3 }')"
 txn_open marked
 txn begin "put $marked/0 1732190400000 b x" "put $marked/0 1732190400000 c x" commit
 txn_leave
+check "so has the next" wait_for 60 ends_at 5
 run evreplay redrive "$marked" -g marked --into "$payments" --max 1
 check "--max leaves what is behind it" test "$(evadmin committed marked "$marked/0")" = 3
 run evreplay redrive "$marked" -g marked --into "$payments" --key b
 check "and so does a filter" test "$(evadmin committed marked "$marked/0")" = 3
+
+# Consumers of the group would be given its offsets, and the broker takes none of ours.
+kcat -b "$EV_BROKERS" -G "busy-$$" "$dlq" -X auto.offset.reset=earliest >/dev/null 2>&1 &
+busy=$!
+joined() { [ "$(evadmin committed "busy-$$" "$dlq/0")" -ge 0 ]; }
+check "a group reads" wait_for 60 joined
+run evreplay redrive "$dlq" -g "busy-$$"
+check_status 6 "a group with members is left alone"
+check_grep "which is said before anything is sent" "consumer group 'busy-$$' has 1 member\$" "$err"
+kill $busy
+
+# An archive has no group.
+run evreplay "$dlq" --into ./kept
+run evreplay redrive ./kept
+check_status 2 "an archive has no backlog of a group"
+check_grep "and the hint says how it is redriven" "hint: --from begin sends all of it" "$err"
+run evreplay redrive ./kept --from begin --into "$sick" --max-redrives 9 --dry-run
+check_status 0 "which it is"
+
+# More reasons than a table bears are counted as others.
+for i in {1..1003}; do
+	printf '{"topic":"t","partition":0,"offset":%s,"timestamp":9,"key":"k","headers":[["evproject.dead.topic","%s"],["evproject.dead.reason","reason %s"]],"value":{}}\n' "$i" "$payments" "$i"
+done >many
+run evreplay redrive - --dry-run <many
+check_grep "a thousand reasons and the others" "^ *3 .* \(others\) +-\$" "$out"
+check_grep "each other once" "^ *1 .* reason 1000\$" "$out"
 
 # Two at once: the one whose group was moved meanwhile says so.
 topic twice 1

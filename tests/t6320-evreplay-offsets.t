@@ -98,7 +98,7 @@ joined() { [ "$(evadmin committed busy "$src/0")" -ge 0 ]; }
 check "a group reads" wait_for 60 joined
 run evreplay offsets --map map -g busy --yes
 check_status 6 "a group with members is not moved"
-check_grep "and why" "consumer group 'busy' has 1 members" "$err"
+check_grep "and why" "consumer group 'busy' has 1 member\$" "$err"
 kill $busy
 run evreplay offsets --map map -g nobody --yes
 check_status 2 "a group without offsets is refused"

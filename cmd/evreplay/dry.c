@@ -119,7 +119,7 @@ static double estimate_ms(const struct replay *r, uint64_t records, uint64_t byt
 	if (r->pace.bytes > 0 && (other = 1000.0 * (double)bytes / r->pace.bytes) > ms)
 		ms = other;
 	if (r->pace.speed > 0 && newest >= oldest &&
-	    (other = (double)(newest - oldest) / r->pace.speed) > ms)
+	    (other = ((double)newest - (double)oldest) / r->pace.speed) > ms)
 		ms = other;
 	return ms;
 }

@@ -54,18 +54,6 @@ static const struct ev_option options[] = {
 	EV_END,
 };
 
-/* The cluster of the copy. */
-static struct ev_cluster_spec target_of(const struct offsets_args *a)
-{
-	const struct ev_source_spec *s = &a->src.spec;
-
-	if (a->into_broker || a->into_config)
-		return (struct ev_cluster_spec){ .brokers = a->into_broker, .properties_file = a->into_config,
-						 .timeout_ms = s->timeout_ms };
-	return (struct ev_cluster_spec){ s->brokers, s->properties_file, s->properties, s->nproperties,
-					 s->timeout_ms };
-}
-
 /* A source of these topics, for its group's offsets. */
 static struct ev_source *open_topics(const struct ev_cluster_spec *c, const struct ev_position *topics,
 				     struct ev_error *err)
@@ -92,14 +80,7 @@ static struct ev_source *open_topics(const struct ev_cluster_spec *c, const stru
 
 static int need_idle(const struct ev_cluster_spec *c, const char *group, struct ev_error *err)
 {
-	struct ev_cluster *cluster = ev_cluster_open(c, NULL, NULL, NULL, ev_stopped, err);
-	int members = 0, rc = cluster ? ev_group_members(cluster, group, &members, err) : -1;
-
-	ev_cluster_close(cluster);
-	if (rc || !members)
-		return rc;
-	ev_fail(err, EV_HELD, "consumer group '%s' has %d members", group, members);
-	return ev_hint(err, "stop its consumers first: they would go on from their own offsets");
+	return replay_need_idle(c, group, "stop its consumers first: they would go on from their own offsets", err);
 }
 
 /* Records that the group has still to read, and that the copy does not have: it began behind them. */
@@ -198,10 +179,8 @@ static int commit(struct offsets *o, const struct ev_cluster_spec *c, struct ev_
 static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err)
 {
 	const struct offsets_args *a = o->args;
-	struct ev_cluster_spec from = { a->src.spec.brokers, a->src.spec.properties_file,
-					a->src.spec.properties, a->src.spec.nproperties,
-					a->src.spec.timeout_ms };
-	struct ev_cluster_spec to = target_of(a);
+	struct ev_cluster_spec from = replay_source_cluster(&a->src.spec);
+	struct ev_cluster_spec to = replay_target_cluster(&a->src.spec, a->into_broker, a->into_config);
 	int rc;
 
 	o->map = ev_map_load(a->map, err);

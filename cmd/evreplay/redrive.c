@@ -20,7 +20,7 @@ struct redrive {
 	size_t headers_cap;
 	char tries[24];
 	uint64_t sent, quarantined, left;
-	uint64_t stuck; /* a dry run: would stop a run */
+	uint64_t stuck, astray; /* a dry run: without a home; for a topic or partition that is not there */
 	struct tally *routes, *reasons;
 	size_t nroutes, nreasons;
 	char *topic; /* of the record at hand */
@@ -53,26 +53,40 @@ void redrive_free(struct redrive *d)
 	free(d);
 }
 
-static bool same(const char *a, struct ev_slice b)
+/* As it is shown: a line of a table, up to a NUL. */
+static struct ev_slice shown(struct ev_slice s)
 {
-	return ev_slice_is(b.ptr ? b : EV_LITERAL("-"), a);
+	size_t n = s.len < REASON_TEXT ? s.len : REASON_TEXT;
+	const char *nul = s.ptr ? memchr(s.ptr, 0, n) : NULL;
+
+	if (!s.ptr)
+		return EV_LITERAL("-");
+	return (struct ev_slice){ s.ptr, nul ? (size_t)(nul - s.ptr) : n };
 }
 
-/* Past the limit all go into the last one. */
+/* Past the limit all others are one. What comes often moves to the front, where it is found at once. */
 static void count(struct tally **v, size_t *n, struct ev_slice a, struct ev_slice b)
 {
 	struct tally *t;
 
-	if (b.len > REASON_TEXT)
-		b.len = REASON_TEXT;
-	for (size_t i = 0; i < *n; i++)
-		if ((same((*v)[i].a, a) && same((*v)[i].b, b)) || i == REASONS) {
-			(*v)[i].n++;
-			return;
+	a = shown(a);
+	b = shown(b);
+	for (size_t i = 0; i < *n; i++) {
+		t = *v + i;
+		if (i < REASONS && !(ev_slice_is(a, t->a) && ev_slice_is(b, t->b)))
+			continue;
+		t->n++;
+		if (i && i < REASONS) {
+			struct tally before = t[-1];
+
+			t[-1] = *t;
+			*t = before;
 		}
+		return;
+	}
 	t = EV_PUSH(*v, *n);
-	t->a = ev_slice_dup(a.ptr ? a : EV_LITERAL("-"));
-	t->b = ev_slice_dup(b.ptr ? b : EV_LITERAL("-"));
+	t->a = ev_slice_dup(*n <= REASONS ? a : EV_LITERAL("(others)"));
+	t->b = ev_slice_dup(*n <= REASONS ? b : EV_LITERAL("-"));
 	t->n = 1;
 }
 
@@ -106,6 +120,19 @@ static int no_home(struct ev_error *err)
 		       "evproject are known");
 }
 
+/* A plan goes on behind what would end a run: a home that is not there, or lacks the partition. */
+static bool is_astray(struct replay *r, const struct replay_target *t, const struct ev_record *rec,
+		      struct ev_error *err)
+{
+	if (!r->args->dry_run || (t ? t->info.partitions && ev_spread_of(&r->spread, rec, t->info.partitions) >= 0 :
+				      !r->homeless))
+		return false;
+	*err = (struct ev_error)EV_ERROR_INIT;
+	r->homeless = false;
+	r->redrive->astray++;
+	return true;
+}
+
 int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target **target,
 		  struct ev_error *err)
 {
@@ -131,11 +158,15 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 		d->stuck++;
 		return 0;
 	}
-	*target = replay_target_named(r, d->topic, NULL, err); /* which it never makes */
-	if (!*target || (!a->dry_run && replay_bound_batches(r, err)))
-		return -1;
 	if (o.partition >= 0)
 		rec->partition = o.partition; /* so that --partition keep means it */
+	*target = replay_target_named(r, d->topic, NULL, err); /* which it never makes */
+	if (is_astray(r, *target, rec, err)) {
+		*target = NULL;
+		return 0;
+	}
+	if (!*target || (!a->dry_run && replay_bound_batches(r, err)))
+		return -1;
 	rec->topic = ev_slice_str(d->topic);
 	if (!out)
 		count_try(d, rec, o.tries);
@@ -279,7 +310,14 @@ int redrive_print(struct replay *r, struct ev_error *err)
 			ev_buf_addf(&out, "\nconflict: %" PRIu64 " record%s without a home: no header says which, or "
 				    "sent there often enough; --into, --quarantine\n", d->stuck,
 				    d->stuck == 1 ? "" : "s");
-		conflicts = replay_dry_conflicts(r, false, &out) + d->stuck;
+		for (size_t i = 0; d->astray && i < r->ntargets; i++)
+			if (!r->targets[i]->info.partitions)
+				ev_buf_addf(&out, "conflict: topic %s: it is not there, or may not be seen; make it, or "
+					    "--into TOPIC\n", r->targets[i]->name);
+		if (d->astray)
+			ev_buf_addf(&out, "conflict: %" PRIu64 " record%s for a topic or a partition that is not there\n",
+				    d->astray, d->astray == 1 ? "" : "s");
+		conflicts = replay_dry_conflicts(r, false, &out) + d->stuck + d->astray;
 		rc = ev_stdout_write(out.data, out.len, err);
 		ev_buf_release(&out);
 		return rc < 0 ? -1 : conflicts ? EV_NO : 0;
@@ -288,7 +326,7 @@ int redrive_print(struct replay *r, struct ev_error *err)
 		return 0;
 	ev_say(r->msg, "%" PRIu64 " record%s sent home, %" PRIu64 " into quarantine, %" PRIu64 " left", d->sent,
 	       d->sent == 1 ? "" : "s", d->quarantined, d->left);
-	if (d->left && d->sent + d->quarantined && !r->src->one_sequence)
+	if (d->left && d->sent + d->quarantined && !r->src->one_sequence && !r->args->src.from)
 		ev_warn(r->msg, "group '%s' stands at the first record that was left: what was sent from "
 			"behind it would be sent again", r->args->group);
 	return 0;

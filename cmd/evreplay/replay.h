@@ -150,6 +150,15 @@ int replay_change(struct replay *r, struct ev_record *rec, struct ev_error *err)
 /* Wait until it is due by its `original_ms`, serving the sink. 0; 1 stopped by a signal; -1. */
 int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, struct ev_error *err);
 
+/* ---- clusters.c ---- */
+
+/* Borrowed from the source's options. */
+struct ev_cluster_spec replay_source_cluster(const struct ev_source_spec *s);
+/* The same one, unless another is named: then none of the source's properties. */
+struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, const char *brokers, const char *properties);
+/* EV_HELD, with that hint, when the consumer group has members there. */
+int replay_need_idle(const struct ev_cluster_spec *c, const char *group, const char *hint, struct ev_error *err);
+
 /* ---- target.c ---- */
 
 /* Does --into name topics (or nothing: the same names on another cluster), - or an archive? */

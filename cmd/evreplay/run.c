@@ -277,8 +277,21 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 /* A group that has offsets goes on there, unless --from says otherwise. (--since only chooses, see in_time.) */
 static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
 {
+	struct ev_cluster_spec c = replay_source_cluster(&r->args->src.spec);
+
 	if (r->src->one_sequence || r->args->src.from)
 		return 0;
+	if (r->args->src.spec.archive && !r->args->src.spec.ntopics) {
+		ev_fail(err, EV_USAGE, "an archive has no consumer group whose lag would be the backlog");
+		return ev_hint(err, "--from begin sends all of it, filters and --since choose");
+	}
+	/* They would take the offsets for theirs, and the broker refuses ours, after all was sent. */
+	if (replay_need_idle(&c, r->args->group, "stop its consumers, or name a group for the redrive alone: --group",
+			     err)) {
+		if (err->class == EV_STORE)
+			err->class = EV_SOURCE;
+		return -1;
+	}
 	if (r->src->ops->group_offsets(r->src, r->args->group, &r->stored, err))
 		return -1;
 	*known = r->stored.n > 0;

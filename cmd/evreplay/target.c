@@ -75,27 +75,12 @@ int replay_check_target(struct replay *r, struct ev_error *err)
 	if (!a->job && (a->new_job || a->group))
 		return ev_fail(err, EV_USAGE, "option '--%s' belongs to '--exactly-once'",
 			       a->new_job ? "new-job" : "group");
+	if (a->txn_ms > EV_TXN_MOST_MS)
+		return ev_fail(err, EV_USAGE, "option '--txn-time' takes at most %ds: brokers end what lasts too long",
+			       EV_TXN_MOST_MS / 1000);
 	if (a->job && (!*a->job || strlen(a->job) > 200))
 		return ev_fail(err, EV_USAGE, "option '--job' takes a name of 1 to 200 bytes");
 	return ev_spread_parse(&r->spread, a->partition, err) ? -1 : replay_allow(r, err);
-}
-
-/* The cluster of the source, unless another is named: then none of the source's properties. */
-static void target_cluster(const struct replay *r, struct ev_cluster_spec *c)
-{
-	const struct replay_args *a = r->args;
-	const struct ev_source_spec *src = &a->src.spec;
-
-	*c = (struct ev_cluster_spec){ .timeout_ms = src->timeout_ms };
-	if (a->into_config || a->into_broker) {
-		c->brokers = a->into_broker;
-		c->properties_file = a->into_config;
-		return;
-	}
-	c->brokers = src->brokers;
-	c->properties_file = src->properties_file;
-	c->properties = src->properties;
-	c->nproperties = src->nproperties;
 }
 
 static void delivered(void *ctx, uint32_t part, int64_t offset, const char *topic, int32_t partition,
@@ -117,6 +102,7 @@ static int settled(void *ctx, struct ev_error *err)
 static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 {
 	*spec = (struct ev_kafka_sink_spec){
+		.cluster = replay_target_cluster(&r->args->src.spec, r->args->into_broker, r->args->into_config),
 		.spread = r->spread, .memory = r->args->src.memory, .lossy = r->args->lossy,
 		.stopped = ev_stopped, .job = r->args->job, .group = r->args->job ? r->args->group : NULL,
 		.new_job = r->args->new_job, .source_id = r->src->cluster_id,
@@ -127,7 +113,6 @@ static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 		spec->settled = settled;
 		spec->ctx = r;
 	}
-	target_cluster(r, &spec->cluster);
 }
 
 static int open_sink(struct replay *r, const struct ev_kafka_sink_spec *spec, struct ev_error *err)

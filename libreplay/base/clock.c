@@ -16,6 +16,14 @@ int64_t ev_clock_ms(void)
 	return millis(CLOCK_MONOTONIC);
 }
 
+int64_t ev_clock_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 int64_t ev_now_ms(void)
 {
 	return millis(CLOCK_REALTIME);

@@ -53,6 +53,9 @@ struct ev_kafka_sink_spec {
 	const char *group;       /* commit the position to it, too, in each transaction; or NULL */
 };
 
+/* The broker aborts what is open for a minute (transaction.timeout.ms): half of it is for its records and its end. */
+enum { EV_TXN_MOST_MS = 30000 };
+
 #define EV_JOBS_TOPIC "__evreplay_jobs"
 
 struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct ev_error *err);

@@ -1,16 +1,19 @@
 /* lines.c - the sink that writes record lines to a pipe; see sink.h */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "record/line.h"
 #include "sink/sink.h"
 
-enum { FULL = 256 << 10 };
+/* Who reads the pipe waits for no more than that: a topic that is written all the time never makes a pause. */
+enum { FULL = 256 << 10, OLD_MS = 100 };
 
 struct lines_sink {
 	struct ev_sink base;
 	int (*write)(const char *data, size_t n, struct ev_error *err);
 	struct ev_buf out; /* not yet written */
+	int64_t since_ms;  /* that the first line of it waits */
 };
 
 static int write_out(struct lines_sink *l, struct ev_error *err)
@@ -33,6 +36,8 @@ static int lines_put(struct ev_sink *s, const struct ev_record *r, struct ev_err
 
 	if (s->closed)
 		return 0;
+	if (!l->out.len)
+		l->since_ms = ev_clock_ms();
 	ev_line_write(&l->out, r);
 	ev_sink_count(s, r);
 	return l->out.len >= FULL || l->out.failed ? write_out(l, err) : 0;
@@ -40,7 +45,9 @@ static int lines_put(struct ev_sink *s, const struct ev_record *r, struct ev_err
 
 static int lines_turn(struct ev_sink *s, int wait_ms, struct ev_error *err)
 {
-	return wait_ms ? write_out((struct lines_sink *)s, err) : 0;
+	struct lines_sink *l = (struct lines_sink *)s;
+
+	return wait_ms || ev_clock_ms() - l->since_ms >= OLD_MS ? write_out(l, err) : 0;
 }
 
 static int lines_flush(struct ev_sink *s, const struct ev_position *next, struct ev_error *err)

@@ -3,18 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { OWED_US = 100000 };
 #define FAR_US 9e18
-
-int64_t ev_clock_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* Digits with an optional fraction; strtod also takes hex, signs, nan and exponents. */
 static bool positive(const char *text, char **end, double *out)
@@ -68,9 +59,9 @@ static double by_time(struct ev_pace *p, int64_t ms)
 	double gap_us;
 
 	if (p->latest_ms == EV_NO_TIMESTAMP)
-		p->first_ms = p->latest_ms = ms;
+		p->latest_ms = ms;
 	if (ms > p->latest_ms) {
-		gap_us = (double)(ms - p->latest_ms) * 1000 / p->speed;
+		gap_us = ((double)ms - (double)p->latest_ms) * 1000 / p->speed; /* any two int64_t */
 		if (p->max_idle_ms && gap_us > (double)p->max_idle_ms * 1000)
 			gap_us = (double)p->max_idle_ms * 1000;
 		p->at_us += gap_us;

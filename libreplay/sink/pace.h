@@ -19,12 +19,12 @@ struct ev_pace {
 
 	/* the clock, in microseconds of the monotonic clock */
 	int64_t start_us;      /* when time began; set it, or the first record does */
-	int64_t first_ms, latest_ms; /* timestamps; EV_NO_TIMESTAMP: none yet */
+	int64_t latest_ms;     /* timestamp; EV_NO_TIMESTAMP: none yet */
 	double at_us;          /* by timestamps: behind start_us */
 	double next_us;        /* by rate: when the next is due */
 };
 
-#define EV_PACE_INIT { .first_ms = EV_NO_TIMESTAMP, .latest_ms = EV_NO_TIMESTAMP }
+#define EV_PACE_INIT { .latest_ms = EV_NO_TIMESTAMP }
 
 /* "5000/s", "5000", "300/m", "10MB/s", "512KiB/s" into records or bytes. EV_USAGE. */
 int ev_pace_rate(struct ev_pace *p, const char *text, struct ev_error *err);
@@ -38,7 +38,5 @@ static inline bool ev_pace_on(const struct ev_pace *p)
 
 /* When the record is due, given the time now; it counts as passed on. */
 int64_t ev_pace_due(struct ev_pace *p, const struct ev_record *r, int64_t now_us);
-
-int64_t ev_clock_us(void); /* monotonic */
 
 #endif

@@ -1,0 +1,28 @@
+/* clusters.c - the clusters of the source and of the target, and who reads there */
+#include "evreplay/replay.h"
+
+struct ev_cluster_spec replay_source_cluster(const struct ev_source_spec *s)
+{
+	return (struct ev_cluster_spec){ s->brokers, s->properties_file, s->properties, s->nproperties,
+					 s->timeout_ms };
+}
+
+struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, const char *brokers, const char *properties)
+{
+	if (!brokers && !properties)
+		return replay_source_cluster(s);
+	return (struct ev_cluster_spec){ .brokers = brokers, .properties_file = properties,
+					 .timeout_ms = s->timeout_ms };
+}
+
+int replay_need_idle(const struct ev_cluster_spec *c, const char *group, const char *hint, struct ev_error *err)
+{
+	struct ev_cluster *cluster = ev_cluster_open(c, NULL, NULL, NULL, ev_stopped, err);
+	int members = 0, rc = cluster ? ev_group_members(cluster, group, &members, err) : -1;
+
+	ev_cluster_close(cluster);
+	if (rc || !members)
+		return rc;
+	ev_fail(err, EV_HELD, "consumer group '%s' has %d member%s", group, members, members == 1 ? "" : "s");
+	return ev_hint(err, "%s", hint);
+}
