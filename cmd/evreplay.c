@@ -45,6 +45,7 @@ static const struct ev_option options[] = {
 		  "save the position up to which all is in the target"),
 	EV_STRING(0, "offset-map", "FILE", struct replay_args, offset_map,
 		  "write which offset of the target each record has"),
+	EV_STRING(0, "metrics", "FILE", struct replay_args, metrics, "write a Prometheus textfile"),
 	EV_FLAG('q', "quiet", struct replay_args, quiet, "no progress, no closing report"),
 	EV_FLAG('v', "verbose", struct replay_args, verbose, "say what was copied of each partition"),
 	EV_BRIEF("Archive"),

@@ -13,6 +13,7 @@ _evreplay_redrive() {
 	--partition) COMPREPLY=($(compgen -W 'key keep librdkafka' -- "$cur")); return ;;
 	--allow) COMPREPLY=($(compgen -W 'same-topic fewer-partitions log-append-time retention timestamp-bounds null-keys' -- "$cur")); return ;;
 	--rate) COMPREPLY=(); return ;;
+	--metrics) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--from) COMPREPLY=(); return ;;
 	--to) COMPREPLY=(); return ;;
 	--since) COMPREPLY=(); return ;;
@@ -34,7 +35,7 @@ _evreplay_redrive() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --dry-run -n --group -g --max --max-redrives --quarantine --into -t --into-broker --into-config --partition --allow --lossy --rate --quiet -q --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --dry-run -n --group -g --max --max-redrives --quarantine --into -t --into-broker --into-config --partition --allow --lossy --rate --metrics --quiet -q --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi
@@ -75,6 +76,7 @@ _evreplay() {
 	--allow) COMPREPLY=($(compgen -W 'same-topic fewer-partitions log-append-time retention timestamp-bounds null-keys' -- "$cur")); return ;;
 	--position) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--offset-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--metrics) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--level) COMPREPLY=(); return ;;
 	--threads) COMPREPLY=(); return ;;
 	--job) COMPREPLY=(); return ;;
@@ -111,7 +113,7 @@ _evreplay() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --offset-map --quiet -q --verbose -v --append --level --threads --verify --exactly-once --job --new-job --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --offset-map --metrics --quiet -q --verbose -v --append --level --threads --verify --exactly-once --job --new-job --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

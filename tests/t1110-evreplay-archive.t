@@ -42,6 +42,14 @@ run evreplay ./a ./one --verify -q
 check "-q says nothing of whole ones" test "$status" = 0 -a -z "$(cat "$out" "$err")"
 run evreplay ./a ./bad --verify -q
 check "and is not quiet of others" test "$status" = 5 -a "$(grep -c '^./' "$out")" = 1
+run evreplay ./none ./bad ./a --verify
+check_status 5 "one that is not there hides no fault of the next"
+check_grep "both are said" "cannot open './none/archive.json'" "$err"
+check_grep "and the last is looked at, too" "^./a: .* 0 faults" "$out"
+run evreplay ./none ./a --verify
+check_status 3 "one that is not there is no success"
+run evreplay ./a/t/ --verify
+check_grep "a slash behind a part is none" "'./a/t/' is a part of an archive" "$err"
 run evreplay ./a/t --verify
 check_status 3 "a part of an archive is not verified alone"
 check_grep "the hint names the whole" 'hint: .* evreplay --verify ./a$' "$err"

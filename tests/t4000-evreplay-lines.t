@@ -32,6 +32,20 @@ export -f slowly && export out err
 check "a line that comes is passed on though others follow" timeout 60 bash -c slowly
 check "which is the first" test "$(jq .offset "$out")" = 1
 
+# What a collector sees of it.
+run evreplay ./orders.ndjson --into - --metrics m.prom
+check_status 0 "a copy with metrics"
+records=$(grep -c . orders.ndjson)
+check_grep "what was read" "^ev_replay_read_records_total\{job=\"-\"\} $records\$" m.prom
+check_grep "what was sent" "^ev_replay_sent_records_total\{job=\"-\"\} $records\$" m.prom
+check_grep "what is safe" '^ev_replay_safe_offset\{job="-",topic="orders",partition="0"\} [0-9]+$' m.prom
+check_grep "that it has ended" '^ev_replay_running\{job="-"\} 0$' m.prom
+check_grep "and well" '^ev_replay_failed\{job="-"\} 0$' m.prom
+evreplay ./orders.ndjson --into - --metrics m.prom 2>"$err" >/dev/full
+check_grep "or not" '^ev_replay_failed\{job="-"\} 1$' m.prom
+run evreplay ./orders.ndjson --into - --metrics nowhere/m.prom
+check_status 4 "metrics that cannot be written are no success"
+
 # A reader that takes nothing any more does not keep it from heeding the first signal.
 mkfifo asleep
 exec 9<>asleep

@@ -98,10 +98,15 @@ static void note(void *ctx, const char *text)
 /* ARCHIVE/TOPIC is a source, and cannot be verified. */
 static int refuse_part(const char *dir, struct ev_error *err)
 {
-	const char *slash = strrchr(dir, '/');
-	char *above = ev_strndup(dir, slash ? (size_t)(slash - dir) : 0);
+	size_t n = strlen(dir);
+	char *above;
 	int rc = 0;
 
+	while (n && dir[n - 1] == '/')
+		n--;
+	while (n && dir[n - 1] != '/')
+		n--;
+	above = ev_strndup(dir, n ? n - 1 : 0);
 	if (!ev_archive_is(dir) && *above && ev_archive_is(above)) {
 		rc = ev_fail(err, EV_SOURCE, "'%s' is a part of an archive", dir);
 		ev_hint(err, "it is verified as a whole: evreplay --verify %s", above);
@@ -141,7 +146,7 @@ static int verify(const char *dir, struct replay *r, struct ev_error *err)
 
 int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_error *err)
 {
-	int status = 0;
+	int status = 0, unread = 0;
 
 	if (!rest->n) {
 		ev_fail(err, EV_USAGE, "which archive?");
@@ -152,12 +157,18 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 	for (size_t i = 0; i < rest->n; i++) {
 		int rc = verify(rest->v[i], r, err);
 
-		if (rc < 0)
+		if (rc < 0 && (err->class != EV_SOURCE || ev_stopped() || (i + 1 == rest->n && !status)))
 			return -1;
-		status = rc ? rc : status;
+		if (rc < 0) { /* the next one is looked at all the same; what is found outweighs what is not read */
+			ev_report(r->msg, err);
+			unread++;
+		}
+		status = rc > 0 ? rc : status;
 	}
-	if (!status)
+	if (!status && !unread)
 		return 0;
+	if (!status)
+		return ev_fail(err, EV_SOURCE, "%d archive%s could not be verified", unread, unread == 1 ? "" : "s");
 	ev_fail(err, EV_DATA, "not whole");
 	return ev_hint(err, "take the damaged files from another copy, or archive the topic anew while it has the "
 			    "records; zcat reads what is before a fault");

@@ -7,7 +7,8 @@ struct ev_cluster_spec replay_source_cluster(const struct ev_source_spec *s)
 					 s->timeout_ms };
 }
 
-struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, const char *brokers, const char *properties)
+struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, const char *brokers,
+					     const char *properties)
 {
 	if (!brokers && !properties)
 		return replay_source_cluster(s);

@@ -312,11 +312,11 @@ int redrive_print(struct replay *r, struct ev_error *err)
 				    d->stuck == 1 ? "" : "s");
 		for (size_t i = 0; d->astray && i < r->ntargets; i++)
 			if (!r->targets[i]->info.partitions)
-				ev_buf_addf(&out, "conflict: topic %s: it is not there, or may not be seen; make it, or "
-					    "--into TOPIC\n", r->targets[i]->name);
+				ev_buf_addf(&out, "conflict: topic %s: it is not there, or may not be seen; "
+					    "make it, or --into TOPIC\n", r->targets[i]->name);
 		if (d->astray)
-			ev_buf_addf(&out, "conflict: %" PRIu64 " record%s for a topic or a partition that is not there\n",
-				    d->astray, d->astray == 1 ? "" : "s");
+			ev_buf_addf(&out, "conflict: %" PRIu64 " record%s for a topic or a partition that is not "
+				    "there\n", d->astray, d->astray == 1 ? "" : "s");
 		conflicts = replay_dry_conflicts(r, false, &out) + d->stuck + d->astray;
 		rc = ev_stdout_write(out.data, out.len, err);
 		ev_buf_release(&out);
@@ -369,6 +369,7 @@ static const struct ev_option options[] = {
 		      "write in spite of it; repeatable"),
 	EV_FLAG(0, "lossy", struct replay_args, lossy, "leave out what cannot be produced as it is"),
 	EV_STRING(0, "rate", "RATE", struct replay_args, rate, "no faster: 50/s, 300/m, 1MB/s"),
+	EV_STRING(0, "metrics", "FILE", struct replay_args, metrics, "write a Prometheus textfile"),
 	EV_FLAG('q', "quiet", struct replay_args, quiet, "no progress, no closing report"),
 	EV_GROUP("Range"),
 	EV_RANGE_ROWS(struct replay_args, src),

@@ -28,6 +28,7 @@ struct replay_args {
 	struct ev_list maps, allow;
 	const char *position; /* --position FILE: where the copy has come */
 	const char *offset_map; /* --offset-map FILE */
+	const char *metrics;    /* --metrics FILE */
 	bool create, lossy, dry_run;
 	bool exactly_once, new_job;
 	const char *job, *group;
@@ -119,6 +120,7 @@ struct replay {
 	int64_t flushed_ms;
 	struct ev_map_writer *map;
 	struct ev_position safe; /* behind what the last flush made safe */
+	int64_t metrics_ms;      /* monotonic: when they were written last; 0: never */
 };
 
 /* ---- run.c ---- */
@@ -155,7 +157,8 @@ int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, st
 /* Borrowed from the source's options. */
 struct ev_cluster_spec replay_source_cluster(const struct ev_source_spec *s);
 /* The same one, unless another is named: then none of the source's properties. */
-struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, const char *brokers, const char *properties);
+struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, const char *brokers,
+					     const char *properties);
 /* EV_HELD, with that hint, when the consumer group has members there. */
 int replay_need_idle(const struct ev_cluster_spec *c, const char *group, const char *hint, struct ev_error *err);
 
@@ -232,6 +235,12 @@ void replay_dry_count(struct replay *r, struct replay_part *p, const struct ev_r
 uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf *out);
 /* The plan, to stdout. 0, EV_NO when something stands against it, -1. */
 int replay_dry_print(struct replay *r, struct ev_error *err);
+
+/* ---- metrics.c ---- */
+
+/* Every ten seconds and at the first call; at the end. Without --metrics, and of a dry run, nothing. EV_STORE. */
+int replay_metrics_due(struct replay *r, struct ev_error *err);
+int replay_metrics_end(struct replay *r, bool failed, struct ev_error *err);
 
 /* ---- close.c ---- */
 

@@ -173,7 +173,7 @@ static bool due(const struct replay *r)
 
 int replay_flush_due(struct replay *r, struct ev_error *err)
 {
-	return due(r) ? flush(r, false, err) : 0;
+	return due(r) && flush(r, false, err) ? -1 : replay_metrics_due(r, err);
 }
 
 int replay_flush_now(struct replay *r, struct ev_error *err)
@@ -238,7 +238,7 @@ static int copy(struct replay *r, struct ev_error *err)
 		replay_note_last(r, r->records, (size_t)n);
 		if (r->sink && r->sink->ops->turn && r->sink->ops->turn(r->sink, n ? 0 : 1, err))
 			return -1;
-		if (due(r) && flush(r, true, err))
+		if ((due(r) && flush(r, true, err)) || replay_metrics_due(r, err))
 			return -1;
 		if ((r->sink && r->sink->closed) || ev_stopped())
 			return STOPPED;
@@ -467,6 +467,7 @@ int replay_stopped_early(struct ev_messages *msg, const struct ev_error *err)
 int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
 	struct replay r = { .args = args, .msg = msg, .pace = EV_PACE_INIT, .shift_ms = INT64_MIN };
+	struct ev_error ignored = EV_ERROR_INIT;
 	int rc;
 
 	if (r.args->verify)
@@ -474,6 +475,8 @@ int replay_run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	rc = prepare(&r, rest, err);
 	if (!rc)
 		rc = open_and_copy(&r, err);
+	if (replay_metrics_end(&r, rc < 0, rc < 0 ? &ignored : err) && rc >= 0)
+		rc = -1;
 	if (rc < 0 && !r.start_ms)
 		rc = replay_stopped_early(msg, err);
 	release(&r);
