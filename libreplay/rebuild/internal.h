@@ -65,14 +65,24 @@ int ev_rebuilding_refuse(struct ev_rebuilding *r, const char *fmt, ...) __attrib
 /* Is the plan of this file, the view that serves the one that it began beside, the file's version a new one? */
 int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err);
 
-int ev_rebuilding_no_pipe(struct ev_error *err); /* the error */
+/* The error of a source that can be read once only. */
+int ev_rebuilding_no_pipe(struct ev_error *err);
 
-/* log.c. A topic that was made anew is another log, and a view of it another view; detached with --accept-trimmed. */
+/* log.c. NULL: the source does not have it, or not yet. */
+const struct ev_partition *ev_rebuilding_partition(const struct ev_source *src, const char *topic, int32_t partition);
+/* Is the topic one of the new version's? One of the old view that is none any more is let go of. */
+bool ev_rebuilding_reads(const struct ev_rebuilding *r, const char *topic);
+/* A topic that was made anew is another log, and a view of it another view; detached with --accept-trimmed. */
 int ev_rebuilding_check_identity(struct ev_rebuilding *r, struct ev_error *err);
 /* A log that lost its beginning makes another view. */
 int ev_rebuilding_check_begin(struct ev_rebuilding *r, struct ev_error *err);
-/* An end that was asked for must not lie behind the old view: readers would go back in time. */
-int ev_rebuilding_check_end(struct ev_rebuilding *r, struct ev_error *err);
+/* Is all there that the old view stands on? */
+int ev_rebuilding_check_parts(struct ev_rebuilding *r, struct ev_error *err);
+/*
+ * An end that was asked for must not lie behind the old view, as readers would go back in time; nor a start past it,
+ * where there would be nothing to compare.
+ */
+int ev_rebuilding_check_asked(struct ev_rebuilding *r, struct ev_error *err);
 /* All of that of a file, which is read as a whole for it. Nothing of topics. */
 int ev_rebuilding_check_file(struct ev_rebuilding *r, struct ev_error *err);
 /* Is what an earlier session has loaded of this log? */
@@ -81,7 +91,7 @@ int ev_rebuilding_check_loaded(struct ev_rebuilding *r, struct ev_error *err);
 int ev_rebuilding_check_shadow(struct ev_rebuilding *r, struct ev_error *err);
 /* Where shadow and `old` stand behind the same offset it must have been the same record. Detaches, too. */
 int ev_rebuilding_same_log(struct ev_rebuilding *r, const struct ev_ledger *old, struct ev_error *err);
-/* The error. */
+/* The error: it ends `lacks` offsets before where the old view stands in `p`. */
 int ev_rebuilding_ends_early(const struct ev_ledger_part *p, int64_t lacks, struct ev_error *err);
 /*
  * Something of the data was wrong while the shadow was filled: was it the log? Then the error says so, and what

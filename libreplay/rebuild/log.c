@@ -17,7 +17,9 @@
 static const char another_hint[] = "--accept-trimmed builds the new version from this log, whatever the old one was "
 				   "built from";
 
-static const struct ev_partition *find(const struct ev_source *src, const char *topic, int32_t partition)
+static const char elsewhere_hint[] = "for the view as it was, build it into another store or schema";
+
+const struct ev_partition *ev_rebuilding_partition(const struct ev_source *src, const char *topic, int32_t partition)
 {
 	for (size_t i = 0; i < src->nparts; i++)
 		if (src->parts[i].partition == partition && strcmp(src->parts[i].topic, topic) == 0)
@@ -25,10 +27,45 @@ static const struct ev_partition *find(const struct ev_source *src, const char *
 	return NULL;
 }
 
+static bool source_has(const struct ev_source *src, const char *topic)
+{
+	for (size_t i = 0; i < src->nparts; i++)
+		if (strcmp(src->parts[i].topic, topic) == 0)
+			return true;
+	return false;
+}
+
+bool ev_rebuilding_reads(const struct ev_rebuilding *r, const char *topic)
+{
+	for (size_t i = 0; i < r->p->ntopics; i++)
+		if (strcmp(r->p->topics[i], topic) == 0)
+			return true;
+	return r->src->one_sequence || source_has(r->src, topic);
+}
+
+int ev_rebuilding_check_parts(struct ev_rebuilding *r, struct ev_error *err)
+{
+	for (size_t i = 0; i < r->old.nparts && !r->src->one_sequence; i++) {
+		const struct ev_ledger_part *p = &r->old.parts[i];
+
+		if (p->next == p->begin || !ev_rebuilding_reads(r, p->topic) ||
+		    ev_rebuilding_partition(r->src, p->topic, p->partition))
+			continue;
+		if (source_has(r->src, p->topic))
+			ev_fail(err, EV_USAGE, "the old view stands on partition '%s/%d', which is not read", p->topic,
+				p->partition);
+		else
+			ev_fail(err, EV_USAGE, "the old view stands on topic '%s', which is not read", p->topic);
+		return ev_hint(err, "give all that it stands on, or the new version would lack it; a topic that the "
+				    "file no longer lists may be left out");
+	}
+	return 0;
+}
+
 /* The first offset that the new version has, or would have of a topic; -1: not known. */
 static int64_t begins_at(const struct ev_rebuilding *r, const struct ev_ledger_part *p)
 {
-	const struct ev_partition *part = find(r->src, p->topic, p->partition);
+	const struct ev_partition *part = ev_rebuilding_partition(r->src, p->topic, p->partition);
 	const struct ev_ledger_part *q = NULL;
 
 	if (r->apply)
@@ -38,8 +75,30 @@ static int64_t begins_at(const struct ev_rebuilding *r, const struct ev_ledger_p
 	return part && !r->src->one_sequence ? part->low : -1;
 }
 
+/* From here on the old view's position means nothing. */
+static int detach(struct ev_rebuilding *r, const char *why, struct ev_error *err)
+{
+	ev_rebuilding_note(r, "%s: the new version is built from the log as it is", why);
+	r->plan.detached = true;
+	ev_ledger_forget_parts(&r->old);
+	return r->dry ? 0 : ev_plan_save(r->sh->live, &r->plan, err);
+}
+
+/* The new version never stands where the old one does. */
+static int starts_past(struct ev_rebuilding *r, const struct ev_ledger_part *p, const char *what, int64_t at,
+		       struct ev_error *err)
+{
+	char why[512];
+
+	snprintf(why, sizeof(why), "%s/%d: the %s %" PRId64 " lies past the old view, which stands at %" PRId64,
+		 p->topic, p->partition, what, at, p->next);
+	return detach(r, why, err);
+}
+
 static int begins_late(struct ev_rebuilding *r, const struct ev_ledger_part *p, int64_t begin, struct ev_error *err)
 {
+	if (r->opt->accept_trimmed && begin > p->next)
+		return starts_past(r, p, "log's beginning", begin, err);
 	if (begin <= p->begin || r->opt->accept_trimmed || r->opt->range->from.kind != EV_POINT_NONE ||
 	    r->opt->range->has_since)
 		return 0;
@@ -56,15 +115,6 @@ int ev_rebuilding_check_begin(struct ev_rebuilding *r, struct ev_error *err)
 		if (begins_late(r, &r->old.parts[i], begins_at(r, &r->old.parts[i]), err) < 0)
 			return -1;
 	return 0;
-}
-
-/* From here on the old view's position means nothing. */
-static int detach(struct ev_rebuilding *r, const char *why, struct ev_error *err)
-{
-	ev_rebuilding_note(r, "%s: the new version is built from the log as it is", why);
-	r->plan.detached = true;
-	ev_ledger_forget_parts(&r->old);
-	return r->dry ? 0 : ev_plan_save(r->sh->live, &r->plan, err);
 }
 
 int ev_rebuilding_check_identity(struct ev_rebuilding *r, struct ev_error *err)
@@ -90,28 +140,54 @@ int ev_rebuilding_check_identity(struct ev_rebuilding *r, struct ev_error *err)
 	return detach(r, why.text, err);
 }
 
-int ev_rebuilding_check_end(struct ev_rebuilding *r, struct ev_error *err)
+/* One partition of what was asked for: to be refused, or with --accept-trimmed to let go of the old view. */
+static int check_span(struct ev_rebuilding *r, const struct ev_ledger_part *p, const struct ev_span *span, bool from,
+		      struct ev_error *err)
 {
-	const struct ev_range_args *range = r->opt->range;
+	if (span->end < p->next) {
+		ev_fail(err, EV_USAGE, "%s/%d: the end %" PRId64 " lies behind the old view, which stands at %" PRId64,
+			p->topic, p->partition, span->end, p->next);
+		return ev_hint(err, "%s", elsewhere_hint);
+	}
+	if (!from || span->begin <= p->next)
+		return 0;
+	if (r->opt->accept_trimmed)
+		return starts_past(r, p, "start", span->begin, err);
+	ev_fail(err, EV_USAGE, "%s/%d: the start %" PRId64 " lies past the old view, which stands at %" PRId64,
+		p->topic, p->partition, span->begin, p->next);
+	return ev_hint(err, "run the old view up to there first; or --accept-trimmed, and the two are compared at the "
+			    "end of the log");
+}
+
+int ev_rebuilding_check_asked(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_range_args range = *r->opt->range;
+	bool to = range.to.kind != EV_POINT_NONE || range.has_until;
+	bool from = (range.from.kind != EV_POINT_NONE || range.has_since) && r->plan.phase == EV_PHASE_PREPARE;
 	struct ev_span *spans = NULL;
 	int rc = 0;
 
-	if ((range->to.kind == EV_POINT_NONE && !range->has_until) || !r->old.nparts)
+	if ((!to && (!from || r->src->one_sequence)) || !r->old.nparts)
 		return 0;
-	if (!r->src->one_sequence)
-		rc = ev_range_resolve(r->src, range, NULL, &spans, err);
-	for (size_t i = 0; rc == 0 && i < r->old.nparts; i++)
-		for (size_t j = 0; spans && j < r->src->nparts; j++)
-			if (r->src->parts[j].partition == r->old.parts[i].partition &&
-			    strcmp(r->src->parts[j].topic, r->old.parts[i].topic) == 0 &&
-			    spans[j].end < r->old.parts[i].next)
-				rc = ev_fail(err, EV_USAGE, "%s/%d: the end %" PRId64 " lies behind the old view, "
-					     "which stands at %" PRId64, r->old.parts[i].topic,
-					     r->old.parts[i].partition, spans[j].end, r->old.parts[i].next);
-	if (r->src->one_sequence)
-		rc = ev_fail(err, EV_USAGE, "files are read to their end where a view serves already");
+	if (r->src->one_sequence) {
+		ev_fail(err, EV_USAGE, "files are read to their end where a view serves already");
+		return ev_hint(err, "%s", elsewhere_hint);
+	}
+	if (!from) {
+		range.from = (struct ev_point)EV_POINT_INIT;
+		range.has_since = false;
+	}
+	range.prefix = true;
+	rc = ev_range_resolve(r->src, &range, NULL, &spans, err);
+	for (size_t i = 0; rc == 0 && i < r->old.nparts; i++) {
+		const struct ev_ledger_part *p = &r->old.parts[i];
+		const struct ev_partition *q = ev_rebuilding_partition(r->src, p->topic, p->partition);
+
+		if (q)
+			rc = check_span(r, p, &spans[q - r->src->parts], from, err);
+	}
 	free(spans);
-	return rc < 0 ? ev_hint(err, "for the view as it was, build it into another store or schema") : 0;
+	return rc;
 }
 
 /* With --accept-trimmed the old view is let go of. */

@@ -139,8 +139,8 @@ static int check(struct ev_rebuilding *r, struct ev_error *err)
 		return ev_rebuilding_no_pipe(err);
 	if (r->plan.phase == EV_PHASE_NONE)
 		r->plan.phase = EV_PHASE_PREPARE;
-	if (ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_end(r, err) < 0 ||
-	    ev_rebuilding_check_begin(r, err) < 0)
+	if (ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_parts(r, err) < 0 ||
+	    ev_rebuilding_check_asked(r, err) < 0 || ev_rebuilding_check_begin(r, err) < 0)
 		return -1;
 	return ev_rebuilding_check_file(r, err);
 }

@@ -17,18 +17,10 @@
 #define LEVEL_MOST 5000 /* and for any: each may take twice as long as the one before */
 #define LEVEL_BATCH 500
 
-static const struct ev_partition *find(const struct ev_source *src, const char *topic, int32_t partition)
-{
-	for (size_t i = 0; i < src->nparts; i++)
-		if (src->parts[i].partition == partition && strcmp(src->parts[i].topic, topic) == 0)
-			return &src->parts[i];
-	return NULL;
-}
-
 /* A file may hold partitions that have not shown up yet. */
 static bool readable(const struct ev_source *src, const char *topic, int32_t partition)
 {
-	return src->one_sequence || find(src, topic, partition);
+	return src->one_sequence || ev_rebuilding_partition(src, topic, partition);
 }
 
 int ev_rebuilding_target(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *base,
@@ -77,7 +69,7 @@ static void old_begin(struct ev_rebuilding *r, struct ev_position *from)
 {
 	for (size_t i = 0; i < r->old.nparts; i++) {
 		const struct ev_ledger_part *p = &r->old.parts[i];
-		const struct ev_partition *q = find(r->src, p->topic, p->partition);
+		const struct ev_partition *q = ev_rebuilding_partition(r->src, p->topic, p->partition);
 
 		if (readable(r->src, p->topic, p->partition))
 			ev_position_set(from, p->topic, p->partition,
@@ -85,8 +77,8 @@ static void old_begin(struct ev_rebuilding *r, struct ev_position *from)
 	}
 }
 
-/* What the range wants of ev_run: `args` borrows the options' points, but for those it sets. */
-static void arrange(struct ev_rebuilding *r, const struct ev_plan_range *range, struct ev_range_args *args)
+/* Where the next range begins: `args` borrows the options' start, or has one of its own (drop_start). */
+static void set_start(struct ev_rebuilding *r, struct ev_range_args *args)
 {
 	bool asked = args->from.kind != EV_POINT_NONE || args->has_since;
 
@@ -97,6 +89,18 @@ static void arrange(struct ev_rebuilding *r, const struct ev_plan_range *range, 
 		args->from = (struct ev_point){ .kind = EV_POINT_FILE };
 		old_begin(r, &args->from.position);
 	}
+}
+
+static void drop_start(struct ev_rebuilding *r, struct ev_range_args *args)
+{
+	if (args->from.kind == EV_POINT_FILE && r->opt->range->from.kind != EV_POINT_FILE)
+		ev_position_release(&args->from.position);
+}
+
+/* What the range wants of ev_run: `args` borrows the options' points, but for those it sets. */
+static void arrange(struct ev_rebuilding *r, const struct ev_plan_range *range, struct ev_range_args *args)
+{
+	set_start(r, args);
 	if (!range->open) {
 		args->to = (struct ev_point){ .kind = EV_POINT_FILE };
 		ev_position_copy(&args->to.position, &range->end);
@@ -123,8 +127,7 @@ static int read_range(struct ev_rebuilding *r, const struct ev_plan_range *range
 	r->checked |= rc == 0;
 	r->records += status.records;
 	r->stopped |= status.stopped;
-	if (args.from.kind == EV_POINT_FILE && r->opt->range->from.kind != EV_POINT_FILE)
-		ev_position_release(&args.from.position);
+	drop_start(r, &args);
 	if (!range->open)
 		ev_position_release(&args.to.position);
 	return rc;
@@ -254,6 +257,31 @@ static int add_unknown(struct ev_rebuilding *r, struct ev_position *to, struct e
 	return 0;
 }
 
+/* A decision of the old view may lie before the beginning of the new one: the first range does not end there. */
+static int not_before_start(struct ev_rebuilding *r, struct ev_position *to, struct ev_error *err)
+{
+	struct ev_range_args args = *r->opt->range;
+	struct ev_span *spans = NULL;
+	int rc;
+
+	if (r->src->one_sequence)
+		return 0;
+	set_start(r, &args);
+	args.to = (struct ev_point)EV_POINT_INIT;
+	args.has_until = false;
+	args.prefix = true;
+	rc = ev_range_resolve(r->src, &args, NULL, &spans, err);
+	for (size_t i = 0; rc == 0 && i < r->src->nparts; i++) {
+		const struct ev_partition *p = &r->src->parts[i];
+
+		if (ev_position_get(to, p->topic, p->partition) < spans[i].begin)
+			ev_position_set(to, p->topic, p->partition, spans[i].begin);
+	}
+	free(spans);
+	drop_start(r, &args);
+	return rc;
+}
+
 static int go_to(struct ev_rebuilding *r, const struct ev_position *base, int64_t seq, struct ev_error *err)
 {
 	struct ev_position to = EV_POSITION_INIT;
@@ -262,6 +290,8 @@ static int go_to(struct ev_rebuilding *r, const struct ev_position *base, int64_
 
 	if (first)
 		rc = add_unknown(r, &to, err);
+	if (rc == 0 && first)
+		rc = not_before_start(r, &to, err);
 	if (rc == 0 && (moved || first || seq))
 		rc = ev_rebuilding_range(r, &to, false, seq, err);
 	ev_position_release(&to);
@@ -298,7 +328,7 @@ static int64_t behind_part(struct ev_rebuilding *r, struct ev_apply *a, const st
 							p->partition, false);
 	int64_t goal = r->src->one_sequence ? p->last_offset + 1 : p->next, at = q ? q->next : p->begin;
 
-	return readable(r->src, p->topic, p->partition) && goal > at ? goal - at : 0;
+	return ev_rebuilding_reads(r, p->topic) && goal > at ? goal - at : 0;
 }
 
 static int64_t behind(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_ledger *old)
@@ -319,9 +349,9 @@ static int ends_early(struct ev_rebuilding *r, struct ev_apply *a, const struct 
 		int64_t lacks = behind_part(r, a, p);
 
 		if (lacks)
-			ev_rebuilding_ends_early(p, lacks, err);
+			return ev_rebuilding_ends_early(p, lacks, err);
 	}
-	return -1;
+	return ev_fail(err, EV_BUG, "the new version is behind the old view, and in no partition");
 }
 
 int ev_rebuilding_load(struct ev_rebuilding *r, struct ev_error *err)

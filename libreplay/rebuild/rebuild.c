@@ -176,10 +176,19 @@ static void undo_prepare(struct ev_rebuilding *r)
 		r->sh->ops->abandon(r->sh, &ignored);
 }
 
+/* A file is not read once more for it, but where it may make the old view's position void, which the load heads for. */
+static int check_log(struct ev_rebuilding *r, struct ev_error *err)
+{
+	if (ev_rebuilding_check_begin(r, err) < 0)
+		return -1;
+	return r->opt->accept_trimmed && r->plan.phase == EV_PHASE_PREPARE ? ev_rebuilding_check_file(r, err) : 0;
+}
+
 static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 {
-	if (ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_end(r, err) < 0 ||
-	    open_shadow(r, err) < 0 || preflight(r, err) < 0 || ev_rebuilding_check_begin(r, err) < 0) {
+	if (ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_parts(r, err) < 0 ||
+	    ev_rebuilding_check_asked(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
+	    check_log(r, err) < 0) {
 		if (!err->retriable)
 			undo_prepare(r);
 		return -1;
@@ -187,7 +196,7 @@ static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 	if (!r->old.exists) /* adopted now, or again after a rollback to them */
 		ev_rebuilding_note(r, "the old tables are another program's, which is not fenced: stop it "
 				   "before the swap, or it goes on writing, into the new tables");
-	return r->plan.phase == EV_PHASE_PREPARE ? set_phase(r, EV_PHASE_LOAD, err) : 0;
+	return r->plan.phase == EV_PHASE_PREPARE && !r->stopped ? set_phase(r, EV_PHASE_LOAD, err) : 0;
 }
 
 /* The engine lets go of the shadow for the time. */

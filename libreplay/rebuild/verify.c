@@ -228,14 +228,18 @@ int ev_rebuilding_compare_end(struct ev_rebuilding *r, struct ev_error *err)
 
 static int refuse_empty(struct ev_rebuilding *r, struct ev_store *shadow, struct ev_error *err)
 {
-	struct ev_buf tables = EV_BUF_INIT;
+	struct ev_buf tables = EV_BUF_INIT, all = EV_BUF_INIT; /* adopted tables have the new names, owned ones any */
 	int64_t before = 0, after = 0;
-	int rc = ev_ledger_tables(shadow, r->p->name, &tables, err);
+	int rc = 0;
 
-	if (rc == 0 && !r->opt->allow_empty &&
-	    (count_all(r->sh->live, &tables, &before, err) < 0 || count_all(shadow, &tables, &after, err) < 0))
+	if (r->opt->allow_empty)
+		return 0;
+	if (ev_ledger_tables(shadow, r->p->name, &tables, err) < 0 ||
+	    ev_compare_tables(r->sh->live, shadow, r->p->name, &all, err) < 0 ||
+	    count_all(r->sh->live, &all, &before, err) < 0 || count_all(shadow, &tables, &after, err) < 0)
 		rc = -1;
 	ev_buf_release(&tables);
+	ev_buf_release(&all);
 	if (rc < 0 || !before || after)
 		return rc;
 	return ev_rebuilding_refuse(r, "the new version came out empty, the old one has %" PRId64 " rows "
