@@ -106,4 +106,37 @@ exec 9>&-
 wait $pid
 check "to its end" test $? = 0
 check "with each event applied once" test "$(at)" = "$off|$off"
+# where none comes free in its time, that is the reason it ends with
+evproject run p.sql --store "$db" --follow --store-timeout 2s - <feed 2>follow.err & pid=$!
+exec 9>feed
+check "another follower" wait_for 60 idle 1
+super "ALTER DATABASE $name CONNECTION LIMIT 0"
+super "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$name' AND usename = 'app'" >/dev/null
+check "loses its session" wait_for 60 idle 0
+more
+tail -n 5 more.ndjson >&9
+wait $pid
+check "and finds no other: exit 4" test $? = 4
+check_grep "for that reason" "store '.*': too many connections for database" follow.err
+check_grep "which it waited for" 'gave up after [0-9.]+ s \(--store-timeout\)' follow.err
+exec 9>&-
+# the first one is waited for as well, what does not pass is not
+run evproject run p.sql --store "$db" --store-timeout 300ms ./more.ndjson
+check_status 4 "a run that finds none is exit 4"
+check_grep "with the reason" "store '.*': too many connections for database" "$err"
+check_grep "and for how long it was waited for" 'gave up after [0-9.]+ s \(--store-timeout\)' "$err"
+refusals() { grep -c 'too many connections for database' "$postgres_log"; }
+before=$(refusals)
+evproject run p.sql --store "$db" --store-timeout 10m --quiet ./more.ndjson 2>first.err & pid=$!
+more_refused() { [ "$(refusals)" -ge $((before + 2)) ]; }
+check "a run waits for one" wait_for 60 more_refused
+super "ALTER DATABASE $name CONNECTION LIMIT -1"
+wait $pid
+check "and goes on" test $? = 0
+check "with each event applied once" test "$(at)" = "$off|$off"
+for wrong in "${db/app@/nobody@}" "$db.none"; do
+	run timeout 60 evproject run p.sql --store "$wrong" --store-timeout 10m ./more.ndjson
+	check_status 4 "what will not pass is not waited for"
+	check_grep "  and is named" "'.*': (role|database) \".*\" does not exist" "$err"
+done
 done_testing

@@ -91,4 +91,23 @@ for follow in "" -f; do
 	exec 8>&-
 	"$postgres" restart "$postgres_dir" >/dev/null
 done
+
+# one that takes the connection, and says nothing
+stopped=$(head -n 1 "$postgres_dir/data/postmaster.pid")
+kill -STOP "$stopped"
+at_exit "kill -CONT $stopped"
+waits() { readlink "/proc/$pid/fd/"* | grep -q socket; }
+evproject run p.sql --store "$away?connect_timeout=0" ./in.ndjson 2>err & pid=$!
+check "a run dials a server that does not answer" wait_for 60 waits
+kill -TERM $pid
+ended() { ! kill -0 $pid; }
+check "SIGTERM ends that" wait_for 60 ended || kill -9 $pid
+wait $pid
+check "by its number" test $? = 143
+run evproject run p.sql --store "$away?connect_timeout=2" ./in.ndjson
+check_status 4 "it is waited for as long as the URL says"
+check_grep "and that is said" "store '.*': the server does not answer" "$err"
+evproject run p.sql --store "${away/@/@127.0.0.1:1,}?connect_timeout=2" ./in.ndjson 2>err
+check "a list of hosts comes to its end" test $? = 4
+kill -CONT "$stopped"
 done_testing

@@ -494,7 +494,7 @@ struct ev_store *ev_pg_open(const char *url, const struct ev_store_options *opt,
 		ev_fail(err, EV_USAGE, "the store's URL is not one that PostgreSQL understands");
 		ev_hint(err, "it looks like postgresql://user@host:5432/database; a password goes into "
 			     "PGPASSWORD or ~/.pgpass");
-	} else if (ev_pg_connect(s, err) == 0) {
+	} else if (ev_pg_first(s, err) == 0) {
 		return &s->base;
 	}
 	close_store(&s->base);

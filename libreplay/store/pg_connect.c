@@ -1,5 +1,8 @@
 /* pg_connect.c - a connection, and another one when it is lost */
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -7,6 +10,7 @@
 
 #define FIRST_PAUSE_MS 20
 #define LONGEST_PAUSE_MS 2000
+#define LOOK_MS 200
 
 bool ev_pg_lost(const struct ev_pg *s)
 {
@@ -106,7 +110,45 @@ static int find_schema(struct ev_pg *s, struct ev_error *err)
 	return rc;
 }
 
-PGconn *ev_pg_dial(const struct ev_pg *s)
+/* connect_timeout, as it was found: libpq's own is for those who wait within it. 0: no end. */
+static int dial_ms(PGconn *conn)
+{
+	PQconninfoOption *all = PQconninfo(conn);
+	long s = 0;
+
+	for (PQconninfoOption *o = all; o && o->keyword; o++)
+		if (strcmp(o->keyword, "connect_timeout") == 0 && o->val)
+			s = strtol(o->val, NULL, 10);
+	PQconninfoFree(all);
+	return s > 0 && s < INT_MAX / 1000 ? (int)(s < 2 ? 2 : s) * 1000 : 0; /* less than 2 are 2 there as well */
+}
+
+/*
+ * Until it is connected, or not. An address that does not answer in time is hung up on, and libpq tries the next one.
+ * Who is told to stop does not wait for the server.
+ */
+static void finish_dial(struct ev_pg *s, PGconn *conn)
+{
+	int64_t begun = ev_clock_ms(), since = begun, most = dial_ms(conn);
+	PostgresPollingStatusType next = PGRES_POLLING_WRITING; /* as libpq wants it at first */
+
+	while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
+		struct pollfd p = { PQsocket(conn), next == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0 };
+
+		if (poll(&p, 1, LOOK_MS) > 0) {
+			next = PQconnectPoll(conn);
+		} else if (ev_pg_told(s) && ev_clock_ms() - begun >= EV_PG_STOPPED_WAIT_MS) {
+			s->silent = true;
+			return;
+		} else if (most && ev_clock_ms() - since >= most) {
+			s->silent = true;
+			shutdown(p.fd, SHUT_RDWR);
+			since = ev_clock_ms();
+		}
+	}
+}
+
+PGconn *ev_pg_dial(struct ev_pg *s)
 {
 	/* those before `dbname` can be set otherwise by what is given; those behind it cannot */
 	static const char *const keywords[] = {
@@ -114,8 +156,15 @@ PGconn *ev_pg_dial(const struct ev_pg *s)
 		"tcp_user_timeout", "fallback_application_name", "dbname", "client_encoding", NULL,
 	};
 	const char *values[] = { "10", "10", "5", "3", "20000", "evtools", s->conninfo, "UTF8", NULL };
+	PGconn *conn = PQconnectStartParams(keywords, values, 1);
 
-	return PQconnectdbParams(keywords, values, 1);
+	s->silent = false;
+	if (conn && PQstatus(conn) != CONNECTION_BAD) {
+		PQsetErrorVerbosity(conn, PQERRORS_VERBOSE); /* a refusal has no other way to tell its SQLSTATE */
+		finish_dial(s, conn);
+		PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+	}
+	return conn;
 }
 
 /* What libpq finds before it asks any server; its messages are not translated, as no locale is set. */
@@ -144,7 +193,7 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 	if (!s->conn)
 		return ev_fail(err, EV_STORE, "out of memory");
 	if (PQstatus(s->conn) != CONNECTION_OK) {
-		ev_pg_error(s, NULL, false, err);
+		ev_pg_dial_error(s, err);
 		if (is_setting(err->text))
 			err->class = EV_USAGE;
 		return -1;
@@ -160,37 +209,59 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 	return 0;
 }
 
+/* Nothing more of the time: what went wrong last. */
+static int time_is_over(const struct ev_pg *s, struct ev_error *err)
+{
+	err->retriable = false;
+	if (!err->hint[0])
+		ev_hint(err, "gave up after %.1f s (--store-timeout); nothing is lost, the next run goes on from the "
+			"stored position", (double)(ev_clock_ms() - s->trouble_since) / 1000);
+	return -1;
+}
+
+/* Another try. 1: not yet; `why` it failed stays until there is another reason. */
+static int try_again(struct ev_pg *s, struct ev_error *why)
+{
+	struct ev_error err = EV_ERROR_INIT;
+
+	if (!ev_pg_lost(s) || (ev_pg_connect(s, &err) == 0 && ev_pg_relock(s, 0, &err) == 0))
+		return 0;
+	*why = err;
+	/* the lost session may live on for a while with our lock */
+	return err.retriable || err.class == EV_HELD ? 1 : -1;
+}
+
 int ev_pg_recover(struct ev_store *store, struct ev_error *err)
 {
 	struct ev_pg *s = ev_pg_of(store);
-	struct ev_error why = *err;
-	int64_t now = ev_clock_ms();
+	int64_t left;
+	int rc;
 
 	if (!s->trouble_since) {
-		s->trouble_since = now;
+		s->trouble_since = ev_clock_ms();
 		s->pause_ms = FIRST_PAUSE_MS;
 	}
-	for (;;) {
-		if (now - s->trouble_since + s->pause_ms > s->timeout_ms) {
-			*err = why;
-			err->retriable = false;
-			if (!err->hint[0])
-				ev_hint(err, "gave up after %d s (--store-timeout); nothing is lost, the "
-					"next run goes on from the stored position",
-					(int)((now - s->trouble_since) / 1000));
+	do {
+		left = s->trouble_since + s->timeout_ms - ev_clock_ms();
+		if (left <= 0)
+			return time_is_over(s, err);
+		/* the last try is at the end of the time */
+		if (!ev_pg_nap(s, s->pause_ms < left ? s->pause_ms : (int)left) &&
+		    ev_clock_ms() - s->trouble_since >= EV_PG_STOPPED_WAIT_MS)
 			return -1;
-		}
-		if (!ev_pg_nap(s, s->pause_ms) && ev_clock_ms() - s->trouble_since >= EV_PG_STOPPED_WAIT_MS) {
-			*err = why;
-			return -1;
-		}
 		s->pause_ms = s->pause_ms * 2 < LONGEST_PAUSE_MS ? s->pause_ms * 2 : LONGEST_PAUSE_MS;
-		if (!ev_pg_lost(s))
-			return 0;
-		if (ev_pg_connect(s, err) == 0 && ev_pg_relock(s, 0, err) == 0)
-			return 0;
-		if (err->class == EV_USAGE)
-			return -1;
-		now = ev_clock_ms();
-	}
+		rc = try_again(s, err);
+	} while (rc > 0);
+	return rc;
+}
+
+int ev_pg_first(struct ev_pg *s, struct ev_error *err)
+{
+	int rc = ev_pg_connect(s, err);
+
+	/* who is not there at all is likely misspelt */
+	if (rc < 0 && err->retriable && s->busy)
+		rc = ev_pg_recover(&s->base, err);
+	s->trouble_since = 0;
+	return rc;
 }

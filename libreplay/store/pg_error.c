@@ -81,6 +81,32 @@ static void describe(const PGresult *res, char *out, size_t size)
 			out[n] = ' ';
 }
 
+/* Where in libpq's verbose message on a refused connection its SQLSTATE is, or NULL: "FATAL:  53300: sorry, ..." */
+static const char *state_in(const char *text)
+{
+	while ((text = strstr(text, ":  "))) {
+		text += 3;
+		if (strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && text[5] == ':' && text[6] == ' ')
+			return text;
+	}
+	return NULL;
+}
+
+int ev_pg_dial_error(struct ev_pg *s, struct ev_error *err)
+{
+	const char *said = PQerrorMessage(s->conn), *state = state_in(said);
+	enum fault fault = state ? rule_of(state)->fault : FAULT_RETRY;
+	char text[600];
+
+	first_line(state ? state + 7 : said, text, sizeof(text));
+	if (s->silent && !state)
+		snprintf(text, sizeof(text), "the server does not answer");
+	ev_fail(err, EV_STORE, "store '%s': %s", s->base.url, text[0] ? text : "no connection");
+	err->retriable = fault == FAULT_RETRY;
+	s->busy = state && fault == FAULT_RETRY && strncmp(state, "08", 2) != 0;
+	return -1;
+}
+
 int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_error *err)
 {
 	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;

@@ -68,6 +68,8 @@ struct ev_pg {
 	bool failed;         /* a handler's statement failed: nothing more until rollback */
 	int64_t trouble_since; /* monotonic ms of the first failure of this spell, 0: none */
 	int pause_ms;        /* before the next try */
+	bool silent;         /* the last connection was given up, as nobody answered */
+	bool busy;           /* it was refused by a server that may take it later */
 	bool pooled;         /* there is a pooler between us and the server */
 	PGconn *locker;      /* behind a pooler: a transaction of its own, which holds the locks */
 	uint64_t *locks;     /* advisory locks of this session */
@@ -91,8 +93,10 @@ static inline struct ev_pg *ev_pg_of(struct ev_store *s)
 }
 
 /* pg_connect.c */
-PGconn *ev_pg_dial(const struct ev_pg *s); /* a connection, good or not, with nothing set yet */
+PGconn *ev_pg_dial(struct ev_pg *s); /* a connection, good or not, with nothing set yet */
 int ev_pg_connect(struct ev_pg *s, struct ev_error *err);
+/* The first one: a server that has no room, or is not up yet, is tried again. */
+int ev_pg_first(struct ev_pg *s, struct ev_error *err);
 /* Is the connection gone? Then the next begin makes a new one. */
 bool ev_pg_lost(const struct ev_pg *s);
 int ev_pg_recover(struct ev_store *store, struct ev_error *err);
@@ -106,6 +110,8 @@ void ev_pg_scratch_drop(struct ev_pg *s);
 
 /* pg_error.c: fill `err` from a result (or, NULL, from the connection). `handler`: data faults are EV_DATA. */
 int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_error *err);
+/* The same for a connection that did not come about; sets `busy`. */
+int ev_pg_dial_error(struct ev_pg *s, struct ev_error *err);
 /* The same for a statement that was run; what a parameter is to blame for says which. */
 int ev_pg_run_error(struct ev_pg *s, const PGresult *res, const struct ev_query *q, struct ev_error *err);
 /* The byte of `sql` that the server's error points to, or SIZE_MAX. */
