@@ -99,6 +99,27 @@ verify c.db --rows ./poison.ndjson
 check_grep "what is poison without the event before it is in no other trial's way" \
 	'last touched by t/0@3; likely cause: t/0@3 was skipped' "$out"
 check "and stops none" test -z "$(grep 'causes were not found' "$out")"
+sed 's/.*"value":\(.*\)}$/\1/' log.ndjson | head -n 60 >lines.txt
+forget c.db
+project c.db --lines t ./lines.txt
+sql c.db "UPDATE acc SET n = n - 58, at = 45 WHERE k = 'k6'" >/dev/null
+verify c.db --rows --lines t ./lines.txt
+check_grep "lines of text have causes, too" 'last touched by t/0@58; likely cause: t/0@58 was skipped' "$out"
+for i in {1..70}; do rec add "m$i" 1 $((i - 1)); done >many.ndjson
+forget c.db
+project c.db ./many.ndjson
+sql c.db "UPDATE acc SET n = 7" >/dev/null
+verify c.db --rows --max-diffs 100 --format json ./many.ndjson
+check "causes are looked for of the first 50 rows" says '[.modes[0].findings[] | has("cause")] | length == 70 and
+	(map(select(.)) | length == 50)'
+check "that they are not of the others is said" says '.modes[0].notes | any(test("of the first 50 rows, not of the other 20"))'
+long=$(printf 'x%.0s' {1..300})
+{ rec add "${long}1" 1 0; rec add "${long}2" 1 1; } >long.ndjson
+forget c.db
+project c.db ./long.ndjson
+sql c.db "UPDATE acc SET n = 7" >/dev/null
+verify c.db --rows ./long.ndjson
+check "keys that are the same as far as they are shown are told apart" test "$(grep '  changed' "$out" | sort -u | wc -l)" = 2
 
 # the log
 head -n 50 log.ndjson >short.ndjson

@@ -60,4 +60,22 @@ memory dead.db
 check_status 2 "a log with poison wants one, too"
 memory dead.db --scratch "$_stores"
 check_status 0 "and with it the view is consistent"
+cat >p.sql <<'SQL'
+-- @projection mem version 3
+-- @topics t u
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE acc (k text PRIMARY KEY, n bigint NOT NULL);
+-- @on add
+INSERT INTO acc (k, n) VALUES ($.k, $.n) ON CONFLICT (k) DO UPDATE SET n = acc.n + excluded.n;
+-- @check very many rows
+SELECT a.k, i, repeat('x', 1000) AS x FROM acc a, generate_series(1, 20000) i;
+SQL
+grep add log.ndjson >adds.ndjson
+project many.db ./adds.ndjson
+evmeasure .took evverify p.sql --store "$(store many.db)" --checks --memory 16m ./adds.ndjson >"$out" 2>"$err"
+check_grep "a check that gives very many rows is counted" 'check very many rows: 180000 rows: k=' "$out"
+if [[ $EV_BUILD != *address* ]]; then
+	check "within what was given, but for the program itself" test "$(cut -d' ' -f2 .took)" -le $((60 << 10))
+fi
 done_testing

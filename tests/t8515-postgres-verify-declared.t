@@ -219,4 +219,13 @@ sql s.db "INSERT INTO acc (k) VALUES ('hidden'); ALTER TABLE acc ENABLE ROW LEVE
 reader
 check_status 4 "but not what it does not see"
 check_grep "and is told why" 'row-level security' "$err"
+sed "s/acc/$(printf 't%.0s' {1..70})/g" p.sql >long.sql
+sed -i 's/projection decl/projection long/' long.sql
+run evproject run long.sql --store "$(store long.db)" --quiet ./log.ndjson
+check_status 0 "a table whose name PostgreSQL cuts"
+run evverify long.sql --store "$(store long.db)" ./log.ndjson
+check_status 2 "wants a scratch database"
+check_grep "and it is said why" 'does not fold in memory alone: .*cuts names after 63 bytes' "$err"
+run evverify long.sql --store "$(store long.db)" --scratch "$_stores" ./log.ndjson
+check_status 0 "with one it is consistent"
 done_testing

@@ -326,6 +326,37 @@ static int give_rows(const PGresult *res, ev_row_fn row, void *ctx)
 	return stop;
 }
 
+/*
+ * A snapshot is read by somebody who has bounded memory, and asks nothing else meanwhile: rows as they come. All of
+ * them are taken off the connection, also where the callback wants no more.
+ */
+static int stream_rows(struct ev_pg *s, struct ev_query *q, const struct ev_bind *b, size_t n, ev_row_fn row,
+		       void *ctx, struct ev_error *err)
+{
+	PGresult *res;
+	int rc = 0;
+
+	if (ev_pg_prepare_again(s, q, err) < 0 || ev_pg_bind(s, q, b, n, err) < 0)
+		return -1;
+	if (!PQsendQueryPrepared(s->conn, q->name, (int)n, s->values, s->lengths, s->formats, 0)) {
+		ev_pg_run_error(s, NULL, q, err);
+		return -1;
+	}
+	PQsetSingleRowMode(s->conn);
+	while ((res = ev_pg_next(s))) {
+		ExecStatusType status = PQresultStatus(res);
+
+		if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+			ev_pg_run_error(s, res, q, err);
+			rc = -1;
+		} else if (rc == 0) {
+			rc = give_rows(res, row, ctx);
+		}
+		PQclear(res);
+	}
+	return rc;
+}
+
 static int select_rows(struct ev_store *store, struct ev_query *q, const struct ev_bind *b, size_t n,
 		       ev_row_fn row, void *ctx, struct ev_error *err)
 {
@@ -338,6 +369,10 @@ static int select_rows(struct ev_store *store, struct ev_query *q, const struct 
 		return -1;
 	if (s->failed)
 		return 0;
+	if (s->frozen) {
+		rc = stream_rows(s, q, b, n, row, ctx, err);
+		return ev_pg_leave(s, own, rc < 0 ? -1 : 0, err) < 0 ? -1 : rc;
+	}
 	res = execute(s, q, b, n, err);
 	if (ev_pg_leave(s, own, res ? 0 : -1, err) < 0) {
 		PQclear(res);

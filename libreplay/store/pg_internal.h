@@ -181,6 +181,7 @@ int ev_pg_strip(struct ev_store *store, const char *table, struct ev_buf *after,
 #define EV_PG_STOPPED_WAIT_MS 500 /* who is told to stop waits so long for what may pass; as on SQLite */
 /* pg_wait.c: the answer to what was sent; `stopped` (not NULL) breaks off the wait for it. */
 PGresult *ev_pg_answer(struct ev_pg *s);
+PGresult *ev_pg_next(struct ev_pg *s); /* of several, NULL behind the last; `stopped` may be NULL */
 /* The same of what waits for a row's lock, and `give_up`. ev_pg_error says then that the store is locked. */
 PGresult *ev_pg_lock_answer(struct ev_pg *s);
 bool ev_pg_told(const struct ev_pg *s); /* to give up waiting */

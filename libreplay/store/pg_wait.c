@@ -62,6 +62,13 @@ PGresult *ev_pg_answer(struct ev_pg *s)
 	return result(s);
 }
 
+PGresult *ev_pg_next(struct ev_pg *s)
+{
+	if (s->stopped)
+		wait_or_cancel(s, s->stopped, 0);
+	return PQgetResult(s->conn);
+}
+
 PGresult *ev_pg_lock_answer(struct ev_pg *s)
 {
 	s->gave_up = s->give_up && wait_or_cancel(s, s->give_up, EV_PG_STOPPED_WAIT_MS);

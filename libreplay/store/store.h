@@ -163,7 +163,7 @@ struct ev_store_ops {
 		     uint64_t tag, struct ev_error *err);
 	int (*sync)(struct ev_store *s, struct ev_error *err);
 
-	/* Run a query; `row` per row. 0, the callback's non-zero, or -1. */
+	/* Run a query; `row` per row, which asks nothing of a frozen store. 0, the callback's non-zero, or -1. */
 	int (*select)(struct ev_store *s, struct ev_query *q, const struct ev_bind *b, size_t n,
 		      ev_row_fn row, void *ctx, struct ev_error *err);
 

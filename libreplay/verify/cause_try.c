@@ -8,7 +8,8 @@
 #include "record/line.h"
 #include "verify/cause.h"
 
-#define MOST 64 /* events of one trial */
+#define MOST 64         /* events of one trial */
+#define MOST_PARTS 1000 /* partitions that a store is given: each transaction writes them all */
 
 struct ev_trial {
 	struct ev_verifying *w;
@@ -25,19 +26,36 @@ struct finding_row {
 	bool found;
 };
 
-struct ev_trial *ev_trial_open(struct ev_verifying *w, struct ev_error *err)
+static void close_store(struct ev_trial *t)
 {
-	struct ev_trial *t = ev_alloc(sizeof(*t));
+	ev_apply_close(t->apply);
+	t->apply = NULL;
+	if (t->store)
+		t->store->ops->close(t->store);
+	t->store = NULL;
+}
+
+static int open_store(struct ev_trial *t, struct ev_error *err)
+{
 	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
 
 	ao.exact = ao.dead = ao.decided = true;
+	close_store(t);
+	t->parts = 0;
+	t->store = ev_reference_scratch(t->w, err);
+	if (t->store)
+		t->apply = ev_apply_open(t->store, t->w->p, &ao, err);
+	return t->apply ? 0 : -1;
+}
+
+struct ev_trial *ev_trial_open(struct ev_verifying *w, struct ev_error *err)
+{
+	struct ev_trial *t = ev_alloc(sizeof(*t));
+
 	t->w = w;
 	for (size_t i = 0; i < MOST; i++)
 		t->readers[i] = ev_line_reader_new();
-	t->store = ev_reference_scratch(w, err);
-	if (t->store)
-		t->apply = ev_apply_open(t->store, w->p, &ao, err);
-	if (t->apply)
+	if (open_store(t, err) == 0)
 		return t;
 	ev_trial_close(t);
 	return NULL;
@@ -47,9 +65,7 @@ void ev_trial_close(struct ev_trial *t)
 {
 	if (!t)
 		return;
-	ev_apply_close(t->apply);
-	if (t->store)
-		t->store->ops->close(t->store);
+	close_store(t);
 	for (size_t i = 0; i < MOST; i++)
 		ev_line_reader_free(t->readers[i]);
 	free(t);
@@ -98,7 +114,9 @@ static int fold(struct ev_trial *t, const struct ev_suspect *s, const size_t *or
 	struct finding_row f = { .key = s->key };
 	char topic[EV_TOPIC_MAX + 1];
 
-	if (forget(t, err) < 0)
+	if (t->w->hooks->stop && t->w->hooks->stop(t->w->hooks->ctx))
+		return ev_fail(err, EV_SOURCE, "stopped while causes were looked for");
+	if ((t->parts + n > MOST_PARTS ? open_store(t, err) : forget(t, err)) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		batch[i] = t->records[order[i]];

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <math.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "base/utf8.h"
 #include "verify/table.h"
@@ -165,7 +166,7 @@ void ev_row_columns_differ(struct ev_slice a, struct ev_slice b, struct ev_buf *
 void ev_row_key(const struct ev_shape *shape, struct ev_slice bytes, struct ev_buf *out)
 {
 	size_t n = shape->keyed ? shape->nkeys : shape->ncolumns;
-	struct ev_slice raw;
+	struct ev_slice raw, v;
 
 	for (size_t i = 0; i < n; i++) {
 		if (i)
@@ -173,5 +174,8 @@ void ev_row_key(const struct ev_shape *shape, struct ev_slice bytes, struct ev_b
 		ev_buf_addf(out, "%s=", shape->columns[i].name);
 		if (!ev_row_column(&bytes, out, &raw))
 			return;
+		v = payload(raw);
+		if (v.len > SHOWN) /* what is not shown of two keys tells them apart */
+			ev_buf_addf(out, " [%016" PRIx64 "]", (uint64_t)XXH3_64bits(v.ptr, v.len));
 	}
 }

@@ -17,6 +17,7 @@
 #include "verify/repair.h"
 
 #define READINGS 3
+#define MOST_CAUSES 50 /* rows whose cause is looked for: that takes some 100 small folds each */
 #define ROWS_AT_ONCE 0xffff /* between two looks at whether it is to stop */
 
 struct shown {
@@ -42,10 +43,12 @@ struct all {
 	struct ev_verifying *w;
 	struct ev_mode *m;
 	struct ev_row_join *join;
+	int64_t taken;              /* from it */
 	size_t room;                /* findings that may still be shown */
 	struct suspecting *tables;
 	struct ev_suspect *asked;   /* of those that are printed */
 	size_t nasked;
+	int64_t unasked;            /* past MOST_CAUSES */
 	struct ev_wrong_row *wrong; /* all of them, for a repair */
 	size_t nwrong;
 	struct ev_buf keys;         /* of those; never moves */
@@ -161,6 +164,8 @@ static int take(void *ctx, const struct ev_joined *d, struct ev_error *err)
 	struct suspecting *s = &all->tables[d->table];
 	bool both = d->has[0] && d->has[1];
 
+	if (!(all->taken++ & ROWS_AT_ONCE) && all->w->hooks->stop && all->w->hooks->stop(all->w->hooks->ctx))
+		return ev_fail(err, EV_SOURCE, "stopped while the rows were compared");
 	if (both)
 		s->changed += d->n;
 	else
@@ -203,6 +208,10 @@ static void ask_cause(struct suspecting *s, const struct shown *d)
 
 	if (!s->t->shape.keyed)
 		return;
+	if (all->nasked == MOST_CAUSES) {
+		all->unasked++;
+		return;
+	}
 	*EV_PUSH(all->asked, all->nasked) = (struct ev_suspect){
 		.table = s->t, .finding = all->m->nfindings - 1, .in_log = d->has[EV_SIDE_LOG],
 		.in_store = d->has[EV_SIDE_STORE], .key = d->hash, .log = d->row[EV_SIDE_LOG],
@@ -334,8 +343,8 @@ static int read_both(struct all *all, struct ev_snapshot *second, struct ev_erro
 	return rc < 0 ? -1 : more;
 }
 
-/* What is likely, of the rows that are printed; where that fails, the rows differ all the same. */
-static void find_causes(const struct all *all, const struct ev_snapshot *at)
+/* What is likely, of the rows that are printed; where that fails, the rows differ all the same. -1: it was stopped. */
+static int find_causes(const struct all *all, const struct ev_snapshot *at, struct ev_error *err)
 {
 	struct ev_error why = EV_ERROR_INIT;
 	struct ev_verifying *w = all->w;
@@ -346,6 +355,12 @@ static void find_causes(const struct all *all, const struct ev_snapshot *at)
 		ev_mode_note(all->m, "which events made these rows is found with --scratch");
 	else if (all->nasked && ev_cause_find(w, at, all->asked, all->nasked, all->m, &why) < 0)
 		ev_mode_note(all->m, "causes were not found: %s", why.text);
+	else if (all->unasked)
+		ev_mode_note(all->m, "causes are looked for of the first %d rows, not of the other %" PRId64,
+			     MOST_CAUSES, all->unasked);
+	if (w->hooks->stop && w->hooks->stop(w->hooks->ctx))
+		return ev_fail(err, EV_SOURCE, "stopped while causes were looked for");
+	return 0;
 }
 
 /* All that differ, printed or not, by their keys. */
@@ -393,7 +408,8 @@ static int tell_all(struct all *all, const struct ev_snapshot *at, struct ev_err
 	for (size_t i = 0; i < w->ntables; i++)
 		if (w->tables[i].wanted)
 			tell_table(&all->tables[i]);
-	find_causes(all, at);
+	if (find_causes(all, at, err) < 0)
+		return -1;
 	if (w->opt->repair)
 		return repair(all, at, err);
 	if (all->m->found && !w->opt->base)
