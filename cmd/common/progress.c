@@ -110,6 +110,12 @@ void ev_progress_update(struct ev_progress *p, const struct ev_progress_now *now
 	if (!p->on)
 		return;
 	t = ev_clock_ms();
+	if (now->records < p->seen) { /* one more read of them: its pace is its own */
+		p->start_ms = t;
+		p->last_records = 0;
+		p->rate = 0;
+	}
+	p->seen = now->records;
 	since = t - p->last_ms;
 	if (since < (p->tty ? LIVE_MS : SPARSE_MS))
 		return;

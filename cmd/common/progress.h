@@ -25,7 +25,7 @@ struct ev_progress {
 	bool on;      /* off: everything below does nothing */
 	bool tty;
 	int64_t start_ms, last_ms; /* monotonic clock */
-	uint64_t last_records;
+	uint64_t last_records, seen; /* when a line was drawn last; in the last update */
 	double rate;  /* records a second, smoothed */
 };
 

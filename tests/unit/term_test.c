@@ -1,6 +1,8 @@
 /* term_test.c - escaping, widths, cuts, bars and tables */
 #include "test.h"
 
+#include "base/clock.h"
+#include "common/progress.h"
 #include "common/term.h"
 
 static const struct ev_term utf8 = { .tty = true, .utf8 = true, .width = 40, .height = 24 };
@@ -126,6 +128,24 @@ static void tables(void)
 	ev_table_release(&tb);
 }
 
+/* What is read a second time begins anew: its rate is of itself, and never of a number below the last. */
+static void progress(void)
+{
+	struct ev_messages msg = { .command = "test" };
+	struct ev_progress_now now = { .records = 5, .lag = -1, .lag_ms = -1 };
+	struct ev_progress p;
+	int64_t long_ago = ev_clock_ms() - 100000;
+
+	ev_progress_init(&p, &msg, false);
+	p.tty = false;
+	p.start_ms = p.last_ms = long_ago;
+	p.last_records = p.seen = 1000;
+	p.rate = 10;
+	ev_progress_update(&p, &now);
+	CHECK(p.rate >= 0 && p.rate < 1e6 && p.start_ms > long_ago, "a second read has a rate of its own: %g", p.rate);
+	CHECK(p.last_records == 5, "and was drawn");
+}
+
 int main(void)
 {
 	escapes();
@@ -133,6 +153,7 @@ int main(void)
 	cuts();
 	bars();
 	tables();
+	progress();
 	ev_buf_release(&out);
 	return test_done();
 }
