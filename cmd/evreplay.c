@@ -6,9 +6,9 @@ static void init(void *args)
 	struct replay_args *a = args;
 
 	ev_source_args_init(&a->src);
-	a->txn_records = 100000;
-	a->txn_ms = 1000;
-	a->level = 1;
+	a->txn_records = REPLAY_TXN_RECORDS;
+	a->txn_ms = REPLAY_TXN_MS;
+	a->level = REPLAY_LEVEL;
 	a->threads = -1;
 }
 

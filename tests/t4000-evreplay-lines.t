@@ -80,6 +80,28 @@ status=$?
 check_status 143 "a signal ends that, as a signal"
 check_grep "and it says what it waited for" "^evreplay: cannot reach broker '127.0.0.1:1'" "$err"
 
+# Each option is for some kinds of targets.
+for target in - ./arch; do
+	for option in "--job x" "--new-job" "--group g" "--txn-records 5" "--txn-time 5s" "--exactly-once --job x" \
+		--create "--partition keep" --lossy "--offset-map m" "--allow retention" "--into-broker x:1"; do
+		run evreplay ./orders.ndjson --into $target $option
+		check_status 2 "$option is not for target $target"
+		check_grep "and says what it is for" "option '--[a-z-]*' is for topics, and the target is '$target'" "$err"
+	done
+done
+run evreplay ./orders.ndjson --into - --level 5
+check_grep "one of archives says so, too" "option '--level' is for archives, and the target is '-'" "$err"
+for option in "--txn-records 5" "--txn-time 5s" "--group g" --new-job; do
+	run evreplay ./orders.ndjson --into there $option -b 127.0.0.1:1 --timeout 100ms
+	check_status 2 "$option is for jobs"
+done
+for option in --dry-run --append "--job x" "--position p" -f; do
+	run evreplay ./nothing --verify $option
+	check_status 2 "$option is not for --verify"
+	check_grep "which is said" "options '--verify' and '--[a-z-]*' cannot be used together" "$err"
+done
+check "nothing was made" test ! -e arch
+
 run evreplay ./orders.ndjson
 check_status 2 "a missing target is a usage error"
 run evreplay --into -

@@ -152,8 +152,8 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 		ev_fail(err, EV_USAGE, "which archive?");
 		return ev_hint(err, "name its folder: evreplay --verify ./archive");
 	}
-	if (r->args->into)
-		return ev_fail(err, EV_USAGE, "options '--verify' and '--into' cannot be used together");
+	if (replay_check_options(r->args, err))
+		return -1;
 	for (size_t i = 0; i < rest->n; i++) {
 		int rc = verify(rest->v[i], r, err);
 

@@ -340,7 +340,7 @@ static void init(void *args)
 	a->redrive = true;
 	a->group = "evreplay-redrive";
 	a->max_redrives = 3;
-	a->level = 1;
+	a->level = REPLAY_LEVEL;
 	a->threads = -1;
 }
 

@@ -21,6 +21,8 @@
 
 enum replay_timestamps { TIMESTAMPS_KEEP, TIMESTAMPS_NOW, TIMESTAMPS_SHIFT };
 
+enum { REPLAY_TXN_RECORDS = 100000, REPLAY_TXN_MS = 1000, REPLAY_LEVEL = 1 }; /* where nothing is said */
+
 struct replay_args {
 	struct ev_source_args src;
 	const char *into, *into_broker, *into_config;
@@ -167,7 +169,9 @@ int replay_need_idle(const struct ev_cluster_spec *c, const char *group, const c
 /* Does --into name topics (or nothing: the same names on another cluster), - or an archive? */
 enum replay_into { INTO_TOPIC, INTO_LINES, INTO_ARCHIVE };
 enum replay_into replay_into(const struct replay_args *a);
-/* Conflicts between the options of the target. EV_USAGE. */
+/* Are those that are given for such a target, or for --verify, which has none? EV_USAGE. */
+int replay_check_options(const struct replay_args *a, struct ev_error *err);
+/* And conflicts between them. EV_USAGE. */
 int replay_check_target(struct replay *r, struct ev_error *err);
 /* The sink, or for a dry run only the connection. The source is open. */
 int replay_open_target(struct replay *r, struct ev_error *err);

@@ -324,8 +324,8 @@ static int find_stored(struct replay *r, bool *known, struct ev_error *err)
 		return -1;
 	if (r->args->dry_run && replay_peek_target(r, known, err))
 		return -1;
-	if (r->args->job && r->sink)
-		r->token = ev_kafka_sink_token(r->sink);
+	if (r->sink && r->sink->ops->token)
+		r->token = r->sink->ops->token(r->sink);
 	return *known ? check_from(r, err) : 0;
 }
 

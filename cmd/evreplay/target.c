@@ -15,16 +15,56 @@ enum replay_into replay_into(const struct replay_args *a)
 	return a->into && (*a->into == '/' || *a->into == '.') ? INTO_ARCHIVE : INTO_TOPIC;
 }
 
-static int only_topics(const struct replay_args *a, struct ev_error *err)
-{
-	const char *option = a->into_broker ? "into-broker" : a->into_config ? "into-config" :
-			     a->create ? "create" : a->partition ? "partition" : a->lossy ? "lossy" :
-			     a->exactly_once ? "exactly-once" : a->offset_map ? "offset-map" : NULL;
+/* What each option is for: one that says nothing of the target is a slip. */
+enum { TOPIC = 1 << INTO_TOPIC, LINES = 1 << INTO_LINES, ARCHIVE = 1 << INTO_ARCHIVE,
+       ANY = TOPIC | LINES | ARCHIVE };
 
-	if (!option)
-		return 0;
-	return ev_fail(err, EV_USAGE, "option '--%s' is for topics, and the target is '%s'", option,
-		       a->into);
+static int not_for(const struct replay_args *a, const char *option, unsigned takes, struct ev_error *err)
+{
+	if (a->verify)
+		return ev_fail(err, EV_USAGE, "options '--verify' and '--%s' cannot be used together", option);
+	if (takes != TOPIC && takes != ARCHIVE)
+		return ev_fail(err, EV_USAGE, "option '--%s' is not for archives: they keep the topics' names", option);
+	return ev_fail(err, EV_USAGE, "option '--%s' is for %s, and the target is %s%s%s", option,
+		       takes == TOPIC ? "topics" : "archives", a->into ? "'" : "", a->into ? a->into : "a topic",
+		       a->into ? "'" : "");
+}
+
+int replay_check_options(const struct replay_args *a, struct ev_error *err)
+{
+	const struct {
+		const char *name;
+		bool given;
+		unsigned takes; /* kinds of targets; --verify has none */
+	} options[] = {
+		{ "into", a->into, ANY },
+		{ "dry-run", a->dry_run, ANY },
+		{ "follow", a->follow, ANY },
+		{ "position", a->position, ANY },
+		{ "into-broker", a->into_broker, TOPIC },
+		{ "into-config", a->into_config, TOPIC },
+		{ "partition", a->partition, TOPIC },
+		{ "map", a->maps.n > 0, TOPIC | LINES },
+		{ "create", a->create, TOPIC },
+		{ "allow", a->allow.n > 0, TOPIC },
+		{ "lossy", a->lossy, TOPIC },
+		{ "offset-map", a->offset_map, TOPIC },
+		{ "exactly-once", a->exactly_once, TOPIC },
+		{ "job", a->job, TOPIC },
+		{ "new-job", a->new_job, TOPIC },
+		{ "group", a->group, TOPIC },
+		{ "txn-records", a->txn_records != REPLAY_TXN_RECORDS, TOPIC },
+		{ "txn-time", a->txn_ms != REPLAY_TXN_MS, TOPIC },
+		{ "append", a->append, ARCHIVE },
+		{ "level", a->level != REPLAY_LEVEL, ARCHIVE },
+		{ "threads", a->threads >= 0, ARCHIVE },
+	};
+	unsigned kind = a->verify ? 0 : 1u << replay_into(a);
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+		if (options[i].given && !(options[i].takes & kind))
+			return not_for(a, options[i].name, options[i].takes, err);
+	return 0;
 }
 
 static int check_redrive(struct replay *r, struct ev_error *err)
@@ -44,21 +84,16 @@ static int check_redrive(struct replay *r, struct ev_error *err)
 int replay_check_target(struct replay *r, struct ev_error *err)
 {
 	const struct replay_args *a = r->args;
-	enum replay_into into = replay_into(a);
 
 	for (size_t i = 0; i < a->maps.n; i++)
 		if (ev_rename_check(a->maps.v[i], err))
 			return -1;
 	if (a->redrive)
 		return check_redrive(r, err);
-	if (into == INTO_ARCHIVE && a->maps.n)
-		return ev_fail(err, EV_USAGE, "option '--map' is not for archives: they keep the topics' names");
-	if (into != INTO_ARCHIVE && (a->append || a->level != 1 || a->threads >= 0))
-		return ev_fail(err, EV_USAGE, "option '--%s' is for archives", a->append ? "append" :
-			       a->level != 1 ? "level" : "threads");
-	if (into != INTO_TOPIC)
-		return a->allow.n ? ev_fail(err, EV_USAGE, "option '--allow' is for topics") :
-				    only_topics(a, err);
+	if (replay_check_options(a, err))
+		return -1;
+	if (replay_into(a) != INTO_TOPIC)
+		return 0;
 	if (!a->into && !a->maps.n && !a->into_broker && !a->into_config) {
 		ev_fail(err, EV_USAGE, "a target is missing");
 		return ev_hint(err, "--into names a topic, a folder for an archive (./x), or - for record lines; "
@@ -72,9 +107,10 @@ int replay_check_target(struct replay *r, struct ev_error *err)
 		ev_fail(err, EV_USAGE, "options '--exactly-once' and '--job' belong together");
 		return ev_hint(err, "the name tells the next run where this one has come");
 	}
-	if (!a->job && (a->new_job || a->group))
+	if (!a->job && (a->new_job || a->group || a->txn_records != REPLAY_TXN_RECORDS || a->txn_ms != REPLAY_TXN_MS))
 		return ev_fail(err, EV_USAGE, "option '--%s' belongs to '--exactly-once'",
-			       a->new_job ? "new-job" : "group");
+			       a->new_job ? "new-job" : a->group ? "group" :
+			       a->txn_records != REPLAY_TXN_RECORDS ? "txn-records" : "txn-time");
 	if (a->txn_ms > EV_TXN_MOST_MS)
 		return ev_fail(err, EV_USAGE, "option '--txn-time' takes at most %ds: brokers end what lasts too long",
 			       EV_TXN_MOST_MS / 1000);

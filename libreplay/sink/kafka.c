@@ -76,6 +76,7 @@ static const struct ev_sink_ops kafka_ops = {
 static const struct ev_sink_ops job_ops = {
 	.name = "kafka",
 	.resume = ev_kafka_job_resume,
+	.token = ev_kafka_job_token,
 	.put = ev_kafka_sink_put,
 	.turn = kafka_turn,
 	.flush = ev_kafka_txn_flush,

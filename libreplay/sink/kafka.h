@@ -69,16 +69,11 @@ int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_job_token
 		      struct ev_error *err);
 
 /*
- * The token that the next flush writes; the sink's. After resume it is what was stored, and routes
- * and last records are the caller's to keep up. NULL without a job.
- */
-struct ev_job_token *ev_kafka_sink_token(struct ev_sink *s);
-/*
  * Before the first put of a job that has no token yet: its token, with the position where it begins, in a
  * transaction of its own. Whether a target was written by it before is asked with the first put all the same.
  */
 int ev_kafka_sink_claim(struct ev_sink *s, const struct ev_position *begin, struct ev_error *err);
-/* Is what the job has written to the topic, as the token tells, still in it? EV_DATA. */
+/* Of a sink with a job: is what it has written to the topic, as the token tells, still in it? EV_DATA. */
 int ev_kafka_sink_check_written(struct ev_sink *s, const char *topic, struct ev_error *err);
 
 /* Why the record cannot be produced as it is; NULL when it can. */

@@ -146,6 +146,7 @@ int ev_kafka_txn_call(struct kafka_sink *k, enum ev_kafka_txn_what what, int tim
 /* kafka_job.c */
 int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,
 			struct ev_error *err);
+struct ev_job_token *ev_kafka_job_token(struct ev_sink *s);
 int ev_kafka_job_put_token(struct kafka_sink *k, struct ev_error *err);
 /* A job without a token must not have written to the topic before: EV_DATA. */
 int ev_kafka_job_check_mark(struct kafka_sink *k, const char *topic, struct ev_error *err);

@@ -155,11 +155,9 @@ int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_job_token
 	return rc;
 }
 
-struct ev_job_token *ev_kafka_sink_token(struct ev_sink *s)
+struct ev_job_token *ev_kafka_job_token(struct ev_sink *s)
 {
-	struct kafka_sink *k = (struct kafka_sink *)s;
-
-	return k->job ? &k->kept : NULL;
+	return &((struct kafka_sink *)s)->kept;
 }
 
 static void note_ends(struct kafka_sink *k)

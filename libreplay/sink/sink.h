@@ -19,6 +19,7 @@
 #include "record/record.h"
 
 struct ev_sink;
+struct ev_job_token; /* sink/job_token.h */
 
 struct ev_sink_ops {
 	const char *name; /* "kafka", "archive", "lines" */
@@ -30,6 +31,12 @@ struct ev_sink_ops {
 	 */
 	int (*resume)(struct ev_sink *s, struct ev_position *stored, bool *known,
 		      struct ev_error *err);
+
+	/*
+	 * What the next flush keeps of the copy besides the position; the sink's. After resume it is what was
+	 * stored, and routes and last records are the caller's to keep up. NULL: this sink keeps nothing more.
+	 */
+	struct ev_job_token *(*token)(struct ev_sink *s);
 
 	/*
 	 * One record, borrowed for the call. EV_DATA and EV_USAGE are faults of this record, and the
