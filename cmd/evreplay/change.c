@@ -112,18 +112,24 @@ static int64_t plus(int64_t a, int64_t b) /* what a record says of its time can 
 	return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
 }
 
+int64_t replay_writing_ms(const struct replay *r)
+{
+	int64_t left_us = r->pace.start_us ? r->pace.start_us - ev_clock_us() : 0;
+
+	return ev_now_ms() + (left_us > 0 ? left_us / 1000 : 0);
+}
+
 static void set_timestamp(struct replay *r, struct ev_record *rec)
 {
 	if (r->args->timestamps == TIMESTAMPS_KEEP)
 		return;
 	rec->log_append = false;
 	if (r->args->timestamps == TIMESTAMPS_NOW || rec->timestamp == EV_NO_TIMESTAMP) {
-		rec->timestamp = ev_now_ms();
+		rec->timestamp = replay_writing_ms(r);
 		return;
 	}
 	if (r->shift_ms == INT64_MIN)
-		r->shift_ms = plus(ev_age_ms(rec->timestamp),
-				   r->pace.start_us ? (r->pace.start_us - ev_clock_us()) / 1000 : 0);
+		r->shift_ms = plus(ev_age_ms(rec->timestamp), replay_writing_ms(r) - ev_now_ms());
 	rec->timestamp = plus(rec->timestamp, r->shift_ms);
 }
 

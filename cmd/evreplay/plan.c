@@ -70,20 +70,18 @@ static int64_t number_of(const struct replay_target *t, const char *name, int64_
 	return text && ev_parse_i64(text, &n) ? n : otherwise;
 }
 
-/* From the settings: below which time records are deleted at once, and between which refused. */
+/* From the settings. A limit is kept as it is given, beside the clock: a copy may go on for days. */
 static void set_bounds(struct replay_target *t)
 {
 	const char *policy = ev_topic_config(&t->info, "cleanup.policy");
-	int64_t now = ev_now_ms(), keep = number_of(t, "retention.ms", -1);
-	int64_t before = number_of(t, "message.timestamp.before.max.ms", INT64_MAX);
-	int64_t after = number_of(t, "message.timestamp.after.max.ms", INT64_MAX);
 	const char *type = ev_topic_config(&t->info, "message.timestamp.type");
+	int64_t keep = number_of(t, "retention.ms", -1);
 
 	t->rewrites = type && !strcmp(type, "LogAppendTime");
 	t->compacts = policy && strstr(policy, "compact");
-	t->kept_since = policy && strstr(policy, "delete") && keep >= 0 && keep < now ? now - keep : INT64_MIN;
-	t->refused_below = before < now ? now - before : INT64_MIN;
-	t->refused_above = after < INT64_MAX - now ? now + after : INT64_MAX;
+	t->keep_ms = policy && strstr(policy, "delete") && keep >= 0 ? keep : INT64_MAX;
+	t->before_ms = number_of(t, "message.timestamp.before.max.ms", INT64_MAX);
+	t->after_ms = number_of(t, "message.timestamp.after.max.ms", INT64_MAX);
 }
 
 static bool reads_it(const struct replay *r, const char *topic)
@@ -119,6 +117,8 @@ static int source_topic(struct replay *r, const char *topic, const char *origin,
 	if (!rc && (there.partitions || !origin)) {
 		like->partitions = there.partitions;
 		rc = ev_topic_configs(c, topic, like, &seen, err);
+		if (!c->id || !r->target->id || strcmp(c->id, r->target->id))
+			ev_topic_only_own(like);
 	}
 	ev_cluster_close(c);
 	if (rc && err->class == EV_STORE)
@@ -276,7 +276,7 @@ static struct replay_target *new_target(struct replay *r, const char *name, cons
 				  ev_topic_configs(r->target, name, &t->info, &seen, err))
 		return NULL;
 	t->as_made = t->create && !t->info.nconfigs;
-	if (t->as_made && ev_topic_defaults(r->target, &t->info, &seen, err))
+	if (t->create && ev_topic_defaults(r->target, &t->info, &seen, err))
 		return NULL;
 	set_bounds(t);
 	return check_settings(r, t, err) ? NULL : t;
@@ -291,35 +291,44 @@ struct replay_target *replay_target_named(struct replay *r, const char *name, co
 	return new_target(r, name, from, err);
 }
 
-/* Records older than that stand at the beginning of the partition's span? */
-static int check_times(struct replay *r, int64_t ms, enum replay_conflict what, const char *text,
-		       struct ev_error *err)
+/* Records older than the limit stand at the beginning of a partition's span? */
+static int check_times(struct replay *r, struct replay_target *t, int64_t limit_ms, enum replay_conflict what,
+		       const char *text, struct ev_error *err)
 {
-	int64_t *first = ev_alloc((r->src->nparts + 1) * sizeof(*first));
-	int rc = r->src->ops->offsets_for_time(r->src, ms, first, err);
+	int64_t *first, ms = replay_writing_ms(r);
+	int rc;
 
+	if (limit_ms >= ms || r->allowed & 1u << what)
+		return 0;
+	first = ev_alloc((r->src->nparts + 1) * sizeof(*first));
+	rc = r->src->ops->offsets_for_time(r->src, ms - limit_ms, first, err);
 	for (size_t i = 0; !rc && i < r->nspans; i++)
-		if (first[i] > r->spans[i].begin && r->spans[i].begin < r->spans[i].end &&
-		    (ms == r->parts[i].target->kept_since || ms == r->parts[i].target->refused_below))
-			rc = conflict(r, r->parts[i].target, what, err, text);
+		if (r->parts[i].target == t && first[i] > r->spans[i].begin && r->spans[i].begin < r->spans[i].end)
+			rc = conflict(r, t, what, err, text);
 	free(first);
 	return rc;
 }
 
-/* Found before the first record is copied, where the source can be asked. */
+/* Not each record of the range comes. */
+static bool chooses(const struct replay_args *a)
+{
+	const struct ev_source_args *s = &a->src;
+
+	return s->since || s->types.n || s->keys.n || s->wheres.n || s->headers.n || s->tombstones ||
+	       a->redact_other == OTHER_DROP;
+}
+
+/* Found before the first record is copied, where the source can be asked: each is looked at again when it comes. */
 static int check_ranges(struct replay *r, struct ev_error *err)
 {
-	if (r->args->dry_run || r->args->timestamps)
+	if (r->args->dry_run || r->args->timestamps || chooses(r->args))
 		return 0; /* a dry run looks at every record; other timestamps are known only then */
 	for (size_t i = 0; i < r->ntargets; i++) {
-		const struct replay_target *t = r->targets[i];
+		struct replay_target *t = r->targets[i];
 
-		if (t->kept_since != INT64_MIN && !(r->allowed & 1u << ALLOW_RETENTION) &&
-		    check_times(r, t->kept_since, ALLOW_RETENTION,
-				"its retention.ms would delete the oldest records at once", err))
-			return -1;
-		if (t->refused_below != INT64_MIN && !(r->allowed & 1u << ALLOW_BOUNDS) &&
-		    check_times(r, t->refused_below, ALLOW_BOUNDS,
+		if (check_times(r, t, t->keep_ms, ALLOW_RETENTION,
+				"its retention.ms would delete the oldest records at once", err) ||
+		    check_times(r, t, t->before_ms, ALLOW_BOUNDS,
 				"the oldest records are below its message.timestamp.before.max.ms", err))
 			return -1;
 	}
@@ -436,18 +445,35 @@ int replay_plan(struct replay *r, struct ev_error *err)
 	return 0;
 }
 
+/* Further apart than that; times and limits can be any numbers. */
+static bool beyond(int64_t later, int64_t earlier, int64_t limit)
+{
+	int64_t apart;
+
+	return later > earlier && (__builtin_sub_overflow(later, earlier, &apart) || apart > limit);
+}
+
+/* Would the broker, which looks at its clock, keep a record of that time? */
+static int check_time(struct replay *r, struct replay_target *t, int64_t timestamp, struct ev_error *err)
+{
+	int64_t now = replay_writing_ms(r);
+
+	if (beyond(now, timestamp, t->keep_ms) &&
+	    conflict(r, t, ALLOW_RETENTION, err, "its retention.ms would delete this record at once"))
+		return -1;
+	if ((beyond(now, timestamp, t->before_ms) || beyond(timestamp, now, t->after_ms)) &&
+	    conflict(r, t, ALLOW_BOUNDS, err,
+		     "it refuses this timestamp (message.timestamp.before.max.ms, after.max.ms)"))
+		return -1;
+	return 0;
+}
+
 int replay_check_record(struct replay *r, struct replay_target *t, const struct ev_record *rec,
 			struct ev_error *err)
 {
 	if (t->create && make(r, t, err))
 		return -1;
-	if (rec->timestamp < t->kept_since && rec->timestamp != EV_NO_TIMESTAMP &&
-	    conflict(r, t, ALLOW_RETENTION, err, "its retention.ms would delete this record at once"))
-		return -1;
-	if ((rec->timestamp < t->refused_below || rec->timestamp > t->refused_above) &&
-	    rec->timestamp != EV_NO_TIMESTAMP &&
-	    conflict(r, t, ALLOW_BOUNDS, err,
-		     "it refuses this timestamp (message.timestamp.before.max.ms, after.max.ms)"))
+	if (rec->timestamp != EV_NO_TIMESTAMP && check_time(r, t, rec->timestamp, err))
 		return -1;
 	if (t->compacts && !rec->key.ptr &&
 	    conflict(r, t, ALLOW_NULL_KEYS, err, "it is compacted, and this record has no key"))

@@ -63,8 +63,8 @@ struct replay_target { /* a topic that is written */
 	bool create;                /* is not there yet */
 	bool as_made;               /* it will have the settings that the brokers give it */
 	bool rewrites, compacts;
-	int64_t kept_since;         /* ms: older records are deleted at once; INT64_MIN: none */
-	int64_t refused_below, refused_above;
+	int64_t keep_ms;            /* records older than that are deleted at once; INT64_MAX: none */
+	int64_t before_ms, after_ms; /* and refused, when so much older or newer than the clock */
 	uint64_t conflicts[NCONFLICTS]; /* met by a dry run */
 };
 
@@ -151,6 +151,8 @@ const char *replay_path(const struct replay *r, size_t i);
  * next call.
  */
 int replay_change(struct replay *r, struct ev_record *rec, struct ev_error *err);
+/* ms: when a record is written that is due now: not before --start-at, which a dry run does not wait for. */
+int64_t replay_writing_ms(const struct replay *r);
 /* Wait until it is due by its `original_ms`, serving the sink. 0; 1 stopped by a signal; -1. */
 int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, struct ev_error *err);
 
@@ -222,7 +224,7 @@ int replay_plan(struct replay *r, struct ev_error *err);
 /* The target of a new partition, found, and made where it is missing. */
 int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,
 		      struct ev_error *err);
-/* Will the topic keep the record? EV_USAGE. */
+/* Will the topic keep the record, which is written now? EV_USAGE. */
 int replay_check_record(struct replay *r, struct replay_target *t, const struct ev_record *rec,
 			struct ev_error *err);
 /* What is known of the topic; looked at when it is new. `from`: a topic that goes there (NULL: it is not made). */

@@ -71,9 +71,9 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 		return place_error(rec, err);
 	if (!r->redrive)
 		out.topic = ev_slice_str(p->topic);
-	if (target && replay_check_record(r, target, &out, err))
-		return place_error(rec, err);
 	if (r->args->dry_run) {
+		if (target && replay_check_record(r, target, &out, err))
+			return place_error(rec, err);
 		rc = replay_into(r->args) == INTO_ARCHIVE ? replay_plan_archive(r, p, &out, err) : 0;
 		if (!rc)
 			replay_dry_count(r, p, &out);
@@ -82,6 +82,8 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 	rc = replay_wait(r, &out, rec->timestamp, err);
 	if (rc)
 		return rc;
+	if (target && replay_check_record(r, target, &out, err))
+		return place_error(rec, err);
 	if (r->sink->ops->put(r->sink, &out, err))
 		return place_error(rec, err);
 	p->copied++;

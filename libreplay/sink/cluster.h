@@ -58,7 +58,9 @@ int ev_topic_look(struct ev_cluster *c, const char *topic, struct ev_topic_info 
 /* Adds the configs; where they may not be seen (ACL) there are none and *seen is false. */
 int ev_topic_configs(struct ev_cluster *c, const char *topic, struct ev_topic_info *out, bool *seen,
 		     struct ev_error *err);
-/* The same for a topic that is not there yet, as the brokers would make it; none of these is its own. */
+/* Forget those that are not its own: on another cluster they are others. */
+void ev_topic_only_own(struct ev_topic_info *t);
+/* For a topic that is not there yet, what the brokers would give it besides; none of these is its own. */
 int ev_topic_defaults(struct ev_cluster *c, struct ev_topic_info *out, bool *seen, struct ev_error *err);
 /* The value, or NULL. */
 const char *ev_topic_config(const struct ev_topic_info *t, const char *name);

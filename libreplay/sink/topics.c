@@ -45,6 +45,21 @@ const char *ev_topic_config(const struct ev_topic_info *t, const char *name)
 	return NULL;
 }
 
+void ev_topic_only_own(struct ev_topic_info *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->nconfigs; i++) {
+		if (t->configs[i].own) {
+			t->configs[n++] = t->configs[i];
+			continue;
+		}
+		free(t->configs[i].name);
+		free(t->configs[i].value);
+	}
+	t->nconfigs = n;
+}
+
 int ev_group_members(struct ev_cluster *c, const char *group, int *members, struct ev_error *err)
 {
 	const struct rd_kafka_group_list *l = NULL;
