@@ -20,7 +20,6 @@ static void release(void *args)
 }
 
 static const char *const timestamp_words[] = { "keep", "now", "shift", NULL };
-static const char *const other_words[] = { "refuse", "drop", "pass", NULL };
 
 static const struct ev_option options[] = {
 	EV_STRING('t', "into", "TARGET", struct replay_args, into,
@@ -76,7 +75,7 @@ static const struct ev_option options[] = {
 		"blank this part of JSON values: '$.data.email'; repeatable"),
 	EV_LIST(0, "hash", "PATH", struct replay_args, hashes, "put a keyed hash in its place; repeatable"),
 	EV_STRING(0, "key-file", "FILE", struct replay_args, key_file, "the key of --hash"),
-	EV_ENUM(0, "redact-other", "refuse|drop|pass", struct replay_args, redact_other, other_words,
+	EV_ENUM(0, "redact-other", "refuse|drop|pass", struct replay_args, redact_other, replay_other_words,
 		"what to do with values that are no JSON"),
 	EV_BRIEF("Range"),
 	EV_RANGE_ROWS(struct replay_args, src),

@@ -36,7 +36,7 @@ check "each record is there once" test "$(total "$t")" = 50
 topic lines 1
 for i in 1 2 3 4 5; do echo '{"topic":"x","partition":0,"offset":'$i',"timestamp":1,"key":"k","headers":[],"value":{}}'; done >five
 head -n 3 five >three
-of_file() { evreplay "$@" --into "$lines" --exactly-once --job "file-$$"; }
+of_file() { evreplay "$1" --into "$lines" --exactly-once --job "file-$$" "${@:2}"; }
 of_file ./three 2>/dev/null
 run of_file ./five
 check_status 0 "a job of a file goes on"
@@ -46,6 +46,49 @@ check_status 0 "a file that is shorter has nothing new"
 run of_file - <five
 check_status 0 "nor has standard input"
 check "each line was copied once" test "$(total "$lines")" = 5
+sed 's/"k"/"other"/' five >another
+run of_file ./another
+check_status 5 "another file is told by the record where the job stands"
+check_grep "which is named" "x/0 is not what job 'file-$$' has copied: another record stands at offset 5" "$err"
+run evreplay ./five --into "$other" --exactly-once --job "file-$$"
+check_status 2 "into another topic it does not go on"
+check_grep "and says why" "has copied 'x' into topic '$lines', not into '$other'" "$err"
+run evreplay ./five --into "$other" --exactly-once --job "file-$$" --dry-run
+check_status 2 "a dry run says the same"
+evadmin create "mapped-$$" 1
+by_map() { evreplay ./five --map "x=mapped-$$" --exactly-once --job "map-$$"; }
+run by_map
+check_status 0 "a job of a file by --map"
+evadmin delete "mapped-$$"
+evadmin create "mapped-$$" 1
+run by_map
+check_status 5 "it notices that its target was made anew"
+check_grep "by its end" "has written 'mapped-$$/0' up to offset 5, and now it ends at 0" "$err"
+
+# What chooses and changes records stays: other keys, other envelopes, and times that move are another copy.
+printf 'a key of more than 16 bytes\n' >key
+printf 'another key of more bytes\n' >key2
+changed() { evreplay ./five --into "$lines" --exactly-once --job "changed-$$" --hash '$.a' "$@" 2>"$err"; status=$?; }
+changed --key-file key
+check_status 0 "a job with a key"
+check_no_grep "whose bytes are not in its token" "a key of" <(evtail __evreplay_jobs --from begin -o %v -q)
+changed --key-file key2
+check_status 2 "goes on with no other"
+changed --key-file key --redact-other drop
+check_status 2 "nor with another way with what is no JSON"
+run of_file ./five --job "type-$$" --type 'a*' --envelope 'type=$.t'
+check_status 0 "a job of some types"
+run of_file ./five --job "type-$$" --type 'a*' --envelope 'type=$.kind'
+check_status 2 "does not go on by another envelope"
+for bound in '--since -90m' '--since today' '--until -1h'; do
+	run of_file ./five --job "time-$$" $bound
+	check_status 2 "$bound is another time in the next run"
+	check_grep "so one is named that stays" "^hint: now it is 20.*Z: give that, in every run" "$err"
+done
+run of_file ./five --job "time-$$" --since 1970-01-01T00:00:00Z
+check_status 0 "a time that stays is none"
+run of_file ./five --job "time-$$" --since 1970-01-01T01:00+01:00
+check_status 0 "however it is spelled"
 
 # The source has lost what the job has not copied.
 topic losing 1

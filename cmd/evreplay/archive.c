@@ -10,22 +10,13 @@
 #include "evreplay/replay.h"
 #include "sink/archive.h"
 
-/* What keeps records out, or changes them: such an archive is not the log, and says so. */
-static void describe(const struct replay_args *a, struct ev_buf *out)
-{
-	struct replay_args without = *a;
-
-	without.partition = NULL;
-	replay_describe(&without, out);
-}
-
 /* `filter` holds a text of the options. */
 static void options_of(const struct replay *r, struct ev_archive_options *opt, struct ev_buf *filter)
 {
 	const struct replay_args *a = r->args;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	describe(a, filter);
+	replay_describe(r, filter); /* such an archive is not the log, and says so */
 	*opt = (struct ev_archive_options)EV_ARCHIVE_OPTIONS_INIT;
 	opt->append = a->append;
 	opt->written_by = "evtools " EV_VERSION;

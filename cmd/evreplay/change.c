@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "event/time.h"
 
+const char *const replay_other_words[] = { "refuse", "drop", "pass", NULL };
+
 enum { SLEEP_US = 20000, KEY_MAX = 4096 };
 
 static int read_key(struct replay *r, struct ev_error *err)

@@ -4,6 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "event/time.h"
+
 static void add_list(struct ev_buf *out, const char *name, const struct ev_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -16,20 +19,65 @@ static void add_text(struct ev_buf *out, const char *name, const char *text)
 		ev_buf_addf(out, "%s--%s %s", out->len ? " " : "", name, text);
 }
 
-void replay_describe(const struct replay_args *a, struct ev_buf *out)
+static void add_time(struct ev_buf *out, const char *name, bool given, int64_t ms)
 {
+	char text[EV_TIME_TEXT];
+
+	if (!given)
+		return;
+	ev_time_show(ms, text);
+	add_text(out, name, text);
+}
+
+void replay_describe(const struct replay *r, struct ev_buf *out)
+{
+	const struct replay_args *a = r->args;
+	const struct ev_range_args *range = &a->src.range;
+	char key[EV_REDACT_KEY_ID];
+
 	add_list(out, "type", &a->src.types);
 	add_list(out, "key", &a->src.keys);
 	add_list(out, "where", &a->src.wheres);
 	add_list(out, "header", &a->src.headers);
-	add_text(out, "since", a->src.since);
-	add_text(out, "until", a->src.until);
+	add_text(out, "envelope", a->src.types.n || a->src.wheres.n ? a->src.envelope : NULL);
+	add_time(out, "since", range->has_since, range->since);
+	add_time(out, "until", range->has_until, range->until);
 	add_text(out, "tombstones", a->src.tombstones ? ev_tombstone_words[a->src.tombstones] : NULL);
 	add_list(out, "redact", &a->redacts);
 	add_list(out, "hash", &a->hashes);
+	if (a->hashes.n) {
+		ev_redact_key_id(r->redact, key);
+		add_text(out, "key-file", key);
+	}
+	add_text(out, "redact-other", r->redact && a->redact_other ? replay_other_words[a->redact_other] : NULL);
 	add_text(out, "timestamps", a->timestamps == TIMESTAMPS_NOW ? "now" :
 		 a->timestamps == TIMESTAMPS_SHIFT ? "shift" : NULL);
 	add_text(out, "partition", a->partition && strcmp(a->partition, "key") ? a->partition : NULL);
+}
+
+/* Does the time depend on when it is asked? */
+static bool moves(const char *text)
+{
+	int64_t now = ev_now_ms(), one, other;
+	struct ev_error ignored;
+
+	return text && !ev_time_parse(text, now, &one, &ignored) &&
+	       !ev_time_parse(text, now - 2 * 86400000LL, &other, &ignored) && one != other;
+}
+
+/* What lies between the bound of one run and that of the next would be passed over unseen. */
+int replay_check_bounds(const struct replay_args *a, struct ev_error *err)
+{
+	bool since = moves(a->src.since);
+	const char *text = since ? a->src.since : a->src.until;
+	char at[EV_TIME_TEXT];
+
+	if ((!a->job && !a->append) || (!since && !moves(a->src.until)))
+		return 0;
+	ev_time_show(since ? a->src.range.since : a->src.range.until, at);
+	ev_fail(err, EV_USAGE, "option '--%s': '%s' is another time in each run of %s", since ? "since" : "until", text,
+		a->job ? "a job" : "--append");
+	return ev_hint(err, "now it is %s: give that, in every run", at);
 }
 
 static int other_source(const struct replay *r, const struct ev_partition *p, int64_t offset,
@@ -71,33 +119,45 @@ static int check_route(const struct replay *r, const char *from, const char *int
 		       "to begin anew");
 }
 
+int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err)
+{
+	const char *from = r->src->parts[part].topic, *into = r->parts[part].topic;
+	struct replay_target *t = r->parts[part].target;
+
+	if (!r->token || !into)
+		return 0;
+	if (check_route(r, from, into, err))
+		return -1;
+	ev_job_token_set_route(r->token, from, into);
+	if (!r->sink || !t || t->checked)
+		return 0;
+	t->checked = true;
+	return ev_kafka_sink_check_written(r->sink, t->name, err);
+}
+
 int replay_check_routes(struct replay *r, struct ev_error *err)
 {
-	if (!r->token)
-		return 0;
-	for (size_t i = 0; i < r->nparts && i < r->src->nparts; i++) {
-		const char *from = r->src->parts[i].topic, *into = r->parts[i].topic;
-
-		if (!into)
-			continue;
-		if (check_route(r, from, into, err))
-			return -1;
-		ev_job_token_set_route(r->token, from, into);
-	}
-	for (size_t i = 0; r->sink && i < r->ntargets; i++)
-		if (ev_kafka_sink_check_written(r->sink, r->targets[i]->name, err))
+	for (uint32_t i = 0; i < r->nparts && i < r->src->nparts; i++)
+		if (replay_check_route(r, i, err))
 			return -1;
 	return 0;
 }
 
-bool replay_passed(struct replay *r, const struct ev_record *rec)
+int replay_passed(struct replay *r, const struct ev_record *rec, struct ev_error *err)
 {
 	const struct ev_partition *p;
 
 	if (!r->src->one_sequence || !r->token || !r->stored.n)
-		return false;
+		return 0;
 	p = &r->src->parts[rec->part];
-	return rec->offset < ev_position_get(&r->stored, p->topic, p->partition);
+	if (rec->offset >= ev_position_get(&r->stored, p->topic, p->partition))
+		return 0;
+	if (rec->offset != ev_position_get(&r->token->last, p->topic, p->partition) ||
+	    ev_job_token_is_last(r->token, p->topic, p->partition, ev_record_hash(rec)))
+		return 1;
+	ev_fail(err, EV_DATA, "%s/%" PRId32 " is not what job '%s' has copied: another record stands at offset "
+		"%" PRId64, p->topic, p->partition, r->args->job, rec->offset);
+	return ev_hint(err, "it is another file: another job name, or --new-job to begin anew");
 }
 
 /* From the end, so that only the last one of each is hashed. */
@@ -111,6 +171,8 @@ void replay_note_last(struct replay *r, const struct ev_record *v, size_t n)
 		if (p->noted == r->batch)
 			continue;
 		p->noted = r->batch;
+		if (v[i].offset < ev_position_get(&r->token->last, at->topic, at->partition))
+			continue; /* of a file, and passed over */
 		ev_job_token_set_last(r->token, at->topic, at->partition, v[i].offset, ev_record_hash(&v[i]));
 	}
 }

@@ -63,6 +63,7 @@ struct replay_target { /* a topic that is written */
 	bool create;                /* is not there yet */
 	bool as_made;               /* it will have the settings that the brokers give it */
 	bool rewrites, compacts;
+	bool checked;               /* that it is still what the job has written */
 	int64_t keep_ms;            /* records older than that are deleted at once; INT64_MAX: none */
 	int64_t before_ms, after_ms; /* and refused, when so much older or newer than the clock */
 	uint64_t conflicts[NCONFLICTS]; /* met by a dry run */
@@ -142,6 +143,8 @@ int replay_flush_now(struct replay *r, struct ev_error *err);
 
 /* ---- change.c ---- */
 
+extern const char *const replay_other_words[]; /* by enum replay_other */
+
 /* --rate, --speed, --start-at, --timestamps, --redact, --hash. EV_USAGE. */
 int replay_prepare_changes(struct replay *r, struct ev_error *err);
 /* What was given as the path that ev_redact_met calls number i. */
@@ -199,14 +202,27 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 
 /* ---- job.c ---- */
 
-/* The options that choose and change records, as one text. */
-void replay_describe(const struct replay_args *a, struct ev_buf *out);
+/*
+ * The options that choose and change records, as one text that stays the same: times as they are, and a key by its
+ * fingerprint.
+ */
+void replay_describe(const struct replay *r, struct ev_buf *out);
+/* A job and --append have no bound that would be another one in the next run. EV_USAGE. */
+int replay_check_bounds(const struct replay_args *a, struct ev_error *err);
 /* Is the source still the one that the job has read? Before the ranges are resolved. EV_DATA. */
 int replay_check_source(struct replay *r, struct ev_error *err);
-/* And the targets those that it has written? Once they are known. EV_USAGE, EV_DATA. */
+/*
+ * Is the topic that partition number `part` goes to the one that it has written, and still that? When both are known:
+ * before the first record, of a file with its first one. EV_USAGE, EV_DATA.
+ */
+int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err);
+/* The same of all that are known. */
 int replay_check_routes(struct replay *r, struct ev_error *err);
-/* The record is of a file, and the job has copied it before. */
-bool replay_passed(struct replay *r, const struct ev_record *rec);
+/*
+ * The record is of a file: 1, the job has copied it before; 0; EV_DATA where it is another than the one that was the
+ * last there.
+ */
+int replay_passed(struct replay *r, const struct ev_record *rec, struct ev_error *err);
 /* Records that were taken, the last of each partition in the token. */
 void replay_note_last(struct replay *r, const struct ev_record *v, size_t n);
 

@@ -113,9 +113,10 @@ static int take(struct replay *r, const struct ev_record *rec, struct ev_error *
 	if (!p)
 		return -1;
 	r->read++;
-	if (replay_passed(r, rec)) {
+	rc = replay_passed(r, rec, err);
+	if (rc) {
 		r->passed++;
-		return 0;
+		return rc < 0 ? -1 : 0;
 	}
 	if (p->next < 0)
 		p->next = rec->offset; /* should the first one fail */
@@ -256,7 +257,7 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 
 	if (check_args(a, rest, err) || replay_check_target(r, err) ||
 	    replay_prepare_changes(r, err) ||
-	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err))
+	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) || replay_check_bounds(a, err))
 		return -1;
 	if (a->redrive) {
 		r->redrive = redrive_new();

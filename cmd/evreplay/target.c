@@ -204,7 +204,7 @@ static int open_topics(struct replay *r, struct ev_error *err)
 		r->target = ev_cluster_open(&spec.cluster, NULL, NULL, NULL, ev_stopped, err);
 		return r->target ? replay_look(r, err) : -1;
 	}
-	replay_describe(r->args, &how);
+	replay_describe(r, &how);
 	spec.how = ev_buf_str(&how);
 	rc = open_sink(r, &spec, err) || replay_look(r, err) ? -1 : bound_batches(r, &spec, err);
 	ev_buf_release(&how);
@@ -222,7 +222,7 @@ int replay_peek_target(struct replay *r, bool *known, struct ev_error *err)
 	if (!r->args->job || r->args->new_job)
 		return 0;
 	topics_spec(r, &spec);
-	replay_describe(r->args, &how);
+	replay_describe(r, &how);
 	spec.how = ev_buf_str(&how);
 	rc = ev_kafka_job_peek(&spec, &r->peeked, known, err);
 	ev_buf_release(&how);
@@ -283,7 +283,10 @@ struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice
 	if (p->topic || r->redrive)
 		return p;
 	p->topic = target_topic(r, topic, err);
-	if (p->topic && r->target && replay_check_part(r, p, partition, r->src->parts[part].topic, err))
+	if (!p->topic)
 		return NULL;
-	return p->topic ? p : NULL;
+	if (r->target && (replay_check_part(r, p, partition, r->src->parts[part].topic, err) ||
+			  replay_check_route(r, part, err)))
+		return NULL;
+	return p;
 }

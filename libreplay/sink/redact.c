@@ -141,6 +141,19 @@ int ev_redact_key(struct ev_redact *r, struct ev_slice key, struct ev_error *err
 	return 0;
 }
 
+void ev_redact_key_id(const struct ev_redact *r, char out[EV_REDACT_KEY_ID])
+{
+	static const char text[] = "which key is it?";
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	struct ev_buf hex = EV_BUF_INIT;
+
+	HMAC(EVP_sha256(), r->key.data, (int)r->key.len, (const unsigned char *)text, strlen(text), md, &n);
+	ev_buf_add_hex(&hex, ev_slice((const char *)md, (EV_REDACT_KEY_ID - 1) / 2));
+	memcpy(out, ev_buf_str(&hex), EV_REDACT_KEY_ID);
+	ev_buf_release(&hex);
+}
+
 /* ---- values ---- */
 
 static void add_hash(struct ev_redact *r, const struct ev_value *v, struct ev_buf *out)

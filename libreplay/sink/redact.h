@@ -26,6 +26,10 @@ int ev_redact_add(struct ev_redact *r, const char *path, bool hash, struct ev_er
 /* The key of --hash: copied. Fewer than 16 bytes are EV_USAGE. */
 int ev_redact_key(struct ev_redact *r, struct ev_slice key, struct ev_error *err);
 
+#define EV_REDACT_KEY_ID 17 /* room for it and its NUL */
+/* What tells the key that is set from others, and nothing of it: 16 hexadecimal digits. */
+void ev_redact_key_id(const struct ev_redact *r, char out[EV_REDACT_KEY_ID]);
+
 /*
  * Append the value with its parts changed. 1; 0 when there was nothing to change (`out` is as it
  * was); -1 when the value is no JSON document, a null value included.
