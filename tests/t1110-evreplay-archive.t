@@ -69,6 +69,22 @@ run evtail ./part -n 1
 check_grep "and each reader" "evtail: warning: archive './part' holds only part of the records \(--key k1\)" "$err"
 run evreplay ./part --into ./again
 check_grep "a copy too" "evreplay: warning: archive './part' holds only part" "$err"
+check "which is one, too" test "$(jq -r .filter again/archive.json)" = "--key k1"
+run evreplay ./part --into ./again --append
+check_status 0 "and goes on as such"
+run evreplay ./a --into ./again --append
+check_status 2 "not with what was left out"
+run evreplay ./part --type x --into ./fewer
+check "what made it and what is left out of that stand together" test \
+	"$(jq -r .filter fewer/archive.json)" = "--key k1 --type x"
+for bound in '--since -1d' '--until today'; do
+	run evreplay ./a --into ./moving --append $bound
+	check_status 2 "$bound would be another time when it goes on"
+	check_grep "so one is named that stays" "^hint: now it is 20.*Z: give that, in every run" "$err"
+done
+run evreplay ./a --into ./since --since -36500d
+check "a filter by time is kept as the time that it was" test "$(jq -r .filter since/archive.json |
+	grep -cE '^--since [0-9-]+T[0-9:.]+Z$')" = 1
 run evverify --log ./part
 check_grep "and a check" "evverify: warning: archive './part' holds only part" "$err"
 run evreplay ./log.ndjson --into ./part --append

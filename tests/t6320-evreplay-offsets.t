@@ -91,6 +91,38 @@ run evreplay "$src/0" --into "$tail" --partition keep --offset-map half.map
 run evreplay offsets --map half.map -g readers --dry-run
 check_grep "a partition that was not copied is named" "$src/1 is not in the copy; the group stands there at offset 10" "$err"
 
+# A group that has read one partition alone reads the other one from its start.
+evadmin commit half "$src/0=20"
+run evreplay offsets --map tail.map -g half --dry-run
+check_status 1 "records that it has not come to yet are missed, too"
+check_grep "and named" "warning: offsets 0..14 of $src/1 are not in the copy, and the group has not read them" "$err"
+run evreplay offsets --map half.map -g half --yes
+check_status 5 "so is a partition that is in no copy"
+check_grep "which is named" "$src/1 is not in the copy, and the group has not read it" "$err"
+run evreplay offsets --map kept.map -g half --dry-run
+check_status 0 "where the copy has all, nothing is missed"
+
+# A job that is begun anew from further on: what it had copied before does not count.
+topic over 2
+over() { evreplay "$src" --into "$over" --partition keep --offset-map over.map --exactly-once --job "over-$$" "$@"; }
+run over
+evadmin delete "$over"
+evadmin create "$over" 2
+run over --new-job --from 30
+check_status 0 "a job is begun anew"
+run evreplay offsets --map over.map -g readers --dry-run
+check_status 1 "its map has a gap"
+check_grep "which is named" "warning: offsets 20..29 of $src/0 are not in the copy" "$err"
+
+# A map that may not be written is said before anything is made.
+run evreplay "$src" --into "never-$$" --create --offset-map map --dry-run
+check_status 2 "a plan, too, refuses the map of another copy"
+run evreplay "$src" --into "never-$$" --create --offset-map map
+check_status 2 "as does the run"
+check_grep "by its name" "cannot write offset map 'map': it is there already" "$err"
+run evtail "never-$$" -n 1
+check_status 3 "and no topic is made"
+
 # A group that is in use.
 kcat -b "$EV_BROKERS" -G busy "$src" -X auto.offset.reset=earliest >/dev/null 2>&1 &
 busy=$!

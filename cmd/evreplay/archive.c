@@ -10,13 +10,35 @@
 #include "evreplay/replay.h"
 #include "sink/archive.h"
 
+/* Such an archive is not the log, and says so: what made one of the source, and what this copy does to it. */
+static int describe(const struct replay *r, struct ev_buf *filter, struct ev_error *err)
+{
+	const char *dir = r->args->src.spec.archive;
+	struct ev_manifest from = { 0 };
+	struct ev_buf own = EV_BUF_INIT;
+
+	if (dir && ev_manifest_load(&from, dir, err))
+		return -1;
+	if (from.filter)
+		ev_buf_adds(filter, from.filter);
+	replay_describe(r, &own);
+	if (filter->len && own.len)
+		ev_buf_addc(filter, ' ');
+	ev_buf_add_slice(filter, ev_buf_slice(&own));
+	ev_buf_release(&own);
+	ev_manifest_release(&from);
+	return 0;
+}
+
 /* `filter` holds a text of the options. */
-static void options_of(const struct replay *r, struct ev_archive_options *opt, struct ev_buf *filter)
+static int options_of(const struct replay *r, struct ev_archive_options *opt, struct ev_buf *filter,
+		      struct ev_error *err)
 {
 	const struct replay_args *a = r->args;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	replay_describe(r, filter); /* such an archive is not the log, and says so */
+	if (describe(r, filter, err))
+		return -1;
 	*opt = (struct ev_archive_options)EV_ARCHIVE_OPTIONS_INIT;
 	opt->append = a->append;
 	opt->written_by = "evtools " EV_VERSION;
@@ -24,6 +46,7 @@ static void options_of(const struct replay *r, struct ev_archive_options *opt, s
 	opt->filter = filter->len ? ev_buf_str(filter) : NULL;
 	opt->level = (int)a->level;
 	opt->threads = a->threads >= 0 ? (int)a->threads : cores > 1 ? (int)(cores < 16 ? cores : 16) : 0;
+	return 0;
 }
 
 int replay_open_archive(struct replay *r, struct ev_error *err)
@@ -31,8 +54,8 @@ int replay_open_archive(struct replay *r, struct ev_error *err)
 	struct ev_archive_options opt;
 	struct ev_buf filter = EV_BUF_INIT;
 
-	options_of(r, &opt, &filter);
-	r->sink = ev_archive_sink_open(r->args->into, &opt, r->src, err);
+	if (!options_of(r, &opt, &filter, err))
+		r->sink = ev_archive_sink_open(r->args->into, &opt, r->src, err);
 	ev_buf_release(&filter);
 	return r->sink ? 0 : -1;
 }
@@ -44,8 +67,8 @@ int replay_peek_archive(struct replay *r, bool *known, struct ev_error *err)
 	const struct ev_manifest *m = &r->archived;
 	int rc;
 
-	options_of(r, &opt, &filter);
-	rc = ev_archive_writer_peek(r->args->into, &opt, &r->archived, err);
+	rc = options_of(r, &opt, &filter, err) ||
+	     ev_archive_writer_peek(r->args->into, &opt, &r->archived, err) ? -1 : 0;
 	ev_buf_release(&filter);
 	for (size_t i = 0; !rc && i < m->ntopics; i++)
 		for (size_t k = 0; k < m->topics[i].nparts; k++)

@@ -83,22 +83,32 @@ static int need_idle(const struct ev_cluster_spec *c, const char *group, struct 
 	return replay_need_idle(c, group, "stop its consumers first: they would go on from their own offsets", err);
 }
 
-/* Records that the group has still to read, and that the copy does not have: it began behind them. */
-static void find_gaps(struct offsets *o, const struct ev_position *group, struct ev_messages *msg)
+/* Where the group has no offset it reads all that is there. */
+static void warn_gap(const struct ev_partition *p, int64_t at, int64_t begin, struct ev_messages *msg)
 {
-	for (size_t i = 0; i < group->n; i++) {
-		const struct ev_position_entry *e = &group->v[i];
-		int64_t begin = ev_map_begin(o->map, e->topic, e->partition);
+	if (begin >= 0)
+		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of %s/%d are not in the copy, and the group has not "
+			"read them", at < 0 ? p->low : at, begin - 1, p->topic, (int)p->partition);
+	else if (at >= 0)
+		ev_warn(msg, "%s/%d is not in the copy; the group stands there at offset %" PRId64, p->topic,
+			(int)p->partition, at);
+	else
+		ev_warn(msg, "%s/%d is not in the copy, and the group has not read it", p->topic, (int)p->partition);
+}
 
-		if (begin >= 0 && begin <= e->offset)
+/* Records that the group has still to read, and that the copy does not have: it began behind them. */
+static void find_gaps(struct offsets *o, const struct ev_source *src, const struct ev_position *group,
+		      struct ev_messages *msg)
+{
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		int64_t begin = ev_map_begin(o->map, p->topic, p->partition);
+		int64_t at = ev_position_get(group, p->topic, p->partition);
+
+		if ((begin >= 0 && begin <= (at < 0 ? p->low : at)) || (at < 0 && p->low == p->high))
 			continue;
 		o->gaps++;
-		if (begin < 0)
-			ev_warn(msg, "%s/%d is not in the copy; the group stands there at offset %" PRId64, e->topic,
-				(int)e->partition, e->offset);
-		else
-			ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of %s/%d are not in the copy, and the group has "
-				"not read them", e->offset, begin - 1, e->topic, (int)e->partition);
+		warn_gap(p, at, begin, msg);
 	}
 }
 
@@ -125,7 +135,7 @@ static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool s
 			ev_position_set(source ? &o->group : &o->now, all.v[i].topic, all.v[i].partition,
 					all.v[i].offset);
 	if (!rc && source)
-		find_gaps(o, &all, msg);
+		find_gaps(o, src, &all, msg);
 	if (src)
 		src->ops->close(src);
 	ev_position_release(&all);

@@ -257,7 +257,8 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 
 	if (check_args(a, rest, err) || replay_check_target(r, err) ||
 	    replay_prepare_changes(r, err) ||
-	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) || replay_check_bounds(a, err))
+	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) || replay_check_bounds(a, err) ||
+	    (a->offset_map && ev_map_writer_check(a->offset_map, a->job, err)))
 		return -1;
 	if (a->redrive) {
 		r->redrive = redrive_new();
@@ -358,7 +359,7 @@ static int open_map(struct replay *r, struct ev_error *err)
 
 	begin_position(r, &begin);
 	ev_job_token_advance(&begin, &r->stored); /* a file's job passes over what it has copied */
-	r->map = ev_map_writer_open(r->args->offset_map, r->args->job, &begin, err);
+	r->map = ev_map_writer_open(r->args->offset_map, r->args->job, r->args->new_job, &begin, err);
 	ev_position_release(&begin);
 	return r->map ? 0 : -1;
 }

@@ -112,6 +112,28 @@ static int no_writer(int fd, const char *path, struct ev_error *err)
 	return -1;
 }
 
+/* What is there already has to be of the same job. */
+static int refuse_other(int fd, const char *path, const char *job, struct ev_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size || is_of_job(fd, job))
+		return 0;
+	ev_fail(err, EV_USAGE, "cannot write offset map '%s': it is there already", path);
+	return ev_hint(err, "it is the map of another copy; a job that goes on continues its own");
+}
+
+int ev_map_writer_check(const char *path, const char *job, struct ev_error *err)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : no_writer(fd, path, err);
+	rc = refuse_other(fd, path, job, err);
+	close(fd);
+	return rc;
+}
+
 /* The file, open behind its last whole line. */
 static int open_file(const char *path, const char *job, struct ev_error *err)
 {
@@ -123,16 +145,15 @@ static int open_file(const char *path, const char *job, struct ev_error *err)
 		return no_writer(fd, path, err);
 	if (!S_ISREG(st.st_mode) || !st.st_size)
 		return fd;
-	if (!is_of_job(fd, job)) {
+	if (refuse_other(fd, path, job, err)) {
 		close(fd);
-		ev_fail(err, EV_USAGE, "cannot write offset map '%s': it is there already", path);
-		return ev_hint(err, "it is the map of another copy; a job that goes on continues its own");
+		return -1;
 	}
 	end = end_of_lines(fd);
 	return end < 0 || (end < st.st_size && ftruncate(fd, end)) ? no_writer(fd, path, err) : fd;
 }
 
-struct ev_map_writer *ev_map_writer_open(const char *path, const char *job,
+struct ev_map_writer *ev_map_writer_open(const char *path, const char *job, bool anew,
 					 const struct ev_position *begin, struct ev_error *err)
 {
 	int fd = open_file(path, job, err);
@@ -144,6 +165,8 @@ struct ev_map_writer *ev_map_writer_open(const char *path, const char *job,
 	w->fd = fd;
 	w->path = ev_strdup(path);
 	head_line(&w->out, job);
+	if (anew)
+		ev_buf_adds(&w->out, "\"anew\":true,");
 	ev_buf_adds(&w->out, "\"begin\":");
 	ev_position_print(begin, &w->out);
 	ev_buf_adds(&w->out, "}\n");

@@ -5,7 +5,8 @@
  *   {"job":"j","begin":{"orders":{"0":12}}}
  *                                     a run (of that job, if it is one) begins there: what stands above
  *                                     for these and later offsets of the source is void (an aborted
- *                                     transaction)
+ *                                     transaction); with "anew":true, of all offsets: the job was begun again, and
+ *                                     what it had copied before does not count
  *   {"from":"orders","partition":0,"offset":12,"into":"copy","into_partition":1,"into_offset":5,
  *    "count":40}
  *
@@ -28,11 +29,14 @@ struct ev_map_run {
 
 struct ev_map_writer;
 
+/* Before anything is done: may it be written by ev_map_writer_open? The same errors. */
+int ev_map_writer_check(const char *path, const char *job, struct ev_error *err);
 /*
- * `begin`: where the copy begins. A file that is there is continued where it is of the same `job`, else
- * EV_USAGE (so it is without one, NULL); a last line that a kill has cut is taken off it.
+ * `begin`: where the copy begins; `anew`: what the job has written before is void. A file that is there is
+ * continued where it is of the same `job`, else EV_USAGE (so it is without one, NULL); a last line that a kill has
+ * cut is taken off it.
  */
-struct ev_map_writer *ev_map_writer_open(const char *path, const char *job,
+struct ev_map_writer *ev_map_writer_open(const char *path, const char *job, bool anew,
 					 const struct ev_position *begin, struct ev_error *err);
 /* One record (count 1); for each partition of the target in the order of its offsets. */
 void ev_map_writer_add(struct ev_map_writer *w, const struct ev_map_run *one);

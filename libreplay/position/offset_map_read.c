@@ -96,8 +96,13 @@ static bool take_line(struct ev_map *m, struct ev_slice line)
 {
 	json_t *j = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
 	const json_t *begin = json_object_get(j, "begin");
-	bool ok = j && (begin ? take_begin(m, begin) : take_run(m, j));
+	bool ok;
 
+	if (begin && json_is_true(json_object_get(j, "anew"))) {
+		m->nruns = 0;
+		ev_position_release(&m->begin);
+	}
+	ok = j && (begin ? take_begin(m, begin) : take_run(m, j));
 	json_decref(j);
 	return ok;
 }
