@@ -102,6 +102,11 @@ for option in --dry-run --append "--job x" "--position p" -f; do
 done
 check "nothing was made" test ! -e arch
 
+# What cannot be written is found first.
+run evreplay ./orders.ndjson --into there --position no/p.json -b 127.0.0.1:1
+check_status 4 "a position in a folder that is not there"
+check_grep "is named before a broker is asked" "^evreplay: cannot write 'no/p.json'" "$err"
+
 run evreplay ./orders.ndjson
 check_status 2 "a missing target is a usage error"
 run evreplay --into -

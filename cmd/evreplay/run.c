@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "evreplay/redrive.h"
 
@@ -10,7 +11,7 @@
 #define BATCH_BYTES (4u << 20)
 #define WAIT_MS 200
 #define LINGER_MS 50
-#define COMMIT_MS 5000 /* of a redrive, an archive */
+#define COMMIT_MS 5000 /* of a redrive, an archive, a position file */
 #define STOPPED 1
 /* What is read ahead of a topic: its acknowledgements set the pace, and more is only out of the caches. */
 #define AHEAD (64u << 20)
@@ -26,6 +27,14 @@ static int check_args(const struct replay_args *a, const struct ev_operands *res
 		return ev_fail(err, EV_USAGE, "options '--follow' and '--%s' cannot be used together",
 			       a->src.to ? "to" : "until");
 	return 0;
+}
+
+/* What cannot be written is told before anything is copied. */
+static int check_files(const struct replay_args *a, struct ev_error *err)
+{
+	if (a->offset_map && ev_map_writer_check(a->offset_map, a->job, err))
+		return -1;
+	return a->position ? ev_file_replaceable(a->position, err) : 0;
 }
 
 static void show_progress(struct replay *r, bool follow)
@@ -153,14 +162,23 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 	rc = r->sink->ops->flush(r->sink, &next, err);
 	if (!rc && r->redrive)
 		rc = redrive_commit(r, &next, err);
-	if (!rc && r->args->position && !r->sink->closed) /* who has gone has not read all of it */
-		rc = ev_position_save(&next, r->args->position, err);
 	ev_position_release(rc ? &next : &r->safe);
 	if (!rc)
 		r->safe = next;
+	if (!rc && r->args->position && !r->sink->closed) /* who has gone has not read all of it */
+		rc = ev_position_save(&r->safe, r->args->position, err);
 	r->flushed_at = r->sink->records;
 	r->flushed_ms = ev_clock_ms();
 	return rc;
+}
+
+/* What one flush keeps, a group's offset, an archive's manifest, a position file, and how far it may lag behind. */
+static bool kept_by_time(const struct replay *r)
+{
+	const struct replay_args *a = r->args;
+	enum replay_into into = replay_into(a);
+
+	return r->redrive || into == INTO_ARCHIVE || (into == INTO_TOPIC && a->position && !a->exactly_once);
 }
 
 /* A transaction is full, or old enough. */
@@ -168,7 +186,7 @@ static bool due(const struct replay *r)
 {
 	const struct replay_args *a = r->args;
 
-	if (r->redrive || replay_into(a) == INTO_ARCHIVE)
+	if (kept_by_time(r))
 		return r->sink && ev_clock_ms() - r->flushed_ms >= COMMIT_MS;
 	return a->exactly_once && r->sink && (r->sink->records - r->flushed_at >= (uint64_t)a->txn_records ||
 				   ev_clock_ms() - r->flushed_ms >= a->txn_ms);
@@ -255,10 +273,9 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 {
 	struct replay_args *a = r->args;
 
-	if (check_args(a, rest, err) || replay_check_target(r, err) ||
+	if (check_args(a, rest, err) || replay_check_target(r, err) || check_files(a, err) ||
 	    replay_prepare_changes(r, err) ||
-	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) || replay_check_bounds(a, err) ||
-	    (a->offset_map && ev_map_writer_check(a->offset_map, a->job, err)))
+	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) || replay_check_bounds(a, err))
 		return -1;
 	if (a->redrive) {
 		r->redrive = redrive_new();

@@ -141,7 +141,9 @@ static int replace(const char *file, struct ev_slice text)
 	return e ? -1 : 0;
 }
 
-int ev_file_replace(const char *path, struct ev_slice data, struct ev_error *err)
+/* `what` is done with the path that the file really has. */
+static int at_place(const char *path, int (*what)(const char *file, struct ev_slice text), struct ev_slice text,
+		    struct ev_error *err)
 {
 	char *target = resolve(path);
 	int rc = 0;
@@ -149,8 +151,33 @@ int ev_file_replace(const char *path, struct ev_slice data, struct ev_error *err
 	if (!target)
 		rc = ev_fail(err, EV_STORE, "cannot write '%s': %s", path,
 			     errno == EINVAL ? "not a regular file" : strerror(errno));
-	else if (replace(target, data))
+	else if (what(target, text))
 		rc = ev_fail(err, EV_STORE, "cannot write '%s': %s", path, strerror(errno));
 	free(target);
 	return rc;
+}
+
+int ev_file_replace(const char *path, struct ev_slice data, struct ev_error *err)
+{
+	return at_place(path, replace, data, err);
+}
+
+static int try_beside(const char *file, struct ev_slice nothing)
+{
+	struct ev_buf name = EV_BUF_INIT;
+	int fd = open_beside(file, &name), e = errno;
+
+	(void)nothing;
+	if (fd >= 0) {
+		close(fd);
+		unlink(ev_buf_str(&name));
+	}
+	ev_buf_release(&name);
+	errno = e;
+	return fd < 0 ? -1 : 0;
+}
+
+int ev_file_replaceable(const char *path, struct ev_error *err)
+{
+	return at_place(path, try_beside, (struct ev_slice){ NULL, 0 }, err);
 }

@@ -14,5 +14,7 @@ int ev_file_read(const char *path, size_t max, struct ev_buf *out, struct ev_err
  * is followed and stays; what is no regular file is refused. Mode 0666 less the umask. EV_STORE.
  */
 int ev_file_replace(const char *path, struct ev_slice data, struct ev_error *err);
+/* Before anything is done that the file is to tell of: can it be replaced? EV_STORE. */
+int ev_file_replaceable(const char *path, struct ev_error *err);
 
 #endif

@@ -1,0 +1,39 @@
+# --position is kept up while a copy lasts, and tells what is safe also where it cannot be written any more.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+now=$(date +%s%3N)
+topic src 1
+topic dst 1
+at() { [ "$(jq ".[\"$src\"][\"0\"]" "$1")" = "$2" ]; }
+add() { printf "many $src/0 $now %d\n" "$1" | put; }
+
+add 10
+timeout --foreground 200 evreplay "$src" -f --into "$dst" --position live.json 2>"$err" &
+copy=$!
+check "a copy that follows saves its position" wait_for 60 at live.json 10
+add 5
+check "and keeps it up" wait_for 60 at live.json 15
+pkill -KILL -P $copy
+wait $copy 2>/dev/null
+
+run evreplay "$src" --into "$dst" --position nowhere/p.json
+check_status 4 "a position that cannot be written is refused"
+check_grep "by its name" "cannot write 'nowhere/p.json': No such file" "$err"
+run evreplay "$src" --into "$dst" --from live.json
+check_grep "before anything was copied" "^evreplay: 0 records" "$err"
+
+# It cannot be written any more: what the job has committed is safe all the same.
+topic kept 1
+mkdir place
+timeout --foreground 200 evreplay "$src" -f --into "$kept" --position place/p.json --exactly-once --job "kept-$$" \
+	--txn-time 30s 2>"$err" &
+copy=$!
+begun() { [ "$(evadmin marks "$kept/0" | awk '{ print $3 }')" -gt 0 ]; }
+check "a job is in its first transaction" wait_for 60 begun
+rm -r place
+kill -TERM $copy
+wait $copy
+status=$?
+check_status 4 "it ends where its folder is gone"
+check_grep "and says up to where all is safe" "^evreplay: $src/0: safe up to offset 15$" "$err"
+done_testing
