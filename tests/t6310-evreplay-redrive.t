@@ -212,7 +212,9 @@ joined() { [ "$(evadmin committed "busy-$$" "$dlq/0")" -ge 0 ]; }
 check "a group reads" wait_for 60 joined
 run evreplay redrive "$dlq" -g "busy-$$"
 check_status 6 "a group with members is left alone"
-check_grep "which is said before anything is sent" "consumer group 'busy-$$' has 1 member\$" "$err"
+check_grep "which is said before anything is sent" "consumer group 'busy-$$' has a member already: rdkafka at" "$err"
+run evreplay redrive "$dlq" -g "busy-$$" --dry-run
+check_status 6 "the plan says so, too"
 kill $busy
 
 # An archive has no group.
@@ -231,22 +233,57 @@ run evreplay redrive - --dry-run <many
 check_grep "a thousand reasons and the others" "^ *3 .* \(others\) +-\$" "$out"
 check_grep "each other once" "^ *1 .* reason 1000\$" "$out"
 
-# Two at once: the one whose group was moved meanwhile says so.
+# Two at once: the second is refused, and while one is at work nobody else moves the group.
 topic twice 1
 topic letters 1
 for k in a b; do
 	printf '{"topic":"%s","partition":0,"offset":0,"timestamp":1732190400000,"key":"%s","headers":[["evproject.dead.topic","%s"]],"value":{}}\n' \
 		"$letters" $k "$twice"
 done | put
-timeout --foreground 100 evreplay redrive "$letters" -g "both-$$" --rate 1/m 2>slow.err &
-slow=$!
-sent() { [ "$(evtail "$twice" --from begin -q -o '%k' 2>/dev/null)" != "" ]; }
-check "a slow redrive is under way" wait_for 60 sent
-run evreplay redrive "$letters" -g "both-$$" --from begin
+slow() {
+	evreplay redrive "$letters" -g "both-$$" --rate 1/m 2>slow.err &
+	slow=$!
+	at_exit "kill -9 $slow 2>/dev/null"
+	check "a slow redrive is under way" wait_for 60 sent "$1"
+}
+sent() { [ "$(evtail "$twice" --from begin -q -o '%k' 2>/dev/null | tr -d '\n')" = "$1" ]; }
+slow a
+run evreplay redrive "$letters" -g "both-$$" --from begin --max 1 --key b
 check_status 0 "one that is told where to begin leaves the group alone"
-evadmin commit "both-$$" "$letters/0=2"
+run evreplay redrive "$letters" -g "both-$$"
+check_status 6 "a second redrive of the group is refused"
+check_grep "and told of the first" "consumer group 'both-$$' has a member already: evtools at" "$err"
+check "it has sent nothing" sent ab
+check "nor can anybody else move the group" eval '! evadmin commit "both-$$" "$letters/0=2" 2>/dev/null'
+kill -STOP $slow
+moved() { evadmin commit "both-$$" "$letters/0=2" 2>/dev/null; }
+check "one that sleeps for too long loses it" wait_for 60 moved
+kill -CONT $slow
 wait $slow
 status=$?
 check_status 6 "a redrive whose group was moved ends with 6"
 check_grep "and says so" "consumer group 'both-$$' was moved while its backlog was sent" slow.err
+
+# One that was killed is in nobody's way for long.
+evadmin commit "both-$$" "$letters/0=0"
+slow aba
+kill -9 $slow
+wait $slow 2>/dev/null
+run evreplay redrive "$letters" -g "both-$$"
+check_status 0 "after a kill the next one goes on"
+check "where the group stands" sent abaab
+check "and leaves no backlog" test "$(evadmin committed "both-$$" "$letters/0")" = 2
+
+# Two that begin at the same time: one of them sends the letters, each once.
+topic once 1
+sed "s/$twice/$once/" <<END | put
+$(printf '{"topic":"%s","partition":0,"offset":0,"timestamp":1732190400000,"key":"%s","headers":[["evproject.dead.topic","'"$twice"'"]],"value":{}}\n' "$letters" c "$letters" d)
+END
+for i in 1 2; do
+	{ evreplay redrive "$letters" -g "both-$$" -q 2>/dev/null; echo $? >rc.$i; } &
+done
+wait
+check "of two that begin at once none fails but for the other" test "$(cat rc.1 rc.2 | sort -u | tr -d '\n')" = 0 -o \
+	"$(cat rc.1 rc.2 | sort -u | tr -d '\n')" = 06
+check "and each letter goes home once" test "$(evtail "$once" --from begin -q -o '%k' | tr -d '\n')" = cd
 done_testing

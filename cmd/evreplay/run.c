@@ -295,24 +295,29 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 	return 0;
 }
 
+/* Would the run be let into the group? Its members would take the offsets for theirs. */
+static int plan_group(const struct replay *r, struct ev_error *err)
+{
+	struct ev_cluster_spec c = replay_source_cluster(&r->args->src.spec);
+	int rc = replay_need_idle(&c, r->args->group, "another redrive of the group is at work, or a consumer uses it: "
+				  "wait for that, or take another --group", err);
+
+	if (rc && err->class == EV_STORE)
+		err->class = EV_SOURCE;
+	return rc;
+}
+
 /* A group that has offsets goes on there, unless --from says otherwise. (--since only chooses, see in_time.) */
 static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
 {
-	struct ev_cluster_spec c = replay_source_cluster(&r->args->src.spec);
-
 	if (r->src->one_sequence || r->args->src.from)
 		return 0;
 	if (r->args->src.spec.archive && !r->args->src.spec.ntopics) {
 		ev_fail(err, EV_USAGE, "an archive has no consumer group whose lag would be the backlog");
 		return ev_hint(err, "--from begin sends all of it, filters and --since choose");
 	}
-	/* They would take the offsets for theirs, and the broker refuses ours, after all was sent. */
-	if (replay_need_idle(&c, r->args->group, "stop its consumers, or name a group for the redrive alone: --group",
-			     err)) {
-		if (err->class == EV_STORE)
-			err->class = EV_SOURCE;
+	if (r->args->dry_run ? plan_group(r, err) : r->src->ops->hold_group(r->src, r->args->group, ev_stopped, err))
 		return -1;
-	}
 	if (r->src->ops->group_offsets(r->src, r->args->group, &r->stored, err))
 		return -1;
 	*known = r->stored.n > 0;

@@ -124,6 +124,13 @@ static int commit_group(struct ev_source *s, const char *group, const struct ev_
 	return j->topic->ops->commit_group(j->topic, group, pos, timeout_ms, err);
 }
 
+static int hold_group(struct ev_source *s, const char *group, bool (*stopped)(void), struct ev_error *err)
+{
+	struct ev_join *j = join_of(s);
+
+	return j->topic->ops->hold_group(j->topic, group, stopped, err);
+}
+
 static int record_at(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,
 		     bool *found, struct ev_error *err)
 {
@@ -279,6 +286,7 @@ static const struct ev_source_ops ops = {
 	.offsets_for_time = offsets_for_time,
 	.group_offsets = group_offsets,
 	.commit_group = commit_group,
+	.hold_group = hold_group,
 	.record_at = record_at,
 	.start = start,
 	.fetch = fetch,

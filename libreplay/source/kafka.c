@@ -24,6 +24,7 @@ static void kafka_close(struct ev_source *s)
 	ev_kafka_stop(k);
 	ev_kafka_batches_free(k);
 	pthread_mutex_destroy(&k->rest_lock);
+	ev_kafka_member_leave(k);
 	free_topics(k);
 	if (k->group)
 		ev_kafka_leave_group(k->group);
@@ -47,6 +48,7 @@ static const struct ev_source_ops kafka_ops = {
 	.offsets_for_time = ev_kafka_offsets_for_time,
 	.group_offsets = ev_kafka_group_offsets,
 	.commit_group = ev_kafka_commit_group,
+	.hold_group = ev_kafka_hold_group,
 	.record_at = ev_kafka_record_at,
 	.start = ev_kafka_start,
 	.fetch = ev_kafka_fetch,

@@ -91,6 +91,7 @@ struct ev_kafka {
 	struct kafka_shape shape; /* of the reader */
 	rd_kafka_t *group; /* the client of the group used last */
 	char *group_name;
+	struct kafka_member *member; /* of that group, while it is held; NULL: none */
 
 	struct kafka_topic *topics; /* sorted by name */
 	size_t ntopics;
@@ -123,7 +124,7 @@ int ev_kafka_fail(struct ev_kafka *k, struct ev_error *err, rd_kafka_resp_err_t 
 		  ...) __attribute__((format(printf, 4, 5)));
 int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec,
 			struct ev_error *err);
-enum kafka_role { KAFKA_PROBE, KAFKA_READER, KAFKA_GROUP };
+enum kafka_role { KAFKA_PROBE, KAFKA_READER, KAFKA_GROUP, KAFKA_MEMBER };
 rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char *group,
 			    struct ev_error *err);
 /* The reader, its queues cut for the shape. */
@@ -157,6 +158,14 @@ int ev_kafka_group_offsets(struct ev_source *s, const char *group, struct ev_pos
 			   struct ev_error *err);
 int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct ev_position *pos,
 			  int timeout_ms, struct ev_error *err);
+
+/* kafka_member.c */
+int ev_kafka_hold_group(struct ev_source *s, const char *group, bool (*stopped)(void), struct ev_error *err);
+/* Its client, who commits as a member; NULL when no group is held. */
+rd_kafka_t *ev_kafka_member_client(struct ev_kafka *k);
+/* The group was somebody else's for a while, or may have been. */
+bool ev_kafka_member_lost(const struct ev_kafka *k);
+void ev_kafka_member_leave(struct ev_kafka *k);
 
 /* kafka_batch.c */
 struct kafka_batch *ev_kafka_batch(struct ev_kafka *k);

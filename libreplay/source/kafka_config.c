@@ -113,6 +113,17 @@ static void set_group(rd_kafka_conf_t *conf, const char *group)
 	set(conf, "heartbeat.interval.ms", "500");
 }
 
+/* One that joins: forgotten soon after a kill. What the user says of it counts more. */
+static void set_member(rd_kafka_conf_t *conf, const char *group)
+{
+	set(conf, "group.id", group);
+	set(conf, "session.timeout.ms", "6000"); /* the least that a broker takes unless told otherwise */
+	set(conf, "heartbeat.interval.ms", "1000");
+	set(conf, "max.poll.interval.ms", "86400000"); /* it reads nothing: a thread answers all the time */
+	set(conf, "partition.assignment.strategy", "range");
+	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE);
+}
+
 rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char *group,
 			    struct ev_error *err)
 {
@@ -123,6 +134,8 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 	set_defaults(conf);
 	set_queues(conf, k->memory, k->shape);
 	set(conf, "bootstrap.servers", k->brokers);
+	if (role == KAFKA_MEMBER)
+		set_member(conf, group);
 	for (size_t i = 0; i < k->properties.n; i++)
 		if (strcmp(k->properties.v[i].name, "bootstrap.servers") &&
 		    ev_property_set(conf, &k->properties.v[i], err)) {
@@ -134,6 +147,8 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 		set(conf, "isolation.level", k->uncommitted ? "read_committed" : "read_uncommitted");
 	if (role == KAFKA_GROUP)
 		set_group(conf, group);
+	if (role == KAFKA_MEMBER)
+		set(conf, "group.id", group);
 	if (role == KAFKA_READER && k->markers)
 		set(conf, "debug", "msg");
 	ev_kafka_log_install(k->log, conf);

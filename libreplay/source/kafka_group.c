@@ -16,6 +16,8 @@ void ev_kafka_leave_group(rd_kafka_t *rk)
 /* The client of that group; kept, since a follower commits again and again. */
 static rd_kafka_t *client_of(struct ev_kafka *k, const char *group, struct ev_error *err)
 {
+	if (k->member)
+		return ev_kafka_member_client(k);
 	if (k->group && !strcmp(k->group_name, group))
 		return k->group;
 	if (!*group) {
@@ -85,6 +87,13 @@ static rd_kafka_resp_err_t commit_once(rd_kafka_t *rk, const rd_kafka_topic_part
 	return e ? e : answer;
 }
 
+/* A member while others come and go. */
+static bool rebalances(rd_kafka_resp_err_t e)
+{
+	return e == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS || e == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+	       e == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+}
+
 /* A coordinator that moves, starts or reads its log still. */
 static bool passing(rd_kafka_resp_err_t e)
 {
@@ -96,8 +105,8 @@ static bool passing(rd_kafka_resp_err_t e)
 }
 
 /* The client itself gives a commit up after a while without a coordinator (its session.timeout.ms). */
-static rd_kafka_resp_err_t commit(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *l,
-				  int timeout_ms)
+static rd_kafka_resp_err_t commit(const struct ev_kafka *k, rd_kafka_t *rk,
+				  const rd_kafka_topic_partition_list_t *l, int timeout_ms)
 {
 	int64_t until = ev_clock_ms() + timeout_ms, left = timeout_ms;
 	struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
@@ -106,10 +115,17 @@ static rd_kafka_resp_err_t commit(rd_kafka_t *rk, const rd_kafka_topic_partition
 	for (;;) {
 		e = commit_once(rk, l, (int)left);
 		left = until - ev_clock_ms();
-		if (!passing(e) || left <= RETRY_MS)
+		if (!(passing(e) || (k->member && rebalances(e))) || left <= RETRY_MS || ev_kafka_member_lost(k))
 			return e;
 		nanosleep(&pause, NULL);
 	}
+}
+
+static int lost(const char *group, struct ev_error *err)
+{
+	ev_fail(err, EV_HELD, "the broker has not heard of this member of consumer group '%s' for too long", group);
+	return ev_hint(err, "another may have had the group meanwhile: what was sent since the last commit may be sent "
+		       "twice");
 }
 
 int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct ev_position *pos,
@@ -123,6 +139,8 @@ int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct e
 	if (!pos->n)
 		return 0;
 	ev_kafka_log_clear(k->log);
+	if (ev_kafka_member_lost(k))
+		return lost(group, err);
 	rk = client_of(k, group, err);
 	if (!rk)
 		return -1;
@@ -130,8 +148,10 @@ int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct e
 	for (size_t i = 0; i < pos->n; i++)
 		rd_kafka_topic_partition_list_add(l, pos->v[i].topic, pos->v[i].partition)->offset =
 			pos->v[i].offset;
-	e = commit(rk, l, timeout_ms < 0 ? k->timeout_ms : timeout_ms);
+	e = commit(k, rk, l, timeout_ms < 0 ? k->timeout_ms : timeout_ms);
 	rd_kafka_topic_partition_list_destroy(l);
+	if (ev_kafka_member_lost(k) && e)
+		return lost(group, err);
 	if (e)
 		return ev_kafka_fail(k, err, e, "cannot commit to consumer group '%s'", group);
 	return 0;

@@ -66,6 +66,12 @@ struct ev_source_ops {
 			     struct ev_error *err);
 	int (*commit_group)(struct ev_source *s, const char *group, const struct ev_position *pos,
 			    int timeout_ms, struct ev_error *err); /* -1: the source's own */
+	/*
+	 * Join the group as its only member, until close: nobody else can move it meanwhile, and commit_group
+	 * does so as that member. One who is there is waited for (10 s; stopped() ends that), then EV_HELD. It is
+	 * the only group that the source is asked for from then on. NULL: the source has no groups.
+	 */
+	int (*hold_group)(struct ev_source *s, const char *group, bool (*stopped)(void), struct ev_error *err);
 
 	/*
 	 * Read the record at exactly this offset into *rec (valid until the next call of any
