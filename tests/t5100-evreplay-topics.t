@@ -33,6 +33,8 @@ echo '{"topic":"t","partition":0,"offset":1,"tstype":"create","ts":1,"broker":1,
 run evreplay - --into "$dst" <lines
 check_status 5 "a value that kcat has unpacked is refused"
 check_grep "by name" "unpacked by a schema" "$err"
+run evreplay - --into - <<<'{"topic":"x","partition":0,"offset":1,"tstype":"create","ts":1,"broker":1,"key":"a","payload":"p","foo":3}'
+check_grep "so is a field that kcat does not write" 'unknown member "foo"' "$err"
 topic jq 3
 "$TOP/scripts/generate" orders 20 | jq -c '.value.data.total = 1' >lines
 run evreplay - --into "$jq" <lines
@@ -169,6 +171,19 @@ check_grep "and that what it held is gone with it" "^hint: where it was deleted,
 evreplay "$src" --into - 2>"$err" >/dev/full
 status=$?
 check_status 4 "a full disk behind standard output"
+
+topic crumbs 1 max.message.bytes=2000
+evreplay "$src" --into "$crumbs" --position /dev/full/x 2>"$err"
+check "a position that cannot be saved is said" test "$(grep -c "cannot write '/dev/full/x'" "$err")" = 1
+evreplay "$jq" --into "$dst" --position /dev/full/x 2>"$err.all"
+check "once" test "$(grep -c "cannot write '/dev/full/x'" "$err.all")" = 1
+check_no_grep "and is no place to go on from" "--from /dev/full/x" "$err.all"
+check_no_grep "and is no place to go on from" "--from /dev/full/x" "$err"
+printf '{"topic":"x","partition":0,"offset":0,"timestamp":9,"key":"k","headers":[["h","%s"]],"value":null}\n' \
+	"$(head -c 2250 /dev/urandom | base64 -w 0)" >wide.ndjson
+run evreplay ./wide.ndjson --into "$crumbs"
+check_status 4 "a record that is too large by its headers"
+check_grep "is as large as they make it" "hint: the record has 3002 bytes" "$err"
 
 # No right to write.
 KAFKA_CONF="authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer

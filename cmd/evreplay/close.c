@@ -1,5 +1,5 @@
 /* close.c - how a copy ended: the position, and what is said of it */
-#include "evreplay/replay.h"
+#include "evreplay/redrive.h"
 
 #include <inttypes.h>
 
@@ -50,12 +50,13 @@ void replay_settle(struct replay *r, struct ev_position *pos)
 			continue; /* nothing of it was on its way */
 		ev_say(r->msg, "%s/%d: safe up to offset %" PRId64, p->topic, (int)p->partition, next);
 		if (beyond)
-			ev_warn(r->msg, "%s/%d: %" PRIu64 " records behind offset %" PRId64
-				" are in the target, too", p->topic, (int)p->partition, beyond, next);
+			ev_warn(r->msg, "%s/%d: %" PRIu64 " record%s behind offset %" PRId64 " %s in the target, too",
+				p->topic, (int)p->partition, beyond, beyond == 1 ? "" : "s", next,
+				beyond == 1 ? "is" : "are");
 	}
 }
 
-void replay_advise(const struct replay *r, struct ev_error *err)
+void replay_advise(const struct replay *r, bool saved, struct ev_error *err)
 {
 	const struct replay_args *a = r->args;
 
@@ -63,9 +64,9 @@ void replay_advise(const struct replay *r, struct ev_error *err)
 		return;
 	if (a->job)
 		ev_hint(err, "when that is mended, the same command goes on where job '%s' stands", a->job);
-	else if (a->redrive && !r->src->one_sequence && !a->src.from)
+	else if (r->redrive && redrive_by_group(r))
 		ev_hint(err, "when that is mended, the same command goes on where group '%s' stands", a->group);
-	else if (a->position)
+	else if (saved)
 		ev_hint(err, "when that is mended, --from %s goes on there", a->position);
 }
 

@@ -181,6 +181,11 @@ void redrive_leave(struct replay *r, struct replay_part *p, int64_t offset)
 	r->redrive->left++;
 }
 
+bool redrive_by_group(const struct replay *r)
+{
+	return !r->src->one_sequence && !r->args->src.from;
+}
+
 bool redrive_full(const struct replay *r)
 {
 	return r->args->max && r->redrive->sent + r->redrive->quarantined >= (uint64_t)r->args->max;
@@ -223,7 +228,7 @@ int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_e
 	struct ev_position done = EV_POSITION_INIT;
 	int rc;
 
-	if (r->src->one_sequence || r->args->src.from)
+	if (!redrive_by_group(r))
 		return 0;
 	for (size_t i = 0; i < r->src->nparts; i++) {
 		const struct ev_partition *at = &r->src->parts[i];
@@ -283,7 +288,7 @@ static void nothing(const struct replay *r, struct ev_buf *out)
 	ev_buf_clear(out);
 	if (r->redrive->left)
 		ev_buf_addf(out, "nothing to send: the filters leave all of it (%" PRIu64 ")\n", r->redrive->left);
-	else if (r->src->one_sequence || r->args->src.from)
+	else if (!redrive_by_group(r))
 		ev_buf_adds(out, "nothing to send\n");
 	else
 		ev_buf_addf(out, "nothing to send: group '%s' has no backlog (--from begin reads it all again)\n",
@@ -326,7 +331,7 @@ int redrive_print(struct replay *r, struct ev_error *err)
 		return 0;
 	ev_say(r->msg, "%" PRIu64 " record%s sent home, %" PRIu64 " into quarantine, %" PRIu64 " left", d->sent,
 	       d->sent == 1 ? "" : "s", d->quarantined, d->left);
-	if (d->left && d->sent + d->quarantined && !r->src->one_sequence && !r->args->src.from)
+	if (d->left && d->sent + d->quarantined && redrive_by_group(r))
 		ev_warn(r->msg, "group '%s' stands at the first record that was left: what was sent from "
 			"behind it would be sent again", r->args->group);
 	return 0;

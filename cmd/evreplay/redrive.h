@@ -23,6 +23,8 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 /* A filter has left it. */
 void redrive_leave(struct replay *r, struct replay_part *p, int64_t offset);
 bool redrive_full(const struct replay *r); /* --max is reached */
+/* Is the lag of a group the backlog? Not of a file or a pipe, which have none, nor with --from. */
+bool redrive_by_group(const struct replay *r);
 /* What was read, and is not reached any more. */
 void redrive_rest(struct replay *r, const struct ev_record *v, size_t n);
 /* The backlog is known, r->stored: where the group stands now. */

@@ -270,8 +270,8 @@ int replay_metrics_end(struct replay *r, bool failed, struct ev_error *err);
 void replay_position(struct replay *r, struct ev_position *pos);
 /* Up to where all is safe after a failure, and on stderr what stands behind it all the same. */
 void replay_settle(struct replay *r, struct ev_position *pos);
-/* What to do after a copy that was under way has failed, where nothing else is said already. */
-void replay_advise(const struct replay *r, struct ev_error *err);
+/* What to do after a copy that was under way has failed, where nothing else is said already; `saved`: its position. */
+void replay_advise(const struct replay *r, bool saved, struct ev_error *err);
 /* `stopped`: by a signal, before its end. */
 void replay_report(struct replay *r, bool stopped);
 

@@ -210,18 +210,21 @@ static size_t room(const struct replay *r)
 	return !r->args->exactly_once || max - in > BATCH ? BATCH : max > in ? (size_t)(max - in) : 1;
 }
 
-/* Say, and save, how far it went before it failed. */
-static void settle(struct replay *r)
+/* Say, and save, how far it went before it failed. Is it saved? */
+static bool settle(struct replay *r, const struct ev_error *failed)
 {
 	struct ev_position pos = EV_POSITION_INIT;
 	struct ev_error err = EV_ERROR_INIT;
+	bool saved;
 
 	ev_messages_clear(r->msg);
 	if (replay_into(r->args) != INTO_LINES && r->sink && r->merge)
 		replay_settle(r, &pos);
-	if (pos.n && r->args->position && ev_position_save(&pos, r->args->position, &err))
+	saved = pos.n && r->args->position && !ev_position_save(&pos, r->args->position, &err);
+	if (err.class && strcmp(err.text, failed->text)) /* it may have been that */
 		ev_report(r->msg, &err);
 	ev_position_release(&pos);
+	return saved;
 }
 
 /* 0 at the end of the range, STOPPED by a signal or a closed pipe, -1. */
@@ -310,7 +313,7 @@ static int plan_group(const struct replay *r, struct ev_error *err)
 /* A group that has offsets goes on there, unless --from says otherwise. (--since only chooses, see in_time.) */
 static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
 {
-	if (r->src->one_sequence || r->args->src.from)
+	if (!redrive_by_group(r))
 		return 0;
 	if (r->args->src.spec.archive && !r->args->src.spec.ntopics) {
 		ev_fail(err, EV_USAGE, "an archive has no consumer group whose lag would be the backlog");
@@ -445,8 +448,7 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 		commit_sent(r);
 	ev_progress_clear(&r->progress);
 	if (rc < 0) {
-		settle(r);
-		replay_advise(r, err);
+		replay_advise(r, settle(r, err), err);
 		return -1;
 	}
 	replay_report(r, rc == STOPPED && !r->sink->closed && !a->follow);

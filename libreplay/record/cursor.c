@@ -86,6 +86,18 @@ int ev_cursor_fail(struct ev_cursor *c, const char *at, const char *fmt, ...)
 	return ev_fail(c->err, EV_DATA, "byte %zu: %s", (size_t)(at - c->start) + 1, text);
 }
 
+int ev_cursor_fail_name(struct ev_cursor *c, const char *at, const char *what, struct ev_slice name)
+{
+	struct ev_buf quoted = EV_BUF_INIT;
+
+	if (name.len > 100 || !ev_utf8_valid(name))
+		name = EV_LITERAL("..."); /* a cut could fall into a character */
+	ev_json_quote(&quoted, name);
+	ev_cursor_fail(c, at, "%s %s", what, ev_buf_str(&quoted));
+	ev_buf_release(&quoted);
+	return -1;
+}
+
 int ev_cursor_integer(struct ev_cursor *c, int64_t *out)
 {
 	const char *at = c->p, *first;

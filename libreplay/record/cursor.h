@@ -32,6 +32,9 @@ void *ev_line_reader_room(struct ev_line_reader *lr, size_t n);
 int ev_cursor_fail(struct ev_cursor *c, const char *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Likewise: "byte N: WHAT \"name\"", escaped. */
+int ev_cursor_fail_name(struct ev_cursor *c, const char *at, const char *what, struct ev_slice name);
+
 static inline void ev_cursor_space(struct ev_cursor *c)
 {
 	while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\n' || *c->p == '\r'))

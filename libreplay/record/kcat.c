@@ -220,7 +220,7 @@ static int read_member(struct ev_cursor *c, struct ev_record *rec, unsigned *see
 	if (ev_slice_is(name, "key_schema_id") || ev_slice_is(name, "value_schema_id"))
 		return ev_cursor_fail(c, at, "what kcat has unpacked by a schema cannot be carried");
 	if (!bit || (*seen & bit))
-		return ev_cursor_fail(c, at, bit ? "a second member of that name" : "unknown member");
+		return ev_cursor_fail_name(c, at, bit ? "a second member" : "unknown member", name);
 	*seen |= bit;
 	ev_cursor_space(c);
 	if (!ev_cursor_take(c, ':'))

@@ -186,18 +186,6 @@ static const struct member *find_member(struct ev_slice name, size_t hint)
 	return NULL;
 }
 
-static int fail_name(struct ev_cursor *c, const char *at, const char *what, struct ev_slice name)
-{
-	struct ev_buf quoted = EV_BUF_INIT;
-
-	if (name.len > 100)
-		name = EV_LITERAL("..."); /* a cut could fall into a character */
-	ev_json_quote(&quoted, name);
-	ev_cursor_fail(c, at, "%s %s", what, ev_buf_str(&quoted));
-	ev_buf_release(&quoted);
-	return -1;
-}
-
 /* One member: its name, the colon, its value. */
 static int read_member(struct ev_cursor *c, struct ev_record *rec, unsigned *seen, size_t *hint)
 {
@@ -209,9 +197,9 @@ static int read_member(struct ev_cursor *c, struct ev_record *rec, unsigned *see
 		return -1;
 	m = find_member(name, *hint);
 	if (!m)
-		return fail_name(c, at, "unknown member", name);
+		return ev_cursor_fail_name(c, at, "unknown member", name);
 	if (*seen & m->bit)
-		return fail_name(c, at, m->bit & (KEY | VALUE) ? "a second key or value:" :
+		return ev_cursor_fail_name(c, at, m->bit & (KEY | VALUE) ? "a second key or value:" :
 							       "a second member", name);
 	*seen |= m->bit;
 	*hint = (size_t)(m - members) + 1;

@@ -63,6 +63,20 @@ static bool is_there(const rd_kafka_message_t *m)
 	return !m->err && m->offset >= 0;
 }
 
+/* Headers, too: they may be what makes it large. */
+static size_t size_of(const rd_kafka_message_t *m)
+{
+	size_t n = m->len + m->key_len, size;
+	rd_kafka_headers_t *hs;
+	const char *name;
+	const void *value;
+
+	if (!rd_kafka_message_headers(m, &hs))
+		for (size_t i = 0; !rd_kafka_header_get_all(hs, i, &name, &value, &size); i++)
+			n += strlen(name) + size;
+	return n;
+}
+
 static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const struct sink_target *t,
 			int64_t offset)
 {
@@ -76,7 +90,7 @@ static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const
 		ev_kafka_target_hint(k, &k->error);
 	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
 		ev_hint(&k->error, "the record has %zu bytes: alone or in its batch that is above max.message.bytes",
-			m->len + m->key_len);
+			size_of(m));
 	if (m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
 		ev_hint(&k->error, "the broker wants an ACL that allows Write on topic '%s'", t->name);
 	if (m->err == RD_KAFKA_RESP_ERR__FENCED || m->err == RD_KAFKA_RESP_ERR_PRODUCER_FENCED)
