@@ -64,18 +64,57 @@ static void check_size(struct ev_archive_verify *v, const char *path, int64_t by
 			       "next writer cuts them off", path, (int64_t)st.st_size - bytes, bytes);
 }
 
+enum { GAP_MAX = 16 }; /* members that may be missing in a row; more are told one by one */
+
+/* Does a later member stand where member `i` should, `gone` bytes too early? How many are missing then; else 0. */
+static size_t missing_at(const struct ev_archive_verify *v, const char *path, size_t i, int64_t gone)
+{
+	for (size_t k = i + 1; k < v->members.n && k - i <= GAP_MAX; k++) {
+		struct ev_archive_member m = v->members.v[k];
+		struct ev_error ignored;
+
+		m.position = v->members.v[i].position - gone;
+		if (!ev_member_check(path, &m, &ignored))
+			return k - i;
+	}
+	return 0;
+}
+
+/* The next `n` from member `i` on are not there; how many bytes they had. */
+static int64_t tell_missing(struct ev_archive_verify *v, const char *path, size_t i, size_t n,
+			    int64_t gone)
+{
+	const struct ev_archive_member *first = &v->members.v[i], *behind = &v->members.v[i + n];
+
+	ev_verify_fault(v, "'%s': %zu gzip member%s missing at byte %" PRId64 " (offsets %" PRId64 "..%" PRId64
+			"): there the one that begins at offset %" PRId64 " stands", path, n, n == 1 ? " is" : "s are",
+			first->position - gone, first->offset, behind->offset - 1, behind->offset);
+	return behind->position - first->position;
+}
+
 /* Every member by its CRC: so all that are damaged are named. The number of those. */
 static int check_members(struct ev_archive_verify *v, const struct ev_archive_segment *s,
 			 uint64_t *damaged, struct ev_error *err)
 {
 	const char *path = path_of(v, s, EV_ARCHIVE_DATA);
 	struct ev_error why;
+	int64_t gone = 0;
 
 	*damaged = 0;
 	for (size_t i = 0; i < v->members.n; i++) {
-		if (!ev_member_check(path, &v->members.v[i], &why))
+		struct ev_archive_member m = v->members.v[i];
+		size_t missing;
+
+		m.position -= gone;
+		if (!ev_member_check(path, &m, &why))
 			continue;
 		++*damaged;
+		missing = missing_at(v, path, i, gone);
+		if (missing) {
+			gone += tell_missing(v, path, i, missing, gone);
+			i += missing; /* which was found */
+			continue;
+		}
 		if (take_fault(v, &why, err))
 			return -1;
 		if (access(path, F_OK)) /* said once */

@@ -201,6 +201,43 @@ static void drop_member(void)
 	ev_buf_release(&x);
 }
 
+/* A member's bytes are gone from the segment alone, or those of the last one. */
+static void cut_member(int number)
+{
+	struct ev_buf d = EV_BUF_INIT, x = EV_BUF_INIT;
+	char *line;
+	long at, n;
+
+	get(data, &d);
+	get(index_file, &x);
+	line = x.data;
+	for (int i = 0; i < number; i++)
+		line = strchr(line, '\n') + 1;
+	at = strtol(strstr(line, "\"position\":") + 11, NULL, 10);
+	n = strtol(strstr(line, "\"bytes\":") + 8, NULL, 10);
+	memmove(d.data + at, d.data + at + n, d.len - (size_t)(at + n));
+	put(data, d.data, d.len - (size_t)n);
+	ev_buf_release(&d);
+	ev_buf_release(&x);
+}
+
+static void test_missing(void)
+{
+	struct ev_archive_check c;
+
+	write_archive();
+	cut_member(1);
+	check_fault("00003.ndjson.gz': 1 gzip member is missing at byte", "a member that is not there");
+	CHECK(verify(&c) == 1, "and is told once: %s", told);
+	write_archive();
+	cut_member(0);
+	check_fault("1 gzip member is missing at byte 0 (offsets 3..", "the first one");
+	write_archive();
+	cut_member(2);
+	check_fault("00003.ndjson.gz' is cut short", "the last one");
+	CHECK(verify(&c) == 1, "as one fault");
+}
+
 static void test_whole(void)
 {
 	struct ev_archive_check c;
@@ -306,6 +343,7 @@ int main(void)
 	test_whole();
 	test_bytes();
 	test_lies();
+	test_missing();
 	test_files();
 	if (chdir("/"))
 		abort();
