@@ -329,8 +329,9 @@ int redrive_print(struct replay *r, struct ev_error *err)
 	}
 	if (r->args->quiet)
 		return 0;
-	ev_say(r->msg, "%" PRIu64 " record%s sent home, %" PRIu64 " into quarantine, %" PRIu64 " left", d->sent,
-	       d->sent == 1 ? "" : "s", d->quarantined, d->left);
+	ev_say(r->msg, "%" PRIu64 " record%s sent home, %" PRIu64 " into quarantine, %" PRIu64 " left%s", d->sent,
+	       d->sent == 1 ? "" : "s", d->quarantined, d->left,
+	       redrive_full(r) ? "; what may be behind the last of --max was not read" : "");
 	if (d->left && d->sent + d->quarantined && redrive_by_group(r))
 		ev_warn(r->msg, "group '%s' stands at the first record that was left: what was sent from "
 			"behind it would be sent again", r->args->group);
