@@ -93,21 +93,92 @@ poison() { # FIELDS PATTERN
 	check_grep "poison: $1" "$2" "$out"
 	check "  the others are applied" test "$(sql "$bad" 'SELECT count(*), sum(s) FROM vals')" = '2|3'
 }
-poison ',"s":40000' 'out of range for type smallint'
+poison ',"s":40000' '\$\.s: value "40000" is out of range for type smallint \(column s of vals\)'
 poison ',"i":1.5' '\$\.i: the number 1.5 does not fit integer'
 poison ',"b":9223372036854775808' '\$\.b: the number 9223372036854775808 does not fit bigint'
-poison ',"d":123456789.5' 'numeric field overflow'
+poison ',"d":123456789.5' '\$\.d: numeric field overflow: .* \(column d of vals\): "123456789\.5"'
 poison ',"ok":1' '\$\.ok: the number 1 does not fit boolean'
 poison ',"day":"today"' '\$\.day: the date word today does not fit date'
 poison ',"day":"2026-02-30"' 'out of range: "2026-02-30"'
 poison ',"day":20260228' '\$\.day: the number 20260228 does not fit date'
 poison ',"u":"xyz"' 'invalid input syntax for type uuid: "xyz"'
-poison ',"v":"abcdef"' 'too long for type character varying'
+poison ',"v":"abcdef"' '\$\.v: value too long for type character varying\(5\) \(column v of vals\): "abcdef"'
 poison ',"tags":{"a":1}' '\$\.tags: an object does not fit an array of text'
 poison ',"nums":["x"]' 'invalid input syntax for type bigint: "x"'
 poison ',"v":"a\u0000b"' '\$\.v: a text with a NUL character'
 poison ',"f":1e400' 'out of range for type double precision'
 poison ',"id":null' '\$\.id! is required'
+
+# of what the server says neither column nor value, both are found: whether memory or the server meets it first, whether
+# the run stops there or goes on, and when it is tried again
+cat >named.sql <<'SQL'
+-- @projection named version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE named (k text PRIMARY KEY, i integer NOT NULL, c varchar(3), d numeric(4,1));
+-- @on set
+INSERT INTO named (k, i, c) VALUES ($.k, $.i!, $.c) ON CONFLICT (k) DO UPDATE SET i = named.i + excluded.i;
+-- @on cat
+UPDATE named SET d = 1, c = (c || $.c) WHERE k = $.k;
+-- @on double
+UPDATE named SET c = c || c WHERE k = $.k;
+-- @on share
+UPDATE named SET i = i / $.by, d = coalesce($.d, d) WHERE k = $.k;
+-- @on all
+INSERT INTO named VALUES ($.k || $.more, 0, $.k);
+SQL
+off=0
+event() { printf '{"topic":"t","partition":0,"offset":%d,"timestamp":1,"key":"k%d","headers":[],"value":{"type":"%s","k":"%s"%s}}\n' "$off" "$off" "$1" "$2" "$3"; off=$((off + 1)); }
+{
+	event set a ',"i":2147483647,"c":"abc"'
+	event set a ',"i":1,"c":"x"'
+	event set b ',"i":1,"c":"äöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöü"'
+	event cat a ',"c":"xyz"'
+	event double a ''
+	event share a ',"by":0'
+	event share a ',"by":1,"d":12345.67'
+	event all long ',"more":"er"'
+	event set c ',"i":5'
+} >named.ndjson
+database named
+reasons() { # OPTION...: of all letters
+	sql "$named" 'DROP TABLE IF EXISTS named; DELETE FROM ev_dead; DELETE FROM ev_table; DELETE FROM ev_ledger; DELETE FROM ev_projection' 2>/dev/null
+	evproject run named.sql --store "$named" --on-error dead --quiet "$@" ./named.ndjson
+	sql "$named" 'SELECT record_offset, reason FROM ev_dead ORDER BY 1'
+}
+reasons >named.out
+check "each value is named, with its column" diff named.out - <<'WANT'
+1|named.sql:7: $.i!: integer out of range (column i of named): "1"
+2|named.sql:7: $.c: value too long for type character varying(3) (column c of named): "äöüäöüäöüäöüäöüäöüäöüäöüäöüäöü"...
+3|named.sql:9: $.c: value too long for type character varying(3) (column c of named): "xyz"
+4|named.sql:11: value too long for type character varying(3) (with $.k = "a")
+5|named.sql:13: $.by: division by zero (column i of named): "0"
+6|named.sql:13: $.d: numeric field overflow: A field with precision 4, scale 1 must round to an absolute value less than 10^3. (column d of named): "12345.67"
+7|named.sql:15: $.k: value too long for type character varying(3): "long"
+WANT
+check "the others are applied" test "$(sql "$named" 'SELECT count(*), sum(i) FROM named')" = '2|2147483652'
+reasons --exact-statements >exact.out
+check "by statements as well" diff named.out exact.out
+reasons --batch 1 >one.out
+check "one by one as well" diff named.out one.out
+printf '%s\n' '-- @projection again version 1' '-- @topics t' '-- @envelope type=$.type' '-- @key $.k' '-- @schema' \
+	'CREATE TABLE again (k text PRIMARY KEY, c varchar(3));' '-- @on set' \
+	'INSERT INTO again (k, c) VALUES ($.k, $.c) ON CONFLICT (k) DO UPDATE SET c = excluded.c;' >again.sql
+off=7
+event set k7 ',"c":"abcdef"' >again.ndjson
+database again
+run evproject run again.sql --store "$again" --on-error dead ./again.ndjson
+run evproject dead retry again.sql --store "$again" t/0@7
+check_grep "tried again" 't/0@7: again.sql:8: \$\.c: value too long .* \(column c of again\): "abcdef"' "$err"
+check "with the same reason" test "$(sql "$again" "SELECT tries, reason LIKE '%(column c of again): \"abcdef\"' FROM ev_dead")" = "2|t"
+for way in "" --exact-statements; do
+	database stops
+	head -n 2 named.ndjson | evproject run named.sql --store "$stops" $way - 2>"$err"
+	check "a run that stops there ${way:-by memory}" test $? = 5
+	check_grep "says the same" 't/0@1: named.sql:7: \$\.i!: integer out of range \(column i of named\): "1"' "$err"
+	check "and has what was before" test "$(sql "$stops" 'SELECT count(*) FROM named')" = 1
+done
 
 # what a projection may not do is refused before anything runs, at its place in the file
 refuse() { # SCHEMA HANDLER PATTERN

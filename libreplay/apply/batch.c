@@ -125,6 +125,7 @@ int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
 	}
 	a->store->on_result = ev_record_result; /* several projections may share the connection */
 	a->store->on_result_ctx = a;
+	a->store->vague = false;
 	ev_batch_snapshot(a);
 	if (a->cut_first && !a->commutes) {
 		if (ev_ledger_save(a->store, &a->ledger, true, err) < 0) {
@@ -250,33 +251,6 @@ int ev_batch_blocked(struct ev_apply *a, const struct ev_record *r, int64_t *beh
 	return *behind == -2 ? -1 : *behind >= 0;
 }
 
-/* Statements under a savepoint, so that a poison record leaves nothing of itself. */
-int ev_batch_guarded(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err)
-{
-	const struct ev_store_ops *ops = a->store->ops;
-	struct ev_error err2 = EV_ERROR_INIT;
-	int rc;
-
-	a->failed = false;
-	a->touched[index] = 0;
-	if (ops->savepoint(a->store, err) < 0)
-		return -1;
-	rc = ev_record_apply(a, index, handlers, err);
-	if (rc == 0 && ops->sync(a->store, err) < 0)
-		rc = -1;
-	if (rc == 0 && a->failed) {
-		*err = a->poison;
-		rc = -1;
-	}
-	if (rc == 0)
-		return ops->release(a->store, err);
-	a->failed = false;
-	a->touched[index] = 0;
-	if (err->class == EV_DATA && ops->rollback_to(a->store, &err2) < 0)
-		*err = err2;
-	return -1;
-}
-
 /* One record; `careful`: a poison record becomes a dead letter. An enum ev_fate. */
 static int take(struct ev_apply *a, const struct ev_record *r, size_t index, bool careful,
 		struct ev_error *err)
@@ -297,7 +271,7 @@ static int take(struct ev_apply *a, const struct ev_record *r, size_t index, boo
 	if (rc)
 		return ev_batch_keep(a, r, behind, NULL, err);
 	if (fate == EV_APPLIED)
-		rc = careful ? ev_batch_guarded(a, index, handlers, &why)
+		rc = careful ? ev_record_guarded(a, index, handlers, &why)
 			     : ev_record_apply(a, index, handlers, &why);
 	else
 		rc = -1;
@@ -473,6 +447,25 @@ int ev_batch_name_record(const struct ev_record *r, struct ev_error *err)
 	return -1;
 }
 
+/* What is wrong with record `at`, of a store that did not say for which value. */
+static int look_closely(struct ev_apply *a, const struct ev_record *records, size_t at, struct ev_error *why,
+			struct ev_error *err)
+{
+	struct ev_error again = EV_ERROR_INIT;
+
+	if (!a->store->vague)
+		return 0;
+	ev_transaction_undo(a);
+	if (ev_transaction_begin(a, err) < 0)
+		return -1;
+	a->store->closely = true;
+	take_all(a, records, at + 1, false, &again);
+	a->store->closely = false;
+	if (again.class == EV_DATA)
+		*why = again;
+	return 0;
+}
+
 /*
  * A limit was reached in careful mode, or the run stops at poison: commit what stands before it.
  * The transaction is done anew, as the record at `at` may have left something: its id among those
@@ -483,6 +476,8 @@ static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t a
 {
 	struct ev_error why = *err, err2 = EV_ERROR_INIT;
 
+	if (look_closely(a, records, at, &why, err) < 0)
+		return -1;
 	ev_transaction_undo(a);
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;

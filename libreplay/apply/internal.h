@@ -100,6 +100,8 @@ int ev_record_sync(struct ev_apply *a, struct ev_error *err);
 
 /* Run the handlers' statements; their results are counted under `index`. */
 int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
+/* The same under a savepoint: a poison record leaves nothing of itself, and its fault says which value it is for. */
+int ev_record_guarded(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
 
 /* Receives statements' results (store on_result). */
 void ev_record_result(void *ctx, uint64_t tag, int64_t touched, const struct ev_error *err);
@@ -120,8 +122,6 @@ int ev_batch_blocked(struct ev_apply *a, const struct ev_record *r, int64_t *beh
 /* Keep a record as a dead letter, or behind the one that blocks it. An enum ev_fate. */
 int ev_batch_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
 		  struct ev_error *err);
-/* Statements under a savepoint, so that a poison record leaves nothing of itself. */
-int ev_batch_guarded(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
 void ev_batch_advance(struct ev_ledger_part *p, const struct ev_record *r, int fate);
 void ev_batch_settle(struct ev_apply *a, const struct ev_record *records, size_t n);
 void ev_batch_pass_holes(struct ev_apply *a, const int64_t *next, size_t nparts, bool finished);

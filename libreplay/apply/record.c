@@ -291,6 +291,46 @@ int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struc
 	return rc;
 }
 
+/* Under a savepoint. */
+static int try_guarded(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err)
+{
+	const struct ev_store_ops *ops = a->store->ops;
+	struct ev_error err2 = EV_ERROR_INIT;
+	int rc;
+
+	a->failed = false;
+	a->touched[index] = 0;
+	if (ops->savepoint(a->store, err) < 0)
+		return -1;
+	rc = ev_record_apply(a, index, handlers, err);
+	if (rc == 0 && ops->sync(a->store, err) < 0)
+		rc = -1;
+	if (rc == 0 && a->failed) {
+		*err = a->poison;
+		rc = -1;
+	}
+	if (rc == 0)
+		return ops->release(a->store, err);
+	a->failed = false;
+	a->touched[index] = 0;
+	if (err->class == EV_DATA && ops->rollback_to(a->store, &err2) < 0)
+		*err = err2;
+	return -1;
+}
+
+int ev_record_guarded(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err)
+{
+	int rc = try_guarded(a, index, handlers, err);
+
+	if (rc == 0 || err->class != EV_DATA || !a->store->vague)
+		return rc;
+	a->store->closely = true;
+	*err = (struct ev_error)EV_ERROR_INIT;
+	rc = try_guarded(a, index, handlers, err);
+	a->store->closely = false;
+	return rc;
+}
+
 struct ev_slice ev_apply_event_type(struct ev_apply *a)
 {
 	const struct ev_envelope *e = &a->projection->envelope;

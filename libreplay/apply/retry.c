@@ -118,6 +118,7 @@ static int apply_chain(struct ev_apply *a, const struct chain *c, bool drop, siz
 	struct ev_line_reader *lr = ev_line_reader_new();
 	int rc = 0;
 
+	a->store->closely = true; /* the reason is kept */
 	for (*at = 0; *at < c->n && rc == 0; ++*at) {
 		bool dropped = drop && *at == 0;
 
@@ -128,6 +129,7 @@ static int apply_chain(struct ev_apply *a, const struct chain *c, bool drop, siz
 		if (rc < 0)
 			break;
 	}
+	a->store->closely = false;
 	ev_line_reader_free(lr);
 	return rc;
 }

@@ -138,7 +138,7 @@ static int by_store(struct ev_apply *a, size_t index, const int *handlers, struc
 	a->way = EV_BY_STORE;
 	if (ev_fold_yield(a->fold, err) < 0)
 		return -1;
-	rc = ev_batch_guarded(a, index, handlers, why);
+	rc = ev_record_guarded(a, index, handlers, why);
 	if (rc == 0)
 		ev_fold_resume(a->fold);
 	ev_fold_naming(a->fold, false);

@@ -283,8 +283,10 @@ int ev_pg_bind(struct ev_pg *s, const struct ev_query *q, const struct ev_bind *
 			ev_buf_add_slice(&s->scratch, b[i].text);
 		else if (i < q->nnullness && q->nullness[i])
 			ev_buf_adds(&s->scratch, "given");
-		else if (add_value(&w, q->elements[i], &b[i]) < 0)
-			return b[i].name ? ev_context(err, "%s", b[i].name) : -1;
+		else if (add_value(&w, q->elements[i], &b[i]) < 0) {
+			ev_pg_name_value(q, i + 1, NULL, err);
+			return -1;
+		}
 		s->lengths[i] = (int)(s->scratch.len - start);
 		ev_buf_addc(&s->scratch, '\0');
 	}

@@ -152,11 +152,13 @@ static size_t blamed(const PGresult *res)
 
 int ev_pg_run_error(struct ev_pg *s, const PGresult *res, const struct ev_query *q, struct ev_error *err)
 {
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	size_t n = blamed(res);
 
 	ev_pg_error(s, res, q->handler || q->blame, err);
-	if (err->class == EV_DATA && n && n <= q->nparams && q->labels[n - 1])
-		ev_context(err, "%s", q->labels[n - 1]);
+	s->base.vague = err->class == EV_DATA && !n && state && strncmp(state, "22", 2) == 0;
+	if (err->class == EV_DATA && n && n <= q->nparams)
+		ev_pg_name_value(q, n, NULL, err);
 	return -1;
 }
 

@@ -151,6 +151,15 @@ int ev_pg_bind(struct ev_pg *s, const struct ev_query *q, const struct ev_bind *
 /* What users call a type. */
 const char *ev_pg_type_name(Oid type);
 
+/*
+ * pg_blame.c: say of a fault which parameter, from 1 on, and column it is of, and `value` where it is not said yet
+ * (or NULL). Of one that has no name in the projection nothing.
+ */
+void ev_pg_name_value(const struct ev_query *q, size_t k, const char *value, struct ev_error *err);
+/* Run a statement whose values are bound: rows touched, or -1 and `why`, EV_DATA, with the value that it is for. */
+int ev_pg_run_closely(struct ev_pg *s, const struct ev_query *q, int64_t *touched, struct ev_error *why,
+		      struct ev_error *err);
+
 /* pg_prepare.c */
 struct ev_query *ev_pg_prepare(struct ev_store *store, const char *sql, bool handler,
 			       const struct ev_buf *tables, const struct ev_buf *reads, size_t *at,

@@ -124,11 +124,26 @@ static int flush(struct ev_pg *s, struct ev_error *err)
 	return left < 0 ? ev_pg_error(s, NULL, false, err) : 0;
 }
 
+/* One at a time, without the pipe. */
+static int apply_closely(struct ev_pg *s, struct ev_query *q, uint64_t tag, struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+	int64_t touched;
+
+	if (ev_pg_run_closely(s, q, &touched, &why, err) < 0)
+		return -1;
+	s->base.on_result(s->base.on_result_ctx, tag, touched, &why);
+	s->failed = touched < 0;
+	return 0;
+}
+
 int ev_pg_apply(struct ev_store *store, struct ev_query *q, const struct ev_bind *b, size_t n,
 		uint64_t tag, struct ev_error *err)
 {
 	struct ev_pg *s = ev_pg_of(store);
 
+	if (store->closely && ev_pg_sync(store, err) < 0)
+		return -1;
 	if (s->failed)
 		return 0;
 	if (q->epoch != s->epoch && (ev_pg_sync(store, err) < 0 || ev_pg_prepare_again(s, q, err) < 0))
@@ -144,6 +159,8 @@ int ev_pg_apply(struct ev_store *store, struct ev_query *q, const struct ev_bind
 		s->failed = true;
 		return 0;
 	}
+	if (store->closely)
+		return apply_closely(s, q, tag, err);
 	if (enter_pipe(s, err) < 0)
 		return -1;
 	if (!PQsendQueryPrepared(s->conn, q->name, (int)n, s->values, s->lengths, s->formats, 0))

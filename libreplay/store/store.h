@@ -142,7 +142,7 @@ struct ev_store_ops {
 	/*
 	 * After a retriable EV_STORE, rolled back: wait a little, connect anew where the connection
 	 * is gone. 0: try the transaction again; -1 when options.timeout_ms has passed since the
-	 * first failure (`err` stays what it was, no more retriable). NULL: a store that has no
+	 * first failure (`err` is the last one, no more retriable). NULL: a store that has no
 	 * such faults.
 	 */
 	int (*recover)(struct ev_store *s, struct ev_error *err);
@@ -254,6 +254,8 @@ struct ev_store {
 	void *on_result_ctx;
 	struct ev_store_cached { const char *sql; struct ev_query *query; } *cached; /* ours */
 	size_t ncached, cached_cap;
+	bool vague;   /* the last fault of a handler's statement does not say which value it is for */
+	bool closely; /* set by the engine: handlers' statements one at a time, so that a fault says that */
 };
 
 /*
