@@ -59,7 +59,9 @@ told INT "a rollback that wants it" on_lock evproject rollback v1.sql
 let_go
 check "a session reads the view" hold "SELECT count(*) FROM acc;"
 told TERM "a rollback that wants the tables" on_lock evproject rollback v1.sql
-told INT "a rebuild that wants to swap" outlives evproject rebuild v2.sql --again --yes --swap-wait 10m ./all.ndjson
+swaps() { outlives && grep -q 'ev_rebuild_phase{projection="acc",phase="swap"} 1' swap.prom; }
+told INT "a rebuild that wants to swap, as --metrics says," swaps \
+	evproject rebuild v2.sql --again --yes --swap-wait 10m --metrics swap.prom ./all.ndjson
 check_grep "  says what it waited for" 'a transaction of others runs on and does not let the swap through' err
 let_go
 check "what served serves" test "$(sql "$live" "SELECT sum(n) FROM acc")" = 30000

@@ -139,7 +139,9 @@ static void progress(void *ctx, const struct ev_rebuild_now *now)
 		.phase = now->what,
 	};
 
-	if (st->what != now->what) { /* rate and time left are of a phase */
+	bool next = st->what != now->what;
+
+	if (next) { /* rate and time left are of a phase */
 		ev_progress_clear(&st->progress);
 		ev_progress_init(&st->progress, st->msg, st->a->quiet);
 		st->progress.last_records = line.records;
@@ -147,7 +149,7 @@ static void progress(void *ctx, const struct ev_rebuild_now *now)
 	}
 	st->records = now->records;
 	ev_progress_update(&st->progress, &line);
-	if (ev_clock_ms() - st->last_metrics > METRICS_EVERY_MS)
+	if (next || ev_clock_ms() - st->last_metrics > METRICS_EVERY_MS)
 		write_metrics(st, now->what, now, &ignored);
 }
 

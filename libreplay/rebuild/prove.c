@@ -31,8 +31,7 @@ static void progress(void *ctx, const char *what, int64_t records, int64_t done,
 	r->now.records = records;
 	r->now.done = done;
 	r->now.total = total;
-	if (r->hooks->progress)
-		r->hooks->progress(r->hooks->ctx, &r->now);
+	ev_rebuilding_tell(r);
 }
 
 static void note(void *ctx, const char *text)
@@ -130,8 +129,8 @@ int ev_rebuilding_prove(struct ev_rebuilding *r, bool live, struct ev_error *err
 
 	if (!r->opt->receipt)
 		return 0;
-	r->now.what = "prove";
 	r->now.lag = -1;
+	ev_rebuilding_step(r, "prove");
 	if (locate(r, live, &at, err) < 0)
 		return -1;
 	rc = have_receipt(r, &at, err);

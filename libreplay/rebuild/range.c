@@ -55,8 +55,7 @@ static void progress(void *ctx, const struct ev_run_status *s)
 	r->now.records = r->records + s->records;
 	r->now.done = s->passed;
 	r->now.total = s->span;
-	if (r->hooks->progress)
-		r->hooks->progress(r->hooks->ctx, &r->now);
+	ev_rebuilding_tell(r);
 }
 
 static void note(void *ctx, const char *text)
@@ -358,7 +357,7 @@ int ev_rebuilding_load(struct ev_rebuilding *r, struct ev_error *err)
 {
 	int64_t now;
 
-	r->now.what = "load";
+	ev_rebuilding_step(r, "load");
 	if (ev_rebuilding_resume(r, err) < 0)
 		return -1;
 	for (;;) {
@@ -405,7 +404,7 @@ int ev_rebuilding_catch_up(struct ev_rebuilding *r, struct ev_error *err)
 {
 	bool bounded = r->opt->range->to.kind != EV_POINT_NONE || r->opt->range->has_until;
 
-	r->now.what = "catch up";
+	ev_rebuilding_step(r, "catch up");
 	if (r->src->one_sequence)
 		return r->stopped ? 0 : ev_rebuilding_range(r, NULL, true, 0, err);
 	while (!r->stopped) {

@@ -38,6 +38,20 @@ int ev_rebuilding_refuse(struct ev_rebuilding *r, const char *fmt, ...)
 	return 1;
 }
 
+void ev_rebuilding_tell(struct ev_rebuilding *r)
+{
+	if (r->hooks->progress)
+		r->hooks->progress(r->hooks->ctx, &r->now);
+}
+
+void ev_rebuilding_step(struct ev_rebuilding *r, const char *what)
+{
+	r->now.what = what;
+	r->now.done = 0;
+	r->now.total = -1;
+	ev_rebuilding_tell(r);
+}
+
 int ev_rebuilding_old(struct ev_rebuilding *r, struct ev_error *err)
 {
 	ev_ledger_release(&r->old);
@@ -118,7 +132,7 @@ static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 			ev_plan_delete(r->sh->live, r->p->name, &ignored);
 		return -1;
 	}
-	r->now.what = "build";
+	ev_rebuilding_step(r, "build");
 	rc = ev_rebuilding_range(r, NULL, true, 0, err);
 	close_apply(r);
 	if (rc < 0 || r->stopped)
@@ -227,8 +241,11 @@ static int load(struct ev_rebuilding *r, struct ev_error *err)
 
 	if (ev_rebuilding_load(r, err) < 0 || (!r->stopped && ev_rebuilding_check_begin(r, err) < 0))
 		return ev_rebuilding_blame(r, err);
-	if (!r->stopped && r->sh->ops->finish_load(r->sh, r->plan.adopt, err) < 0)
-		return -1;
+	if (!r->stopped) {
+		ev_rebuilding_step(r, "index");
+		if (r->sh->ops->finish_load(r->sh, r->plan.adopt, err) < 0)
+			return -1;
+	}
 	rc = ev_rebuilding_compare(r, err);
 	return rc < 0 ? ev_rebuilding_blame(r, err) : rc;
 }
@@ -266,6 +283,8 @@ static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, str
 	*end = rc ? EV_REBUILT_REFUSED : EV_REBUILT_READY;
 	if (rc || r->opt->no_swap)
 		return 0;
+	if (r->hooks->confirm && !r->agreed)
+		ev_rebuilding_step(r, "confirm");
 	rc = r->hooks->confirm && !r->agreed ? r->hooks->confirm(r->hooks->ctx, r->plan.version, err) : 1;
 	r->agreed = *go = rc > 0;
 	if (*go && ev_rebuilding_catch_up(r, err) < 0) /* the answer may have taken its time */
@@ -288,8 +307,7 @@ static void copied(void *ctx, int64_t rows, int64_t total)
 
 	r->now.records = r->now.done = rows;
 	r->now.total = total;
-	if (r->hooks->progress)
-		r->hooks->progress(r->hooks->ctx, &r->now);
+	ev_rebuilding_tell(r);
 }
 
 static int finish(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
@@ -297,15 +315,16 @@ static int finish(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_e
 	struct ev_shadow_hooks hooks = { r, asked_to_stop, copied, note };
 	int rc = 0;
 
-	r->now.what = "copy";
 	r->now.lag = -1;
-	if (r->plan.phase != EV_PHASE_READY)
+	if (r->plan.phase != EV_PHASE_READY) {
+		ev_rebuilding_step(r, "copy");
 		rc = r->sh->ops->copy(r->sh, &r->plan, r->plan.adopt, &hooks, err);
+	}
 	*end = EV_REBUILT_STOPPED;
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	r->now.what = "swap";
 	r->now.phase = EV_PHASE_READY;
+	ev_rebuilding_step(r, "swap");
 	expect_end(r, EV_REBUILT_SWAPPED);
 	if (r->sh->ops->swap(r->sh, r->plan.adopt, ev_rebuilding_level, r, err) < 0)
 		return -1;

@@ -199,7 +199,7 @@ int ev_rebuilding_compare(struct ev_rebuilding *r, struct ev_error *err)
 
 	if (!r->old_tables || r->stopped || !has_position(r))
 		return 0;
-	r->now.what = "compare";
+	ev_rebuilding_step(r, "compare");
 	frozen = r->sh->ops->freeze(r->sh, err);
 	rc = frozen ? bring_and_compare(r, frozen, err) : -1;
 	r->sh->ops->thaw(r->sh);
@@ -215,7 +215,7 @@ int ev_rebuilding_compare_end(struct ev_rebuilding *r, struct ev_error *err)
 
 	if (!r->old_tables || r->stopped || has_position(r))
 		return 0;
-	r->now.what = "compare";
+	ev_rebuilding_step(r, "compare");
 	frozen = r->sh->ops->freeze(r->sh, err);
 	rc = frozen && compare_letters(r, frozen, err) == 0 ? compare_frozen(r, frozen, err) : -1;
 	r->sh->ops->thaw(r->sh);
@@ -252,7 +252,7 @@ int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err)
 	struct ev_buf why = EV_BUF_INIT;
 	int rc;
 
-	r->now.what = "verify";
+	ev_rebuilding_step(r, "verify");
 	if (!shadow)
 		return -1;
 	if (!ev_ledger_balanced(ev_apply_ledger(r->apply), &why)) {
