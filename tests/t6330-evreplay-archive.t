@@ -89,7 +89,7 @@ topic phoenix 2
 printf '%s\n' "many $phoenix/0 1732190400000 300" "many $phoenix/1 1732190400000 300" | put
 evreplay "$phoenix" --into ./phoenix -q
 evadmin delete "$phoenix"
-restore=(evreplay ./phoenix --into "$phoenix" --create --partition keep --exactly-once --job "phoenix-$$" --txn-time 1h)
+restore=(evreplay ./phoenix --into "$phoenix" --create --partition keep --exactly-once --job "phoenix-$$" --txn-time 30s)
 "${restore[@]}" -q --rate 1/m &
 pid=$!
 holds() { [ "$(evadmin marks "$phoenix/$1" 2>/dev/null | awk '{ print $3 }')" -ge "$2" ]; }
