@@ -95,7 +95,7 @@ for option in "--txn-records 5" "--txn-time 5s" "--group g" --new-job; do
 	run evreplay ./orders.ndjson --into there $option -b 127.0.0.1:1 --timeout 100ms
 	check_status 2 "$option is for jobs"
 done
-for option in --dry-run --append "--job x" "--position p" -f; do
+for option in --dry-run --append "--job x" "--position p" "--metrics m.prom" -f; do
 	run evreplay ./nothing --verify $option
 	check_status 2 "$option is not for --verify"
 	check_grep "which is said" "options '--verify' and '--[a-z-]*' cannot be used together" "$err"

@@ -41,6 +41,7 @@ int replay_check_options(const struct replay_args *a, struct ev_error *err)
 		{ "dry-run", a->dry_run, ANY },
 		{ "follow", a->follow, ANY },
 		{ "position", a->position, ANY },
+		{ "metrics", a->metrics, ANY },
 		{ "into-broker", a->into_broker, TOPIC },
 		{ "into-config", a->into_config, TOPIC },
 		{ "partition", a->partition, TOPIC },
