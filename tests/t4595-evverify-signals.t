@@ -33,4 +33,33 @@ storm "by statements" $((4 * EFFORT)) --independent
 same_but "UPDATE acc SET n = n + 1"
 view=c.db done=1 storm "rows that differ, with their causes" $((4 * EFFORT)) --rows --max-diffs 100
 storm "drill" $((3 * EFFORT)) --drill
+
+# a query of the file that takes for ever
+cat >p.sql <<'SQL'
+-- @projection acc version 2
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE acc (k text PRIMARY KEY, n bigint NOT NULL);
+-- @on add
+INSERT INTO acc (k, n) VALUES ($.k!, $.n!) ON CONFLICT (k) DO UPDATE SET n = acc.n + excluded.n;
+-- @check for ever
+WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 2000000000) SELECT i FROM g WHERE i < 0;
+SQL
+project slow.db ./log.ndjson
+evverify p.sql --store "$(store slow.db)" --checks ./log.ndjson >"$out" 2>"$err" & pid=$!
+busy() {
+	if on postgresql; then
+		[ "$(super "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%2000000000%'
+			AND pid <> pg_backend_pid() AND datname = '${_stores##*/}'")" -ge 1 ]
+	else
+		[ "$(awk '{ print $14 }' /proc/$pid/stat)" -ge 30 ] # hundredths of a second of its own
+	fi
+}
+check "a check is being asked" wait_for 60 busy
+kill -TERM $pid
+gone() { ! kill -0 $pid 2>/dev/null; }
+check "a signal ends it" wait_for 60 gone || kill -KILL $pid
+wait $pid
+check "as what was stopped" test $? = 143
 done_testing

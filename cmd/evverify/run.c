@@ -165,6 +165,7 @@ static int fill_options(struct state *st, struct ev_error *err)
 		return -1;
 	ev_store_args_options(&a->store, &st->store);
 	st->store.read_only = true;
+	st->store.stopped = ev_stopped; /* a check of the file may take for ever */
 	st->store.cache = (a->src.memory - a->src.spec.memory) / 8;
 	if (st->store.cache > MOST_CACHE)
 		st->store.cache = 0;

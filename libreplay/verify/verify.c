@@ -77,9 +77,11 @@ static int settle(struct ev_verifying *w, struct ev_mode *m, int rc, struct ev_e
 	return 0;
 }
 
-/* All modes that are not done fail with what failed beneath them. */
-static void fail_open_modes(struct ev_verifying *w, const struct ev_error *err)
+/* All modes that are not done fail with what failed beneath them; after a stop that is the reason. */
+static void fail_open_modes(struct ev_verifying *w, struct ev_error *err)
 {
+	if (stop(w) && err->class != EV_USAGE)
+		ev_fail(err, EV_SOURCE, "stopped before it was proven");
 	for (size_t i = 0; i < w->v->nmodes; i++)
 		if (w->v->modes[i]->state == EV_MODE_BEGUN)
 			ev_mode_unproven(w->v->modes[i], err);
