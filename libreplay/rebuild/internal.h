@@ -41,7 +41,6 @@ struct ev_rebuilding {
 	bool as_serves;         /* the version that serves is proven, and no new one */
 	char refusal[512];      /* why the new version does not serve */
 	bool stopped;
-	int level_ms;           /* that the next piece of the last stretch may take; 0: the first */
 	int64_t records;        /* read before the range at hand */
 	struct ev_rebuild_now now;
 
@@ -122,7 +121,7 @@ int ev_rebuilding_load(struct ev_rebuilding *r, struct ev_error *err);
 /* Up to the log's end, until little is left. */
 int ev_rebuilding_catch_up(struct ev_rebuilding *r, struct ev_error *err);
 /* ev_level_fn; ctx is the struct ev_rebuilding. */
-int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *old,
+int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *old, int most_ms,
 			struct ev_error *err);
 
 struct ev_letters { /* names of poison records: "topic/partition@offset", sorted */

@@ -88,20 +88,20 @@ static void add_views(struct ev_buf *sql, const struct ev_shadow_pg *sh, const c
 }
 
 /* To the owner that it has: that changes nothing, and takes the lock on the view alone. */
-int ev_pgkit_lock_views(struct ev_shadow_pg *sh, struct ev_error *err)
+int ev_pgkit_lock_views(struct ev_shadow_pg *sh, int64_t until, struct ev_error *err)
 {
-	struct ev_buf sql = EV_BUF_INIT, out = EV_BUF_INIT;
+	struct ev_buf sql = EV_BUF_INIT;
+	PGresult *res;
 	int rc;
 
 	add_views(&sql, sh, "format('ALTER VIEW %I.%I OWNER TO %I', n.nspname, c.relname, "
 		  "pg_get_userbyid(c.relowner))");
-	rc = ev_pgkit_exec(sh->live, err, "SET LOCAL lock_timeout = %d", EV_PGKIT_LOCK_MS);
-	if (rc == 0)
-		rc = add_rows(sh, &sql, &out, err);
-	if (rc == 0 && out.len)
-		rc = ev_pgkit_exec(sh->live, err, "%s", ev_buf_str(&out));
+	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
+	rc = res ? 0 : -1;
+	for (int i = 0; rc == 0 && i < PQntuples(res); i++)
+		rc = ev_pgkit_exec_until(sh->live, until, err, "%s", PQgetvalue(res, i, 0));
+	PQclear(res);
 	ev_buf_release(&sql);
-	ev_buf_release(&out);
 	return rc;
 }
 

@@ -78,29 +78,41 @@ int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
 /* shadow.h behind. */
 int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err);
 
-#define EV_PGKIT_LOCK_MS 200    /* for each table that is read: nobody queues behind us for longer */
-#define EV_PGKIT_VACUUM_MS 1500 /* where nobody waits for us: after 1 s the server ends a vacuum of its own for us */
-
-/* ACCESS EXCLUSIVE on the tables and views of a version; EV_HELD when somebody is in the way. */
-int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
-
 /*
- * On the tables that serve, before that, a lock that a vacuum has to give way to and no reader or writer: the other one
- * is not waited for long enough. EV_HELD where somebody's own VACUUM is at work on one.
+ * Locks are waited for up to a moment (ms of ev_clock_ms): all of them together, however many they are. EV_HELD when
+ * it has come, or we are told to stop.
  */
-int ev_pgkit_stop_vacuums(struct ev_shadow_pg *sh, struct ev_error *err);
+int ev_pgkit_exec_until(struct ev_pg *s, int64_t until, struct ev_error *err, const char *fmt, ...);
+
+/* ACCESS EXCLUSIVE on the tables and views of a version. */
+int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, int64_t until, struct ev_error *err);
 
 /*
- * The same on the views of others that are carried. Before the tables of role LIVE: who reads a view locks
+ * On the tables of a version, before that, a lock that a vacuum has to give way to, after 1 s, and no reader or writer:
+ * the other one is not waited for long enough. EV_HELD where somebody's own VACUUM is at work on one.
+ */
+int ev_pgkit_stop_vacuums(struct ev_shadow_pg *sh, enum ev_role role, int64_t until, struct ev_error *err);
+
+/*
+ * ACCESS EXCLUSIVE on the views of others that are carried. Before the tables of role LIVE: who reads a view locks
  * that first and then what it reads.
  */
-int ev_pgkit_lock_views(struct ev_shadow_pg *sh, struct ev_error *err);
+int ev_pgkit_lock_views(struct ev_shadow_pg *sh, int64_t until, struct ev_error *err);
 
+/* Transactions that run now, as they may have snapshots in which the shadow is empty or behind. They replace `ids`. */
+int ev_pgkit_others(struct ev_shadow_pg *s, struct ev_buf *ids, struct ev_error *err);
+
+enum ev_pgkit_which { /* of them */
+	EV_PGKIT_ALL,
+	EV_PGKIT_BESIDE, /* without a lock on a table that serves: we get our own there without waiting for them */
+	EV_PGKIT_IN_WAY, /* with one */
+};
 /*
- * Wait for the transactions that run now, as they may have snapshots in which the shadow is empty or behind. 1 when
- * they have ended, 0 when the time is over, -1.
+ * Wait for them, but not for who waits for a row of ours. 1 when they have ended, 0 when the time is over or we are
+ * told to stop, -1.
  */
-int ev_pgkit_outlive(struct ev_shadow_pg *s, int most_ms, struct ev_error *err);
+int ev_pgkit_outlive(struct ev_shadow_pg *s, const struct ev_buf *ids, enum ev_pgkit_which which, int most_ms,
+		     struct ev_error *err);
 /* The one that has run longest, as far as this role may see; empty where there is none. */
 void ev_pgkit_longest(struct ev_shadow_pg *s, char *who, size_t size);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "rebuild/pg_kit.h"
 
@@ -54,6 +55,30 @@ int ev_pgkit_exec(struct ev_pg *s, struct ev_error *err, const char *fmt, ...)
 	rc = ev_pg_enter(s, &own, err);
 	if (rc == 0)
 		rc = ev_pg_leave(s, own, ev_pg_exec(s, ev_buf_str(&sql), err), err);
+	ev_buf_release(&sql);
+	return rc;
+}
+
+/* What is past its time is asked for all the same, and gets it where nobody is in the way. */
+int ev_pgkit_exec_until(struct ev_pg *s, int64_t until, struct ev_error *err, const char *fmt, ...)
+{
+	int64_t left = until - ev_clock_ms();
+	struct ev_buf sql = EV_BUF_INIT;
+	PGresult *res = NULL;
+	va_list ap;
+	int rc;
+
+	ev_buf_addf(&sql, "SET LOCAL lock_timeout = %d; ", left > 1 ? (int)left : 1);
+	va_start(ap, fmt);
+	format(&sql, fmt, ap);
+	va_end(ap);
+	if (PQsendQuery(s->conn, ev_buf_str(&sql)))
+		res = ev_pg_lock_answer(s);
+	if (PQresultStatus(res) == PGRES_COMMAND_OK || PQresultStatus(res) == PGRES_TUPLES_OK)
+		rc = 0;
+	else
+		rc = ev_pg_error(s, res, false, err);
+	PQclear(res);
 	ev_buf_release(&sql);
 	return rc;
 }
@@ -279,29 +304,26 @@ int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err)
 			     "holder) WHERE name = %L", name, (int)strlen(name) + 2, name, name, name);
 }
 
-static int lock_tables(struct ev_shadow_pg *sh, enum ev_role role, const char *mode, int most_ms, bool views,
+static int lock_tables(struct ev_shadow_pg *sh, enum ev_role role, const char *mode, bool views, int64_t until,
 		       struct ev_error *err)
 {
 	PGresult *tables = ev_pgkit_tables(sh, role, err);
 	int rc = tables ? 0 : -1;
 
-	if (rc == 0)
-		rc = ev_pgkit_exec(sh->live, err, "SET LOCAL lock_timeout = %d", most_ms);
 	for (int i = 0; rc == 0 && i < PQntuples(tables); i++)
 		if (views || PQgetvalue(tables, i, 1)[0] == 'r')
-			rc = ev_pgkit_exec(sh->live, err, "LOCK TABLE %I.%I IN %s MODE", sh->schemas[role],
-					   PQgetvalue(tables, i, 0), mode);
+			rc = ev_pgkit_exec_until(sh->live, until, err, "LOCK TABLE %I.%I IN %s MODE", sh->schemas[role],
+						 PQgetvalue(tables, i, 0), mode);
 	PQclear(tables);
 	return rc;
 }
 
-int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
+int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, int64_t until, struct ev_error *err)
 {
-	return lock_tables(sh, role, "ACCESS EXCLUSIVE",
-			   role == EV_ROLE_LIVE ? EV_PGKIT_LOCK_MS : EV_PGKIT_VACUUM_MS, true, err);
+	return lock_tables(sh, role, "ACCESS EXCLUSIVE", true, until, err);
 }
 
-int ev_pgkit_stop_vacuums(struct ev_shadow_pg *sh, struct ev_error *err)
+int ev_pgkit_stop_vacuums(struct ev_shadow_pg *sh, enum ev_role role, int64_t until, struct ev_error *err)
 {
-	return lock_tables(sh, EV_ROLE_LIVE, "SHARE UPDATE EXCLUSIVE", EV_PGKIT_VACUUM_MS, false, err);
+	return lock_tables(sh, role, "SHARE UPDATE EXCLUSIVE", false, until, err);
 }

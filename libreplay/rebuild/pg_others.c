@@ -14,35 +14,67 @@
 #define OTHERS "l.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL " \
 	       "AND a.application_name <> '" EV_PG_LOCKER "' "
 
-/*
- * Who waits for us, the old view's writer for its row, would wait for ever, and looks again, at what is there then,
- * when it gets on. No transaction of ours is made for a look: another swap would wait for it.
- */
-int ev_pgkit_outlive(struct ev_shadow_pg *s, int most_ms, struct ev_error *err)
+/* Who (l) waits for a row of ours, the old view's writer, and would wait for ever; he looks again when he gets on. */
+#define AWAITS_ROW "pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid)) AND EXISTS (SELECT 1 FROM " \
+		   "pg_catalog.pg_locks w WHERE w.pid = l.pid AND NOT w.granted AND w.locktype = 'transactionid')"
+
+/* No transaction of ours is made for a look: another swap would wait for it. */
+int ev_pgkit_others(struct ev_shadow_pg *s, struct ev_buf *ids, struct ev_error *err)
 {
 	static const char running[] =
 		"SELECT coalesce(array_agg(l.virtualxid), '{}')::text "
 		"FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
 		"AND a.datname = current_database() WHERE l.locktype = 'virtualxid' "
-		"AND l.granted AND " OTHERS
-		"AND NOT pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid))";
-	static const char still[] =
-		"SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND granted "
-		"AND virtualxid = ANY ($1::text[]) AND NOT pg_catalog.pg_backend_pid() = ANY "
-		"(pg_catalog.pg_blocking_pids(pid)) LIMIT 1";
-	int64_t end = ev_clock_ms() + most_ms;
-	PGresult *before = ev_pg_ask(s->live, running, 0, NULL, err), *now;
-	const char *ids = before ? PQgetvalue(before, 0, 0) : NULL;
-	int left = before ? 1 : -1;
+		"AND l.granted AND " OTHERS "AND NOT (" AWAITS_ROW ")";
+	PGresult *res = ev_pg_ask(s->live, running, 0, NULL, err);
 
+	ev_buf_clear(ids);
+	if (res)
+		ev_buf_adds(ids, PQgetvalue(res, 0, 0));
+	PQclear(res);
+	return res ? 0 : -1;
+}
+
+/* `AND [NOT] they have a lock on a table that serves`, by the oids as they are now. */
+static int add_which(struct ev_shadow_pg *s, enum ev_pgkit_which which, struct ev_buf *sql, struct ev_error *err)
+{
+	struct ev_buf oids = EV_BUF_INIT;
+	PGresult *res;
+
+	if (which == EV_PGKIT_ALL)
+		return 0;
+	ev_pgkit_oids(&oids, s, EV_ROLE_LIVE);
+	res = ev_pgkit_rows(s->live, err, "SELECT (%s)::text", ev_buf_str(&oids));
+	ev_buf_release(&oids);
+	if (res)
+		ev_buf_addf(sql, " AND %s EXISTS (SELECT 1 FROM pg_catalog.pg_locks h WHERE h.pid = l.pid "
+			    "AND h.granted AND h.locktype = 'relation' AND h.relation = ANY ('%s'::oid[]))",
+			    which == EV_PGKIT_BESIDE ? "NOT" : "", PQgetvalue(res, 0, 0));
+	PQclear(res);
+	return res ? 0 : -1;
+}
+
+int ev_pgkit_outlive(struct ev_shadow_pg *s, const struct ev_buf *ids, enum ev_pgkit_which which, int most_ms,
+		     struct ev_error *err)
+{
+	int64_t end = ev_clock_ms() + most_ms;
+	struct ev_buf still = EV_BUF_INIT;
+	const char *values[] = { ev_buf_str(ids) };
+	int left;
+
+	ev_buf_adds(&still, "SELECT 1 FROM pg_catalog.pg_locks l WHERE l.locktype = 'virtualxid' AND l.granted "
+		    "AND l.virtualxid = ANY ($1::text[]) AND NOT (" AWAITS_ROW ")");
+	left = add_which(s, which, &still, err) < 0 ? -1 : 1;
+	ev_buf_adds(&still, " LIMIT 1");
 	while (left > 0) {
-		now = ev_pg_ask(s->live, still, 1, &ids, err);
+		PGresult *now = ev_pg_ask(s->live, ev_buf_str(&still), 1, values, err);
+
 		left = now ? PQntuples(now) : -1;
 		PQclear(now);
 		if (left > 0 && (ev_clock_ms() >= end || !ev_pg_nap(s->live, POLL_MS)))
 			break;
 	}
-	PQclear(before);
+	ev_buf_release(&still);
 	return left < 0 ? -1 : !left;
 }
 

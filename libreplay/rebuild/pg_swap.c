@@ -10,12 +10,15 @@
  *   that ran then has ended (their virtual ids in pg_locks), before it takes any lock on a table.
  *
  * The old view's writer waits for that row with its --lock-wait, and ends when that is over. So both are done before
- * as well, without the row: the long waits, for --swap-wait, and the long stretches are there; under the row what
- * came meanwhile is read, and who began meanwhile is waited for, HOLD_MS at most. Where nothing came,
- * nobody is waited for twice.
+ * as well, without the row: the long waits, for --swap-wait, and the long stretches are there, and vacuums are
+ * stopped; under the row what came meanwhile is read, and who began meanwhile is waited for, HOLD_MS at first, unless
+ * he has a lock on the tables: the swap's own locks wait for him. Where nothing came, nobody is waited for twice. The
+ * row is held for ROW_MS at most.
  *
- * Locks on tables are asked for with a short lock_timeout each (pg_kit.h), and given back between tries, so that behind
- * a long query nobody queues for longer than that. Readers of a standby are not covered.
+ * Behind a lock that the swap waits for readers queue. So the first try waits QUEUE_MS for all of its locks, and
+ * gives back what it has got. Clients that are always at the tables would keep it out for ever: each try that has
+ * failed by that waits twice as long as the one before, up to queue_most(). Nobody queues behind a transaction that was
+ * there when the try began: it is outlived without a lock. Readers of a standby are not covered.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +26,12 @@
 #include "base/clock.h"
 #include "rebuild/pg_kit.h"
 
-#define HOLD_MS 2000 /* much less than the time that a writer waits for its row by default */
+#define ROW_MS 8000     /* less than the time that a writer waits for its row by default */
+#define HOLD_MS 2000    /* of that, for transactions of others that began meanwhile: the first time */
+#define IDLE_MS 1000    /* of that, for who reads the versions that do not serve */
+#define QUEUE_MS 200    /* of that, for who is at the tables that serve: the first time */
+#define MOST_MS 5000    /* and either at any: each that was not enough makes it twice as long */
+#define VACUUM_MS 5000  /* before; the server ends a vacuum of its own for us after 1 s */
 
 static struct ev_shadow_pg *of(struct ev_shadow *sh)
 {
@@ -41,26 +49,54 @@ struct attempt {
 	bool adopt;
 	ev_level_fn level;
 	void *ctx;
-	struct ev_buf seen; /* the shadow's state (state_of) that all transactions have in their snapshots */
+	struct ev_buf seen;  /* the shadow's state (state_of) that all transactions have in their snapshots */
+	struct ev_buf young; /* the transactions of which that was not known when the shadow was level; empty: of all */
+	int level_ms;        /* that the next piece of the last stretch may take */
+	int hold_ms;         /* that it may wait under the row for who began meanwhile */
+	int queue_ms;        /* that others may queue behind the next try */
+	bool longer;         /* that was not enough, and is more now */
+	int64_t row_until;   /* ms: the row is let go */
 };
 
-/* The old view stands still until the transaction ends: its writer waits for this row. */
-static int hold_old(struct ev_shadow *sh, struct ev_ledger *old, struct ev_error *err)
+/* So long readers queue behind a try at most; a swap that must not wait for long does not let others, either. */
+static int queue_most(const struct attempt *t)
 {
-	PGresult *res = ev_pgkit_rows(of(sh)->live, err,
-				      "SELECT 1 FROM ev_projection WHERE name = %L FOR UPDATE",
-				      sh->projection);
+	int half = t->sh->opt.swap_wait_ms / 2;
 
-	PQclear(res);
-	return res ? ev_ledger_load(sh->live, sh->projection, old, err) : -1;
+	return half < MOST_MS ? half : MOST_MS;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A lock that was not to be had in time (EV_HELD), or at all (a deadlock), is one for the next try. */
+static int next_try(struct attempt *t, const struct ev_error *err)
+{
+	bool later = err->class == EV_STORE && err->retriable && !ev_pg_lost(of(t->sh)->live);
+
+	return err->class == EV_HELD || later ? 1 : -1;
+}
+
+/* The old view stands still until the transaction ends: its writer waits for this row. 0, 1 not this time, -1. */
+static int hold_old(struct attempt *t, struct ev_ledger *old, struct ev_error *err)
+{
+	struct ev_pg *live = of(t->sh)->live;
+
+	if (ev_pgkit_exec_until(live, ev_clock_ms() + live->lock_wait_ms, err, "SELECT 1 FROM ev_projection "
+				"WHERE name = %L FOR UPDATE", t->sh->projection) < 0)
+		return next_try(t, err);
+	t->row_until = ev_clock_ms() + ROW_MS;
+	return ev_ledger_load(t->sh->live, t->sh->projection, old, err);
 }
 
 /* The shadow to the old view's position, committed on a connection of its own. 0, 1 not in time, -1. */
-static int bring_level(const struct attempt *t, const struct ev_ledger *old, struct ev_error *err)
+static int bring_level(const struct attempt *t, const struct ev_ledger *old, int most_ms, struct ev_error *err)
 {
 	struct ev_shadow *sh = t->sh;
 	struct ev_store *s = sh->ops->store(sh, err);
-	int rc = s ? t->level(t->ctx, s, old->exists ? old : NULL, err) : -1;
+	int rc = s ? t->level(t->ctx, s, old->exists ? old : NULL, most_ms, err) : -1;
 
 	sh->ops->settle(sh);
 	return rc;
@@ -74,7 +110,7 @@ static int approach(const struct attempt *t, struct ev_error *err)
 
 	if (rc == 0)
 		do
-			rc = bring_level(t, &old, err);
+			rc = bring_level(t, &old, EV_LEVEL_MOST_MS, err);
 		while (rc == 1 && !ev_pg_told(of(t->sh)->live));
 	ev_ledger_release(&old);
 	return rc;
@@ -123,12 +159,16 @@ static int move_versions(struct ev_shadow *sh, struct ev_error *err)
 	return rc == 0 ? ev_plan_delete(sh->live, sh->projection, err) : -1;
 }
 
-/* A lock that was not to be had in time (EV_HELD), or at all (a deadlock), is one for the next try. */
-static int next_try(struct attempt *t, const struct ev_error *err)
+/* Who runs now is waited for, while the old view goes on. 0, 1 not in time, -1. */
+static int outlive(struct attempt *t, enum ev_pgkit_which which, struct ev_error *err)
 {
-	bool later = err->class == EV_STORE && err->retriable && !ev_pg_lost(of(t->sh)->live);
+	struct ev_buf now = EV_BUF_INIT;
+	int rc = ev_pgkit_others(of(t->sh), &now, err);
 
-	return err->class == EV_HELD || later ? 1 : -1;
+	if (rc == 0)
+		rc = ev_pgkit_outlive(of(t->sh), &now, which, t->sh->opt.swap_wait_ms, err);
+	ev_buf_release(&now);
+	return rc < 0 ? -1 : !rc;
 }
 
 /* What takes time, while the old view goes on: its writer waits for nothing of ours. */
@@ -137,60 +177,132 @@ static int before_swap(struct attempt *t, struct ev_error *err)
 	int rc = state_of(t->sh, &t->seen, err);
 
 	if (rc == 0)
-		rc = ev_pgkit_outlive(of(t->sh), t->sh->opt.swap_wait_ms, err);
-	return rc <= 0 ? (rc < 0 ? -1 : 1) : approach(t, err);
+		rc = outlive(t, EV_PGKIT_ALL, err);
+	return rc ? rc : approach(t, err);
 }
 
-/* The old view stands still and the shadow is level, and no snapshot is older than that. 0, 1 not this time, -1. */
+/* The old view stands still: how far was it, and the shadow there. 0, 1 not this time, -1. */
+static int level_under_row(struct attempt *t, struct ev_error *err)
+{
+	struct ev_ledger old = { 0 };
+	int rc = hold_old(t, &old, err);
+
+	if (rc == 0) {
+		rc = bring_level(t, &old, t->level_ms, err);
+		if (rc == 1)
+			t->level_ms = ev_level_longer(t->level_ms);
+	}
+	ev_ledger_release(&old);
+	return rc;
+}
+
+/*
+ * The old view stands still and the shadow is level, and no snapshot is older than that, but of who is at the tables
+ * that serve. 0, 1 not this time, -1.
+ */
 static int stand_still(struct attempt *t, struct ev_error *err)
 {
 	struct ev_shadow *sh = t->sh;
 	struct ev_buf now = EV_BUF_INIT;
-	struct ev_ledger old = { 0 };
-	int rc = hold_old(sh, &old, err);
+	int rc = level_under_row(t, err);
 
-	if (rc == 0)
-		rc = bring_level(t, &old, err);
+	ev_buf_clear(&t->young);
 	if (rc == 0)
 		rc = state_of(sh, &now, err);
 	if (rc == 0 && (now.len != t->seen.len || memcmp(ev_buf_str(&now), ev_buf_str(&t->seen), now.len) != 0)) {
-		rc = ev_pgkit_outlive(of(sh), sh->opt.swap_wait_ms < HOLD_MS ? sh->opt.swap_wait_ms : HOLD_MS, err);
+		int64_t left = sooner(t->row_until - ev_clock_ms(), t->hold_ms);
+
+		rc = ev_pgkit_others(of(sh), &t->young, err);
+		if (rc == 0)
+			rc = ev_pgkit_outlive(of(sh), &t->young, EV_PGKIT_BESIDE,
+					      (int)sooner(left, sh->opt.swap_wait_ms), err);
+		if (rc == 0)
+			t->hold_ms = (int)sooner(t->hold_ms * 2, MOST_MS);
 		rc = rc < 0 ? -1 : !rc;
 	}
-	ev_ledger_release(&old);
 	ev_buf_release(&now);
+	return rc;
+}
+
+/* So that under the row none is waited for: which may take 1 s with each table. */
+static int stop_vacuums(struct attempt *t, bool shadow, struct ev_error *err)
+{
+	int64_t until = ev_clock_ms() + VACUUM_MS;
+	struct ev_shadow_pg *s = of(t->sh);
+
+	if (ev_pgkit_stop_vacuums(s, EV_ROLE_KEPT, until, err) < 0 ||
+	    (shadow && ev_pgkit_stop_vacuums(s, EV_ROLE_NEW, until, err) < 0) ||
+	    ev_pgkit_stop_vacuums(s, EV_ROLE_LIVE, until, err) < 0)
+		return next_try(t, err);
+	return 0;
+}
+
+/* What is read comes last: behind these locks others queue. 0, 1 not this time, -1. */
+static int lock_serving(struct attempt *t, struct ev_error *err)
+{
+	int64_t until = sooner(ev_clock_ms() + t->queue_ms, t->row_until);
+	struct ev_shadow_pg *s = of(t->sh);
+	int rc = 1;
+
+	if (ev_pgkit_lock_views(s, until, err) < 0 || ev_pgkit_lock(s, EV_ROLE_LIVE, until, err) < 0) {
+		rc = next_try(t, err);
+		t->longer = err->class == EV_HELD && t->queue_ms < queue_most(t);
+		if (t->longer)
+			t->queue_ms = (int)sooner(t->queue_ms * 2, queue_most(t));
+		return rc;
+	}
+	/* one who was there may have let go of the tables, and have his snapshot; so may one who waits for us there */
+	if (t->young.len)
+		rc = ev_pgkit_outlive(s, &t->young, EV_PGKIT_ALL, 0, err);
+	return rc < 0 ? -1 : !rc;
+}
+
+/* All that is moved, so that nothing is waited for any more but what nobody holds for long. 0, 1 not this time, -1. */
+static int lock_versions(struct attempt *t, bool shadow, struct ev_error *err)
+{
+	int64_t until = sooner(ev_clock_ms() + IDLE_MS, t->row_until);
+	struct ev_shadow_pg *s = of(t->sh);
+	int rc;
+
+	if (ev_pgkit_lock(s, EV_ROLE_KEPT, until, err) < 0 ||
+	    (shadow && ev_pgkit_lock(s, EV_ROLE_NEW, until, err) < 0))
+		return next_try(t, err);
+	rc = lock_serving(t, err);
+	if (rc == 0)
+		rc = ev_pgkit_exec(s->live, err, "SET LOCAL lock_timeout = %d", IDLE_MS);
 	return rc;
 }
 
 static int try_swap(struct attempt *t, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(t->sh);
-	int rc = stand_still(t, err);
+	int rc = t->adopt ? ev_pgkit_adopt(s, err) : 0;
 
+	if (rc == 0)
+		rc = stop_vacuums(t, true, err);
+	if (rc == 0)
+		rc = stand_still(t, err);
+	/* before the locks, behind which readers queue */
+	if (rc == 0)
+		rc = ev_pgkit_recheck(s, EV_ROLE_NEW, err);
+	if (rc == 0)
+		rc = lock_versions(t, true, err);
 	if (rc)
 		return rc;
-	if (t->adopt && ev_pgkit_adopt(s, err) < 0)
-		return -1;
-	/* before the locks, behind which readers queue */
-	if (ev_pgkit_recheck(s, EV_ROLE_NEW, err) < 0)
-		return -1;
-	/* all that move_versions moves; what is read most comes last */
-	if (ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0 || ev_pgkit_lock(s, EV_ROLE_NEW, err) < 0 ||
-	    ev_pgkit_stop_vacuums(s, err) < 0 || ev_pgkit_lock_views(s, err) < 0 ||
-	    ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0 || move_versions(t->sh, err) < 0)
-		return next_try(t, err);
-	return 0;
+	return move_versions(t->sh, err) < 0 ? next_try(t, err) : 0;
 }
 
-static void say_who(struct ev_shadow *sh, const char *who)
+static void say_who(const struct attempt *t, const char *who)
 {
-	char text[300];
+	char text[300], queue[80] = "";
 
-	if (!sh->note)
+	if (!t->sh->note)
 		return;
-	snprintf(text, sizeof(text), "the swap waits for a transaction of others: %s; trying again",
-		 who[0] ? who : "it has just ended");
-	sh->note(sh->note_ctx, text);
+	if (t->longer)
+		snprintf(queue, sizeof(queue), ", and others may queue behind it for %.1f s", t->queue_ms / 1000.0);
+	snprintf(text, sizeof(text), "the swap waits for a transaction of others: %s; trying again%s",
+		 who[0] ? who : "it has just ended", queue);
+	t->sh->note(t->sh->note_ctx, text);
 }
 
 /* The time is over. */
@@ -229,10 +341,14 @@ static int try_often(struct attempt *t, struct ev_error *err)
 	char who[200] = "", before[200] = "";
 	int pause = 50, rc;
 
+	t->level_ms = EV_LEVEL_MS;
+	t->hold_ms = HOLD_MS;
+	t->queue_ms = (int)sooner(QUEUE_MS, queue_most(t));
 	while ((rc = try_once(t, err)) > 0) {
 		ev_pgkit_longest(of(sh), who, sizeof(who));
-		if (strncmp(who, before, strcspn(who, ")")) != 0)
-			say_who(sh, who);
+		if (t->longer || strncmp(who, before, strcspn(who, ")")) != 0)
+			say_who(t, who);
+		t->longer = false;
 		snprintf(before, sizeof(before), "%s", who);
 		if (ev_clock_ms() >= end || !ev_pg_nap(of(sh)->live, pause))
 			return too_long(sh, who, err);
@@ -243,12 +359,15 @@ static int try_often(struct attempt *t, struct ev_error *err)
 
 int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err)
 {
-	struct attempt t = { sh, before_swap, try_swap, adopt, level, ctx, EV_BUF_INIT };
+	struct attempt t = {
+		.sh = sh, .before = before_swap, .within = try_swap, .adopt = adopt, .level = level, .ctx = ctx,
+	};
 	int rc = ev_pgkit_check_shadow(of(sh), err);
 
 	if (rc == 0)
 		rc = try_often(&t, err);
 	ev_buf_release(&t.seen);
+	ev_buf_release(&t.young);
 	return rc;
 }
 
@@ -277,26 +396,41 @@ static int check_kept(struct ev_shadow_pg *s, struct ev_error *err)
 	return rc;
 }
 
+/* Who reads what serves; nobody sees a version that is not whole, so nobody else is waited for. */
+static int before_rollback(struct attempt *t, struct ev_error *err)
+{
+	return outlive(t, EV_PGKIT_IN_WAY, err);
+}
+
+static int change_over(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	struct ev_buf carried = EV_BUF_INIT;
+	int rc = exchange(s, EV_ROLE_KEPT, &carried, err);
+
+	if (rc == 0 && (ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0 ||
+			(carried.len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&carried)) < 0) ||
+			ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]) < 0))
+		rc = -1;
+	ev_buf_release(&carried);
+	return rc;
+}
+
 static int try_rollback(struct attempt *t, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(t->sh);
-	struct ev_buf carried = EV_BUF_INIT;
 	struct ev_ledger old = { 0 };
-	int rc = hold_old(t->sh, &old, err);
+	int rc = stop_vacuums(t, false, err);
 
+	if (rc == 0)
+		rc = hold_old(t, &old, err);
 	ev_ledger_release(&old);
-	if (rc < 0 || check_kept(s, err) < 0 || ev_pgkit_recheck(s, EV_ROLE_KEPT, err) < 0)
-		return -1;
-	if (ev_pgkit_lock(s, EV_ROLE_KEPT, err) < 0 || ev_pgkit_stop_vacuums(s, err) < 0 ||
-	    ev_pgkit_lock_views(s, err) < 0 || ev_pgkit_lock(s, EV_ROLE_LIVE, err) < 0)
-		return next_try(t, err);
-	if (exchange(s, EV_ROLE_KEPT, &carried, err) < 0 ||
-	    ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0 ||
-	    (carried.len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&carried)) < 0) ||
-	    ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]) < 0)
-		rc = next_try(t, err);
-	ev_buf_release(&carried);
-	return rc;
+	if (rc == 0 && (check_kept(s, err) < 0 || ev_pgkit_recheck(s, EV_ROLE_KEPT, err) < 0))
+		rc = -1;
+	if (rc == 0)
+		rc = lock_versions(t, false, err);
+	if (rc)
+		return rc;
+	return change_over(s, err) < 0 ? next_try(t, err) : 0;
 }
 
 /* The generation that serves, whatever came of a lost session, which is waited for; 0: without a ledger. */
@@ -316,7 +450,7 @@ static int serving(struct ev_shadow *sh, int64_t *generation, struct ev_error *e
 /* An answer that was lost is settled by the generation, which every exchange raises. */
 int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err)
 {
-	struct attempt t = { .sh = sh, .within = try_rollback, .seen = EV_BUF_INIT };
+	struct attempt t = { .sh = sh, .before = before_rollback, .within = try_rollback };
 	int64_t before = -1, now;
 	int rc;
 

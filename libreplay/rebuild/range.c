@@ -13,8 +13,6 @@
 #include "base/mem.h"
 #include "rebuild/internal.h"
 
-#define LEVEL_MS 100    /* the old view's writer waits about so long for the first piece of the last stretch */
-#define LEVEL_MOST 5000 /* and for any: each may take twice as long as the one before */
 #define LEVEL_BATCH 500
 
 /* A file may hold partitions that have not shown up yet. */
@@ -429,8 +427,7 @@ int ev_rebuilding_catch_up(struct ev_rebuilding *r, struct ev_error *err)
 }
 
 /*
- * The last stretch, under the old writer's lock: a piece at a time, between which it gets in. Pieces grow, or a
- * writer that does in each pause what we do in a piece would never be reached. A file is read from its
+ * The last stretch, under the old writer's lock: a piece at a time, between which it gets in. A file is read from its
  * beginning, to be recognised; the time begins behind that, or a long one would never get on.
  */
 struct stretch {
@@ -459,10 +456,10 @@ static void has_moved(void *ctx, const struct ev_run_status *s)
 			st->start = ev_clock_ms();
 }
 
-static int run_stretch(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *to,
+static int run_stretch(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *to, int *left_ms,
 		       struct ev_error *err)
 {
-	struct stretch st = { .apply = a, .from = EV_POSITION_INIT, .start = -1 };
+	struct stretch st = { .apply = a, .most_ms = *left_ms, .from = EV_POSITION_INIT, .start = -1 };
 	struct ev_position beyond = EV_POSITION_INIT;
 	struct ev_run_hooks hooks = { &st, time_is_over, has_moved, NULL };
 	struct ev_run_options opt = EV_RUN_OPTIONS_INIT;
@@ -472,8 +469,6 @@ static int run_stretch(struct ev_rebuilding *r, struct ev_apply *a, const struct
 
 	if (r->src->ops->refresh(r->src, err) < 0)
 		return -1;
-	st.most_ms = r->level_ms ? r->level_ms : LEVEL_MS;
-	r->level_ms = st.most_ms > LEVEL_MOST / 2 ? LEVEL_MOST : st.most_ms * 2;
 	ev_ledger_position(ev_apply_ledger(a), &st.from);
 	args.to.kind = EV_POINT_FILE;
 	args.to.position = *to; /* borrowed */
@@ -482,6 +477,8 @@ static int run_stretch(struct ev_rebuilding *r, struct ev_apply *a, const struct
 	opt.checked = true;
 	rc = ev_run(a, r->src, &opt, &hooks, &status, err);
 	ev_position_release(&st.from);
+	if (st.start >= 0)
+		*left_ms -= (int)(ev_clock_ms() - st.start);
 	/* The time may be over between the last record of the stretch and the end of the read. */
 	if (rc == 0 && status.stopped)
 		rc = ev_rebuilding_target(r, a, to, &beyond);
@@ -489,20 +486,20 @@ static int run_stretch(struct ev_rebuilding *r, struct ev_apply *a, const struct
 	return rc;
 }
 
-static int level_to(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *base,
+static int level_to(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *base, int *left_ms,
 		    struct ev_error *err)
 {
 	struct ev_position to = EV_POSITION_INIT;
 	int rc = ev_rebuilding_target(r, a, base, &to);
 
 	if (rc == 1)
-		rc = run_stretch(r, a, &to, err);
+		rc = run_stretch(r, a, &to, left_ms, err);
 	ev_position_release(&to);
 	return rc;
 }
 
 /* Decisions that were taken since: stored by the swap, or by the step back. */
-static int level_decisions(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_ledger *old,
+static int level_decisions(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_ledger *old, int *left_ms,
 			   struct ev_error *err)
 {
 	struct ev_decisions d = { 0 };
@@ -516,7 +513,7 @@ static int level_decisions(struct ev_rebuilding *r, struct ev_apply *a, const st
 			continue;
 		rc = ev_decision_position(r->sh->live, old->projection, seq, &at, err);
 		if (rc == 0)
-			rc = level_to(r, a, &at, err);
+			rc = level_to(r, a, &at, left_ms, err);
 		if (rc == 0)
 			rc = ev_decisions_replay(r, a, &d, seq, err);
 		if (rc == 0) {
@@ -529,7 +526,7 @@ static int level_decisions(struct ev_rebuilding *r, struct ev_apply *a, const st
 	return rc;
 }
 
-int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *old, struct ev_error *err)
+int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *old, int most_ms, struct ev_error *err)
 {
 	struct ev_rebuilding *r = ctx;
 	struct ev_position at = EV_POSITION_INIT;
@@ -544,10 +541,10 @@ int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *o
 	a = ev_apply_open(s, r->p, &ao, err);
 	if (!a)
 		return -1;
-	rc = level_decisions(r, a, old, err);
+	rc = level_decisions(r, a, old, &most_ms, err);
 	ev_ledger_position(old, &at);
 	if (rc == 0)
-		rc = level_to(r, a, &at, err);
+		rc = level_to(r, a, &at, &most_ms, err);
 	if (rc == 0 && behind(r, a, old))
 		rc = ends_early(r, a, old, err);
 	ev_position_release(&at);

@@ -25,12 +25,21 @@ struct ev_shadow_options {
 };
 
 /*
- * Bring the new version, which `s` sees under its plain names, to `old`'s position (max per partition). It
- * runs while the old view's writer is locked out: 0 level, 1 not within the time given (what was
- * applied is kept, and it is called again), -1. `old` NULL: the old tables have no position.
+ * Bring the new version, which `s` sees under its plain names, to `old`'s position (max per partition). The old view's
+ * writer may be locked out meanwhile: 0 level, 1 not within most_ms or about so (what was applied is kept, and it is
+ * called again), -1. `old` NULL: the old tables have no position.
  */
-typedef int (*ev_level_fn)(void *ctx, struct ev_store *s, const struct ev_ledger *old,
+typedef int (*ev_level_fn)(void *ctx, struct ev_store *s, const struct ev_ledger *old, int most_ms,
 			   struct ev_error *err);
+
+/* The first piece while the writer is locked out. The next is longer, or a writer that does in each pause what a piece
+ * does would never be reached. */
+#define EV_LEVEL_MS 100
+#define EV_LEVEL_MOST_MS 5000
+static inline int ev_level_longer(int ms)
+{
+	return ms > EV_LEVEL_MOST_MS / 2 ? EV_LEVEL_MOST_MS : ms * 2;
+}
 
 struct ev_shadow_hooks {
 	void *ctx;

@@ -133,7 +133,7 @@ static int drop_guards(struct ev_sqlite *s, struct ev_error *err)
 }
 
 /* The engine on the new version, in our transaction. 0 level, 1 not yet, -1. */
-static int level_new(struct ev_shadow *sh, enum ev_role old_role, ev_level_fn level, void *ctx,
+static int level_new(struct ev_shadow *sh, enum ev_role old_role, ev_level_fn level, void *ctx, int most_ms,
 		     struct ev_error *err)
 {
 	struct ev_ledger old = { 0 };
@@ -141,7 +141,7 @@ static int level_new(struct ev_shadow *sh, enum ev_role old_role, ev_level_fn le
 
 	if (rc == 0) {
 		ev_sqlite_join(sh->live, true);
-		rc = level(ctx, sh->live, old.exists ? &old : NULL, err);
+		rc = level(ctx, sh->live, old.exists ? &old : NULL, most_ms, err);
 		ev_sqlite_join(sh->live, false);
 		if (rc >= 0 && drop_guards(of(sh)->live, err) < 0)
 			rc = -1;
@@ -167,7 +167,7 @@ static int put_in_place(struct ev_sqlite *s, const char *name, struct ev_error *
 }
 
 /* 0 swapped, 1 not level yet, -1. */
-static int try_swap(struct ev_shadow *sh, ev_level_fn level, void *ctx, struct ev_error *err)
+static int try_swap(struct ev_shadow *sh, ev_level_fn level, void *ctx, int most_ms, struct ev_error *err)
 {
 	struct ev_sqlite *s = of(sh)->live;
 	const char *name = sh->projection;
@@ -177,7 +177,7 @@ static int try_swap(struct ev_shadow *sh, ev_level_fn level, void *ctx, struct e
 	    ev_kit_move(s, name, EV_ROLE_LIVE, EV_ROLE_MOVING, err) < 0 ||
 	    ev_kit_move(s, name, EV_ROLE_NEW, EV_ROLE_LIVE, err) < 0)
 		return -1;
-	rc = level_new(sh, EV_ROLE_MOVING, level, ctx, err);
+	rc = level_new(sh, EV_ROLE_MOVING, level, ctx, most_ms, err);
 	if (rc == 1)
 		return step_back(s, name, err) < 0 ? -1 : 1;
 	if (rc < 0 || put_in_place(s, name, err) < 0)
@@ -194,13 +194,14 @@ static int begin_moves(struct ev_shadow *sh, struct ev_error *err)
 
 static int swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err)
 {
-	int rc;
+	int most_ms = EV_LEVEL_MS, rc;
 
 	(void)adopt; /* the copy has put these tables on our list */
 	do {
 		if (begin_moves(sh, err) < 0)
 			return -1;
-		rc = try_swap(sh, level, ctx, err);
+		rc = try_swap(sh, level, ctx, most_ms, err);
+		most_ms = ev_level_longer(most_ms);
 		if (rc >= 0 && sh->live->ops->commit(sh->live, err) < 0)
 			rc = -1;
 		if (rc < 0)
