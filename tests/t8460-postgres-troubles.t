@@ -48,6 +48,7 @@ for table in acc ev_ledger; do
 		run evproject run p.sql --store "$db" --on-error dead --store-timeout 100ms ./more.ndjson
 		check_status 4 "$state at $table that does not pass is exit 4"
 		check_grep "  with the reason" 'the server is in trouble' "$err"
+		[ $state != 53100 ] || check_grep "  and what to do" "hint: make room on the server's disk" "$err"
 		check "  nothing is applied, nothing is a dead letter" test "$(at) $(letters)" = "$before 0"
 	done
 	off_table $table

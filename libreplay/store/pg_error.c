@@ -30,7 +30,9 @@ static const struct rule {
 				"default_transaction_read_only" },
 	{ "40", FAULT_RETRY, NULL }, /* serialization failure, deadlock */
 	{ "53300", FAULT_RETRY, NULL }, /* too_many_connections */
-	{ "53", FAULT_STORE, NULL }, /* disk full, out of memory */
+	{ "53100", FAULT_STORE, "make room on the server's disk; nothing is lost, the next run goes on from the stored "
+				"position" },
+	{ "53", FAULT_STORE, NULL }, /* out of memory */
 	{ "54000", FAULT_DATA, NULL }, /* an index row that is too big */
 	{ "54", FAULT_STORE, NULL },
 	{ "55P03", FAULT_LOCKED, NULL }, /* lock_not_available: lock_timeout */
