@@ -170,7 +170,8 @@ int ev_apply_look(struct ev_apply *a, struct ev_error *err)
 
 /*
  * The answer to COMMIT was lost. The ledger says what came of it, under the lock of its row, which
- * waits for the lost session to end: 1 committed, 0 not (`err` as it was), -1 another error.
+ * waits for the lost session to end: 1 committed, 0 not (`err` as it was), -1 another error. All of it is
+ * looked at: a transaction may move no position, and store the end of a range or a cut.
  */
 static int settle_commit(struct ev_apply *a, struct ev_error *err)
 {
@@ -185,12 +186,14 @@ static int settle_commit(struct ev_apply *a, struct ev_error *err)
 		rc = a->store->ops->begin(a->store, &found);
 		if (rc == 0)
 			rc = ev_ledger_guard(a->store, &a->ledger, &found);
+		if (rc == 0)
+			rc = ev_ledger_saved(a->store, &a->ledger, &found);
 	} while (rc < 0 && ev_transaction_may_retry(a->store, &found));
 	a->store->ops->rollback(a->store);
-	if (rc == 0)
+	if (rc > 0)
 		return 1;
-	*err = found.class == EV_HELD ? why : found;
-	return found.class == EV_HELD ? 0 : -1;
+	*err = rc == 0 || found.class == EV_HELD ? why : found;
+	return rc == 0 || found.class == EV_HELD ? 0 : -1;
 }
 
 int ev_transaction_commit(struct ev_apply *a, struct ev_error *err)

@@ -366,6 +366,28 @@ int ev_ledger_moved(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 	return !g.found || g.moved;
 }
 
+static bool same_part(const struct ev_ledger_part *a, const struct ev_ledger_part *b)
+{
+	return compare_parts(a, b) == 0 && a->begin == b->begin && a->next == b->next && a->target == b->target &&
+	       a->last_offset == b->last_offset && a->last_timestamp == b->last_timestamp &&
+	       a->last_hash == b->last_hash && memcmp(a->counts, b->counts, sizeof(a->counts)) == 0 &&
+	       a->untouched == b->untouched;
+}
+
+int ev_ledger_saved(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err)
+{
+	struct ev_ledger now;
+	int rc = ev_ledger_load(s, l->projection, &now, err);
+
+	if (rc == 0) {
+		rc = now.nparts == l->nparts && now.cuts == l->cuts && now.watermark == l->watermark;
+		for (size_t i = 0; i < l->nparts && rc; i++)
+			rc = same_part(&now.parts[i], &l->parts[i]);
+	}
+	ev_ledger_release(&now);
+	return rc;
+}
+
 static int save_part(struct ev_store *s, const struct ev_ledger *l, const struct ev_ledger_part *p,
 		     struct ev_error *err)
 {

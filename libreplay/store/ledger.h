@@ -108,6 +108,9 @@ int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *
  */
 int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err);
 
+/* Where it does: is all else there as in `l`, too, counts, cuts and ranges under way? 1, 0, -1. */
+int ev_ledger_saved(struct ev_store *s, const struct ev_ledger *l, struct ev_error *err);
+
 /*
  * Has somebody bumped the generation, swapped the version or removed it since `l` was read or saved? A look that
  * takes no lock, and may be the last moment's. 1, 0, -1.

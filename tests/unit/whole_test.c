@@ -183,6 +183,53 @@ static void newcomer(struct log *l)
 	ev_projection_free(p);
 }
 
+static int commits_left;
+static const struct ev_store_ops *real;
+
+/* The first is lost before it came to anything. */
+static int commit_lost(struct ev_store *s, struct ev_error *err)
+{
+	if (commits_left-- <= 0)
+		return real->commit(s, err);
+	real->rollback(s);
+	return lost(s, err);
+}
+
+/* What came of a COMMIT without an answer is seen, also where it moves no position. */
+static void unanswered(struct log *l)
+{
+	struct ev_store_options so = EV_STORE_OPTIONS_INIT;
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_projection *p = ev_projection_parse("s.sql", ev_slice_str(sums), &err);
+	struct ev_store *s = ev_store_open(":memory:", &so, &err);
+	struct ev_apply *a = open_apply(s, p, false, false);
+	struct ev_ledger stored = { 0 };
+	int64_t end = RECORDS;
+	struct ev_store_ops ops;
+
+	real = s->ops;
+	ops = *real;
+	ops.commit = commit_lost;
+	ops.recover = connected;
+	s->ops = &ops;
+	for (size_t i = 0; i < RECORDS; i++)
+		l->records[i].part = l->records[i].partition = 0;
+	CHECK(ev_apply_batch(a, l->records, 10, NULL, 0, false, false, &err) == 0, "some are applied: %s", err.text);
+	commits_left = 1;
+	CHECK(ev_apply_target(a, &end, 1, &err) == 0, "a range is stored: %s", err.text);
+	CHECK(ev_ledger_load(s, "s", &stored, &err) == 0 && stored.parts[0].target == RECORDS,
+	      "though the first COMMIT of it was lost");
+	ev_ledger_release(&stored);
+	commits_left = 1;
+	CHECK(ev_apply_batch(a, NULL, 0, NULL, 1, false, true, &err) == 0, "its end is stored: %s", err.text);
+	CHECK(ev_ledger_load(s, "s", &stored, &err) == 0 && stored.parts[0].target == -1,
+	      "though the first COMMIT of that was lost, too");
+	ev_ledger_release(&stored);
+	ev_apply_close(a);
+	s->ops->close(s);
+	ev_projection_free(p);
+}
+
 int main(void)
 {
 	struct ev_error err = EV_ERROR_INIT;
@@ -209,6 +256,7 @@ int main(void)
 	CHECK(apply(p, l, false, true, 2500, 5000, &got) == 1, "what another writer came between is read again");
 	CHECK(ev_slice_eq(ev_buf_slice(&want), ev_buf_slice(&got)), "and comes to the same");
 	newcomer(l);
+	unanswered(l);
 	ev_buf_release(&want);
 	ev_buf_release(&got);
 	ev_projection_free(p);
