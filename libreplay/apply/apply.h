@@ -77,6 +77,8 @@ struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection
  * nothing can prune before its end, and each of them is looked at by the next write.
  */
 size_t ev_apply_batch_size(const struct ev_apply *a);
+/* And bytes of keys, values and headers, about: 32 MiB, or what is a small part of the memory that there is. */
+size_t ev_apply_batch_bytes(const struct ev_apply *a);
 
 /* The ledger as last committed (or as loaded), and what is held on top of it. Borrowed. */
 const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a);

@@ -587,8 +587,3 @@ int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, stru
 	while (rc < 0 && ev_transaction_retry(a->store, err));
 	return rc;
 }
-
-size_t ev_apply_batch_size(const struct ev_apply *a)
-{
-	return a->whole || a->store->ops->dialect != EV_POSTGRESQL ? 10000 : 1000;
-}

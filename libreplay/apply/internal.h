@@ -39,6 +39,7 @@ struct ev_apply {
 	struct ev_fold_list *list;    /* EV_BY_LIST: where to */
 	bool whole;                   /* every statement folds: whole.c */
 	struct ev_lanes *lanes;       /* its first half, lane.h */
+	size_t batch_bytes;           /* whole.c: what the records at hand take, and those behind them */
 	size_t most;                  /* records whose rows are wanted at a time, 0: those of a window; whole.c */
 	bool (*chore)(void *ctx);     /* ev_apply_chore */
 	void *chore_ctx;
@@ -98,7 +99,7 @@ int ev_record_id(struct ev_apply *a, struct ev_slice *id, struct ev_error *err);
 /* All statements so far have run, and their results are known. */
 int ev_record_sync(struct ev_apply *a, struct ev_error *err);
 
-/* Run the handlers' statements; their results are counted under `index`. */
+/* Run the handlers' statements; their results are counted under `index`. 1: a->list has no room for them. */
 int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
 /* The same under a savepoint: a poison record leaves nothing of itself, and its fault says which value it is for. */
 int ev_record_guarded(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);

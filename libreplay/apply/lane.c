@@ -9,6 +9,7 @@
 
 #define WORTH_A_THREAD 2048 /* records at once */
 #define AHEAD 24            /* pieces beyond the one that was asked for last: what the caches hold */
+#define LEAST_BYTES ((size_t)1 << 20) /* of lists */
 
 /* A batch. Pieces are numbered through all of them. */
 struct feed {
@@ -20,6 +21,9 @@ struct feed {
 struct ev_lanes {
 	struct ev_apply *own[2]; /* of each thread: what decodes, routes and binds */
 	struct ev_lane_piece pieces[EV_LANE_PIECES];
+	struct ev_fold_list *late;
+	struct ev_lane_record late_one; /* in it */
+	size_t most;             /* bytes of all lists; 0: any number */
 
 	pthread_t thread;
 	bool threaded, alone;    /* there is a second one; there shall be none */
@@ -31,6 +35,7 @@ struct ev_lanes {
 	uint64_t next;           /* piece that nobody has taken */
 	uint64_t passed, asked;  /* pieces before it are done with; the last that was asked for */
 	bool ready[EV_LANE_PIECES];
+	size_t bytes[EV_LANE_PIECES]; /* of their lists, when they are ready */
 	bool busy, ending;       /* the second thread has a piece; it is to end */
 	ev_lanes_chore_fn chore; /* what else it may do */
 	void *chore_ctx;
@@ -67,29 +72,73 @@ static void free_own(struct ev_apply *o)
 	free(o);
 }
 
+/* `full`: what it is when the list has no room for it. `ignored`: one for all, as to clear it takes a while. */
+static bool prepare_one(struct ev_apply *own, struct ev_fold_list *list, const struct ev_record *record,
+			signed char full, struct ev_lane_record *r, struct ev_error *ignored)
+{
+	const int *handlers = NULL;
+	int rc = 0;
+
+	own->list = list;
+	r->from = ev_fold_list_length(list);
+	r->fate = (signed char)ev_record_route(own, record, &handlers, ignored);
+	if (r->fate == EV_APPLIED)
+		rc = ev_record_apply(own, 0, handlers, ignored);
+	if (rc) {
+		r->fate = rc < 0 ? EV_FATE_ERROR : full;
+		ev_fold_list_cut(list, r->from);
+	}
+	if (ignored->class != EV_OK)
+		*ignored = (struct ev_error)EV_ERROR_INIT;
+	r->to = ev_fold_list_length(list);
+	return rc <= 0;
+}
+
 static void prepare(struct ev_apply *own, struct ev_lane_piece *p, const struct ev_record *records, size_t n)
 {
-	struct ev_error ignored = EV_ERROR_INIT; /* not one for each: to clear it takes a while */
+	struct ev_error ignored = EV_ERROR_INIT;
+	size_t i = 0;
 
 	ev_fold_list_clear(p->list);
-	own->list = p->list;
-	for (size_t i = 0; i < n; i++) {
-		struct ev_lane_record *r = &p->records[i];
-		const int *handlers = NULL;
+	while (i < n && prepare_one(own, p->list, &records[i], EV_LANE_LATER, &p->records[i], &ignored))
+		i++;
+	for (; i < n; i++)
+		p->records[i] = (struct ev_lane_record){ ev_fold_list_length(p->list), ev_fold_list_length(p->list),
+							 EV_LANE_LATER };
+}
 
-		r->from = ev_fold_list_length(p->list);
-		r->fate = (signed char)ev_record_route(own, &records[i], &handlers, &ignored);
-		if (r->fate == EV_APPLIED && ev_record_apply(own, 0, handlers, &ignored) < 0)
-			r->fate = EV_FATE_ERROR;
-		if (ignored.class != EV_OK)
-			ignored = (struct ev_error)EV_ERROR_INIT;
-		r->to = ev_fold_list_length(p->list);
-	}
+const struct ev_lane_record *ev_lanes_late(struct ev_lanes *l, const struct ev_record *record,
+					   const struct ev_fold_list **list)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+
+	ev_fold_list_clear(l->late);
+	prepare_one(l->own[0], l->late, record, EV_FATE_ERROR, &l->late_one, &ignored);
+	*list = l->late;
+	return &l->late_one;
 }
 
 static uint64_t end_of_all(const struct ev_lanes *l)
 {
 	return l->nfeeds ? l->feeds[l->nfeeds - 1].end : 0;
+}
+
+/* Under the lock. */
+static size_t bytes_of(const struct ev_lanes *l)
+{
+	size_t sum = 0;
+
+	for (uint64_t i = l->passed; i < l->next; i++)
+		sum += l->ready[i % EV_LANE_PIECES] ? l->bytes[i % EV_LANE_PIECES] : 0;
+	return sum;
+}
+
+/* Pieces that are not asked for any more. */
+static void pass(struct ev_lanes *l, uint64_t to)
+{
+	for (; l->passed < to; l->passed++)
+		if (l->bytes[l->passed % EV_LANE_PIECES] > l->most / EV_LANE_PIECES)
+			ev_fold_list_clear(l->pieces[l->passed % EV_LANE_PIECES].list);
 }
 
 static bool has_next(const struct ev_lanes *l, uint64_t most)
@@ -110,6 +159,13 @@ static void take_next(struct ev_lanes *l, struct ev_apply *own)
 	prepare(own, &l->pieces[i % EV_LANE_PIECES], records, n);
 	pthread_mutex_lock(&l->lock);
 	l->ready[i % EV_LANE_PIECES] = true;
+	l->bytes[i % EV_LANE_PIECES] = ev_fold_list_bytes(l->pieces[i % EV_LANE_PIECES].list);
+}
+
+/* The second thread goes no further where the lists take too much. */
+static bool may_go_on(const struct ev_lanes *l)
+{
+	return has_next(l, l->asked + AHEAD) && (!l->most || bytes_of(l) < l->most);
 }
 
 /* Under the lock, which is given back meanwhile. False: there is nothing to do. */
@@ -136,8 +192,8 @@ static void *second(void *ctx)
 
 	pthread_mutex_lock(&l->lock);
 	while (!l->ending) {
-		if (!has_next(l, l->asked + AHEAD)) {
-			if (!do_chore(l) && !l->ending && !has_next(l, l->asked + AHEAD))
+		if (!may_go_on(l)) {
+			if (!do_chore(l) && !l->ending && !may_go_on(l))
 				pthread_cond_wait(&l->work, &l->lock);
 			continue;
 		}
@@ -171,8 +227,14 @@ struct ev_lanes *ev_lanes_new(struct ev_apply *a)
 
 	l->own[0] = new_own(a);
 	l->own[1] = new_own(a);
-	for (size_t i = 0; i < EV_LANE_PIECES; i++)
+	if (a->opt.memory)
+		l->most = a->opt.memory / 8 > LEAST_BYTES ? a->opt.memory / 8 : LEAST_BYTES;
+	for (size_t i = 0; i < EV_LANE_PIECES; i++) {
 		l->pieces[i].list = ev_fold_list_new(a->fold);
+		ev_fold_list_limit(l->pieces[i].list, l->most / 4);
+	}
+	l->late = ev_fold_list_new(a->fold);
+	ev_fold_list_limit(l->late, l->most * 4);
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->work, NULL);
 	pthread_cond_init(&l->done, NULL);
@@ -195,6 +257,7 @@ void ev_lanes_free(struct ev_lanes *l)
 	pthread_mutex_destroy(&l->lock);
 	for (size_t i = 0; i < EV_LANE_PIECES; i++)
 		ev_fold_list_free(l->pieces[i].list);
+	ev_fold_list_free(l->late);
 	free_own(l->own[0]);
 	free_own(l->own[1]);
 	free(l);
@@ -206,7 +269,8 @@ static void reset(struct ev_lanes *l)
 	l->next = end_of_all(l);
 	while (l->busy)
 		pthread_cond_wait(&l->done, &l->lock);
-	l->passed = l->asked = l->next;
+	pass(l, l->next);
+	l->asked = l->next;
 	l->nfeeds = 0;
 	l->begun = false;
 }
@@ -268,9 +332,8 @@ const struct ev_lane_piece *ev_lanes_piece(struct ev_lanes *l, size_t i)
 void ev_lanes_passed(struct ev_lanes *l, size_t i)
 {
 	pthread_mutex_lock(&l->lock);
-	if (l->feeds[0].first + i > l->passed)
-		l->passed = l->feeds[0].first + i;
-	if (l->threaded && !l->busy && has_next(l, l->asked + AHEAD))
+	pass(l, l->feeds[0].first + i);
+	if (l->threaded && !l->busy && may_go_on(l))
 		pthread_cond_signal(&l->work);
 	pthread_mutex_unlock(&l->lock);
 }
@@ -281,7 +344,7 @@ void ev_lanes_end(struct ev_lanes *l)
 	if (l->nfeeds < 2 || l->next < l->feeds[0].end || (l->busy && l->next == l->feeds[0].end)) {
 		reset(l);
 	} else {
-		l->passed = l->feeds[0].end;
+		pass(l, l->feeds[0].end);
 		l->feeds[0] = l->feeds[1];
 		l->nfeeds = 1;
 		l->begun = false;
@@ -304,4 +367,19 @@ void ev_lanes_chore(struct ev_lanes *l, ev_lanes_chore_fn fn, void *ctx)
 	while (l->at_chore)
 		pthread_cond_wait(&l->done, &l->lock);
 	pthread_mutex_unlock(&l->lock);
+}
+
+size_t ev_lanes_bytes(struct ev_lanes *l)
+{
+	size_t bytes;
+
+	pthread_mutex_lock(&l->lock);
+	bytes = bytes_of(l);
+	pthread_mutex_unlock(&l->lock);
+	return bytes;
+}
+
+bool ev_lanes_full(struct ev_lanes *l)
+{
+	return l->most && ev_lanes_bytes(l) >= l->most;
 }

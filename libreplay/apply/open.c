@@ -7,6 +7,8 @@
 
 #define LEAST_CACHE ((size_t)2 << 20)
 #define MOST_CACHE ((size_t)64 << 20)
+#define LEAST_BATCH ((size_t)1 << 20) /* bytes of its records */
+#define MOST_BATCH ((size_t)32 << 20)
 
 static int at_place(const struct ev_projection *p, struct ev_place place, struct ev_error *err)
 {
@@ -184,8 +186,8 @@ static int open_fold(struct ev_apply *a, struct ev_error *err)
 
 	a->fold = ev_fold_new(a->store, a->projection, a->queries, &a->tables, &a->folds, &why);
 	a->whole = ev_fold_whole(a->fold) && !a->projection->dedupe && !a->opt.observer;
-	if (a->whole)
-		ev_fold_set_limit(a->fold, a->opt.memory, a->opt.load);
+	if (a->fold)
+		ev_fold_set_limit(a->fold, a->opt.memory, a->whole && a->opt.load);
 	if (a->fold || why.class == EV_OK)
 		return 0;
 	*err = why;
@@ -386,4 +388,16 @@ void ev_apply_partition(struct ev_apply *a, uint32_t part, const char *topic, in
 			a->parts[a->nparts++] = SIZE_MAX;
 	}
 	a->parts[part] = at;
+}
+
+size_t ev_apply_batch_size(const struct ev_apply *a)
+{
+	return a->whole || a->store->ops->dialect != EV_POSTGRESQL ? 10000 : 1000;
+}
+
+size_t ev_apply_batch_bytes(const struct ev_apply *a)
+{
+	size_t part = a->opt.memory / 8;
+
+	return !a->opt.memory || part > MOST_BATCH ? MOST_BATCH : part < LEAST_BATCH ? LEAST_BATCH : part;
 }

@@ -193,8 +193,7 @@ static int run_statement(struct ev_apply *a, size_t handler, size_t i, uint64_t 
 	struct ev_query *q;
 
 	if (a->way == EV_BY_LIST) {
-		ev_fold_list_add(a->list, handler, i, a->binds, n, tag & 1, ev_buf_slice(&a->event.scratch));
-		return 0;
+		return !ev_fold_list_add(a->list, handler, i, a->binds, n, tag & 1, ev_buf_slice(&a->event.scratch));
 	}
 	if (a->way == EV_BY_NAME) {
 		ev_fold_want(a->fold, handler, i, a->binds, n);

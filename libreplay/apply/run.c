@@ -35,7 +35,7 @@ struct run {
 	struct ev_run_status *st;
 	struct input in[2];  /* that at hand, and where somebody decodes it meanwhile the one behind it */
 	struct input *at;
-	size_t batch;
+	size_t batch, batch_bytes;
 	size_t mapped;       /* partitions of the source known to the ledger */
 	struct ev_file_identity *files; /* file sources: what was seen of each partition */
 	int64_t last_commit, last_group, last_look; /* ms, monotonic */
@@ -197,7 +197,7 @@ static void progress(struct run *r, const struct ev_span *spans, size_t nspans)
 /* True: somebody decodes what came while the next is read. */
 static bool read_some(struct run *r, struct ev_merge *m, struct input *in, bool follow, int wait_ms)
 {
-	in->n = ev_merge_read(m, in->records, r->batch, r->opt->batch_bytes, wait_ms, &in->done, &in->err);
+	in->n = ev_merge_read(m, in->records, r->batch, r->batch_bytes, wait_ms, &in->done, &in->err);
 	take_next(r, m, in);
 	in->there = in->n || in->done;
 	return !follow && in->n > 0 && ev_apply_ahead(r->a, in->records, (size_t)in->n);
@@ -463,7 +463,7 @@ static int scan_late(struct run *r, struct ev_error *err)
 	m = ev_merge_new(r->src, spans, &mo, err);
 	free(spans);
 	while (m && !done && n >= 0 && !stop(r)) {
-		n = ev_merge_read(m, r->in[0].records, r->batch, r->opt->batch_bytes, POLL_MS, &done,
+		n = ev_merge_read(m, r->in[0].records, r->batch, r->batch_bytes, POLL_MS, &done,
 				  err);
 		for (int i = 0; i < n; i++)
 			late += r->in[0].records[i].timestamp < r->opt->range->until;
@@ -483,6 +483,7 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 	*status = (struct ev_run_status){ .span = -1, .late = -1, .lag = -1 };
 	r.last_commit = r.last_group = ev_clock_ms();
 	r.batch = opt->batch ? opt->batch : ev_apply_batch_size(a);
+	r.batch_bytes = opt->batch_bytes ? opt->batch_bytes : ev_apply_batch_bytes(a);
 	for (int i = 0; i < 2; i++)
 		r.in[i].records = ev_alloc(r.batch * sizeof(*r.in[i].records));
 	r.at = r.in;

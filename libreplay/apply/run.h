@@ -23,10 +23,10 @@ struct ev_run_options {
 	bool checked;       /* the caller has had the log's identity checked (identity.h) */
 	const char *group;  /* also commit the position to this consumer group, or NULL */
 	size_t batch;       /* records per transaction, at most; 0: ev_apply_batch_size */
-	size_t batch_bytes; /* their keys, values and headers, about */
+	size_t batch_bytes; /* their keys, values and headers, about; 0: ev_apply_batch_bytes */
 };
 
-#define EV_RUN_OPTIONS_INIT { .batch_bytes = 32u << 20 }
+#define EV_RUN_OPTIONS_INIT { 0 }
 
 struct ev_run_status {
 	int64_t records, bytes;   /* read by this run */

@@ -223,12 +223,14 @@ struct window {
 /* Want the rows of records [i, n), as far as memory lasts and the last ones did not fill it; the end of them. */
 static size_t want_rows(struct ev_apply *a, const struct window *w, size_t i)
 {
-	size_t n = a->most && a->most < w->n - i ? i + a->most : w->n;
+	size_t n = a->most && a->most < w->n - i ? i + a->most : w->n, first = i;
 
 	for (; i < n; i++) {
 		const struct ev_lane_piece *piece = ev_lanes_piece(a->lanes, (w->base + i) / EV_LANE_PIECE);
 		const struct ev_lane_record *lane = &piece->records[i % EV_LANE_PIECE];
 
+		if (i > first && i % EV_LANE_PIECE == 0 && ev_lanes_full(a->lanes))
+			return i;
 		if (w->records[i].offset < ev_record_part(a, &w->records[i])->next)
 			continue;
 		ev_fold_list_want(a->fold, piece->list, lane->from, lane->to);
@@ -261,6 +263,21 @@ static int fetch(struct ev_apply *a, struct ev_error *err)
 	return rc;
 }
 
+/* One for which there was no room before. */
+static int take_late(struct ev_apply *a, const struct ev_record *r, size_t index, struct ev_error *err)
+{
+	const struct ev_fold_list *list;
+	const struct ev_lane_record *lane = ev_lanes_late(a->lanes, r, &list);
+
+	ev_fold_beside(a->fold, a->batch_bytes + ev_lanes_bytes(a->lanes) + ev_fold_list_bytes(list));
+	if (!ev_fold_complete(a->fold)) {
+		ev_fold_list_want(a->fold, list, lane->from, lane->to);
+		if (fetch(a, err) < 0)
+			return EV_FATE_ERROR;
+	}
+	return take(a, r, index, list, lane, err);
+}
+
 /* Memory is full: what has changed into the store, and nothing is known any more. */
 static int spill(struct ev_apply *a, struct ev_error *err)
 {
@@ -280,22 +297,27 @@ static size_t fold_some(struct ev_apply *a, const struct window *w, size_t i, si
 		const struct ev_record *r = &w->records[i];
 		struct ev_ledger_part *p = ev_record_part(a, r);
 		size_t index = w->base + i;
+		const struct ev_lane_record *lane;
+		bool late;
 		int fate;
 
 		if (!piece || i % EV_LANE_PIECE == 0) {
 			ev_lanes_passed(a->lanes, index / EV_LANE_PIECE);
 			piece = ev_lanes_piece(a->lanes, index / EV_LANE_PIECE);
+			ev_fold_beside(a->fold, a->batch_bytes + ev_lanes_bytes(a->lanes));
 		}
 		if (r->offset < p->next) {
 			a->fates[index] = EV_FATE_SKIPPED;
 			continue;
 		}
-		fate = take(a, r, index, piece->list, &piece->records[i % EV_LANE_PIECE], err);
+		lane = &piece->records[i % EV_LANE_PIECE];
+		late = lane->fate == EV_LANE_LATER;
+		fate = late ? take_late(a, r, index, err) : take(a, r, index, piece->list, lane, err);
 		if (fate == EV_FATE_ERROR)
 			return i;
 		a->fates[index] = (unsigned char)fate;
 		ev_batch_advance(p, r, fate);
-		if (i % LOOK_EVERY == 0 && ev_fold_full(a->fold)) {
+		if ((late || i % LOOK_EVERY == 0) && ev_fold_full(a->fold)) {
 			spill(a, err);
 			return i + 1;
 		}
@@ -363,12 +385,22 @@ void ev_apply_forget_ahead(struct ev_apply *a)
 		ev_lanes_forget(a->lanes);
 }
 
+static size_t bytes_of(const struct ev_record *records, size_t n)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += records[i].key.len + records[i].value.len;
+	return bytes;
+}
+
 static size_t fold_all(struct ev_apply *a, const struct ev_record *records, size_t n, struct ev_error *err)
 {
 	size_t i = 0;
 
 	need_lanes(a);
 	ev_batch_reserve(a, n);
+	a->batch_bytes = bytes_of(records, n) * 2;
 	ev_lanes_begin(a->lanes, records, n);
 	while (i < n && err->class == EV_OK) {
 		struct window w = { records + i, i, n - i < EV_LANE_WINDOW ? n - i : EV_LANE_WINDOW };

@@ -9,7 +9,13 @@
 #include "fold/internal.h"
 
 #define MOST_OPS 16384
+#define LEAST_OPS 64
 #define MOST_BYTES (64u << 20)
+
+static size_t most_bytes(const struct ev_fold *f)
+{
+	return f->limit && f->limit < MOST_BYTES ? f->limit : MOST_BYTES;
+}
 
 int ev_fold_apply(struct ev_fold *f, size_t handler, size_t statement, struct ev_query *q,
 		  const struct ev_bind *b, size_t n, uint64_t tag, struct ev_error *err)
@@ -17,9 +23,10 @@ int ev_fold_apply(struct ev_fold *f, size_t handler, size_t statement, struct ev
 	const struct ev_fold_statement *s = &f->statements[handler][statement];
 	struct ev_fold_op *op;
 
-	if (f->nops == MOST_OPS && ev_fold_sync(f, err) < 0)
+	if ((f->nops == (f->most_ops ? f->most_ops : MOST_OPS) || f->arena.bytes > most_bytes(f) / 2) &&
+	    ev_fold_sync(f, err) < 0)
 		return -1;
-	if (!f->nops && f->arena.bytes + f->pool.bytes > MOST_BYTES && ev_fold_flush(f, err) < 0)
+	if (!f->nops && f->arena.bytes + ev_fold_bytes(f) > most_bytes(f) && ev_fold_flush(f, err) < 0)
 		return -1;
 	EV_GROW(f->ops, f->nops, f->ops_cap);
 	op = &f->ops[f->nops++];
@@ -98,7 +105,7 @@ static int fold_one(struct ev_fold *f, const struct ev_fold_op *op, int64_t *tou
 			*touched = -1;
 		return rc < 0 ? -1 : 0;
 	}
-	if (!op->row)
+	if (!op->row || (op->row->state == EV_ROW_UNKNOWN && ev_fold_over(f)))
 		return 0;
 	if (op->row->state == EV_ROW_UNKNOWN)
 		rc = ev_fold_load_one(f, op->s->table, op->row, err);
@@ -113,8 +120,11 @@ int ev_fold_sync(struct ev_fold *f, struct ev_error *err)
 
 	if (!f->nops)
 		return 0;
+	f->beside = f->arena.bytes;
 	if (ev_fold_fetch(f, err) < 0)
 		return -1;
+	if (ev_fold_full(f)) /* fewer at once, the next time */
+		f->most_ops = f->nops / 2 > LEAST_OPS ? f->nops / 2 : LEAST_OPS;
 	for (size_t i = 0; i < f->nops && !f->failed; i++) {
 		const struct ev_fold_op *op = &f->ops[i];
 		int64_t touched;

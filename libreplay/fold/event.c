@@ -8,6 +8,8 @@
 #include "fold/internal.h"
 
 #define MANY 20000 /* rows: some hundredths of a second */
+#define SPARE ((size_t)8 << 20) /* bytes over the limit, at most, before what is at hand goes to the store */
+#define MOST_NAMED 4096  /* rows of one record; then whole tables are */
 
 bool ev_fold_whole(const struct ev_fold *f)
 {
@@ -18,6 +20,11 @@ void ev_fold_set_limit(struct ev_fold *f, size_t bytes, bool bulk)
 {
 	f->limit = bytes;
 	f->bulk = bulk;
+}
+
+void ev_fold_beside(struct ev_fold *f, size_t bytes)
+{
+	f->beside = bytes;
 }
 
 static void take_params(struct ev_fold *f, const struct ev_bind *b, size_t n)
@@ -34,16 +41,28 @@ void ev_fold_want_row(struct ev_fold_table *t, struct ev_fold_row *row)
 	ev_fold_add_row(&t->wanted, row);
 }
 
+/* Is all of the table named, since there are so many of its rows? */
+static bool is_named(const struct ev_fold *f, const struct ev_fold_table *t)
+{
+	for (size_t i = MOST_NAMED; i < f->nnamed; i++)
+		if (f->named[i].table == t)
+			return true;
+	return false;
+}
+
 void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n)
 {
 	const struct ev_fold_statement *s = &f->statements[handler][statement];
+	bool whole = s->sweeps || f->nnamed >= MOST_NAMED;
 	struct ev_fold_row *row;
 
+	if (whole && is_named(f, s->table))
+		return;
 	take_params(f, b, n);
-	row = s->sweeps ? NULL : ev_fold_find(f, s, f->params);
+	row = whole ? NULL : ev_fold_find(f, s, f->params);
 	if (row)
 		ev_fold_want_row(s->table, row);
-	if (s->sweeps)
+	if (s->sweeps && !f->naming)
 		ev_fold_want_group(s->table, ev_fold_find_group(f, s, f->params));
 	if (!f->naming)
 		return;
@@ -93,7 +112,12 @@ void ev_fold_resume(struct ev_fold *f)
 
 bool ev_fold_full(const struct ev_fold *f)
 {
-	return f->limit && ev_fold_bytes(f) > f->limit;
+	return f->limit && ev_fold_bytes(f) + f->beside > f->limit;
+}
+
+bool ev_fold_over(const struct ev_fold *f)
+{
+	return f->limit && ev_fold_bytes(f) + f->beside > f->limit + SPARE;
 }
 
 bool ev_fold_ahead(struct ev_fold *f)

@@ -63,6 +63,7 @@ bool ev_fold_whole(const struct ev_fold *f); /* NULL allowed */
  */
 void ev_fold_set_limit(struct ev_fold *f, size_t bytes, bool bulk);
 bool ev_fold_full(const struct ev_fold *f);
+void ev_fold_beside(struct ev_fold *f, size_t bytes); /* ... as the records at hand, and their lists, take so many */
 
 /* In a transaction, or outside: which tables are empty, so that all of their rows are in memory from now on? */
 int ev_fold_look(struct ev_fold *f, struct ev_error *err);
@@ -77,9 +78,13 @@ struct ev_fold_list;
 struct ev_fold_list *ev_fold_list_new(const struct ev_fold *f);
 void ev_fold_list_free(struct ev_fold_list *l); /* NULL allowed */
 void ev_fold_list_clear(struct ev_fold_list *l);
-void ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
+/* False: it is there, and the list has more bytes than it may. */
+bool ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
 		      bool must_touch, struct ev_slice scratch);
 size_t ev_fold_list_length(const struct ev_fold_list *l);
+void ev_fold_list_cut(struct ev_fold_list *l, size_t length);
+size_t ev_fold_list_bytes(const struct ev_fold_list *l);
+void ev_fold_list_limit(struct ev_fold_list *l, size_t bytes); /* 0: none, as at first */
 
 /* Want the rows of items [from, to); then fetch all that are wanted and not known. */
 void ev_fold_list_want(struct ev_fold *f, const struct ev_fold_list *l, size_t from, size_t to);

@@ -76,7 +76,7 @@ struct ev_fold_row *ev_fold_find_group(struct ev_fold *f, const struct ev_fold_s
 
 void ev_fold_want_group(struct ev_fold_table *t, struct ev_fold_row *g)
 {
-	if (g && !t->complete)
+	if (g && !t->complete && !t->group->vast)
 		ev_fold_want_row(t->group, g);
 }
 
@@ -115,9 +115,15 @@ static int look(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_
 	struct ev_fold_table *t = s->table;
 	struct ev_fold_row **link, *r;
 
-	if (!t->complete && g->state != EV_ROW_PRESENT && ev_fold_load_group(f, t, g, err) < 0)
-		return -1;
+	if (!t->complete && g->state != EV_ROW_PRESENT) {
+		if (!t->group->vast && !ev_fold_over(f) && ev_fold_load_group(f, t, g, err) < 0)
+			return -1;
+		if (g->state != EV_ROW_PRESENT)
+			return 1;
+	}
 	for (link = link_of(t->group, g); (r = *link);) {
+		if (r->state == EV_ROW_UNKNOWN && ev_fold_over(f))
+			return 1;
 		if (r->state == EV_ROW_UNKNOWN && ev_fold_load_one(f, t, r, err) < 0)
 			return -1;
 		if (is_gone(r)) {

@@ -163,6 +163,7 @@ struct ev_fold_table {
 	bool view;   /* is none */
 	struct ev_fold_table *group; /* of beginnings of the key, as a table of its own, or NULL */
 	size_t linked; /* 1: rows have a link */
+	bool vast;   /* of a group: one was too large for memory, so they are the store's */
 	char apart[EV_FOLD_APART]; /* all above may be read by any thread */
 
 	uint64_t *slots;   /* open addressing: 16 bits of the hash, 48 of the row's address; 0: free */
@@ -289,6 +290,7 @@ struct ev_fold {
 	char apart[EV_FOLD_APART]; /* all above may be read by any thread */
 	struct ev_pool pool;   /* rows and their texts */
 	size_t limit;          /* bytes; 0: none */
+	size_t beside;         /* ... of which others take so many */
 	bool bulk;             /* a load: indexes may be made after the rows */
 	uint32_t slice, slices; /* only rows of such keys; slices 0 and 1: all */
 	struct ev_fv *params;  /* as many as the widest statement has */
@@ -313,6 +315,7 @@ struct ev_fold {
 	size_t nops, ops_cap;
 	bool bytewise;         /* text that is of no column sorts by its bytes */
 	bool failed;           /* a statement failed: the rest of the batch does not matter */
+	size_t most_ops;       /* collected at once; 0: as many as there is room for */
 	ev_result_fn on_result;
 	void *on_result_ctx;
 };
@@ -417,10 +420,16 @@ int ev_fold_sweep(struct ev_fold *f, const struct ev_fold_statement *s, struct e
 /* Every row of it that the store has is known. */
 void ev_fold_group_loaded(const struct ev_fold_table *t, struct ev_fold_row *g);
 
+/*
+ * event.c: is memory so full that what is at hand must be left to the store? The limit is looked at now and then,
+ * between records; this also within one.
+ */
+bool ev_fold_over(const struct ev_fold *f);
+
 /* order.c: by key; B-trees like it, and two writers never wait for each other in a circle. */
 void ev_fold_sort(const struct ev_fold_table *t, struct ev_fold_rows *rows);
 
-/* io.c */
+/* io.c. What would fill memory is not read any more: it stays unknown. */
 int ev_fold_load_groups(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all wanted ones */
 int ev_fold_load_group(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *g, struct ev_error *err);
 int ev_fold_load(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all wanted rows */

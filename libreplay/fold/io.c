@@ -7,6 +7,7 @@
 
 #define ROWS_AT_ONCE 5000
 #define ENOUGH_TO_COPY 500
+#define BYTES_AT_ONCE ((size_t)2 << 20) /* of texts of rows that one statement writes, about */
 
 static bool in_bulk(const struct ev_fold *f)
 {
@@ -136,6 +137,11 @@ int ev_fold_prepare(struct ev_fold *f, struct ev_fold_table *t, struct ev_error 
 	f->store->ops->blame(t->write);
 	f->store->ops->blame(t->erase);
 	f->store->ops->blame(t->insert);
+	if (f->store->ops->one_by_one) {
+		f->store->ops->one_by_one(t->load);
+		if (t->group)
+			f->store->ops->one_by_one(t->group->load);
+	}
 	return 0;
 }
 
@@ -185,13 +191,23 @@ struct loading {
 	struct ev_fold *f;
 	struct ev_fold_table *t;
 	struct ev_fv *values;
+	bool vital; /* of the record at hand: the rest need not come */
+	bool stopped; /* memory is full: there are more */
 };
+
+static bool is_full(struct loading *l)
+{
+	l->stopped = l->vital ? ev_fold_over(l->f) : ev_fold_full(l->f);
+	return l->stopped;
+}
 
 static int take_row(void *ctx, const struct ev_cell *cells, size_t n)
 {
 	struct loading *l = ctx;
 	struct ev_fold_row *row;
 
+	if (is_full(l))
+		return 1;
 	for (size_t i = 0; i < n; i++)
 		l->values[i] = ev_fold_cell(l->f, &l->t->columns[i], &cells[i]);
 	row = ev_fold_row(l->f, l->t, l->values);
@@ -202,10 +218,11 @@ static int take_row(void *ctx, const struct ev_cell *cells, size_t n)
 	return 0;
 }
 
-static int load_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row **rows, size_t n,
+/* 0; 1: memory is full, and of some we do not know; -1. */
+static int load_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row **rows, size_t n, bool vital,
 		     struct ev_error *err)
 {
-	struct loading l = { f, t, f->fresh };
+	struct loading l = { f, t, f->fresh, vital, false };
 	int rc = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -213,8 +230,8 @@ static int load_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_
 		rows[i]->stored = false;
 	}
 	if (in_bulk(f))
-		return run_bulk(f, t, t->load, true, rows, n, take_row, &l, err);
-	for (size_t i = 0; i < n && rc == 0; i++) {
+		rc = run_bulk(f, t, t->load, true, rows, n, take_row, &l, err);
+	for (size_t i = 0; i < n && rc == 0 && !in_bulk(f); i++) {
 		struct ev_bind b[EV_FOLD_MOST_KEYS];
 
 		for (size_t k = 0; k < t->nkey; k++) {
@@ -224,7 +241,17 @@ static int load_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_
 		}
 		rc = f->store->ops->select(f->store, t->load, b, t->nkey, take_row, &l, err);
 	}
+	for (size_t i = 0; i < n && rc; i++)
+		if (rows[i]->state == EV_ROW_ABSENT)
+			rows[i]->state = EV_ROW_UNKNOWN;
 	return rc;
+}
+
+static void want_no_more(struct ev_fold_rows *wanted)
+{
+	for (size_t i = 0; i < wanted->n; i++)
+		wanted->v[i].row->wanted = false;
+	wanted->n = 0;
 }
 
 int ev_fold_load(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
@@ -239,14 +266,13 @@ int ev_fold_load(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *er
 		for (; i < t->wanted.n && n < ROWS_AT_ONCE; i++) {
 			struct ev_fold_row *row = t->wanted.v[i].row;
 
-			row->wanted = false;
 			if (row->state == EV_ROW_UNKNOWN)
 				rows[n++] = row;
 		}
-		rc = n ? load_rows(f, t, rows, n, err) : 0;
+		rc = n ? load_rows(f, t, rows, n, false, err) : 0;
 	}
-	t->wanted.n = 0;
-	return rc;
+	want_no_more(&t->wanted);
+	return rc < 0 ? -1 : 0;
 }
 
 /* A row that is known is newer than what the store has. */
@@ -259,10 +285,11 @@ static int take_group_row(void *ctx, const struct ev_cell *cells, size_t n)
 	return ev_fold_row(l->f, l->t, l->values)->state == EV_ROW_UNKNOWN ? take_row(ctx, cells, n) : 0;
 }
 
-static int load_groups(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row **groups, size_t n,
+/* As load_rows. */
+static int load_groups(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row **groups, size_t n, bool vital,
 		       struct ev_error *err)
 {
-	struct loading l = { f, t, f->fresh };
+	struct loading l = { f, t, f->fresh, vital, false };
 	int rc = 0;
 
 	if (in_bulk(f))
@@ -293,25 +320,27 @@ int ev_fold_load_groups(struct ev_fold *f, struct ev_fold_table *t, struct ev_er
 		size_t n = 0;
 
 		for (; i < wanted->n && n < ROWS_AT_ONCE; i++) {
-			wanted->v[i].row->wanted = false;
 			if (wanted->v[i].row->state == EV_ROW_UNKNOWN)
 				groups[n++] = wanted->v[i].row;
 		}
-		rc = n ? load_groups(f, t, groups, n, err) : 0;
+		rc = n ? load_groups(f, t, groups, n, false, err) : 0;
 	}
-	wanted->n = 0;
-	return rc;
+	want_no_more(wanted);
+	return rc < 0 ? -1 : 0;
 }
 
 int ev_fold_load_group(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *g, struct ev_error *err)
 {
-	return load_groups(f, t, &g, 1, err);
+	int rc = load_groups(f, t, &g, 1, true, err);
+
+	t->group->vast |= rc > 0;
+	return rc < 0 ? -1 : 0;
 }
 
 int ev_fold_load_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row,
 		     struct ev_error *err)
 {
-	return load_rows(f, t, &row, 1, err);
+	return load_rows(f, t, &row, 1, true, err) < 0 ? -1 : 0;
 }
 
 /* What the fold let through and the store refuses is a fault of ours. */
@@ -364,8 +393,17 @@ static int write_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold
 /* Rows that are gone and rows that are there, each kind as many at once as a statement takes. */
 struct writing {
 	struct ev_fold_row *rows[2][ROWS_AT_ONCE];
-	size_t n[2];
+	size_t n[2], bytes;
 };
+
+static int write_some(struct ev_fold *f, struct ev_fold_table *t, struct writing *w, bool erase, struct ev_error *err)
+{
+	size_t n = w->n[erase];
+
+	w->n[erase] = 0;
+	w->bytes = erase ? w->bytes : 0;
+	return write_rows(f, t, w->rows[erase], n, erase, err);
+}
 
 static int add_written(struct ev_fold *f, struct ev_fold_table *t, struct writing *w, struct ev_fold_row *row,
 		       struct ev_error *err)
@@ -377,10 +415,10 @@ static int add_written(struct ev_fold *f, struct ev_fold_table *t, struct writin
 		return 0;
 	row->stored = !erase;
 	w->rows[erase][w->n[erase]++] = row;
-	if (w->n[erase] < ROWS_AT_ONCE)
+	w->bytes += erase ? 0 : row->bytes;
+	if (w->n[erase] < ROWS_AT_ONCE && w->bytes < BYTES_AT_ONCE)
 		return 0;
-	w->n[erase] = 0;
-	return write_rows(f, t, w->rows[erase], ROWS_AT_ONCE, erase, err);
+	return write_some(f, t, w, erase, err);
 }
 
 /* The dirty rows, but for new ones if these come afterwards. */
@@ -398,7 +436,7 @@ static int write_changed(struct ev_fold *f, struct ev_fold_table *t, bool all, s
 			rc = add_written(f, t, w, row, err);
 	}
 	for (int erase = 1; erase >= 0 && rc == 0; erase--)
-		rc = write_rows(f, t, w->rows[erase], w->n[erase], erase, err);
+		rc = write_some(f, t, w, erase, err);
 	free(w);
 	return rc;
 }

@@ -10,8 +10,10 @@
 #include "base/mem.h"
 #include "fold/internal.h"
 
+#define LOOK_EVERY 64 /* statements, before memory is looked at */
 #define FAR 12  /* statements ahead: the place in the table of rows */
 #define NEAR 6  /* the row */
+#define KEPT ((size_t)256 << 10) /* bytes that a list which is cleared may keep */
 
 struct ev_fold_item {
 	const struct ev_fold_statement *s;
@@ -31,6 +33,7 @@ struct ev_fold_list {
 	struct ev_fv *values;
 	size_t nvalues, values_cap;
 	struct ev_arena texts;
+	size_t limit; /* bytes; 0: none */
 	char apart[EV_FOLD_APART]; /* the next one may be filled while this one is folded */
 };
 
@@ -52,10 +55,35 @@ void ev_fold_list_free(struct ev_fold_list *l)
 	free(l);
 }
 
+size_t ev_fold_list_bytes(const struct ev_fold_list *l)
+{
+	return l->n * sizeof(*l->items) + l->nvalues * sizeof(*l->values) + l->texts.bytes;
+}
+
+void ev_fold_list_limit(struct ev_fold_list *l, size_t bytes)
+{
+	l->limit = bytes;
+}
+
 void ev_fold_list_clear(struct ev_fold_list *l)
 {
+	if (ev_fold_list_bytes(l) > KEPT) {
+		free(l->items);
+		free(l->values);
+		ev_arena_release(&l->texts);
+		l->items = NULL;
+		l->values = NULL;
+		l->cap = l->values_cap = 0;
+	}
 	l->n = l->nvalues = 0;
 	ev_arena_clear(&l->texts);
+}
+
+void ev_fold_list_cut(struct ev_fold_list *l, size_t length)
+{
+	if (length < l->n)
+		l->nvalues = l->items[length].params;
+	l->n = length;
 }
 
 size_t ev_fold_list_length(const struct ev_fold_list *l)
@@ -107,7 +135,7 @@ static bool asks_for_null(const struct ev_fold *f, const struct ev_fold_statemen
 	return false;
 }
 
-void ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
+bool ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
 		      bool must_touch, struct ev_slice scratch)
 {
 	const struct ev_fold *f = l->fold;
@@ -126,6 +154,7 @@ void ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, 
 		.params = (size_t)(v - l->values), .nparams = (uint32_t)n,
 		.keyed = keyed, .plain = plain, .none = none, .must_touch = must_touch,
 	};
+	return !l->limit || ev_fold_list_bytes(l) <= l->limit;
 }
 
 static struct ev_fold_row *row_of(struct ev_fold *f, const struct ev_fold_list *l, const struct ev_fold_item *item)
@@ -174,7 +203,7 @@ int ev_fold_list_run(struct ev_fold *f, const struct ev_fold_list *l, size_t fro
 		int rc;
 
 		look_ahead(l, i);
-		if (!item->plain)
+		if (!item->plain || (i % LOOK_EVERY == 0 && ev_fold_over(f)))
 			return 1;
 		if (item->none) {
 			if (item->must_touch)
@@ -192,8 +221,12 @@ int ev_fold_list_run(struct ev_fold *f, const struct ev_fold_list *l, size_t fro
 			continue;
 		}
 		row = row_of(f, l, item);
-		if (row->state == EV_ROW_UNKNOWN && ev_fold_load_one(f, item->s->table, row, err) < 0)
-			return -1;
+		if (row->state == EV_ROW_UNKNOWN) {
+			if (ev_fold_over(f))
+				return 1;
+			if (ev_fold_load_one(f, item->s->table, row, err) < 0)
+				return -1;
+		}
 		rc = ev_fold_step(f, item->s, row, l->values + item->params);
 		if (rc < 0 || (!rc && item->must_touch))
 			return 1;

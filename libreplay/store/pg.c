@@ -326,9 +326,14 @@ static int give_rows(const PGresult *res, ev_row_fn row, void *ctx)
 	return stop;
 }
 
+static void one_by_one(struct ev_query *q)
+{
+	q->singly = true;
+}
+
 /*
- * A snapshot is read by somebody who has bounded memory, and asks nothing else meanwhile: rows as they come. All of
- * them are taken off the connection, also where the callback wants no more.
+ * A snapshot is read by somebody who has bounded memory, and asks nothing else meanwhile; so are rows that the fold
+ * wants: they come one by one. All of them are taken off the connection, also where the callback wants no more.
  */
 static int stream_rows(struct ev_pg *s, struct ev_query *q, const struct ev_bind *b, size_t n, ev_row_fn row,
 		       void *ctx, struct ev_error *err)
@@ -369,7 +374,7 @@ static int select_rows(struct ev_store *store, struct ev_query *q, const struct 
 		return -1;
 	if (s->failed)
 		return 0;
-	if (s->frozen) {
+	if (s->frozen || q->singly) {
 		rc = stream_rows(s, q, b, n, row, ctx, err);
 		return ev_pg_leave(s, own, rc < 0 ? -1 : 0, err) < 0 ? -1 : rc;
 	}
@@ -444,6 +449,7 @@ static const struct ev_store_ops ops = {
 	.prepare = ev_pg_prepare,
 	.finish = ev_pg_finish,
 	.blame = ev_pg_blame,
+	.one_by_one = one_by_one,
 	.param_type = param_type,
 	.begin = begin,
 	.commit = commit,

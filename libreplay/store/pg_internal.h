@@ -31,6 +31,7 @@ struct ev_query {
 	bool handler;
 	bool blame;        /* its values, as a handler's */
 	bool waits;        /* for a row that others may have locked */
+	bool singly;       /* its rows come one by one */
 	uint64_t epoch;    /* the connection in which it is prepared */
 	size_t nparams, ncolumns;
 	Oid *params;       /* their types */

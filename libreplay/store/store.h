@@ -128,6 +128,11 @@ struct ev_store_ops {
 	void (*finish)(struct ev_store *s, struct ev_query *q); /* NULL allowed */
 	/* What such a statement of ours is refused for may be its values' fault: EV_DATA, as of a handler. */
 	void (*blame)(struct ev_query *q);
+	/*
+	 * The rows of such a query of ours are handed over one by one as they come, before it is known that all of
+	 * them do: they may be more than memory holds. Nothing else may be done until it is over. NULL: always so.
+	 */
+	void (*one_by_one)(struct ev_query *q);
 	/* The type that parameter `i` was given, from 0 on. NULL: the store gives them none. */
 	const char *(*param_type)(struct ev_store *s, const struct ev_query *q, size_t i);
 
