@@ -175,16 +175,16 @@ static const struct edge edges[] = {
 	  "abc;\303\244\303\266\303\274; dead 2" },
 	{ "constants that run over are found before any event is looked at", PG_UNFOLDED, "a int",
 	  INTO("a", "CASE 2 WHEN $.a::int THEN 1 + 2147483647 ELSE 0 END"), { "", ",\"a\":1", ",\"a\":2" },
-	  " dead 0,1,2" },
+	  "error: f.sql:7:1: integer out of range" },
 	{ "... as is a constant that the column does not hold", PG_UNFOLDED, "a int",
-	  "UPDATE t SET a = 3000000000 WHERE k = $.k", { "", "" }, " dead 0,1" },
+	  "UPDATE t SET a = 3000000000 WHERE k = $.k", { "", "" }, "error: f.sql:7:1: integer out of range" },
 	{ "the least integer is one, and runs over as one", PG, "b bigint", INTO("b", "-2147483648 - $.a::int"),
 	  { ",\"a\":0", ",\"a\":1", ",\"a\":-1" }, "-2147483648;-2147483647; dead 1" },
 	{ "... in brackets, too; one above it, or with a cast, is a bigint", PG, "b bigint, c bigint, d bigint",
 	  INTO("b, c, d", "-(2147483648) - $.a::int, -2147483649 - $.b::int, -'2147483648'::bigint - $.b::int"),
 	  { ",\"a\":0,\"b\":1", ",\"a\":1,\"b\":1" }, "-2147483648|-2147483650|-2147483649; dead 1" },
 	{ "the least integer by a cast has no negative", PG_UNFOLDED, "b bigint", INTO("b", "-('-2147483648'::int)"),
-	  { "", "" }, " dead 0,1" },
+	  { "", "" }, "error: f.sql:7:1: integer out of range" },
 	{ "a sign of a sign is the store's to read", PG_UNFOLDED, "b bigint", INTO("b", "- +2147483648 - $.a::int"),
 	  { ",\"a\":1" }, "-2147483649;" },
 	{ "parameters that run over are only found where they are reached", PG, "a int",
@@ -288,6 +288,8 @@ static void apply(struct ev_store *s, const struct ev_projection *proj, const st
 	if (!a || rc < 0 || ev_apply_checkpoint(a, &err) < 0)
 		ev_buf_addf(out, "error: %s", err.text);
 	ev_apply_close(a);
+	if (!a) /* the store does not take the file: there is no table */
+		return;
 	dump(s, "SELECT * FROM t ORDER BY k", add_cells, out);
 	dump(s, "SELECT record_offset FROM ev_dead ORDER BY record_offset", add_offset, out);
 }
