@@ -90,7 +90,15 @@ check_grep "handlers that only add up commute" 'does not matter between partitio
 sed 's/n integer/n decimal(10,2)/' p.sql >real.sql
 run evproject check real.sql
 check_status 0 "decimals that are added up pass"
+check_grep "their types are shown as they are declared" '^  tables    acc \(k text, n decimal\(10,2\), at integer\)$' "$out"
 check_grep "with a warning" 'real.sql:8:31: acc.n is decimal: .*:scaled' "$err"
+if on postgresql; then
+	sed "s/at integer);/at integer, tags text[] NOT NULL DEFAULT '{}', m double precision ARRAY, w timestamptz(3) [2][]);/" \
+		p.sql >array.sql
+	run evproject check array.sql "${against[@]}"
+	check_grep "so are arrays, and types of several words" \
+		'at integer, tags text\[\], m double precision array, w timestamptz\(3\)\[2\]\[\]\)$' "$out"
+fi
 run evproject check p.sql "${against[@]}"
 check_no_grep "whole numbers without" 'warning' "$err"
 for f in "$TOP"/projections/*.sql; do

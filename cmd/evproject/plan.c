@@ -29,7 +29,7 @@ static void print_tables(const struct ev_tables *tables)
 		printf("  %-9s %s (", i ? "" : "tables", t->name);
 		for (size_t c = 0; c < t->ncolumns; c++)
 			printf("%s%s%s%s", c ? ", " : "", t->columns[c].name,
-			       *t->columns[c].type ? " " : "", t->columns[c].type);
+			       *t->columns[c].declared ? " " : "", t->columns[c].declared);
 		puts(")");
 	}
 }

@@ -52,6 +52,33 @@ static bool is_any(const struct ev_token *t, const char *const *words)
 	return false;
 }
 
+/* The type at `t`, up to what else is said of the column. */
+static char *read_type(const struct ev_token *t, const struct ev_token *end)
+{
+	static const char *const behind[] = { "not", "null", "default", "primary", "unique", "check", "references",
+					      "collate", "generated", "constraint", "as", "storage", "compression",
+					      NULL };
+	struct ev_buf b = EV_BUF_INIT;
+	bool open = true; /* no space before a word */
+	char *s;
+
+	for (int depth = 0; t < end && (depth || !is_any(t, behind)); t++) {
+		depth += ev_token_is(*t, "(");
+		depth -= ev_token_is(*t, ")");
+		if (!is_name(t)) {
+			ev_buf_add_slice(&b, t->text);
+			open = !ev_token_is(*t, ")") && !ev_token_is(*t, "]");
+			continue;
+		}
+		ev_buf_adds(&b, open ? "" : " ");
+		ev_sql_name(*t, &b);
+		open = false;
+	}
+	s = ev_strdup(ev_buf_str(&b));
+	ev_buf_release(&b);
+	return s;
+}
+
 /* One column or constraint: the tokens from `t` up to `end`. */
 static void read_element(struct ev_table *table, const struct ev_token *t, const struct ev_token *end)
 {
@@ -72,6 +99,7 @@ static void read_element(struct ev_table *table, const struct ev_token *t, const
 			free(c->type);
 			c->type = ev_token_name(t + 1);
 		}
+		c->declared = read_type(t + 1, end);
 	}
 	for (; t < end; t++) {
 		table->keys += ev_token_is(*t, "primary") || ev_token_is(*t, "unique");
@@ -151,6 +179,7 @@ void ev_tables_free(struct ev_tables *t)
 		for (size_t k = 0; k < t->v[i].ncolumns; k++) {
 			free(t->v[i].columns[k].name);
 			free(t->v[i].columns[k].type);
+			free(t->v[i].columns[k].declared);
 		}
 		free(t->v[i].columns);
 		free(t->v[i].name);

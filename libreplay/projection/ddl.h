@@ -12,6 +12,7 @@
 struct ev_column {
 	char *name;
 	char *type; /* its first word; "" when there is none */
+	char *declared; /* all of it, for people: "numeric(10,2)", "text[]" */
 };
 
 struct ev_table {
