@@ -62,7 +62,7 @@ _evproject_run() {
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
-	--on-error) COMPREPLY=($(compgen -W 'stop dead' -- "$cur")); return ;;
+	--on-error) COMPREPLY=($(compgen -W 'inherit stop dead' -- "$cur")); return ;;
 	--max-dead) COMPREPLY=(); return ;;
 	--max-held) COMPREPLY=(); return ;;
 	--batch) COMPREPLY=(); return ;;

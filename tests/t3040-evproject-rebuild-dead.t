@@ -116,15 +116,55 @@ check_status 0 "a version that has no trouble with a record"
 check_grep "says so" 'poison records: 0 as before, 0 new, 4 no longer' "$err"
 sed 's/version 1/version 4/; s/bigint NOT NULL/bigint NOT NULL CHECK (n <> 2)/' v1.sql >v4.sql
 copy base.db s5.db
-rebuild v4.sql s5.db ./two.ndjson --yes --max-dead 2
+rebuild v4.sql s5.db ./two.ndjson --yes --max-dead 0
 check_status 5 "new poison past --max-dead stops it"
+check_grep "it is that which is named" 't/0@12: .*(CHECK|check)' "$err"
 rebuild v4.sql s5.db ./two.ndjson --yes
 check_status 0 "without the limit it goes on"
 check_grep "new poison is told" 'poison records: 4 as before, 1 new \(first t/0@12\), 0 no longer' "$err"
 copy base.db s6.db
 rebuild v2.sql s6.db ./two.ndjson --yes --on-error stop
-check_status 5 "--on-error stop stops at the first"
+check_status 5 "--on-error stop stops at the first that nobody has decided on"
+check_grep "and names it" 'evproject rebuild: .*t/0@4' "$err"
 check "the old version serves" cmp <(dump s6.db) <(dump base.db)
+for exact in '' --exact-statements; do
+	copy base.db s7$exact.db
+	rebuild v2.sql s7$exact.db ./two.ndjson --yes --max-dead 0 --max-held 0 $exact
+	check_status 0 "what the old view keeps is not counted by --max-dead and --max-held ($exact)"
+	check "and is kept" cmp <(dead s7$exact.db) <(dead base.db)
+done
+
+# the mode stays until somebody says otherwise
+mode() { sql "$1" "SELECT mode FROM ev_projection WHERE name = 'acc'"; }
+copy base.db s8.db
+run evproject run v1.sql --store "$(store s8.db)" --quiet ./two.ndjson
+check_status 0 "a run that does not say how poison is treated"
+check "leaves it as it was" test "$(mode s8.db)" = dead
+{ cat two.ndjson; poison d; rec add d 1; } >three.ndjson
+run evproject run v1.sql --store "$(store s8.db)" --quiet ./three.ndjson
+check_status 0 "so new poison is kept"
+rebuild v2.sql s8.db ./three.ndjson --yes
+check_status 0 "and a rebuild is not stopped"
+run evproject status --store "$(store s8.db)" --format json
+check "status says so" jq -e '.on_error == "dead"' "$out"
+run evproject run v2.sql --store "$(store s8.db)" --quiet --on-error stop ./three.ndjson
+check "--on-error stop changes it" test "$(mode s8.db)" = stop
+run evproject status --store "$(store s8.db)" --format json
+check "status says so" jq -e '.on_error == "stop"' "$out"
+
+# a letter that was decided on stops no rebuild, whatever the mode
+for l in 4 9 13; do run evproject dead drop --yes v2.sql --store "$(store s8.db)" t/0@$l; done
+check "all letters are decided on" test "$(sql s8.db "SELECT count(*) FROM ev_dead WHERE state IN ('dead', 'held')
+	AND projection = (SELECT rows_key FROM ev_rows WHERE projection = 'acc')")" = 0
+for exact in '' --exact-statements; do
+	copy s8.db s9$exact.db
+	sed 's/version 1/version 5/; s/(\$\.k!, /(substr($.k!, 1), /' v1.sql >v5.sql
+	rebuild v5.sql s9$exact.db ./three.ndjson --yes $exact
+	check_status 0 "a rebuild in the mode stop passes them ($exact)"
+	check "and decides as before" cmp <(dead s9$exact.db) <(dead s8.db)
+	check "with the same rows" cmp <(sql s8.db 'SELECT k, n FROM acc ORDER BY k') <(sql s9$exact.db 'SELECT k, n FROM acc ORDER BY k')
+	check "in the same mode" test "$(mode s9$exact.db)" = stop
+done
 
 # a view that stands still before a poison record is mended by a new version
 { rec add a 1 0; poison z; rec add a 3; } >stuck.ndjson

@@ -12,7 +12,8 @@
 
 #define METRICS_EVERY_MS 10000
 
-static const char *const on_error_words[] = { "stop", "dead", NULL };
+enum on_error { INHERIT, STOP, DEAD };
+static const char *const on_error_words[] = { "inherit", "stop", "dead", NULL }; /* enum on_error */
 
 /*
  * Catching up, rows that change more than once are written once, and in the order of their keys: the more of them
@@ -35,8 +36,8 @@ static const struct ev_option options[] = {
 	EV_STORE_ROWS(struct args, store),
 	EV_FLAG('f', "follow", struct args, follow, "go on with new records until stopped"),
 	EV_FLAG(0, "check", struct args, check, "run the file's checks at the end"),
-	EV_ENUM(0, "on-error", "stop|dead", struct args, on_error, on_error_words,
-		"a poison record stops the run, or is kept"),
+	EV_ENUM(0, "on-error", "inherit|stop|dead", struct args, on_error, on_error_words,
+		"a poison record: as before, or else"),
 	EV_INT(0, "max-dead", "N", struct args, max_dead, 0, INT64_MAX, "stop past N dead letters"),
 	EV_INT(0, "max-held", "N", struct args, max_held, 0, INT64_MAX, "stop past N held records"),
 	EV_FLAG(0, "exact-statements", struct args, exact, "fold nothing in memory"),
@@ -308,7 +309,8 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 		return gave_up_waiting(st, err) ? ev_stop_status(true) : -1;
 	ao.exact = a->exact;
 	ao.memory = a->src.memory - a->src.spec.memory;
-	ao.dead = a->on_error == 1;
+	ao.inherit = a->on_error == INHERIT;
+	ao.dead = a->on_error == DEAD;
 	ao.max_dead = a->max_dead;
 	ao.max_held = a->max_held;
 	if (!a->batch && !a->group && !a->src.spec.nfiles) {

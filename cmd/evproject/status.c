@@ -288,7 +288,8 @@ static void print_text(const struct view *v)
 		printf(", last record %s old", ev_buf_str(&out));
 		ev_buf_clear(&out);
 	}
-	printf(", dead letters %" PRId64 ", held %" PRId64 "\n", v->dead, v->held);
+	printf(", dead letters %" PRId64 ", held %" PRId64 "%s\n", v->dead, v->held,
+	       l->dead ? " (--on-error dead)" : "");
 	if (l->last_error && *l->last_error) {
 		printf("last error: ");
 		fflush(stdout);
@@ -351,6 +352,8 @@ static void print_json(const struct view *v)
 	v->lag >= 0 ? ev_buf_add_i64(&o, v->lag) : ev_buf_adds(&o, "null");
 	ev_buf_adds(&o, ",\"age_ms\":");
 	v->age_ms >= 0 ? ev_buf_add_i64(&o, v->age_ms) : ev_buf_adds(&o, "null");
+	if (l->exists)
+		ev_buf_addf(&o, ",\"on_error\":\"%s\"", l->dead ? "dead" : "stop");
 	ev_buf_addf(&o, ",\"dead\":%" PRId64 ",\"held\":%" PRId64 ",\"balanced\":%s,\"partitions\":[",
 		    v->dead, v->held, v->balanced ? "true" : "false");
 	for (size_t i = 0; i < l->nparts; i++) {

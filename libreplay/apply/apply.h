@@ -30,11 +30,22 @@ struct ev_observer {
 		      struct ev_error *err);
 };
 
+/*
+ * Poison that was met before: the letters of the version that serves, for one that is built beside it. `letter`: is
+ * there one of this record; if so, was it decided on (dropped, or retried)?
+ */
+struct ev_known_poison {
+	void *ctx;
+	bool (*letter)(void *ctx, struct ev_slice topic, int32_t partition, int64_t offset, bool *decided);
+};
+
 struct ev_apply_options {
 	bool exact;        /* all by statements, nothing folded in memory (fold.h) */
 	bool dead;         /* --on-error dead: keep poison as dead letters; else stop */
+	bool inherit;      /* as the view was run before, if it was; else as `dead` says */
 	int64_t max_dead;  /* dead letters in the store before the run stops; -1: no limit */
 	int64_t max_held;
+	const struct ev_known_poison *known; /* counts for no limit, and decided on stops no run; or NULL */
 	bool decided;      /* retry what was decided before, and do not ask whether it may be late */
 	bool beside;       /* no run lock: one transaction beside a follower (dead retry) */
 	int hold_ms;       /* many batches are committed together, so long at most (ev_apply_checkpoint); 0: no */

@@ -30,8 +30,7 @@ void ev_batch_snapshot(struct ev_apply *a)
 	a->saved_cut_first = a->cut_first;
 	a->saved_skipped = a->skipped;
 	a->saved_guarded = a->guarded;
-	a->saved_dead = a->dead;
-	a->saved_held = a->held;
+	a->saved_letters = a->letters;
 }
 
 /* Partitions that have come since stand where they began. */
@@ -64,8 +63,7 @@ void ev_transaction_undo(struct ev_apply *a)
 	a->cut_first = a->saved_cut_first || (a->nsaved < 2 && a->ledger.nparts > 1); /* the second has come since */
 	a->skipped = a->saved_skipped;
 	a->guarded = a->saved_guarded; /* those made since are gone with the transaction */
-	a->dead = a->saved_dead;
-	a->held = a->saved_held;
+	a->letters = a->saved_letters;
 }
 
 /*
@@ -104,7 +102,7 @@ int ev_batch_take_over(struct ev_apply *a, struct ev_error *err)
 	ev_ledger_release(&a->ledger);
 	a->ledger = now;
 	ev_whole_drop(a);
-	return ev_dead_count(a->store, a->projection->name, &a->dead, &a->held, err);
+	return ev_poison_count(a, err);
 held:
 	ev_ledger_release(&now);
 	return -1;
@@ -216,44 +214,6 @@ bool ev_transaction_retry(struct ev_store *s, struct ev_error *err)
 	return ev_transaction_may_retry(s, err) && s->ops->recover(s, err) == 0;
 }
 
-static bool limit_reached(const struct ev_apply *a, bool held)
-{
-	return held ? a->opt.max_held >= 0 && a->held >= a->opt.max_held
-		    : a->opt.max_dead >= 0 && a->dead >= a->opt.max_dead;
-}
-
-/* Keep a record as a dead letter, or behind the one that blocks it. */
-int ev_batch_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
-		  struct ev_error *err)
-{
-	bool held = behind >= 0;
-
-	if (limit_reached(a, held)) {
-		ev_fail(err, EV_DATA, "%s", held ? "too many records are held back" : why->text);
-		ev_hint(err, "the store keeps %" PRId64 " %s already, the limit of --max-%s",
-			held ? a->held : a->dead, held ? "held records" : "dead letters",
-			held ? "held" : "dead");
-		return EV_FATE_ERROR;
-	}
-	if (ev_dead_add(a->store, a->projection->name, r, behind, held ? "" : why->text, err) < 0) {
-		if (err->class == EV_DATA)
-			err->class = EV_STORE; /* ours, not the record's */
-		return EV_FATE_ERROR;
-	}
-	*(held ? &a->held : &a->dead) += 1;
-	return held ? EV_HELD_BACK : EV_DEAD;
-}
-
-/* Is the record behind a dead letter of its key? 1 and *behind, 0 or -1. */
-int ev_batch_blocked(struct ev_apply *a, const struct ev_record *r, int64_t *behind, struct ev_error *err)
-{
-	*behind = -1;
-	if (!a->dead || !r->key.ptr)
-		return 0;
-	*behind = ev_dead_blocking(a->store, a->projection->name, r, err);
-	return *behind == -2 ? -1 : *behind >= 0;
-}
-
 /* One record; `careful`: a poison record becomes a dead letter. An enum ev_fate. */
 static int take(struct ev_apply *a, const struct ev_record *r, size_t index, bool careful,
 		struct ev_error *err)
@@ -268,11 +228,11 @@ static int take(struct ev_apply *a, const struct ev_record *r, size_t index, boo
 			*err = why;
 		return fate;
 	}
-	rc = ev_batch_blocked(a, r, &behind, err);
+	rc = ev_poison_blocks(a, r, &behind, err);
 	if (rc < 0)
 		return EV_FATE_ERROR;
 	if (rc)
-		return ev_batch_keep(a, r, behind, NULL, err);
+		return ev_poison_keep(a, r, behind, NULL, err);
 	if (fate == EV_APPLIED)
 		rc = careful ? ev_record_guarded(a, index, handlers, &why)
 			     : ev_record_apply(a, index, handlers, &why);
@@ -280,9 +240,9 @@ static int take(struct ev_apply *a, const struct ev_record *r, size_t index, boo
 		rc = -1;
 	if (rc == 0)
 		return EV_APPLIED;
-	if (careful && why.class == EV_DATA) {
+	if (careful && why.class == EV_DATA && ev_poison_keeps(a, r)) {
 		a->poison = why;
-		return ev_batch_keep(a, r, -1, &why, err);
+		return ev_poison_keep(a, r, -1, &why, err);
 	}
 	*err = why;
 	return EV_FATE_ERROR;
@@ -523,7 +483,7 @@ static int try_batch(struct ev_apply *a, const struct ev_record *records, size_t
 		why = (struct ev_error)EV_ERROR_INIT;
 		at = take_all(a, records, n, false, &why);
 	}
-	if (why.class == EV_DATA && a->opt.dead) {
+	if (why.class == EV_DATA && ev_poison_keeps(a, &records[at])) {
 		careful = true;
 		ev_transaction_undo(a);
 		if (ev_transaction_begin(a, err) < 0)

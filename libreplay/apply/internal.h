@@ -1,7 +1,7 @@
 /*
  * internal.h - the engine's own state, shared by the files of apply/ and nobody else
  *
- * A record's way: open.c (once), lane.c or record.c, batch.c or whole.c; retry.c for a dead letter.
+ * A record's way: open.c (once), lane.c or record.c, batch.c or whole.c, poison.c; retry.c for a letter.
  */
 #ifndef EV_APPLY_INTERNAL_H
 #define EV_APPLY_INTERNAL_H
@@ -70,8 +70,10 @@ struct ev_apply {
 	size_t failed_at;
 	struct ev_error poison;       /* also why the record at hand became a dead letter */
 
-	int64_t dead, held;           /* letters in the store */
-	int64_t saved_dead, saved_held;
+	struct ev_letter_count {
+		int64_t dead, held;             /* letters in the store */
+		int64_t known_dead, known_held; /* of them those that count for no limit */
+	} letters, saved_letters;
 	bool cut_first;               /* a second partition came: the position before it is a cut */
 	int64_t skipped;
 };
@@ -119,16 +121,22 @@ void ev_batch_reserve(struct ev_apply *a, size_t n); /* room for n records' resu
 
 /* batch.c, for whole.c */
 void ev_batch_snapshot(struct ev_apply *a);
-int ev_batch_blocked(struct ev_apply *a, const struct ev_record *r, int64_t *behind, struct ev_error *err);
-/* Keep a record as a dead letter, or behind the one that blocks it. An enum ev_fate. */
-int ev_batch_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
-		  struct ev_error *err);
 void ev_batch_advance(struct ev_ledger_part *p, const struct ev_record *r, int fate);
 void ev_batch_settle(struct ev_apply *a, const struct ev_record *records, size_t n);
 void ev_batch_pass_holes(struct ev_apply *a, const int64_t *next, size_t nparts, bool finished);
 int ev_batch_name_record(const struct ev_record *r, struct ev_error *err);
 /* Another writer has bumped the generation: take over what it wrote, or -1 with the guard's `err`. */
 int ev_batch_take_over(struct ev_apply *a, struct ev_error *err);
+
+/*
+ * poison.c. Does a record that is poison become a letter, and not the end of the run? Is one held back behind a letter
+ * of its key (1, and the letter's offset, 0, -1)? keep: it becomes a letter, or waits behind one; an enum ev_fate.
+ */
+bool ev_poison_keeps(const struct ev_apply *a, const struct ev_record *r);
+int ev_poison_blocks(struct ev_apply *a, const struct ev_record *r, int64_t *behind, struct ev_error *err);
+int ev_poison_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
+		   struct ev_error *err);
+int ev_poison_count(struct ev_apply *a, struct ev_error *err); /* the letters that the store has */
 
 /* whole.c: batches of a projection that folds as a whole. As ev_apply_batch. */
 int ev_whole_batch(struct ev_apply *a, const struct ev_record *records, size_t n, const int64_t *next,

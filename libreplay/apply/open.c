@@ -53,7 +53,7 @@ static int create_ledger(struct ev_apply *a, struct ev_error *err)
 		return -1;
 	rc = ev_ledger_load(a->store, a->projection->name, &l, err);
 	ev_ledger_release(&l);
-	return rc < 0 ? -1 : ev_dead_count(a->store, a->projection->name, &a->dead, &a->held, err);
+	return rc < 0 ? -1 : ev_poison_count(a, err);
 }
 
 /* First run: the projection's tables and its entry in the ledger, in the open transaction. */
@@ -153,6 +153,8 @@ static int settle_in(struct ev_apply *a, struct ev_error *err)
 			       a->projection->name, a->store->url);
 	if (!a->ledger.exists || a->opt.beside)
 		return 0;
+	if (a->opt.inherit)
+		a->opt.dead = a->ledger.dead;
 	return ev_ledger_hold(a->store, a->projection->name, a->opt.dead, err);
 }
 
@@ -254,7 +256,7 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0 || ev_open_compile(a, err) < 0) {
 		return -1;
 	}
-	return ev_dead_count(a->store, p->name, &a->dead, &a->held, err);
+	return ev_poison_count(a, err);
 }
 
 struct ev_apply *ev_open_new(struct ev_store *s, const struct ev_projection *p,

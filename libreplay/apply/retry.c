@@ -217,7 +217,7 @@ int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int
 		ev_transaction_undo(a);
 	} else if (apply_chain(a, &c, drop, &at, err) < 0) {
 		failed_again(a, &c.v[at], err);
-	} else if (ev_dead_count(a->store, a->projection->name, &a->dead, &a->held, err) < 0 ||
+	} else if (ev_poison_count(a, err) < 0 ||
 		   ev_ledger_bump(a->store, &a->ledger, err) < 0) {
 		ev_transaction_undo(a);
 	} else {

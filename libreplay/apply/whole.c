@@ -170,7 +170,7 @@ static int keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, c
 	if (open_held(a, err) < 0)
 		return EV_FATE_ERROR;
 	a->due |= !a->opt.alone;
-	return ev_batch_keep(a, r, behind, why, err);
+	return ev_poison_keep(a, r, behind, why, err);
 }
 
 /* One that is not folded: applied, kept, or an error. An enum ev_fate. */
@@ -181,7 +181,7 @@ static int take_apart(struct ev_apply *a, const struct ev_record *r, size_t inde
 
 	if (rc <= 0)
 		return rc < 0 ? EV_FATE_ERROR : EV_APPLIED;
-	if (a->opt.dead) {
+	if (ev_poison_keeps(a, r)) {
 		a->poison = why;
 		return keep(a, r, -1, &why, err);
 	}
@@ -198,7 +198,7 @@ static int take(struct ev_apply *a, const struct ev_record *r, size_t index, con
 
 	if (lane->fate != EV_APPLIED && lane->fate != EV_FATE_ERROR)
 		return lane->fate;
-	rc = ev_batch_blocked(a, r, &behind, err);
+	rc = ev_poison_blocks(a, r, &behind, err);
 	if (rc < 0)
 		return EV_FATE_ERROR;
 	if (rc)

@@ -77,18 +77,24 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void ev_letter_name(const struct ev_dead_letter *d, struct ev_buf *out)
+static void add_name(struct ev_slice topic, int32_t partition, int64_t offset, struct ev_buf *out)
 {
-	ev_buf_add_slice(out, d->topic);
-	ev_buf_addf(out, "/%d@%" PRId64, d->partition, d->offset);
+	ev_buf_add_slice(out, topic);
+	ev_buf_addf(out, "/%d@%" PRId64, partition, offset);
 }
 
-int ev_letters_load(struct ev_store *s, const char *projection, struct ev_letters *l, struct ev_error *err)
+void ev_letter_name(const struct ev_dead_letter *d, struct ev_buf *out)
+{
+	add_name(d->topic, d->partition, d->offset, out);
+}
+
+int ev_letters_load(struct ev_store *s, const char *projection, bool decided, struct ev_letters *l,
+		    struct ev_error *err)
 {
 	static const char *const states[] = { "dead", "dropped", "retried", NULL };
 	int rc = 0;
 
-	for (const char *const *state = states; *state && rc == 0; state++)
+	for (const char *const *state = states + decided; *state && rc == 0; state++)
 		rc = ev_dead_each(s, projection, *state, collect_name, l, err);
 	if (l->n)
 		qsort(l->v, l->n, sizeof(*l->v), by_text);
@@ -105,6 +111,38 @@ void ev_letters_release(struct ev_letters *l)
 	for (size_t i = 0; i < l->n; i++)
 		free(l->v[i]);
 	free(l->v);
+	*l = (struct ev_letters){ 0 };
+}
+
+static bool is_letter(void *ctx, struct ev_slice topic, int32_t partition, int64_t offset, bool *decided)
+{
+	struct ev_rebuilding *r = ctx;
+	struct ev_buf name = EV_BUF_INIT;
+	bool found;
+
+	if (r->plan.detached) /* those are of another log */
+		return false;
+	add_name(topic, partition, offset, &name);
+	found = ev_letters_have(&r->letters, ev_buf_str(&name));
+	*decided = ev_letters_have(&r->decided, ev_buf_str(&name));
+	ev_buf_release(&name);
+	return found;
+}
+
+int ev_rebuilding_know(struct ev_rebuilding *r, struct ev_error *err)
+{
+	const struct ev_apply_options *ao = &r->ao;
+
+	r->ao.known = NULL;
+	if (!r->old.exists || (ao->dead && ao->max_dead < 0 && ao->max_held < 0)) /* nobody would ask */
+		return 0;
+	ev_letters_release(&r->letters);
+	ev_letters_release(&r->decided);
+	r->known = (struct ev_known_poison){ r, is_letter };
+	r->ao.known = &r->known;
+	if (ev_letters_load(r->sh->live, r->p->name, false, &r->letters, err) < 0)
+		return -1;
+	return ev_letters_load(r->sh->live, r->p->name, true, &r->decided, err);
 }
 
 static int take_position(void *ctx, const struct ev_cell *c, size_t n)

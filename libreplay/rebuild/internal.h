@@ -23,6 +23,11 @@ struct ev_decisions {
 	size_t n, cap;
 };
 
+struct ev_letters { /* names of poison records: "topic/partition@offset", sorted */
+	char **v;
+	size_t n, cap;
+};
+
 struct ev_rebuilding {
 	struct ev_shadow *sh;
 	const struct ev_projection *p;
@@ -33,6 +38,8 @@ struct ev_rebuilding {
 	struct ev_ledger old;   /* of the view that serves, as last read */
 	bool old_tables;        /* it has tables (perhaps without a ledger: adopted) */
 	struct ev_apply_options ao;
+	struct ev_known_poison known;     /* to the old view: */
+	struct ev_letters letters, decided; /* all of its letters, and those that were dropped or retried */
 	struct ev_apply *apply; /* on the shadow's store */
 	bool checked;           /* the log's identity was checked in this session */
 	bool began;             /* this session found an empty shadow: all that is in it is of this log */
@@ -124,16 +131,18 @@ int ev_rebuilding_catch_up(struct ev_rebuilding *r, struct ev_error *err);
 int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *old, int most_ms,
 			struct ev_error *err);
 
-struct ev_letters { /* names of poison records: "topic/partition@offset", sorted */
-	char **v;
-	size_t n, cap;
-};
-
-/* All of a store's for the projection, whatever was decided on them. `l` is to be released. */
-int ev_letters_load(struct ev_store *s, const char *projection, struct ev_letters *l, struct ev_error *err);
+/*
+ * All of a store's for the projection, whatever was decided on them, or (`decided`) those only that were dropped or
+ * retried. `l` is to be released.
+ */
+int ev_letters_load(struct ev_store *s, const char *projection, bool decided, struct ev_letters *l,
+		    struct ev_error *err);
 bool ev_letters_have(const struct ev_letters *l, const char *name);
 void ev_letters_release(struct ev_letters *l);
 void ev_letter_name(const struct ev_dead_letter *d, struct ev_buf *out); /* appended */
+
+/* The poison of the old view as it is now, for ao.known. */
+int ev_rebuilding_know(struct ev_rebuilding *r, struct ev_error *err);
 
 /* Decisions of the old view after cut `after`, oldest first; `out` is to be released. */
 int ev_decisions_load(struct ev_store *s, const char *projection, int64_t after,

@@ -85,7 +85,7 @@ static int list_new_letters(struct ev_shadow *sh, struct ev_store *s, const char
 {
 	struct ev_letters old = { 0 };
 	struct listing l = { &old, &out->new_letters, 0 };
-	int rc = out->old.exists ? ev_letters_load(sh->live, name, &old, err) : 0;
+	int rc = out->old.exists ? ev_letters_load(sh->live, name, false, &old, err) : 0;
 
 	if (rc == 0)
 		rc = ev_dead_each(s, name, "dead", list_letter, &l, err);

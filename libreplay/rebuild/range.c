@@ -364,7 +364,7 @@ int ev_rebuilding_load(struct ev_rebuilding *r, struct ev_error *err)
 
 		if (r->stopped)
 			return 0;
-		if (ev_rebuilding_old(r, err) < 0 || follow_decisions(r, err) < 0)
+		if (ev_rebuilding_old(r, err) < 0 || ev_rebuilding_know(r, err) < 0 || follow_decisions(r, err) < 0)
 			return -1;
 		ev_ledger_position(&r->old, &old);
 		rc = r->stopped || !r->old.nparts ? 0 : go_to(r, &old, 0, err);

@@ -362,6 +362,8 @@ static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, 
 		return ev_rebuilding_no_pipe(err);
 	if (r->plan.phase == EV_PHASE_NONE && new_plan(r, EV_PHASE_PREPARE, err) < 0)
 		return -1;
+	if (ev_rebuilding_know(r, err) < 0)
+		return -1;
 	if (r->plan.phase == EV_PHASE_COPY || r->plan.phase == EV_PHASE_READY)
 		return finish_proven(r, end, err);
 	r->sh->ops->settle(r->sh);
@@ -583,5 +585,7 @@ int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_so
 	sh->ops->settle(sh);
 	ev_plan_release(&r.plan);
 	ev_ledger_release(&r.old);
+	ev_letters_release(&r.letters);
+	ev_letters_release(&r.decided);
 	return rc;
 }

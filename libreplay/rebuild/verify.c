@@ -145,10 +145,10 @@ static int compare_letters(struct ev_rebuilding *r, struct ev_store *frozen, str
 {
 	struct ev_store *shadow = r->sh->ops->store(r->sh, err);
 	struct ev_letters old = { 0 }, new = { 0 };
-	int rc = shadow ? ev_letters_load(frozen, r->p->name, &old, err) : -1;
+	int rc = shadow ? ev_letters_load(frozen, r->p->name, false, &old, err) : -1;
 
 	if (rc == 0)
-		rc = ev_letters_load(shadow, r->p->name, &new, err);
+		rc = ev_letters_load(shadow, r->p->name, false, &new, err);
 	if (rc == 0)
 		tell_letters(r, &old, &new);
 	ev_letters_release(&old);

@@ -24,7 +24,7 @@
 
 #define COLUMNS                                                                            \
 	"SELECT topic, partition, record_offset, behind_offset, state, reason, line, "     \
-	"key_bytes, tries, decided_seq, created_at FROM ev_dead WHERE projection = "
+	"key_bytes, tries, decided_seq, created_at, behind_partition FROM ev_dead WHERE projection = "
 
 static const char add_sql[] =
 	"INSERT INTO ev_dead (projection, topic, partition, record_offset, record_timestamp, state, "
@@ -94,11 +94,15 @@ static int find_blocker(struct ev_store *s, const char *projection, const struct
 }
 
 int64_t ev_dead_blocking(struct ev_store *s, const char *projection, const struct ev_record *r,
-			 struct ev_error *err)
+			 int32_t *partition, struct ev_error *err)
 {
 	struct blocker b;
 
-	return find_blocker(s, projection, r, &b, err) < 0 ? -2 : b.offset;
+	if (find_blocker(s, projection, r, &b, err) < 0)
+		return -2;
+	if (partition)
+		*partition = (int32_t)b.partition;
+	return b.offset;
 }
 
 int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_record *r, int64_t behind,
@@ -144,6 +148,7 @@ static int take_letter(void *ctx, const struct ev_cell *c, size_t n)
 		.topic = c[0].text, .partition = (int32_t)c[1].i, .offset = c[2].i, .behind = c[3].i,
 		.state = c[4].text, .reason = c[5].text, .line = c[6].text, .key = c[7].text,
 		.tries = c[8].i, .decided_seq = c[9].i, .created_at = c[10].i,
+		.behind_partition = (int32_t)c[11].i,
 	};
 
 	(void)n;

@@ -21,6 +21,7 @@ struct ev_dead_letter {
 	int32_t partition;
 	int64_t offset;
 	int64_t behind;         /* held: offset of the dead letter before it; else -1 */
+	int32_t behind_partition; /* and its partition */
 	struct ev_slice state, reason, line, key; /* key may be null */
 	int64_t tries;
 	int64_t decided_seq;
@@ -37,10 +38,11 @@ int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_reco
 
 /*
  * The offset of the dead letter that holds back records of this topic and key, or -1 for none, -2
- * on error. Null keys hold nothing. One look into the index of the dead ones.
+ * on error; its partition goes to `partition`, if that is not NULL. Null keys hold nothing. One look into the index
+ * of the dead ones.
  */
 int64_t ev_dead_blocking(struct ev_store *s, const char *projection, const struct ev_record *r,
-			 struct ev_error *err);
+			 int32_t *partition, struct ev_error *err);
 
 /* Walk letters in (topic, partition, offset) order; `state` NULL: dead and held. */
 int ev_dead_each(struct ev_store *s, const char *projection, const char *state, ev_dead_fn fn,

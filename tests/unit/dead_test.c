@@ -27,7 +27,7 @@ static struct ev_record rec(const char *topic, int32_t partition, int64_t offset
 static int64_t keep(struct ev_store *s, const char *projection, struct ev_record r)
 {
 	struct ev_error err = EV_ERROR_INIT;
-	int64_t behind = ev_dead_blocking(s, projection, &r, &err);
+	int64_t behind = ev_dead_blocking(s, projection, &r, NULL, &err);
 
 	return ev_dead_add(s, projection, &r, behind, "because", &err) < 0 ? -3 : behind;
 }
@@ -36,7 +36,7 @@ static int64_t blocking(struct ev_store *s, const char *projection, struct ev_re
 {
 	struct ev_error err = EV_ERROR_INIT;
 
-	return ev_dead_blocking(s, projection, &r, &err);
+	return ev_dead_blocking(s, projection, &r, NULL, &err);
 }
 
 static int add_place(void *ctx, const struct ev_dead_letter *d)

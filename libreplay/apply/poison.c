@@ -1,0 +1,98 @@
+/* poison.c - what becomes of poison: a dead letter, held back behind one, or the end of the run; see apply.h */
+#include "apply/internal.h"
+
+#include <inttypes.h>
+
+bool ev_poison_keeps(const struct ev_apply *a, const struct ev_record *r)
+{
+	const struct ev_known_poison *k = a->opt.known;
+	bool decided = false;
+
+	return a->opt.dead ||
+	       (k && k->letter(k->ctx, r->topic, r->partition, r->offset, &decided) && decided);
+}
+
+static bool knows(const struct ev_apply *a)
+{
+	return a->opt.known && (a->opt.max_dead >= 0 || a->opt.max_held >= 0);
+}
+
+static bool is_known(const struct ev_apply *a, struct ev_slice topic, int32_t partition, int64_t offset)
+{
+	bool decided;
+
+	return a->opt.known->letter(a->opt.known->ctx, topic, partition, offset, &decided);
+}
+
+static int count_known(void *ctx, const struct ev_dead_letter *d)
+{
+	struct ev_apply *a = ctx;
+
+	if (d->behind >= 0)
+		a->letters.known_held += is_known(a, d->topic, d->behind_partition, d->behind);
+	else
+		a->letters.known_dead += is_known(a, d->topic, d->partition, d->offset);
+	return 0;
+}
+
+int ev_poison_count(struct ev_apply *a, struct ev_error *err)
+{
+	a->letters = (struct ev_letter_count){ 0 };
+	if (ev_dead_count(a->store, a->projection->name, &a->letters.dead, &a->letters.held, err) < 0)
+		return -1;
+	return knows(a) ? ev_dead_each(a->store, a->projection->name, NULL, count_known, a, err) : 0;
+}
+
+/* Is it known poison, or behind such? 1, 0, -1. */
+static int counts_not(struct ev_apply *a, const struct ev_record *r, bool held, struct ev_error *err)
+{
+	int32_t partition = r->partition;
+	int64_t offset = r->offset;
+
+	if (!knows(a))
+		return 0;
+	if (held)
+		offset = ev_dead_blocking(a->store, a->projection->name, r, &partition, err);
+	return offset == -2 ? -1 : is_known(a, r->topic, partition, offset);
+}
+
+static int limit_reached(const struct ev_apply *a, bool held, const struct ev_error *why, struct ev_error *err)
+{
+	const struct ev_letter_count *n = &a->letters;
+	int64_t most = held ? a->opt.max_held : a->opt.max_dead;
+	int64_t now = held ? n->held - n->known_held : n->dead - n->known_dead;
+
+	if (most < 0 || now < most)
+		return 0;
+	ev_fail(err, EV_DATA, "%s", held ? "too many records are held back" : why->text);
+	ev_hint(err, "the store keeps %" PRId64 " %s%s already, the limit of --max-%s", now, a->opt.known ? "new " : "",
+		held ? "held records" : "dead letters", held ? "held" : "dead");
+	return -1;
+}
+
+int ev_poison_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
+		   struct ev_error *err)
+{
+	bool held = behind >= 0;
+	int known = counts_not(a, r, held, err);
+
+	if (known < 0 || (!known && limit_reached(a, held, why, err) < 0))
+		return EV_FATE_ERROR;
+	if (ev_dead_add(a->store, a->projection->name, r, behind, held ? "" : why->text, err) < 0) {
+		if (err->class == EV_DATA)
+			err->class = EV_STORE; /* ours, not the record's */
+		return EV_FATE_ERROR;
+	}
+	*(held ? &a->letters.held : &a->letters.dead) += 1;
+	*(held ? &a->letters.known_held : &a->letters.known_dead) += known;
+	return held ? EV_HELD_BACK : EV_DEAD;
+}
+
+int ev_poison_blocks(struct ev_apply *a, const struct ev_record *r, int64_t *behind, struct ev_error *err)
+{
+	*behind = -1;
+	if (!a->letters.dead || !r->key.ptr)
+		return 0;
+	*behind = ev_dead_blocking(a->store, a->projection->name, r, NULL, err);
+	return *behind == -2 ? -1 : *behind >= 0;
+}
