@@ -72,4 +72,17 @@ check_status 0 "but the primary is"
 check "which comes over" caught_up
 verify
 check_status 0 "and then the replica is consistent again"
+
+# who is at work on a rebuild is known to the primary alone
+sed 's/version 1/version 2/; s/VALUES (\$\.k, /VALUES ($.k, 0 + /' p.sql >p2.sql
+run evproject rebuild p2.sql --store "$db" ./log.ndjson --no-swap
+check_status 0 "a rebuild on the primary"
+check "is on the replica" caught_up
+run evproject status --store "$db"
+check_grep "status says there that nobody is at work" '^nobody is at work on it' "$out"
+run evproject status --store "$standby"
+check_status 0 "status of a replica"
+check_grep "says that it cannot know" '^whether a process is at work on it is not known on a standby' "$out"
+run evproject status --store "$standby" --format json
+check "also in JSON" jq -e '.rebuild | .phase == "ready" and .at_work == null' "$out"
 done_testing

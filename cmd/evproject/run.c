@@ -59,6 +59,8 @@ struct state {
 	struct ev_progress progress;
 	struct ev_apply *apply;
 	const struct ev_projection *projection;
+	struct ev_store *store;
+	bool works; /* what had stopped the run before has been passed */
 	int64_t last_metrics;
 	int64_t lag; /* as last told; -1: not known */
 	bool metrics_failed;
@@ -139,6 +141,17 @@ static int64_t age_ms(const struct ev_ledger *l)
 	return last < 0 ? -1 : ev_now_ms() - last;
 }
 
+/* For `status`, which is asked while a follower is at work; best effort. */
+static void forget_error(struct state *st)
+{
+	const struct ev_ledger *l = ev_apply_ledger(st->apply);
+	struct ev_error ignored = EV_ERROR_INIT;
+
+	st->works = true;
+	if (l->last_error)
+		ev_ledger_note_error(st->store, l->projection, NULL, &ignored);
+}
+
 static void progress(void *ctx, const struct ev_run_status *s)
 {
 	struct state *st = ctx;
@@ -151,6 +164,8 @@ static void progress(void *ctx, const struct ev_run_status *s)
 		.phase = s->following ? "following" : NULL,
 	};
 
+	if (!st->works && (s->transactions || s->following))
+		forget_error(st);
 	st->lag = s->lag;
 	ev_progress_update(&st->progress, &now);
 	if (st->a->metrics && ev_clock_ms() - st->last_metrics > METRICS_EVERY_MS &&
@@ -279,7 +294,7 @@ static void note_end(struct state *st, struct ev_store *s, int rc, const struct 
 	if (rc < 0)
 		now = err->text;
 	s->ops->rollback(s);
-	if (now ? !before || strcmp(now, before) != 0 : before != NULL)
+	if (now ? !before || st->works || strcmp(now, before) != 0 : before != NULL)
 		ev_ledger_note_error(s, st->projection->name, now, &ignored);
 }
 
@@ -317,6 +332,7 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 		ao.hold_ms = CATCH_UP_MS;
 		ao.hold_rows = CATCH_UP_ROWS;
 	}
+	st->store = s;
 	st->apply = ev_apply_open(s, st->projection, &ao, err);
 	if (st->apply) {
 		rc = read_all(st, src, s, err);

@@ -39,7 +39,7 @@ struct view {
 	struct ev_ledger ledger, kept; /* kept: what served before */
 	bool kept_alone;               /* tables are kept that no ledger describes: they were adopted */
 	struct ev_plan plan;           /* of a rebuild under way */
-	bool at_work;                  /* a process is at work on the versions */
+	int at_work;                   /* on the versions: 1 a process, 0 nobody, EV_LOCK_UNSEEN */
 	int64_t dead, held;
 	int64_t lag;    /* records; -1 not known */
 	int64_t age_ms; /* of the last record; -1 not known */
@@ -132,7 +132,7 @@ static int ask_lock(struct ev_store *s, const char *name, struct view *v, struct
 		return 0;
 	ev_role_name(&lock, name, EV_ROLE_NEW);
 	rc = s->ops->locked(s, ev_buf_str(&lock), err);
-	v->at_work = rc > 0;
+	v->at_work = rc < 0 ? 0 : rc;
 	ev_buf_release(&lock);
 	return rc < 0 ? -1 : 0;
 }
@@ -201,12 +201,12 @@ static void print_plan(const struct view *v)
 	       p->refused ? ": " : "", p->refused ? p->refused : "", time, p->compared ? "; " : "",
 	       p->compared ? p->compared : "");
 	ev_term_escape(&why, ev_slice_str(p->failed ? p->failed : ""));
-	if (v->at_work)
+	if (v->at_work == 1)
 		printf("a process is at work on it%s%s\n", p->holder ? ", last saved by " : "",
 		       p->holder ? p->holder : "");
 	else
-		printf("nobody is at work on it%s%s\n", p->failed ? "; the last call ended with: " : "",
-		       ev_buf_str(&why));
+		printf("%s%s%s\n", v->at_work ? "whether a process is at work on it is not known on a standby" :
+		       "nobody is at work on it", p->failed ? "; the last call ended with: " : "", ev_buf_str(&why));
 	ev_buf_release(&why);
 }
 
@@ -309,10 +309,16 @@ static void print_text(const struct view *v)
 
 static void add_plan(const struct view *v, struct ev_buf *o)
 {
+	static const char *const at_work[] = { "false", "true", [EV_LOCK_UNSEEN] = "null" };
+
 	ev_buf_addf(o, "{\"phase\":\"%s\",\"version\":%" PRId64 ",\"updated_at\":%" PRId64 ",\"at_work\":%s,"
-		    "\"failed\":", ev_plan_word(&v->plan), v->plan.version, v->plan.updated_at,
-		    v->at_work ? "true" : "false");
-	if (v->plan.failed)
+		    "\"holder\":", ev_plan_word(&v->plan), v->plan.version, v->plan.updated_at, at_work[v->at_work]);
+	if (v->plan.holder)
+		ev_json_quote(o, ev_slice_str(v->plan.holder));
+	else
+		ev_buf_adds(o, "null");
+	ev_buf_adds(o, ",\"failed\":");
+	if (v->plan.failed && v->at_work != 1)
 		ev_json_quote(o, ev_slice_str(v->plan.failed));
 	else
 		ev_buf_adds(o, "null");

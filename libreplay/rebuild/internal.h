@@ -45,6 +45,7 @@ struct ev_rebuilding {
 	bool began;             /* this session found an empty shadow: all that is in it is of this log */
 	bool wrong_log;         /* it was refused as not the old view's, or not all of it */
 	bool dry;               /* nothing is written */
+	bool working;           /* the plan says that this session is at work on it */
 	bool as_serves;         /* the version that serves is proven, and no new one */
 	char refusal[512];      /* why the new version does not serve */
 	bool stopped;

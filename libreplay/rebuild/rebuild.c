@@ -115,12 +115,25 @@ static int new_plan(struct ev_rebuilding *r, enum ev_phase phase, struct ev_erro
 	return rc < 0 ? -1 : set_phase(r, phase, err);
 }
 
+/*
+ * This session is at work on it from now on: how the one before ended, and who it was, is over. Begins it where
+ * there is none.
+ */
+static int work_on_plan(struct ev_rebuilding *r, enum ev_phase first, struct ev_error *err)
+{
+	r->working = true;
+	if (r->plan.phase == EV_PHASE_NONE)
+		return new_plan(r, first, err);
+	ev_plan_conclude(&r->plan, false, NULL);
+	return ev_plan_save(r->sh->live, &r->plan, err);
+}
+
 /* No old view: the first one, in place, as `run` would build it. */
 static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
 	int rc;
 
-	if (r->plan.phase == EV_PHASE_NONE && new_plan(r, EV_PHASE_BUILD, err) < 0)
+	if (work_on_plan(r, EV_PHASE_BUILD, err) < 0)
 		return -1;
 	/* in place, where a transaction that stays open locks out those of other projections */
 	r->ao.alone = r->sh->live->ops->dialect == EV_POSTGRESQL;
@@ -360,9 +373,7 @@ static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, 
 
 	if (r->opt->pipe)
 		return ev_rebuilding_no_pipe(err);
-	if (r->plan.phase == EV_PHASE_NONE && new_plan(r, EV_PHASE_PREPARE, err) < 0)
-		return -1;
-	if (ev_rebuilding_know(r, err) < 0)
+	if (work_on_plan(r, EV_PHASE_PREPARE, err) < 0 || ev_rebuilding_know(r, err) < 0)
 		return -1;
 	if (r->plan.phase == EV_PHASE_COPY || r->plan.phase == EV_PHASE_READY)
 		return finish_proven(r, end, err);
@@ -453,7 +464,6 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 	if (r->sh->ops->clean(r->sh, err) < 0 || ev_plan_load(r->sh->live, r->p->name, &r->plan, err) < 0 ||
 	    ev_rebuilding_admit(r, err) < 0)
 		return -1;
-	ev_plan_conclude(&r->plan, false, NULL); /* not yet */
 	rc = ev_role_present(r->sh->live, r->p->name, EV_ROLE_LIVE, err);
 	if (rc < 0)
 		return -1;
@@ -532,14 +542,17 @@ static int conclude(struct ev_rebuilding *r, enum ev_rebuild_end end, struct ev_
 	return ev_plan_save(r->sh->live, &r->plan, err);
 }
 
-/* The same where an error has ended it. What is in memory may be ahead of what was rolled back: as it is stored. */
+/*
+ * The same where an error has ended it, but for a signal in a wait. What is in memory may be ahead of what was rolled
+ * back: as it is stored.
+ */
 static void note_failure(struct ev_rebuilding *r, const struct ev_error *why)
 {
 	struct ev_store *live = r->sh->live;
 	struct ev_error ignored = EV_ERROR_INIT;
 	struct ev_plan plan = { 0 };
 
-	if (r->ending || (why->class != EV_DATA && why->class != EV_SOURCE && why->class != EV_STORE))
+	if (r->ending || !r->working || (asked_to_stop(r) && why->retriable))
 		return;
 	live->ops->rollback(live);
 	if (ev_plan_load(live, r->p->name, &plan, &ignored) == 0 && plan.phase != EV_PHASE_NONE &&

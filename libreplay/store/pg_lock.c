@@ -80,9 +80,10 @@ static int wait_lock(struct ev_pg *s, uint64_t key, int wait_ms, struct ev_error
 int ev_pg_locked(struct ev_store *store, const char *projection, struct ev_error *err)
 {
 	static const char format[] =
-		"SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND "
+		"SELECT pg_catalog.pg_is_in_recovery(), EXISTS (SELECT FROM pg_catalog.pg_locks WHERE "
+		"locktype = 'advisory' AND granted AND objsubid = 1 AND "
 		"database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND "
-		"classid::bigint = %" PRIu64 " AND objid::bigint = %" PRIu64;
+		"classid::bigint = %" PRIu64 " AND objid::bigint = %" PRIu64 ")";
 	struct ev_pg *s = ev_pg_of(store);
 	uint64_t key = key_of(s->schema, projection);
 	char sql[sizeof(format) + 40];
@@ -91,7 +92,10 @@ int ev_pg_locked(struct ev_store *store, const char *projection, struct ev_error
 
 	snprintf(sql, sizeof(sql), format, key >> 32, key & UINT32_MAX);
 	res = PQexec(s->conn, sql);
-	rc = PQresultStatus(res) == PGRES_TUPLES_OK ? PQntuples(res) > 0 : ev_pg_error(s, res, false, err);
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		rc = ev_pg_error(s, res, false, err);
+	else
+		rc = PQgetvalue(res, 0, 0)[0] == 't' ? EV_LOCK_UNSEEN : PQgetvalue(res, 0, 1)[0] == 't';
 	PQclear(res);
 	return rc;
 }

@@ -95,6 +95,8 @@ struct ev_store_options {
 	bool (*give_up)(void); /* so does a wait for others who hold a lock, or for a store that is away; or NULL */
 };
 
+#define EV_LOCK_UNSEEN 2 /* it would not be seen from here: locks are of a server, and this is a standby of it */
+
 struct ev_store_ops {
 	const char *name;
 	enum ev_dialect dialect;
@@ -227,7 +229,9 @@ struct ev_store_ops {
 	 * then). Released by the system however the process ends.
 	 */
 	int (*lock)(struct ev_store *s, const char *projection, struct ev_error *err);
-	/* Has a process that lock? 1, 0, -1. Nothing is taken, and a store that is only read does. */
+	/*
+	 * Has a process that lock? 1, 0, EV_LOCK_UNSEEN, -1. Nothing is taken, and a store that is only read does.
+	 */
 	int (*locked)(struct ev_store *s, const char *projection, struct ev_error *err);
 
 	/*
