@@ -64,6 +64,43 @@ check_status 2 "--key and a partition"
 history --row k=c-9 --key c-9 nosuchtopic-$$
 check_status 3 "a topic that is not there"
 
+# --key: records of other keys lack their rows in partitions that are not read, and are no poison for that
+topic made 5
+topic paid 2
+{
+	for k in "${keys[@]}"; do
+		echo "put $made/-1 1000 $k {\"type\":\"made\",\"k\":\"$k\"}"
+		echo "put $paid/-1 2000 $k {\"type\":\"paid\",\"k\":\"$k\",\"v\":1}"
+		echo "put $paid/-1 2001 $k {\"type\":\"paid\",\"k\":\"$k\",\"v\":2}"
+	done
+	echo "put $paid/-1 2002 a {\"type\":\"paid\",\"k\":\"a\",\"v\":\"odd\"}"
+	echo "put $paid/-1 2003 a {\"type\":\"paid\",\"k\":\"a\",\"v\":3}"
+} | put -X partitioner=murmur2
+cat >last.sql <<END
+-- @projection last version 1
+-- @topics $made $paid
+-- @envelope type=\$.type
+-- @schema
+CREATE TABLE last (k text PRIMARY KEY, v integer);
+-- @on made
+INSERT INTO last (k, v) VALUES (\$.k, 0);
+-- @on paid must touch
+UPDATE last SET v = \$.v WHERE k = \$.k;
+END
+history --row k=abc --key abc
+check_status 0 "a history where most rows are elsewhere"
+check "has all events of the row" test "$(jq .after.v "$out" | tr '\n' ' ')" = '0 1 2 '
+check_no_grep "names no other record" 'poison|cannot be applied|held back' "$err"
+check_grep "but says how many were passed over" '[1-9][0-9]* records of other keys, .* passed over' "$err"
+history --row k=a --key a
+check "poison of the key itself" test "$(jq .after.v "$out" | tr '\n' ' ')" = '0 1 2 '
+check "is named, once" test "$(grep -c 'cannot be applied to what is read' "$err")" = 1
+check_grep "with its reason" "$paid/[01]@[0-9]+ .*cannot hold" "$err"
+check_grep "and what waits behind it" '1 later record of their keys is held back' "$err"
+check_grep "and that it may be none" 'without --key they may be no poison' "$err"
+history --row k=a
+check_grep "the whole log says that it is" "$paid/[01]@[0-9]+ is poison and passed over: .*cannot hold" "$err"
+
 # what comes while the history is read is not in it; transactions that were aborted are not either
 topic last 2
 projection "$last" >last.sql

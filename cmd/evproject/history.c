@@ -50,7 +50,9 @@ struct state {
 	struct ev_target target;
 	struct ev_progress progress;
 	struct ev_history_print print;
-	int64_t poison;
+	bool part;              /* not all of the log is read */
+	int64_t poison, held;   /* records that were not applied */
+	int64_t others;         /* with --key: those of other keys */
 };
 
 static void init(void *args)
@@ -68,13 +70,22 @@ static int event(void *ctx, const struct ev_history_event *e, struct ev_error *e
 	return ev_history_print_event(&((struct state *)ctx)->print, e, err);
 }
 
-static void poison(void *ctx, const struct ev_record *r, const char *why)
+/*
+ * With --key records of other keys lack what other partitions have of theirs, a row that they must touch for instance:
+ * that they cannot be applied says nothing of them.
+ */
+static void passed(void *ctx, const struct ev_record *r, const char *why)
 {
 	struct state *st = ctx;
 
-	if (st->poison++ < NAMED_POISON)
-		ev_warn(st->msg, "%.*s/%d@%" PRId64 " is poison and passed over: %s", (int)r->topic.len,
-			r->topic.ptr, r->partition, r->offset, why);
+	if (st->a->key && !ev_slice_is(r->key, st->a->key))
+		st->others += why != NULL;
+	else if (!why)
+		st->held++;
+	else if (st->poison++ < NAMED_POISON)
+		ev_warn(st->msg, "%.*s/%d@%" PRId64 " %s and passed over: %s", (int)r->topic.len, r->topic.ptr,
+			r->partition, r->offset,
+			st->part ? "cannot be applied to what is read of the log" : "is poison", why);
 }
 
 static bool stop(void *ctx)
@@ -101,18 +112,20 @@ static void note(void *ctx, const char *text)
 }
 
 /* Poison is said even to the quiet: the row may look otherwise for it. */
-static void say_poison(const struct state *st, const struct ev_ledger *l)
+static void say_passed(const struct state *st)
 {
-	int64_t held = 0;
-
-	for (size_t i = 0; i < l->nparts; i++)
-		held += l->parts[i].counts[EV_HELD_BACK];
 	if (st->poison > NAMED_POISON)
-		ev_warn(st->msg, "%" PRId64 " more records are poison and passed over",
-			st->poison - NAMED_POISON);
-	if (held)
+		ev_warn(st->msg, "%" PRId64 " more records %s and passed over", st->poison - NAMED_POISON,
+			st->part ? "cannot be applied to it" : "are poison");
+	if (st->held)
 		ev_warn(st->msg, "%" PRId64 " later record%s of their keys %s held back behind them, as "
-			"by run --on-error dead", held, held == 1 ? "" : "s", held == 1 ? "is" : "are");
+			"by run --on-error dead", st->held, st->held == 1 ? "" : "s", st->held == 1 ? "is" : "are");
+	if (st->poison && st->part)
+		ev_say(st->msg, "what is not read may be what they lack: without %s they may be no poison",
+		       st->a->key ? "--key" : "a range");
+	if (st->others && !st->a->quiet)
+		ev_say(st->msg, "%" PRId64 " record%s of other keys, which lack what other partitions have of theirs, "
+		       "%s passed over", st->others, st->others == 1 ? "" : "s", st->others == 1 ? "was" : "were");
 }
 
 static void summary(const struct state *st, const struct ev_run_status *s, int64_t ms)
@@ -129,19 +142,19 @@ static int fold(struct state *st, struct ev_history *h, struct ev_source *src, s
 {
 	struct ev_run_options opt = EV_RUN_OPTIONS_INIT;
 	struct ev_run_hooks hooks = { st, stop, progress, note };
-	const struct ev_ledger *l = ev_apply_ledger(ev_history_apply(h));
 	int64_t start = ev_clock_ms();
 	struct ev_run_status status;
 	int rc;
 
 	opt.range = &st->a->src.range;
+	st->part = st->a->key || opt.range->from.kind != EV_POINT_NONE || opt.range->has_since;
 	st->print.history = h;
 	/* lines that come as they are found would mix with it on a terminal */
 	ev_progress_init(&st->progress, st->msg, st->a->quiet || (st->print.json && isatty(1)));
 	rc = ev_run(ev_history_apply(h), src, &opt, &hooks, &status, err);
 	ev_progress_clear(&st->progress);
 	ev_history_print_end(&st->print);
-	say_poison(st, l);
+	say_passed(st);
 	if (rc < 0)
 		return -1;
 	if (!st->a->quiet)
@@ -228,7 +241,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct args *a = args;
 	struct ev_projection *p = ev_operand_projection(rest, err);
 	struct state st = { .a = a, .msg = msg, .projection = p, .target = EV_TARGET_INIT };
-	struct ev_history_hooks hooks = { &st, event, poison };
+	struct ev_history_hooks hooks = { &st, event, passed };
 	struct ev_scratch scratch = { 0 };
 	struct ev_source *src = NULL;
 	struct ev_history *h = NULL;

@@ -27,7 +27,8 @@ struct ev_history_event {
 struct ev_history_hooks {
 	void *ctx;
 	int (*event)(void *ctx, const struct ev_history_event *e, struct ev_error *err);
-	void (*poison)(void *ctx, const struct ev_record *r, const char *why);
+	/* A record was not applied: poison, which is `why`; NULL: it waits behind one of its key. */
+	void (*passed)(void *ctx, const struct ev_record *r, const char *why);
 };
 
 struct ev_history;
