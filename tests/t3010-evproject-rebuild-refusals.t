@@ -141,7 +141,7 @@ rebuild same.sql s.db ./log.ndjson --yes
 refused "a changed file with the version that serves" 2 'its version is still 1'
 rebuild v2.sql s.db ./log.ndjson --no-swap
 check_status 0 "--no-swap"
-check_grep "stops before the swap" 'version 2 is ready, and not swapped' "$err"
+check_grep "stops before the swap" 'version 2 is ready, and does not serve yet: the same command without --no-swap swaps, --abandon' "$err"
 check "the old version serves" same s.db base.db
 check "status shows the rebuild" test "$(evproject status --store s.db --format json | jq -r '.rebuild.phase, .rebuild.version' | xargs)" = "ready 2"
 rebuild v3.sql s.db ./log.ndjson --yes
@@ -197,9 +197,11 @@ rebuild empty.sql s.db ./log.ndjson --yes --allow-empty
 check_status 0 "--allow-empty takes it so"
 sed 's/WHERE n < 0/WHERE n > 5/; s/version 2/version 7/' v2.sql >check.sql
 store
-rebuild check.sql s.db ./log.ndjson --yes
+rebuild check.sql s.db ./log.ndjson --yes --max-change 100
 check_status 1 "a check that fails on the new version refuses the swap"
 check_grep "by name" 'check failed: no negatives' "$err"
+check_grep "and says what to do" ': --abandon gives the new version up, and a mended file begins anew$' "$err"
+check_no_grep "nothing of changes, which were few enough" 'max-change' "$err"
 check "the old version serves" same s.db base.db
 rebuild v2.sql s.db --abandon
 check "--abandon leaves nothing" untouched

@@ -50,6 +50,7 @@ kill -9 $pid
 wait $pid 2>/dev/null
 exec 8>&-
 check "from one that was killed" wait_for 60 tells '^nobody is at work on it$'
+check "and what is to be done" tells '^the same command goes on with it, rebuild --abandon gives it up$'
 rebuild p.sql k.db ./log.ndjson
 check_status 0 "which goes on"
 check "to the same rows" test "$(dump k.db)" = "$(dump want.db)"

@@ -108,10 +108,13 @@ check "status says that it was refused" test "$(phase a.db)" = refused
 check "theirs serve" test "$(sql a.db "SELECT n FROM acc WHERE k = 'old'")" = 1
 run evproject status p3.sql --store "$(store a.db)"
 check_grep "and why" '^rebuild to version 3: refused: 28.6 % of the rows change' "$out"
+check_grep "and what is to be done" '^rebuild --abandon gives it up$' "$out"
 rebuild p3.sql a.db --adopt --no-swap --max-change 40 ./log.ndjson
 check_status 0 "what --max-change allows is ready"
 check_grep "with the comparison" 'at the end of the log: 1 rows changed, 1 only in the old view, 0 only in the new, 5 the same' "$err"
 check "status says that, too" test "$(phase a.db)" = ready
+run evproject status p3.sql --store "$(store a.db)"
+check_grep "with what swaps it in" '^rebuild --yes swaps it in, rebuild --abandon gives it up$' "$out"
 rebuild p3.sql a.db --adopt --yes --quiet ./log.ndjson
 check_status 0 "and swapped"
 check "to the whole new version" test "$(dump a.db)" = "$(dump theirs.db)"

@@ -60,7 +60,7 @@ sql half.db "DELETE FROM last; UPDATE ev_ledger SET target_offset = 3, next_offs
 event 0 900 x put x 99 | send
 run evproject run last.sql --store "$(store half.db)"
 check_status 0 "a run with a stored range goes on"
-check_grep "it says that it finishes the range" 'finishing the range' "$err"
+check_grep "it says that it finishes the range" 'first the range that was begun before is read' "$err"
 check "the later record, though its time is earlier, comes last" test "$(rows half.db)" = "x|99|7 "
 run evproject run last.sql --store "$(store calm.db)"
 check "as it does after two runs without a kill" test "$(rows calm.db)" = "x|99|7 "

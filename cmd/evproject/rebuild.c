@@ -214,14 +214,15 @@ static int confirm(void *ctx, int64_t version, struct ev_error *err)
 }
 
 /* What to do about it, where the answer is that the new version does not serve. */
-static void advise(struct state *st)
+static void advise(struct state *st, bool too_much)
 {
 	const char *name = st->p->name;
 
-	if (st->a->max_change)
+	if (too_much)
 		ev_say(st->msg, "%s: the rows that change are on stdout (--no-swap, without --quiet, shows them "
 		       "again); a higher --max-change takes them", name);
-	ev_say(st->msg, "%s: else --abandon gives the new version up, and a mended file begins anew", name);
+	ev_say(st->msg, "%s: %s--abandon gives the new version up, and a mended file begins anew", name,
+	       too_much ? "else " : "");
 }
 
 static void summary(struct state *st, enum ev_rebuild_end end, long long version, double s)
@@ -242,8 +243,8 @@ static void summary(struct state *st, enum ev_rebuild_end end, long long version
 		ev_say(st->msg, "%s: version %lld serves, after %.1f s; the version before is kept: "
 		       "rollback goes back, rebuild --forget drops it", name, version, s);
 	else if (end == EV_REBUILT_READY)
-		ev_say(st->msg, "%s: version %lld is ready, and not swapped: the next rebuild goes on, "
-		       "--abandon gives it up", name, version);
+		ev_say(st->msg, "%s: version %lld is ready, and does not serve yet: the same command %s, --abandon "
+		       "gives it up", name, version, st->a->no_swap ? "without --no-swap swaps" : "asks again");
 }
 
 /* The first version has nothing to stay behind: it is there. */
@@ -273,10 +274,11 @@ static int tell(struct state *st, enum ev_rebuild_end end, int64_t version, int6
 		advise_first(st, (long long)version);
 		return EV_NO;
 	case EV_REBUILT_REFUSED:
-		advise(st);
+	case EV_REBUILT_TOO_MUCH:
+		advise(st, end == EV_REBUILT_TOO_MUCH);
 		return EV_NO;
 	case EV_REBUILT_STOPPED:
-		ev_say(st->msg, "%s: stopped; the next rebuild goes on, --abandon gives it up", st->p->name);
+		ev_say(st->msg, "%s: stopped; the same command goes on, --abandon gives it up", st->p->name);
 		return ev_stop_status(false);
 	}
 	return EV_BUG;
@@ -334,6 +336,7 @@ static int fill_options(const struct args *a, struct ev_rebuild_options *opt, st
 static const char *const end_words[] = {
 	[EV_REBUILT_BUILT] = "done", [EV_REBUILT_SWAPPED] = "done", [EV_REBUILT_SERVES] = "done",
 	[EV_REBUILT_UNFIT] = "refused", [EV_REBUILT_UNPROVEN] = "refused", [EV_REBUILT_REFUSED] = "refused",
+	[EV_REBUILT_TOO_MUCH] = "refused",
 	[EV_REBUILT_READY] = "ready", [EV_REBUILT_STOPPED] = "stopped",
 };
 

@@ -197,7 +197,7 @@ static void print_plan(const struct view *v)
 	char time[EV_TIME_TEXT];
 
 	ev_time_format(p->updated_at, time);
-	printf("rebuild to version %" PRId64 ": %s%s%s, since %s%s%s\n", p->version, ev_plan_word(p),
+	printf("rebuild to version %" PRId64 ": %s%s%s, as of %s%s%s\n", p->version, ev_plan_word(p),
 	       p->refused ? ": " : "", p->refused ? p->refused : "", time, p->compared ? "; " : "",
 	       p->compared ? p->compared : "");
 	ev_term_escape(&why, ev_slice_str(p->failed ? p->failed : ""));
@@ -208,6 +208,9 @@ static void print_plan(const struct view *v)
 		printf("%s%s%s\n", v->at_work ? "whether a process is at work on it is not known on a standby" :
 		       "nobody is at work on it", p->failed ? "; the last call ended with: " : "", ev_buf_str(&why));
 	ev_buf_release(&why);
+	if (!v->at_work)
+		printf("%srebuild --abandon gives it up\n", p->refused ? "" : p->ready ? "rebuild --yes swaps it in, " :
+		       "the same command goes on with it, ");
 }
 
 static void print_versions(const struct view *v)

@@ -386,9 +386,9 @@ static bool stored_range(struct run *r, const struct ev_span *wanted, struct ev_
 		}
 	}
 	if (cut)
-		note(r, "the range of the run before is cut short by --to or --until");
+		note(r, "the range that was begun before is cut short by --to or --until");
 	else if (any)
-		note(r, "finishing the range of the run before");
+		note(r, "first the range that was begun before is read to its end");
 	return any;
 }
 

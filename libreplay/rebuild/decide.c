@@ -179,8 +179,9 @@ int ev_decisions_replay(struct ev_rebuilding *r, struct ev_apply *a, const struc
 						    &applied, &why) == 0)
 			continue;
 		if (why.class == EV_DATA) /* it was retried with success, in another version */
-			ev_rebuilding_note(r, "%s/%d@%" PRId64 " stays dead: %s", c->topic, c->partition,
-					   c->offset, why.text);
+			ev_rebuilding_note(r, "%s/%d@%" PRId64 " was %s in the old version and stays a dead letter in "
+					   "the new one, where this fails: %s", c->topic, c->partition, c->offset,
+					   c->drop ? "dropped" : "retried", why.text);
 		else if (why.class != EV_USAGE) { /* usage: not dead here */
 			*err = why;
 			return -1;

@@ -280,6 +280,11 @@ static int complete(struct ev_rebuilding *r, struct ev_error *err)
 	return rc == 0 && !r->stopped ? prove(r, err) : rc;
 }
 
+static enum ev_rebuild_end refused(const struct ev_rebuilding *r)
+{
+	return r->too_much ? EV_REBUILT_TOO_MUCH : EV_REBUILT_REFUSED;
+}
+
 /* Until the answer is yes: 0 with *go, or *end says why not. */
 static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, struct ev_error *err)
 {
@@ -293,7 +298,7 @@ static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, str
 		rc = complete(r, err);
 	if (rc < 0 || r->stopped)
 		return rc < 0 ? -1 : 0;
-	*end = rc ? EV_REBUILT_REFUSED : EV_REBUILT_READY;
+	*end = rc ? refused(r) : EV_REBUILT_READY;
 	if (rc || r->opt->no_swap)
 		return 0;
 	if (r->hooks->confirm && !r->agreed)
@@ -355,7 +360,7 @@ static int finish_proven(struct ev_rebuilding *r, enum ev_rebuild_end *end, stru
 	if (rc == 0)
 		rc = ev_rebuilding_prove(r, false, err);
 	r->sh->ops->settle(r->sh);
-	*end = rc ? EV_REBUILT_REFUSED : r->stopped ? EV_REBUILT_STOPPED : EV_REBUILT_READY;
+	*end = rc ? refused(r) : r->stopped ? EV_REBUILT_STOPPED : EV_REBUILT_READY;
 	if (rc || r->stopped || r->opt->no_swap)
 		return rc < 0 ? -1 : 0;
 	return finish(r, end, err);
@@ -526,7 +531,8 @@ static bool recovered(struct ev_rebuilding *r, struct ev_error *err)
 		return false;
 	if (give_up(r)) {
 		if (!err->hint[0])
-			ev_hint(err, "gave up (--store-timeout); nothing is lost, the next rebuild goes on");
+			ev_hint(err, "gave up, as it got no further in the time of --store-timeout; nothing is lost: "
+				"the same command goes on");
 		return false;
 	}
 	ev_rebuilding_note(r, "%s: trying again", err->text);
@@ -536,7 +542,7 @@ static bool recovered(struct ev_rebuilding *r, struct ev_error *err)
 /* For `status`: how far it is where nobody works on it. */
 static int conclude(struct ev_rebuilding *r, enum ev_rebuild_end end, struct ev_error *err)
 {
-	if (r->ending || (end != EV_REBUILT_READY && end != EV_REBUILT_REFUSED))
+	if (r->ending || (end != EV_REBUILT_READY && end != EV_REBUILT_REFUSED && end != EV_REBUILT_TOO_MUCH))
 		return 0;
 	ev_plan_conclude(&r->plan, end == EV_REBUILT_READY, r->refusal);
 	return ev_plan_save(r->sh->live, &r->plan, err);
@@ -571,7 +577,7 @@ static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_erro
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	ev_plan_release(&r->plan);
-	r->ending = r->as_serves = false;
+	r->ending = r->as_serves = r->too_much = false;
 	r->refusal[0] = 0;
 	*end = EV_REBUILT_STOPPED;
 	return start(r, end, err) < 0 ? -1 : conclude(r, *end, err);

@@ -56,7 +56,8 @@ enum ev_rebuild_end {
 	EV_REBUILT_SERVES,   /* this fingerprint serves already: nothing was done, but proven if a receipt is wanted */
 	EV_REBUILT_UNPROVEN, /* the same, and it is not what the log makes */
 	EV_REBUILT_READY,    /* no_swap, or the answer was no */
-	EV_REBUILT_REFUSED,  /* a check failed, too much change, empty, not proven: a hook has said so */
+	EV_REBUILT_REFUSED,  /* a check failed, empty, not proven: a hook has said so */
+	EV_REBUILT_TOO_MUCH, /* refused, as more of the rows change than was allowed */
 	EV_REBUILT_STOPPED,  /* by the hook */
 };
 

@@ -64,6 +64,7 @@ int ev_rebuilding_judge(struct ev_rebuilding *r)
 {
 	if (r->opt->max_change < 0 || r->plan.change <= r->opt->max_change)
 		return 0;
+	r->too_much = true;
 	return ev_rebuilding_refuse(r, "%.1f %% of the rows change, more than the %g %% of --max-change",
 				    r->plan.change, r->opt->max_change);
 }

@@ -214,8 +214,8 @@ static int time_is_over(const struct ev_pg *s, struct ev_error *err)
 {
 	err->retriable = false;
 	if (!err->hint[0])
-		ev_hint(err, "gave up after %.1f s (--store-timeout); nothing is lost, the next run goes on from the "
-			"stored position", (double)(ev_clock_ms() - s->trouble_since) / 1000);
+		ev_hint(err, "gave up after %.1f s (--store-timeout); nothing is lost: the same command goes on where "
+			"this one stood", (double)(ev_clock_ms() - s->trouble_since) / 1000);
 	return -1;
 }
 
