@@ -143,6 +143,10 @@ bool ev_letters_have(const struct ev_letters *l, const char *name);
 void ev_letters_release(struct ev_letters *l);
 void ev_letter_name(const struct ev_dead_letter *d, struct ev_buf *out); /* appended */
 
+/* conclude.c: how this call ended, by itself or by an error, is kept for `status`. */
+int ev_rebuilding_conclude(struct ev_rebuilding *r, enum ev_rebuild_end end, struct ev_error *err);
+void ev_rebuilding_failed(struct ev_rebuilding *r, const struct ev_error *why);
+
 /* The poison of the old view as it is now, for ao.known. */
 int ev_rebuilding_know(struct ev_rebuilding *r, struct ev_error *err);
 

@@ -539,37 +539,6 @@ static bool recovered(struct ev_rebuilding *r, struct ev_error *err)
 	return ev_store_recover(live, err);
 }
 
-/* For `status`: how far it is where nobody works on it. */
-static int conclude(struct ev_rebuilding *r, enum ev_rebuild_end end, struct ev_error *err)
-{
-	if (r->ending || (end != EV_REBUILT_READY && end != EV_REBUILT_REFUSED && end != EV_REBUILT_TOO_MUCH))
-		return 0;
-	ev_plan_conclude(&r->plan, end == EV_REBUILT_READY, r->refusal);
-	return ev_plan_save(r->sh->live, &r->plan, err);
-}
-
-/*
- * The same where an error has ended it, but for a signal in a wait. What is in memory may be ahead of what was rolled
- * back: as it is stored.
- */
-static void note_failure(struct ev_rebuilding *r, const struct ev_error *why)
-{
-	struct ev_store *live = r->sh->live;
-	struct ev_error ignored = EV_ERROR_INIT;
-	struct ev_plan plan = { 0 };
-
-	if (r->ending || !r->working || (asked_to_stop(r) && why->retriable))
-		return;
-	live->ops->rollback(live);
-	if (ev_plan_load(live, r->p->name, &plan, &ignored) == 0 && plan.phase != EV_PHASE_NONE &&
-	    strcmp(plan.fingerprint, r->p->fingerprint) == 0) {
-		free(plan.failed);
-		plan.failed = ev_strdup(why->text);
-		ev_plan_save(live, &plan, &ignored);
-	}
-	ev_plan_release(&plan);
-}
-
 static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
 	int rc = has_ended(r, end, err);
@@ -580,7 +549,7 @@ static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_erro
 	r->ending = r->as_serves = r->too_much = false;
 	r->refusal[0] = 0;
 	*end = EV_REBUILT_STOPPED;
-	return start(r, end, err) < 0 ? -1 : conclude(r, *end, err);
+	return start(r, end, err) < 0 ? -1 : ev_rebuilding_conclude(r, *end, err);
 }
 
 int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
@@ -597,7 +566,7 @@ int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_so
 		rc = try(&r, end, err);
 	while (rc < 0 && recovered(&r, err));
 	if (rc < 0)
-		note_failure(&r, err);
+		ev_rebuilding_failed(&r, err);
 	*version = r.as_serves ? r.old.version : r.plan.version;
 	sh->note = NULL;
 	close_apply(&r);
