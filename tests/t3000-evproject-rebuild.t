@@ -21,7 +21,7 @@ check "not even catching up" same s.db want1.db
 sqlite3 s.db 'CREATE VIEW others AS SELECT count(*) AS n, sum(n) AS total FROM acc; CREATE INDEX others_at ON acc (at)'
 rebuild v2.sql s.db ./log.ndjson
 check_status 2 "without a terminal the swap wants --yes"
-check_grep "and says so" '--yes swaps, --abandon gives it up' "$err"
+check_grep "and says so, before anything is read" '--yes swaps when the new version is ready, .* nothing was read yet' "$err"
 check "the old version serves on" same s.db want1.db
 rebuild v2.sql s.db ./log.ndjson --yes
 check_status 0 "with it the new version serves"

@@ -105,4 +105,81 @@ check_grep "and named" 'came out empty, the old one has [0-9]+ rows \(--allow-em
 check "version 1 serves" test "$(version empty.db)" = 1
 rebuild p4.sql empty.db ./arch --yes --allow-empty
 check_status 0 "--allow-empty takes it so"
+# what it would read is what the plan says
+build p.sql plan.db ./arch --to 60
+rebuild p2.sql plan.db ./arch --dry-run --to 80
+check_status 0 "a dry run with an end"
+check_grep "goes up to it" '^t/1 +0 +60 +80$' "$out"
+check_grep "and no further" '^log +up to 240 records' "$out"
+rebuild p2.sql plan.db ./arch --dry-run --from 20 --until 1763200000090
+check_grep "a start and an end in time are in the plan" '^u/0 +20 +60 +90$' "$out"
+rebuild p2.sql fresh.db ./arch --dry-run --since 1763200000050
+check_status 0 "a dry run where no view is plans a first one"
+check_grep "from where it was asked to" '^t/0 +50 +- +200$' "$out"
+check_grep "and samples that" '^log +up to 350 records, about .* \(the first 350 at' "$out"
+if on sqlite; then
+	check "a store that was not there is not there yet" untouched fresh.db
+	rebuild p2.sql nowhere/fresh.db ./arch --dry-run
+	check_status 4 "one that cannot be made is no plan"
+fi
+
+# a source that cannot be read twice, by whatever name
+build p.sql pipe.db ./whole.ndjson
+mkfifo pipe.ndjson
+cat whole.ndjson >pipe.ndjson &
+rebuild p2.sql pipe.db ./pipe.ndjson --yes
+kill $! 2>/dev/null
+refused pipe.db 2 "a named pipe" 'a rebuild beside it reads its source more than once'
+rebuild p2.sql pipe.db <(cat whole.ndjson) --yes
+refused pipe.db 2 "a process substitution" 'a rebuild beside it reads its source more than once'
+
+# where nobody can say yes nothing is read
+rebuild p2.sql pipe.db ./whole.ndjson </dev/null
+refused pipe.db 2 "a rebuild without --yes and without a terminal" '--yes swaps when the new version is ready, --no-swap'
+rebuild p2.sql pipe.db ./whole.ndjson --no-swap </dev/null
+check_status 0 "--no-swap needs none"
+rebuild p2.sql pipe.db ./whole.ndjson </dev/null
+check_status 2 "the next call does"
+check "and what is ready stays so" test "$(evproject status --store "$(store pipe.db)" --format json | jq -r .rebuild.phase)" = ready
+rebuild p2.sql pipe.db ./whole.ndjson --yes --lock-wait 30d
+check_status 2 "a wait that no clock of a store holds is refused"
+check_grep "with the most there is" "option '--lock-wait' takes at most 20 days" "$err"
+rebuild p2.sql pipe.db ./whole.ndjson --yes --swap-wait 30d
+check_status 2 "so is a --swap-wait"
+rebuild p2.sql pipe.db ./whole.ndjson --yes
+check_status 0 "and swaps"
+check_grep "with a way back" 'the version before is kept: rollback goes back' "$err"
+run evproject drop 'acc (kept)' --store "$(store pipe.db)" --yes
+check_status 2 "the version that is kept is no projection"
+check_grep "and what drops it is said" 'rebuild --forget' "$err"
+if command -v script >/dev/null; then
+	asked() { grep -q 'y/N' asked.txt 2>/dev/null; }
+	{ wait_for 60 asked >/dev/null; printf '\003'; wait_for 60 test -e ended; } |
+		script -qefc "evproject drop acc --store '$(store pipe.db)'; echo \$? >status; touch ended" asked.txt >/dev/null
+	check "an interrupt at the question is no answer" test "$(cat status)" = 130
+	check "and drops nothing" test "$(version pipe.db)" = 2
+fi
+
+# --adopt where there is nothing to adopt
+rebuild p2.sql new.db ./whole.ndjson --adopt --yes
+check_status 0 "--adopt without tables to adopt"
+check_no_grep "warns of no writer" 'not fenced' "$err"
+check_grep "and promises no way back" 'there were no tables before: no version is kept' "$err"
+
+# somebody else's database is left as it is
+sql theirs.db 'CREATE TABLE theirs (x integer)'
+as_it_was() {
+	if on sqlite; then [ ! -e theirs.db-evlock ] && [ "$(sql theirs.db "SELECT group_concat(name) FROM sqlite_schema")" = theirs ]
+	else [ "$(sql theirs.db "SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = current_schema()")" = theirs ]; fi
+}
+run evproject drop acc --store "$(store theirs.db)" --yes
+check_status 2 "drop in a database without a view"
+run evproject rollback p.sql --store "$(store theirs.db)"
+check_status 2 "so is a rollback"
+rebuild p.sql theirs.db --abandon
+check_status 0 "there is nothing to abandon"
+check_grep "which is said" 'no rebuild is under way' "$err"
+rebuild p.sql theirs.db --forget
+check_grep "nor to forget" 'no version is kept' "$err"
+check "and nothing of ours is in it" as_it_was
 done_testing

@@ -202,16 +202,27 @@ int ev_stop_status(bool follow)
 	return follow ? 0 : 128 + (int)stop_signal;
 }
 
+int ev_can_confirm(bool yes, struct ev_error *err)
+{
+	if (yes || (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
+		return 0;
+	ev_fail(err, EV_USAGE, "this wants a yes, and there is no terminal to ask on");
+	return ev_hint(err, "give --yes if you mean it");
+}
+
+int ev_declined(void)
+{
+	return ev_stopped() ? ev_stop_status(false) : EV_NO;
+}
+
 int ev_confirm(bool yes, const char *question, struct ev_error *err)
 {
 	char answer[16];
 
 	if (yes)
 		return 1;
-	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-		ev_fail(err, EV_USAGE, "this wants a yes, and there is no terminal to ask on");
-		return ev_hint(err, "give --yes if you mean it");
-	}
+	if (ev_can_confirm(false, err) < 0)
+		return -1;
 	fprintf(stderr, "%s [y/N] ", question);
 	fflush(stderr);
 	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');

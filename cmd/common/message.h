@@ -52,6 +52,10 @@ int ev_stop_status(bool follow);
 
 /* What needs a yes asks on a terminal; without one it is EV_USAGE unless `yes`. 1 yes, 0 no, -1. */
 int ev_confirm(bool yes, const char *question, struct ev_error *err);
+/* Is there a yes already, or somebody to ask? 0; else -1 with EV_USAGE. */
+int ev_can_confirm(bool yes, struct ev_error *err);
+/* The exit status where the answer was no: of a signal, if that was the answer. */
+int ev_declined(void);
 
 /*
  * Write all of `data` to fd 1. 0; 1 when the reader has closed the pipe (end quietly, status 0), or takes

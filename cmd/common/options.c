@@ -128,9 +128,14 @@ static int set_duration(const struct parse *p, const struct ev_option *o, int64_
 {
 	char label[64];
 
-	if (!ev_duration_parse(value, target, p->err))
-		return 0;
+	int rc = ev_duration_parse(value, target, p->err);
+
 	option_label(o, label, sizeof(label));
+	if (!rc && o->max && *target > o->max)
+		return ev_fail(p->err, EV_USAGE, "option '%s' takes at most %d days", label,
+			       (int)(o->max / 1000 / 86400));
+	if (!rc)
+		return 0;
 	p->err->class = EV_USAGE;
 	return ev_context(p->err, "option '%s'", label);
 }

@@ -49,7 +49,7 @@ enum ev_option_type {
 	EV_OPT_STRING,   /* const char *, borrowed from argv */
 	EV_OPT_INT,      /* int64_t, min..max */
 	EV_OPT_SIZE,     /* uint64_t, bytes with suffix K M G T (powers of 1024), min..max */
-	EV_OPT_DURATION, /* int64_t ms (ev_duration_parse: 250ms, 10s, 5m, 2h) */
+	EV_OPT_DURATION, /* int64_t ms (ev_duration_parse: 250ms, 10s, 5m, 2h), at most max where that is not 0 */
 	EV_OPT_LIST,     /* struct ev_list: repeatable string */
 	EV_OPT_ENUM,     /* int: index into words */
 };
@@ -92,6 +92,10 @@ struct ev_option {
 #define EV_DURATION(c, n, a, S, m, h)                                        \
 	{ .type = EV_OPT_DURATION, .key = c, .name = n, .arg = a, .help = h, \
 	  .offset = EV_OPT_AT(S, m, int64_t) }
+/* One that somebody waits for: fits an int. */
+#define EV_WAIT(c, n, a, S, m, h)                                            \
+	{ .type = EV_OPT_DURATION, .key = c, .name = n, .arg = a, .help = h, \
+	  .offset = EV_OPT_AT(S, m, int64_t), .max = 1000LL * 86400 * 20 }
 #define EV_LIST(c, n, a, S, m, h)                                        \
 	{ .type = EV_OPT_LIST, .key = c, .name = n, .arg = a, .help = h, \
 	  .offset = EV_OPT_AT(S, m, struct ev_list) }

@@ -131,22 +131,13 @@ static int parse_range(struct ev_source_args *a, int64_t now_ms, struct ev_error
 	return 0;
 }
 
-static int millis(const char *option, int64_t ms, int *out, struct ev_error *err)
-{
-	if (ms > 1000LL * 86400 * 20)
-		return ev_fail(err, EV_USAGE, "option '%s' takes at most 20 days", option);
-	*out = (int)ms;
-	return 0;
-}
-
 static int fill_spec(struct ev_source_args *a, struct ev_error *err)
 {
 	struct ev_source_spec *spec = &a->spec;
 	const char *broker = a->broker ? a->broker : getenv("EV_BROKERS");
 
-	if (millis("--timeout", a->timeout_ms, &spec->timeout_ms, err) ||
-	    millis("--txn-wait", a->txn_wait_ms, &spec->txn_wait_ms, err))
-		return -1;
+	spec->timeout_ms = (int)a->timeout_ms;
+	spec->txn_wait_ms = (int)a->txn_wait_ms;
 	spec->stopped = ev_stopped;
 	if (broker && *broker)
 		spec->brokers = ev_strdup(broker);

@@ -18,8 +18,8 @@ struct ev_store_args {
 #define EV_STORE_ROWS(S, m)                                                                       \
 	EV_STRING(0, "store", "URL", S, m.url, "a path, sqlite:PATH, or postgresql://..."),       \
 	EV_STRING(0, "schema", "NAME", S, m.schema, "PostgreSQL: where the tables are"),          \
-	EV_DURATION(0, "store-timeout", "TIME", S, m.timeout_ms, "try again while it fails (30s)"), \
-	EV_DURATION(0, "lock-wait", "TIME", S, m.lock_wait_ms, "wait for another writer (10s)")
+	EV_WAIT(0, "store-timeout", "TIME", S, m.timeout_ms, "try again while it fails (30s)"), \
+	EV_WAIT(0, "lock-wait", "TIME", S, m.lock_wait_ms, "wait for another writer (10s)")
 
 void ev_store_args_init(struct ev_store_args *a);
 /* EV_USAGE without --store. */

@@ -246,7 +246,7 @@ static int act(struct args *a, const char *action, struct ev_store *s, const str
 	rc = places(a, s, p->name, rest, &l, err);
 	if (rc == 0 && drop) {
 		rc = ev_confirm(a->yes, "Give these records up for ever?", err);
-		rc = rc < 0 ? -1 : rc == 0 ? EV_NO : 0;
+		rc = rc < 0 ? -1 : rc == 0 ? ev_declined() : 0;
 	}
 	if (rc == 0)
 		rc = strcmp(action, "show") == 0 ? show(s, p->name, &l, err)

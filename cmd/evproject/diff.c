@@ -18,7 +18,7 @@ struct args {
 static const struct ev_option options[] = {
 	EV_STRING(0, "schema-a", "NAME", struct args, schema_a, "PostgreSQL: where STORE_A's tables are"),
 	EV_STRING(0, "schema-b", "NAME", struct args, schema_b, "the same of STORE_B"),
-	EV_DURATION(0, "store-timeout", "TIME", struct args, timeout_ms, "wait for a store (30s)"),
+	EV_WAIT(0, "store-timeout", "TIME", struct args, timeout_ms, "wait for a store (30s)"),
 	EV_INT(0, "max-diffs", "N", struct args, max_diffs, 0, 1000000,
 	       "print N rows of each kind a table (10)"),
 	EV_ENUM(0, "format", "text|json", struct args, format, format_words, "for people or programs"),

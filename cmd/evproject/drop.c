@@ -114,7 +114,7 @@ static int drop(struct ev_versions *v, const char *name, bool yes, struct ev_mes
 	if (rc >= 0)
 		rc = ask(name, ev_buf_str(&what), yes, err);
 	if (rc == 0)
-		rc = EV_NO;
+		rc = ev_declined();
 	else if (rc > 0)
 		rc = v->shadow->ops->drop(v->shadow, err);
 	if (rc == 0)
@@ -132,6 +132,11 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 
 	if (!name)
 		return ev_fail(err, EV_USAGE, "which projection?");
+	if (!ev_role_names_live(name)) {
+		ev_fail(err, EV_USAGE, "'%s' is no projection, but a version of one", name);
+		return ev_hint(err, "drop wants the projection's name; rebuild --forget drops the version that is "
+				    "kept, --abandon the one that is being built");
+	}
 	if (ev_no_operands(rest, err) < 0 || ev_versions_open(&v, &a->store, name, EV_VERSIONS_WORK, 10000, err) < 0)
 		return -1;
 	rc = drop(&v, name, a->yes, msg, err);

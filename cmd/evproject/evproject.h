@@ -15,10 +15,11 @@ struct ev_versions {
 	struct ev_store_options options;
 	struct ev_store *store;
 	struct ev_shadow *shadow;
+	bool dry; /* to look at only */
 };
 enum ev_versions_use {
 	EV_VERSIONS_LOOK,   /* read only, no lock */
-	EV_VERSIONS_WORK,   /* the store must be there */
+	EV_VERSIONS_WORK,   /* the store must be there; opened as for LOOK where nothing of ours is in it */
 	EV_VERSIONS_CREATE,
 };
 int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -44,7 +45,7 @@ static const struct ev_option options[] = {
 	EV_DURATION(0, "receipt-age", "TIME", struct args, receipt_age, "one of before that is no older will do"),
 	EV_STRING(0, "scratch", "URL", struct args, scratch, "PostgreSQL: where the log is folded for it"),
 	EV_INT(0, "max-lag", "N", struct args, max_lag, 0, INT64_MAX, "catch up so far, then swap (1000)"),
-	EV_DURATION(0, "swap-wait", "TIME", struct args, swap_wait_ms, "bound of one try to swap (10s)"),
+	EV_WAIT(0, "swap-wait", "TIME", struct args, swap_wait_ms, "bound of one try to swap (10s)"),
 	EV_ENUM(0, "on-error", "inherit|stop|dead", struct args, on_error, on_error_words,
 		"a poison record: as the old view did, or else"),
 	EV_INT(0, "max-dead", "N", struct args, max_dead, 0, INT64_MAX, "stop past N new dead letters"),
@@ -71,6 +72,7 @@ struct state {
 	const struct ev_projection *p;
 	const char *what; /* of the progress line at hand */
 	int64_t records, last_metrics;
+	bool kept; /* there is a version to roll back to */
 };
 
 static void init(void *args)
@@ -198,6 +200,15 @@ static void proved(void *ctx, const struct ev_verdict *v, int status, const stru
 	ev_buf_release(&out);
 }
 
+static int can_confirm(void *ctx, struct ev_error *err)
+{
+	struct state *st = ctx;
+
+	if (ev_can_confirm(st->a->yes, err) == 0)
+		return 0;
+	return ev_hint(err, "--yes swaps when the new version is ready, --no-swap stops before; nothing was read yet");
+}
+
 static int confirm(void *ctx, int64_t version, struct ev_error *err)
 {
 	struct state *st = ctx;
@@ -239,6 +250,9 @@ static void summary(struct state *st, enum ev_rebuild_end end, long long version
 		       "(evverify says more)", name, version);
 	else if (end == EV_REBUILT_BUILT)
 		ev_say(st->msg, "%s: no view was there: version %lld is built and serves, in %.1f s", name, version, s);
+	else if (end == EV_REBUILT_SWAPPED && !st->kept)
+		ev_say(st->msg, "%s: version %lld serves, after %.1f s; there were no tables before: no version "
+		       "is kept", name, version, s);
 	else if (end == EV_REBUILT_SWAPPED)
 		ev_say(st->msg, "%s: version %lld serves, after %.1f s; the version before is kept: "
 		       "rollback goes back, rebuild --forget drops it", name, version, s);
@@ -298,12 +312,16 @@ static int parse_percent(const char *text, double *out, struct ev_error *err)
 	return 0;
 }
 
-/* Standard input that cannot be read a second time. */
+/* Something that cannot be read a second time: standard input, or one that goes by a name, as <(...) does. */
 static bool is_pipe(const struct ev_source_spec *spec)
 {
-	for (size_t i = 0; i < spec->nfiles; i++)
-		if (strcmp(spec->files[i], "-") == 0 && lseek(STDIN_FILENO, 0, SEEK_CUR) < 0)
+	for (size_t i = 0; i < spec->nfiles; i++) {
+		const char *file = spec->files[i];
+		struct stat st;
+
+		if ((strcmp(file, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(file, &st)) == 0 && !S_ISREG(st.st_mode))
 			return true;
+	}
 	return false;
 }
 
@@ -343,7 +361,7 @@ static const char *const end_words[] = {
 static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_rebuild_options opt;
-	struct ev_rebuild_hooks hooks = { st, stop, progress, note, compared, check, proved, confirm };
+	struct ev_rebuild_hooks hooks = { st, stop, progress, note, compared, check, proved, can_confirm, confirm };
 	int64_t start = ev_clock_ms();
 	struct ev_error ignored = EV_ERROR_INIT;
 	enum ev_rebuild_end end;
@@ -362,6 +380,7 @@ static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *sr
 	}
 	if (write_metrics(st, end_words[end], NULL, err) < 0)
 		return -1;
+	st->kept = ev_role_present(v->store, st->p->name, EV_ROLE_KEPT, &ignored) != 0;
 	return tell(st, end, version, ev_clock_ms() - start);
 }
 
@@ -428,7 +447,7 @@ static int abandon(struct state *st, struct ev_versions *v, struct ev_error *err
 
 	if (rc == 0 && plan.phase == EV_PHASE_NONE)
 		ev_say(st->msg, "%s: no rebuild is under way", name);
-	if (rc == 0)
+	if (rc == 0 && !v->dry)
 		rc = v->shadow->ops->abandon(v->shadow, err);
 	if (rc == 0 && plan.phase == EV_PHASE_BUILD && !st->a->quiet)
 		rc = tell_left(st, v->store, plan.version, err);

@@ -14,31 +14,45 @@ int ev_has_view(struct ev_store *s, const char *projection, struct ev_error *err
 	return rc;
 }
 
-/* A store that is not there is not made for the sake of looking into it. */
-static int exists(const struct ev_store_args *a, struct ev_error *err)
+/*
+ * Where nothing of ours is yet there is nothing to change either: somebody else's database is looked at, and left as
+ * it is. What a dry run is asked to plan may be a file that is not there yet.
+ */
+static struct ev_store *open_store(const struct ev_store_args *a, const char *projection, enum ev_versions_use *use,
+				   struct ev_error *err)
 {
-	struct ev_store *s = ev_store_args_open(a, true, err);
+	struct ev_store *s;
+	int ours;
 
-	if (s)
-		s->ops->close(s);
-	return s ? 0 : -1;
+	if (*use == EV_VERSIONS_LOOK && a->url && ev_store_absent(a->url))
+		return ev_store_args_scratch(a, projection, false, err);
+	s = ev_store_args_open(a, *use != EV_VERSIONS_CREATE, err);
+	if (!s || *use != EV_VERSIONS_WORK)
+		return s;
+	ours = ev_ledger_present(s, err);
+	if (ours == 0) {
+		*use = EV_VERSIONS_LOOK;
+		return s;
+	}
+	s->ops->close(s);
+	return ours > 0 ? ev_store_args_open(a, false, err) : NULL;
 }
 
 int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
 		     enum ev_versions_use use, int swap_wait_ms, struct ev_error *err)
 {
 	struct ev_shadow_options opt = {
-		.url = a->url, .swap_wait_ms = swap_wait_ms, .dry = use == EV_VERSIONS_LOOK,
+		.url = a->url, .swap_wait_ms = swap_wait_ms,
 	};
 
 	*v = (struct ev_versions){ 0 };
 	ev_store_args_options(a, &v->options);
 	v->options.stopped = ev_stopped;
-	if (use != EV_VERSIONS_WORK || exists(a, err) == 0)
-		v->store = ev_store_args_open(a, use == EV_VERSIONS_LOOK, err);
+	v->store = open_store(a, projection, &use, err);
 	if (!v->store)
 		return -1;
 	opt.store = &v->options;
+	opt.dry = v->dry = use == EV_VERSIONS_LOOK;
 	v->shadow = ev_shadow_open(v->store, projection, &opt, err);
 	if (v->shadow)
 		return 0;

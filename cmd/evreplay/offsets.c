@@ -50,7 +50,7 @@ static const struct ev_option options[] = {
 		"any librdkafka property; repeatable"),
 	EV_STRING('F', "properties", "FILE", struct offsets_args, src.properties_file,
 		  "file of librdkafka properties"),
-	EV_DURATION(0, "timeout", "TIME", struct offsets_args, src.timeout_ms, "give up on a silent broker (30s)"),
+	EV_WAIT(0, "timeout", "TIME", struct offsets_args, src.timeout_ms, "give up on a silent broker (30s)"),
 	EV_END,
 };
 
@@ -206,7 +206,7 @@ static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err
 		return o->gaps && !a->accept_gap ? EV_NO : 0;
 	rc = ev_confirm(a->yes, "Commit these offsets?", err);
 	if (rc <= 0)
-		return rc < 0 ? -1 : EV_NO;
+		return rc < 0 ? -1 : ev_declined();
 	o->committing = true;
 	if (commit(o, &to, err))
 		return -1;

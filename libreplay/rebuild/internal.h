@@ -110,6 +110,13 @@ int ev_rebuilding_ends_early(const struct ev_ledger_part *p, int64_t lacks, stru
  */
 int ev_rebuilding_blame(struct ev_rebuilding *r, struct ev_error *err);
 
+/*
+ * range.c. Where the next range begins, as ev_range_resolve wants it: `args`, a copy of the options' range, borrows
+ * their start, or has one of its own until drop_start.
+ */
+void ev_rebuilding_set_start(struct ev_rebuilding *r, struct ev_range_args *args);
+void ev_rebuilding_drop_start(struct ev_rebuilding *r, struct ev_range_args *args);
+
 /* Read the old view's ledger again. */
 int ev_rebuilding_old(struct ev_rebuilding *r, struct ev_error *err);
 

@@ -380,7 +380,7 @@ int ev_rebuilding_check_shadow(struct ev_rebuilding *r, struct ev_error *err)
 }
 
 /* Nothing was compared with it or decided upon, and this session alone has filled it, from a log that will not do. */
-static void give_up(struct ev_rebuilding *r)
+static void unload(struct ev_rebuilding *r)
 {
 	struct ev_error ignored = EV_ERROR_INIT;
 
@@ -416,7 +416,7 @@ int ev_rebuilding_blame(struct ev_rebuilding *r, struct ev_error *err)
 	if (!r->wrong_log || r->plan.phase > EV_PHASE_LOAD)
 		return -1;
 	if (r->began) {
-		give_up(r);
+		unload(r);
 		return -1;
 	}
 	snprintf(hint, sizeof(hint), "%s", err->hint);

@@ -36,6 +36,19 @@ void ev_role_name(struct ev_buf *out, const char *projection, enum ev_role role)
 	ev_buf_adds(out, suffixes[role]);
 }
 
+bool ev_role_names_live(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (int role = EV_ROLE_KEPT; role < EV_ROLES; role++) {
+		size_t n = strlen(suffixes[role]);
+
+		if (len >= n && strcmp(name + len - n, suffixes[role]) == 0)
+			return false;
+	}
+	return true;
+}
+
 const char *ev_role_prefix(enum ev_role role)
 {
 	return prefixes[role];

@@ -28,8 +28,8 @@ enum ev_phase {
 	EV_PHASE_PREPARE, /* nothing is read yet */
 	EV_PHASE_LOAD,    /* up to the old view's position */
 	EV_PHASE_CATCHUP, /* compared, or nothing to compare; up to the log's end */
-	EV_PHASE_COPY,    /* the answer was yes; the shadow does not move any more */
-	EV_PHASE_READY,   /* copied: only the swap is left */
+	EV_PHASE_COPY,    /* SQLite: the answer was yes; the shadow does not move any more */
+	EV_PHASE_READY,   /* the same: copied, only the swap is left (`ready` is another thing) */
 	EV_PHASES
 };
 extern const char *const ev_phase_names[EV_PHASES];
@@ -66,6 +66,8 @@ enum ev_role { EV_ROLE_LIVE, EV_ROLE_KEPT, EV_ROLE_NEW, EV_ROLE_GONE, EV_ROLE_MO
 
 /* The projection's name in the ledger for a role: "orders", "orders (kept)", ... Appended. */
 void ev_role_name(struct ev_buf *out, const char *projection, enum ev_role role);
+/* May it be the name of a projection, and not that of another role? */
+bool ev_role_names_live(const char *name);
 /* Before a table's or index's name: "", "ev_kept_", ... */
 const char *ev_role_prefix(enum ev_role role);
 

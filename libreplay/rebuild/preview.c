@@ -27,16 +27,16 @@ static void count(void *ctx, const struct ev_run_status *s)
 	((struct sampling *)ctx)->records = s->records;
 }
 
-/* The beginning of the log into the scratch store; poison is counted like any other record. */
-static int sample(struct ev_apply *a, struct ev_source *src, struct ev_preview *out, struct ev_error *err)
+/* The beginning of the range into the scratch store; poison is counted like any other record. */
+static int sample(struct ev_apply *a, struct ev_source *src, const struct ev_range_args *range, struct ev_preview *out,
+		  struct ev_error *err)
 {
 	struct sampling s = { .start = ev_clock_ms() };
 	struct ev_run_hooks hooks = { &s, enough, count, NULL };
 	struct ev_run_options opt = EV_RUN_OPTIONS_INIT;
-	struct ev_range_args args = EV_RANGE_ARGS_INIT;
 	struct ev_run_status status;
 
-	opt.range = &args;
+	opt.range = range;
 	opt.batch = 2000;
 	if (ev_run(a, src, &opt, &hooks, &status, err) < 0)
 		return -1;
@@ -46,19 +46,42 @@ static int sample(struct ev_apply *a, struct ev_source *src, struct ev_preview *
 	return 0;
 }
 
-static void add_parts(struct ev_source *src, struct ev_preview *out)
+static void add_parts(struct ev_source *src, const struct ev_span *spans, struct ev_preview *out)
 {
 	out->parts = ev_alloc((src->nparts + 1) * sizeof(*out->parts));
 	for (size_t i = 0; i < src->nparts; i++) {
 		const struct ev_partition *p = &src->parts[i];
 		const struct ev_ledger_part *old = ev_ledger_part(&out->old, p->topic, p->partition, false);
-		int64_t begin = old && old->begin > p->low ? old->begin : p->low;
+		int64_t begin = spans[i].begin > p->low ? spans[i].begin : p->low;
+		int64_t end = spans[i].end < p->high ? spans[i].end : p->high;
 
 		out->parts[out->nparts++] = (struct ev_preview_part){
-			ev_strdup(p->topic), p->partition, begin, old ? old->next : -1, p->high,
+			ev_strdup(p->topic), p->partition, begin, old ? old->next : -1, end,
 		};
-		out->records += p->high > begin ? p->high - begin : 0;
+		out->records += end > begin ? end - begin : 0;
 	}
+}
+
+/* What would be read, and some of it. */
+static int look(struct ev_rebuilding *r, struct ev_apply *scratch, struct ev_preview *out, struct ev_error *err)
+{
+	struct ev_range_args range = *r->opt->range;
+	struct ev_span *spans = NULL;
+	int rc = 0;
+
+	if (r->src->one_sequence)
+		rc = r->src->ops->scan(r->src, err);
+	range.prefix = true;
+	ev_rebuilding_set_start(r, &range);
+	if (rc == 0)
+		rc = ev_range_resolve(r->src, &range, NULL, &spans, err);
+	if (rc == 0)
+		add_parts(r->src, spans, out);
+	free(spans);
+	if (rc == 0)
+		rc = sample(scratch, r->src, &range, out, err);
+	ev_rebuilding_drop_start(r, &range);
+	return rc;
 }
 
 struct listing {
@@ -145,14 +168,17 @@ static int check(struct ev_rebuilding *r, struct ev_error *err)
 	return ev_rebuilding_check_file(r, err);
 }
 
-static int check_log(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
-		     const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks, struct ev_error *err)
+static int plan_log(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
+		    const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
+		    struct ev_apply *scratch, struct ev_preview *out, struct ev_error *err)
 {
 	struct ev_rebuilding r = { .sh = sh, .p = p, .src = src, .opt = opt, .hooks = hooks, .dry = true };
 	int rc = ev_plan_load(sh->live, p->name, &r.plan, err);
 
 	if (rc == 0)
 		rc = check(&r, err);
+	if (rc == 0)
+		rc = look(&r, scratch, out, err);
 	ev_plan_release(&r.plan);
 	ev_ledger_release(&r.old);
 	return rc;
@@ -180,13 +206,7 @@ static int with_scratch(struct ev_shadow *sh, struct ev_store *s, const struct e
 	a = ev_apply_open(s, p, &ao, err);
 	rc = a ? sh->ops->preflight(sh, s, opt->adopt || out->plan.adopt, &out->report, err) : -1;
 	if (rc == 0)
-		rc = check_log(sh, p, src, opt, hooks, err);
-	if (rc == 0 && src->one_sequence)
-		rc = src->ops->scan(src, err);
-	if (rc == 0) {
-		add_parts(src, out);
-		rc = sample(a, src, out, err);
-	}
+		rc = plan_log(sh, p, src, opt, hooks, a, out, err);
 	if (rc == 0)
 		rc = list_new_letters(sh, s, p->name, out, err);
 	ev_apply_close(a);

@@ -14,7 +14,7 @@ struct ev_preview_part {
 	int32_t partition;
 	int64_t begin;   /* first offset that would be read */
 	int64_t serving; /* where the old view stands; -1: it does not know the partition */
-	int64_t end;     /* the log's end */
+	int64_t end;     /* the first offset that would not be */
 };
 
 struct ev_preview {

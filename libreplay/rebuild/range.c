@@ -74,12 +74,11 @@ static void old_begin(struct ev_rebuilding *r, struct ev_position *from)
 	}
 }
 
-/* Where the next range begins: `args` borrows the options' start, or has one of its own (drop_start). */
-static void set_start(struct ev_rebuilding *r, struct ev_range_args *args)
+void ev_rebuilding_set_start(struct ev_rebuilding *r, struct ev_range_args *args)
 {
 	bool asked = args->from.kind != EV_POINT_NONE || args->has_since;
 
-	if (ev_apply_ledger(r->apply)->nparts) {
+	if (r->apply && ev_apply_ledger(r->apply)->nparts) {
 		args->from = (struct ev_point)EV_POINT_INIT;
 		args->has_since = false;
 	} else if (!asked && r->old.nparts) {
@@ -88,7 +87,7 @@ static void set_start(struct ev_rebuilding *r, struct ev_range_args *args)
 	}
 }
 
-static void drop_start(struct ev_rebuilding *r, struct ev_range_args *args)
+void ev_rebuilding_drop_start(struct ev_rebuilding *r, struct ev_range_args *args)
 {
 	if (args->from.kind == EV_POINT_FILE && r->opt->range->from.kind != EV_POINT_FILE)
 		ev_position_release(&args->from.position);
@@ -97,7 +96,7 @@ static void drop_start(struct ev_rebuilding *r, struct ev_range_args *args)
 /* What the range wants of ev_run: `args` borrows the options' points, but for those it sets. */
 static void arrange(struct ev_rebuilding *r, const struct ev_plan_range *range, struct ev_range_args *args)
 {
-	set_start(r, args);
+	ev_rebuilding_set_start(r, args);
 	if (!range->open) {
 		args->to = (struct ev_point){ .kind = EV_POINT_FILE };
 		ev_position_copy(&args->to.position, &range->end);
@@ -124,7 +123,7 @@ static int read_range(struct ev_rebuilding *r, const struct ev_plan_range *range
 	r->checked |= rc == 0;
 	r->records += status.records;
 	r->stopped |= status.stopped;
-	drop_start(r, &args);
+	ev_rebuilding_drop_start(r, &args);
 	if (!range->open)
 		ev_position_release(&args.to.position);
 	return rc;
@@ -263,7 +262,7 @@ static int not_before_start(struct ev_rebuilding *r, struct ev_position *to, str
 
 	if (r->src->one_sequence)
 		return 0;
-	set_start(r, &args);
+	ev_rebuilding_set_start(r, &args);
 	args.to = (struct ev_point)EV_POINT_INIT;
 	args.has_until = false;
 	args.prefix = true;
@@ -275,7 +274,7 @@ static int not_before_start(struct ev_rebuilding *r, struct ev_position *to, str
 			ev_position_set(to, p->topic, p->partition, spans[i].begin);
 	}
 	free(spans);
-	drop_start(r, &args);
+	ev_rebuilding_drop_start(r, &args);
 	return rc;
 }
 

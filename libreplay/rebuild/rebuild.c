@@ -12,7 +12,7 @@
 
 #define MAX_TRIES 500 /* of one phase, after lost connections */
 
-#define HOLD_MS 60000 /* a load that is killed loses about so much */
+#define CHECKPOINT_MS 60000 /* a load that is killed loses about so much */
 
 void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)
 {
@@ -211,18 +211,35 @@ static int check_log(struct ev_rebuilding *r, struct ev_error *err)
 	return r->opt->accept_trimmed && r->plan.phase == EV_PHASE_PREPARE ? ev_rebuilding_check_file(r, err) : 0;
 }
 
+/* Adopted tables, now or again after a rollback to them, have a writer that goes on. */
+static int warn_adopted(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_buf tables = EV_BUF_INIT;
+	int rc, found = 0;
+
+	if (r->old.exists)
+		return 0;
+	rc = ev_ledger_tables(r->sh->ops->store(r->sh, err), r->p->name, &tables, err);
+	for (const char *t = ev_buf_str(&tables), *end = t + tables.len; !rc && !found && t < end; t += strlen(t) + 1) {
+		found = r->sh->live->ops->has_table(r->sh->live, t, err);
+		rc = found < 0 ? -1 : 0;
+	}
+	ev_buf_release(&tables);
+	if (rc == 0 && found)
+		ev_rebuilding_note(r, "the old tables are another program's, which is not fenced: stop it "
+				   "before the swap, or it goes on writing, into the new tables");
+	return rc;
+}
+
 static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 {
 	if (ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_parts(r, err) < 0 ||
 	    ev_rebuilding_check_asked(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
-	    check_log(r, err) < 0) {
+	    check_log(r, err) < 0 || warn_adopted(r, err) < 0) {
 		if (!err->retriable)
 			undo_prepare(r);
 		return -1;
 	}
-	if (!r->old.exists) /* adopted now, or again after a rollback to them */
-		ev_rebuilding_note(r, "the old tables are another program's, which is not fenced: stop it "
-				   "before the swap, or it goes on writing, into the new tables");
 	return r->plan.phase == EV_PHASE_PREPARE && !r->stopped ? set_phase(r, EV_PHASE_LOAD, err) : 0;
 }
 
@@ -378,6 +395,9 @@ static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, 
 
 	if (r->opt->pipe)
 		return ev_rebuilding_no_pipe(err);
+	if (r->plan.phase != EV_PHASE_COPY && r->plan.phase != EV_PHASE_READY && !r->opt->no_swap && !r->agreed &&
+	    r->hooks->can_confirm && r->hooks->can_confirm(r->hooks->ctx, err) < 0)
+		return -1;
 	if (work_on_plan(r, EV_PHASE_PREPARE, err) < 0 || ev_rebuilding_know(r, err) < 0)
 		return -1;
 	if (r->plan.phase == EV_PHASE_COPY || r->plan.phase == EV_PHASE_READY)
@@ -484,7 +504,7 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 		.decided = true,
 		.exact = r->opt->exact,
 		.memory = r->opt->memory,
-		.hold_ms = r->opt->pipe ? 0 : HOLD_MS, /* what was held and is lost is read again */
+		.hold_ms = r->opt->pipe ? 0 : CHECKPOINT_MS, /* what was held and is lost is read again */
 		.load = true,
 	};
 	same = r->old.exists && strcmp(r->old.fingerprint, r->p->fingerprint) == 0;
@@ -507,7 +527,7 @@ static int has_ended(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct e
 }
 
 /* Failures that are followed by no progress end it after the store's timeout, or after many tries. */
-static bool give_up(struct ev_rebuilding *r)
+static bool tried_enough(struct ev_rebuilding *r)
 {
 	int64_t now = ev_clock_ms();
 
@@ -529,7 +549,7 @@ static bool recovered(struct ev_rebuilding *r, struct ev_error *err)
 	r->sh->ops->settle(r->sh);
 	if (err->class != EV_STORE || !err->retriable || !live->ops->recover || r->pipe_used)
 		return false;
-	if (give_up(r)) {
+	if (tried_enough(r)) {
 		if (!err->hint[0])
 			ev_hint(err, "gave up, as it got no further in the time of --store-timeout; nothing is lost: "
 				"the same command goes on");

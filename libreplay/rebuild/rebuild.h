@@ -80,6 +80,8 @@ struct ev_rebuild_hooks {
 	int (*check)(void *ctx, struct ev_store *s, struct ev_error *err);
 	/* What the proof came to (verify/verdict.h); borrowed. NULL: nobody wants to know. */
 	void (*proved)(void *ctx, const struct ev_verdict *v, int status, const struct ev_error *why);
+	/* Is there somebody who may answer that? Asked before anything is read. 0, -1. NULL: there is. */
+	int (*can_confirm)(void *ctx, struct ev_error *err);
 	/* May version `version` serve? 1, 0, -1. */
 	int (*confirm)(void *ctx, int64_t version, struct ev_error *err);
 };

@@ -9,6 +9,7 @@
  *             last_offset, last_timestamp, last_hash, applied, ignored, filtered, deduplicated,
  *             dead, held, dropped, invisible, untouched; PK projection, topic, partition)
  *   ev_cut(projection, seq, position; PK projection, seq)     position as of position.h
+ *   ev_rows(projection PK, rows_key)              see EV_ROWS_KEY
  * Invariant per partition: next - begin = applied + ignored + filtered + deduplicated + dead + held
  * + dropped + invisible.
  */

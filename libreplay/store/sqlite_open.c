@@ -161,6 +161,11 @@ static bool folder_writable(const char *path)
 	return yes;
 }
 
+bool ev_sqlite_absent(const char *path)
+{
+	return access(path, F_OK) != 0 && folder_writable(path);
+}
+
 /* The size of the WAL beside a file; -1: there is none, -2: nobody can tell. */
 static int64_t wal_size(const char *path)
 {

@@ -71,6 +71,15 @@ struct ev_store *ev_store_open(const char *url, const struct ev_store_options *o
 	return path ? ev_sqlite_open(path, opt, err) : NULL;
 }
 
+bool ev_store_absent(const char *url)
+{
+	struct ev_store_options opt = EV_STORE_OPTIONS_INIT;
+	struct ev_error ignored = EV_ERROR_INIT;
+	const char *path = ev_url_is_postgres(url) ? NULL : path_of(url, &opt, &ignored);
+
+	return path && ev_sqlite_absent(path);
+}
+
 struct ev_store *ev_store_scratch(const char *url, const char *projection, const struct ev_store_options *opt,
 				  bool kept, struct ev_error *err)
 {

@@ -331,6 +331,8 @@ bool ev_url_is_postgres(const char *url);
  * (`url` NULL: without any). PostgreSQL: a schema of the database; not `kept`, each transaction makes it, and must
  * be rolled back; `kept`, it is dropped by close, or by the next one where a process was killed.
  */
+bool ev_store_absent(const char *url); /* an SQLite file that is not there, and could be made */
+
 struct ev_store *ev_store_scratch(const char *url, const char *projection, const struct ev_store_options *opt,
 				  bool kept, struct ev_error *err);
 
@@ -349,6 +351,7 @@ struct ev_store *ev_sqlite_scratch(const char *path, const char *projection,
 				   const struct ev_store_options *opt, struct ev_error *err);
 struct ev_store *ev_pg_scratch(const char *url, const struct ev_store_options *opt, bool kept,
 			       struct ev_error *err);
+bool ev_sqlite_absent(const char *path);
 struct ev_store *ev_sqlite_open(const char *path, const struct ev_store_options *opt,
 				struct ev_error *err);
 struct ev_store *ev_pg_open(const char *url, const struct ev_store_options *opt, struct ev_error *err);
