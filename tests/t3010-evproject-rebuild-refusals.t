@@ -39,6 +39,18 @@ run evproject rollback v3.sql --store s.db
 check "it is there again after a rollback" test \
 	"$(sqlite3 s.db "SELECT tbl_name FROM sqlite_schema WHERE name = 'others_at'")" = acc
 sed 's/version 2/version 3/; s/^CREATE TABLE acc (\(.*\));$/CREATE TABLE acc (\1, CHECK (acc.n < 1000000));/' v2.sql >v4.sql
+store 'CREATE TABLE theirs (x); CREATE TRIGGER push AFTER INSERT ON theirs BEGIN UPDATE acc SET at = 7 WHERE k = new.x; END;
+	CREATE TRIGGER lost AFTER DELETE ON theirs BEGIN DELETE FROM nowhere; END'
+rebuild v3.sql s.db ./log.ndjson --yes
+refused "a trigger of others that uses our tables" 2 "a trigger on table 'theirs' would not survive the swap: no such column: at"
+run evproject drop acc --store s.db --yes
+refused "a drop of what it uses" 2 'others depend on tables of projection .acc.: a trigger on table theirs'
+rebuild v2.sql s.db ./log.ndjson --yes
+check_status 0 "where the new tables do as well the rebuild goes"
+check "and the trigger writes to them" sqlite3 s.db "INSERT INTO theirs VALUES ('k1')"
+store 'CREATE TRIGGER watch AFTER INSERT ON acc BEGIN SELECT 1; END'
+run evproject drop acc --store s.db --yes
+refused "a drop of a table that others watch" 2 'others depend on tables of projection .acc.: trigger watch on acc'
 store
 rebuild v4.sql s.db ./log.ndjson --yes
 check_status 0 "a CHECK that names its table is none of it"
@@ -248,6 +260,21 @@ rebuild v1.sql a.db ./log.ndjson --adopt --no-swap
 rebuild v1.sql a.db --abandon
 check "an adoption that is given up leaves theirs as it was" test \
 	"$(sqlite3 a.db 'SELECT * FROM acc; SELECT * FROM big; SELECT count(*) FROM ev_table')" = "$(printf 'x|7\n1\n0')"
+
+# an adoption beside a view of ours, given up in the midst of the copy
+sed '/^CREATE TABLE/a CREATE TABLE extra (x integer PRIMARY KEY);' v2.sql >extra.sql
+store 'CREATE TABLE extra (x integer PRIMARY KEY); INSERT INTO extra VALUES (5)'
+evproject rebuild v2.sql --store s.db --forget 2>/dev/null # makes our tables
+sqlite3 s.db "CREATE TRIGGER stop AFTER UPDATE ON ev_rebuild WHEN new.copy_step = 2 BEGIN SELECT RAISE(ABORT, 'stopped by test'); END"
+rebuild extra.sql s.db ./log.ndjson --yes --adopt
+check_status 4 "an adoption ends in the copy"
+sqlite3 s.db 'DROP TRIGGER stop'
+rebuild extra.sql s.db --abandon
+check_status 0 "and is given up"
+check "the table is nobody's again" test "$(sqlite3 s.db "SELECT count(*) FROM ev_table WHERE table_name = 'extra'")" = 0
+run evproject drop acc --store s.db --yes
+check_status 0 "a drop of ours"
+check "leaves it" test "$(sqlite3 s.db 'SELECT x FROM extra')" = 5
 
 # what an earlier call found is of the version that served then, and of that call's --max-change
 store

@@ -176,6 +176,8 @@ int ev_rebuilding_compare(struct ev_rebuilding *r, struct ev_error *err);
 int ev_rebuilding_compare_end(struct ev_rebuilding *r, struct ev_error *err);
 /* Does more of the view change than was allowed, by the comparison in the plan? 0, 1 with a note. */
 int ev_rebuilding_judge(struct ev_rebuilding *r);
+/* Adopted tables, now or again after a rollback to them, have a writer that goes on: a note, where there are any. */
+int ev_rebuilding_warn_adopted(struct ev_rebuilding *r, struct ev_error *err);
 /* Is what is about to serve sound? 0, 1 refused, -1. */
 int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err);
 

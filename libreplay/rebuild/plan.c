@@ -91,6 +91,7 @@ void ev_plan_release(struct ev_plan *p)
 	free(p->rows);
 	free(p->refused);
 	free(p->failed);
+	ev_buf_release(&p->adopted);
 	*p = (struct ev_plan){ 0 };
 }
 
@@ -121,6 +122,7 @@ static void read_hex(char out[33], json_t *j)
 static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *err)
 {
 	json_t *j = json_loadb(text.ptr, text.len, 0, NULL), *ranges, *r;
+	const char *table;
 	size_t i;
 	int rc = 0;
 
@@ -138,6 +140,9 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->refused = ev_strdup(json_string_value(json_object_get(j, "refused")));
 	p->failed = ev_strdup(json_string_value(json_object_get(j, "failed")));
 	p->rows = ev_strdup(json_string_value(json_object_get(j, "rows")));
+	json_array_foreach(json_object_get(j, "adopted"), i, r)
+		if ((table = json_string_value(r)))
+			ev_buf_add(&p->adopted, table, strlen(table) + 1);
 	json_array_foreach(ranges, i, r)
 		if (rc == 0)
 			rc = read_range(p, r, err);
@@ -149,7 +154,7 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 
 static char *print_json(const struct ev_plan *p)
 {
-	json_t *ranges = json_array(), *j;
+	json_t *ranges = json_array(), *adopted = json_array(), *j;
 	char me[EV_HOLDER_TEXT], *text;
 
 	for (size_t i = 0; i < p->nranges; i++) {
@@ -163,12 +168,15 @@ static char *print_json(const struct ev_plan *p)
 							(json_int_t)p->ranges[i].replay));
 		ev_buf_release(&end);
 	}
+	for (const char *t = ev_buf_str(&p->adopted), *end = t + p->adopted.len; t < end; t += strlen(t) + 1)
+		json_array_append_new(adopted, json_string(t));
 	ev_ledger_me(me);
-	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s, s:o}",
+	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s, s:o, s:o}",
 		      "version", (json_int_t)p->version, "fingerprint", p->fingerprint, "serving", p->serving,
 		      "rows", p->rows, "replayed", (json_int_t)p->replayed, "compared", p->compared,
 		      "change", p->change, "adopt", (int)p->adopt, "detached", (int)p->detached, "ready", (int)p->ready,
-		      "refused", p->refused, "failed", p->failed, "holder", me, "ranges", ranges);
+		      "refused", p->refused, "failed", p->failed, "holder", me, "ranges", ranges,
+		      "adopted", adopted);
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	return text;

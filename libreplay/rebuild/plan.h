@@ -5,7 +5,8 @@
  *
  * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
  *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..",
- *    "change":0.5,"adopt":false,"detached":false,"holder":"pid 12 on host","ready":false,"refused":"..","failed":"..",
+ *    "change":0.5,"adopt":false,"adopted":["acc"],"detached":false,"holder":"pid 12 on host","ready":false,
+ *    "refused":"..","failed":"..",
  *    "ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
  * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
@@ -51,6 +52,7 @@ struct ev_plan {
 	char *holder;         /* who saved it last: "pid 12 on host" */
 	char *compared;       /* the comparison in one line, NULL: not done */
 	bool adopt;           /* the old tables are another program's, or were when it began */
+	struct ev_buf adopted; /* SQLite: those that it has put on our list, NUL after each: --abandon takes them off */
 	bool detached;        /* the log is not that of the old view, whose position means nothing in it */
 	bool ready;           /* the last session ended with a version that may serve, and was not swapped */
 	char *refused;        /* or by refusing it: why; NULL: not */

@@ -211,31 +211,11 @@ static int check_log(struct ev_rebuilding *r, struct ev_error *err)
 	return r->opt->accept_trimmed && r->plan.phase == EV_PHASE_PREPARE ? ev_rebuilding_check_file(r, err) : 0;
 }
 
-/* Adopted tables, now or again after a rollback to them, have a writer that goes on. */
-static int warn_adopted(struct ev_rebuilding *r, struct ev_error *err)
-{
-	struct ev_buf tables = EV_BUF_INIT;
-	int rc, found = 0;
-
-	if (r->old.exists)
-		return 0;
-	rc = ev_ledger_tables(r->sh->ops->store(r->sh, err), r->p->name, &tables, err);
-	for (const char *t = ev_buf_str(&tables), *end = t + tables.len; !rc && !found && t < end; t += strlen(t) + 1) {
-		found = r->sh->live->ops->has_table(r->sh->live, t, err);
-		rc = found < 0 ? -1 : 0;
-	}
-	ev_buf_release(&tables);
-	if (rc == 0 && found)
-		ev_rebuilding_note(r, "the old tables are another program's, which is not fenced: stop it "
-				   "before the swap, or it goes on writing, into the new tables");
-	return rc;
-}
-
 static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 {
 	if (ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_parts(r, err) < 0 ||
 	    ev_rebuilding_check_asked(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
-	    check_log(r, err) < 0 || warn_adopted(r, err) < 0) {
+	    check_log(r, err) < 0 || ev_rebuilding_warn_adopted(r, err) < 0) {
 		if (!err->retriable)
 			undo_prepare(r);
 		return -1;

@@ -292,12 +292,17 @@ static int disown(struct ev_shadow *sh, struct ev_error *err)
 			   sh->projection);
 }
 
-/* Those that the abandoned rebuild had adopted; but not those to which a rollback led, as it leads back from them. */
+/* Those that the abandoned rebuild has adopted, and no others. */
 static int disown_new(struct ev_shadow *sh, struct ev_error *err)
 {
-	int kept = ev_role_present(sh->live, sh->projection, EV_ROLE_KEPT, err);
+	struct ev_plan plan = { 0 };
+	int rc = ev_plan_load(sh->live, sh->projection, &plan, err);
 
-	return kept ? (kept < 0 ? -1 : 0) : disown(sh, err);
+	for (const char *t = ev_kit_first(&plan.adopted); rc == 0 && t; t = ev_kit_next(&plan.adopted, t, 1))
+		rc = ev_kit_exec(of(sh)->live, err, "DELETE FROM main.ev_table WHERE projection = %Q "
+				 "AND table_name = %Q", sh->projection, t);
+	ev_plan_release(&plan);
+	return rc;
 }
 
 /* The plan goes first, at once: nobody shall go on with half of a copy. Killed after that, clean does the rest. */

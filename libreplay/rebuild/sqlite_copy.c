@@ -314,7 +314,8 @@ static int begin_copy(struct copy *cp, struct ev_buf *carried, bool adopt, struc
 	struct ev_store *fresh = cp->sh->base.ops->store(&cp->sh->base, err);
 	int rc = fresh ? live->ops->begin(live, err) : -1;
 
-	if (rc == 0 && ((adopt && ev_kit_adopt(cp->s, cp->sh->base.projection, ev_sqlite_of(fresh), err) < 0) ||
+	if (rc == 0 && ((adopt && ev_kit_adopt(cp->s, cp->sh->base.projection, ev_sqlite_of(fresh),
+						 &cp->plan->adopted, err) < 0) ||
 			ev_kit_create(cp->s, cp->sh->base.projection, ev_sqlite_of(fresh), carried, err) < 0))
 		rc = -1;
 	cp->sh->base.ops->settle(&cp->sh->base);

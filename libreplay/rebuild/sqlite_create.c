@@ -174,7 +174,7 @@ int ev_kit_create(struct ev_sqlite *s, const char *projection, struct ev_sqlite 
 	return rc;
 }
 
-int ev_kit_adopt(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh,
+int ev_kit_adopt(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh, struct ev_buf *adopted,
 		 struct ev_error *err)
 {
 	struct ev_buf rows = EV_BUF_INIT;
@@ -182,9 +182,9 @@ int ev_kit_adopt(struct ev_sqlite *s, const char *projection, struct ev_sqlite *
 			     "WHERE projection = %Q", projection);
 
 	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 1))
-		rc = ev_kit_exec(s, err, "INSERT OR IGNORE INTO main.ev_table (table_name, projection) "
-				 "SELECT name, %Q FROM main.sqlite_schema "
-				 "WHERE type IN ('table', 'view') AND name = %Q COLLATE NOCASE", projection, c);
+		rc = ev_kit_rows(s, adopted, err, "INSERT OR IGNORE INTO main.ev_table (table_name, projection) "
+				 "SELECT name, %Q FROM main.sqlite_schema WHERE type IN ('table', 'view') "
+				 "AND name = %Q COLLATE NOCASE RETURNING table_name", projection, c);
 	ev_buf_release(&rows);
 	return rc;
 }

@@ -69,8 +69,11 @@ int ev_kit_create(struct ev_sqlite *s, const char *projection, struct ev_sqlite 
 		  struct ev_buf *carried, struct ev_error *err);
 /* shadow.h behind. */
 int ev_kit_indexes_behind(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err);
-/* In the open transaction: tables that no ledger owns, and have names of the new version, are ours. */
-int ev_kit_adopt(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh,
+/*
+ * In the open transaction: tables that no ledger owns, and have names of the new version, are ours. Their names are
+ * appended, NUL after each.
+ */
+int ev_kit_adopt(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh, struct ev_buf *adopted,
 		 struct ev_error *err);
 /*
  * Bump the serving version's generation past that of every other version; who runs the projection is its holder

@@ -91,17 +91,17 @@ static int refuse_found(struct preflight *f, const char *sql, const char *fmt, c
 		     "AND t.projection = %Q AND NOT EXISTS (SELECT 1 FROM main.ev_table o " \
 		     "WHERE o.table_name = m.name COLLATE NOCASE AND o.projection = %Q)"
 
+#define OWN_TRIGGERS "SELECT m.name, m.tbl_name FROM main.sqlite_schema m JOIN main.ev_table t " \
+		     "ON t.table_name = m.tbl_name COLLATE NOCASE WHERE m.type = 'trigger' AND t.projection = %Q"
+
 static int check_dependents(struct preflight *f, struct ev_error *err)
 {
-	static const char triggers[] =
-		"SELECT m.name, m.tbl_name FROM main.sqlite_schema m JOIN main.ev_table t "
-		"ON t.table_name = m.tbl_name COLLATE NOCASE WHERE m.type = 'trigger' AND t.projection = %Q";
 	static const char virtuals[] =
 		"SELECT m.name, '' FROM main.sqlite_schema m JOIN main.ev_table t "
 		"ON t.table_name = m.name COLLATE NOCASE WHERE m.type = 'table' "
 		"AND m.sql LIKE 'CREATE VIRTUAL%%' AND t.projection = %Q";
 
-	if (refuse_found(f, triggers, "trigger '%s' on '%s' would not survive the swap",
+	if (refuse_found(f, OWN_TRIGGERS, "trigger '%s' on '%s' would not survive the swap",
 			 "drop it before the rebuild, and create it again afterwards if it is to stay", err) < 0 ||
 	    refuse_found(f, FOREIGN_KEYS, "a foreign key of table '%s' points to '%s': it would be tied to the old "
 			 "version", "drop the foreign key before the rebuild", err) < 0)
@@ -166,6 +166,45 @@ static int working_views(struct ev_sqlite *s, struct ev_buf *out, struct ev_erro
 	return rc;
 }
 
+/*
+ * Triggers of others on other tables may use ours: whether they can is told when a statement that fires them is
+ * compiled. Of each table with one: its name, and a statement that works; NUL after each.
+ */
+static int working_writes(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err)
+{
+	struct ev_buf rows = EV_BUF_INIT;
+	int rc = ev_kit_rows(s, &rows, err,
+			     "WITH w(name, quoted, assigned) AS (SELECT m.tbl_name, "
+			     "'\"' || replace(m.tbl_name, '\"', '\"\"') || '\"', "
+			     "(SELECT group_concat('\"' || replace(i.name, '\"', '\"\"') || '\" = NULL') "
+			     "FROM pragma_table_info(m.tbl_name) i) FROM main.sqlite_schema m WHERE m.type = 'trigger' "
+			     "AND NOT EXISTS (SELECT 1 FROM main.ev_table t "
+			     "WHERE t.table_name = m.tbl_name COLLATE NOCASE AND t.projection = %Q) GROUP BY 1) "
+			     "SELECT name, 'INSERT INTO main.' || quoted || ' DEFAULT VALUES' FROM w "
+			     "UNION ALL SELECT name, 'DELETE FROM main.' || quoted FROM w "
+			     "UNION ALL SELECT name, 'UPDATE main.' || quoted || ' SET ' || assigned FROM w ORDER BY 1",
+			     projection);
+
+	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 2)) {
+		const char *sql = ev_kit_cell(c, 1);
+
+		if (compiles(s, "%s", sql)) {
+			ev_buf_add(out, c, strlen(c) + 1);
+			ev_buf_add(out, sql, strlen(sql) + 1);
+		}
+	}
+	ev_buf_release(&rows);
+	return rc;
+}
+
+/* Of what worked: the next table, from `c` on, whose triggers fail now; sqlite3_errmsg says why. */
+static const char *next_broken(struct ev_sqlite *s, const struct ev_buf *writes, const char *c)
+{
+	while (c && compiles(s, "%s", ev_kit_cell(c, 1)))
+		c = ev_kit_next(writes, c, 2);
+	return c;
+}
+
 /* Does the view mention one of the tables (for the plan; a word in a text counts too)? */
 static bool mentions(struct preflight *f, const char *view)
 {
@@ -176,6 +215,17 @@ static bool mentions(struct preflight *f, const char *view)
 		      "WHERE m.name = %Q AND m.type = 'view' AND t.projection = %Q "
 		      "AND m.sql LIKE '%%' || t.table_name || '%%'", view, f->projection);
 	return n > 0;
+}
+
+static int check_writes(struct preflight *f, const struct ev_buf *writes, struct ev_error *err)
+{
+	const char *c = next_broken(f->stage, writes, ev_kit_first(writes));
+
+	if (!c)
+		return 0;
+	ev_fail(err, EV_USAGE, "a trigger on table '%s' would not survive the swap: %s", c,
+		sqlite3_errmsg(f->stage->db));
+	return ev_hint(err, "drop or change the trigger before the rebuild");
 }
 
 static int check_after(struct preflight *f, const struct ev_buf *views, struct ev_error *err)
@@ -204,9 +254,11 @@ static int check_after(struct preflight *f, const struct ev_buf *views, struct e
 
 static int rehearse(struct preflight *f, struct ev_error *err)
 {
-	struct ev_buf views = EV_BUF_INIT;
+	struct ev_buf views = EV_BUF_INIT, writes = EV_BUF_INIT;
 	int rc = working_views(f->stage, &views, err);
 
+	if (rc == 0)
+		rc = working_writes(f->stage, f->projection, &writes, err);
 	/* a copy that is under way is made anew here */
 	if (rc == 0)
 		rc = ev_kit_drop(f->stage, f->projection, EV_ROLE_NEW, false, err);
@@ -220,7 +272,10 @@ static int rehearse(struct preflight *f, struct ev_error *err)
 		rc = ev_kit_move(f->stage, f->projection, EV_ROLE_NEW, EV_ROLE_LIVE, err);
 	if (rc == 0)
 		rc = check_after(f, &views, err);
+	if (rc == 0)
+		rc = check_writes(f, &writes, err);
 	ev_buf_release(&views);
+	ev_buf_release(&writes);
 	return rc;
 }
 
@@ -251,11 +306,13 @@ static int set_up(struct preflight *f, struct ev_error *err)
 
 static int staged(struct preflight *f, bool adopt, struct ev_error *err)
 {
-	if (set_up(f, err) < 0)
-		return -1;
-	if (adopt && ev_kit_adopt(f->stage, f->projection, f->fresh, err) < 0)
-		return -1;
-	return check_dependents(f, err) < 0 ? -1 : rehearse(f, err);
+	struct ev_buf adopted = EV_BUF_INIT;
+	int rc = set_up(f, err);
+
+	if (rc == 0 && adopt)
+		rc = ev_kit_adopt(f->stage, f->projection, f->fresh, &adopted, err);
+	ev_buf_release(&adopted);
+	return rc < 0 || check_dependents(f, err) < 0 ? -1 : rehearse(f, err);
 }
 
 int ev_kit_preflight(struct ev_shadow_sqlite *sh, struct ev_store *fresh, bool adopt,
@@ -317,9 +374,11 @@ static int check_names(struct preflight *f, enum ev_role next, struct ev_error *
 
 static int rehearse_exchange(struct preflight *f, enum ev_role next, struct ev_error *err)
 {
-	struct ev_buf views = EV_BUF_INIT;
+	struct ev_buf views = EV_BUF_INIT, writes = EV_BUF_INIT;
 	int rc = working_views(f->stage, &views, err);
 
+	if (rc == 0)
+		rc = working_writes(f->stage, f->projection, &writes, err);
 	if (rc == 0 && next == EV_ROLE_NEW)
 		rc = ev_kit_check_indexes(f->stage, f->projection, err);
 	if (rc == 0)
@@ -328,7 +387,10 @@ static int rehearse_exchange(struct preflight *f, enum ev_role next, struct ev_e
 		rc = ev_kit_move(f->stage, f->projection, next, EV_ROLE_LIVE, err);
 	if (rc == 0)
 		rc = check_after(f, &views, err);
+	if (rc == 0)
+		rc = check_writes(f, &writes, err);
 	ev_buf_release(&views);
+	ev_buf_release(&writes);
 	return rc;
 }
 
@@ -357,17 +419,27 @@ int ev_kit_recheck(struct ev_shadow_sqlite *sh, enum ev_role next, struct ev_err
 }
 
 /* With the tables under other names, in a transaction that comes to nothing: what breaks? */
-static int broken_views(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err)
+static int broken(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err)
 {
-	struct ev_buf views = EV_BUF_INIT;
+	struct ev_buf views = EV_BUF_INIT, writes = EV_BUF_INIT;
+	const char *last = NULL;
 	int rc = working_views(s, &views, err);
 
+	if (rc == 0)
+		rc = working_writes(s, projection, &writes, err);
 	if (rc == 0)
 		rc = ev_kit_move(s, projection, EV_ROLE_LIVE, EV_ROLE_MOVING, err);
 	for (const char *c = ev_kit_first(&views); rc == 0 && c; c = ev_kit_next(&views, c, 1))
 		if (!compiles(s, VIEW_SQL, c))
 			ev_buf_addf(out, "view %s\n", c);
+	for (const char *c = rc < 0 ? NULL : next_broken(s, &writes, ev_kit_first(&writes)); c;
+	     c = next_broken(s, &writes, ev_kit_next(&writes, c, 2))) {
+		if (!last || strcmp(last, c) != 0)
+			ev_buf_addf(out, "a trigger on table %s\n", c);
+		last = c;
+	}
 	ev_buf_release(&views);
+	ev_buf_release(&writes);
 	return rc;
 }
 
@@ -384,8 +456,13 @@ int ev_kit_dependents(struct ev_shadow_sqlite *sh, struct ev_buf *out, struct ev
 	rc = ev_kit_rows(sh->live, &rows, err, FOREIGN_KEYS, name, name);
 	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 2))
 		ev_buf_addf(out, "a foreign key of table %s\n", c);
+	ev_buf_clear(&rows);
 	if (rc == 0)
-		rc = broken_views(sh->live, name, out, err);
+		rc = ev_kit_rows(sh->live, &rows, err, OWN_TRIGGERS, name);
+	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 2))
+		ev_buf_addf(out, "trigger %s on %s\n", c, ev_kit_cell(c, 1));
+	if (rc == 0)
+		rc = broken(sh->live, name, out, err);
 	live->ops->rollback(live);
 	ev_buf_release(&rows);
 	return rc;

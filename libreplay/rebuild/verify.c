@@ -267,3 +267,22 @@ int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err)
 	rc = r->hooks->check(r->hooks->ctx, shadow, err);
 	return rc > 0 ? ev_rebuilding_refuse(r, "checks of the file fail on the new version") : rc;
 }
+
+int ev_rebuilding_warn_adopted(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_buf tables = EV_BUF_INIT;
+	int rc, found = 0;
+
+	if (r->old.exists)
+		return 0;
+	rc = ev_ledger_tables(r->sh->ops->store(r->sh, err), r->p->name, &tables, err);
+	for (const char *t = ev_buf_str(&tables), *end = t + tables.len; !rc && !found && t < end; t += strlen(t) + 1) {
+		found = r->sh->live->ops->has_table(r->sh->live, t, err);
+		rc = found < 0 ? -1 : 0;
+	}
+	ev_buf_release(&tables);
+	if (rc == 0 && found)
+		ev_rebuilding_note(r, "the old tables are another program's, which is not fenced: stop it "
+				   "before the swap, or it goes on writing, into the new tables");
+	return rc;
+}
