@@ -58,7 +58,7 @@ told TERM "a run that wants it" on_lock evproject run v2.sql ./all.ndjson
 told INT "a rollback that wants it" on_lock evproject rollback v1.sql
 let_go
 check "a session reads the view" hold "SELECT count(*) FROM acc;"
-told TERM "a rollback that wants the tables" on_lock evproject rollback v1.sql
+told TERM "a rollback that wants the tables" outlives evproject rollback v1.sql
 swaps() { outlives && grep -q 'ev_rebuild_phase{projection="acc",phase="swap"} 1' swap.prom; }
 told INT "a rebuild that wants to swap, as --metrics says," swaps \
 	evproject rebuild v2.sql --again --yes --swap-wait 10m --metrics swap.prom ./all.ndjson
