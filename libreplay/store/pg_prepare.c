@@ -348,13 +348,11 @@ static int compile(struct ev_pg *s, struct ev_query *q, size_t *at, struct ev_er
 
 /*
  * What the server finds when it makes a plan, and not before: ON CONFLICT without a unique index, a right that is
- * wanting. The plan is that for any values. What constants come to (22) is each record's poison, as in memory. A pooler
- * may call the statement otherwise: then it is not looked at.
+ * wanting. The plan is that for any values. A pooler may call the statement otherwise: then it is not looked at.
  */
 static int plan(struct ev_pg *s, const struct ev_query *q, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
-	const char *state;
 	size_t ignored;
 	PGresult *res;
 	int rc = 0;
@@ -365,8 +363,7 @@ static int plan(struct ev_pg *s, const struct ev_query *q, struct ev_error *err)
 	if (q->nparams)
 		ev_buf_addc(&sql, ')');
 	res = PQexec(s->conn, ev_buf_str(&sql));
-	state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-	if (state && strncmp(state, "22", 2) != 0 && compile_error(s, res, q->sql, &ignored, err) < 0)
+	if (PQresultStatus(res) != PGRES_TUPLES_OK && compile_error(s, res, q->sql, &ignored, err) < 0)
 		rc = err->class == EV_USAGE ? -1 : 0;
 	PQclear(res);
 	ev_buf_release(&sql);
