@@ -88,7 +88,7 @@ static void add_views(struct ev_buf *sql, const struct ev_shadow_pg *sh, const c
 }
 
 /* To the owner that it has: that changes nothing, and takes the lock on the view alone. */
-int ev_pgkit_lock_views(struct ev_shadow_pg *sh, int64_t until, struct ev_error *err)
+int ev_pgkit_lock_views(struct ev_shadow_pg *sh, int64_t until, struct ev_buf *missed, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
 	PGresult *res;
@@ -99,7 +99,7 @@ int ev_pgkit_lock_views(struct ev_shadow_pg *sh, int64_t until, struct ev_error 
 	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
 	rc = res ? 0 : -1;
 	for (int i = 0; rc == 0 && i < PQntuples(res); i++)
-		rc = ev_pgkit_exec_until(sh->live, until, err, "%s", PQgetvalue(res, i, 0));
+		rc = ev_pgkit_ask_lock(sh, PQgetvalue(res, i, 0), until, missed, err);
 	PQclear(res);
 	ev_buf_release(&sql);
 	return rc;

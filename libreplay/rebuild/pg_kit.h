@@ -84,8 +84,13 @@ int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, struct ev_buf *out, struct 
  */
 int ev_pgkit_exec_until(struct ev_pg *s, int64_t until, struct ev_error *err, const char *fmt, ...);
 
+/* A statement that takes a lock; where that was not to be had it replaces `missed`, if that is not NULL. */
+int ev_pgkit_ask_lock(struct ev_shadow_pg *sh, const char *sql, int64_t until, struct ev_buf *missed,
+		      struct ev_error *err);
+
 /* ACCESS EXCLUSIVE on the tables and views of a version. */
-int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, int64_t until, struct ev_error *err);
+int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, int64_t until, struct ev_buf *missed,
+		  struct ev_error *err);
 
 /*
  * On the tables of a version, before that, a lock that a vacuum has to give way to, after 1 s, and no reader or writer:
@@ -97,7 +102,7 @@ int ev_pgkit_stop_vacuums(struct ev_shadow_pg *sh, enum ev_role role, int64_t un
  * ACCESS EXCLUSIVE on the views of others that are carried. Before the tables of role LIVE: who reads a view locks
  * that first and then what it reads.
  */
-int ev_pgkit_lock_views(struct ev_shadow_pg *sh, int64_t until, struct ev_error *err);
+int ev_pgkit_lock_views(struct ev_shadow_pg *sh, int64_t until, struct ev_buf *missed, struct ev_error *err);
 
 /* Transactions that run now, as they may have snapshots in which the shadow is empty or behind. They replace `ids`. */
 int ev_pgkit_others(struct ev_shadow_pg *s, struct ev_buf *ids, struct ev_error *err);

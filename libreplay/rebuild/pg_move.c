@@ -304,26 +304,44 @@ int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err)
 			     "holder) WHERE name = %L", name, (int)strlen(name) + 2, name, name, name);
 }
 
+int ev_pgkit_ask_lock(struct ev_shadow_pg *sh, const char *sql, int64_t until, struct ev_buf *missed,
+		      struct ev_error *err)
+{
+	if (ev_pgkit_exec_until(sh->live, until, err, "%s", sql) == 0)
+		return 0;
+	if (missed) {
+		ev_buf_clear(missed);
+		ev_buf_adds(missed, sql);
+	}
+	return -1;
+}
+
 static int lock_tables(struct ev_shadow_pg *sh, enum ev_role role, const char *mode, bool views, int64_t until,
-		       struct ev_error *err)
+		       struct ev_buf *missed, struct ev_error *err)
 {
 	PGresult *tables = ev_pgkit_tables(sh, role, err);
+	struct ev_buf sql = EV_BUF_INIT;
 	int rc = tables ? 0 : -1;
 
-	for (int i = 0; rc == 0 && i < PQntuples(tables); i++)
-		if (views || PQgetvalue(tables, i, 1)[0] == 'r')
-			rc = ev_pgkit_exec_until(sh->live, until, err, "LOCK TABLE %I.%I IN %s MODE", sh->schemas[role],
-						 PQgetvalue(tables, i, 0), mode);
+	for (int i = 0; rc == 0 && i < PQntuples(tables); i++) {
+		if (!views && PQgetvalue(tables, i, 1)[0] != 'r')
+			continue;
+		ev_buf_clear(&sql);
+		ev_pgkit_format(&sql, "LOCK TABLE %I.%I IN %s MODE", sh->schemas[role], PQgetvalue(tables, i, 0), mode);
+		rc = ev_pgkit_ask_lock(sh, ev_buf_str(&sql), until, missed, err);
+	}
+	ev_buf_release(&sql);
 	PQclear(tables);
 	return rc;
 }
 
-int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, int64_t until, struct ev_error *err)
+int ev_pgkit_lock(struct ev_shadow_pg *sh, enum ev_role role, int64_t until, struct ev_buf *missed,
+		  struct ev_error *err)
 {
-	return lock_tables(sh, role, "ACCESS EXCLUSIVE", true, until, err);
+	return lock_tables(sh, role, "ACCESS EXCLUSIVE", true, until, missed, err);
 }
 
 int ev_pgkit_stop_vacuums(struct ev_shadow_pg *sh, enum ev_role role, int64_t until, struct ev_error *err)
 {
-	return lock_tables(sh, role, "SHARE UPDATE EXCLUSIVE", false, until, err);
+	return lock_tables(sh, role, "SHARE UPDATE EXCLUSIVE", false, until, NULL, err);
 }

@@ -54,6 +54,7 @@ struct attempt {
 	int level_ms;        /* that the next piece of the last stretch may take */
 	int hold_ms;         /* that it may wait under the row for who began meanwhile */
 	int queue_ms;        /* that others may queue behind the next try */
+	struct ev_buf first; /* the lock that was not to be had */
 	bool longer;         /* that was not enough, and is more now */
 	int64_t row_until;   /* ms: the row is let go */
 };
@@ -237,14 +238,31 @@ static int stop_vacuums(struct attempt *t, bool shadow, struct ev_error *err)
 	return 0;
 }
 
+/*
+ * The one that was not to be had comes first, and has the time: nobody waits for a lock of ours then whom we wait for.
+ * With one in hand the others are had within QUEUE_MS or not at all, well before the server finds a deadlock (1 s) in
+ * who holds one and wants another, and ends him.
+ */
+static int ask_serving(struct attempt *t, struct ev_error *err)
+{
+	struct ev_shadow_pg *s = of(t->sh);
+	int64_t until = sooner(ev_clock_ms() + t->queue_ms, t->row_until);
+
+	if (t->first.len && ev_pgkit_exec_until(s->live, until, err, "%s", ev_buf_str(&t->first)) < 0)
+		return -1;
+	until = sooner(ev_clock_ms() + sooner(QUEUE_MS, t->queue_ms), t->row_until);
+	if (ev_pgkit_lock_views(s, until, &t->first, err) < 0)
+		return -1;
+	return ev_pgkit_lock(s, EV_ROLE_LIVE, until, &t->first, err);
+}
+
 /* What is read comes last: behind these locks others queue. 0, 1 not this time, -1. */
 static int lock_serving(struct attempt *t, struct ev_error *err)
 {
-	int64_t until = sooner(ev_clock_ms() + t->queue_ms, t->row_until);
 	struct ev_shadow_pg *s = of(t->sh);
 	int rc = 1;
 
-	if (ev_pgkit_lock_views(s, until, err) < 0 || ev_pgkit_lock(s, EV_ROLE_LIVE, until, err) < 0) {
+	if (ask_serving(t, err) < 0) {
 		rc = next_try(t, err);
 		t->longer = err->class == EV_HELD && t->queue_ms < queue_most(t);
 		if (t->longer)
@@ -264,8 +282,8 @@ static int lock_versions(struct attempt *t, bool shadow, struct ev_error *err)
 	struct ev_shadow_pg *s = of(t->sh);
 	int rc;
 
-	if (ev_pgkit_lock(s, EV_ROLE_KEPT, until, err) < 0 ||
-	    (shadow && ev_pgkit_lock(s, EV_ROLE_NEW, until, err) < 0))
+	if (ev_pgkit_lock(s, EV_ROLE_KEPT, until, NULL, err) < 0 ||
+	    (shadow && ev_pgkit_lock(s, EV_ROLE_NEW, until, NULL, err) < 0))
 		return next_try(t, err);
 	rc = lock_serving(t, err);
 	if (rc == 0)
@@ -368,6 +386,7 @@ int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx
 		rc = try_often(&t, err);
 	ev_buf_release(&t.seen);
 	ev_buf_release(&t.young);
+	ev_buf_release(&t.first);
 	return rc;
 }
 
@@ -459,9 +478,10 @@ int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err)
 		if (rc == 0 && before < 0)
 			before = now;
 		if (rc == 0 && now != before)
-			return 0;
+			break;
 		if (rc == 0)
 			rc = try_often(&t, err);
 	} while (rc < 0 && ev_pgkit_recovered(sh, err));
+	ev_buf_release(&t.first);
 	return rc;
 }
