@@ -205,6 +205,9 @@ check_status 2 "--group is not for files"
 project refused.db -f ./a.ndjson
 check_status 2 "a file has an end and is not followed"
 check_grep "which is said" "cannot follow './a.ndjson': a file has an end" "$err"
+project refused.db --follow --check topic
+check_status 2 "a follower has no end at which checks run"
+check_grep "and the hint says what does" "hint: evverify --checks looks at a view that is followed" "$err"
 project refused.db --schema x ./a.ndjson
 check_status 2 "--schema is not for SQLite"
 check "what is refused makes no store" test ! -e refused.db

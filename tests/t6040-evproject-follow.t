@@ -55,6 +55,16 @@ run timeout 30 evtail --from "group:g-$$" --to end "$log"
 check_grep "evtail --from group: goes on there" '"key":"d"' "$out"
 check "with nothing else" test "$(wc -l <"$out")" = 1
 
+# A view that has never applied a record is not young.
+topic odd 1
+put <<<"put $odd/0 1000 k no-json"
+chain_projection "$odd" >odd.sql
+run evproject run odd.sql --store "$(store odd.db)"
+check_status 5 "a run stops at its first record"
+run evproject status odd.sql --store "$(store odd.db)" -b "$EV_BROKERS" --max-age 1h
+check_status 1 "which is no view that keeps --max-age"
+check_grep "and says why" "behind, and no record with a time was applied yet" "$err"
+
 # Metrics: text that Prometheus takes, replaced as a whole
 valid() { # HELP, TYPE, then samples of that metric; no metric and no series twice; a line feed at the end
 	[ -z "$(tail -c 1 "$1")" ] && awk '

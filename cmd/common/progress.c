@@ -111,7 +111,7 @@ void ev_progress_update(struct ev_progress *p, const struct ev_progress_now *now
 		return;
 	t = ev_clock_ms();
 	if (now->records < p->seen) { /* one more read of them: its pace is its own */
-		p->start_ms = t;
+		p->start_ms = p->last_ms = t;
 		p->last_records = 0;
 		p->rate = 0;
 	}

@@ -404,6 +404,10 @@ static int settle(struct args *a, struct ev_operands *rest, const struct ev_proj
 	if (ev_store_args_check(&a->store, err) ||
 	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
 		return -1;
+	if (a->follow && a->check) {
+		ev_fail(err, EV_USAGE, "options '--follow' and '--check' cannot be used together");
+		return ev_hint(err, "evverify --checks looks at a view that is followed, whenever it is run");
+	}
 	if (a->scan_late && !a->src.range.has_until)
 		return ev_fail(err, EV_USAGE, "--scan-late counts what is behind --until, which is not given");
 	a->src.spec.memory /= 2; /* the other half is for rows */

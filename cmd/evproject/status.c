@@ -401,6 +401,10 @@ static int limits(const struct args *a, const struct view *v, struct ev_messages
 			ev_say(msg, "%s: behind, and the last record is over --max-age old", name);
 			passed = 1;
 		}
+		if (a->max_age && v->lag > 0 && v->age_ms < 0) {
+			ev_say(msg, "%s: behind, and no record with a time was applied yet", name);
+			passed = 1;
+		}
 	}
 	if (a->max_dead >= 0 && v->dead > a->max_dead) {
 		ev_say(msg, "%s: %" PRId64 " dead letters are over %" PRId64, name, v->dead, a->max_dead);

@@ -302,7 +302,7 @@ static int check_times(struct replay *r, struct replay_target *t, int64_t limit_
 		return 0;
 	first = ev_alloc((r->src->nparts + 1) * sizeof(*first));
 	rc = r->src->ops->offsets_for_time(r->src, ms - limit_ms, first, err);
-	for (size_t i = 0; !rc && i < r->nspans; i++)
+	for (size_t i = 0; !rc && i < r->nspans && i < r->nparts; i++) /* a partition may be new */
 		if (r->parts[i].target == t && first[i] > r->spans[i].begin && r->spans[i].begin < r->spans[i].end)
 			rc = conflict(r, t, what, err, text);
 	free(first);

@@ -494,6 +494,8 @@ static int run(uint64_t seed, const char *url)
 	return rc;
 }
 
+enum { MANY = 100 }; /* of fewer, all may be of one kind by chance */
+
 int main(void)
 {
 	const char *url = getenv("EV_FOLD_STORE"), *count = getenv("N");
@@ -512,8 +514,8 @@ int main(void)
 	printf("# %d programs: %d ran, in %d the first table folds, %d were "
 	  "refused\n", programs, good, folds, refused);
 	CHECK(bad == 0, "folded or by statements: tables, ledger and dead letters are the same");
-	CHECK(programs == 1 || (folds * 10 >= programs && folds < good), "programs inside and outside "
+	CHECK(programs < MANY || (folds * 10 >= programs && folds < good), "programs inside and outside "
 	  "of the subset were run");
-	CHECK(programs == 1 || refused * 2 < programs, "most programs are ones");
+	CHECK(programs < MANY || refused * 2 < programs, "most programs are ones");
 	return test_done();
 }

@@ -142,8 +142,11 @@ static void progress(void)
 	p.last_records = p.seen = 1000;
 	p.rate = 10;
 	ev_progress_update(&p, &now);
-	CHECK(p.rate >= 0 && p.rate < 1e6 && p.start_ms > long_ago, "a second read has a rate of its own: %g", p.rate);
-	CHECK(p.last_records == 5, "and was drawn");
+	CHECK(p.rate == 0 && p.start_ms > long_ago && p.last_records == 0, "a second read begins anew: %g", p.rate);
+	p.start_ms = p.last_ms = long_ago;
+	now.records = 4096;
+	ev_progress_update(&p, &now);
+	CHECK(p.rate > 0 && p.rate <= 41 && p.last_records == 4096, "and has a rate of its own: %g", p.rate);
 }
 
 int main(void)
