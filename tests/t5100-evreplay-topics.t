@@ -216,4 +216,11 @@ check_grep "with that right" "hint: the broker wants ACLs that allow a job Read 
 run evtail "$blind" --from begin --timeout 10m
 check_status 3 "nor can anybody else read it"
 check_grep "which is said, too" "hint: the broker wants an ACL that allows Read on topic '$blind'" "$err"
+
+# No right on the group of a redrive.
+evadmin shut "shut-$$"
+run timeout 60 evreplay redrive "$open" -g "shut-$$" --into "$open" --allow same-topic --timeout 10m
+check_status 3 "a group that one may not join"
+check_grep "is told at once" "cannot join consumer group 'shut-$$': .*uthoriz" "$err"
+check_grep "and the right that it takes" "hint: the broker wants an ACL that allows Read on group 'shut-$$'" "$err"
 done_testing

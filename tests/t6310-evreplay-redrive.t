@@ -187,6 +187,17 @@ check_grep "and all are counted" "40 records sent home, 0 into quarantine, 0 lef
 check "each is there once" test "$(evtail "$tight" --from begin -q -o %k | sort -u | wc -l)/$(evtail "$tight" --from begin -q -o %k | wc -l)" = 37/37
 check "and no backlog is left" test "$(evadmin committed tight "$crammed/0")" = 40
 
+# As far as another group has come; the properties of one who reads cooperatively change nothing.
+topic seen 1
+for k in a b c; do
+	printf '{"topic":"%s","partition":0,"offset":0,"timestamp":1732190400000,"key":"%s","headers":[],"value":1}\n' "$seen" $k
+done | put
+evadmin commit "audit-$$" "$seen/0=2"
+run evreplay redrive "$seen" -g "seen-$$" --into "$payments" --to "group:audit-$$" -X partition.assignment.strategy=cooperative-sticky
+check_status 0 "a redrive up to another group's offset"
+check_grep "sends what that has passed" "2 records sent home" "$err"
+check "and leaves the rest" test "$(evadmin committed "seen-$$" "$seen/0")" = 2
+
 # A marker is no letter.
 topic marked 1
 ends_at() { [ "$(evadmin marks "$marked/0" | awk '{ print $3 }')" = "$1" ]; } # a marker is written after commit has returned
@@ -265,14 +276,29 @@ status=$?
 check_status 6 "a redrive whose group was moved ends with 6"
 check_grep "and says so" "consumer group 'both-$$' was moved while its backlog was sent" slow.err
 
-# One that was killed is in nobody's way for long.
+# One that the broker has forgotten, and whose group nobody has moved, goes on.
 evadmin commit "both-$$" "$letters/0=0"
 slow aba
+kill -STOP $slow
+stands=0
+[ "$(evadmin committed "both-$$" "$letters/0")" = 0 ] || stands=1
+forgotten() { evadmin commit "both-$$" "$letters/0=$stands" 2>/dev/null; }
+check "another redrive sleeps for too long" wait_for 60 forgotten
+kill -TERM $slow
+kill -CONT $slow
+wait $slow
+status=$?
+check_status 143 "one whose group was not moved meanwhile is ended by its signal only"
+check "and has committed what it sent" test "$(evadmin committed "both-$$" "$letters/0")" = 1
+
+# One that was killed is in nobody's way for long.
+evadmin commit "both-$$" "$letters/0=0"
+slow abaa
 kill -9 $slow
 wait $slow 2>/dev/null
 run evreplay redrive "$letters" -g "both-$$"
 check_status 0 "after a kill the next one goes on"
-check "where the group stands" sent abaab
+check "where the group stands" sent abaaab
 check "and leaves no backlog" test "$(evadmin committed "both-$$" "$letters/0")" = 2
 
 # Two that begin at the same time: one of them sends the letters, each once.

@@ -19,7 +19,7 @@ struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, con
 int replay_need_idle(const struct ev_cluster_spec *c, const char *group, const char *hint, struct ev_error *err)
 {
 	struct ev_cluster *cluster = ev_cluster_open(c, NULL, NULL, NULL, ev_stopped, err);
-	int members = 0, rc = cluster ? ev_group_members(cluster, group, &members, err) : -1;
+	int members = 0, rc = cluster ? ev_group_members(cluster, group, ev_stopped, &members, err) : -1;
 
 	ev_cluster_close(cluster);
 	if (rc || !members)

@@ -8,7 +8,7 @@
 #include "common/term.h"
 #include "evreplay/redrive.h"
 
-enum { REASONS = 1000, REASON_TEXT = 100 };
+enum { REASONS = 1000, REASON_TEXT = 100, COMMIT_TRIES = 3 };
 
 struct tally {
 	char *a, *b; /* from, to; or class, text */
@@ -223,6 +223,24 @@ static int check_alone(struct replay *r, struct ev_error *err)
 	return rc;
 }
 
+/* A group that the broker has forgotten us in meanwhile is looked at again: it may be as we left it. */
+static int commit_alone(struct replay *r, const struct ev_position *done, struct ev_error *err)
+{
+	int rc = -1;
+
+	for (int i = 0; i < COMMIT_TRIES; i++) {
+		*err = (struct ev_error)EV_ERROR_INIT;
+		if (check_alone(r, err))
+			return -1;
+		rc = r->src->ops->commit_group(r->src, r->args->group, done, -1, err);
+		if (!rc || err->class != EV_HELD || !err->retriable)
+			break;
+	}
+	if (rc && err->class == EV_HELD)
+		err->retriable = false;
+	return rc;
+}
+
 int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_error *err)
 {
 	struct ev_position done = EV_POSITION_INIT;
@@ -239,8 +257,7 @@ int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_e
 		if (offset >= 0)
 			ev_position_set(&done, at->topic, at->partition, offset);
 	}
-	rc = check_alone(r, err) ||
-	     r->src->ops->commit_group(r->src, r->args->group, &done, -1, err) ? -1 : 0;
+	rc = commit_alone(r, &done, err);
 	for (size_t i = 0; !rc && i < done.n; i++)
 		ev_position_set(&r->redrive->group, done.v[i].topic, done.v[i].partition, done.v[i].offset);
 	ev_position_release(&done);

@@ -66,8 +66,9 @@ int ev_topic_defaults(struct ev_cluster *c, struct ev_topic_info *out, bool *see
 const char *ev_topic_config(const struct ev_topic_info *t, const char *name);
 void ev_topic_info_release(struct ev_topic_info *t);
 
-/* Members of a consumer group; 0 also where there is none. */
-int ev_group_members(struct ev_cluster *c, const char *group, int *members, struct ev_error *err);
+/* Members of a consumer group; 0 also where there is none. `stopped` (may be NULL) ends the wait for an answer. */
+int ev_group_members(struct ev_cluster *c, const char *group, bool (*stopped)(void), int *members,
+		     struct ev_error *err);
 
 /* Make it with the partitions and the own configs of `like`, and wait until it is there. */
 int ev_topic_create(struct ev_cluster *c, const char *topic, const struct ev_topic_info *like,

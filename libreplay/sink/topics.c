@@ -60,10 +60,11 @@ void ev_topic_only_own(struct ev_topic_info *t)
 	t->nconfigs = n;
 }
 
-int ev_group_members(struct ev_cluster *c, const char *group, int *members, struct ev_error *err)
+int ev_group_members(struct ev_cluster *c, const char *group, bool (*stopped)(void), int *members,
+		     struct ev_error *err)
 {
 	const struct rd_kafka_group_list *l = NULL;
-	rd_kafka_resp_err_t e = rd_kafka_list_groups(c->rk, group, &l, c->timeout_ms);
+	rd_kafka_resp_err_t e = ev_kafka_ask_group(c->rk, group, c->timeout_ms, stopped, &l);
 
 	*members = 0;
 	if (e)

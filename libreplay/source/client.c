@@ -5,9 +5,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+
+enum { ASK_MS = 1000, ASK_MOST_MS = 4000, ASK_PAUSE_MS = 50 };
 
 struct kafka_log {
 	pthread_mutex_t lock; /* librdkafka logs from threads of its own */
@@ -205,4 +208,54 @@ void ev_properties_release(struct ev_properties *p)
 	}
 	free(p->v);
 	*p = (struct ev_properties){ 0 };
+}
+
+static rd_kafka_resp_err_t error_of(const struct rd_kafka_group_list *l, const char *group, bool *listed)
+{
+	rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	*listed = false;
+	for (int i = 0; i < l->group_cnt; i++)
+		if (!strcmp(l->groups[i].group, group)) {
+			*listed = true;
+			e = l->groups[i].err;
+		}
+	return e;
+}
+
+/* One round: 0 and the list, or why it says nothing of the group. */
+static rd_kafka_resp_err_t ask_once(rd_kafka_t *rk, const char *group, int timeout_ms,
+				    const struct rd_kafka_group_list **l)
+{
+	rd_kafka_resp_err_t e, answer = rd_kafka_list_groups(rk, group, l, timeout_ms);
+	bool listed;
+
+	if (answer && answer != RD_KAFKA_RESP_ERR__PARTIAL)
+		return answer;
+	e = error_of(*l, group, &listed);
+	if (!e && (listed || !answer))
+		return 0;
+	rd_kafka_group_list_destroy(*l);
+	return e ? e : answer;
+}
+
+rd_kafka_resp_err_t ev_kafka_ask_group(rd_kafka_t *rk, const char *group, int timeout_ms, bool (*stopped)(void),
+				       const struct rd_kafka_group_list **l)
+{
+	int64_t until = ev_clock_ms() + timeout_ms, left = timeout_ms;
+	struct timespec pause = { .tv_nsec = ASK_PAUSE_MS * 1000000L };
+	int64_t round = ASK_MS; /* longer each time: the brokers may be slow */
+
+	for (;;) {
+		rd_kafka_resp_err_t e = ask_once(rk, group, (int)(left < round ? left : round), l);
+
+		left = until - ev_clock_ms();
+		if (!e || e == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED || left <= ASK_PAUSE_MS)
+			return e;
+		if (stopped && stopped())
+			return RD_KAFKA_RESP_ERR__INTR;
+		nanosleep(&pause, NULL);
+		if (round < ASK_MOST_MS)
+			round *= 2;
+	}
 }

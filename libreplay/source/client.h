@@ -59,6 +59,14 @@ int ev_kafka_log_fail(struct kafka_log *log, enum ev_class class, struct ev_erro
 /* All brokers have been unreachable since then (ms), as far as the callbacks were served; 0: no. */
 int64_t ev_kafka_log_down_since(const struct kafka_log *log);
 
+/*
+ * What the cluster says of a consumer group: 0, and *l, which holds it where there is one (destroy it). An answer of
+ * some brokers only counts if the group is in it; until then all are asked again. __INTR when `stopped` (or NULL) says
+ * so, which is looked at every few seconds.
+ */
+rd_kafka_resp_err_t ev_kafka_ask_group(rd_kafka_t *rk, const char *group, int timeout_ms, bool (*stopped)(void),
+				       const struct rd_kafka_group_list **l);
+
 /* Is it an answer that the topic, or the partition, is not there (or may not be seen)? */
 bool ev_kafka_is_gone(rd_kafka_resp_err_t e);
 

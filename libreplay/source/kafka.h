@@ -91,7 +91,7 @@ struct ev_kafka {
 	struct kafka_shape shape; /* of the reader */
 	rd_kafka_t *group; /* the client of the group used last */
 	char *group_name;
-	struct kafka_member *member; /* of that group, while it is held; NULL: none */
+	struct kafka_member *member; /* of a group, while that is held; NULL: of none */
 
 	struct kafka_topic *topics; /* sorted by name */
 	size_t ntopics;
@@ -161,10 +161,12 @@ int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct e
 
 /* kafka_member.c */
 int ev_kafka_hold_group(struct ev_source *s, const char *group, bool (*stopped)(void), struct ev_error *err);
-/* Its client, who commits as a member; NULL when no group is held. */
-rd_kafka_t *ev_kafka_member_client(struct ev_kafka *k);
-/* The group was somebody else's for a while, or may have been. */
-bool ev_kafka_member_lost(const struct ev_kafka *k);
+/* Its client, who commits as a member; NULL when it is not that group that is held. */
+rd_kafka_t *ev_kafka_member_client(const struct ev_kafka *k, const char *group);
+/* That group is held, and was somebody else's for a while, or may have been. */
+bool ev_kafka_member_lost(const struct ev_kafka *k, const char *group);
+/* If it was lost, be its only member again; what the group's offsets are then is for the caller to look at. */
+int ev_kafka_member_regain(struct ev_kafka *k, const char *group, struct ev_error *err);
 void ev_kafka_member_leave(struct ev_kafka *k);
 
 /* kafka_batch.c */

@@ -120,7 +120,6 @@ static void set_member(rd_kafka_conf_t *conf, const char *group)
 	set(conf, "session.timeout.ms", "6000"); /* the least that a broker takes unless told otherwise */
 	set(conf, "heartbeat.interval.ms", "1000");
 	set(conf, "max.poll.interval.ms", "86400000"); /* it reads nothing: a thread answers all the time */
-	set(conf, "partition.assignment.strategy", "range");
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE);
 }
 
@@ -147,8 +146,10 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 		set(conf, "isolation.level", k->uncommitted ? "read_committed" : "read_uncommitted");
 	if (role == KAFKA_GROUP)
 		set_group(conf, group);
-	if (role == KAFKA_MEMBER)
+	if (role == KAFKA_MEMBER) {
 		set(conf, "group.id", group);
+		set(conf, "partition.assignment.strategy", "range"); /* a cooperative one is answered otherwise */
+	}
 	if (role == KAFKA_READER && k->markers)
 		set(conf, "debug", "msg");
 	ev_kafka_log_install(k->log, conf);

@@ -16,8 +16,8 @@ void ev_kafka_leave_group(rd_kafka_t *rk)
 /* The client of that group; kept, since a follower commits again and again. */
 static rd_kafka_t *client_of(struct ev_kafka *k, const char *group, struct ev_error *err)
 {
-	if (k->member)
-		return ev_kafka_member_client(k);
+	if (ev_kafka_member_client(k, group))
+		return ev_kafka_member_client(k, group);
 	if (k->group && !strcmp(k->group_name, group))
 		return k->group;
 	if (!*group) {
@@ -49,7 +49,7 @@ int ev_kafka_group_offsets(struct ev_source *s, const char *group, struct ev_pos
 
 	ev_kafka_log_clear(k->log);
 	rk = client_of(k, group, err);
-	if (!rk)
+	if (!rk || ev_kafka_member_regain(k, group, err))
 		return -1;
 	l = rd_kafka_topic_partition_list_new((int)s->nparts);
 	for (size_t i = 0; i < s->nparts; i++)
@@ -105,7 +105,7 @@ static bool passing(rd_kafka_resp_err_t e)
 }
 
 /* The client itself gives a commit up after a while without a coordinator (its session.timeout.ms). */
-static rd_kafka_resp_err_t commit(const struct ev_kafka *k, rd_kafka_t *rk,
+static rd_kafka_resp_err_t commit(const struct ev_kafka *k, rd_kafka_t *rk, const char *group,
 				  const rd_kafka_topic_partition_list_t *l, int timeout_ms)
 {
 	int64_t until = ev_clock_ms() + timeout_ms, left = timeout_ms;
@@ -113,9 +113,11 @@ static rd_kafka_resp_err_t commit(const struct ev_kafka *k, rd_kafka_t *rk,
 	rd_kafka_resp_err_t e;
 
 	for (;;) {
+		if (ev_kafka_member_lost(k, group)) /* it may be a member again: the caller has to look first */
+			return RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
 		e = commit_once(rk, l, (int)left);
 		left = until - ev_clock_ms();
-		if (!(passing(e) || (k->member && rebalances(e))) || left <= RETRY_MS || ev_kafka_member_lost(k))
+		if (!(passing(e) || (ev_kafka_member_client(k, group) && rebalances(e))) || left <= RETRY_MS)
 			return e;
 		nanosleep(&pause, NULL);
 	}
@@ -124,8 +126,10 @@ static rd_kafka_resp_err_t commit(const struct ev_kafka *k, rd_kafka_t *rk,
 static int lost(const char *group, struct ev_error *err)
 {
 	ev_fail(err, EV_HELD, "the broker has not heard of this member of consumer group '%s' for too long", group);
-	return ev_hint(err, "another may have had the group meanwhile: what was sent since the last commit may be sent "
-		       "twice");
+	ev_hint(err, "another may have had the group meanwhile: what was sent since the last commit may be sent "
+		"twice");
+	err->retriable = true;
+	return -1;
 }
 
 int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct ev_position *pos,
@@ -139,8 +143,6 @@ int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct e
 	if (!pos->n)
 		return 0;
 	ev_kafka_log_clear(k->log);
-	if (ev_kafka_member_lost(k))
-		return lost(group, err);
 	rk = client_of(k, group, err);
 	if (!rk)
 		return -1;
@@ -148,9 +150,9 @@ int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct e
 	for (size_t i = 0; i < pos->n; i++)
 		rd_kafka_topic_partition_list_add(l, pos->v[i].topic, pos->v[i].partition)->offset =
 			pos->v[i].offset;
-	e = commit(k, rk, l, timeout_ms < 0 ? k->timeout_ms : timeout_ms);
+	e = commit(k, rk, group, l, timeout_ms < 0 ? k->timeout_ms : timeout_ms);
 	rd_kafka_topic_partition_list_destroy(l);
-	if (ev_kafka_member_lost(k) && e)
+	if (ev_kafka_member_lost(k, group) && e)
 		return lost(group, err);
 	if (e)
 		return ev_kafka_fail(k, err, e, "cannot commit to consumer group '%s'", group);

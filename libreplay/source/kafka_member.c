@@ -16,10 +16,12 @@ enum { TURN_MS = 50, HOLD_MS = 10000 };
 
 struct kafka_member {
 	rd_kafka_t *rk;
+	char *group;
 	pthread_t thread;
 	atomic_bool over, joined;
-	atomic_bool lost; /* the broker has forgotten it for a while: another may have been there */
-	atomic_int error; /* what the client said last */
+	atomic_int losses; /* how often the broker has forgotten it: another may have been there meanwhile */
+	int regained;      /* of these: it was looked at who is there */
+	atomic_int error;  /* what the client said last */
 };
 
 static void rebalance(struct kafka_member *m, rd_kafka_event_t *ev)
@@ -27,11 +29,20 @@ static void rebalance(struct kafka_member *m, rd_kafka_event_t *ev)
 	rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(1);
 	bool assigned = rd_kafka_event_error(ev) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 
-	if (!assigned && rd_kafka_assignment_lost(m->rk))
-		m->lost = true;
-	rd_kafka_assign(m->rk, assigned ? none : NULL);
+	rd_kafka_resp_err_t e;
+
+	if (!assigned) {
+		m->joined = false;
+		m->losses += rd_kafka_assignment_lost(m->rk);
+	}
+	e = rd_kafka_assign(m->rk, assigned ? none : NULL);
 	rd_kafka_topic_partition_list_destroy(none);
-	m->joined = assigned;
+	if (e)
+		m->error = e;
+	if (!e && assigned) {
+		m->error = 0;
+		m->joined = true;
+	}
 }
 
 static void *answer(void *ctx)
@@ -53,21 +64,36 @@ static void *answer(void *ctx)
 	return NULL;
 }
 
-/* One of its members that is not `own`, for people (empty: none), and does `own` come first of them by name? */
-static int look(struct ev_kafka *k, rd_kafka_t *rk, const char *group, const char *own, bool *first,
+static int stopped_early(const char *group, struct ev_error *err)
+{
+	ev_fail(err, EV_SOURCE, "stopped while consumer group '%s' was waited for", group);
+	err->retriable = true;
+	return -1;
+}
+
+/*
+ * One of its members that is not `own`, for people (empty: none), and does `own` come first of them by name? Before
+ * it has joined (NULL) a broker that does not answer is let pass: the look afterwards decides.
+ */
+static int look(struct ev_kafka *k, struct kafka_member *m, const char *own, bool (*stopped)(void), bool *first,
 		struct ev_buf *other, struct ev_error *err)
 {
 	const struct rd_kafka_group_list *l = NULL;
-	rd_kafka_resp_err_t e = rd_kafka_list_groups(rk, group, &l, k->timeout_ms);
+	int timeout_ms = own || k->timeout_ms < HOLD_MS ? k->timeout_ms : HOLD_MS;
+	rd_kafka_resp_err_t e = ev_kafka_ask_group(m->rk, m->group, timeout_ms, stopped, &l);
 
 	*first = true;
 	ev_buf_clear(other);
+	if (e == RD_KAFKA_RESP_ERR__INTR)
+		return stopped_early(m->group, err);
+	if (!own && (e == RD_KAFKA_RESP_ERR__TIMED_OUT || e == RD_KAFKA_RESP_ERR__PARTIAL))
+		return 0;
 	if (e)
-		return ev_kafka_fail(k, err, e, "cannot look at consumer group '%s'", group);
+		return ev_kafka_fail(k, err, e, "cannot look at consumer group '%s'", m->group);
 	for (int g = 0; g < l->group_cnt; g++) {
 		const struct rd_kafka_group_info *is = &l->groups[g];
 
-		for (int i = 0; !strcmp(is->group, group) && i < is->member_cnt; i++) {
+		for (int i = 0; !strcmp(is->group, m->group) && i < is->member_cnt; i++) {
 			const struct rd_kafka_group_member_info *at = &is->members[i];
 			int c = own ? strcmp(at->member_id, own) : 1;
 
@@ -95,19 +121,18 @@ static void pause_ms(int ms)
 	nanosleep(&t, NULL);
 }
 
-static int stopped_early(const char *group, struct ev_error *err)
+static bool is_lost(const struct kafka_member *m)
 {
-	ev_fail(err, EV_SOURCE, "stopped while consumer group '%s' was waited for", group);
-	err->retriable = true;
-	return -1;
+	return m->losses != m->regained;
 }
 
 /*
  * Until the group has no member but `own` (NULL: none at all). Of several that have joined at once the first by
- * name waits for the others to leave, who go at once.
+ * name waits for the others to leave, who go at once; but one that comes back waits, too: the other may be what the
+ * broker remembers of it.
  */
-static int await_alone(struct ev_kafka *k, rd_kafka_t *rk, const char *group, const char *own,
-		       bool (*stopped)(void), struct ev_error *err)
+static int await_alone(struct ev_kafka *k, struct kafka_member *m, const char *own, bool (*stopped)(void),
+		       struct ev_error *err)
 {
 	int64_t until = ev_clock_ms() + HOLD_MS;
 	struct ev_buf other = EV_BUF_INIT;
@@ -115,13 +140,13 @@ static int await_alone(struct ev_kafka *k, rd_kafka_t *rk, const char *group, co
 	int rc;
 
 	for (;;) {
-		rc = look(k, rk, group, own, &first, &other, err);
+		rc = look(k, m, own, stopped, &first, &other, err);
 		if (rc || !other.len)
 			break;
-		if (!first || ev_clock_ms() >= until)
-			rc = held(group, &other, err);
+		if ((!first && !is_lost(m)) || ev_clock_ms() >= until)
+			rc = held(m->group, &other, err);
 		else if (stopped && stopped())
-			rc = stopped_early(group, err);
+			rc = stopped_early(m->group, err);
 		if (rc)
 			break;
 		pause_ms(TURN_MS);
@@ -130,10 +155,34 @@ static int await_alone(struct ev_kafka *k, rd_kafka_t *rk, const char *group, co
 	return rc;
 }
 
-static int join(struct ev_kafka *k, struct kafka_member *m, const char *group, bool (*stopped)(void),
-		struct ev_error *err)
+/* No wait changes it. */
+static bool is_final(rd_kafka_resp_err_t e)
+{
+	return e == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED || e == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+	       e == RD_KAFKA_RESP_ERR__AUTHENTICATION || e == RD_KAFKA_RESP_ERR__FATAL;
+}
+
+static int await_joined(struct ev_kafka *k, struct kafka_member *m, bool (*stopped)(void), struct ev_error *err)
 {
 	int64_t until = ev_clock_ms() + k->timeout_ms;
+	rd_kafka_resp_err_t e;
+
+	while (!m->joined && !is_final((rd_kafka_resp_err_t)m->error) && ev_clock_ms() < until) {
+		if (stopped && stopped())
+			return stopped_early(m->group, err);
+		pause_ms(TURN_MS);
+	}
+	if (m->joined)
+		return 0;
+	e = (rd_kafka_resp_err_t)m->error;
+	ev_kafka_fail(k, err, e ? e : RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot join consumer group '%s'", m->group);
+	if (e == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+		ev_hint(err, "the broker wants an ACL that allows Read on group '%s'", m->group);
+	return -1;
+}
+
+static int subscribe(struct ev_kafka *k, struct kafka_member *m, struct ev_error *err)
+{
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)k->ntopics);
 	rd_kafka_resp_err_t e;
 
@@ -141,27 +190,18 @@ static int join(struct ev_kafka *k, struct kafka_member *m, const char *group, b
 		rd_kafka_topic_partition_list_add(l, k->topics[i].name, RD_KAFKA_PARTITION_UA);
 	e = rd_kafka_subscribe(m->rk, l);
 	rd_kafka_topic_partition_list_destroy(l);
-	while (!e && !m->joined && ev_clock_ms() < until) {
-		if (stopped && stopped())
-			return stopped_early(group, err);
-		pause_ms(TURN_MS);
-	}
-	if (m->joined)
-		return 0;
-	e = e ? e : (rd_kafka_resp_err_t)m->error;
-	return ev_kafka_fail(k, err, e ? e : RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot join consumer group '%s'", group);
+	return e ? ev_kafka_fail(k, err, e, "cannot join consumer group '%s'", m->group) : 0;
 }
 
-static int hold(struct ev_kafka *k, struct kafka_member *m, const char *group, bool (*stopped)(void),
-		struct ev_error *err)
+static int be_alone(struct ev_kafka *k, struct kafka_member *m, bool (*stopped)(void), struct ev_error *err)
 {
 	char *own;
 	int rc;
 
-	if (await_alone(k, m->rk, group, NULL, stopped, err) || join(k, m, group, stopped, err))
+	if (await_joined(k, m, stopped, err))
 		return -1;
 	own = rd_kafka_memberid(m->rk);
-	rc = await_alone(k, m->rk, group, own ? own : "", stopped, err);
+	rc = await_alone(k, m, own ? own : "", stopped, err);
 	if (own)
 		rd_kafka_mem_free(m->rk, own);
 	return rc;
@@ -182,18 +222,34 @@ int ev_kafka_hold_group(struct ev_source *s, const char *group, bool (*stopped)(
 		free(m);
 		return -1;
 	}
+	m->group = ev_strdup(group);
 	k->member = m;
-	return hold(k, m, group, stopped, err);
+	return await_alone(k, m, NULL, stopped, err) || subscribe(k, m, err) || be_alone(k, m, stopped, err) ? -1 : 0;
 }
 
-rd_kafka_t *ev_kafka_member_client(struct ev_kafka *k)
+rd_kafka_t *ev_kafka_member_client(const struct ev_kafka *k, const char *group)
 {
-	return k->member ? k->member->rk : NULL;
+	return k->member && !strcmp(k->member->group, group) ? k->member->rk : NULL;
 }
 
-bool ev_kafka_member_lost(const struct ev_kafka *k)
+bool ev_kafka_member_lost(const struct ev_kafka *k, const char *group)
 {
-	return k->member && k->member->lost;
+	return ev_kafka_member_client(k, group) && is_lost(k->member);
+}
+
+/* No signal ends it: what was sent is to be committed. One that is lost once more meanwhile stays lost. */
+int ev_kafka_member_regain(struct ev_kafka *k, const char *group, struct ev_error *err)
+{
+	struct kafka_member *m = k->member;
+	int losses;
+
+	if (!ev_kafka_member_lost(k, group))
+		return 0;
+	losses = m->losses;
+	if (be_alone(k, m, NULL, err))
+		return -1;
+	m->regained = losses;
+	return 0;
 }
 
 void ev_kafka_member_leave(struct ev_kafka *k)
@@ -206,6 +262,7 @@ void ev_kafka_member_leave(struct ev_kafka *k)
 	pthread_join(m->thread, NULL);
 	rd_kafka_consumer_close(m->rk);
 	rd_kafka_destroy(m->rk);
+	free(m->group);
 	free(m);
 	k->member = NULL;
 }

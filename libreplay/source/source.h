@@ -61,15 +61,16 @@ struct ev_source_ops {
 	int (*offsets_for_time)(struct ev_source *s, int64_t ms, int64_t *offsets,
 				struct ev_error *err);
 
-	/* Committed offsets of a consumer group for the source's partitions; absent: none. */
+	/* Committed offsets of a consumer group for the source's partitions; absent: none. Joins a lost one again. */
 	int (*group_offsets)(struct ev_source *s, const char *group, struct ev_position *out,
 			     struct ev_error *err);
 	int (*commit_group)(struct ev_source *s, const char *group, const struct ev_position *pos,
 			    int timeout_ms, struct ev_error *err); /* -1: the source's own */
 	/*
 	 * Join the group as its only member, until close: nobody else can move it meanwhile, and commit_group
-	 * does so as that member. One who is there is waited for (10 s; stopped() ends that), then EV_HELD. It is
-	 * the only group that the source is asked for from then on. NULL: the source has no groups.
+	 * does so as that member. One who is there is waited for (10 s; stopped() ends that), then EV_HELD. Where
+	 * the broker has forgotten the member for a while commit_group is EV_HELD, retriable, until group_offsets has
+	 * joined again: offsets that are as before were nobody else's. NULL: the source has no groups.
 	 */
 	int (*hold_group)(struct ev_source *s, const char *group, bool (*stopped)(void), struct ev_error *err);
 

@@ -9,6 +9,7 @@
  *   grow TOPIC PARTITIONS                      to that many, and wait for them
  *   trim TOPIC/PARTITION OFFSET                DeleteRecords: the log then starts at OFFSET
  *   deny TOPIC [read|write]                    nobody may (write) it (a broker with an authorizer)
+ *   shut GROUP                                 nobody may read in that group, so none joins it (likewise)
  *   set TOPIC|@BROKER config=value             a setting of the topic, or of the broker with that number
  *   marks TOPIC/PARTITION                      prints low, last stable and high offset
  *   commit GROUP TOPIC/PARTITION=OFFSET...     a consumer group's offsets
@@ -156,11 +157,11 @@ static void set_config(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
 	rd_kafka_ConfigResource_destroy(c);
 }
 
-static void acl(rd_kafka_t *rk, rd_kafka_queue_t *q, const char *topic, rd_kafka_AclOperation_t op,
-		rd_kafka_AclPermissionType_t type)
+static void acl(rd_kafka_t *rk, rd_kafka_queue_t *q, rd_kafka_ResourceType_t what, const char *name,
+		rd_kafka_AclOperation_t op, rd_kafka_AclPermissionType_t type)
 {
 	char why[256];
-	rd_kafka_AclBinding_t *a = rd_kafka_AclBinding_new(RD_KAFKA_RESOURCE_TOPIC, topic,
+	rd_kafka_AclBinding_t *a = rd_kafka_AclBinding_new(what, name,
 							   RD_KAFKA_RESOURCE_PATTERN_LITERAL, "User:*",
 							   "*", op, type, why, sizeof(why));
 	const rd_kafka_acl_result_t **v;
@@ -168,14 +169,14 @@ static void acl(rd_kafka_t *rk, rd_kafka_queue_t *q, const char *topic, rd_kafka
 	size_t n;
 
 	if (!a)
-		die(topic, why);
+		die(name, why);
 	rd_kafka_CreateAcls(rk, &a, 1, NULL, q);
 	ev = rd_kafka_queue_poll(q, WAIT_MS);
 	if (!ev || rd_kafka_event_error(ev))
 		die("broker", ev ? rd_kafka_event_error_string(ev) : "no answer");
 	v = rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(ev), &n);
 	if (n != 1 || rd_kafka_acl_result_error(v[0]))
-		die(topic, n ? rd_kafka_error_string(rd_kafka_acl_result_error(v[0])) : "no result");
+		die(name, n ? rd_kafka_error_string(rd_kafka_acl_result_error(v[0])) : "no result");
 	rd_kafka_event_destroy(ev);
 	rd_kafka_AclBinding_destroy(a);
 }
@@ -184,10 +185,10 @@ static void deny(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
 {
 	bool read = argv[2] && !strcmp(argv[2], "read");
 
-	acl(rk, q, argv[1], read ? RD_KAFKA_ACL_OPERATION_WRITE : RD_KAFKA_ACL_OPERATION_DESCRIBE,
-	    RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW);
-	acl(rk, q, argv[1], read ? RD_KAFKA_ACL_OPERATION_READ : RD_KAFKA_ACL_OPERATION_WRITE,
-	    RD_KAFKA_ACL_PERMISSION_TYPE_DENY);
+	acl(rk, q, RD_KAFKA_RESOURCE_TOPIC, argv[1],
+	    read ? RD_KAFKA_ACL_OPERATION_WRITE : RD_KAFKA_ACL_OPERATION_DESCRIBE, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW);
+	acl(rk, q, RD_KAFKA_RESOURCE_TOPIC, argv[1],
+	    read ? RD_KAFKA_ACL_OPERATION_READ : RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_PERMISSION_TYPE_DENY);
 }
 
 static void trim(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
@@ -278,6 +279,9 @@ static int topics(const struct setup *su, int argc, char **argv)
 		grow(rk, q, argv);
 	else if (!strcmp(argv[0], "deny") && (argc == 2 || argc == 3))
 		deny(rk, q, argv);
+	else if (!strcmp(argv[0], "shut") && argc == 2)
+		acl(rk, q, RD_KAFKA_RESOURCE_GROUP, argv[1], RD_KAFKA_ACL_OPERATION_READ,
+		    RD_KAFKA_ACL_PERMISSION_TYPE_DENY);
 	else if (!strcmp(argv[0], "set") && argc == 3)
 		set_config(rk, q, argv);
 	else if (!strcmp(argv[0], "trim") && argc == 3)
