@@ -25,13 +25,13 @@ check "and keeps the records" test "$(count -b "$there" kept)" = 2
 
 # The limits go with the clock, however long a copy lasts.
 topic coming 1 message.timestamp.after.max.ms=1000
-run evreplay "$old" --into "$coming" --timestamps shift --start-at $(($(ms) + 12000))
+run evreplay "$old" --into "$coming" --timestamps shift --start-at $(($(ms) + 20000))
 check_status 0 "a copy that begins later than a target takes now"
 topic minute 1 retention.ms=60000
 run evreplay "$old" --into "$minute" --timestamps now --start-at $(($(ms) + 600000)) --dry-run
 check_status 0 "a plan of one knows at which time it would write"
 topic news 1
-timeout --foreground 100 evreplay "$news" -f --into "$coming" --timestamps now 2>"$err" &
+timeout --foreground 300 evreplay "$news" -f --into "$coming" --timestamps now 2>"$err" &
 copy=$!
 printf 'put %s/0 1732190400000 k v\n' "$news" | put
 arrived() { [ "$(count "$coming")" = "$1" ]; }

@@ -28,7 +28,7 @@ mkdir place
 timeout --foreground 200 evreplay "$src" -f --into "$kept" --position place/p.json --exactly-once --job "kept-$$" \
 	--txn-time 30s 2>"$err" &
 copy=$!
-begun() { [ "$(evadmin marks "$kept/0" | awk '{ print $3 }')" -gt 0 ]; }
+begun() { [ "$(evadmin marks "$kept/0" | awk '{ print $3 }')" -ge 15 ]; }
 check "a job is in its first transaction" wait_for 60 begun
 rm -r place
 kill -TERM $copy

@@ -56,7 +56,7 @@ done
 on_table acc
 more
 trouble P0001 100 1
-run evproject run p.sql --store "$db" --quiet ./more.ndjson
+run evproject run p.sql --store "$db" --on-error stop --quiet ./more.ndjson
 check_status 5 "what a trigger refuses by RAISE alone is the record's fault"
 off_table acc
 run evproject run p.sql --store "$db" --quiet ./more.ndjson

@@ -103,9 +103,9 @@ evproject run p.sql --store "$away?connect_timeout=0" ./in.ndjson 2>err & pid=$!
 check "a run dials a server that does not answer" wait_for 60 waits
 kill -TERM $pid
 ended() { ! kill -0 $pid; }
-check "SIGTERM ends that" wait_for 60 ended || kill -9 $pid
+wait_for 60 ended || kill -9 $pid
 wait $pid
-check "by its number" test $? = 143
+check "SIGTERM ends that, by its number" test $? = 143
 run evproject run p.sql --store "$away?connect_timeout=2" ./in.ndjson
 check_status 4 "it is waited for as long as the URL says"
 check_grep "and that is said" "store '.*': the server does not answer" "$err"

@@ -23,7 +23,7 @@ int ev_fold_apply(struct ev_fold *f, size_t handler, size_t statement, struct ev
 	const struct ev_fold_statement *s = &f->statements[handler][statement];
 	struct ev_fold_op *op;
 
-	if ((f->nops == (f->most_ops ? f->most_ops : MOST_OPS) || f->arena.bytes > most_bytes(f) / 2) &&
+	if ((f->nops == (f->most_ops ? f->most_ops : MOST_OPS) || f->arena.bytes - f->synced > most_bytes(f) / 4) &&
 	    ev_fold_sync(f, err) < 0)
 		return -1;
 	if (!f->nops && f->arena.bytes + ev_fold_bytes(f) > most_bytes(f) && ev_fold_flush(f, err) < 0)
@@ -140,6 +140,7 @@ int ev_fold_sync(struct ev_fold *f, struct ev_error *err)
 		}
 	}
 	f->nops = 0;
+	f->synced = f->arena.bytes;
 	return 0;
 }
 
@@ -160,4 +161,5 @@ void ev_fold_drop(struct ev_fold *f)
 	f->nops = 0;
 	f->failed = false;
 	ev_arena_clear(&f->arena);
+	f->synced = 0;
 }

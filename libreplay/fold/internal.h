@@ -311,6 +311,7 @@ struct ev_fold {
 
 	/* batch.c */
 	struct ev_arena arena; /* parameters of the batch */
+	size_t synced;         /* its bytes at the last sync */
 	struct ev_fold_op *ops;
 	size_t nops, ops_cap;
 	bool bytewise;         /* text that is of no column sorts by its bytes */

@@ -65,14 +65,17 @@ static int make(struct ev_pg *on, const char *sql, struct ev_buf *why, struct ev
 {
 	PGresult *res = PQexec(on->conn, sql);
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	struct ev_error trouble = EV_ERROR_INIT;
 	int rc = 0;
 
 	if (PQresultStatus(res) != PGRES_COMMAND_OK) {
-		rc = ev_pg_error(on, res, true, err);
+		rc = ev_pg_error(on, res, true, &trouble);
 		/* 42: names, types; 0A: not supported; the rows' */
-		if (err->class == EV_DATA || (state && (!strncmp(state, "42", 2) || !strncmp(state, "0A", 2)))) {
+		if (trouble.class == EV_DATA || (state && (!strncmp(state, "42", 2) || !strncmp(state, "0A", 2)))) {
 			ev_buf_adds(why, PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
 			rc = 0;
+		} else {
+			*err = trouble;
 		}
 	}
 	PQclear(res);

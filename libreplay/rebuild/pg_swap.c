@@ -17,8 +17,9 @@
  *
  * Behind a lock that the swap waits for readers queue. So the first try waits QUEUE_MS for all of its locks, and
  * gives back what it has got. Clients that are always at the tables would keep it out for ever: each try that has
- * failed by that waits twice as long as the one before, up to queue_most(). Nobody queues behind a transaction that was
- * there when the try began: it is outlived without a lock. Readers of a standby are not covered.
+ * failed by that waits twice as long as the one before, up to queue_most(), for the lock that was missed, which comes
+ * first; with one in hand it waits less than deadlock_timeout for the others. Nobody queues behind a transaction that
+ * was there when the try began: it is outlived without a lock. Readers of a standby are not covered.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ struct attempt {
 	int hold_ms;         /* that it may wait under the row for who began meanwhile */
 	int queue_ms;        /* that others may queue behind the next try */
 	struct ev_buf first; /* the lock that was not to be had */
+	int in_hand_ms;      /* that others are waited for with one in hand, at most */
 	bool longer;         /* that was not enough, and is more now */
 	int64_t row_until;   /* ms: the row is let go */
 };
@@ -240,29 +242,46 @@ static int stop_vacuums(struct attempt *t, bool shadow, struct ev_error *err)
 
 /*
  * The one that was not to be had comes first, and has the time: nobody waits for a lock of ours then whom we wait for.
- * With one in hand the others are had within QUEUE_MS or not at all, well before the server finds a deadlock (1 s) in
- * who holds one and wants another, and ends him.
+ * With one in hand the others are had, or not, well before the server finds a deadlock in who holds one and wants
+ * another, and ends him. 0, 1 not this time, -1.
  */
 static int ask_serving(struct attempt *t, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(t->sh);
 	int64_t until = sooner(ev_clock_ms() + t->queue_ms, t->row_until);
 
-	if (t->first.len && ev_pgkit_exec_until(s->live, until, err, "%s", ev_buf_str(&t->first)) < 0)
-		return -1;
-	until = sooner(ev_clock_ms() + sooner(QUEUE_MS, t->queue_ms), t->row_until);
+	if (t->first.len && ev_pgkit_exec_until(s->live, until, err, "%s", ev_buf_str(&t->first)) < 0) {
+		if (err->class != EV_STORE || err->retriable)
+			return -1;
+		ev_buf_clear(&t->first); /* what it is of has gone, or is another's: not the first next time */
+		return 1;
+	}
+	until = sooner(ev_clock_ms() + sooner(t->in_hand_ms, t->queue_ms), t->row_until);
 	if (ev_pgkit_lock_views(s, until, &t->first, err) < 0)
 		return -1;
 	return ev_pgkit_lock(s, EV_ROLE_LIVE, until, &t->first, err);
+}
+
+/* A part of deadlock_timeout, which is 1 s unless it was set. */
+static int find_in_hand(struct attempt *t, struct ev_error *err)
+{
+	PGresult *res = ev_pgkit_rows(of(t->sh)->live, err, "SELECT least(setting::bigint * 7 / 10, %d) FROM "
+				      "pg_catalog.pg_settings WHERE name = 'deadlock_timeout'", MOST_MS);
+
+	t->in_hand_ms = res && PQntuples(res) ? (int)strtol(PQgetvalue(res, 0, 0), NULL, 10) : QUEUE_MS;
+	PQclear(res);
+	return res ? 0 : -1;
 }
 
 /* What is read comes last: behind these locks others queue. 0, 1 not this time, -1. */
 static int lock_serving(struct attempt *t, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(t->sh);
-	int rc = 1;
+	int rc = ask_serving(t, err);
 
-	if (ask_serving(t, err) < 0) {
+	if (rc > 0)
+		return 1;
+	if (rc < 0) {
 		rc = next_try(t, err);
 		t->longer = err->class == EV_HELD && t->queue_ms < queue_most(t);
 		if (t->longer)
@@ -270,6 +289,7 @@ static int lock_serving(struct attempt *t, struct ev_error *err)
 		return rc;
 	}
 	/* one who was there may have let go of the tables, and have his snapshot; so may one who waits for us there */
+	rc = 1;
 	if (t->young.len)
 		rc = ev_pgkit_outlive(s, &t->young, EV_PGKIT_ALL, 0, err);
 	return rc < 0 ? -1 : !rc;
@@ -362,6 +382,8 @@ static int try_often(struct attempt *t, struct ev_error *err)
 	t->level_ms = EV_LEVEL_MS;
 	t->hold_ms = HOLD_MS;
 	t->queue_ms = (int)sooner(QUEUE_MS, queue_most(t));
+	if (find_in_hand(t, err) < 0)
+		return -1;
 	while ((rc = try_once(t, err)) > 0) {
 		ev_pgkit_longest(of(sh), who, sizeof(who));
 		if (t->longer || strncmp(who, before, strcspn(who, ")")) != 0)

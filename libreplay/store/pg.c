@@ -424,6 +424,7 @@ static void close_store(struct ev_store *store)
 		rollback(store);
 	ev_store_forget(store);
 	ev_pg_scratch_drop(s);
+	ev_pg_unlock(s);
 	PQfinish(s->conn);
 	PQfinish(s->locker);
 	ev_buf_release(&s->settings);

@@ -203,6 +203,11 @@ int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *
 int ev_pg_locked(struct ev_store *store, const char *projection, struct ev_error *err);
 /* Does nobody hold this lock of that schema? */
 bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection);
+/*
+ * Before the connection is closed, so that nobody finds them held by a process that has ended: a server ends a session
+ * some time after its client. Waits 1 s at most.
+ */
+void ev_pg_unlock(struct ev_pg *s);
 /* On a new connection; the lost session may take a moment to end, so it is waited for. */
 int ev_pg_relock(struct ev_pg *s, int wait_ms, struct ev_error *err);
 

@@ -7,13 +7,16 @@
  * Whatever becomes of a lock, the guard on the ledger's row lets nobody interleave.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/pg_internal.h"
 
 #define PAUSE_MS 50
+#define UNLOCK_MS 1000
 
 /* The connection that a lock is taken on; NULL with `err`. */
 static PGconn *locker(struct ev_pg *s, struct ev_error *err)
@@ -135,6 +138,27 @@ bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection)
 	snprintf(sql, sizeof(sql), "SELECT pg_catalog.pg_advisory_unlock(%" PRId64 ")", (int64_t)key);
 	PQclear(PQexec(s->conn, sql));
 	return true;
+}
+
+void ev_pg_unlock(struct ev_pg *s)
+{
+	struct pollfd p = { .fd = PQsocket(s->conn), .events = POLLIN };
+	int64_t until = ev_clock_ms() + UNLOCK_MS, left;
+	struct ev_buf sql = EV_BUF_INIT;
+
+	if (s->pooled || !s->nlocks || PQstatus(s->conn) != CONNECTION_OK ||
+	    PQpipelineStatus(s->conn) != PQ_PIPELINE_OFF || PQtransactionStatus(s->conn) != PQTRANS_IDLE)
+		return;
+	for (size_t i = 0; i < s->nlocks; i++)
+		ev_buf_addf(&sql, "%s pg_catalog.pg_advisory_unlock(%" PRId64 ")", i ? "," : "SELECT",
+			    (int64_t)s->locks[i]);
+	if (PQsendQuery(s->conn, ev_buf_str(&sql)))
+		while (PQisBusy(s->conn) && (left = until - ev_clock_ms()) > 0) {
+			poll(&p, 1, (int)left);
+			if (!PQconsumeInput(s->conn))
+				break;
+		}
+	ev_buf_release(&sql);
 }
 
 int ev_pg_relock(struct ev_pg *s, int wait_ms, struct ev_error *err)

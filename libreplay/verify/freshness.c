@@ -16,15 +16,17 @@ static int ask(struct ev_verifying *w, struct ev_freshness *f, struct ev_error *
 {
 	struct ev_source *src = w->src;
 	int64_t *fresh;
+	size_t n;
 	int rc = 0;
 
 	f->now = ev_now_ms();
 	if (src->ops->refresh(src, err) < 0 || (src->one_sequence && src->ops->scan(src, err) < 0))
 		return -1;
-	fresh = ev_alloc((src->nparts + 1) * sizeof(*fresh));
+	n = src->nparts; /* a file that grows may show more of them */
+	fresh = ev_alloc((n + 1) * sizeof(*fresh));
 	if (w->opt->max_age_ms >= 0)
 		rc = src->ops->offsets_for_time(src, f->now - w->opt->max_age_ms, fresh, err);
-	for (size_t i = 0; i < src->nparts && rc == 0; i++) {
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct ev_partition *p = &src->parts[i];
 
 		*EV_PUSH(f->ends, f->nends) = (struct ev_log_end){ p->low, p->high, fresh[i] };
