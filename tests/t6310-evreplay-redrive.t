@@ -228,6 +228,7 @@ check_grep "which is said before anything is sent" "consumer group 'busy-$$' has
 run evreplay redrive "$dlq" -g "busy-$$" --dry-run
 check_status 6 "the plan says so, too"
 kill $busy
+wait $busy 2>/dev/null
 
 # An archive has no group.
 run evreplay "$dlq" --into ./kept
@@ -253,7 +254,7 @@ for k in a b; do
 		"$letters" $k "$twice"
 done | put
 slow() {
-	evreplay redrive "$letters" -g "both-$$" --rate 1/m 2>slow.err &
+	evreplay redrive "$letters" -g "both-$$" --rate 0.01/m 2>slow.err &
 	slow=$!
 	at_exit "kill -9 $slow 2>/dev/null"
 	check "a slow redrive is under way" wait_for 60 sent "$1"
@@ -296,9 +297,12 @@ evadmin commit "both-$$" "$letters/0=0"
 slow abaa
 kill -9 $slow
 wait $slow 2>/dev/null
-run evreplay redrive "$letters" -g "both-$$"
+left=ab # it may have committed the first one, which it does from time to time
+[ "$(evadmin committed "both-$$" "$letters/0")" = 0 ] || left=b
+again() { run evreplay redrive "$letters" -g "both-$$"; [ "$status" != 6 ]; }
+wait_for 60 again
 check_status 0 "after a kill the next one goes on"
-check "where the group stands" sent abaaab
+check "where the group stands" sent "abaa$left"
 check "and leaves no backlog" test "$(evadmin committed "both-$$" "$letters/0")" = 2
 
 # Two that begin at the same time: one of them sends the letters, each once.
