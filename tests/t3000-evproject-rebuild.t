@@ -54,6 +54,8 @@ check "changes back to the new version" same s.db want2.db
 run evproject run v2.sql --store s.db ./log.ndjson
 check_status 0 "which goes on too"
 check "with nothing new" same s.db want2.db
+run evproject rebuild v1.sql --store s.db ./log.ndjson --dry-run
+check_grep "a number that is lower than what serves is told" 'version 2 serves, and the file is version 1, which is lower' "$err"
 run evproject rebuild v2.sql --store s.db --forget
 check_status 0 "--forget"
 check "drops what was kept" only_tables s.db acc

@@ -31,6 +31,9 @@ refused() { # refused WORD TEXT ARGS...: refused without --allow WORD, and seen 
 	run evreplay "$src" "$@" --dry-run
 	check_status 1 "$word: a dry run ends with 1"
 	check_grep "$word: and lists it" "^conflict: topic .*: $word" "$out"
+	run evreplay "$src" "$@" --dry-run --allow "$word"
+	check_status 0 "$word: and with --allow with 0"
+	check_grep "$word: and lists it all the same" "^allowed: topic .*: $word" "$out"
 }
 empty() { [ "$(evtail "$1" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 0 ]; }
 refused same-topic "it is the topic that is read" --into "$src"
@@ -62,6 +65,9 @@ printf '{"topic":"t","partition":0,"offset":0,"timestamp":5,"key":"k","headers":
 run evreplay ./old.ndjson --into "$short"
 check_status 2 "a file's old records are refused when they come"
 check_grep "by place" "t/0@0: cannot write topic '$short': its retention.ms" "$err"
+
+run evreplay ./old.ndjson --into "$short" --allow retention
+check_grep "what is allowed is told at the end" "warning: topic '$short': 1 record is older than its retention.ms, which deletes it" "$err"
 
 # Topics that are made.
 topic model 5 retention.ms=7000000 max.message.bytes=500000

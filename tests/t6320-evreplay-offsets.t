@@ -65,6 +65,9 @@ run evreplay offsets --map job.map -g readers --yes
 check_status 0 "its map is good"
 check "nothing is left out of its copy, nothing read twice" cmp <(left "$src") <(left "$often")
 
+run evreplay "$src" --into "$often" --partition keep --offset-map afterwards.map --exactly-once --job "map-$$"
+check_grep "a map that begins behind what was copied says so" "'afterwards.map' begins here: what job 'map-$$' has copied before is not in it" "$err"
+
 # One that was killed before it had committed anything, and in the midst of a line.
 topic late 2
 printf '{"job":"late-%s","begin":{"%s":{"0":0}}}\n{"from":"%s","part' $$ "$src" "$src" >late.map

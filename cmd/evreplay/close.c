@@ -106,9 +106,22 @@ static void report_total(struct replay *r, bool stopped)
 	ev_buf_release(&text);
 }
 
+/* What --allow let through, and the target will not keep. */
+static void report_allowed(const struct replay *r)
+{
+	for (size_t i = 0; i < r->ntargets && !r->args->quiet; i++) {
+		uint64_t n = r->targets[i]->conflicts[ALLOW_RETENTION];
+
+		if (n)
+			ev_warn(r->msg, "topic '%s': %" PRIu64 " record%s older than its retention.ms, which deletes "
+				"%s", r->targets[i]->name, n, n == 1 ? " is" : "s are", n == 1 ? "it" : "them");
+	}
+}
+
 void replay_report(struct replay *r, bool stopped)
 {
 	report_paths(r);
+	report_allowed(r);
 	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && !r->args->verbose))
 		return;
 	report_total(r, stopped);

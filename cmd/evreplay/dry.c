@@ -71,19 +71,24 @@ static void print_parts(struct replay *r, const struct ev_term *term, struct ev_
 	ev_table_release(&tb);
 }
 
-/* What stands against a topic; the number of conflicts. */
-static uint64_t print_conflicts(const struct replay_target *t, struct ev_buf *out)
+/* What stands against a topic, and what would but for --allow; the number of conflicts. */
+static uint64_t print_conflicts(const struct replay *r, const struct replay_target *t, struct ev_buf *out)
 {
 	uint64_t all = 0;
 
 	for (size_t c = 0; c < NCONFLICTS; c++) {
+		bool allowed = r->allowed & 1u << c;
+
 		if (!t->conflicts[c])
 			continue;
-		all += t->conflicts[c];
-		ev_buf_addf(out, "conflict: topic %s: %s", t->name, replay_conflict_word(c));
+		ev_buf_addf(out, "%s: topic %s: %s", allowed ? "allowed" : "conflict", t->name,
+			    replay_conflict_word(c));
 		if (c >= ALLOW_RETENTION)
 			ev_buf_addf(out, " (%" PRIu64 " records)", t->conflicts[c]);
-		ev_buf_addf(out, "; --allow %s %s all the same\n", replay_conflict_word(c), replay_allow_verb(c));
+		if (!allowed)
+			ev_buf_addf(out, "; --allow %s %s all the same", replay_conflict_word(c), replay_allow_verb(c));
+		ev_buf_addc(out, '\n');
+		all += allowed ? 0 : t->conflicts[c];
 	}
 	return all;
 }
@@ -98,7 +103,7 @@ uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf
 		if (topics)
 			ev_buf_addf(out, "topic %s: %d partitions%s\n", t->name, (int)t->info.partitions,
 				    t->create ? ", to be made" : "");
-		all += print_conflicts(t, out);
+		all += print_conflicts(r, t, out);
 	}
 	for (size_t i = 0; i < r->nparts; i++)
 		odd += r->parts[i].unproducible;

@@ -52,10 +52,8 @@ static const char *other_way(enum replay_conflict what)
 static int conflict(struct replay *r, struct replay_target *t, enum replay_conflict what,
 		    struct ev_error *err, const char *text)
 {
-	if (r->allowed & 1u << what)
-		return 0;
 	t->conflicts[what]++;
-	if (r->args->dry_run)
+	if (r->args->dry_run || r->allowed & 1u << what)
 		return 0;
 	ev_fail(err, EV_USAGE, "cannot write topic '%s': %s", t->name, text);
 	return ev_hint(err, "--allow %s %s all the same%s", replay_allow_words[what],

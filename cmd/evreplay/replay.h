@@ -66,7 +66,7 @@ struct replay_target { /* a topic that is written */
 	bool checked;               /* that it is still what the job has written */
 	int64_t keep_ms;            /* records older than that are deleted at once; INT64_MAX: none */
 	int64_t before_ms, after_ms; /* and refused, when so much older or newer than the clock */
-	uint64_t conflicts[NCONFLICTS]; /* met by a dry run */
+	uint64_t conflicts[NCONFLICTS]; /* met: by a dry run, or allowed */
 };
 
 struct replay_part {   /* of the source */

@@ -1,6 +1,7 @@
 /* run.c - what evreplay reads, and the loop that puts it into the target */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -382,6 +383,9 @@ static int open_map(struct replay *r, struct ev_error *err)
 {
 	struct ev_position begin = EV_POSITION_INIT;
 
+	if (r->stored.n && !r->args->new_job && access(r->args->offset_map, F_OK))
+		ev_warn(r->msg, "offset map '%s' begins here: what job '%s' has copied before is not in it",
+			r->args->offset_map, r->args->job);
 	begin_position(r, &begin);
 	ev_job_token_advance(&begin, &r->stored); /* a file's job passes over what it has copied */
 	r->map = ev_map_writer_open(r->args->offset_map, r->args->job, r->args->new_job, &begin, err);

@@ -56,7 +56,7 @@ void ev_memory_fold_free(struct ev_memory_fold *r)
 static int needs_scratch(const struct ev_record *rec, struct ev_error *err)
 {
 	if (err->class == EV_OK)
-		ev_fail(err, EV_DATA, "a value is not for the fold to say");
+		ev_fail(err, EV_DATA, "what becomes of it, a store alone can say");
 	ev_context(err, "%.*s/%d@%" PRId64 " needs a scratch store", (int)rec->topic.len, rec->topic.ptr,
 		   rec->partition, rec->offset);
 	return 1;

@@ -83,7 +83,8 @@ static int same_projection(struct ev_apply *a, struct ev_error *err)
 	if (a->ledger.version > p->version)
 		return ev_hint(err, "the store has the newer version %lld: start with its file, or go back to the "
 				    "one before it with evproject rollback", (long long)a->ledger.version);
-	return ev_hint(err, "the old tables hold the old meaning; build the view anew: rebuild");
+	return ev_hint(err, "the old tables hold the old meaning; build the view anew: rebuild (or, where status has "
+			    "that version as the kept one, evproject rollback)");
 }
 
 static int prepare_handler(struct ev_apply *a, size_t i, struct ev_error *err)

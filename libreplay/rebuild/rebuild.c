@@ -407,6 +407,9 @@ static void tell_number(struct ev_rebuilding *r)
 	if (r->plan.phase != EV_PHASE_NONE && r->plan.version != r->p->version)
 		ev_rebuilding_note(r, "the rebuild under way has the same SQL, as version %" PRId64 ": it goes on "
 				   "under that number, and not as version %" PRId64, r->plan.version, r->p->version);
+	else if (r->plan.phase == EV_PHASE_NONE && r->old.exists && r->old.version > r->p->version)
+		ev_rebuilding_note(r, "version %" PRId64 " serves, and the file is version %" PRId64 ", which is "
+				   "lower: is it an older one?", r->old.version, r->p->version);
 }
 
 /* What was loaded up to, compared and decided is of the version that served then: a rollback makes it void. */

@@ -268,6 +268,8 @@ int ev_source_spec_add(struct ev_source_spec *spec, const char *word, struct ev_
 
 	if (file ? spec->ntopics || spec->archive : spec->nfiles > 0) {
 		free(archive);
+		if (file && *word != '-' && access(word, F_OK))
+			return ev_fail(err, EV_SOURCE, "cannot open '%s': %s", word, strerror(errno));
 		return ev_fail(err, EV_USAGE, "cannot read '%s': %s cannot be mixed", word,
 			       spec->archive || archive ? "archives and files" : "topics and files");
 	}
