@@ -136,19 +136,31 @@ check "and nothing is poison" test "$(sql "$dead" 'SELECT count(*) FROM ev_dead'
 # the server dies and comes back; it is gone for good
 own_postgres
 database crash
-evproject run p.sql --store "$crash" --batch 300 ./in.ndjson 2>crash.err & pid=$!
+mkfifo early
+evproject run p.sql --store "$crash" --batch 300 - <early 2>crash.err & pid=$!
+exec 9>early
+head -n 15000 in.ndjson >&9
 check "a run is at work" wait_for 60 mid $pid "$crash"
+tail -n +15001 in.ndjson >&9 & feeder=$!
 "$postgres" kill "$postgres_dir"
-"$postgres" restart "$postgres_dir" >/dev/null
+"$postgres" restart "$postgres_dir" >/dev/null 9>&- # it would hold the pipe open
+wait $feeder
+exec 9>&-
 wait $pid
 check "a server that dies and comes back does not end the run" test $? = 0
 check "its view and ledger are those of the undisturbed run" same "$crash"
 database gone
-evproject run p.sql --store "$gone" --batch 300 --store-timeout 300ms ./in.ndjson 2>gone.err & pid=$!
-check "a run is at work" wait_for 60 mid $pid "$gone"
+mkfifo late
+evproject run p.sql --store "$gone" --store-timeout 300ms --follow - <late 2>gone.err & pid=$!
+exec 9>late
+head -n 1000 in.ndjson >&9
+began() { [ "$(sql "$gone" 'SELECT sum(applied) FROM ev_ledger' 2>/dev/null)" = 1000 ]; }
+check "a run is at work" wait_for 60 began
 "$postgres" kill "$postgres_dir"
+sed -n 1001p in.ndjson >&9
 wait $pid
 check "a server that is gone for good is exit 4" test $? = 4
+exec 9>&-
 check_grep "with the time it took" 'gave up after' gone.err
 "$postgres" restart "$postgres_dir" >/dev/null
 project "$gone" ./in.ndjson
