@@ -82,11 +82,11 @@ static uint64_t print_conflicts(const struct replay *r, const struct replay_targ
 		if (!t->conflicts[c])
 			continue;
 		ev_buf_addf(out, "%s: topic %s: %s", allowed ? "allowed" : "conflict", t->name,
-			    replay_conflict_word(c));
+			    replay_allow_words[c]);
 		if (c >= ALLOW_RETENTION)
 			ev_buf_addf(out, " (%" PRIu64 " records)", t->conflicts[c]);
 		if (!allowed)
-			ev_buf_addf(out, "; --allow %s %s all the same", replay_conflict_word(c), replay_allow_verb(c));
+			ev_buf_addf(out, "; --allow %s %s all the same", replay_allow_words[c], replay_allow_verb(c));
 		ev_buf_addc(out, '\n');
 		all += allowed ? 0 : t->conflicts[c];
 	}

@@ -479,11 +479,6 @@ int replay_check_record(struct replay *r, struct replay_target *t, const struct 
 	return 0;
 }
 
-const char *replay_conflict_word(size_t what)
-{
-	return replay_allow_words[what];
-}
-
 void replay_targets_release(struct replay *r)
 {
 	for (size_t i = 0; i < r->ntargets; i++) {

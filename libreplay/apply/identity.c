@@ -4,24 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const struct ev_partition *find(const struct ev_source *src, const struct ev_ledger_part *p,
-				       uint32_t *index)
-{
-	for (*index = 0; *index < src->nparts; (*index)++)
-		if (src->parts[*index].partition == p->partition &&
-		    strcmp(src->parts[*index].topic, p->topic) == 0)
-			return &src->parts[*index];
-	return NULL;
-}
-
-static bool has_topic(const struct ev_source *src, const char *topic)
-{
-	for (size_t i = 0; i < src->nparts; i++)
-		if (strcmp(src->parts[i].topic, topic) == 0)
-			return true;
-	return false;
-}
-
 static bool ledger_has_topic(const struct ev_ledger *l, const char *topic)
 {
 	for (size_t i = 0; i < l->nparts; i++)
@@ -35,7 +17,7 @@ static int same_topics(const struct ev_ledger *l, const struct ev_source *src, s
 	const char *missing = NULL, *added = NULL;
 
 	for (size_t i = 0; i < l->nparts; i++)
-		if (!has_topic(src, l->parts[i].topic))
+		if (!ev_source_has_topic(src, l->parts[i].topic))
 			missing = l->parts[i].topic;
 	for (size_t i = 0; i < src->nparts; i++)
 		if (!ledger_has_topic(l, src->parts[i].topic))
@@ -53,10 +35,8 @@ static int same_topics(const struct ev_ledger *l, const struct ev_source *src, s
 static int same_partitions(const struct ev_ledger *l, const struct ev_source *src,
 			   struct ev_error *err)
 {
-	uint32_t i;
-
 	for (size_t k = 0; k < l->nparts; k++) {
-		if (find(src, &l->parts[k], &i))
+		if (ev_source_partition(src, l->parts[k].topic, l->parts[k].partition))
 			continue;
 		ev_fail(err, EV_USAGE, "the view stands on partition '%s/%d', which is not read",
 			l->parts[k].topic, l->parts[k].partition);
@@ -88,11 +68,13 @@ static int check_partition(const struct ev_ledger_part *p, struct ev_source *src
 {
 	struct ev_record rec;
 	char text[256];
+	const struct ev_partition *at = ev_source_partition(src, p->topic, p->partition);
 	uint32_t i;
 	bool found;
 
-	if (!find(src, p, &i))
+	if (!at)
 		return 0;
+	i = (uint32_t)(at - src->parts); /* the table may move */
 	if (p->cluster_id && src->cluster_id && strcmp(p->cluster_id, src->cluster_id) != 0)
 		return recreated(p, "the cluster's id is another", err);
 	if (p->last_offset < 0)

@@ -79,9 +79,7 @@ int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err);
 /* The error of a source that can be read once only. */
 int ev_rebuilding_no_pipe(struct ev_error *err);
 
-/* log.c. NULL: the source does not have it, or not yet. */
-const struct ev_partition *ev_rebuilding_partition(const struct ev_source *src, const char *topic, int32_t partition);
-/* Is the topic one of the new version's? One of the old view that is none any more is let go of. */
+/* log.c: is the topic one of the new version's? One of the old view that is none any more is let go of. */
 bool ev_rebuilding_reads(const struct ev_rebuilding *r, const char *topic);
 /* A topic that was made anew is another log, and a view of it another view; detached with --accept-trimmed. */
 int ev_rebuilding_check_identity(struct ev_rebuilding *r, struct ev_error *err);

@@ -19,28 +19,12 @@ static const char another_hint[] = "--accept-trimmed builds the new version from
 
 static const char elsewhere_hint[] = "for the view as it was, build it into another store or schema";
 
-const struct ev_partition *ev_rebuilding_partition(const struct ev_source *src, const char *topic, int32_t partition)
-{
-	for (size_t i = 0; i < src->nparts; i++)
-		if (src->parts[i].partition == partition && strcmp(src->parts[i].topic, topic) == 0)
-			return &src->parts[i];
-	return NULL;
-}
-
-static bool source_has(const struct ev_source *src, const char *topic)
-{
-	for (size_t i = 0; i < src->nparts; i++)
-		if (strcmp(src->parts[i].topic, topic) == 0)
-			return true;
-	return false;
-}
-
 bool ev_rebuilding_reads(const struct ev_rebuilding *r, const char *topic)
 {
 	for (size_t i = 0; i < r->p->ntopics; i++)
 		if (strcmp(r->p->topics[i], topic) == 0)
 			return true;
-	return r->src->one_sequence || source_has(r->src, topic);
+	return r->src->one_sequence || ev_source_has_topic(r->src, topic);
 }
 
 int ev_rebuilding_check_parts(struct ev_rebuilding *r, struct ev_error *err)
@@ -49,9 +33,9 @@ int ev_rebuilding_check_parts(struct ev_rebuilding *r, struct ev_error *err)
 		const struct ev_ledger_part *p = &r->old.parts[i];
 
 		if (p->next == p->begin || !ev_rebuilding_reads(r, p->topic) ||
-		    ev_rebuilding_partition(r->src, p->topic, p->partition))
+		    ev_source_partition(r->src, p->topic, p->partition))
 			continue;
-		if (source_has(r->src, p->topic))
+		if (ev_source_has_topic(r->src, p->topic))
 			ev_fail(err, EV_USAGE, "the old view stands on partition '%s/%d', which is not read", p->topic,
 				p->partition);
 		else
@@ -65,7 +49,7 @@ int ev_rebuilding_check_parts(struct ev_rebuilding *r, struct ev_error *err)
 /* The first offset that the new version has, or would have of a topic; -1: not known. */
 static int64_t begins_at(const struct ev_rebuilding *r, const struct ev_ledger_part *p)
 {
-	const struct ev_partition *part = ev_rebuilding_partition(r->src, p->topic, p->partition);
+	const struct ev_partition *part = ev_source_partition(r->src, p->topic, p->partition);
 	const struct ev_ledger_part *q = NULL;
 
 	if (r->apply)
@@ -181,7 +165,7 @@ int ev_rebuilding_check_asked(struct ev_rebuilding *r, struct ev_error *err)
 	rc = ev_range_resolve(r->src, &range, NULL, &spans, err);
 	for (size_t i = 0; rc == 0 && i < r->old.nparts; i++) {
 		const struct ev_ledger_part *p = &r->old.parts[i];
-		const struct ev_partition *q = ev_rebuilding_partition(r->src, p->topic, p->partition);
+		const struct ev_partition *q = ev_source_partition(r->src, p->topic, p->partition);
 
 		if (q)
 			rc = check_span(r, p, &spans[q - r->src->parts], from, err);

@@ -18,7 +18,7 @@
 /* A file may hold partitions that have not shown up yet. */
 static bool readable(const struct ev_source *src, const char *topic, int32_t partition)
 {
-	return src->one_sequence || ev_rebuilding_partition(src, topic, partition);
+	return src->one_sequence || ev_source_partition(src, topic, partition);
 }
 
 int ev_rebuilding_target(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_position *base,
@@ -66,7 +66,7 @@ static void old_begin(struct ev_rebuilding *r, struct ev_position *from)
 {
 	for (size_t i = 0; i < r->old.nparts; i++) {
 		const struct ev_ledger_part *p = &r->old.parts[i];
-		const struct ev_partition *q = ev_rebuilding_partition(r->src, p->topic, p->partition);
+		const struct ev_partition *q = ev_source_partition(r->src, p->topic, p->partition);
 
 		if (readable(r->src, p->topic, p->partition))
 			ev_position_set(from, p->topic, p->partition,

@@ -36,7 +36,7 @@ static void make(void *ctx)
 		c->error = rd_kafka_init_transactions(c->rk, c->timeout_ms);
 		break;
 	case EV_TXN_BEGIN:
-	case EV_TXN_WRITE: /* begun a second time: it answers why it was given up */
+	case EV_TXN_WHY: /* begun a second time: it answers why it was given up */
 		c->error = rd_kafka_begin_transaction(c->rk);
 		break;
 	case EV_TXN_OFFSETS:

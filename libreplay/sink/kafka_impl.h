@@ -126,7 +126,7 @@ int ev_kafka_txn_refused(struct kafka_sink *k, rd_kafka_resp_err_t e, struct ev_
 int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err);
 
 /* kafka_call.c */
-enum ev_kafka_txn_what { EV_TXN_INIT, EV_TXN_BEGIN, EV_TXN_OFFSETS, EV_TXN_COMMIT, EV_TXN_ABORT, EV_TXN_WRITE };
+enum ev_kafka_txn_what { EV_TXN_INIT, EV_TXN_BEGIN, EV_TXN_OFFSETS, EV_TXN_COMMIT, EV_TXN_ABORT, EV_TXN_WHY };
 
 struct ev_kafka_txn_offsets { /* of EV_TXN_OFFSETS; borrowed for the call */
 	const rd_kafka_topic_partition_list_t *list;

@@ -127,10 +127,10 @@ int ev_kafka_txn_broken(struct kafka_sink *k, struct ev_error *err)
 {
 	rd_kafka_error_t *e;
 
-	if (ev_kafka_txn_call(k, EV_TXN_WRITE, 0, NULL, &e, err))
+	if (ev_kafka_txn_call(k, EV_TXN_WHY, 0, NULL, &e, err))
 		return -1;
 	if (e)
-		return fail(k, e, EV_TXN_WRITE, err);
+		return fail(k, e, EV_TXN_WHY, err);
 	ev_fail(&k->error, EV_STORE, "cannot write a transaction of job '%s': the client threw it away", k->job);
 	*err = k->error;
 	return -1;

@@ -186,7 +186,7 @@ static int start_both(struct ev_join *j, const struct ev_span *spans, struct ev_
 	j->lanes = ev_alloc((j->base.nparts + 1) * sizeof(*j->lanes));
 	j->base.nlanes = rc ? 0 : j->base.nparts;
 	for (size_t i = 0; i < j->base.nlanes; i++)
-		ev_join_lane_begin(j, &j->lanes[i], (uint32_t)i,
+		ev_join_lane_begin(&j->lanes[i], (uint32_t)i,
 				   spans[i].begin < spans[i].end && spans[i].begin < old_end(j, i));
 	free(old);
 	free(new);

@@ -25,7 +25,6 @@ struct ev_join_batch { /* says whose a batch is that was given */
 
 struct ev_join_lane {
 	uint32_t part;
-	bool archived;       /* something of its span is read from the archive */
 	struct ev_batch old; /* of the archive, to be compared; n == 0: none */
 	size_t old_at;       /* compared up to here */
 	struct ev_batch new; /* of the topic, not given yet */
@@ -55,7 +54,7 @@ struct ev_source *ev_join_new(struct ev_source *archive, struct ev_source *topic
 			      const struct ev_source_spec *spec, struct ev_error *err);
 
 /* join_lane.c */
-void ev_join_lane_begin(struct ev_join *j, struct ev_join_lane *l, uint32_t part, bool archived);
+void ev_join_lane_begin(struct ev_join_lane *l, uint32_t part, bool archived);
 enum ev_fetch ev_join_lane_fetch(struct ev_join *j, struct ev_join_lane *l, struct ev_batch *out,
 				 int timeout_ms, struct ev_error *err);
 void ev_join_lane_end(struct ev_join *j, struct ev_join_lane *l);

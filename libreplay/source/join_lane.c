@@ -20,12 +20,9 @@ void ev_join_give(struct ev_join *j, struct ev_source *from, struct ev_batch *in
 	*inner = (struct ev_batch){ 0 };
 }
 
-void ev_join_lane_begin(struct ev_join *j, struct ev_join_lane *l, uint32_t part, bool archived)
+void ev_join_lane_begin(struct ev_join_lane *l, uint32_t part, bool archived)
 {
-	(void)j;
-	*l = (struct ev_join_lane){
-		.part = part, .archived = archived, .old_done = !archived, .compared = !archived,
-	};
+	*l = (struct ev_join_lane){ .part = part, .old_done = !archived, .compared = !archived };
 }
 
 void ev_join_lane_end(struct ev_join *j, struct ev_join_lane *l)

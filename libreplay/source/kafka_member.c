@@ -28,7 +28,6 @@ static void rebalance(struct kafka_member *m, rd_kafka_event_t *ev)
 {
 	rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(1);
 	bool assigned = rd_kafka_event_error(ev) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-
 	rd_kafka_resp_err_t e;
 
 	if (!assigned) {

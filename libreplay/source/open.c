@@ -2,6 +2,7 @@
 #include "source/spec.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_error *err)
 {
@@ -20,6 +21,22 @@ struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_er
 	if (spec->archive)
 		return spec->ntopics ? ev_join_open(spec, err) : ev_archive_open(spec, err);
 	return ev_kafka_open(spec, err);
+}
+
+const struct ev_partition *ev_source_partition(const struct ev_source *s, const char *topic, int32_t partition)
+{
+	for (size_t i = 0; i < s->nparts; i++)
+		if (s->parts[i].partition == partition && strcmp(s->parts[i].topic, topic) == 0)
+			return &s->parts[i];
+	return NULL;
+}
+
+bool ev_source_has_topic(const struct ev_source *s, const char *topic)
+{
+	for (size_t i = 0; i < s->nparts; i++)
+		if (strcmp(s->parts[i].topic, topic) == 0)
+			return true;
+	return false;
 }
 
 void ev_source_release_table(struct ev_source *s)

@@ -168,6 +168,10 @@ struct ev_source {
 	bool holes_known;  /* an archive of all records: an offset without one was empty in the log */
 };
 
+/* Of the table; NULL, false: the source does not have it, or not yet. */
+const struct ev_partition *ev_source_partition(const struct ev_source *s, const char *topic, int32_t partition);
+bool ev_source_has_topic(const struct ev_source *s, const char *topic);
+
 /* For close: the table and the cluster's id. */
 void ev_source_release_table(struct ev_source *s);
 
