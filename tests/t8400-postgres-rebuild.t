@@ -4,12 +4,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/postgres.sh"
 . "$TOP/tests/evproject.sh"
-rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$s" --yes "$@"; }
-sed 's/version 1/version 2/; s/n = acc.n + excluded.n/n = acc.n + 2 * excluded.n/' p.sql >p2.sql
+. "$TOP/tests/swap.sh"
 for i in {0..2999}; do rec add "k$((i % 53))" $((i % 5)); done >all.ndjson
 head -n 2000 all.ndjson >in.ndjson
-sums() { sql "$1" 'SELECT count(*), sum(n) FROM acc'; }
-versions() { sql "$1" 'SELECT name, version FROM ev_projection ORDER BY 1' | tr '\n' ' '; }
 leftovers() { sql "$1" "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ev%'" | tr '\n' ' '; }
 
 # what people have put on the tables is on them after the swap, and after the way back

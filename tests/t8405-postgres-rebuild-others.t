@@ -4,12 +4,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/postgres.sh"
 . "$TOP/tests/evproject.sh"
-rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$s" --yes "$@"; }
-sed 's/version 1/version 2/; s/n = acc.n + excluded.n/n = acc.n + 2 * excluded.n/' p.sql >p2.sql
+. "$TOP/tests/swap.sh"
 for i in {0..299}; do rec add "k$((i % 53))" $((i % 5)); done >in.ndjson
-versions() { sql "$1" 'SELECT name, version FROM ev_projection ORDER BY 1' | tr '\n' ' '; }
 leftovers() { sql "$1" "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ev%'" | tr '\n' ' '; }
-sums() { sql "$1" 'SELECT count(*), sum(n) FROM acc'; }
 super 'CREATE ROLE reader' >/dev/null 2>&1
 super 'CREATE ROLE second' >/dev/null 2>&1
 

@@ -4,13 +4,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/postgres.sh"
 . "$TOP/tests/evproject.sh"
-sed 's/version 1/version 2/; s/n = acc.n + excluded.n/n = acc.n + 2 * excluded.n/' p.sql >p2.sql
+. "$TOP/tests/swap.sh"
 for i in {0..2999}; do rec add "k$((i % 53))" $((i % 5)); done >all.ndjson
 head -n 2000 all.ndjson >in.ndjson
-rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$s" --yes "$@"; }
-rows() { sql "$1" 'SELECT * FROM acc ORDER BY k COLLATE "C"'; }
-sums() { sql "$1" 'SELECT count(*), sum(n) FROM acc'; }
-versions() { sql "$1" 'SELECT name, version FROM ev_projection ORDER BY 1' | tr '\n' ' '; }
 count() { super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$(basename "$db")' AND application_name = 'evtools' AND $1"; }
 outlives() { [ "$(count "query LIKE '%virtualxid = ANY%'")" = 1 ]; } # the swap waits for transactions of others
 waits_on() { [ "$(count "wait_event_type = 'Lock' AND wait_event = '$1'")" -ge 1 ]; }

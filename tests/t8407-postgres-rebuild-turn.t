@@ -4,13 +4,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/postgres.sh"
 . "$TOP/tests/evproject.sh"
-sed 's/version 1/version 2/; s/n = acc.n + excluded.n/n = acc.n + 2 * excluded.n/' p.sql >p2.sql
+. "$TOP/tests/swap.sh"
 for i in {0..5999}; do rec add "k$((i % 1500))" $((i % 5)); done >all.ndjson
 head -n 2000 all.ndjson >in.ndjson
-rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$s" --yes "$@"; }
-rows() { sql "$1" 'SELECT * FROM acc ORDER BY k COLLATE "C"'; }
-sums() { sql "$1" 'SELECT count(*), sum(n) FROM acc'; }
-versions() { sql "$1" 'SELECT name, version FROM ev_projection ORDER BY 1' | tr '\n' ' '; }
 at() { [ "$(sql "$db" "SELECT next_offset FROM ev_ledger WHERE projection = 'acc'" 2>/dev/null)" = "$1" ]; }
 wants() { [ "$(super "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = '$1' AND relation = 'public.acc'::regclass" "$_super_url")" = 1 ]; }
 outlives() { [ "$(super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$(basename "$db")' AND application_name = 'evtools' AND query LIKE '%virtualxid = ANY%'")" = 1 ]; }

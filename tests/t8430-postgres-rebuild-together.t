@@ -4,11 +4,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/postgres.sh"
 . "$TOP/tests/evproject.sh"
-sed 's/version 1/version 2/; s/n = acc.n + excluded.n/n = acc.n + 2 * excluded.n/' p.sql >p2.sql
+. "$TOP/tests/swap.sh"
 for i in {0..2999}; do rec add "k$((i % 53))" $((i % 5)); done >all.ndjson
 head -n 2000 all.ndjson >in.ndjson
-rebuild() { local f=$1 s=$2; shift 2; run evproject rebuild "$f" --store "$s" --yes "$@"; }
-rows() { sql "$1" 'SELECT * FROM acc ORDER BY k COLLATE "C"'; }
 serves() { sql "$1" "SELECT version FROM ev_projection WHERE name = 'acc'"; }
 leftovers() { sql "$1" "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ev%'" | tr '\n' ' '; }
 
