@@ -76,14 +76,17 @@ static void print_letters(const struct ev_preview *v)
 {
 	struct ev_buf b = EV_BUF_INIT;
 
-	ev_buf_addf(&b, "%s", v->keeps_dead ? "is kept as dead letters" : "stops the rebuild");
+	ev_buf_adds(&b, v->keeps_dead ? "is kept as dead letters" : "stops the rebuild");
 	if (v->dead || v->held || v->decided)
-		ev_buf_addf(&b, "; the old view has %" PRId64 " dead letters, %" PRId64 " records held behind "
-			    "them, and %" PRId64 " decided, which are decided again", v->dead, v->held, v->decided);
+		ev_buf_addf(&b, "; the old view has %" PRId64 " dead letters%s, %" PRId64 " records held behind "
+			    "them, and %" PRId64 " decided, which are decided again",
+			    v->dead, v->keeps_dead || !v->dead ? "" : " (each that is still poison stops it)",
+			    v->held, v->decided);
 	line("poison", ev_buf_str(&b));
 	print_some("dead now", &v->old_letters, v->dead);
 	ev_buf_clear(&b);
-	ev_buf_addf(&b, "%" PRId64 " among the %" PRId64 " records of the sample", v->new_dead, v->sample);
+	ev_buf_addf(&b, "%" PRId64 " among the %" PRId64 " records of the sample%s", v->new_dead, v->sample,
+		    v->stops.len ? ": THE REBUILD WOULD STOP" : "");
 	line("new poison", ev_buf_str(&b));
 	print_some("", &v->new_letters, v->new_dead);
 	ev_buf_release(&b);

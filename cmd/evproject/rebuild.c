@@ -97,8 +97,8 @@ static bool stop(void *ctx)
 	return ev_stopped();
 }
 
-/* Best effort while it runs: what counts is written at the end. */
-static int write_metrics(struct state *st, const char *phase, const struct ev_rebuild_now *now,
+/* Best effort while it runs: what counts is written at the end, with `why`, or NULL. */
+static int write_metrics(struct state *st, const char *phase, const struct ev_rebuild_now *now, const char *why,
 			 struct ev_error *err)
 {
 	const char *name = st->p->name;
@@ -110,6 +110,10 @@ static int write_metrics(struct state *st, const char *phase, const struct ev_re
 	ev_metrics_init(&m);
 	ev_metric(&m, "ev_rebuild_phase", "gauge", "What the rebuild is doing.");
 	ev_metric_value(&m, 1, "projection", name, "phase", phase, NULL);
+	if (why && *why) {
+		ev_metric(&m, "ev_rebuild_why", "gauge", "Why it was refused, or has failed.");
+		ev_metric_value(&m, 1, "projection", name, "reason", why, NULL);
+	}
 	ev_metric(&m, "ev_rebuild_records", "gauge", "Records read, or rows copied.");
 	ev_metric_value(&m, (double)st->records, "projection", name, NULL);
 	if (now && now->total > 0) {
@@ -152,7 +156,7 @@ static void progress(void *ctx, const struct ev_rebuild_now *now)
 	st->records = now->records;
 	ev_progress_update(&st->progress, &line);
 	if (next || ev_clock_ms() - st->last_metrics > METRICS_EVERY_MS)
-		write_metrics(st, now->what, now, &ignored);
+		write_metrics(st, now->what, now, NULL, &ignored);
 }
 
 static void note(void *ctx, const char *text)
@@ -364,24 +368,23 @@ static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *sr
 	struct ev_rebuild_hooks hooks = { st, stop, progress, note, compared, check, proved, can_confirm, confirm };
 	int64_t start = ev_clock_ms();
 	struct ev_error ignored = EV_ERROR_INIT;
-	enum ev_rebuild_end end;
+	struct ev_rebuilt out;
 	const struct args *a = st->a;
-	int64_t version;
 	int rc;
 
 	if (fill_options(a, &opt, err) < 0)
 		return -1;
 	ev_progress_init(&st->progress, st->msg, a->quiet);
-	rc = ev_rebuild(v->shadow, st->p, src, &opt, &hooks, &end, &version, err);
+	rc = ev_rebuild(v->shadow, st->p, src, &opt, &hooks, &out, err);
 	ev_progress_clear(&st->progress);
 	if (rc < 0) {
-		write_metrics(st, "failed", NULL, &ignored);
+		write_metrics(st, "failed", NULL, err->text, &ignored);
 		return -1;
 	}
-	if (write_metrics(st, end_words[end], NULL, err) < 0)
+	if (write_metrics(st, end_words[out.end], NULL, out.refusal, err) < 0)
 		return -1;
 	st->kept = ev_role_present(v->store, st->p->name, EV_ROLE_KEPT, &ignored) != 0;
-	return tell(st, end, version, ev_clock_ms() - start);
+	return tell(st, out.end, out.version, ev_clock_ms() - start);
 }
 
 static int preview(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
@@ -396,6 +399,11 @@ static int preview(struct state *st, struct ev_versions *v, struct ev_source *sr
 	rc = ev_rebuild_preview(v->shadow, st->p, src, &opt, &hooks, &out, err);
 	if (rc == 0)
 		ev_preview_print(st->p, v->store->ops->dialect, &out);
+	if (rc == 0 && out.stops.len) {
+		ev_fail(err, EV_DATA, "the rebuild would stop: %s", ev_buf_str(&out.stops));
+		rc = ev_hint(err, "mend the file, or %s", out.keeps_dead ? "give a higher limit" :
+			     "keep such records with --on-error dead");
+	}
 	ev_preview_release(&out);
 	return rc;
 }

@@ -196,8 +196,8 @@ static void print_plan(const struct view *v)
 	struct ev_buf why = EV_BUF_INIT;
 	char time[EV_TIME_TEXT];
 
-	ev_time_format(p->updated_at, time);
-	printf("rebuild to version %" PRId64 ": %s%s%s, as of %s%s%s\n", p->version, ev_plan_word(p),
+	ev_time_format(p->since, time);
+	printf("rebuild to version %" PRId64 ": %s%s%s, since %s%s%s\n", p->version, ev_plan_word(p),
 	       p->refused ? ": " : "", p->refused ? p->refused : "", time, p->compared ? "; " : "",
 	       p->compared ? p->compared : "");
 	ev_term_escape(&why, ev_slice_str(p->failed ? p->failed : ""));
@@ -208,7 +208,9 @@ static void print_plan(const struct view *v)
 		printf("%s%s%s\n", v->at_work ? "whether a process is at work on it is not known on a standby" :
 		       "nobody is at work on it", p->failed ? "; the last call ended with: " : "", ev_buf_str(&why));
 	ev_buf_release(&why);
-	if (!v->at_work)
+	if (!v->at_work && p->advice)
+		printf("to go on: %s\n", p->advice);
+	else if (!v->at_work)
 		printf("%srebuild --abandon gives it up\n", p->refused ? "" : p->ready ? "rebuild --yes swaps it in, " :
 		       "the same command goes on with it, ");
 }
@@ -310,21 +312,28 @@ static void print_text(const struct view *v)
 	ev_buf_release(&out);
 }
 
+static void add_text(struct ev_buf *o, const char *name, const char *text)
+{
+	ev_buf_addf(o, ",\"%s\":", name);
+	if (text)
+		ev_json_quote(o, ev_slice_str(text));
+	else
+		ev_buf_adds(o, "null");
+}
+
 static void add_plan(const struct view *v, struct ev_buf *o)
 {
 	static const char *const at_work[] = { "false", "true", [EV_LOCK_UNSEEN] = "null" };
+	const struct ev_plan *p = &v->plan;
+	bool over = v->at_work != 1;
 
-	ev_buf_addf(o, "{\"phase\":\"%s\",\"version\":%" PRId64 ",\"updated_at\":%" PRId64 ",\"at_work\":%s,"
-		    "\"holder\":", ev_plan_word(&v->plan), v->plan.version, v->plan.updated_at, at_work[v->at_work]);
-	if (v->plan.holder)
-		ev_json_quote(o, ev_slice_str(v->plan.holder));
-	else
-		ev_buf_adds(o, "null");
-	ev_buf_adds(o, ",\"failed\":");
-	if (v->plan.failed && v->at_work != 1)
-		ev_json_quote(o, ev_slice_str(v->plan.failed));
-	else
-		ev_buf_adds(o, "null");
+	ev_buf_addf(o, "{\"phase\":\"%s\",\"version\":%" PRId64 ",\"since\":%" PRId64 ",\"updated_at\":%" PRId64
+		    ",\"at_work\":%s", ev_plan_word(p), p->version, p->since, p->updated_at, at_work[v->at_work]);
+	add_text(o, "holder", p->holder);
+	add_text(o, "compared", p->compared);
+	add_text(o, "refused", p->refused);
+	add_text(o, "failed", over ? p->failed : NULL);
+	add_text(o, "advice", over ? p->advice : NULL);
 	ev_buf_addc(o, '}');
 }
 

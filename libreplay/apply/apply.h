@@ -46,6 +46,7 @@ struct ev_apply_options {
 	int64_t max_dead;  /* dead letters in the store before the run stops; -1: no limit */
 	int64_t max_held;
 	const struct ev_known_poison *known; /* counts for no limit, and decided on stops no run; or NULL */
+	const char *remedy; /* the hint where poison ends it; NULL: that of a run */
 	bool decided;      /* retry what was decided before, and do not ask whether it may be late */
 	bool beside;       /* no run lock: one transaction beside a follower (dead retry) */
 	int hold_ms;       /* many batches are committed together, so long at most (ev_apply_checkpoint); 0: no */

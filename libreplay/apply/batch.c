@@ -402,14 +402,6 @@ static int finish(struct ev_apply *a, const struct ev_record *records, size_t n,
 	return ev_transaction_commit(a, err);
 }
 
-int ev_batch_name_record(const struct ev_record *r, struct ev_error *err)
-{
-	if (err->class == EV_DATA)
-		ev_context(err, "%.*s/%d@%" PRId64, (int)r->topic.len, r->topic.ptr, r->partition,
-			   r->offset);
-	return -1;
-}
-
 /* What is wrong with record `at`, of a store that did not say for which value. */
 static int look_closely(struct ev_apply *a, const struct ev_record *records, size_t at, struct ev_error *why,
 			struct ev_error *err)
@@ -452,10 +444,7 @@ static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t a
 	if (finish(a, records, at, NULL, 0, cut, false, err) < 0)
 		return -1;
 	*err = why;
-	if (!err->hint[0] && !a->opt.dead)
-		ev_hint(err, "nothing after it was applied; mend the projection, or keep such "
-			     "records with --on-error dead");
-	return ev_batch_name_record(&records[at], err);
+	return ev_poison_stops(a, &records[at], err);
 }
 
 static int try_batch(struct ev_apply *a, const struct ev_record *records, size_t n,

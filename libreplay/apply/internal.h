@@ -124,18 +124,19 @@ void ev_batch_snapshot(struct ev_apply *a);
 void ev_batch_advance(struct ev_ledger_part *p, const struct ev_record *r, int fate);
 void ev_batch_settle(struct ev_apply *a, const struct ev_record *records, size_t n);
 void ev_batch_pass_holes(struct ev_apply *a, const int64_t *next, size_t nparts, bool finished);
-int ev_batch_name_record(const struct ev_record *r, struct ev_error *err);
 /* Another writer has bumped the generation: take over what it wrote, or -1 with the guard's `err`. */
 int ev_batch_take_over(struct ev_apply *a, struct ev_error *err);
 
 /*
  * poison.c. Does a record that is poison become a letter, and not the end of the run? Is one held back behind a letter
  * of its key (1, and the letter's offset, 0, -1)? keep: it becomes a letter, or waits behind one; an enum ev_fate.
+ * stops: the error that ends the run names the record, and what to do. Returns -1.
  */
 bool ev_poison_keeps(const struct ev_apply *a, const struct ev_record *r);
 int ev_poison_blocks(struct ev_apply *a, const struct ev_record *r, int64_t *behind, struct ev_error *err);
 int ev_poison_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
 		   struct ev_error *err);
+int ev_poison_stops(const struct ev_apply *a, const struct ev_record *r, struct ev_error *err);
 int ev_poison_count(struct ev_apply *a, struct ev_error *err); /* the letters that the store has */
 
 /* whole.c: batches of a projection that folds as a whole. As ev_apply_batch. */

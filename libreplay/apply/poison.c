@@ -65,8 +65,8 @@ static int limit_reached(const struct ev_apply *a, bool held, const struct ev_er
 	if (most < 0 || now < most)
 		return 0;
 	ev_fail(err, EV_DATA, "%s", held ? "too many records are held back" : why->text);
-	ev_hint(err, "the store keeps %" PRId64 " %s%s already, the limit of --max-%s", now, a->opt.known ? "new " : "",
-		held ? "held records" : "dead letters", held ? "held" : "dead");
+	ev_hint(err, "the store keeps %" PRId64 " %s%s already, the limit of --max-%s: a higher one goes on",
+		now, a->opt.known ? "new " : "", held ? "held records" : "dead letters", held ? "held" : "dead");
 	return -1;
 }
 
@@ -95,4 +95,16 @@ int ev_poison_blocks(struct ev_apply *a, const struct ev_record *r, int64_t *beh
 		return 0;
 	*behind = ev_dead_blocking(a->store, a->projection->name, r, NULL, err);
 	return *behind == -2 ? -1 : *behind >= 0;
+}
+
+int ev_poison_stops(const struct ev_apply *a, const struct ev_record *r, struct ev_error *err)
+{
+	static const char of_a_run[] = "nothing after it was applied; mend the projection, or keep such records with "
+				       "--on-error dead";
+
+	if (!err->hint[0] && !a->opt.dead)
+		ev_hint(err, "%s", a->opt.remedy ? a->opt.remedy : of_a_run);
+	if (err->class == EV_DATA)
+		ev_context(err, "%.*s/%d@%" PRId64, (int)r->topic.len, r->topic.ptr, r->partition, r->offset);
+	return -1;
 }

@@ -422,10 +422,7 @@ static int stop_at(struct ev_apply *a, const struct ev_record *records, size_t a
 	if (commit(a, cut, err) < 0)
 		return -1;
 	*err = *why;
-	if (!err->hint[0] && !a->opt.dead)
-		ev_hint(err, "nothing after it was applied; mend the projection, or keep such records with "
-			     "--on-error dead");
-	return ev_batch_name_record(&records[at], err);
+	return ev_poison_stops(a, &records[at], err);
 }
 
 static bool may_wait(const struct ev_apply *a)

@@ -29,7 +29,9 @@ void ev_rebuilding_failed(struct ev_rebuilding *r, const struct ev_error *why)
 	if (ev_plan_load(live, r->p->name, &plan, &ignored) == 0 && plan.phase != EV_PHASE_NONE &&
 	    strcmp(plan.fingerprint, r->p->fingerprint) == 0) {
 		free(plan.failed);
+		free(plan.advice);
 		plan.failed = ev_strdup(why->text);
+		plan.advice = why->class == EV_DATA && *why->hint ? ev_strdup(why->hint) : NULL;
 		ev_plan_save(live, &plan, &ignored);
 	}
 	ev_plan_release(&plan);

@@ -76,6 +76,9 @@ int ev_rebuilding_refuse(struct ev_rebuilding *r, const char *fmt, ...) __attrib
 /* Is the plan of this file, the view that serves the one that it began beside, the file's version a new one? */
 int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err);
 
+/* Does the file's version serve already, so that there is nothing to build? After admit. */
+bool ev_rebuilding_serves(const struct ev_rebuilding *r);
+
 /* The error of a source that can be read once only. */
 int ev_rebuilding_no_pipe(struct ev_error *err);
 

@@ -66,13 +66,31 @@ struct ev_plan_range *ev_plan_add(struct ev_plan *p)
 	return &p->ranges[p->nranges++];
 }
 
+static void set_word(struct ev_plan *p, const char *before)
+{
+	if (strcmp(before, ev_plan_word(p)) != 0)
+		p->since = ev_now_ms();
+}
+
+void ev_plan_enter(struct ev_plan *p, enum ev_phase phase)
+{
+	const char *before = ev_plan_word(p);
+
+	p->phase = phase;
+	set_word(p, before);
+}
+
 void ev_plan_conclude(struct ev_plan *p, bool ready, const char *refused)
 {
+	const char *before = ev_plan_word(p);
+
 	p->ready = ready;
 	free(p->refused);
 	free(p->failed);
+	free(p->advice);
 	p->refused = refused && *refused ? ev_strdup(refused) : NULL;
-	p->failed = NULL;
+	p->failed = p->advice = NULL;
+	set_word(p, before);
 }
 
 const char *ev_plan_word(const struct ev_plan *p)
@@ -91,6 +109,7 @@ void ev_plan_release(struct ev_plan *p)
 	free(p->rows);
 	free(p->refused);
 	free(p->failed);
+	free(p->advice);
 	ev_buf_release(&p->adopted);
 	*p = (struct ev_plan){ 0 };
 }
@@ -139,6 +158,8 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->ready = json_is_true(json_object_get(j, "ready"));
 	p->refused = ev_strdup(json_string_value(json_object_get(j, "refused")));
 	p->failed = ev_strdup(json_string_value(json_object_get(j, "failed")));
+	p->advice = ev_strdup(json_string_value(json_object_get(j, "advice")));
+	p->since = json_integer_value(json_object_get(j, "since"));
 	p->rows = ev_strdup(json_string_value(json_object_get(j, "rows")));
 	json_array_foreach(json_object_get(j, "adopted"), i, r)
 		if ((table = json_string_value(r)))
@@ -171,12 +192,12 @@ static char *print_json(const struct ev_plan *p)
 	for (const char *t = ev_buf_str(&p->adopted), *end = t + p->adopted.len; t < end; t += strlen(t) + 1)
 		json_array_append_new(adopted, json_string(t));
 	ev_ledger_me(me);
-	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s, s:o, s:o}",
+	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o}",
 		      "version", (json_int_t)p->version, "fingerprint", p->fingerprint, "serving", p->serving,
 		      "rows", p->rows, "replayed", (json_int_t)p->replayed, "compared", p->compared,
 		      "change", p->change, "adopt", (int)p->adopt, "detached", (int)p->detached, "ready", (int)p->ready,
-		      "refused", p->refused, "failed", p->failed, "holder", me, "ranges", ranges,
-		      "adopted", adopted);
+		      "refused", p->refused, "failed", p->failed, "advice", p->advice,
+		      "since", (json_int_t)p->since, "holder", me, "ranges", ranges, "adopted", adopted);
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	return text;

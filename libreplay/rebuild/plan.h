@@ -6,7 +6,7 @@
  * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
  *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..",
  *    "change":0.5,"adopt":false,"adopted":["acc"],"detached":false,"holder":"pid 12 on host","ready":false,
- *    "refused":"..","failed":"..",
+ *    "refused":"..","failed":"..","advice":"..","since":1763200000000,
  *    "ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
  * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
@@ -57,6 +57,8 @@ struct ev_plan {
 	bool ready;           /* the last session ended with a version that may serve, and was not swapped */
 	char *refused;        /* or by refusing it: why; NULL: not */
 	char *failed;         /* or by an error: which; NULL: none, or it was killed */
+	char *advice;         /* what to do about that, where the same call would end in it again; NULL: it goes on */
+	int64_t since;        /* when what ev_plan_word says began */
 	double change;        /* percent of the old rows that differ in it, at most 100 */
 	struct ev_plan_range *ranges;
 	size_t nranges, cap;
@@ -101,6 +103,8 @@ int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *
 int ev_plan_built(struct ev_store *s, const char *projection, struct ev_error *err);
 void ev_plan_release(struct ev_plan *p);
 
+/* The next phase begins, or the same one goes on. To be saved. */
+void ev_plan_enter(struct ev_plan *p, enum ev_phase phase);
 /* How the session ends, for whoever looks at the plan before the next: `refused` NULL or empty: not. */
 void ev_plan_conclude(struct ev_plan *p, bool ready, const char *refused);
 /* Where it is, in a word: "ready", "refused", or the phase's name. */

@@ -1,6 +1,7 @@
 /* preview.c - see preview.h */
 #include "rebuild/preview.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -85,41 +86,64 @@ static int look(struct ev_rebuilding *r, struct ev_apply *scratch, struct ev_pre
 }
 
 struct listing {
-	const struct ev_letters *known; /* which are passed over */
+	const struct ev_known_poison *known; /* to the old version, or NULL */
 	struct ev_buf *out;
 	int64_t n;
+	int64_t new_held;       /* behind those */
+	struct ev_buf undecided; /* the first that no decision on it lets pass */
 };
 
+/* In the sample: those that were known are passed over. */
 static int list_letter(void *ctx, const struct ev_dead_letter *d)
 {
 	struct listing *l = ctx;
 	struct ev_buf name = EV_BUF_INIT;
+	bool held = d->behind >= 0, decided = false;
+	bool known = l->known && l->known->letter(l->known->ctx, d->topic, held ? d->behind_partition : d->partition,
+						  held ? d->behind : d->offset, &decided);
 
 	ev_letter_name(d, &name);
-	if (d->behind < 0 && !(l->known && ev_letters_have(l->known, ev_buf_str(&name))) && l->n++ < LETTERS)
+	l->new_held += held && !known;
+	if (!held && !known && l->n++ < LETTERS)
 		ev_buf_addf(l->out, "%s: %.*s\n", ev_buf_str(&name), (int)d->reason.len, d->reason.ptr);
+	if (!held && !decided && !l->undecided.len)
+		ev_buf_adds(&l->undecided, ev_buf_str(&name));
 	ev_buf_release(&name);
 	return 0;
 }
 
-/* What is poison to the new version in the sample, and was none to the old, as far as that stands. */
-static int list_new_letters(struct ev_shadow *sh, struct ev_store *s, const char *name, struct ev_preview *out,
-			    struct ev_error *err)
+/* Would the sample's poison end the rebuild? */
+static void judge_letters(const struct ev_rebuild_options *opt, const struct listing *l, struct ev_preview *out)
 {
-	struct ev_letters old = { 0 };
-	struct listing l = { &old, &out->new_letters, 0 };
-	int rc = out->old.exists ? ev_letters_load(sh->live, name, false, &old, err) : 0;
+	if (!out->keeps_dead && l->undecided.len)
+		ev_buf_addf(&out->stops, "%s is poison to the new version", ev_buf_str(&l->undecided));
+	else if (opt->max_dead >= 0 && l->n > opt->max_dead)
+		ev_buf_addf(&out->stops, "%" PRId64 " records of the sample are new poison, more than --max-dead",
+			    l->n);
+	else if (opt->max_held >= 0 && l->new_held > opt->max_held)
+		ev_buf_addf(&out->stops, "%" PRId64 " records of the sample would wait behind new poison, more than "
+			    "--max-held", l->new_held);
+}
 
+/* What is poison to the new version in the sample, and was none to the old, as far as that stands. */
+static int list_new_letters(struct ev_rebuilding *r, struct ev_store *s, struct ev_preview *out, struct ev_error *err)
+{
+	struct listing l = { .out = &out->new_letters };
+	int rc = ev_rebuilding_know(r, err);
+
+	l.known = r->ao.known;
 	if (rc == 0)
-		rc = ev_dead_each(s, name, "dead", list_letter, &l, err);
+		rc = ev_dead_each(s, r->p->name, NULL, list_letter, &l, err);
 	out->new_dead = l.n;
-	ev_letters_release(&old);
+	if (rc == 0 && !ev_rebuilding_serves(r))
+		judge_letters(r->opt, &l, out);
+	ev_buf_release(&l.undecided);
 	return rc;
 }
 
 static int count_letters(struct ev_shadow *sh, const char *name, struct ev_preview *out, struct ev_error *err)
 {
-	struct listing l = { NULL, &out->old_letters, 0 };
+	struct listing l = { .out = &out->old_letters };
 	struct ev_decisions d = { 0 };
 	int rc = ev_dead_count(sh->live, name, &out->dead, &out->held, err);
 
@@ -156,7 +180,7 @@ static int check(struct ev_rebuilding *r, struct ev_error *err)
 		return -1;
 	if (!beside || !r->old.exists)
 		return 0;
-	if (strcmp(r->old.fingerprint, r->p->fingerprint) == 0 && !r->opt->again)
+	if (ev_rebuilding_serves(r))
 		return 0; /* it would do nothing */
 	if (r->opt->pipe)
 		return ev_rebuilding_no_pipe(err);
@@ -170,7 +194,7 @@ static int check(struct ev_rebuilding *r, struct ev_error *err)
 
 static int plan_log(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
 		    const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
-		    struct ev_apply *scratch, struct ev_preview *out, struct ev_error *err)
+		    struct ev_store *s, struct ev_apply *scratch, struct ev_preview *out, struct ev_error *err)
 {
 	struct ev_rebuilding r = { .sh = sh, .p = p, .src = src, .opt = opt, .hooks = hooks, .dry = true };
 	int rc = ev_plan_load(sh->live, p->name, &r.plan, err);
@@ -179,8 +203,12 @@ static int plan_log(struct ev_shadow *sh, const struct ev_projection *p, struct 
 		rc = check(&r, err);
 	if (rc == 0)
 		rc = look(&r, scratch, out, err);
+	if (rc == 0)
+		rc = list_new_letters(&r, s, out, err);
 	ev_plan_release(&r.plan);
 	ev_ledger_release(&r.old);
+	ev_letters_release(&r.letters);
+	ev_letters_release(&r.decided);
 	return rc;
 }
 
@@ -206,9 +234,7 @@ static int with_scratch(struct ev_shadow *sh, struct ev_store *s, const struct e
 	a = ev_apply_open(s, p, &ao, err);
 	rc = a ? sh->ops->preflight(sh, s, opt->adopt || out->plan.adopt, &out->report, err) : -1;
 	if (rc == 0)
-		rc = plan_log(sh, p, src, opt, hooks, a, out, err);
-	if (rc == 0)
-		rc = list_new_letters(sh, s, p->name, out, err);
+		rc = plan_log(sh, p, src, opt, hooks, s, a, out, err);
 	ev_apply_close(a);
 	return rc;
 }
@@ -241,6 +267,7 @@ void ev_preview_release(struct ev_preview *v)
 	ev_ledger_release(&v->old);
 	ev_buf_release(&v->old_letters);
 	ev_buf_release(&v->new_letters);
+	ev_buf_release(&v->stops);
 	ev_buf_release(&v->report.tables);
 	ev_buf_release(&v->report.survive);
 	ev_buf_release(&v->report.locks);

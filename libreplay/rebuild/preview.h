@@ -30,6 +30,7 @@ struct ev_preview {
 	struct ev_buf old_letters;     /* some of them with their reasons, a line each */
 	int64_t new_dead;              /* poison in the sample that the old view has no letter of */
 	struct ev_buf new_letters;
+	struct ev_buf stops;           /* what of the sample's poison would end the rebuild; empty: nothing */
 	struct ev_shadow_report report;
 };
 

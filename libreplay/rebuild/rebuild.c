@@ -71,7 +71,7 @@ static void expect_end(struct ev_rebuilding *r, enum ev_rebuild_end end)
 
 static int set_phase(struct ev_rebuilding *r, enum ev_phase phase, struct ev_error *err)
 {
-	r->plan.phase = phase;
+	ev_plan_enter(&r->plan, phase);
 	r->now.phase = phase;
 	return ev_plan_save(r->sh->live, &r->plan, err);
 }
@@ -151,6 +151,8 @@ static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 	if (rc < 0 || r->stopped)
 		return rc;
 	rc = r->hooks->check ? r->hooks->check(r->hooks->ctx, r->sh->live, err) : 0;
+	if (rc > 0)
+		snprintf(r->refusal, sizeof(r->refusal), "checks of the file fail");
 	if (rc == 0)
 		rc = ev_rebuilding_prove(r, true, err);
 	if (rc < 0 || r->stopped)
@@ -452,6 +454,12 @@ int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err)
 	return 0;
 }
 
+bool ev_rebuilding_serves(const struct ev_rebuilding *r)
+{
+	return r->old.exists && strcmp(r->old.fingerprint, r->p->fingerprint) == 0 &&
+	       r->plan.phase == EV_PHASE_NONE && !r->opt->again;
+}
+
 /* Nothing to build; but who wants a proof gets it. */
 static int serves_already(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
@@ -466,7 +474,6 @@ static int serves_already(struct ev_rebuilding *r, enum ev_rebuild_end *end, str
 
 static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
-	bool same;
 	int rc;
 
 	if (r->sh->ops->clean(r->sh, err) < 0 || ev_plan_load(r->sh->live, r->p->name, &r->plan, err) < 0 ||
@@ -484,16 +491,16 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 								: r->opt->on_error == EV_ON_ERROR_DEAD,
 		.max_dead = r->opt->max_dead,
 		.max_held = r->opt->max_held,
+		.remedy = EV_REBUILD_REMEDY,
 		.decided = true,
 		.exact = r->opt->exact,
 		.memory = r->opt->memory,
 		.hold_ms = r->opt->pipe ? 0 : CHECKPOINT_MS, /* what was held and is lost is read again */
 		.load = true,
 	};
-	same = r->old.exists && strcmp(r->old.fingerprint, r->p->fingerprint) == 0;
 	if (r->plan.phase == EV_PHASE_BUILD || (r->plan.phase == EV_PHASE_NONE && !r->old_tables))
 		return build(r, end, err);
-	if (same && r->plan.phase == EV_PHASE_NONE && !r->opt->again)
+	if (ev_rebuilding_serves(r))
 		return serves_already(r, end, err);
 	return continue_or_begin(r, end, err);
 }
@@ -557,7 +564,7 @@ static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_erro
 
 int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
 	       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
-	       enum ev_rebuild_end *end, int64_t *version, struct ev_error *err)
+	       struct ev_rebuilt *out, struct ev_error *err)
 {
 	struct ev_rebuilding r = { .sh = sh, .p = p, .src = src, .opt = opt, .hooks = hooks };
 	int rc;
@@ -566,11 +573,12 @@ int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_so
 	sh->note_ctx = &r;
 	r.now.lag = -1;
 	do
-		rc = try(&r, end, err);
+		rc = try(&r, &out->end, err);
 	while (rc < 0 && recovered(&r, err));
 	if (rc < 0)
 		ev_rebuilding_failed(&r, err);
-	*version = r.as_serves ? r.old.version : r.plan.version;
+	out->version = r.as_serves ? r.old.version : r.plan.version;
+	memcpy(out->refusal, r.refusal, sizeof(out->refusal));
 	sh->note = NULL;
 	close_apply(&r);
 	sh->ops->settle(sh);

@@ -18,6 +18,10 @@
 #include "apply/run.h"
 #include "rebuild/shadow.h"
 
+/* The hint where poison ends it. */
+#define EV_REBUILD_REMEDY "the same command with --on-error dead keeps such records as dead letters and goes on; " \
+			  "else --abandon gives the rebuild up, and a mended file begins anew"
+
 enum ev_on_error { EV_ON_ERROR_INHERIT, EV_ON_ERROR_STOP, EV_ON_ERROR_DEAD };
 
 struct ev_rebuild_options {
@@ -61,6 +65,12 @@ enum ev_rebuild_end {
 	EV_REBUILT_STOPPED,  /* by the hook */
 };
 
+struct ev_rebuilt {
+	enum ev_rebuild_end end;
+	int64_t version;   /* of what was built, or serves already, as the store has it; the file's may be another */
+	char refusal[512]; /* UNFIT, REFUSED, TOO_MUCH: why; else empty */
+};
+
 #define EV_REBUILD_SAMPLES 5
 
 struct ev_comparison; /* compare.h */
@@ -86,12 +96,9 @@ struct ev_rebuild_hooks {
 	int (*confirm)(void *ctx, int64_t version, struct ev_error *err);
 };
 
-/*
- * The whole of it. Both stay open; where a view serves already the source is read several times. `version`: the number
- * of what was built, or serves already, as the store has it; a file with the same SQL may have another one.
- */
+/* The whole of it. Both stay open; where a view serves already the source is read several times. */
 int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_source *src,
-	       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks,
-	       enum ev_rebuild_end *end, int64_t *version, struct ev_error *err);
+	       const struct ev_rebuild_options *opt, const struct ev_rebuild_hooks *hooks, struct ev_rebuilt *out,
+	       struct ev_error *err);
 
 #endif

@@ -233,7 +233,7 @@ static int copy(struct ev_shadow *sh, struct ev_plan *plan, bool adopt,
 {
 	(void)adopt;
 	(void)hooks;
-	plan->phase = EV_PHASE_READY;
+	ev_plan_enter(plan, EV_PHASE_READY);
 	return ev_plan_save(sh->live, plan, err);
 }
 

@@ -321,7 +321,7 @@ static int begin_copy(struct copy *cp, struct ev_buf *carried, bool adopt, struc
 	cp->sh->base.ops->settle(&cp->sh->base);
 	if (rc == 0)
 		rc = copy_ledger(cp, err);
-	cp->plan->phase = EV_PHASE_COPY;
+	ev_plan_enter(cp->plan, EV_PHASE_COPY);
 	cp->plan->copy_step = 1;
 	cp->plan->copy_rowid = INT64_MIN;
 	if (rc == 0)
@@ -453,7 +453,7 @@ static int run(struct copy *cp, bool adopt, struct ev_error *err)
 		rc = analyze(cp, err);
 	if (rc != 0)
 		return rc;
-	cp->plan->phase = EV_PHASE_READY;
+	ev_plan_enter(cp->plan, EV_PHASE_READY);
 	return ev_plan_save(&cp->s->base, cp->plan, err);
 }
 

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# A rebuild that poison stops: the dry run says so beforehand, and status says what goes on with it. What a refused
+# one was refused for, and since when, is in JSON and metrics, too.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+for i in {1..12}; do rec add "d$i" $((100 + i)); done >log.ndjson
+sed 's/version 1/version 2/; s/n integer NOT NULL,/n integer NOT NULL CHECK (n < 102),/' p.sql >strict.sql
+sed 's/version 1/version 2/; s/VALUES (\$\.k!, \$\.n!/VALUES ($.k!, 10 * $.n!/' p.sql >ten.sql
+s=$(store s.db)
+rebuild() { local f=$1; shift; run evproject rebuild "$f" --store "$s" "$@" ./log.ndjson; }
+status_of() { run evproject status --store "$s"; }
+is() { evproject status --store "$s" --format json | jq -e "$@"; }
+
+# mode stop
+project s.db --quiet ./log.ndjson
+rebuild strict.sql --dry-run
+check_status 5 "the dry run of a rebuild that poison will stop says no"
+check_grep "in the plan" '^new poison +11 among the 12 records of the sample: THE REBUILD WOULD STOP$' "$out"
+check_grep "and in a word, with the record" 'the rebuild would stop: t/0@1 is poison' "$err"
+check_grep "and what helps" '^hint: mend the file, or keep such records with --on-error dead$' "$err"
+check "nothing was begun" is '.rebuild == null'
+rebuild strict.sql --dry-run --on-error dead
+check_status 0 "which the plan takes"
+check_grep "then it is none that stops" '^new poison +11 among the 12 records of the sample$' "$out"
+rebuild strict.sql --dry-run --on-error dead --max-dead 10
+check_status 5 "but for a limit"
+check_grep "which is named" '11 records of the sample are new poison, more than --max-dead' "$err"
+rebuild strict.sql --dry-run --on-error dead --max-dead 11
+check_status 0 "a higher one will do"
+rebuild strict.sql --yes
+check_status 5 "the rebuild stops"
+check_grep "and says how it goes on" '^hint: the same command with --on-error dead .*--abandon gives the rebuild up, and a mended file' "$err"
+status_of
+check_grep "status says that, too" '^to go on: the same command with --on-error dead .*--abandon gives the rebuild up, and a mended file' "$out"
+check_no_grep "and not that the same command goes on" '^the same command goes on' "$out"
+check "so does JSON" is '.rebuild | .phase == "load" and (.failed | test("t/0@1")) and (.advice | test("--on-error dead"))'
+rebuild strict.sql --yes --quiet --on-error dead
+check_status 0 "so it does"
+check "with letters" is '.version == 2 and .dead == 11'
+
+# letters of the old view: what is decided stops nothing, what is not does
+rebuild strict.sql --dry-run --again --on-error stop
+check_status 5 "a dead letter of the old view is poison still"
+check_grep "which the plan says" 'the old view has 11 dead letters \(each that is still poison stops it\)' "$out"
+for i in {1..11}; do evproject dead drop strict.sql --store "$s" "t/0@$i" --yes >/dev/null 2>&1; done
+check "all are dropped" is '.dead == 0'
+rebuild strict.sql --dry-run --again --on-error stop
+check_status 0 "letters that are decided stop nothing"
+rebuild strict.sql --dry-run --on-error stop
+check_status 0 "nor does what has nothing to build"
+
+# a refused one
+s=$(store r.db)
+project r.db --quiet ./log.ndjson
+rebuild ten.sql --yes --max-change 5 --metrics m.prom
+check_status 1 "a rebuild is refused"
+check "JSON has the reason, and what was compared" is \
+	'.rebuild | .phase == "refused" and (.refused | test("100.0 % of the rows change")) and (.compared | test("^12 rows changed"))'
+check_grep "metrics have it" '^ev_rebuild_why\{projection="acc",reason="100.0 % of the rows change.*"\} 1$' m.prom
+since=$(evproject status --store "$s" --format json | jq .rebuild.since)
+rebuild ten.sql --yes --max-change 5
+check "since is when that began: a call that is refused again is another" is --argjson s "$since" '.rebuild.since > $s'
+rebuild ten.sql --no-swap
+since=$(evproject status --store "$s" --format json | jq .rebuild.since)
+status_of
+check_grep "ready, and since when" '^rebuild to version 2: ready, since 2' "$out"
+rebuild ten.sql --yes --metrics m.prom
+check_status 0 "it is taken"
+check_no_grep "metrics have no reason any more" ev_rebuild_why m.prom
+sed 's/version 1/version 3/; s/WHERE n < 0/WHERE n > 0/' p.sql >fails.sql
+s=$(store b.db)
+rebuild fails.sql --yes --metrics m.prom
+check_status 1 "a first build whose check fails"
+check_grep "says so in metrics" '^ev_rebuild_why\{projection="acc",reason="checks of the file fail"\} 1$' m.prom
+done_testing
