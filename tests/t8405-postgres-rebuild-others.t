@@ -40,20 +40,58 @@ check_status 0 "--forget removes the rest"
 rebuild p2.sql "$db" ./in.ndjson
 check_status 0 "and a rebuild goes as ever"
 
-# what would be tied to the old version without a word
-refused() { # SQL PATTERN
+# what would be tied to the old version without a word, or end the swap after the load
+refused() { # SQL PATTERN [FILE [ARG...]]
 	database no
 	project "$no" ./in.ndjson
-	sql "$no" "$1"
-	rebuild p2.sql "$no" ./in.ndjson
+	super "$1" "$_super_url"
+	rebuild "${3:-p2.sql}" "$no" ./in.ndjson "${@:4}"
 	check_status 2 "refused: $1"
 	check_grep "  by name" "$2" "$err"
 	check "  the old view serves, nothing is left" test "$(versions "$no")$(leftovers "$no")" = 'acc|1 '
 }
-refused 'CREATE TABLE every_acc (k text, n integer NOT NULL); ALTER TABLE acc INHERIT every_acc' \
+super 'CREATE ROLE poor' >/dev/null 2>&1
+super 'GRANT poor TO app'
+refused 'CREATE TABLE every_acc (k text, n integer NOT NULL); ALTER TABLE every_acc OWNER TO app; ALTER TABLE acc INHERIT every_acc' \
 	"table 'every_acc' has 'acc' among its children"
 refused 'CREATE VIEW nothing AS SELECT 1 AS x; CREATE RULE ru AS ON INSERT TO nothing DO INSTEAD DELETE FROM acc' \
 	"rule ru of nothing uses 'acc'"
+refused 'ALTER TABLE acc OWNER TO poor' "role 'poor' owns table 'acc' and may not create in its schema"
+refused 'CREATE SCHEMA closed; GRANT USAGE ON SCHEMA closed TO app; CREATE VIEW closed.v AS SELECT k FROM acc; ALTER VIEW closed.v OWNER TO app' \
+	"view 'closed.v' uses the old tables, and this role may not create in its schema 'closed'"
+# names that the new version brings, beside those of its tables
+sed '/^CREATE TABLE/a CREATE INDEX by_n ON acc (n);\nCREATE TABLE kinds (k text PRIMARY KEY);' p2.sql >names.sql
+needs="the version that is to serve needs the name"
+refused 'CREATE TABLE other (x integer); CREATE INDEX by_n ON other (x)' "$needs 'by_n', which an index of table other has" names.sql
+refused 'CREATE SEQUENCE kinds_pkey' "$needs 'kinds_pkey', which sequence kinds_pkey has" names.sql
+refused "CREATE TYPE kinds AS ENUM ('a')" "$needs 'kinds', which type kinds has" names.sql
+sed 's/projection acc/projection more/; s/TABLE acc/TABLE more/; s/INTO acc/INTO more/; s/acc\.n/more.n/; s/UPDATE acc/UPDATE more/
+	s/FROM acc/FROM more/; /^CREATE TABLE/a CREATE INDEX by_n ON more (n);' p.sql >more.sql
+database two
+project "$two" ./in.ndjson
+run evproject run more.sql --store "$two" --quiet ./in.ndjson
+rebuild names.sql "$two" ./in.ndjson
+check_status 2 "so is one that another projection's index has"
+check_grep "  by name" "$needs 'by_n', which an index of table more has" "$err"
+rebuild names.sql "$two" ./in.ndjson --dry-run
+check_grep "  and in the plan" "$needs 'by_n'" "$err"
+sql "$two" 'ALTER INDEX by_n RENAME TO more_by_n'
+rebuild names.sql "$two" ./in.ndjson
+check_status 0 "  with another name there it goes through"
+# a table of others is adopted beside those that are ours, which are looked at as well
+sed 's/version 1/version 2/; s/TABLE acc/TABLE base/; s/INTO acc/INTO base/; s/acc\.n/base.n/; s/UPDATE acc/UPDATE base/; s/FROM acc/FROM base/' p.sql >base.sql
+refused 'CREATE TABLE base (k text PRIMARY KEY, n integer NOT NULL, at integer); ALTER TABLE base OWNER TO app; CREATE MATERIALIZED VIEW mat AS SELECT k FROM acc' \
+	"materialized view 'mat' of 'acc'" base.sql --adopt
+# a view that another session has for itself
+database db
+project "$db" ./in.ndjson
+session other
+say other 'CREATE TEMP VIEW own AS SELECT k FROM acc'
+rebuild p2.sql "$db" ./in.ndjson
+check_status 2 "refused: a temporary view of another session"
+check_grep "  by name" "temporary view 'own' of a session of role 'app' uses the old tables" "$err"
+check "  the old view serves, nothing is left" test "$(versions "$db")$(leftovers "$db")" = 'acc|1 '
+bye other
 
 # a constraint that somebody put there does not go without a word
 database con

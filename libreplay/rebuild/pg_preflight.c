@@ -19,6 +19,22 @@ struct refusal {
 #define DEPEND "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.refobjid " \
 	       "WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) AND "
 #define DROP_IT "drop it before the rebuild, and create it again afterwards if it is to stay"
+/* Rewrite rules (d) that use them, and the views (v) whose they are. */
+#define VIEWS "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid " \
+	      "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class " \
+	      "JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace " \
+	      "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass " \
+	      "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) " \
+	      "AND v.oid <> ALL (oids) AND "
+#define SCHEMA "(SELECT s.oid FROM pg_catalog.pg_namespace s WHERE s.nspname = current_schema())"
+/* Is relation `r` one of these tables, an index or a sequence of one? They change schemas together. */
+#define GOES_WITH(r, oids) "(" r ".oid = ANY (" oids ") OR EXISTS (SELECT 1 FROM pg_catalog.pg_index b " \
+			   "WHERE b.indexrelid = " r ".oid AND b.indrelid = ANY (" oids ")) OR EXISTS (SELECT 1 " \
+			   "FROM pg_catalog.pg_depend b WHERE b.classid = 'pg_catalog.pg_class'::regclass " \
+			   "AND b.objid = " r ".oid AND b.refclassid = b.classid AND b.refobjid = ANY (" oids ") " \
+			   "AND b.deptype IN ('a', 'i')))"
+#define TAKEN "the version that is to serve needs the name '%s', which %s has"
+#define RENAME_IT "give that one another name, by ALTER ... RENAME TO"
 
 static const struct refusal refusals[] = {
 	{ "SELECT pg_get_userbyid(c.relowner), c.relname FROM own, pg_catalog.pg_class c "
@@ -65,13 +81,8 @@ static const struct refusal refusals[] = {
 	  "JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE i.inhrelid = ANY (oids)",
 	  "table '%s' has '%s' among its children or partitions: it would go on with the old version",
 	  "take it out (NO INHERIT, DETACH PARTITION) before the rebuild, and put it back afterwards" },
-	{ "SELECT v.oid::regclass, c.relname FROM own, pg_catalog.pg_depend d "
-	  "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
-	  "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
-	  "JOIN pg_catalog.pg_class c ON c.oid = d.refobjid "
-	  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
-	  "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) "
-	  "AND v.oid <> ALL (oids) AND v.relkind = 'm'",
+	{ "SELECT v.oid::regclass, (SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid = d.refobjid) " VIEWS
+	  "v.relkind = 'm'",
 	  "materialized view '%s' of '%s' would go on showing the old version", DROP_IT },
 	{ "SELECT r.rulename, c.relname FROM own, pg_catalog.pg_rewrite r "
 	  "JOIN pg_catalog.pg_class c ON c.oid = r.ev_class WHERE r.ev_class = ANY (oids) "
@@ -100,6 +111,9 @@ static const struct refusal refusals[] = {
 	  "AND NOT (d.classid = 'pg_catalog.pg_class'::regclass AND EXISTS (SELECT 1 "
 	  "FROM pg_catalog.pg_class x WHERE x.oid = d.objid AND x.relkind IN ('i', 't', 'S')))",
 	  "%s depends on '%s': it would be tied to the old version", DROP_IT },
+	{ "SELECT v.relname, pg_get_userbyid(v.relowner) " VIEWS "n.nspname LIKE 'pg\\_temp\\_%'",
+	  "temporary view '%s' of a session of role '%s' uses the old tables: it cannot be pointed to the new ones",
+	  "let that session drop it, or end" },
 	/* a view of others must find its columns again */
 	{ "SELECT format('%s wants column %s', v.oid::regclass, a.attname), c.relname "
 	  "FROM own, new, pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
@@ -115,38 +129,56 @@ static const struct refusal refusals[] = {
 	  "AND b.attcollation = a.attcollation AND NOT b.attisdropped)",
 	  "view %s of '%s', which the new version has not, or of another type",
 	  "drop the view before the rebuild, and create it again afterwards" },
-	{ "SELECT v.oid::regclass, pg_get_userbyid(v.relowner) "
-	  "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
-	  "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
-	  "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
-	  "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) "
-	  "AND v.oid <> ALL (oids) AND NOT pg_has_role(v.relowner, 'USAGE')",
+	{ "SELECT v.oid::regclass, pg_get_userbyid(v.relowner) " VIEWS "NOT pg_has_role(v.relowner, 'USAGE')",
 	  "view '%s' uses the old tables and belongs to role '%s': only its members can point it "
 	  "to the new ones",
 	  "run the rebuild as a member of that role, or drop the view before" },
+	{ "SELECT v.oid::regclass, n.nspname " VIEWS "v.relkind = 'v' "
+	  "AND NOT (has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE'))",
+	  "view '%s' uses the old tables, and this role may not create in its schema '%s': it could not be pointed "
+	  "to the new ones",
+	  "GRANT CREATE, USAGE ON SCHEMA ... TO the role that runs the rebuild, or drop the view before" },
+	/* what is made in the swap alone */
+	{ "SELECT pg_get_userbyid(c.relowner), c.relname FROM own, new, pg_catalog.pg_class c "
+	  "JOIN pg_catalog.pg_class y ON y.relname = c.relname WHERE c.oid = ANY (oids) AND y.oid = ANY (noids) "
+	  "AND c.relowner <> y.relowner AND NOT has_schema_privilege(c.relowner, current_schema(), 'CREATE') "
+	  "AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)",
+	  "role '%s' owns table '%s' and may not create in its schema: the new one could not be given to it",
+	  "GRANT CREATE ON SCHEMA ... TO that role, or let the role that runs the rebuild own the table" },
+	{ "SELECT y.relname, CASE WHEN i.indrelid IS NULL "
+	  "THEN pg_describe_object('pg_catalog.pg_class'::regclass, x.oid, 0) "
+	  "ELSE format('an index of table %s', i.indrelid::regclass) END FROM own, new, pg_catalog.pg_class y "
+	  "JOIN pg_catalog.pg_class x ON x.relname = y.relname LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = x.oid "
+	  "WHERE x.relnamespace = " SCHEMA " AND x.oid <> y.oid AND " GOES_WITH("y", "noids")
+	  " AND NOT " GOES_WITH("x", "oids") " ORDER BY 1", TAKEN, RENAME_IT },
+	{ "SELECT y.typname, pg_describe_object('pg_catalog.pg_type'::regclass, x.oid, 0) FROM own, new, "
+	  "pg_catalog.pg_type t JOIN pg_catalog.pg_type y ON y.oid IN (t.oid, t.typarray) "
+	  "JOIN pg_catalog.pg_type x ON x.typname = y.typname WHERE t.typrelid = ANY (noids) "
+	  "AND x.typnamespace = " SCHEMA " AND x.oid <> y.oid AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_type o "
+	  "WHERE x.oid IN (o.oid, o.typarray) AND o.typrelid = ANY (oids)) ORDER BY y.oid <> t.oid", TAKEN, RENAME_IT },
 };
 
-/* In a preflight with --adopt the old tables are those with the new ones' names. */
-static void add_old(struct ev_buf *out, const struct ev_shadow_pg *sh, const char *fresh_schema, bool adopt)
+/* An array of what has the names of the new version's tables in a schema. */
+static void add_named(struct ev_buf *out, const struct ev_shadow_pg *sh, const char *fresh_schema, const char *schema)
 {
-	if (!adopt) {
-		ev_pgkit_oids(out, sh, EV_ROLE_LIVE);
-		return;
-	}
 	ev_pgkit_format(out, "ARRAY(SELECT c.oid FROM pg_catalog.pg_class c "
 			     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 			     "JOIN %I.ev_table v ON v.table_name = c.relname "
-			     "WHERE n.nspname = %L AND v.projection = %L)", fresh_schema,
-			sh->schemas[EV_ROLE_LIVE], sh->base.projection);
+			     "WHERE n.nspname = %L AND v.projection = %L)", fresh_schema, schema,
+			sh->base.projection);
 }
 
-static void add_new(struct ev_buf *out, const struct ev_shadow_pg *sh, const char *fresh_schema)
+/* With --adopt also those with the new ones' names; some of them may be ours already. */
+static void add_old(struct ev_buf *out, const struct ev_shadow_pg *sh, const char *fresh_schema, bool adopt)
 {
-	ev_pgkit_format(out, "ARRAY(SELECT c.oid FROM pg_catalog.pg_class c "
-			     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-			     "JOIN %I.ev_table v ON v.table_name = c.relname "
-			     "WHERE n.nspname = %L AND v.projection = %L)", fresh_schema, fresh_schema,
-			sh->base.projection);
+	if (adopt)
+		ev_buf_adds(out, "ARRAY(SELECT unnest(");
+	ev_pgkit_oids(out, sh, EV_ROLE_LIVE);
+	if (adopt) {
+		ev_buf_adds(out, ") UNION SELECT unnest(");
+		add_named(out, sh, fresh_schema, sh->schemas[EV_ROLE_LIVE]);
+		ev_buf_adds(out, "))");
+	}
 }
 
 static int refuse(struct ev_shadow_pg *sh, const struct refusal *r, const struct ev_buf *with,
@@ -264,14 +296,7 @@ static int describe(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *wi
 	out->free_bytes = -1; /* the server's disk is not ours to see */
 	PQclear(res);
 	if (take_lines(sh, &out->survive, err, with,
-		       "SELECT DISTINCT 'view ' || v.oid::regclass "
-		       "FROM own, pg_catalog.pg_depend d "
-		       "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
-		       "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
-		       "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
-		       "AND d.refobjid = ANY (oids) "
-		       "AND d.refclassid = 'pg_catalog.pg_class'::regclass "
-		       "AND v.oid <> ALL (oids) ORDER BY 1") < 0 ||
+		       "SELECT DISTINCT 'view ' || v.oid::regclass " VIEWS "v.relkind = 'v' ORDER BY 1") < 0 ||
 	    ev_pgkit_list_indexes(sh, fresh, with, &out->survive, err) < 0)
 		return -1;
 	return take_lines(sh, &out->locks, err, with,
@@ -317,7 +342,7 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 	ev_buf_adds(&with, "WITH own AS (SELECT ");
 	add_old(&with, sh, schema, adopt);
 	ev_buf_adds(&with, " AS oids), new AS (SELECT ");
-	add_new(&with, sh, schema);
+	add_named(&with, sh, schema, schema);
 	ev_buf_adds(&with, " AS noids) ");
 	if (rc == 0)
 		rc = check_owners(sh, schema, adopt, err);
