@@ -160,6 +160,15 @@ check_grep "is not sent to --create" "hint: make it first; or write the lines to
 run evreplay - --into "missing-$$" --create <lines
 check_status 2 "which cannot make one like a pipe"
 check_grep "and says why" "cannot make topic 'missing-$$': standard input does not say how many partitions" "$err"
+for source in ./lines "$jobsrc"; do
+	run evreplay "$source" --into "missing-$$" --dry-run
+	check_status 1 "a plan of $source goes on behind it"
+	check_grep "and has it against it" "^conflict: topic missing-$$: it is not there, or may not be seen; --create makes it" "$out"
+	check_grep "and counts what would go there" "^4 records" "$out"
+done
+run evreplay - --into "missing-$$" --dry-run --partition keep <lines
+check_status 1 "of a pipe, too"
+check_grep "which --create cannot help" "not be seen; make it first$" "$out"
 run evreplay ./lines --into "missing-$$"
 check_grep "a file into a topic that is not there" "hint: --create makes it .*; an archive's folder would be ./missing-$$" "$err"
 run evreplay "$jobsrc" --into "$short" --exactly-once --job "none-$$"

@@ -130,6 +130,9 @@ restore "$bykey" --offset-map ./bykey.map
 run evtail ./a "$bykey" --archive-map ./bykey.map -n 1
 check_status 5 "a restore that spread by key anew cannot join"
 check_grep "and the hint says how it could" "restore with --partition keep" "$err"
+run evtail ./a "$bykey" --archive-map ./restored.map -n 1
+check_status 5 "nor one by the map of another restore"
+check_grep "which is said to be that" "hint: it is of another copy: take what --offset-map of the restore" "$err"
 awk '/"partition":0,/ && ++n == 2 { next } { print }' restored.map >part.map
 run evtail ./a "$restored" --archive-map ./part.map -n +1
 check_status 5 "nor one whose map tells only of a part"

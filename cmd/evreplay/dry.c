@@ -100,9 +100,14 @@ uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf
 	for (size_t i = 0; i < r->ntargets; i++) {
 		const struct replay_target *t = r->targets[i];
 
-		if (topics)
+		if (!t->info.partitions) {
+			ev_buf_addf(out, "conflict: topic %s: it is not there, or may not be seen; %s\n", t->name,
+				    replay_missing_way(r));
+			all++;
+		} else if (topics) {
 			ev_buf_addf(out, "topic %s: %d partitions%s\n", t->name, (int)t->info.partitions,
 				    t->create ? ", to be made" : "");
+		}
 		all += print_conflicts(r, t, out);
 	}
 	for (size_t i = 0; i < r->nparts; i++)

@@ -172,6 +172,11 @@ static bool reads_stdin(const struct replay *r)
 	return false;
 }
 
+const char *replay_missing_way(const struct replay *r)
+{
+	return r->redrive ? "make it, or --into TOPIC" : reads_stdin(r) ? "make it first" : "--create makes it";
+}
+
 /* The next step, where it is one: a pipe and a dead letter do not say how many partitions their topic had. */
 static int hint_missing(const struct replay *r, const struct replay_target *t, struct ev_error *err)
 {
@@ -191,6 +196,8 @@ static int hint_missing(const struct replay *r, const struct replay_target *t, s
 
 static int missing(struct replay *r, struct replay_target *t, const char *from, struct ev_error *err)
 {
+	if (!r->args->create && r->args->dry_run)
+		return 0; /* the plan has it against it, and goes on */
 	if (!r->args->create) {
 		r->homeless = true;
 		ev_fail(err, EV_STORE, "cannot write topic '%s': it is not there, or may not be seen", t->name);
@@ -213,7 +220,7 @@ static int missing(struct replay *r, struct replay_target *t, const char *from, 
 /* Of an archive it may be gone, and is made again. */
 static int check_same(struct replay *r, struct replay_target *t, struct ev_error *err)
 {
-	return !t->create && reads_it(r, t->name) ?
+	return t->info.partitions && !t->create && reads_it(r, t->name) ?
 		       conflict(r, t, ALLOW_SAME, err, "it is the topic that is read") : 0;
 }
 
@@ -338,6 +345,8 @@ static int check_partitions(struct replay *r, struct replay_part *p, int32_t par
 {
 	struct ev_record probe = { .partition = partition };
 
+	if (!p->target->info.partitions)
+		return 0; /* a dry run: it is not there */
 	if (r->spread.kind == EV_SPREAD_KEEP && partition >= p->target->info.partitions)
 		return conflict(r, p->target, ALLOW_FEWER, err,
 				"it has fewer partitions than the source, and partitions are kept");

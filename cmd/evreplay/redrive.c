@@ -20,6 +20,7 @@ struct redrive {
 	size_t headers_cap;
 	char tries[24];
 	uint64_t sent, quarantined, left;
+	uint64_t *way;          /* which of them the record at hand counts to */
 	uint64_t stuck, astray; /* a dry run: without a home; for a topic or partition that is not there */
 	struct tally *routes, *reasons;
 	size_t nroutes, nreasons;
@@ -121,14 +122,11 @@ static int no_home(struct ev_error *err)
 }
 
 /* A plan goes on behind what would end a run: a home that is not there, or lacks the partition. */
-static bool is_astray(struct replay *r, const struct replay_target *t, const struct ev_record *rec,
-		      struct ev_error *err)
+static bool is_astray(struct replay *r, const struct replay_target *t, const struct ev_record *rec)
 {
-	if (!r->args->dry_run || (t ? t->info.partitions && ev_spread_of(&r->spread, rec, t->info.partitions) >= 0 :
-				      !r->homeless))
+	if (!r->args->dry_run || !t ||
+	    (t->info.partitions && ev_spread_of(&r->spread, rec, t->info.partitions) >= 0))
 		return false;
-	*err = (struct ev_error)EV_ERROR_INIT;
-	r->homeless = false;
 	r->redrive->astray++;
 	return true;
 }
@@ -161,7 +159,7 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 	if (o.partition >= 0)
 		rec->partition = o.partition; /* so that --partition keep means it */
 	*target = replay_target_named(r, d->topic, NULL, err); /* which it never makes */
-	if (is_astray(r, *target, rec, err)) {
+	if (is_astray(r, *target, rec)) {
 		*target = NULL;
 		return 0;
 	}
@@ -170,8 +168,13 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 	rec->topic = ev_slice_str(d->topic);
 	if (!out)
 		count_try(d, rec, o.tries);
-	*(out ? &d->quarantined : &d->sent) += 1;
+	d->way = out ? &d->quarantined : &d->sent;
 	return 0;
+}
+
+void redrive_sent(struct replay *r)
+{
+	*r->redrive->way += 1;
 }
 
 void redrive_leave(struct replay *r, struct replay_part *p, int64_t offset)
@@ -312,6 +315,23 @@ static void nothing(const struct replay *r, struct ev_buf *out)
 			    r->args->group);
 }
 
+static void say_sent(const struct replay *r, const char *more)
+{
+	const struct redrive *d = r->redrive;
+
+	ev_say(r->msg, "%" PRIu64 " record%s sent home, %" PRIu64 " into quarantine, %" PRIu64 " left%s", d->sent,
+	       d->sent == 1 ? "" : "s", d->quarantined, d->left, more);
+	if (d->left && d->sent + d->quarantined && redrive_by_group(r))
+		ev_warn(r->msg, "group '%s' stands at the first record that was left: what was sent from "
+			"behind it would be sent again", r->args->group);
+}
+
+void redrive_ended(const struct replay *r)
+{
+	if (!r->args->quiet)
+		say_sent(r, " before the one that ended it");
+}
+
 /* Routing and reasons: of a dry run to stdout, else a line to stderr. */
 int redrive_print(struct replay *r, struct ev_error *err)
 {
@@ -332,10 +352,6 @@ int redrive_print(struct replay *r, struct ev_error *err)
 			ev_buf_addf(&out, "\nconflict: %" PRIu64 " record%s without a home: no header says which, or "
 				    "sent there often enough; --into, --quarantine\n", d->stuck,
 				    d->stuck == 1 ? "" : "s");
-		for (size_t i = 0; d->astray && i < r->ntargets; i++)
-			if (!r->targets[i]->info.partitions)
-				ev_buf_addf(&out, "conflict: topic %s: it is not there, or may not be seen; "
-					    "make it, or --into TOPIC\n", r->targets[i]->name);
 		if (d->astray)
 			ev_buf_addf(&out, "conflict: %" PRIu64 " record%s for a topic or a partition that is not "
 				    "there\n", d->astray, d->astray == 1 ? "" : "s");
@@ -344,14 +360,8 @@ int redrive_print(struct replay *r, struct ev_error *err)
 		ev_buf_release(&out);
 		return rc < 0 ? -1 : conflicts ? EV_NO : 0;
 	}
-	if (r->args->quiet)
-		return 0;
-	ev_say(r->msg, "%" PRIu64 " record%s sent home, %" PRIu64 " into quarantine, %" PRIu64 " left%s", d->sent,
-	       d->sent == 1 ? "" : "s", d->quarantined, d->left,
-	       redrive_full(r) ? "; what may be behind the last of --max was not read" : "");
-	if (d->left && d->sent + d->quarantined && redrive_by_group(r))
-		ev_warn(r->msg, "group '%s' stands at the first record that was left: what was sent from "
-			"behind it would be sent again", r->args->group);
+	if (!r->args->quiet)
+		say_sent(r, redrive_full(r) ? "; what may be behind the last of --max was not read" : "");
 	return 0;
 }
 

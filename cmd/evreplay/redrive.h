@@ -20,6 +20,8 @@ void redrive_free(struct redrive *d);
  */
 int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target **target,
 		  struct ev_error *err);
+/* And it was: it counts. */
+void redrive_sent(struct replay *r);
 /* A filter has left it. */
 void redrive_leave(struct replay *r, struct replay_part *p, int64_t offset);
 bool redrive_full(const struct replay *r); /* --max is reached */
@@ -32,6 +34,8 @@ void redrive_begin(struct replay *r);
 /* Commit the group; not with --from, which began anywhere. */
 int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_error *err);
 int redrive_print(struct replay *r, struct ev_error *err);
+/* One record has ended it, and those before it are committed: how many they are. */
+void redrive_ended(const struct replay *r);
 
 extern const struct ev_command redrive_command, offsets_command;
 

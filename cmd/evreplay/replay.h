@@ -246,6 +246,7 @@ int replay_check_record(struct replay *r, struct replay_target *t, const struct 
 /* What is known of the topic; looked at when it is new. `from`: a topic that goes there (NULL: it is not made). */
 struct replay_target *replay_target_named(struct replay *r, const char *name, const char *from,
 					  struct ev_error *err);
+const char *replay_missing_way(const struct replay *r); /* what helps where a topic is not there */
 const char *replay_allow_verb(size_t what); /* what --allow does then: "does so", "tries" */
 void replay_targets_release(struct replay *r);
 

@@ -87,6 +87,8 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 		rc = replay_into(r->args) == INTO_ARCHIVE ? replay_plan_archive(r, p, &out, err) : 0;
 		if (!rc)
 			replay_dry_count(r, p, &out);
+		if (!rc && r->redrive && target)
+			redrive_sent(r);
 		return rc < 0 ? place_error(rec, err) : 0;
 	}
 	rc = replay_wait(r, &out, rec->timestamp, err);
@@ -96,6 +98,8 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 		return place_error(rec, err);
 	if (r->sink->ops->put(r->sink, &out, err))
 		return place_error(rec, err);
+	if (r->redrive)
+		redrive_sent(r);
 	p->copied++;
 	return 0;
 }
@@ -416,7 +420,8 @@ static void commit_sent(struct replay *r)
 {
 	struct ev_error ignored = EV_ERROR_INIT;
 
-	flush(r, false, &ignored);
+	if (!flush(r, false, &ignored))
+		redrive_ended(r);
 }
 
 static int open_and_copy(struct replay *r, struct ev_error *err)

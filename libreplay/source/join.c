@@ -320,6 +320,12 @@ static int check_held(const struct ev_join *j, const struct ev_source_spec *spec
 	for (size_t i = 0; i < j->topic->nparts; i++)
 		if (find_old(j, &j->topic->parts[i]) != EV_NO_PART)
 			return 0;
+	if (spec->archive_map) {
+		ev_fail(err, EV_DATA, "map '%s' has nothing of archive '%s' in topic '%s'", spec->archive_map,
+			spec->archive, j->topic->nparts ? j->topic->parts[0].topic : "");
+		return ev_hint(err, "it is of another copy: take what --offset-map of the restore into that topic "
+			       "wrote");
+	}
 	ev_fail(err, EV_DATA, "archive '%s' holds nothing of topic '%s'", spec->archive,
 		j->topic->nparts ? j->topic->parts[0].topic : "");
 	return ev_hint(err, "before a topic that it was restored into it can stand only through "
