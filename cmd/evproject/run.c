@@ -222,16 +222,17 @@ static int check(struct state *st, struct ev_store *s, struct ev_error *err)
 }
 
 /*
- * A first build by `rebuild` is finished by any run. What it read and committed counts: that its plan stands on
- * for the time, or may not be seen by this role, is no reason to fail.
+ * A first build by `rebuild` is finished by any run: `step` is what becomes of its plan. What it read and committed
+ * counts: that the plan stands on for the time, or may not be seen by this role, is no reason to fail.
  */
-static void forget_plan(struct state *st, struct ev_store *s)
+static void settle_plan(struct state *st, struct ev_store *s,
+			int (*step)(struct ev_store *s, const char *projection, struct ev_error *err))
 {
 	struct ev_error err = EV_ERROR_INIT;
 	int rc;
 
 	do
-		rc = ev_plan_built(s, st->projection->name, &err);
+		rc = step(s, st->projection->name, &err);
 	while (rc < 0 && ev_store_recover(s, &err));
 	if (rc == 0)
 		return;
@@ -257,8 +258,7 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 	opt.group = st->a->group;
 	if (st->a->batch)
 		opt.batch = (size_t)st->a->batch;
-	if (st->a->follow)
-		forget_plan(st, s);
+	settle_plan(st, s, st->a->follow ? ev_plan_built : ev_plan_make_indexes);
 	ev_progress_init(&st->progress, st->msg, st->a->quiet);
 	rc = ev_run(st->apply, src, &opt, &hooks, &status, err);
 	ev_progress_clear(&st->progress);
@@ -276,7 +276,7 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 		return -1;
 	if (status.stopped)
 		return ev_stop_status(st->a->follow);
-	forget_plan(st, s);
+	settle_plan(st, s, ev_plan_built);
 	return st->a->check ? check(st, s, err) : 0;
 }
 

@@ -51,7 +51,8 @@ struct ev_apply_options {
 	bool beside;       /* no run lock: one transaction beside a follower (dead retry) */
 	int hold_ms;       /* many batches are committed together, so long at most (ev_apply_checkpoint); 0: no */
 	size_t hold_rows;  /* or so many rows; 0: any number */
-	bool load;         /* nobody else wants these tables yet: indexes may be made after the rows */
+	bool load;         /* nobody else wants these tables yet: their keys may be made after the rows */
+	const struct ev_buf *waiting; /* indexes that are made later, as store/indexes.h lists them; or NULL */
 	bool alone;        /* nobody else uses the store: a transaction may stay open while it is held */
 	size_t memory;     /* bytes that rows kept in memory may take; 0: any number */
 	const struct ev_observer *observer; /* or NULL; outlives the apply */
@@ -97,6 +98,9 @@ const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a);
 
 /* Does the projection provably commute over partitions? If not, `why` (until close) says where. */
 bool ev_apply_commutes(const struct ev_apply *a, const char **why);
+
+/* Is all of it folded in memory, record by record, so that no statement looks for rows but by their key? */
+bool ev_apply_whole(const struct ev_apply *a);
 
 /* Which tables go by statements instead of being folded in memory, and why; a line each (until close). */
 const char *ev_apply_folds(const struct ev_apply *a);

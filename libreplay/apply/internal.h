@@ -44,6 +44,7 @@ struct ev_apply {
 	bool (*chore)(void *ctx);     /* ev_apply_chore */
 	void *chore_ctx;
 	bool guarded;                 /* ev_open_guard */
+	bool indexed;                 /* ev_open_indexes */
 	bool looked;                  /* it is known which tables were empty */
 	bool open;                    /* whole.c: a transaction is open */
 	bool holding;                 /* there is what is not committed */
@@ -150,6 +151,11 @@ struct ev_apply *ev_open_new(struct ev_store *s, const struct ev_projection *p,
 			     const struct ev_apply_options *opt);
 /* Before a handler's statement runs: the store's guards, which slow down what the fold has checked already. */
 int ev_open_guard(struct ev_apply *a, struct ev_error *err);
+/*
+ * Before the store is given a row that may be too large for an index: those that wait for the rows are made, so that
+ * it is this record that is refused, and not the index in the end.
+ */
+int ev_open_indexes(struct ev_apply *a, struct ev_error *err);
 void ev_open_free(struct ev_apply *a);
 void ev_open_number(struct ev_apply *a); /* the projection's statements, and room for their parameters */
 int ev_open_schema(struct ev_apply *a, struct ev_error *err);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "store/indexes.h"
 
 #define LEAST_CACHE ((size_t)2 << 20)
 #define MOST_CACHE ((size_t)64 << 20)
@@ -205,6 +206,17 @@ int ev_open_guard(struct ev_apply *a, struct ev_error *err)
 	return 0;
 }
 
+/* SQLite's take rows of any size. */
+int ev_open_indexes(struct ev_apply *a, struct ev_error *err)
+{
+	if (a->indexed || !a->opt.waiting || a->store->ops->dialect != EV_POSTGRESQL)
+		return 0;
+	if (ev_indexes_make(a->store, a->opt.waiting, err) < 0)
+		return -1;
+	a->indexed = true;
+	return 0;
+}
+
 int ev_open_compile(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
@@ -345,6 +357,11 @@ const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a)
 const char *ev_apply_folds(const struct ev_apply *a)
 {
 	return ev_buf_str(&a->folds);
+}
+
+bool ev_apply_whole(const struct ev_apply *a)
+{
+	return a->whole;
 }
 
 bool ev_apply_commutes(const struct ev_apply *a, const char **why)

@@ -203,7 +203,7 @@ int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int
 	a->way = EV_BY_STORE;
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;
-	if (ev_open_guard(a, err) < 0) {
+	if (ev_open_guard(a, err) < 0 || ev_open_indexes(a, err) < 0) {
 		ev_transaction_undo(a);
 		return -1;
 	}

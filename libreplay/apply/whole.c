@@ -21,7 +21,7 @@ void ev_whole_drop(struct ev_apply *a)
 {
 	if (a->fold)
 		ev_fold_drop(a->fold);
-	a->open = a->holding = a->due = a->looked = false;
+	a->open = a->holding = a->due = a->looked = a->indexed = false;
 }
 
 /* ---- transactions ---- */
@@ -136,7 +136,7 @@ static int by_store(struct ev_apply *a, size_t index, const int *handlers, struc
 	a->way = EV_BY_NAME;
 	ev_record_apply(a, index, handlers, &ignored); /* what fails here fails there */
 	a->way = EV_BY_STORE;
-	if (ev_fold_yield(a->fold, err) < 0)
+	if ((ev_fold_named_long(a->fold) && ev_open_indexes(a, err) < 0) || ev_fold_yield(a->fold, err) < 0)
 		return -1;
 	rc = ev_record_guarded(a, index, handlers, why);
 	if (rc == 0)
@@ -471,6 +471,7 @@ int ev_whole_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 		ev_whole_drop(a);
 		ev_apply_forget_ahead(a); /* what it reads ahead would be of records that are given back */
 		a->whole = false;
+		rc = ev_open_indexes(a, err);
 	}
 	return rc;
 }

@@ -50,6 +50,31 @@ static bool is_named(const struct ev_fold *f, const struct ev_fold_table *t)
 	return false;
 }
 
+static size_t bytes_of(const struct ev_fv *v)
+{
+	return v->kind == EV_FV_DOUBT ? EV_FOLD_MOST_TEXT : v->text.len;
+}
+
+/* No expression makes a text that is longer than what it is given, so no row comes to more than it had and these. */
+static void measure(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fold_row *row,
+		    const struct ev_bind *b, size_t n)
+{
+	size_t had = row && row->state != EV_ROW_UNKNOWN ? row->bytes : EV_FOLD_MOST_TEXT;
+
+	if (s->verb == EV_FOLD_DELETE)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (b[i].kind == EV_BIND_TEXT || b[i].kind == EV_BIND_JSON || b[i].kind == EV_BIND_NUMBER)
+			f->named_bytes += b[i].text.len;
+	for (size_t i = 0; i < s->nexpr; i++)
+		if (s->expr[i].kind == EV_FX_CONST)
+			f->named_bytes += bytes_of(&s->expr[i].value);
+	for (size_t c = 0; s->verb == EV_FOLD_INSERT && c < s->table->ncolumns; c++)
+		f->named_bytes += bytes_of(&s->table->columns[c].fallback);
+	if (had > f->named_most)
+		f->named_most = had;
+}
+
 void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n)
 {
 	const struct ev_fold_statement *s = &f->statements[handler][statement];
@@ -60,6 +85,8 @@ void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const str
 		return;
 	take_params(f, b, n);
 	row = whole ? NULL : ev_fold_find(f, s, f->params);
+	if (f->naming)
+		measure(f, s, row, b, n);
 	if (row)
 		ev_fold_want_row(s->table, row);
 	if (s->sweeps && !f->naming)
@@ -86,7 +113,12 @@ int ev_fold_fetch(struct ev_fold *f, struct ev_error *err)
 void ev_fold_naming(struct ev_fold *f, bool on)
 {
 	f->naming = on;
-	f->nnamed = 0;
+	f->nnamed = f->named_bytes = f->named_most = 0;
+}
+
+bool ev_fold_named_long(const struct ev_fold *f)
+{
+	return f->named_most + f->named_bytes > EV_FOLD_MOST_TEXT;
 }
 
 int ev_fold_yield(struct ev_fold *f, struct ev_error *err)

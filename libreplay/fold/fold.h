@@ -59,7 +59,7 @@ bool ev_fold_whole(const struct ev_fold *f); /* NULL allowed */
 
 /*
  * How many bytes may the rows take (0: any number)? Have they? Then write all, and drop. `bulk`: a load, of
- * a table that nobody else wants while it is written, so that its indexes may be made anew.
+ * a table that nobody else wants while it is written, so that its primary key may be made anew.
  */
 void ev_fold_set_limit(struct ev_fold *f, size_t bytes, bool bulk);
 bool ev_fold_full(const struct ev_fold *f);
@@ -99,10 +99,12 @@ void ev_fold_undo(struct ev_fold *f);
 
 /*
  * For a record that goes to the store, undone: naming on, ev_fold_want for each statement, yield writes the
- * rows; the record is run; if it has changed anything, resume; naming off.
+ * rows; the record is run; if it has changed anything, resume; naming off. named_long: may one of its rows become
+ * too large for an index?
  */
 void ev_fold_naming(struct ev_fold *f, bool on);
 void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n);
+bool ev_fold_named_long(const struct ev_fold *f);
 int ev_fold_yield(struct ev_fold *f, struct ev_error *err);
 void ev_fold_resume(struct ev_fold *f);
 

@@ -16,6 +16,7 @@
 #include "projection/sql.h"
 
 #define EV_FOLD_MOST_KEYS 16
+#define EV_FOLD_MOST_TEXT 2000 /* bytes of a row: an entry of an index holds 2704, other columns among them */
 #define EV_FOLD_APART 64 /* bytes, so that what one thread changes is in no line that another one reads */
 
 enum ev_fv_kind {
@@ -291,7 +292,7 @@ struct ev_fold {
 	struct ev_pool pool;   /* rows and their texts */
 	size_t limit;          /* bytes; 0: none */
 	size_t beside;         /* ... of which others take so many */
-	bool bulk;             /* a load: indexes may be made after the rows */
+	bool bulk;             /* a load: the primary key may be made after the rows */
 	uint32_t slice, slices; /* only rows of such keys; slices 0 and 1: all */
 	struct ev_fv *params;  /* as many as the widest statement has */
 	struct ev_fv *fresh;   /* a proposed row, as wide as the widest table */
@@ -306,6 +307,7 @@ struct ev_fold {
 	size_t nspent, spent_cap;
 	struct ev_fold_named *named;
 	size_t nnamed, named_cap;
+	size_t named_bytes, named_most; /* of texts: given to the record's statements; the most that a row had */
 	bool naming;
 	uint64_t folded, left; /* statements done here, left to the store */
 

@@ -357,6 +357,9 @@ static int refused(const struct ev_fold_table *t, const struct ev_fold_row *firs
 		add_element(&key, &v);
 	}
 	err->class = EV_BUG;
+	if (!err->hint[0])
+		ev_hint(err, "if somebody else has put a constraint or an index on the table, drop it, and run this "
+			     "again: the rows are what the log says");
 	ev_context(err, "cannot write rows of table '%s' from key (%.100s) on", t->name, ev_buf_str(&key));
 	ev_buf_release(&key);
 	return -1;
@@ -480,27 +483,17 @@ static int insert_new(struct ev_fold *f, struct ev_fold_table *t, struct ev_erro
 	return rc < 0 && first ? refused(t, first, err) : rc;
 }
 
-/* What the projection's file says of a table was tried at each event; what others have put on it was not. */
-static int not_made_again(const struct ev_fold_table *t, struct ev_error *err)
-{
-	ev_context(err, "cannot make the indexes of table '%s' again after its rows", t->name);
-	if (err->retriable || err->hint[0])
-		return -1;
-	return ev_hint(err, "the rows are what the log says; drop the index that somebody else has made on the table, "
-			    "and run this again");
-}
-
-/* Where the table was empty its indexes wait for the rows; to sort them takes memory of its own. */
+/* Where the table was empty its primary key waits for the rows. */
 static int load_new(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err)
 {
-	bool bare = f->bulk && t->empty && (in_bulk(f) || !f->limit || f->pool.bytes < f->limit / 2);
+	bool bare = f->bulk && t->empty && f->store->ops->strip;
 	struct ev_buf after = EV_BUF_INIT;
 	int rc = bare ? f->store->ops->strip(f->store, t->name, &after, err) : 0;
 
 	if (rc == 0)
 		rc = insert_new(f, t, err);
 	if (rc == 0 && after.len && f->store->ops->script(f->store, ev_buf_str(&after), err) < 0)
-		rc = not_made_again(t, err);
+		rc = ev_context(err, "cannot make the primary key of table '%s' again after its rows", t->name);
 	ev_buf_release(&after);
 	return rc;
 }

@@ -1,8 +1,6 @@
 /* step.c - one statement over its row */
 #include "fold/internal.h"
 
-#define MOST_TEXT 2000 /* bytes of a row: an entry of an index holds 2704, other columns among them */
-
 struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
 				 const struct ev_fv *params)
 {
@@ -24,7 +22,7 @@ struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_stateme
  */
 static bool too_long(const struct ev_fold *f, size_t bytes)
 {
-	return bytes > MOST_TEXT && f->store->ops->dialect == EV_POSTGRESQL;
+	return bytes > EV_FOLD_MOST_TEXT && f->store->ops->dialect == EV_POSTGRESQL;
 }
 
 /* The row that an INSERT proposes, into f->fresh; false when it is not plain. */

@@ -1,9 +1,10 @@
 /*
  * internal.h - the driver's own state, shared by its files and nobody else
  *
- * rebuild.c is the sequence; range.c reads the log into the shadow, range by range; decide.c knows the
- * dead letters of both, and takes the serving view's decisions on them again; log.c asks whether it is the
- * log of the old view; verify.c compares and judges; prove.c asks for a proof (verify/verify.h), where one is required.
+ * rebuild.c is the sequence; admit.c asks whether it may begin or go on; range.c reads the log into the shadow, range
+ * by range; decide.c knows the dead letters of both, and takes the serving view's decisions on them again; log.c asks
+ * whether it is the log of the old view; indexes.c lets indexes wait for the rows; verify.c compares and judges;
+ * prove.c asks for a proof (verify/verify.h), where one is required.
  */
 #ifndef EV_REBUILD_INTERNAL_H
 #define EV_REBUILD_INTERNAL_H
@@ -43,6 +44,7 @@ struct ev_rebuilding {
 	struct ev_apply *apply; /* on the shadow's store */
 	bool checked;           /* the log's identity was checked in this session */
 	bool began;             /* this session found an empty shadow: all that is in it is of this log */
+	bool settled;           /* the load has ended: the shadow has its indexes, and those of others */
 	bool wrong_log;         /* it was refused as not the old view's, or not all of it */
 	bool dry;               /* nothing is written */
 	bool working;           /* the plan says that this session is at work on it */
@@ -73,8 +75,12 @@ void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)
 /* The same, and it is why the new version does not serve. Returns 1. */
 int ev_rebuilding_refuse(struct ev_rebuilding *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Is the plan of this file, the view that serves the one that it began beside, the file's version a new one? */
+/*
+ * admit.c: is the plan of this file, the view that serves the one that it began beside, the file's version a new one?
+ * Two versions of one fingerprint differ in their rows_key, empty where no ledger has one; appended.
+ */
 int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err);
+int ev_rebuilding_rows_key(struct ev_rebuilding *r, struct ev_buf *key, struct ev_error *err);
 
 /* Does the file's version serve already, so that there is nothing to build? After admit. */
 bool ev_rebuilding_serves(const struct ev_rebuilding *r);
@@ -150,6 +156,13 @@ int ev_letters_load(struct ev_store *s, const char *projection, bool decided, st
 bool ev_letters_have(const struct ev_letters *l, const char *name);
 void ev_letters_release(struct ev_letters *l);
 void ev_letter_name(const struct ev_dead_letter *d, struct ev_buf *out); /* appended */
+
+/*
+ * indexes.c. The tables of the engine at hand, which `s` sees under their plain names, are new: what the load may go
+ * without is dropped. When it has ended, with no engine open: made again.
+ */
+int ev_rebuilding_drop_indexes(struct ev_rebuilding *r, struct ev_store *s, struct ev_error *err);
+int ev_rebuilding_make_indexes(struct ev_rebuilding *r, struct ev_store *s, struct ev_error *err);
 
 /* conclude.c: how this call ended, by itself or by an error, is kept for `status`. */
 int ev_rebuilding_conclude(struct ev_rebuilding *r, enum ev_rebuild_end end, struct ev_error *err);

@@ -111,6 +111,7 @@ void ev_plan_release(struct ev_plan *p)
 	free(p->failed);
 	free(p->advice);
 	ev_buf_release(&p->adopted);
+	ev_buf_release(&p->waiting);
 	*p = (struct ev_plan){ 0 };
 }
 
@@ -138,10 +139,29 @@ static void read_hex(char out[33], json_t *j)
 	snprintf(out, 33, "%s", s ? s : "");
 }
 
+static void read_texts(struct ev_buf *out, json_t *list)
+{
+	const char *text;
+	json_t *j;
+	size_t i;
+
+	json_array_foreach(list, i, j)
+		if ((text = json_string_value(j)))
+			ev_buf_add(out, text, strlen(text) + 1);
+}
+
+static json_t *print_texts(const struct ev_buf *texts)
+{
+	json_t *list = json_array();
+
+	for (const char *t = ev_buf_str(texts), *end = t + texts->len; t < end; t += strlen(t) + 1)
+		json_array_append_new(list, json_string(t));
+	return list;
+}
+
 static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *err)
 {
 	json_t *j = json_loadb(text.ptr, text.len, 0, NULL), *ranges, *r;
-	const char *table;
 	size_t i;
 	int rc = 0;
 
@@ -161,9 +181,8 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->advice = ev_strdup(json_string_value(json_object_get(j, "advice")));
 	p->since = json_integer_value(json_object_get(j, "since"));
 	p->rows = ev_strdup(json_string_value(json_object_get(j, "rows")));
-	json_array_foreach(json_object_get(j, "adopted"), i, r)
-		if ((table = json_string_value(r)))
-			ev_buf_add(&p->adopted, table, strlen(table) + 1);
+	read_texts(&p->adopted, json_object_get(j, "adopted"));
+	read_texts(&p->waiting, json_object_get(j, "waiting"));
 	json_array_foreach(ranges, i, r)
 		if (rc == 0)
 			rc = read_range(p, r, err);
@@ -175,7 +194,7 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 
 static char *print_json(const struct ev_plan *p)
 {
-	json_t *ranges = json_array(), *adopted = json_array(), *j;
+	json_t *ranges = json_array(), *j;
 	char me[EV_HOLDER_TEXT], *text;
 
 	for (size_t i = 0; i < p->nranges; i++) {
@@ -189,15 +208,14 @@ static char *print_json(const struct ev_plan *p)
 							(json_int_t)p->ranges[i].replay));
 		ev_buf_release(&end);
 	}
-	for (const char *t = ev_buf_str(&p->adopted), *end = t + p->adopted.len; t < end; t += strlen(t) + 1)
-		json_array_append_new(adopted, json_string(t));
 	ev_ledger_me(me);
-	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o}",
+	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o, s:o}",
 		      "version", (json_int_t)p->version, "fingerprint", p->fingerprint, "serving", p->serving,
 		      "rows", p->rows, "replayed", (json_int_t)p->replayed, "compared", p->compared,
 		      "change", p->change, "adopt", (int)p->adopt, "detached", (int)p->detached, "ready", (int)p->ready,
 		      "refused", p->refused, "failed", p->failed, "advice", p->advice,
-		      "since", (json_int_t)p->since, "holder", me, "ranges", ranges, "adopted", adopted);
+		      "since", (json_int_t)p->since, "holder", me, "ranges", ranges,
+		      "adopted", print_texts(&p->adopted), "waiting", print_texts(&p->waiting));
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	return text;
@@ -296,6 +314,8 @@ int ev_plan_built(struct ev_store *s, const char *projection, struct ev_error *e
 	int rc = ev_plan_load(s, projection, &p, err);
 
 	if (rc == 0 && p.phase == EV_PHASE_BUILD)
+		rc = ev_plan_make_indexes(s, projection, err);
+	if (rc == 0 && p.phase == EV_PHASE_BUILD)
 		rc = ev_plan_delete(s, projection, err);
 	ev_plan_release(&p);
 	return rc;
@@ -309,7 +329,9 @@ int ev_plan_give_up(struct ev_store *s, const char *projection,
 
 	if (rc < 0)
 		return -1;
-	rc = first(sh, err);
+	rc = ev_plan_make_indexes(s, projection, err);
+	if (rc == 0)
+		rc = first(sh, err);
 	if (rc == 0)
 		rc = ev_plan_delete(s, projection, err);
 	if (rc == 0)

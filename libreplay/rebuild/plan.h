@@ -6,11 +6,12 @@
  * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
  *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..",
  *    "change":0.5,"adopt":false,"adopted":["acc"],"detached":false,"holder":"pid 12 on host","ready":false,
- *    "refused":"..","failed":"..","advice":"..","since":1763200000000,
+ *    "refused":"..","failed":"..","advice":"..","since":1763200000000,"waiting":["acc","CREATE INDEX .."],
  *    "ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
  * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
- * decisions on dead letters up to that cut of the serving view are taken again.
+ * decisions on dead letters up to that cut of the serving view are taken again. `waiting`: indexes that are made when
+ * the load has ended, be they there or not.
  *
  * Versions that do not serve stand in the ledger tables under names that no projection can have:
  * "orders (kept)" served before, "orders (new)" is being copied in, "orders (gone)" is to be dropped.
@@ -53,6 +54,7 @@ struct ev_plan {
 	char *compared;       /* the comparison in one line, NULL: not done */
 	bool adopt;           /* the old tables are another program's, or were when it began */
 	struct ev_buf adopted; /* SQLite: those that it has put on our list, NUL after each: --abandon takes them off */
+	struct ev_buf waiting; /* indexes that are made when the load has ended, as store/indexes.h lists them */
 	bool detached;        /* the log is not that of the old view, whose position means nothing in it */
 	bool ready;           /* the last session ended with a version that may serve, and was not swapped */
 	char *refused;        /* or by refusing it: why; NULL: not */
@@ -99,7 +101,9 @@ int ev_plan_give_up(struct ev_store *s, const char *projection,
 		    int (*first)(struct ev_shadow *sh, struct ev_error *err), struct ev_shadow *sh,
 		    struct ev_error *err);
 int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *err);
-/* A run has taken over, or ended, what a killed first build left: its plan goes, and no other. */
+/* Indexes that a first build has left waiting are made; indexes.c. Nothing of other plans. */
+int ev_plan_make_indexes(struct ev_store *s, const char *projection, struct ev_error *err);
+/* A run has taken over, or ended, what a killed first build left: its indexes are made, its plan goes, and no other. */
 int ev_plan_built(struct ev_store *s, const char *projection, struct ev_error *err);
 void ev_plan_release(struct ev_plan *p);
 

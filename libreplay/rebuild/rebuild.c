@@ -82,24 +82,6 @@ static void close_apply(struct ev_rebuilding *r)
 	r->apply = NULL;
 }
 
-static int take_text(void *ctx, const struct ev_cell *c, size_t n)
-{
-	(void)n;
-	ev_buf_add_slice(ctx, c[0].text);
-	return 0;
-}
-
-/* Which of two versions with one fingerprint is it that serves? Empty where no ledger says. */
-static int serving_rows(struct ev_rebuilding *r, struct ev_buf *key, struct ev_error *err)
-{
-	struct ev_bind name = ev_bind_text(r->p->name);
-
-	if (!r->old.exists)
-		return 0;
-	return ev_store_select(r->sh->live, "SELECT " EV_ROWS_KEY("?1") " FROM ev_projection WHERE name = ?1", &name, 1,
-			       take_text, key, err);
-}
-
 static int new_plan(struct ev_rebuilding *r, enum ev_phase phase, struct ev_error *err)
 {
 	struct ev_buf rows = EV_BUF_INIT;
@@ -108,7 +90,7 @@ static int new_plan(struct ev_rebuilding *r, enum ev_phase phase, struct ev_erro
 	r->plan.version = r->p->version;
 	snprintf(r->plan.fingerprint, sizeof(r->plan.fingerprint), "%s", r->p->fingerprint);
 	snprintf(r->plan.serving, sizeof(r->plan.serving), "%s", r->old.fingerprint);
-	rc = serving_rows(r, &rows, err);
+	rc = ev_rebuilding_rows_key(r, &rows, err);
 	free(r->plan.rows);
 	r->plan.rows = rows.len ? ev_strdup(ev_buf_str(&rows)) : NULL;
 	ev_buf_release(&rows);
@@ -146,10 +128,16 @@ static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 		return -1;
 	}
 	ev_rebuilding_step(r, "build");
-	rc = ev_rebuilding_range(r, NULL, true, 0, err);
+	rc = ev_rebuilding_drop_indexes(r, r->sh->live, err);
+	if (rc == 0)
+		rc = ev_rebuilding_range(r, NULL, true, 0, err);
 	close_apply(r);
 	if (rc < 0 || r->stopped)
 		return rc;
+	if (r->plan.waiting.len)
+		ev_rebuilding_step(r, "index");
+	if (ev_rebuilding_make_indexes(r, r->sh->live, err) < 0)
+		return -1;
 	rc = r->hooks->check ? r->hooks->check(r->hooks->ctx, r->sh->live, err) : 0;
 	if (rc > 0)
 		snprintf(r->refusal, sizeof(r->refusal), "checks of the file fail");
@@ -222,7 +210,11 @@ static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 			undo_prepare(r);
 		return -1;
 	}
-	return r->plan.phase == EV_PHASE_PREPARE && !r->stopped ? set_phase(r, EV_PHASE_LOAD, err) : 0;
+	if (r->plan.phase != EV_PHASE_PREPARE || r->stopped)
+		return 0;
+	if (ev_rebuilding_drop_indexes(r, r->sh->ops->store(r->sh, err), err) < 0)
+		return -1;
+	return set_phase(r, EV_PHASE_LOAD, err);
 }
 
 /* The engine lets go of the shadow for the time. */
@@ -246,18 +238,37 @@ static bool asked_to_stop(void *ctx)
 	return r->hooks->stop && r->hooks->stop(r->hooks->ctx);
 }
 
-/* To where the old view stands, and what changes there. 0, 1 refused, -1. */
+/* The load has ended: once in a session. To sort takes memory, so the engine lets go of its rows. */
+static int end_load(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_store *s;
+
+	if (r->stopped || r->settled)
+		return 0;
+	ev_rebuilding_step(r, "index");
+	if (r->plan.waiting.len) {
+		close_apply(r);
+		s = r->sh->ops->store(r->sh, err);
+		if (!s || ev_rebuilding_make_indexes(r, s, err) < 0 || open_shadow(r, err) < 0)
+			return -1;
+	}
+	r->settled = true;
+	return r->sh->ops->finish_load(r->sh, r->plan.adopt, err);
+}
+
+/*
+ * To where the old view stands, and what changes there. Where it stands nowhere, all of the load is catching up.
+ * 0, 1 refused, -1.
+ */
 static int load(struct ev_rebuilding *r, struct ev_error *err)
 {
 	int rc;
 
+	r->settled = false;
 	if (ev_rebuilding_load(r, err) < 0 || (!r->stopped && ev_rebuilding_check_begin(r, err) < 0))
 		return ev_rebuilding_blame(r, err);
-	if (!r->stopped) {
-		ev_rebuilding_step(r, "index");
-		if (r->sh->ops->finish_load(r->sh, r->plan.adopt, err) < 0)
-			return -1;
-	}
+	if (r->old.nparts && end_load(r, err) < 0)
+		return -1;
 	rc = ev_rebuilding_compare(r, err);
 	return rc < 0 ? ev_rebuilding_blame(r, err) : rc;
 }
@@ -271,6 +282,8 @@ static int complete(struct ev_rebuilding *r, struct ev_error *err)
 		return -1;
 	if (ev_rebuilding_catch_up(r, err) < 0)
 		return ev_rebuilding_blame(r, err);
+	if (end_load(r, err) < 0)
+		return -1;
 	if (r->stopped)
 		return 0;
 	rc = ev_rebuilding_compare_end(r, err);
@@ -394,72 +407,6 @@ static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, 
 	return finish(r, end, err);
 }
 
-static int same_plan(struct ev_rebuilding *r, struct ev_error *err)
-{
-	if (r->plan.phase == EV_PHASE_NONE || strcmp(r->plan.fingerprint, r->p->fingerprint) == 0)
-		return 0;
-	ev_fail(err, EV_USAGE, "a rebuild of projection '%s' to another version is under way (version %" PRId64
-		", phase %s)", r->p->name, r->plan.version, ev_plan_word(&r->plan));
-	return ev_hint(err, "finish it with its own file, or give it up with --abandon, and a mended file begins anew");
-}
-
-/* The number of a version is no part of its meaning, but whoever raised it expects to see it. */
-static void tell_number(struct ev_rebuilding *r)
-{
-	if (r->plan.phase != EV_PHASE_NONE && r->plan.version != r->p->version)
-		ev_rebuilding_note(r, "the rebuild under way has the same SQL, as version %" PRId64 ": it goes on "
-				   "under that number, and not as version %" PRId64, r->plan.version, r->p->version);
-	else if (r->plan.phase == EV_PHASE_NONE && r->old.exists && r->old.version > r->p->version)
-		ev_rebuilding_note(r, "version %" PRId64 " serves, and the file is version %" PRId64 ", which is "
-				   "lower: is it an older one?", r->old.version, r->p->version);
-}
-
-/* What was loaded up to, compared and decided is of the version that served then: a rollback makes it void. */
-static int same_serving(struct ev_rebuilding *r, struct ev_error *err)
-{
-	struct ev_buf rows = EV_BUF_INIT;
-	bool same;
-	int rc;
-
-	if (r->plan.phase == EV_PHASE_NONE || r->plan.phase == EV_PHASE_BUILD)
-		return 0;
-	rc = serving_rows(r, &rows, err);
-	same = strcmp(r->plan.serving, r->old.fingerprint) == 0 &&
-	       (!r->plan.rows || strcmp(r->plan.rows, ev_buf_str(&rows)) == 0);
-	ev_buf_release(&rows);
-	if (rc < 0 || same)
-		return rc;
-	ev_fail(err, EV_USAGE, "the rebuild of projection '%s' to version %" PRId64 " began beside another version "
-		"than the one that serves now", r->p->name, r->plan.version);
-	return ev_hint(err, "a rollback came between: --abandon gives the rebuild up, to begin anew; or another "
-			    "rollback, and it goes on");
-}
-
-static int check_version(struct ev_rebuilding *r, struct ev_error *err)
-{
-	if (!r->old.exists || r->old.version != r->p->version ||
-	    strcmp(r->old.fingerprint, r->p->fingerprint) == 0)
-		return 0;
-	ev_fail(err, EV_USAGE, "%s: projection '%s' has changed, but its version is still %" PRId64, r->p->file,
-		r->p->name, r->p->version);
-	return ev_hint(err, "raise the version in the file");
-}
-
-int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err)
-{
-	if (same_plan(r, err) < 0 || ev_rebuilding_old(r, err) < 0 || same_serving(r, err) < 0 ||
-	    check_version(r, err) < 0)
-		return -1;
-	tell_number(r);
-	return 0;
-}
-
-bool ev_rebuilding_serves(const struct ev_rebuilding *r)
-{
-	return r->old.exists && strcmp(r->old.fingerprint, r->p->fingerprint) == 0 &&
-	       r->plan.phase == EV_PHASE_NONE && !r->opt->again;
-}
-
 /* Nothing to build; but who wants a proof gets it. */
 static int serves_already(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
@@ -497,6 +444,7 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 		.memory = r->opt->memory,
 		.hold_ms = r->opt->pipe ? 0 : CHECKPOINT_MS, /* what was held and is lost is read again */
 		.load = true,
+		.waiting = &r->plan.waiting,
 	};
 	if (r->plan.phase == EV_PHASE_BUILD || (r->plan.phase == EV_PHASE_NONE && !r->old_tables))
 		return build(r, end, err);

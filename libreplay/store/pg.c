@@ -467,6 +467,7 @@ static const struct ev_store_ops ops = {
 	.copy_add = ev_pg_copy_add,
 	.copy_end = ev_pg_copy_end,
 	.strip = ev_pg_strip,
+	.indexes = ev_pg_indexes,
 	.describe = ev_pg_describe,
 	.type_name = ev_pg_describe_type,
 	.cursor = ev_pg_cursor,

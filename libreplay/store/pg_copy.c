@@ -117,29 +117,47 @@ int ev_pg_copy_end(struct ev_store *store, struct ev_error *err)
 	"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = x.oid AND "   \
 	"a.attstattarget > 0)"
 
+#define FROM_INDEXES                                                                              \
+	"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "    \
+	"JOIN pg_catalog.pg_index i ON i.indrelid = c.oid "                                       \
+	"JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid "                                     \
+	"LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.contype IN ('p', 'u', 'x') " \
+	"WHERE n.nspname = $1 AND c.relname = $2 AND " PLAIN
+
+static PGresult *ask(struct ev_store *store, const char *sql, const char *table, struct ev_error *err)
+{
+	struct ev_pg *s = ev_pg_of(store);
+	const char *values[] = { s->schema, table };
+
+	return ev_pg_sync(store, err) < 0 ? NULL : ev_pg_ask(s, sql, 2, values, err);
+}
+
 int ev_pg_strip(struct ev_store *store, const char *table, struct ev_buf *after, struct ev_error *err)
 {
 	static const char sql[] =
-		"SELECT CASE WHEN k.oid IS NULL THEN format('DROP INDEX %I.%I', n.nspname, x.relname) ELSE "
-		"format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, k.conname) END, "
-		"CASE WHEN k.oid IS NULL THEN pg_catalog.pg_get_indexdef(x.oid) ELSE "
+		"SELECT format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, c.relname, k.conname), "
 		"format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', n.nspname, c.relname, k.conname, "
-		"pg_catalog.pg_get_constraintdef(k.oid)) END "
-		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-		"JOIN pg_catalog.pg_index i ON i.indrelid = c.oid "
-		"JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid "
-		"LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.contype IN ('p', 'u', 'x') "
-		"WHERE n.nspname = $1 AND c.relname = $2 AND coalesce(k.contype, 'p') = 'p' AND " PLAIN
-		" ORDER BY k.oid IS NULL, x.oid";
-	struct ev_pg *s = ev_pg_of(store);
-	const char *values[] = { s->schema, table };
-	PGresult *res = ev_pg_sync(store, err) < 0 ? NULL : ev_pg_ask(s, sql, 2, values, err);
+		"pg_catalog.pg_get_constraintdef(k.oid)) " FROM_INDEXES " AND k.contype = 'p'";
+	PGresult *res = ask(store, sql, table, err);
 	int rc = res ? 0 : -1;
 
 	for (int i = 0; rc == 0 && i < PQntuples(res); i++) {
-		rc = ev_pg_exec(s, PQgetvalue(res, i, 0), err);
+		rc = ev_pg_exec(ev_pg_of(store), PQgetvalue(res, i, 0), err);
 		ev_buf_addf(after, "%s;\n", PQgetvalue(res, i, 1));
 	}
 	PQclear(res);
 	return rc;
+}
+
+int ev_pg_indexes(struct ev_store *store, const char *table, struct ev_buf *out, struct ev_error *err)
+{
+	static const char sql[] = "SELECT format('%I.%I', n.nspname, x.relname), pg_catalog.pg_get_indexdef(x.oid) "
+				  FROM_INDEXES " AND k.oid IS NULL AND NOT i.indisunique ORDER BY x.oid";
+	PGresult *res = ask(store, sql, table, err);
+
+	for (int i = 0; res && i < PQntuples(res); i++)
+		for (int c = 0; c < 2; c++)
+			ev_buf_add(out, PQgetvalue(res, i, c), (size_t)PQgetlength(res, i, c) + 1);
+	PQclear(res);
+	return res ? 0 : -1;
 }

@@ -187,6 +187,7 @@ int ev_pg_copy_begin(struct ev_store *store, const char *table, const char *colu
 int ev_pg_copy_add(struct ev_store *store, const struct ev_bind *b, size_t n, struct ev_error *err);
 int ev_pg_copy_end(struct ev_store *store, struct ev_error *err);
 int ev_pg_strip(struct ev_store *store, const char *table, struct ev_buf *after, struct ev_error *err);
+int ev_pg_indexes(struct ev_store *store, const char *table, struct ev_buf *out, struct ev_error *err);
 
 #define EV_PG_STOPPED_WAIT_MS 500 /* who is told to stop waits so long for what may pass; as on SQLite */
 /* pg_wait.c: the answer to what was sent; `stopped` (not NULL) breaks off the wait for it. */

@@ -101,8 +101,8 @@ void ev_sqlite_join(struct ev_store *s, bool joined);
 
 void ev_sqlite_cell(sqlite3_stmt *stmt, int i, struct ev_cell *c); /* of the row at hand */
 
-/* sqlite_strip.c */
-int ev_sqlite_strip(struct ev_store *store, const char *table, struct ev_buf *after, struct ev_error *err);
+/* sqlite_indexes.c */
+int ev_sqlite_indexes(struct ev_store *store, const char *table, struct ev_buf *out, struct ev_error *err);
 
 /* sqlite_load.c */
 void ev_sqlite_load(struct ev_store *store, const char *projection);

@@ -184,10 +184,16 @@ struct ev_store_ops {
 	int (*copy_end)(struct ev_store *s, struct ev_error *err);
 
 	/*
-	 * The table is empty and will hold many rows: drop of its indexes those that can be made anew just as
-	 * they were. The script that does so is appended to `after`, for the same transaction.
+	 * The table is empty and will hold many rows: drop its primary key where it can be made anew just as it was.
+	 * The script that does so is appended to `after`, for the same transaction. NULL: there is nothing to gain.
 	 */
 	int (*strip)(struct ev_store *s, const char *table, struct ev_buf *after, struct ev_error *err);
+
+	/*
+	 * Indexes beside its keys that turn no row away but for its size, and can be made anew just as they are: of
+	 * each its name and its definition, as SQL, NUL after both; appended. See indexes.h.
+	 */
+	int (*indexes)(struct ev_store *s, const char *table, struct ev_buf *out, struct ev_error *err);
 
 	/*
 	 * Outside of a transaction: the next one loads many rows into a store that had none of anybody's. What makes

@@ -1,0 +1,89 @@
+/* indexes.c - see indexes.h */
+#include "store/indexes.h"
+
+/* The next text of a list behind `at`, or its first behind NULL; NULL at its end. */
+static const char *next(const struct ev_buf *list, const char *at)
+{
+	const char *text = at ? at + strlen(at) + 1 : list->data;
+
+	return text && text < list->data + list->len ? text : NULL;
+}
+
+static void add(struct ev_buf *list, const char *text)
+{
+	ev_buf_add(list, text, strlen(text) + 1);
+}
+
+int ev_indexes_list(struct ev_store *s, const struct ev_buf *tables, struct ev_buf *list, struct ev_error *err)
+{
+	struct ev_buf there = EV_BUF_INIT;
+	int rc = 0;
+
+	for (const char *table = next(tables, NULL); rc == 0 && table; table = next(tables, table)) {
+		ev_buf_clear(&there);
+		rc = s->ops->indexes(s, table, &there, err);
+		for (const char *name = next(&there, NULL), *sql; rc == 0 && name; name = next(&there, sql)) {
+			sql = next(&there, name);
+			add(list, table);
+			add(list, sql);
+		}
+	}
+	ev_buf_release(&there);
+	return rc;
+}
+
+/* The index of the table with this definition, if it is there: its name, in `there`. 0, -1. */
+static int find(struct ev_store *s, const char *table, const char *definition, struct ev_buf *there, const char **found,
+		struct ev_error *err)
+{
+	*found = NULL;
+	ev_buf_clear(there);
+	if (s->ops->indexes(s, table, there, err) < 0)
+		return -1;
+	for (const char *name = next(there, NULL), *sql; name && !*found; name = next(there, sql)) {
+		sql = next(there, name);
+		if (strcmp(sql, definition) == 0)
+			*found = name;
+	}
+	return 0;
+}
+
+int ev_indexes_drop(struct ev_store *s, const struct ev_buf *list, struct ev_error *err)
+{
+	struct ev_buf there = EV_BUF_INIT, drop = EV_BUF_INIT;
+	const char *found;
+	int rc = 0;
+
+	for (const char *table = next(list, NULL), *sql; rc == 0 && table; table = next(list, sql)) {
+		sql = next(list, table);
+		rc = find(s, table, sql, &there, &found, err);
+		if (rc < 0 || !found)
+			continue;
+		ev_buf_clear(&drop);
+		ev_buf_addf(&drop, "DROP INDEX %s", found);
+		rc = s->ops->script(s, ev_buf_str(&drop), err);
+	}
+	ev_buf_release(&there);
+	ev_buf_release(&drop);
+	return rc;
+}
+
+int ev_indexes_make(struct ev_store *s, const struct ev_buf *list, struct ev_error *err)
+{
+	struct ev_buf there = EV_BUF_INIT;
+	const char *found;
+	int rc = 0;
+
+	for (const char *table = next(list, NULL), *sql; rc == 0 && table; table = next(list, sql)) {
+		sql = next(list, table);
+		rc = s->ops->has_table(s, table, err);
+		if (rc > 0)
+			rc = find(s, table, sql, &there, &found, err) < 0 ? -1 : found == NULL;
+		if (rc > 0)
+			rc = s->ops->script(s, sql, err);
+		if (rc < 0)
+			ev_context(err, "cannot make an index of table '%s' that has waited for the rows", table);
+	}
+	ev_buf_release(&there);
+	return rc;
+}

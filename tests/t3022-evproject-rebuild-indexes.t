@@ -1,0 +1,126 @@
+# evproject rebuild: indexes beside the keys wait until the load has ended, whoever ends it, and after a kill
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/evproject.sh"
+
+cat >v1.sql <<'SQL'
+-- @projection acc version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE acc (k text PRIMARY KEY, n bigint NOT NULL, note text);
+CREATE INDEX acc_n ON acc (n);
+CREATE INDEX acc_note ON acc (note, n);
+-- @on add
+INSERT INTO acc (k, n, note) VALUES ($.k!, $.n!, $.note)
+ON CONFLICT (k) DO UPDATE SET n = acc.n + excluded.n, note = excluded.note;
+SQL
+sed 's/version 1/version 2/; s/(\$\.k!, \$\.n!,/($.k!, 10 * $.n!,/' v1.sql >v2.sql
+awk 'BEGIN { for (i = 0; i < 40000; i++)
+	printf "{\"topic\":\"t\",\"partition\":0,\"offset\":%d,\"timestamp\":%d,\"key\":null,\"headers\":[],\"value\":{\"type\":\"add\",\"k\":\"%060d\",\"n\":%d,\"note\":\"%080d\"}}\n",
+		i, 1763200000000 + i, (i * 7919) % 31000, (i * 31) % 101, i * 48271 % 99991 }' >log.ndjson
+
+rows() { sql "$1" 'SELECT * FROM acc ORDER BY k'; }
+indexes() { # of a store, or of its schema $2
+	if on sqlite; then
+		sql "$1" "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'acc' AND sql IS NOT NULL ORDER BY 1" | tr -d '"'
+	else
+		sql "$1" "SELECT indexname, regexp_replace(indexdef, ' ON \S+ ', ' ON ') FROM pg_indexes
+			WHERE tablename = 'acc' AND schemaname = '${2:-$(_schema "$1")}' ORDER BY 1"
+	fi
+}
+shadow() { # ... of the version that is loaded beside the one that serves
+	on sqlite && indexes "$1-evshadow-acc" || indexes "$1" "ev_shadow_$(_schema "$1")_acc"
+}
+build() { evproject run "$1" --store "$(store "$2")" --quiet "${@:3}" ./log.ndjson; }
+rebuild() { run evproject rebuild "$1" --store "$(store "$2")" --quiet "${@:3}"; }
+equal() { # equal STORE WANTED: rows, and the indexes of the file
+	rows "$1" >got; rows "$2" >want
+	cmp got want || return
+	indexes "$1" >got; indexes "$2" >want
+	diff want got && grep -q acc_note got
+}
+passed() { [ "$(sql "$1" 'SELECT coalesce(max(next_offset), 0) FROM ev_ledger' 2>/dev/null || echo 0)" -gt "$2" ]; }
+waited_for() { # waited_for COMMAND...: within a minute
+	local end=$((SECONDS + 60))
+	until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep .05; done
+}
+# A first build that is killed with the half of the log written, and the indexes waiting. $1: the store
+killed() {
+	mkfifo in
+	evproject rebuild v1.sql --store "$(store "$1")" --quiet ./in 2>killed.err &
+	exec 8>in
+	head -n 25000 log.ndjson >&8
+	check "$1: half of the log is there" waited_for passed "$1" 9999
+	kill -9 $!
+	wait $! 2>/dev/null
+	exec 8>&-
+	rm in
+	check "$1: without indexes beside the key" test -z "$(indexes "$1" | grep -v acc_pkey)"
+}
+
+build v1.sql w1
+build v2.sql w2
+killed again
+rebuild v1.sql again ./log.ndjson
+check_status 0 "the next call goes on with it"
+check "and makes the indexes" equal again w1
+check "no plan is left" test "$(sql again 'SELECT count(*) FROM ev_rebuild')" = 0
+killed goes_on
+build v1.sql goes_on
+check "a run goes on with it, and makes them" equal goes_on w1
+killed stays
+rebuild v1.sql stays --abandon
+check_status 0 "it is given up"
+check "what stays has its indexes" test "$(indexes stays)" = "$(indexes w1)"
+killed gone
+sql gone 'DROP TABLE acc'
+rebuild v1.sql gone --abandon
+check_status 0 "and so is one whose table was dropped by hand"
+
+# beside a version that serves, where rows do not fit the memory
+build v1.sql s --memory 16m
+rebuild v2.sql s --yes --memory 16m --max-change 0 ./log.ndjson
+check_status 1 "a version that changes too much is refused"
+check "with its indexes, as everything is compared and proven so" test "$(shadow s)" = "$(indexes w2)"
+rebuild v2.sql s --yes --memory 16m ./log.ndjson
+check_status 0 "allowed, it is swapped in"
+check "with the same" equal s w2
+
+# killed somewhere in the load of the version beside it
+build v1.sql k
+for i in 1 2 3; do
+	evproject rebuild v2.sql --store "$(store k)" --quiet --no-swap --memory 16m ./log.ndjson 2>killed.err &
+	waited_for eval "shadow k >/dev/null 2>&1 || ! kill -0 $!"
+	sleep 0.0$i
+	kill -9 $! 2>/dev/null
+	wait $! 2>/dev/null
+done
+rebuild v2.sql k --yes --memory 16m ./log.ndjson
+check_status 0 "after kills in its load, a rebuild ends"
+check "with rows and indexes" equal k w2
+
+# tables of another program, which have no position in the log: all of the load is catching up
+sql adopted "CREATE TABLE acc (k text PRIMARY KEY, n bigint NOT NULL, note text); CREATE INDEX theirs ON acc (k, n)"
+rebuild v2.sql adopted --adopt --yes --memory 16m ./log.ndjson
+check_status 0 "tables are adopted"
+check "their index goes over" test -n "$(indexes adopted | grep theirs)"
+sql adopted 'DROP INDEX theirs'
+check "beside those of the file" equal adopted w2
+
+# what an index cannot hold is poison at its event, whether the index is there yet or not
+{
+	head -n 30000 log.ndjson
+	printf '{"topic":"t","partition":0,"offset":50000,"timestamp":1,"key":null,"headers":[],"value":{"type":"add","k":"long","n":1,"note":"%s"}}\n' \
+		"$(for i in {1..120}; do echo "$i" | sha256sum | cut -c-64; done | tr -d '\n')"
+	printf '{"topic":"t","partition":0,"offset":50001,"timestamp":1,"key":null,"headers":[],"value":{"type":"add","k":"long","n":1,"note":"short"}}\n'
+} >long.ndjson
+evproject run v1.sql --store "$(store lw)" --quiet --on-error dead ./long.ndjson
+letters() { sql "$1" 'SELECT record_offset, reason FROM ev_dead ORDER BY 1' | sed 's/tuple ([0-9,]*)/tuple/'; }
+check "such a record is poison on PostgreSQL" test "$(letters lw | grep -c '^50000|')" = "$(on sqlite 0 postgresql 1)"
+mkfifo in
+cat long.ndjson >in & # in pieces, so that it comes when others are written and the indexes wait
+rebuild v1.sql l --on-error dead ./in
+check_status 0 "a first build takes it as a run does"
+check "the same letters" test "$(letters l)" = "$(letters lw)"
+check "the same rows and indexes" equal l lw
+done_testing
