@@ -23,7 +23,7 @@ into=$other run job "$a" --dry-run
 check_status 2 "a dry run says the same"
 run job "$a" --key 'k1*'
 check_status 2 "with another filter it does not go on"
-check_grep "and says so" "was run with '', and this is '--key k1\*'" "$err"
+check_grep "and says so, once by whom" "^evreplay: job 'job-$$' was run without '--key k1\*'" "$err"
 run job "$a" --partition keep
 check_status 2 "nor with another spread"
 run job "$b"
@@ -31,6 +31,33 @@ check_status 0 "another topic into the same one"
 run job "$a"
 check_status 0 "and the first one again"
 check "each record is there once" test "$(total "$t")" = 50
+
+# By another name it would begin anew.
+run job "$a" --job "slip-$$"
+check_status 2 "another job does not copy the same into the same topic"
+check_grep "and says whose that is" "topic '$t': job 'job-$$' has copied topic '$a' into it already" "$err"
+check_grep "and what goes on, or does so all the same" "hint: --allow other-job .* --job with that name" "$err"
+check "nothing was doubled" test "$(total "$t")" = 50
+run job "$a" --job "slip-$$" --dry-run
+check_status 1 "a plan has it against it"
+check_grep "by name" "^conflict: topic $t: other-job \(job 'job-$$' has" "$out"
+run job "$a" --job "part-$$" --key k1 --dry-run
+check_status 0 "other records by a filter are not the same"
+into=$other run job "$a" --job "slip-$$" --dry-run
+check_status 0 "nor is another target"
+topic c 1
+printf 'many %s/0 1732190400000 10\n' "$c" | put
+job "$c" 2>/dev/null
+printf 'many %s/0 1732190400000 10\n' "$c" | put
+run job "$c" --job "tail-$$" --from 10
+check_status 0 "nor what the other has not copied yet"
+check "which is there once" test "$(total "$t")" = 70
+run job "$c" --job "slip-$$" --allow other-job
+check_status 0 "--allow copies it again"
+check "all of it" test "$(total "$t")" = 90
+run job "$c" --job "slip-$$"
+check_status 0 "and goes on without being told again"
+check "each once" test "$(total "$t")" = 90
 
 # A file is read from its beginning: what was copied is passed over.
 topic lines 1
@@ -127,6 +154,11 @@ evadmin create "$once" 1
 into=$once run job "$b"
 check_status 5 "a target that was made anew is refused"
 check_grep "by its end" "has written '$once/0' up to offset 10, and now it ends at 0" "$err"
+into=$once run job "$b" --dry-run
+check_status 5 "by a plan, too"
+check_grep "in the same words" "has written '$once/0' up to offset 10, and now it ends at 0" "$err"
+into=$once run job "$b" --job "anew-$$" --dry-run
+check_status 0 "another job finds nothing of that one in it"
 into=$once run job "$b" --new-job
 check_status 0 "a new job fills it"
 check "with everything" test "$(total "$once")" = 10
@@ -234,4 +266,22 @@ for all in 20 20 30; do
 done
 run job "$wide" --job "wide-$$" --dry-run
 check_grep "and a dry run of it finds nothing more" '^0 records' "$out"
+
+# Its tokens were deleted by hand: one target that it has written is enough to know that.
+evadmin create one 1
+evadmin create two 1
+printf 'many %s/0 1732190400000 10\n' one two | put
+run evreplay one two --into ./kept -q
+restore() { evreplay ./kept --map '*=again.\1' --create --exactly-once --job "restore-$$" "$@"; }
+run restore
+check_status 0 "a restore of two topics"
+evadmin delete __evreplay_jobs
+evadmin delete again.one
+for n in --dry-run ''; do
+	run restore $n
+	check_status 5 "without its tokens it is refused ${n:-when it runs}"
+	check_grep "by the topic that is there still" "has written topic 'again.two' before, but its token" "$err"
+done
+run evtail again.one
+check_status 3 "and nothing was made"
 done_testing

@@ -83,6 +83,8 @@ static uint64_t print_conflicts(const struct replay *r, const struct replay_targ
 			continue;
 		ev_buf_addf(out, "%s: topic %s: %s", allowed ? "allowed" : "conflict", t->name,
 			    replay_allow_words[c]);
+		if (c == ALLOW_OTHER_JOB)
+			ev_buf_addf(out, " (%s)", t->other);
 		if (c >= ALLOW_RETENTION)
 			ev_buf_addf(out, " (%" PRIu64 " records)", t->conflicts[c]);
 		if (!allowed)

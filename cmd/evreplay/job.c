@@ -129,10 +129,10 @@ int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err)
 	if (check_route(r, from, into, err))
 		return -1;
 	ev_job_token_set_route(r->token, from, into);
-	if (!r->sink || !t || t->checked)
+	if (!t || t->checked)
 		return 0;
 	t->checked = true;
-	return ev_kafka_sink_check_written(r->sink, t->name, err);
+	return ev_kafka_sink_check_written(replay_sink(r), t->name, err);
 }
 
 int replay_check_routes(struct replay *r, struct ev_error *err)

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "sink/rename.h"
 
-const char *const replay_allow_words[] = { "same-topic", "fewer-partitions", "log-append-time", "retention",
-					   "timestamp-bounds", "null-keys", NULL };
+const char *const replay_allow_words[] = { "same-topic", "fewer-partitions", "log-append-time", "other-job",
+					   "retention", "timestamp-bounds", "null-keys", NULL };
 const char *const replay_partition_words[] = { "key", "keep", "librdkafka", NULL };
 
 int replay_allow(struct replay *r, struct ev_error *err)
@@ -25,7 +25,7 @@ int replay_allow(struct replay *r, struct ev_error *err)
 		if (w == NCONFLICTS) {
 			ev_fail(err, EV_USAGE, "option '--allow' does not take '%s'", l->v[i]);
 			return ev_hint(err, "one of same-topic, fewer-partitions, log-append-time, "
-				       "retention, timestamp-bounds, null-keys");
+				       "other-job, retention, timestamp-bounds, null-keys");
 		}
 		r->allowed |= 1u << w;
 	}
@@ -43,6 +43,8 @@ static const char *other_way(enum replay_conflict what)
 {
 	if (what == ALLOW_RETENTION || what == ALLOW_BOUNDS)
 		return "; --timestamps now gives records the time of writing";
+	if (what == ALLOW_OTHER_JOB)
+		return "; --job with that name goes on where it stands";
 	return what == ALLOW_NULL_KEYS ? "; --key '*' leaves out what has no key" : "";
 }
 
@@ -240,6 +242,35 @@ static int check_job_same(struct replay *r, struct ev_error *err)
 		if (!was_allowed(r, r->targets[i]) && check_same(r, r->targets[i], err))
 			return -1;
 	return 0;
+}
+
+/* A slip in the job's name would double each record. What this one has begun it goes on with. */
+static int check_other_jobs(struct replay *r, struct ev_error *err)
+{
+	struct ev_position begin = EV_POSITION_INIT;
+	struct ev_buf text = EV_BUF_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < r->nspans; i++)
+		if (r->spans[i].begin < r->spans[i].end)
+			ev_position_set(&begin, r->src->parts[i].topic, r->src->parts[i].partition, r->spans[i].begin);
+	for (size_t i = 0; !rc && i < r->nparts && i < r->src->nparts; i++) {
+		const char *from = r->src->parts[i].topic, *job;
+		struct replay_target *t = r->parts[i].target;
+
+		if (!t || t->other || !t->info.partitions || ev_job_token_route(r->token, from))
+			continue;
+		job = ev_kafka_job_other(replay_sink(r), from, t->name, &begin);
+		if (!job)
+			continue;
+		ev_buf_clear(&text);
+		ev_buf_addf(&text, "job '%s' has copied topic '%s' into it already", job, from);
+		t->other = ev_slice_dup(ev_buf_slice(&text));
+		rc = conflict(r, t, ALLOW_OTHER_JOB, err, t->other);
+	}
+	ev_position_release(&begin);
+	ev_buf_release(&text);
+	return rc;
 }
 
 /* What the settings alone tell. */
@@ -444,6 +475,7 @@ int replay_plan(struct replay *r, struct ev_error *err)
 	if (!r->target || r->redrive)
 		return 0;
 	if ((!r->src->one_sequence && check_ranges(r, err)) || (r->args->job && check_job_same(r, err)) ||
+	    (r->args->job && !r->src->one_sequence && check_other_jobs(r, err)) ||
 	    replay_check_routes(r, err) || claim(r, err))
 		return -1;
 	for (size_t i = 0; i < r->ntargets; i++)
@@ -493,6 +525,7 @@ void replay_targets_release(struct replay *r)
 	for (size_t i = 0; i < r->ntargets; i++) {
 		ev_topic_info_release(&r->targets[i]->info);
 		free(r->targets[i]->name);
+		free(r->targets[i]->other);
 		free(r->targets[i]);
 	}
 	free(r->targets);

@@ -54,8 +54,8 @@ struct replay_args {
 enum replay_other { OTHER_REFUSE, OTHER_DROP, OTHER_PASS };
 
 /* What a target may not be, unless --allow says so; in the order of the words. */
-enum replay_conflict { ALLOW_SAME, ALLOW_FEWER, ALLOW_LOG_TIME, ALLOW_RETENTION, ALLOW_BOUNDS,
-		       ALLOW_NULL_KEYS, NCONFLICTS };
+enum replay_conflict { ALLOW_SAME, ALLOW_FEWER, ALLOW_LOG_TIME, ALLOW_OTHER_JOB, ALLOW_RETENTION,
+		       ALLOW_BOUNDS, ALLOW_NULL_KEYS, NCONFLICTS };
 
 struct replay_target { /* a topic that is written */
 	char *name;
@@ -64,6 +64,7 @@ struct replay_target { /* a topic that is written */
 	bool as_made;               /* it will have the settings that the brokers give it */
 	bool rewrites, compacts;
 	bool checked;               /* that it is still what the job has written */
+	char *other;                /* that another job has copied the same into it; NULL: none */
 	int64_t keep_ms;            /* records older than that are deleted at once; INT64_MAX: none */
 	int64_t before_ms, after_ms; /* and refused, when so much older or newer than the clock */
 	uint64_t conflicts[NCONFLICTS]; /* met: by a dry run, or allowed */
@@ -88,6 +89,7 @@ struct replay {
 	struct ev_filter *filter;
 	struct ev_spread spread;
 	struct ev_sink *sink;  /* NULL: a dry run */
+	struct ev_sink *asked; /* a dry run of a job: nothing is put into it */
 	bool kafka;            /* topics are written */
 	int64_t batch_bytes;   /* of their producer's batches, at most */
 	struct ev_cluster *target; /* of the sink; with --dry-run one of its own */
@@ -115,8 +117,7 @@ struct replay {
 	uint64_t read;         /* records read */
 	uint64_t batch;        /* number of the batch at hand */
 	uint64_t passed;       /* records of a file that the job had copied before */
-	struct ev_job_token *token; /* of the job, in the sink or in `peeked`; NULL: none */
-	struct ev_job_token peeked;
+	struct ev_job_token *token; /* of the job, in the sink; NULL: it is none */
 	struct ev_manifest archived; /* a dry run: what the archive holds that would be appended to */
 	struct ev_position stored; /* where the job stood when it began; with an entry: go on from there */
 	uint64_t flushed_at;   /* sink->records when it was flushed last */
@@ -182,6 +183,8 @@ int replay_check_target(struct replay *r, struct ev_error *err);
 int replay_open_target(struct replay *r, struct ev_error *err);
 /* A redrive has met one more topic: its batches must fit that, too. What was handed over before is flushed. */
 int replay_bound_batches(struct replay *r, struct ev_error *err);
+/* The one that a copy writes, or a job's plan asks; NULL: neither. */
+struct ev_sink *replay_sink(const struct replay *r);
 /* A dry run: where a job or an archive stands, to r->stored. Nothing is fenced or locked. */
 int replay_peek_target(struct replay *r, bool *known, struct ev_error *err);
 /* The partition's entry, made when it is new; its topic in the target. NULL on error. */

@@ -352,14 +352,16 @@ static int check_from(const struct replay *r, struct ev_error *err)
 /* Where the target says that it goes on. */
 static int find_stored(struct replay *r, bool *known, struct ev_error *err)
 {
+	struct ev_sink *sink = replay_sink(r);
+
 	if (r->args->redrive)
 		return redrive_backlog(r, known, err);
 	if (r->sink && r->sink->ops->resume && r->sink->ops->resume(r->sink, &r->stored, known, err))
 		return -1;
 	if (r->args->dry_run && replay_peek_target(r, known, err))
 		return -1;
-	if (r->sink && r->sink->ops->token)
-		r->token = r->sink->ops->token(r->sink);
+	if (sink && sink->ops->token)
+		r->token = sink->ops->token(sink);
 	return *known ? check_from(r, err) : 0;
 }
 
@@ -468,16 +470,17 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 
 static void release(struct replay *r)
 {
+	struct ev_sink *sink = replay_sink(r);
+
 	ev_merge_free(r->merge);
-	if (r->sink)
-		r->sink->ops->close(r->sink);
+	if (sink)
+		sink->ops->close(sink);
 	else
 		ev_cluster_close(r->target);
 	replay_targets_release(r);
 	ev_map_writer_close(r->map);
 	ev_redact_free(r->redact);
 	redrive_free(r->redrive);
-	ev_job_token_release(&r->peeked);
 	ev_buf_release(&r->changed);
 	if (r->src)
 		r->src->ops->close(r->src);

@@ -152,11 +152,18 @@ static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 	}
 }
 
+struct ev_sink *replay_sink(const struct replay *r)
+{
+	return r->sink ? r->sink : r->asked;
+}
+
 static int open_sink(struct replay *r, const struct ev_kafka_sink_spec *spec, struct ev_error *err)
 {
-	r->sink = ev_kafka_sink_open(spec, err);
-	r->target = r->sink ? ev_kafka_sink_cluster(r->sink) : NULL;
-	return r->sink ? 0 : -1;
+	struct ev_sink *s = ev_kafka_sink_open(spec, err);
+
+	*(r->args->dry_run ? &r->asked : &r->sink) = s;
+	r->target = s ? ev_kafka_sink_cluster(s) : NULL;
+	return s ? 0 : -1;
 }
 
 /*
@@ -201,37 +208,23 @@ static int open_topics(struct replay *r, struct ev_error *err)
 	topics_spec(r, &spec);
 	r->kafka = true;
 	r->batch_bytes = EV_BATCH_BYTES;
-	if (r->args->dry_run) {
+	if (r->args->dry_run && !r->args->job) {
 		r->target = ev_cluster_open(&spec.cluster, NULL, NULL, NULL, ev_stopped, err);
 		return r->target ? replay_look(r, err) : -1;
 	}
 	replay_describe(r, &how);
 	spec.how = ev_buf_str(&how);
-	rc = open_sink(r, &spec, err) || replay_look(r, err) ? -1 : bound_batches(r, &spec, err);
+	rc = open_sink(r, &spec, err) || replay_look(r, err) ||
+	     (r->sink && bound_batches(r, &spec, err)) ? -1 : 0;
 	ev_buf_release(&how);
 	return rc;
 }
 
 int replay_peek_target(struct replay *r, bool *known, struct ev_error *err)
 {
-	struct ev_kafka_sink_spec spec;
-	struct ev_buf how = EV_BUF_INIT;
-	int rc;
-
 	if (replay_into(r->args) == INTO_ARCHIVE)
 		return replay_peek_archive(r, known, err);
-	if (!r->args->job || r->args->new_job)
-		return 0;
-	topics_spec(r, &spec);
-	replay_describe(r, &how);
-	spec.how = ev_buf_str(&how);
-	rc = ev_kafka_job_peek(&spec, &r->peeked, known, err);
-	ev_buf_release(&how);
-	if (*known) {
-		r->token = &r->peeked;
-		ev_position_copy(&r->stored, &r->peeked.next);
-	}
-	return rc;
+	return r->asked ? ev_kafka_job_peek(r->asked, &r->stored, known, err) : 0;
 }
 
 int replay_open_target(struct replay *r, struct ev_error *err)

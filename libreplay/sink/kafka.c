@@ -52,6 +52,7 @@ static void kafka_close(struct ev_sink *s)
 	if (k->spec)
 		ev_source_spec_release(k->spec);
 	ev_job_token_release(&k->kept);
+	ev_kafka_others_release(k);
 	free(k->spec);
 	if (k->job)
 		pthread_mutex_destroy(&k->telling);

@@ -61,20 +61,26 @@ enum { EV_TXN_MOST_MS = 30000 };
 struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct ev_error *err);
 
 /*
- * What the job's token says now, without fencing off the copy that may be at work: *known is false
- * where there is none. EV_DATA or EV_USAGE, as with resume, when it is of another cluster or was
- * written with another `how`.
+ * Resume of a sink that nothing will be put into: the copy that may be at work is not fenced off.
  */
-int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_job_token *token, bool *known,
-		      struct ev_error *err);
+int ev_kafka_job_peek(struct ev_sink *s, struct ev_position *stored, bool *known, struct ev_error *err);
 
 /*
  * Before the first put of a job that has no token yet: its token, with the position where it begins, in a
- * transaction of its own. Whether a target was written by it before is asked with the first put all the same.
+ * transaction of its own.
  */
 int ev_kafka_sink_claim(struct ev_sink *s, const struct ev_position *begin, struct ev_error *err);
-/* Of a sink with a job: is what it has written to the topic, as the token tells, still in it? EV_DATA. */
+/*
+ * Of a sink with a job, after resume or peek and before its first put into the topic: is what it has written there,
+ * as the token tells, still in it? A job without one has not written there. EV_DATA.
+ */
 int ev_kafka_sink_check_written(struct ev_sink *s, const char *topic, struct ev_error *err);
+/*
+ * Which other job has copied records of the source's topic from these offsets on into the topic, by the same options,
+ * where they still are? The sink's; NULL: none. After resume or peek; a new job does not know.
+ */
+const char *ev_kafka_job_other(struct ev_sink *s, const char *from, const char *into,
+			       const struct ev_position *begin);
 
 /* Why the record cannot be produced as it is; NULL when it can. */
 const char *ev_kafka_unproducible(const struct ev_record *r);

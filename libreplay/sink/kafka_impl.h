@@ -7,6 +7,7 @@
  *   kafka_txn.c      exactly once: transactions, fences
  *   kafka_call.c     exactly once: the client's calls for that, none of which may wait for ever
  *   kafka_job.c      exactly once: the token of a job, and its mark on the target topics
+ *   kafka_others.c   exactly once: what the tokens of other jobs tell
  *   kafka_target.c   exactly once: is a topic still the one that the job has written?
  *
  * Each delivery is reported back by librdkafka, and counted: what is neither queued nor failed was
@@ -55,6 +56,11 @@ struct sink_target {
 	bool marked;   /* by the job */
 };
 
+struct sink_other { /* another job that has a token on the cluster */
+	char *job;
+	struct ev_buf token; /* as it stands there, or empty */
+};
+
 struct kafka_sink {
 	struct ev_sink base;
 	struct ev_cluster *cluster;
@@ -88,6 +94,8 @@ struct kafka_sink {
 					may use, and what it still tells nobody hears */
 	rd_kafka_topic_t *jobs;
 	struct ev_job_token kept;    /* of the last commit; `ends` and the rest are of now */
+	struct sink_other *others;
+	size_t nothers;
 };
 
 /* kafka_put.c */
@@ -151,12 +159,19 @@ int ev_kafka_job_put_token(struct kafka_sink *k, struct ev_error *err);
 /* A job without a token must not have written to the topic before: EV_DATA. */
 int ev_kafka_job_check_mark(struct kafka_sink *k, const char *topic, struct ev_error *err);
 
+/* kafka_others.c */
+/* A record of the tokens' topic that is not the job's own; the last one of each counts. */
+void ev_kafka_others_note(struct kafka_sink *k, const struct ev_record *r);
+void ev_kafka_others_release(struct kafka_sink *k);
+
 /* kafka_target.c */
 #define EV_TARGET_GONE "the topic is not there any more, or may not be seen"
 /* What to do then. -1. */
 int ev_kafka_target_hint(struct kafka_sink *k, struct ev_error *err);
 /* Are all topics there that were written? -1: one is not. What cannot be asked passes. */
 int ev_kafka_targets_there(struct kafka_sink *k, struct ev_error *err);
+/* Is what the job has written to the topic, as its token tells, still in it? What cannot be read is. */
+bool ev_kafka_target_holds(struct kafka_sink *k, const char *job, const struct ev_job_token *t, const char *topic);
 /* A record was acknowledged, at an offset: the first one of its transaction is the partition's witness. */
 void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m);
 /* Has a partition been written to, and has no witness at all? What is acknowledged now gives one. */

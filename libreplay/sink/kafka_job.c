@@ -37,6 +37,21 @@ static int need_jobs_topic(struct kafka_sink *k, struct ev_error *err)
 	return rc;
 }
 
+/* What it has passed was chosen and changed by other options. */
+static int other_options(const struct kafka_sink *k, const char *was, struct ev_error *err)
+{
+	const char *is = k->kept.how;
+
+	if (!*was)
+		ev_fail(err, EV_USAGE, "job '%s' was run without '%s'", k->job, is);
+	else if (!*is)
+		ev_fail(err, EV_USAGE, "job '%s' was run with '%s', and this is without", k->job, was);
+	else
+		ev_fail(err, EV_USAGE, "job '%s' was run with '%s', and this is '%s'", k->job, was, is);
+	return ev_hint(err, "what it has passed was chosen and changed by those options: give the same, "
+		       "another job name, or --new-job to begin anew");
+}
+
 /* Under what is of this run: the names, and where the copy is told to have come from. */
 static int take_token(struct kafka_sink *k, struct ev_slice value, struct ev_error *err)
 {
@@ -54,10 +69,9 @@ static int take_token(struct kafka_sink *k, struct ev_slice value, struct ev_err
 		return ev_hint(err, "another job name, or --new-job to begin anew");
 	}
 	if (t.how && k->kept.how && strcmp(t.how, k->kept.how)) {
-		ev_fail(err, EV_USAGE, "job '%s' was run with '%s', and this is '%s'", k->job, t.how, k->kept.how);
+		other_options(k, t.how, err);
 		ev_job_token_release(&t);
-		return ev_hint(err, "what it has passed was chosen and changed by those options: give the same, "
-			       "another job name, or --new-job to begin anew");
+		return -1;
 	}
 	free(t.source);
 	free(t.how);
@@ -66,6 +80,14 @@ static int take_token(struct kafka_sink *k, struct ev_slice value, struct ev_err
 	k->kept = t;
 	k->token = true;
 	return 0;
+}
+
+/* It is the target that was read. */
+static int unread(const struct kafka_sink *k, struct ev_error *err)
+{
+	if (err->class == EV_SOURCE)
+		err->class = EV_STORE;
+	return ev_context(err, "job '%s'", k->job);
 }
 
 /* All tokens up to the end; the last one of the job counts. */
@@ -77,19 +99,21 @@ static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct ev_erro
 	struct ev_record *v = ev_alloc(BATCH * sizeof(*v));
 	struct ev_buf last = EV_BUF_INIT;
 	bool done = false, found = false;
-	int n = 0, rc = m ? 0 : -1;
+	int n = 0, rc = m ? 0 : unread(k, err);
 
 	while (!rc && !(done && !n)) {
 		n = ev_merge_read(m, v, BATCH, 1 << 20, WAIT_MS, &done, err);
 		for (int i = 0; i < n; i++) {
-			if (!ev_slice_is(v[i].key, k->job))
+			if (!ev_slice_is(v[i].key, k->job)) {
+				ev_kafka_others_note(k, &v[i]);
 				continue;
+			}
 			ev_buf_clear(&last);
 			found = v[i].value.ptr != NULL;
 			ev_buf_add_slice(&last, v[i].value);
 		}
 		if (n < 0)
-			rc = -1;
+			rc = unread(k, err);
 		else if (!n && !done && k->stopped && k->stopped())
 			rc = ev_fail(err, EV_STORE, "stopped while the token of job '%s' was read", k->job);
 	}
@@ -104,16 +128,12 @@ static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct ev_erro
 static int find_token(struct kafka_sink *k, bool *known, struct ev_error *err)
 {
 	struct ev_source *src = ev_source_open(k->spec, err);
-	int rc = src ? read_jobs(k, src, err) : -1;
+	int rc = src ? read_jobs(k, src, err) : unread(k, err);
 
 	if (src)
 		src->ops->close(src);
-	if (rc && err->class == EV_SOURCE)
-		err->class = EV_STORE; /* it is the target that was read */
-	if (rc)
-		return ev_context(err, "job '%s'", k->job);
-	*known = k->token;
-	return 0;
+	*known = !rc && k->token;
+	return rc;
 }
 
 int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,
@@ -133,26 +153,18 @@ int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *kno
 	return 0;
 }
 
-int ev_kafka_job_peek(const struct ev_kafka_sink_spec *spec, struct ev_job_token *token, bool *known,
-		      struct ev_error *err)
+int ev_kafka_job_peek(struct ev_sink *s, struct ev_position *stored, bool *known, struct ev_error *err)
 {
-	struct ev_sink *s = ev_kafka_sink_open(spec, err);
 	struct kafka_sink *k = (struct kafka_sink *)s;
 	struct ev_topic_info is = { 0 };
-	int rc;
 
 	*known = false;
-	if (!s)
+	if (k->new_job)
+		return 0;
+	if (ev_topic_look(k->cluster, EV_JOBS_TOPIC, &is, err) || (is.partitions && find_token(k, known, err)))
 		return -1;
-	rc = ev_topic_look(k->cluster, EV_JOBS_TOPIC, &is, err);
-	if (!rc && is.partitions)
-		rc = find_token(k, known, err);
-	if (!rc && *known) {
-		*token = k->kept;
-		k->kept = (struct ev_job_token){ 0 };
-	}
-	s->ops->close(s);
-	return rc;
+	ev_position_copy(stored, &k->kept.next);
+	return 0;
 }
 
 struct ev_job_token *ev_kafka_job_token(struct ev_sink *s)

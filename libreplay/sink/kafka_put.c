@@ -53,8 +53,6 @@ static struct sink_target *new_target(struct kafka_sink *k, struct ev_slice topi
 		ev_hint(err, "--create makes it with the source's partitions and settings");
 		return NULL;
 	}
-	if (k->job && !k->token && !k->new_job && ev_kafka_job_check_mark(k, t->name, err))
-		return NULL;
 	conf = rd_kafka_default_topic_conf_dup(k->cluster->rk);
 	rd_kafka_topic_conf_set_opaque(conf, t);
 	t->rkt = rd_kafka_topic_new(k->cluster->rk, t->name, conf);

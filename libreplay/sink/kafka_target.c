@@ -116,70 +116,88 @@ static struct ev_source *open_target(struct kafka_sink *k, const char *topic, st
 	return src;
 }
 
-static int made_anew(struct kafka_sink *k, const struct ev_partition *p, int64_t at, struct ev_error *err)
+static int made_anew(const char *job, const struct ev_partition *p, int64_t at, struct ev_error *err)
 {
 	ev_fail(err, EV_DATA, "job '%s' has written a record at offset %" PRId64 " of '%s/%d', and now another "
-		"one stands there", k->job, at, p->topic, (int)p->partition);
+		"one stands there", job, at, p->topic, (int)p->partition);
 	return ev_hint(err, "the topic was deleted and made again; --new-job copies everything into it");
 }
 
 /* Where nothing stands there any more (compaction, retention) that cannot be told. */
-static int check_witness(struct kafka_sink *k, struct ev_source *src, uint32_t part, struct ev_error *err)
+static int check_witness(const char *job, const struct ev_job_token *t, struct ev_source *src, uint32_t part,
+			 struct ev_error *err)
 {
 	const struct ev_partition *p = &src->parts[part];
-	int64_t at = ev_position_get(&k->kept.witness, p->topic, p->partition);
+	int64_t at = ev_position_get(&t->witness, p->topic, p->partition);
 	struct ev_record r;
 	bool found;
 
 	if (at < 0)
 		return 0;
 	if (src->ops->record_at(src, part, at, &r, &found, err))
-		return ev_context(err, "job '%s'", k->job);
-	if (!found || ev_job_token_is_witness(&k->kept, p->topic, p->partition, ev_record_hash(&r)))
+		return ev_context(err, "job '%s'", job);
+	if (!found || ev_job_token_is_witness(t, p->topic, p->partition, ev_record_hash(&r)))
 		return 0;
-	return made_anew(k, p, at, err);
+	return made_anew(job, p, at, err);
 }
 
-static int gone(struct kafka_sink *k, const char *topic, struct ev_error *err)
+static int gone(const char *job, const char *topic, struct ev_error *err)
 {
-	ev_fail(err, EV_DATA, "job '%s' has written topic '%s', and now it is not there, or may not be seen", k->job,
+	ev_fail(err, EV_DATA, "job '%s' has written topic '%s', and now it is not there, or may not be seen", job,
 		topic);
 	return ev_hint(err, "where it was deleted, --new-job --create makes it and copies everything into it");
 }
 
-static int check_end(struct kafka_sink *k, const struct ev_partition *p, struct ev_error *err)
+static int check_end(const char *job, const struct ev_job_token *t, const struct ev_partition *p, struct ev_error *err)
 {
-	int64_t end = ev_position_get(&k->kept.ends, p->topic, p->partition);
+	int64_t end = ev_position_get(&t->ends, p->topic, p->partition);
 
 	if (p->high >= end)
 		return 0;
 	ev_fail(err, EV_DATA, "job '%s' has written '%s/%d' up to offset %" PRId64 ", and now it ends at %" PRId64,
-		k->job, p->topic, (int)p->partition, end, p->high);
+		job, p->topic, (int)p->partition, end, p->high);
 	return ev_hint(err, "the topic was deleted and made again; --new-job copies everything into it");
+}
+
+/* EV_DATA, where what the token tells is not in the topic any more. */
+static int check_still(struct kafka_sink *k, const char *job, const struct ev_job_token *t, const char *topic,
+		       struct ev_error *err)
+{
+	struct ev_topic_info is = { 0 };
+	struct ev_source *src;
+	int rc = 0;
+
+	if (!ev_job_token_wrote(t, topic))
+		return 0;
+	if (ev_topic_look(k->cluster, topic, &is, err))
+		return -1;
+	if (!is.partitions)
+		return gone(job, topic, err);
+	src = open_target(k, topic, err);
+	if (!src)
+		return ev_context(err, "job '%s'", job);
+	for (uint32_t i = 0; !rc && i < src->nparts; i++)
+		rc = check_end(job, t, &src->parts[i], err);
+	for (uint32_t i = 0; !rc && i < src->nparts; i++)
+		rc = check_witness(job, t, src, i, err);
+	src->ops->close(src);
+	if (rc && err->class == EV_SOURCE)
+		err->class = EV_STORE; /* it is the target that was read */
+	return rc;
 }
 
 int ev_kafka_sink_check_written(struct ev_sink *s, const char *topic, struct ev_error *err)
 {
 	struct kafka_sink *k = (struct kafka_sink *)s;
-	struct ev_topic_info is = { 0 };
-	struct ev_source *src;
-	int rc = 0;
 
-	if (!k->job || !ev_job_token_wrote(&k->kept, topic))
+	if (!k->job || k->new_job)
 		return 0;
-	if (ev_topic_look(k->cluster, topic, &is, err))
-		return -1;
-	if (!is.partitions)
-		return gone(k, topic, err);
-	src = open_target(k, topic, err);
-	if (!src)
-		return ev_context(err, "job '%s'", k->job);
-	for (uint32_t i = 0; !rc && i < src->nparts; i++)
-		rc = check_end(k, &src->parts[i], err);
-	for (uint32_t i = 0; !rc && i < src->nparts; i++)
-		rc = check_witness(k, src, i, err);
-	src->ops->close(src);
-	if (rc && err->class == EV_SOURCE)
-		err->class = EV_STORE; /* it is the target that was read */
-	return rc;
+	return k->token ? check_still(k, k->job, &k->kept, topic, err) : ev_kafka_job_check_mark(k, topic, err);
+}
+
+bool ev_kafka_target_holds(struct kafka_sink *k, const char *job, const struct ev_job_token *t, const char *topic)
+{
+	struct ev_error err = EV_ERROR_INIT;
+
+	return !check_still(k, job, t, topic, &err) || err.class != EV_DATA;
 }

@@ -1,0 +1,74 @@
+/* kafka_others.c - exactly once: what other jobs have copied into a target; see kafka_impl.h */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sink/kafka_impl.h"
+
+void ev_kafka_others_note(struct kafka_sink *k, const struct ev_record *r)
+{
+	struct sink_other *o = NULL;
+
+	if (!r->key.ptr)
+		return;
+	for (size_t i = 0; i < k->nothers && !o; i++)
+		if (ev_slice_is(r->key, k->others[i].job))
+			o = &k->others[i];
+	if (!o) {
+		o = EV_PUSH(k->others, k->nothers);
+		o->job = ev_slice_dup(r->key);
+	}
+	ev_buf_clear(&o->token);
+	ev_buf_add_slice(&o->token, r->value);
+}
+
+void ev_kafka_others_release(struct kafka_sink *k)
+{
+	for (size_t i = 0; i < k->nothers; i++) {
+		free(k->others[i].job);
+		ev_buf_release(&k->others[i].token);
+	}
+	free(k->others);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return !strcmp(a ? a : "", b ? b : "");
+}
+
+/* Chosen and changed by other options they are other records. */
+static bool has_copied(const struct kafka_sink *k, const struct ev_job_token *t, const char *from, const char *into,
+		       const struct ev_position *begin)
+{
+	const char *was = ev_job_token_route(t, from);
+
+	if (!was || strcmp(was, into) || !t->source || !same_text(t->source, k->kept.source) ||
+	    !same_text(t->how, k->kept.how) || !ev_job_token_wrote(t, into))
+		return false;
+	for (size_t i = 0; i < begin->n; i++) {
+		const struct ev_position_entry *e = &begin->v[i];
+
+		if (!strcmp(e->topic, from) && ev_position_get(&t->next, from, e->partition) > e->offset)
+			return true;
+	}
+	return false;
+}
+
+const char *ev_kafka_job_other(struct ev_sink *s, const char *from, const char *into,
+			       const struct ev_position *begin)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+	const char *job = NULL;
+
+	for (size_t i = 0; !job && i < k->nothers; i++) {
+		const struct sink_other *o = &k->others[i];
+		struct ev_job_token t = { 0 };
+		struct ev_error unread;
+
+		if (!ev_job_token_read(&t, ev_buf_slice(&o->token), &unread) && has_copied(k, &t, from, into, begin) &&
+		    ev_kafka_target_holds(k, o->job, &t, into))
+			job = o->job;
+		ev_job_token_release(&t);
+	}
+	return job;
+}
