@@ -102,17 +102,17 @@ static size_t batch_bytes(const struct ev_kafka_sink_spec *spec)
 
 static struct ev_cluster *open_producer(const struct ev_kafka_sink_spec *spec, struct ev_error *err)
 {
-	const char *forced[] = { "enable.idempotence", "true", "acks", "all",
-				 "delivery.report.only.error", "false", NULL };
 	char kbytes[24], messages[24], batch[24];
 	char id[300];
+	/* another id fences off somebody else, and not the job's other copy */
+	const char *forced[] = { "enable.idempotence", "true", "acks", "all", "delivery.report.only.error", "false",
+				 "transactional.id", spec->job ? id : NULL, NULL };
 	const char *defaults[] = {
 		"linger.ms", spec->quick ? "0" : "10", "compression.type", "lz4",
 		"batch.num.messages", "100000", "message.max.bytes", "1000000000", "batch.size", batch,
 		"queue.buffering.max.kbytes", kbytes, "queue.buffering.max.messages", messages,
 		/* silence is timed by ourselves: a long queue is no fault */
-		spec->job ? "transaction.timeout.ms" : "message.timeout.ms", spec->job ? "60000" : "0",
-		spec->job ? "transactional.id" : NULL, id, NULL,
+		spec->job ? "transaction.timeout.ms" : "message.timeout.ms", spec->job ? "60000" : "0", NULL,
 	};
 
 	snprintf(kbytes, sizeof(kbytes), "%zu", ev_clamp(spec->memory / 2, 1 << 20, QUEUE_BYTES) >> 10);
@@ -146,9 +146,11 @@ static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 	ev_source_spec_add(k->spec, EV_JOBS_TOPIC "/0", &ignored); /* where all tokens stand */
 	k->spec->brokers = ev_strdup(k->cluster->brokers);
 	k->spec->properties_file = ev_strdup(c->properties_file);
-	k->spec->properties = ev_alloc((c->nproperties + 1) * sizeof(char *));
+	k->spec->properties = ev_alloc((c->nproperties + 2) * sizeof(char *));
 	for (size_t i = 0; i < c->nproperties; i++)
 		k->spec->properties[k->spec->nproperties++] = ev_strdup(c->properties[i]);
+	/* whatever the copy itself reads: the token and the witness of a transaction that was given up do not count */
+	k->spec->properties[k->spec->nproperties++] = ev_strdup("isolation.level=read_committed");
 	k->spec->timeout_ms = c->timeout_ms;
 	k->spec->txn_wait_ms = 2 * 60000; /* an open transaction of another job ends by itself */
 	k->spec->memory = 16u << 20;

@@ -181,9 +181,9 @@ int ev_properties_file(struct ev_properties *p, rd_kafka_conf_t *conf, const cha
 int ev_property_refuse(const struct kafka_property *p, const char *const *forced, struct ev_error *err)
 {
 	for (; forced && forced[0]; forced += 2)
-		if (!strcmp(p->name, forced[0]) && strcmp(p->value, forced[1]))
-			return ev_fail(err, EV_USAGE, "cannot set property '%s': it has to be '%s'",
-				       p->name, forced[1]);
+		if (!strcmp(p->name, forced[0]) && (!forced[1] || strcmp(p->value, forced[1])))
+			return ev_fail(err, EV_USAGE, forced[1] ? "cannot set property '%s': it has to be '%s'" :
+				       "cannot set property '%s'", p->name, forced[1]);
 	return 0;
 }
 

@@ -31,8 +31,9 @@ int ev_properties_file(struct ev_properties *p, rd_kafka_conf_t *conf, const cha
 void ev_properties_release(struct ev_properties *p);
 
 /*
- * `forced`: name, value, ..., NULL (or NULL): what a client of ours rests on. In a properties file, which
- * may serve other clients too, another value is passed over; asked for by -X it is EV_USAGE.
+ * `forced`: name, value, ..., NULL (or NULL): what a client of ours rests on; a value of NULL: that it is not set.
+ * In a properties file, which may serve other clients too, another value is passed over; asked for by -X it is
+ * EV_USAGE.
  */
 int ev_property_refuse(const struct kafka_property *p, const char *const *forced,
 		       struct ev_error *err);

@@ -52,7 +52,7 @@ int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec, s
 	return rc;
 }
 
-/* One of ours: a version that does not know it goes without. */
+/* One of ours (NULL: as if nobody had set it): a version that does not know it goes without. */
 static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
 	char why[256];
@@ -149,6 +149,8 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 	if (role == KAFKA_MEMBER) {
 		set(conf, "group.id", group);
 		set(conf, "partition.assignment.strategy", "range"); /* a cooperative one is answered otherwise */
+		set(conf, "group.protocol", NULL);	/* whose rules those of kafka_member.c are */
+		set(conf, "group.instance.id", NULL);	/* one that stays a member when it has gone, and is not alone */
 	}
 	if (role == KAFKA_READER && k->markers)
 		set(conf, "debug", "msg");
