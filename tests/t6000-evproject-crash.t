@@ -43,9 +43,7 @@ END
 evproject check orders.sql --store "$(store none.db)" >folds.txt 2>&1
 check "it folds as it should ($way)" test "$(grep -c 'by statements' folds.txt)" -"$([ $way = whole ] && echo eq || echo gt)" 0
 
-start=$(now_ms)
 run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet --batch $size
-took=$(($(now_ms) - start))
 check_status 0 "an undisturbed run finishes"
 check "its ledger balances" balanced calm.db
 views calm.db >calm.txt
@@ -56,18 +54,29 @@ run timeout 60 evproject run orders.sql "${options[@]}" --store "$(store calm.db
 startup=$(($(now_ms) - start))
 check "nothing new changes nothing" cmp calm.txt <(views calm.db)
 
-# Each run lives for a random part of what a whole one takes; one that finishes is compared, and all
-# begins again with an empty store until the kills are spent.
+# A run is killed once it has stored a random part more than the one before, each fourth at a random moment of its
+# start; one that finishes is compared, and all begins again with an empty store until the kills are spent.
+stored() { sql killed.db 'SELECT coalesce(sum(next_offset - begin_offset), 0) FROM ev_ledger' 2>/dev/null || echo 0; }
+due() { ! kill -0 $pid || [ "$(stored)" -ge $goal ]; }
+mkfifo never
 n=0 midway=0 finished=0
 while [ $n -lt $kills ]; do
-	life=$((startup / 2 + RANDOM % (startup + 1) + RANDOM % (took * 3 / 10 + 1)))
-	timeout -s KILL "$((life / 1000)).$(printf %03d $((life % 1000)))" \
-		evproject run orders.sql "${options[@]}" --store "$(store killed.db)" --quiet --batch $((size / 6 + RANDOM % size)) 2>kill.err
+	goal=$(($(stored) + 1 + count * 3 / 10 * (RANDOM % 1000) / 1000))
+	evproject run orders.sql "${options[@]}" --store "$(store killed.db)" --quiet --batch $((size / 6 + RANDOM % size)) 2>kill.err &
+	pid=$!
+	if [ $((n % 4)) = 3 ]; then
+		life=$((startup / 2 + RANDOM % (startup + 1)))
+		read -rt "$((life / 1000)).$(printf %03d $((life % 1000)))" <>never
+	else
+		wait_for 60 due || fail "a run stores something"
+	fi
+	kill -KILL $pid
+	wait $pid
 	rc=$?
 	if [ $rc = 137 ]; then
 		n=$((n + 1))
-		at=$(sql killed.db 'SELECT coalesce(sum(next_offset - begin_offset), 0) FROM ev_ledger' 2>/dev/null)
-		[ "${at:-0}" -gt 0 ] && [ "$at" -lt $count ] && midway=$((midway + 1))
+		at=$(stored)
+		[ "${at:-0}" -gt 0 ] && [ "${at:-0}" -lt $count ] && midway=$((midway + 1))
 		continue
 	fi
 	[ $rc = 0 ] || { fail "a run after a kill ends well (exit $rc)"; show <kill.err; break; }
