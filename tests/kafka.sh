@@ -10,7 +10,7 @@
 # One broker serves the whole run: tests/run starts it and sets EV_TEST_BROKERS; a script that is run
 # by hand starts one for itself. EV_BROKERS is set, so commands need no -b.
 kafka=$TOP/scripts/kafka
-_topics=0
+_topics=0 _unique=$((EPOCHSECONDS % 100000))$$ # process ids come again within a run
 
 own_broker() {
 	broker_dir=$T/broker
@@ -31,7 +31,7 @@ fi
 topic() {
 	local name=$1
 	_topics=$((_topics + 1))
-	printf -v "$name" '%s' "$name-$$-$_topics"
+	printf -v "$name" '%s' "$name-$_unique-$_topics"
 	evadmin create "${!name}" "${@:2}" || fail "topic ${!name} is made"
 }
 put() { { cat; echo flush; } | evproduce "$@" script >/dev/null || fail "records are produced"; }

@@ -29,7 +29,7 @@ super() { sql "${2:-$_server}" "$1"; }
 database() {
 	local name
 	_databases=$((_databases + 1))
-	name=t$$_$_databases
+	name=t$((EPOCHSECONDS % 100000))$$_$_databases # process ids come again within a run
 	super "CREATE DATABASE $name OWNER app" || fail "database $name is made"
 	printf -v "$1" '%s' "${_server/postgres@/app@}"
 	printf -v "$1" '%s' "${!1%/*}/$name"

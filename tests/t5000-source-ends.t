@@ -24,15 +24,19 @@ all "$small"
 check_status 0 "a topic with an empty partition is read to its end"
 check_offsets "2@0 2@1 0@0 " "in the order of time over partitions"
 # Waiting for more at each end would take the client's half second every time; work alone is quick at least once.
-quickest=99999
-for _ in {1..8}; do
-	start=${EPOCHREALTIME/./}
-	all "$small"
-	took=$(((${EPOCHREALTIME/./} - start) / 1000))
-	[ $took -ge $quickest ] || quickest=$took
-	[ $quickest -ge 400 ] || break
-done
-check "a small topic is read without waiting for more ($quickest ms)" test $quickest -lt 400
+# What any run takes is measured beside it.
+quickest() { # quickest ARGS...: of 8 runs, in ms
+	local best=999999 start took
+	for _ in {1..8}; do
+		start=${EPOCHREALTIME/./}
+		evtail "$@" "$small" >/dev/null 2>&1
+		took=$(((${EPOCHREALTIME/./} - start) / 1000))
+		[ $took -ge $best ] || best=$took
+	done
+	echo $best
+}
+none=$(quickest -n 0) whole=$(quickest --from begin --to end)
+check "a small topic is read without waiting for more ($whole ms, $none without reading)" test $whole -lt $((2 * none + 400))
 
 all "$small/0"
 check_offsets "0@0 " "one partition can be read alone"

@@ -39,7 +39,7 @@ evtail --from begin --to end "$bulk" | md5sum >want
 
 # Kill the broker when some has been read, start it again: the read goes on and loses nothing.
 mkfifo pipe
-evtail --from begin --to end --memory 16m "$bulk" >pipe 2>restart.err &
+evtail --from begin --to end --timeout 10m --memory 16m "$bulk" >pipe 2>restart.err &
 reader=$!
 exec 7<pipe
 head -c 200000 <&7 >got

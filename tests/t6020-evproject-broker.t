@@ -34,7 +34,7 @@ still() { # the run gets nothing any more: its position has not moved for half a
 break_broker() { "$kafka" kill "$broker_dir"; }
 mend_broker() { "$kafka" restart "$broker_dir" >/dev/null || fail "the broker starts again"; }
 
-start kill.db --quiet --group "g-$$"
+start kill.db --quiet --timeout 10m --group "g-$$"
 break_broker
 check "(without its broker a run comes to a halt)" wait_for 60 still kill.db
 check "(midway)" test "$(chain kill.db)" -lt $count

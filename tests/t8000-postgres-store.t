@@ -35,13 +35,14 @@ check_status 2 "a schema that is not there is exit 2"
 check_grep "and named" "nowhere" "$err"
 
 # a database of another encoding, in which half of what events hold would not fit
-super "CREATE DATABASE latin$$ OWNER app ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
-run evproject run p.sql --store "${db%/*}/latin$$" ./in.ndjson
+latin=latin$EPOCHSECONDS
+super "CREATE DATABASE $latin OWNER app ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+run evproject run p.sql --store "${db%/*}/$latin" ./in.ndjson
 check_status 2 "a database that is not in UTF8 is refused"
 check_grep "with its encoding" "encoding is LATIN1, UTF8 is needed" "$err"
 check_grep "and what to do" "ENCODING 'UTF8'" "$err"
-check "nothing is made in it" test "$(sql "${db%/*}/latin$$" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0
-run evproject status --store "${db%/*}/latin$$"
+check "nothing is made in it" test "$(sql "${db%/*}/$latin" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0
+run evproject status --store "${db%/*}/$latin"
 check_status 2 "also for reading"
 
 # a schema of its own; the search path of the role does not matter, and is not changed

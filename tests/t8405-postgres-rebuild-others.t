@@ -50,7 +50,7 @@ refused() { # SQL PATTERN [FILE [ARG...]]
 	check_grep "  by name" "$2" "$err"
 	check "  the old view serves, nothing is left" test "$(versions "$no")$(leftovers "$no")" = 'acc|1 '
 }
-super 'CREATE ROLE poor' >/dev/null 2>&1
+super 'CREATE ROLE poor LOGIN' >/dev/null 2>&1
 super 'GRANT poor TO app'
 refused 'CREATE TABLE every_acc (k text, n integer NOT NULL); ALTER TABLE every_acc OWNER TO app; ALTER TABLE acc INHERIT every_acc' \
 	"table 'every_acc' has 'acc' among its children"
