@@ -167,7 +167,7 @@ complete -c evproject -n '__fish_seen_subcommand_from status' -l store-timeout -
 complete -c evproject -n '__fish_seen_subcommand_from status' -l lock-wait -x -d 'wait for another writer (10s)'
 complete -c evproject -n '__fish_seen_subcommand_from status' -l format -x -a 'text json' -d 'for people or programs'
 complete -c evproject -n '__fish_seen_subcommand_from status' -l max-lag -x -d 'records behind the log'
-complete -c evproject -n '__fish_seen_subcommand_from status' -l max-age -x -d 'age of the last record, when behind'
+complete -c evproject -n '__fish_seen_subcommand_from status' -l max-age -x -d 'age of a record that waits'
 complete -c evproject -n '__fish_seen_subcommand_from status' -l max-dead -x -d 'dead letters'
 complete -c evproject -n '__fish_seen_subcommand_from status' -s b -l broker -x -d 'Kafka brokers, else $EV_BROKERS'
 complete -c evproject -n '__fish_seen_subcommand_from status' -s X -l property -x -d 'any librdkafka property; repeatable'

@@ -63,7 +63,25 @@ run evproject run odd.sql --store "$(store odd.db)"
 check_status 5 "a run stops at its first record"
 run evproject status odd.sql --store "$(store odd.db)" -b "$EV_BROKERS" --max-age 1h
 check_status 1 "which is no view that keeps --max-age"
-check_grep "and says why" "behind, and no record with a time was applied yet" "$err"
+check_grep "and says why" "odd-[^ ]*/0: behind, and the record at offset 0 is [0-9]+ s old, more than 3600" "$err"
+
+# What counts is the record that waits, and not the last one that was applied.
+topic age 1
+now=$(date +%s%3N)
+put <<<"put $age/0 1000 a {\"type\":\"put\",\"v\":1}"
+chain_projection "$age" >age.sql
+evproject run age.sql --store "$(store age.db)" --quiet
+young() { run evproject status age.sql --store "$(store age.db)" -b "$EV_BROKERS" --max-age 1h; }
+young
+check_status 0 "a view that is not behind keeps --max-age, however old its last record"
+put <<<"put $age/0 2000 b {\"type\":\"put\",\"v\":2}"
+young
+check_status 1 "not behind one that is old"
+check_grep "and says which" "$age/0: behind, and the record at offset 1 is [0-9]+ s old, more than 3600" "$err"
+evproject run age.sql --store "$(store age.db)" --quiet
+put <<<"put $age/0 $now c {\"type\":\"put\",\"v\":3}"
+young
+check_status 0 "but behind one that has just come, however old the last that was applied"
 
 # Metrics: text that Prometheus takes, replaced as a whole
 valid() { # HELP, TYPE, then samples of that metric; no metric and no series twice; a line feed at the end

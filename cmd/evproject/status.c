@@ -12,6 +12,7 @@
 #include "rebuild/shadow.h"
 #include "store/dead.h"
 #include "store/ledger.h"
+#include "verify/freshness.h"
 
 static const char *const format_words[] = { "text", "json", NULL };
 
@@ -28,7 +29,7 @@ static const struct ev_option options[] = {
 	EV_ENUM(0, "format", "text|json", struct args, format, format_words, "for people or programs"),
 	EV_GROUP("Limits (exit 1 past one)"),
 	EV_INT(0, "max-lag", "N", struct args, max_lag, 0, INT64_MAX, "records behind the log"),
-	EV_DURATION(0, "max-age", "TIME", struct args, max_age, "age of the last record, when behind"),
+	EV_DURATION(0, "max-age", "TIME", struct args, max_age, "age of a record that waits"),
 	EV_INT(0, "max-dead", "N", struct args, max_dead, 0, INT64_MAX, "dead letters"),
 	EV_BRIEF("Source (to know the lag)"),
 	EV_SOURCE_ROWS(struct args, src),
@@ -42,7 +43,8 @@ struct view {
 	int at_work;                   /* on the versions: 1 a process, 0 nobody, EV_LOCK_UNSEEN */
 	int64_t dead, held;
 	int64_t lag;    /* records; -1 not known */
-	int64_t age_ms; /* of the last record; -1 not known */
+	int64_t age_ms; /* of the last record applied; -1 not known */
+	struct ev_buf stale; /* where a record waits that is too old, a line each */
 	bool balanced;
 	struct ev_buf why;
 	struct ev_error log; /* why the log could not be asked */
@@ -78,21 +80,28 @@ static int other_log(const struct ev_ledger_part *p, const struct ev_source *src
 	return -1;
 }
 
-/* The log's end for every partition of the ledger; partitions that the ledger lacks are all lag. */
-static int lag_of(const struct ev_ledger *l, const struct ev_source *src, int64_t *lag,
-		  struct ev_error *err)
+static void too_old(void *ctx, const char *partition, const char *what)
 {
-	*lag = 0;
-	for (size_t i = 0; i < src->nparts; i++) {
-		const struct ev_partition *p = &src->parts[i];
-		const struct ev_ledger_part *q =
-			ev_ledger_part((struct ev_ledger *)l, p->topic, p->partition, false);
+	ev_buf_addf(ctx, "%s: %s\n", partition, what);
+}
 
-		if (q && other_log(q, src, p->high, err) < 0)
-			return -1;
-		*lag += p->high - (q ? q->next : p->low);
+static int hold_against(struct args *a, struct view *v, struct ev_source *src, struct ev_error *err)
+{
+	struct ev_freshness f = { 0 };
+	int rc = ev_freshness_ask(&f, src, a->max_age ? a->max_age : -1, err);
+
+	for (size_t i = 0; i < src->nparts && rc == 0; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		const struct ev_ledger_part *q = ev_ledger_part(&v->ledger, p->topic, p->partition, false);
+
+		rc = q ? other_log(q, src, p->high, err) : 0;
 	}
-	return 0;
+	if (rc == 0) {
+		v->lag = ev_freshness_lag(&f, src, &v->ledger);
+		rc = ev_freshness_stale(&f, src, &v->ledger, too_old, &v->stale, err);
+	}
+	ev_freshness_release(&f);
+	return rc;
 }
 
 static int ask_log(struct args *a, struct view *v, struct ev_error *err)
@@ -101,7 +110,6 @@ static int ask_log(struct args *a, struct view *v, struct ev_error *err)
 	struct ev_source *src;
 	int rc = 0;
 
-	v->lag = -1;
 	if (!spec.brokers || !v->ledger.nparts || !v->ledger.parts[0].cluster_id)
 		return 0;
 	spec.topics = NULL;
@@ -111,7 +119,7 @@ static int ask_log(struct args *a, struct view *v, struct ev_error *err)
 			rc = ev_source_spec_add(&spec, v->ledger.parts[i].topic, err);
 	src = rc == 0 ? ev_source_open(&spec, err) : NULL;
 	if (src) {
-		rc = lag_of(&v->ledger, src, &v->lag, err);
+		rc = hold_against(a, v, src, err);
 		src->ops->close(src);
 	}
 	for (size_t i = 0; i < spec.ntopics; i++) {
@@ -185,8 +193,7 @@ static int load(struct args *a, struct ev_store *s, const char *name, struct vie
 			last = v->ledger.parts[i].last_timestamp;
 	v->age_ms = last == EV_NO_TIMESTAMP ? -1 : ev_age_ms(last);
 	v->balanced = ev_ledger_balanced(&v->ledger, &v->why);
-	if (ask_log(a, v, &v->log) < 0)
-		v->lag = -1;
+	ask_log(a, v, &v->log);
 	return 0;
 }
 
@@ -406,12 +413,8 @@ static int limits(const struct args *a, const struct view *v, struct ev_messages
 			ev_say(msg, "%s: lag %" PRId64 " is over %" PRId64, name, v->lag, a->max_lag);
 			passed = 1;
 		}
-		if (a->max_age && v->lag > 0 && v->age_ms > a->max_age) {
-			ev_say(msg, "%s: behind, and the last record is over --max-age old", name);
-			passed = 1;
-		}
-		if (a->max_age && v->lag > 0 && v->age_ms < 0) {
-			ev_say(msg, "%s: behind, and no record with a time was applied yet", name);
+		for (const char *c = ev_buf_str(&v->stale), *end; (end = strchr(c, '\n')); c = end + 1) {
+			ev_say(msg, "%s: %.*s", name, (int)(end - c), c);
 			passed = 1;
 		}
 	}
@@ -444,6 +447,7 @@ static int one(struct args *a, struct ev_store *s, const char *name, struct ev_m
 	ev_ledger_release(&v.kept);
 	ev_plan_release(&v.plan);
 	ev_buf_release(&v.why);
+	ev_buf_release(&v.stale);
 	return rc;
 }
 

@@ -1,31 +1,26 @@
-/*
- * freshness.c - --max-lag, --max-age: how far the view is behind its log
- *
- * The log's end is asked just before the snapshot is taken: what is written while the rows are read and the log is
- * folded is no lag of this position. A record is too old where it waits and is older than --max-age allows: the view
- * stands before the first one that is not.
- */
+/* freshness.c - see freshness.h */
+#include "verify/freshness.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "verify/internal.h"
 
-static int ask(struct ev_verifying *w, struct ev_freshness *f, struct ev_error *err)
+int ev_freshness_ask(struct ev_freshness *f, struct ev_source *src, int64_t max_age_ms, struct ev_error *err)
 {
-	struct ev_source *src = w->src;
 	int64_t *fresh;
 	size_t n;
 	int rc = 0;
 
 	f->now = ev_now_ms();
+	f->max_age_ms = max_age_ms;
 	if (src->ops->refresh(src, err) < 0 || (src->one_sequence && src->ops->scan(src, err) < 0))
 		return -1;
 	n = src->nparts; /* a file that grows may show more of them */
 	fresh = ev_alloc((n + 1) * sizeof(*fresh));
-	if (w->opt->max_age_ms >= 0)
-		rc = src->ops->offsets_for_time(src, f->now - w->opt->max_age_ms, fresh, err);
+	if (max_age_ms >= 0)
+		rc = src->ops->offsets_for_time(src, f->now - max_age_ms, fresh, err);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct ev_partition *p = &src->parts[i];
 
@@ -35,79 +30,68 @@ static int ask(struct ev_verifying *w, struct ev_freshness *f, struct ev_error *
 	return rc;
 }
 
-bool ev_freshness_asked(const struct ev_verifying *w)
+void ev_freshness_release(struct ev_freshness *f)
 {
-	return w->opt->max_lag >= 0 || w->opt->max_age_ms >= 0;
-}
-
-void ev_freshness_begin(struct ev_verifying *w)
-{
-	if (ev_freshness_asked(w))
-		ask(w, &w->freshness, &w->freshness.trouble);
+	free(f->ends);
+	*f = (struct ev_freshness){ 0 };
 }
 
 /* Where the view stands in a partition; one that it does not know is all lag. */
-static int64_t standing(struct ev_verifying *w, size_t i)
+static int64_t standing(const struct ev_freshness *f, const struct ev_source *src, const struct ev_ledger *l, size_t i)
 {
-	const struct ev_partition *p = &w->src->parts[i];
-	const struct ev_ledger_part *q = ev_ledger_part(&w->first.ledger, p->topic, p->partition, false);
+	const struct ev_partition *p = &src->parts[i];
+	const struct ev_ledger_part *q = ev_ledger_part((struct ev_ledger *)l, p->topic, p->partition, false);
 
-	return q ? q->next : w->freshness.ends[i].low;
+	return q ? q->next : f->ends[i].low;
 }
 
-static void judge_lag(struct ev_verifying *w, struct ev_mode *m)
+int64_t ev_freshness_lag(const struct ev_freshness *f, const struct ev_source *src, const struct ev_ledger *l)
 {
 	int64_t behind = 0;
 
-	for (size_t i = 0; i < w->freshness.nends; i++) {
-		int64_t n = w->freshness.ends[i].high - standing(w, i);
+	for (size_t i = 0; i < f->nends; i++) {
+		int64_t n = f->ends[i].high - standing(f, src, l, i);
 
 		behind += n > 0 ? n : 0;
 	}
-	if (w->opt->max_lag >= 0 && behind > w->opt->max_lag)
-		ev_finding_text(ev_mode_finding(m, "lag", w->p->name), "%" PRId64 " records behind, more than %"
-				PRId64, behind, w->opt->max_lag);
-	ev_mode_note(m, "%" PRId64 " records behind the log", behind);
+	return behind;
 }
 
 /* The record that the view comes to next is too old, if it has a time at all. */
-static int tell_age(struct ev_verifying *w, struct ev_mode *m, uint32_t part, int64_t next, struct ev_error *err)
+static int tell(const struct ev_freshness *f, struct ev_source *src, uint32_t part, int64_t next, ev_stale_fn *fn,
+		void *ctx, struct ev_error *err)
 {
-	const struct ev_partition *p = &w->src->parts[part];
-	struct ev_buf subject = EV_BUF_INIT;
-	struct ev_finding *f;
+	const struct ev_partition *p = &src->parts[part];
+	struct ev_buf name = EV_BUF_INIT, what = EV_BUF_INIT;
 	struct ev_record r;
 	bool found;
 
-	if (w->src->ops->record_at(w->src, part, next, &r, &found, err) < 0)
+	if (src->ops->record_at(src, part, next, &r, &found, err) < 0)
 		return -1;
 	if (found && r.timestamp == EV_NO_TIMESTAMP)
 		return ev_fail(err, EV_DATA, "%s/%d@%" PRId64 " waits for the view and has no time: how old it is, "
 			       "nobody knows", p->topic, p->partition, next);
-	ev_buf_addf(&subject, "%s/%d", p->topic, p->partition);
-	f = ev_mode_finding(m, "age", ev_buf_str(&subject));
+	ev_buf_addf(&name, "%s/%d", p->topic, p->partition);
 	if (found)
-		ev_finding_text(f, "behind, and the record at offset %" PRId64 " is %" PRId64 " s old, more than %"
-				PRId64, next, (w->freshness.now - r.timestamp) / 1000, w->opt->max_age_ms / 1000);
+		ev_buf_addf(&what, "behind, and the record at offset %" PRId64 " is %" PRId64 " s old, more than %"
+			    PRId64, next, (f->now - r.timestamp) / 1000, f->max_age_ms / 1000);
 	else
-		ev_finding_text(f, "behind, and what comes after offset %" PRId64 " is more than %" PRId64 " s old",
-				next, w->opt->max_age_ms / 1000);
-	ev_buf_release(&subject);
+		ev_buf_addf(&what, "behind, and what comes after offset %" PRId64 " is more than %" PRId64 " s old",
+			    next, f->max_age_ms / 1000);
+	fn(ctx, ev_buf_str(&name), ev_buf_str(&what));
+	ev_buf_release(&name);
+	ev_buf_release(&what);
 	return 0;
 }
 
-int ev_freshness_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
+int ev_freshness_stale(const struct ev_freshness *f, struct ev_source *src, const struct ev_ledger *l, ev_stale_fn *fn,
+		       void *ctx, struct ev_error *err)
 {
-	const struct ev_freshness *f = &w->freshness;
+	for (size_t i = 0; i < f->nends && f->max_age_ms >= 0; i++) {
+		int64_t next = standing(f, src, l, i);
 
-	if (f->trouble.class) {
-		*err = f->trouble;
-		return -1;
-	}
-	m->checked = 1;
-	judge_lag(w, m);
-	for (size_t i = 0; i < f->nends && w->opt->max_age_ms >= 0; i++)
-		if (standing(w, i) < f->ends[i].fresh && tell_age(w, m, (uint32_t)i, standing(w, i), err) < 0)
+		if (next < f->ends[i].fresh && tell(f, src, (uint32_t)i, next, fn, ctx, err) < 0)
 			return -1;
+	}
 	return 0;
 }

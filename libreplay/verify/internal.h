@@ -2,6 +2,7 @@
 #ifndef EV_VERIFY_INTERNAL_H
 #define EV_VERIFY_INTERNAL_H
 
+#include "verify/freshness.h"
 #include "verify/ids.h"
 #include "verify/verify.h"
 
@@ -18,17 +19,6 @@ struct ev_table_check {
 
 enum { EV_SIDE_STORE, EV_SIDE_LOG };
 
-/* Of the log, as it was just before the first snapshot; by partition of the source. */
-struct ev_freshness {
-	struct ev_log_end {
-		int64_t low, high;
-		int64_t fresh; /* the first offset whose record is no older than --max-age */
-	} *ends;
-	size_t nends;
-	int64_t now; /* when it was asked, ms */
-	struct ev_error trouble;
-};
-
 struct ev_verifying {
 	const struct ev_projection *p;
 	struct ev_source *src;
@@ -36,7 +26,8 @@ struct ev_verifying {
 	const struct ev_verify_hooks *hooks;
 	struct ev_verdict *v;
 	struct ev_digest_key key;
-	struct ev_freshness freshness;
+	struct ev_freshness freshness; /* of the log just before the first snapshot */
+	struct ev_error trouble;       /* why it could not be asked */
 	struct ev_snapshot first;     /* its store is let go once its rows are read */
 
 	/* the reference */
@@ -118,10 +109,5 @@ int ev_checks_run(struct ev_verifying *w, struct ev_store *s, struct ev_mode *m,
 /* receipt_of.c: what a receipt says of the view; in the snapshot, and once all is judged. */
 int ev_receipt_begin(struct ev_verifying *w, struct ev_error *err);
 void ev_receipt_end(struct ev_verifying *w);
-
-/* freshness.c: the log's end, asked before the first snapshot; that one against it. */
-bool ev_freshness_asked(const struct ev_verifying *w);
-void ev_freshness_begin(struct ev_verifying *w);
-int ev_freshness_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
 
 #endif

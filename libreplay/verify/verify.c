@@ -1,6 +1,7 @@
 /* verify.c - the sequence of a verification; see verify.h */
 #include "verify/verify.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,12 +117,18 @@ static int read_counts(struct ev_verifying *w, struct ev_error *err)
 	return ev_counts_read(w, w->first.store, err);
 }
 
+static bool asks_freshness(const struct ev_verifying *w)
+{
+	return w->opt->max_lag >= 0 || w->opt->max_age_ms >= 0;
+}
+
 /* What is read of the store, while it stands still for us. */
 static int read_store(struct ev_verifying *w, struct ev_error *err)
 {
 	int rc;
 
-	ev_freshness_begin(w);
+	if (asks_freshness(w)) /* what is written while it is read is no lag of this position */
+		ev_freshness_ask(&w->freshness, w->src, w->opt->max_age_ms, &w->trouble);
 	rc = ev_snapshot_take(&w->first, w->opt->url, w->opt->store, w->p->name, 0, err);
 	if (rc == 0)
 		rc = same_projection(w, err);
@@ -252,14 +259,36 @@ static int judge(struct ev_verifying *w, struct ev_error *err)
 	return 0;
 }
 
+static void too_old(void *ctx, const char *partition, const char *what)
+{
+	ev_finding_text(ev_mode_finding(ctx, "age", partition), "%s", what);
+}
+
+static int judge_freshness(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
+{
+	int64_t behind;
+
+	if (w->trouble.class) {
+		*err = w->trouble;
+		return -1;
+	}
+	m->checked = 1;
+	behind = ev_freshness_lag(&w->freshness, w->src, &w->first.ledger);
+	if (w->opt->max_lag >= 0 && behind > w->opt->max_lag)
+		ev_finding_text(ev_mode_finding(m, "lag", w->p->name), "%" PRId64 " records behind, more than %"
+				PRId64, behind, w->opt->max_lag);
+	ev_mode_note(m, "%" PRId64 " records behind the log", behind);
+	return ev_freshness_stale(&w->freshness, w->src, &w->first.ledger, too_old, m, err);
+}
+
 static int freshness(struct ev_verifying *w, struct ev_error *err)
 {
 	struct ev_mode *m;
 
-	if (!ev_freshness_asked(w))
+	if (!asks_freshness(w))
 		return 0;
 	m = ev_verdict_mode(w->v, "freshness", "positions");
-	if (settle(w, m, ev_freshness_judge(w, m, err), err) < 0)
+	if (settle(w, m, judge_freshness(w, m, err), err) < 0)
 		return -1;
 	ev_mode_done(m);
 	return 0;
@@ -301,7 +330,7 @@ int ev_verify(const struct ev_projection *p, struct ev_source *src, const struct
 	}
 	ev_snapshot_release(&w.first);
 	ev_ids_release(&w.ids);
-	free(w.freshness.ends);
+	ev_freshness_release(&w.freshness);
 	ev_reference_close(&w);
 	out->ended_at = ev_now_ms();
 	return rc;
