@@ -108,6 +108,22 @@ check_status 5 "and a NUL in a header's name"
 run evreplay ./none.ndjson --into "$dst"
 check_status 5 "and no timestamp"
 
+# An open transaction is waited for, and the line that tells how far it is says so.
+topic held 1
+topic beyond 1
+printf 'many %s/0 1732190400000 100\n' "$held" | put
+txn_open held
+txn begin "put $held/0 1732190400000 a x" flush
+printf 'many %s/0 1732190400000 100\n' "$held" | put
+timeout --foreground 100 evreplay "$held" --into "$beyond" --allow retention --txn-wait 90s 2>"$err" &
+copy=$!
+says() { grep -q "waiting for an open transaction: 100 records, .*, [0-9]*%$" "$err"; }
+check "a copy tells what it waits for, and no time that the rest takes" wait_for 60 says
+txn commit
+wait $copy
+check "and goes on behind it" test $? = 0
+txn_leave
+
 # Targets that refuse.
 run evreplay "$src" --into nowhere-$$
 check_status 4 "a topic that is not there"

@@ -109,6 +109,19 @@ run evreplay <(cat whole.ndjson) --into "pipe-$$" --create
 check_status 2 "a pipe by a name cannot be read twice"
 check_grep "which is said" "pipe is read only once" "$err"
 
+# A plan looks at each record as of when the pace would have it written.
+topic ahead 1 message.timestamp.after.max.ms=3600000
+for i in 0 2; do
+	echo '{"topic":"p","partition":0,"offset":'$i',"timestamp":'$((1700000000000 + i * 3600000))',"key":"k","headers":[],"value":{}}'
+done >hours.ndjson
+run evreplay ./hours.ndjson --into "$ahead" --timestamps shift --speed 1x --dry-run
+check_status 0 "at its own pace no record is ahead of the clock"
+check_grep "and takes as long" "^2 records, .* about 2h" "$out"
+run evreplay ./hours.ndjson --into "$ahead" --timestamps shift --speed 1x --max-idle 2m --dry-run
+check_status 1 "where a silence is cut short one is"
+check_grep "which is named" "^conflict: topic $ahead: timestamp-bounds \(1 records\)" "$out"
+check_grep "and so is the plan's time" "^2 records, .* about (2m|1[0-9][0-9]s)" "$out"
+
 # What cannot be produced is seen before.
 topic odd 1 message.timestamp.type=LogAppendTime
 put <<END

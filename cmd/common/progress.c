@@ -29,7 +29,7 @@ static double percent(const struct ev_progress_now *now)
 /* Milliseconds to go by the offsets passed so far; -1 when nothing can be said. */
 static int64_t eta_ms(const struct ev_progress_now *now, int64_t elapsed)
 {
-	if (!now->total || !now->done || now->done >= now->total)
+	if (!now->total || !now->done || now->done >= now->total || now->waits)
 		return -1;
 	return (int64_t)((double)elapsed / (double)now->done * (double)(now->total - now->done));
 }
@@ -126,6 +126,35 @@ void ev_progress_update(struct ev_progress *p, const struct ev_progress_now *now
 	p->last_ms = t;
 	p->last_records = now->records;
 	draw(p, now, t - p->start_ms);
+}
+
+/* It stands where an open transaction keeps the rest of the span back. */
+static bool is_kept_back(const struct ev_partition *p, const struct ev_span *span, int64_t next)
+{
+	return next == (p->stable > span->begin ? p->stable : span->begin) && p->stable < span->end;
+}
+
+void ev_progress_read(struct ev_progress *p, const struct ev_source *src, const struct ev_merge *m,
+		      const struct ev_span *spans, size_t n, uint64_t records)
+{
+	struct ev_progress_now now = { .records = records, .lag = -1, .lag_ms = -1 };
+
+	if (!p->on)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		int64_t next;
+
+		if (spans[i].end == INT64_MAX) {
+			now.total = 0;
+			break;
+		}
+		next = ev_merge_next(m, (uint32_t)i);
+		now.total += (uint64_t)(spans[i].end - spans[i].begin);
+		now.done += next > spans[i].begin ? (uint64_t)(next - spans[i].begin) : 0;
+		now.waits |= records == p->seen && is_kept_back(&src->parts[i], &spans[i], next);
+	}
+	now.phase = now.waits ? "waiting for an open transaction" : NULL;
+	ev_progress_update(p, &now);
 }
 
 void ev_progress_clear(struct ev_progress *p)

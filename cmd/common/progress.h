@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/message.h"
+#include "merge/merge.h"
 
 struct ev_progress_now {
 	uint64_t records;
@@ -18,6 +19,7 @@ struct ev_progress_now {
 	int64_t lag_ms;       /* age of the last record, -1: not known */
 	const char *phase;    /* NULL, or what is being done: "verify" */
 	const char *unit;     /* what `records` counts; NULL: records */
+	bool waits;           /* nothing comes: no estimate of the rest */
 };
 
 struct ev_progress {
@@ -33,6 +35,11 @@ struct ev_progress {
 void ev_progress_init(struct ev_progress *p, struct ev_messages *msg, bool quiet);
 /* Cheap enough for every batch. */
 void ev_progress_update(struct ev_progress *p, const struct ev_progress_now *now);
+/*
+ * Of a bounded read of `records` so far: by its `n` spans (0: it follows), and that it waits for an open transaction.
+ */
+void ev_progress_read(struct ev_progress *p, const struct ev_source *src, const struct ev_merge *m,
+		      const struct ev_span *spans, size_t n, uint64_t records);
 /* Wipe the line; later updates draw again. */
 void ev_progress_clear(struct ev_progress *p);
 

@@ -116,7 +116,8 @@ static int64_t plus(int64_t a, int64_t b) /* what a record says of its time can 
 
 int64_t replay_writing_ms(const struct replay *r)
 {
-	int64_t left_us = r->pace.start_us ? r->pace.start_us - ev_clock_us() : 0;
+	int64_t due_us = r->planned_us ? r->planned_us : r->pace.start_us;
+	int64_t left_us = due_us ? due_us - ev_clock_us() : 0;
 
 	return ev_now_ms() + (left_us > 0 ? left_us / 1000 : 0);
 }
@@ -144,15 +145,31 @@ int replay_change(struct replay *r, struct ev_record *rec, struct ev_error *err)
 	return rc;
 }
 
-int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, struct ev_error *err)
+/* When it is due, by the pace; 0: at once. */
+static int64_t due_us(struct replay *r, const struct ev_record *rec, int64_t original_ms, int64_t now_us)
 {
 	struct ev_record clocked = *rec;
-	int64_t due = 0, now;
 
-	if (ev_pace_on(&r->pace) || r->pace.start_us) {
-		clocked.timestamp = original_ms;
-		due = ev_pace_due(&r->pace, &clocked, ev_clock_us());
-	}
+	if (!ev_pace_on(&r->pace) && !r->pace.start_us)
+		return 0;
+	clocked.timestamp = original_ms;
+	return ev_pace_due(&r->pace, &clocked, now_us);
+}
+
+void replay_plan_time(struct replay *r, struct ev_record *rec, int64_t original_ms)
+{
+	int64_t now = r->planned_us ? r->planned_us : ev_clock_us(), due = due_us(r, rec, original_ms, now);
+
+	if (due)
+		r->planned_us = due > now ? due : now;
+	if (r->args->timestamps == TIMESTAMPS_NOW)
+		rec->timestamp = replay_writing_ms(r);
+}
+
+int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, struct ev_error *err)
+{
+	int64_t due = due_us(r, rec, original_ms, ev_clock_us()), now;
+
 	while (due && (now = ev_clock_us()) < due) {
 		int64_t left = due - now < SLEEP_US ? due - now : SLEEP_US;
 		struct timespec t = { 0, (long)left * 1000 };

@@ -121,25 +121,17 @@ uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf
 }
 
 /* How long it takes: by the pace that was asked for; else about as long as reading it just took, twice. */
-static double estimate_ms(const struct replay *r, uint64_t records, uint64_t bytes, int64_t oldest,
-			  int64_t newest)
+static int64_t estimate_ms(const struct replay *r)
 {
-	double ms = 2.0 * (double)(ev_clock_ms() - r->start_ms), other;
+	int64_t ms = 2 * (ev_clock_ms() - r->start_ms);
+	int64_t paced = r->planned_us ? (r->planned_us - r->pace.start_us) / 1000 : 0;
 
-	if (r->pace.records > 0 && (other = 1000.0 * (double)records / r->pace.records) > ms)
-		ms = other;
-	if (r->pace.bytes > 0 && (other = 1000.0 * (double)bytes / r->pace.bytes) > ms)
-		ms = other;
-	if (r->pace.speed > 0 && newest >= oldest &&
-	    (other = ((double)newest - (double)oldest) / r->pace.speed) > ms)
-		ms = other;
-	return ms;
+	return paced > ms ? paced : ms;
 }
 
 int replay_dry_print(struct replay *r, struct ev_error *err)
 {
 	uint64_t records = 0, bytes = 0, held = 0, conflicts;
-	int64_t oldest = INT64_MAX, newest = INT64_MIN;
 	struct ev_buf out = EV_BUF_INIT;
 	struct ev_term term;
 	int rc;
@@ -150,8 +142,6 @@ int replay_dry_print(struct replay *r, struct ev_error *err)
 		records += p->copied;
 		bytes += p->bytes;
 		held += p->held;
-		oldest = p->oldest < oldest ? p->oldest : oldest;
-		newest = p->newest > newest ? p->newest : newest;
 	}
 	ev_term_init(&term, 1);
 	print_parts(r, &term, &out);
@@ -165,7 +155,7 @@ int replay_dry_print(struct replay *r, struct ev_error *err)
 	ev_buf_addf(&out, "%" PRIu64 " records, ", records);
 	ev_term_bytes(&out, bytes);
 	ev_buf_adds(&out, ", about ");
-	ev_term_duration(&out, (int64_t)estimate_ms(r, records, bytes, oldest, newest));
+	ev_term_duration(&out, estimate_ms(r));
 	ev_buf_adds(&out, "\n");
 	rc = ev_stdout_write(out.data, out.len, err);
 	ev_buf_release(&out);

@@ -104,6 +104,7 @@ struct replay {
 	size_t nparts;
 	struct ev_progress progress;
 	struct ev_pace pace;
+	int64_t planned_us;       /* a plan: when the record at hand is due, by the pace's clock; 0: it has none */
 	struct redrive *redrive;  /* NULL: a plain copy */
 	bool has_since, has_until; /* of a redrive */
 	int64_t since, until;
@@ -155,8 +156,10 @@ const char *replay_path(const struct replay *r, size_t i);
  * next call.
  */
 int replay_change(struct replay *r, struct ev_record *rec, struct ev_error *err);
-/* ms: when a record is written that is due now: not before --start-at, which a dry run does not wait for. */
+/* ms: when a record is written that is due now: not before --start-at, and in a plan at its pace, without waiting. */
 int64_t replay_writing_ms(const struct replay *r);
+/* A plan: the record is the next to be written, at its time by the pace. */
+void replay_plan_time(struct replay *r, struct ev_record *rec, int64_t original_ms);
 /* Wait until it is due by its `original_ms`, serving the sink. 0; 1 stopped by a signal; -1. */
 int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, struct ev_error *err);
 

@@ -38,26 +38,6 @@ static int check_files(const struct replay_args *a, struct ev_error *err)
 	return a->position ? ev_file_replaceable(a->position, err) : 0;
 }
 
-static void show_progress(struct replay *r, bool follow)
-{
-	struct ev_progress_now now = { .records = r->read, .lag = -1, .lag_ms = -1 };
-
-	if (!r->progress.on)
-		return;
-	for (size_t i = 0; !follow && i < r->nspans; i++) {
-		int64_t next;
-
-		if (r->spans[i].end == INT64_MAX) {
-			now.total = 0;
-			break;
-		}
-		next = ev_merge_next(r->merge, (uint32_t)i);
-		now.total += (uint64_t)(r->spans[i].end - r->spans[i].begin);
-		now.done += next > r->spans[i].begin ? (uint64_t)(next - r->spans[i].begin) : 0;
-	}
-	ev_progress_update(&r->progress, &now);
-}
-
 /* What is wrong with the record itself; what is wrong with the target names its own place. */
 static int place_error(const struct ev_record *rec, struct ev_error *err)
 {
@@ -82,6 +62,7 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 	if (!r->redrive)
 		out.topic = ev_slice_str(p->topic);
 	if (r->args->dry_run) {
+		replay_plan_time(r, &out, rec->timestamp);
 		if (target && replay_check_record(r, target, &out, err))
 			return place_error(rec, err);
 		rc = replay_into(r->args) == INTO_ARCHIVE ? replay_plan_archive(r, p, &out, err) : 0;
@@ -271,7 +252,7 @@ static int copy(struct replay *r, struct ev_error *err)
 			return -1;
 		if ((r->sink && r->sink->closed) || ev_stopped())
 			return STOPPED;
-		show_progress(r, r->args->follow);
+		ev_progress_read(&r->progress, r->src, r->merge, r->spans, r->args->follow ? 0 : r->nspans, r->read);
 		done = done && !n;
 	}
 	return 0;

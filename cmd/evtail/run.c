@@ -75,26 +75,6 @@ static int check_args(const struct tail_args *a, const struct ev_operands *rest,
 	return 0;
 }
 
-static void show_progress(struct tail *t, bool follow)
-{
-	struct ev_progress_now now = { .records = t->read, .lag = -1, .lag_ms = -1 };
-
-	if (!t->progress.on)
-		return;
-	for (size_t i = 0; !follow && i < t->nspans; i++) {
-		int64_t next;
-
-		if (t->spans[i].end == INT64_MAX) {
-			now.total = 0;
-			break;
-		}
-		next = ev_merge_next(t->merge, (uint32_t)i);
-		now.total += (uint64_t)(t->spans[i].end - t->spans[i].begin);
-		now.done += next > t->spans[i].begin ? (uint64_t)(next - t->spans[i].begin) : 0;
-	}
-	ev_progress_update(&t->progress, &now);
-}
-
 /* Read what `spans` say to the end, or for ever. 0, STOPPED (signal or closed pipe), -1. */
 static int read_spans(struct tail *t, const struct ev_span *spans, bool follow, struct ev_error *err)
 {
@@ -127,7 +107,7 @@ static int read_spans(struct tail *t, const struct ev_span *spans, bool follow, 
 			return 0;
 		if (t->closed || ev_stopped())
 			return STOPPED;
-		show_progress(t, follow);
+		ev_progress_read(&t->progress, t->src, t->merge, t->spans, follow ? 0 : t->nspans, t->read);
 	}
 }
 
