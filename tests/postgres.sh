@@ -48,7 +48,7 @@ proxied() {
 	coproc PROXY { exec evproxy "${host%/*}" "$1" "$2"; }
 	proxy=$PROXY_PID
 	read -r port <&"${PROXY[0]}"
-	at_exit "kill $proxy 2>/dev/null"
+	at_exit "! jobs -p | grep -qx $proxy || kill $proxy" # where it has ended its id may be another's
 	through=postgresql://app@127.0.0.1:$port
 }
 

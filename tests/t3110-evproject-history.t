@@ -188,9 +188,9 @@ check "with what was read" test -s "$out"
 check "and no word" test ! -s "$err"
 
 # against the view itself: each row's last state is the view's, and each state follows from the one before
+n=$((EFFORT >= 10 ? 6 : 1))
 "$TOP/scripts/generate" orders $((500 * n)) 7 >orders.ndjson
 evproject run "$TOP/projections/orders.sql" --store orders.db --quiet --on-error dead ./orders.ndjson
-n=$((EFFORT >= 10 ? 6 : 1))
 keys=$({ sqlite3 orders.db "SELECT order_id FROM orders ORDER BY random() LIMIT $n"; jq -r .key orders.ndjson | shuf -n $n; } | sort -u)
 for key in $keys; do
 	history "$TOP/projections/orders.sql" --row order_id="$key" --table orders --format json --quiet ./orders.ndjson

@@ -55,7 +55,8 @@ check "the old version serves on" serves f.db 1
 rebuild v2.sql f.db --yes --quiet
 check_status 0 "the next session finishes and swaps"
 check "the new version serves" serves f.db 2
-for i in {1..200}; do kill -0 $old 2>/dev/null || break; sleep 0.1; done # it must end by itself
+gone() { ! kill -0 "$1"; }
+check "the follower of the old version ends by itself" wait_for 60 gone $old
 kill -9 $old 2>/dev/null
 wait $old
 status=$?
@@ -64,10 +65,11 @@ check_grep "and told why" "projection 'sums' was swapped: version 2 serves now" 
 evproject run v2.sql --store "$(store f.db)" --follow --quiet 2>new.err &
 new=$!
 before=$(sql f.db "SELECT sum(applied) FROM ev_ledger WHERE projection = 'sums'")
+put < <(adds "$log" 100000 1000 3) # the producer may have come to its end
 check "with the new file it goes on" wait_for 60 applied f.db $((before + 500))
 run timeout 60 evproject rollback v1.sql --store "$(store f.db)"
 check_status 0 "rollback beside a follower"
-for i in {1..200}; do kill -0 $new 2>/dev/null || break; sleep 0.1; done
+check "the one of the new version ends, too" wait_for 60 gone $new
 kill -9 $new 2>/dev/null
 wait $new
 status=$?

@@ -257,7 +257,7 @@ check_status 0 "all but the swap"
 mkfifo long
 psql -qAtX "$live" <long >long.out 2>&1 & long_pid=$!
 exec 6>long
-evproject rebuild p2.sql --store "$live" --yes --swap-wait 2s ./in.ndjson 2>swap.err & pid=$!
+evproject rebuild p2.sql --store "$live" --yes --swap-wait 10m ./in.ndjson 2>swap.err & pid=$!
 echo "BEGIN; SELECT 'reading', count(*) FROM acc;" >&6
 check "a long reader" wait_for 60 grep -q reading long.out
 if kill -0 $pid 2>/dev/null; then
@@ -269,7 +269,7 @@ if kill -0 $pid 2>/dev/null; then
 		[ $t -gt $slowest ] && slowest=$t
 	done
 	echo "# slowest of 20 readers while the swap waited: $((slowest / 1000)) ms"
-	check "nobody queued behind the swap for long" test $slowest -lt 3000000
+	check "nobody queued behind the swap for long" test $slowest -lt 60000000
 fi
 echo "COMMIT;" >&6; exec 6>&-
 wait $long_pid
