@@ -207,4 +207,41 @@ check "with the CHECK" eval '! sql q.db "INSERT INTO acc (k, n) VALUES (1, 10000
 sql q.db 'DROP VIEW theirs'
 run evproject drop acc --store "$(store q.db)" --yes
 check_status 0 "and they can be dropped"
+
+# a database that has nothing of ours is left so by what is refused, and by what is given up
+ours() { sql "$1" "$(on sqlite "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'ev\_%' ESCAPE '\'" \
+	postgresql "SELECT count(*) FROM pg_class WHERE relname LIKE 'ev\_%' AND relnamespace = current_schema()::regnamespace")"; }
+theirs() { sql "$1" "CREATE TABLE acc (k text PRIMARY KEY, n integer, at integer); INSERT INTO acc VALUES ('x', 7, 1)"; }
+sed 's/INSERT INTO acc (k,/INSERT INTO acc (kk,/' p.sql >broken.sql
+sed 's/@on add/@on nothing/' p.sql >empty.sql
+rebuild broken.sql fresh.db --yes ./log.ndjson
+check_status 2 "a first build is refused"
+check "and leaves nothing" test "$(ours fresh.db)" = 0
+theirs fresh.db
+rebuild p.sql fresh.db --yes ./log.ndjson
+check_status 2 "one over tables of others is refused"
+check "and leaves nothing" test "$(ours fresh.db)" = 0
+for how in "p.sql --max-change 1" empty.sql; do
+	# shellcheck disable=SC2086
+	rebuild ${how%% *} fresh.db ${how#"${how%% *}"} --yes --adopt ./log.ndjson
+	check_status 1 "their rows are no version of ${how%% *}"
+	rebuild ${how%% *} fresh.db --abandon
+	check "and when that is given up nothing is left" test "$(ours fresh.db)" = 0
+done
+rebuild p.sql fresh.db --adopt ./poison.ndjson
+check_status 2 "where nobody can answer there is no rebuild"
+check "and leaves nothing" test "$(ours fresh.db)" = 0
+
+# which drop ends, too, as long as nothing is in place
+rebuild p.sql fresh.db --yes --adopt --batch 10 ./poison.ndjson
+check_status 5 "a rebuild beside tables of others that ends in its midst"
+run evproject drop acc --store "$(store fresh.db)" --yes
+check_status 0 "is dropped by its name"
+check_grep "and their tables stay, which is said" \
+	'acc is dropped, with the rebuild to version 1 that is under way; the tables that serve stay, as another program' "$err"
+check "as they were" test "$(dump fresh.db)" = 'x|7|1'
+check "and no plan" test "$(plans fresh.db)" = 0
+run evproject drop acc --store "$(store fresh.db)" --yes
+check_status 2 "once"
+check_grep "as then there is none" "has no projection 'acc'" "$err"
 done_testing

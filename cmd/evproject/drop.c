@@ -22,26 +22,35 @@ static void init(void *args)
 	ev_store_args_init(&((struct args *)args)->store);
 }
 
+static void add(struct ev_buf *out, const char *what)
+{
+	ev_buf_addf(out, "%s%s", out->len ? ", " : "", what);
+}
+
 /* What is there to be dropped: "acc, big, its ledger, ...". Tables that were adopted, and serve, stay. Appended. */
 static int list(struct ev_store *s, const char *name, bool adopted, struct ev_buf *out, struct ev_error *err)
 {
 	struct ev_buf tables = EV_BUF_INIT;
 	struct ev_plan plan = { 0 };
-	int rc = ev_ledger_tables(s, name, &tables, err), kept = 0;
+	int rc = ev_ledger_tables(s, name, &tables, err), kept = 0, live = 0;
 	const char *t = ev_buf_str(&tables), *end = t + tables.len;
 
 	if (rc == 0)
+		rc = live = ev_role_present(s, name, EV_ROLE_LIVE, err);
+	if (rc >= 0)
 		rc = kept = ev_role_present(s, name, EV_ROLE_KEPT, err);
 	if (rc >= 0)
 		rc = ev_plan_load(s, name, &plan, err);
 	for (; t < end && !adopted; t += strlen(t) + 1)
-		ev_buf_addf(out, "%s, ", t);
-	ev_buf_adds(out, adopted ? "what we keep of it" : "its ledger");
+		add(out, t);
+	if (live > 0)
+		add(out, adopted ? "what we keep of it" : "its ledger");
 	if (kept > 0)
-		ev_buf_adds(out, ", the version that is kept");
+		add(out, "the version that is kept");
 	if (plan.phase != EV_PHASE_NONE)
-		ev_buf_addf(out, ", the rebuild to version %" PRId64 " that is under way", plan.version);
-	if (adopted)
+		ev_buf_addf(out, "%sthe rebuild to version %" PRId64 " that is under way", out->len ? ", " : "",
+			    plan.version);
+	if (adopted || (plan.adopt && !live))
 		ev_buf_adds(out, "; the tables that serve stay, as another program wrote them");
 	ev_plan_release(&plan);
 	ev_buf_release(&tables);
@@ -59,12 +68,19 @@ static int ask(const char *name, const char *what, bool yes, struct ev_error *er
 	return rc;
 }
 
-/* Any role: what a killed drop has left goes too. */
+/* Any role: what a killed drop has left goes too, and a rebuild that has nothing in place yet. */
 static int present(struct ev_store *s, const char *name, struct ev_error *err)
 {
-	for (int role = 0; role < EV_ROLES; role++) {
-		int rc = ev_role_present(s, name, (enum ev_role)role, err);
+	struct ev_plan plan = { 0 };
+	bool rebuilds;
+	int rc = ev_plan_load(s, name, &plan, err);
 
+	rebuilds = rc == 0 && plan.phase != EV_PHASE_NONE;
+	ev_plan_release(&plan);
+	if (rc < 0 || rebuilds)
+		return rc;
+	for (int role = 0; role < EV_ROLES; role++) {
+		rc = ev_role_present(s, name, (enum ev_role)role, err);
 		if (rc)
 			return rc;
 	}

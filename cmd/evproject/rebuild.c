@@ -457,6 +457,7 @@ static int abandon(struct state *st, struct ev_versions *v, struct ev_error *err
 		ev_say(st->msg, "%s: no rebuild is under way", name);
 	if (rc == 0 && !v->dry)
 		rc = v->shadow->ops->abandon(v->shadow, err);
+	v->shadow->tidy |= plan.phase != EV_PHASE_NONE;
 	if (rc == 0 && plan.phase == EV_PHASE_BUILD && !st->a->quiet)
 		rc = tell_left(st, v->store, plan.version, err);
 	else if (rc == 0 && plan.phase != EV_PHASE_NONE && !st->a->quiet)

@@ -62,8 +62,7 @@ int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const
 
 void ev_versions_close(struct ev_versions *v)
 {
-	if (v->shadow)
-		v->shadow->ops->close(v->shadow);
+	ev_shadow_close(v->shadow);
 	if (v->store)
 		v->store->ops->close(v->store);
 	*v = (struct ev_versions){ 0 };

@@ -247,9 +247,9 @@ static int build_and_compile(struct ev_apply *a, struct ev_error *err)
 		    a->store->ops->commit(a->store, err) == 0)
 			return 0;
 		a->store->ops->rollback(a->store);
-		/* another projection's first run made the same tables of ours at the same moment */
-		again = again && err->class == EV_STORE && !before &&
-			ev_ledger_present(a->store, &(struct ev_error)EV_ERROR_INIT) > 0;
+		/* another projection's first call made the same tables of ours at the same moment, or took them away */
+		again = again && err->class == EV_STORE &&
+			ev_ledger_present(a->store, &(struct ev_error)EV_ERROR_INIT) == !before;
 	} while (again);
 	return -1;
 }

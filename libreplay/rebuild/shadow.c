@@ -61,6 +61,45 @@ int ev_shadow_held(struct ev_store *live, const char *projection, struct ev_erro
 			    "--lock-wait");
 }
 
+/* Is a projection there, or a rebuild of one? 1, 0, -1. */
+static int is_used(struct ev_store *s, struct ev_error *err)
+{
+	static const char sql[] = "SELECT 1 FROM ev_projection UNION ALL SELECT 1 FROM ev_table "
+				  "UNION ALL SELECT 1 FROM ev_rebuild LIMIT 1";
+	bool found = false;
+
+	return ev_store_select(s, sql, NULL, 0, seen, &found, err) < 0 ? -1 : found;
+}
+
+/* Best effort: the tables do no harm. Whoever is about to use them, or builds views on them, has them stay. */
+static void remove_tables(struct ev_store *s)
+{
+	static const char lock[] = "LOCK TABLE ev_projection, ev_table, ev_rebuild IN ACCESS EXCLUSIVE MODE NOWAIT";
+	static const char drop[] = "DROP TABLE ev_projection; DROP TABLE ev_table; DROP TABLE ev_ledger; "
+				   "DROP TABLE ev_cut; DROP TABLE ev_rows; DROP TABLE ev_dead; DROP TABLE ev_seen; "
+				   "DROP TABLE ev_rebuild;";
+	struct ev_error ignored = EV_ERROR_INIT;
+	bool sqlite = s->ops->dialect == EV_SQLITE;
+
+	s->ops->rollback(s);
+	if (ev_ledger_present(s, &ignored) <= 0 || s->ops->begin(s, &ignored) < 0)
+		return;
+	if ((sqlite || s->ops->script(s, lock, &ignored) == 0) && is_used(s, &ignored) == 0 &&
+	    (!sqlite || s->ops->script(s, "DROP TABLE ev_view;", &ignored) == 0) &&
+	    s->ops->script(s, drop, &ignored) == 0 && s->ops->commit(s, &ignored) == 0)
+		return;
+	s->ops->rollback(s);
+}
+
+void ev_shadow_close(struct ev_shadow *sh)
+{
+	if (!sh)
+		return;
+	if (sh->tidy)
+		remove_tables(sh->live);
+	sh->ops->close(sh);
+}
+
 struct ev_shadow *ev_shadow_open(struct ev_store *live, const char *projection,
 				 const struct ev_shadow_options *opt, struct ev_error *err)
 {

@@ -120,7 +120,7 @@ struct ev_shadow_ops {
 	/* What of others would break if the projection's tables went, a line each, appended. */
 	int (*dependents)(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err);
 
-	void (*close)(struct ev_shadow *sh); /* NULL allowed */
+	void (*close)(struct ev_shadow *sh); /* NULL allowed; see ev_shadow_close */
 };
 
 struct ev_shadow {
@@ -130,7 +130,11 @@ struct ev_shadow {
 	struct ev_shadow_options opt;
 	void (*note)(void *ctx, const char *text); /* a fact worth a line, set by who wants it */
 	void *note_ctx;
+	bool tidy; /* our tables go at close where nothing is in them: this call made them, or gave a rebuild up */
 };
+
+/* Close it, and leave a database as it is that has nothing of ours. NULL allowed. */
+void ev_shadow_close(struct ev_shadow *sh);
 
 /*
  * The shadow of a projection, by the kind of `live`. It is locked against other rebuilds, rollbacks

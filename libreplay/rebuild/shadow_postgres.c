@@ -359,10 +359,14 @@ static const struct ev_shadow_ops ops = {
 	.close = close_shadow,
 };
 
-static int create_tables(struct ev_store *live, struct ev_error *err)
+static int create_tables(struct ev_shadow *sh, struct ev_error *err)
 {
-	if (live->ops->begin(live, err) < 0)
+	struct ev_store *live = sh->live;
+	int ours = ev_ledger_present(live, err);
+
+	if (ours < 0 || live->ops->begin(live, err) < 0)
 		return -1;
+	sh->tidy |= !ours;
 	if (ev_ledger_create(live, err) == 0 && ev_dead_create(live, err) == 0 &&
 	    ev_seen_create(live, err) == 0 && ev_plan_create(live, err) == 0 &&
 	    live->ops->commit(live, err) == 0)
@@ -469,7 +473,7 @@ static int take_lock(struct ev_shadow_pg *s, struct ev_error *err)
 
 static int settle_in(struct ev_shadow *sh, struct ev_error *err)
 {
-	return take_lock(of(sh), err) < 0 ? -1 : create_tables(sh->live, err);
+	return take_lock(of(sh), err) < 0 ? -1 : create_tables(sh, err);
 }
 
 struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projection,
@@ -477,7 +481,7 @@ struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projecti
 {
 	struct ev_shadow_pg *s = ev_alloc(sizeof(*s));
 
-	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL };
+	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL, false };
 	s->live = ev_pg_of(live);
 	for (int i = 0; i < EV_ROLES; i++)
 		s->schemas[i] = schema_of(s, (enum ev_role)i, false);

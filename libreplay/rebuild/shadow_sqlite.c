@@ -382,10 +382,14 @@ static const struct ev_shadow_ops ops = {
 };
 
 /* The ledger's tables, as the first run would create them, and ours. */
-static int create_tables(struct ev_store *live, struct ev_error *err)
+static int create_tables(struct ev_shadow *sh, struct ev_error *err)
 {
-	if (live->ops->begin(live, err) < 0)
+	struct ev_store *live = sh->live;
+	int ours = ev_ledger_present(live, err);
+
+	if (ours < 0 || live->ops->begin(live, err) < 0)
 		return -1;
+	sh->tidy |= !ours;
 	if (ev_ledger_create(live, err) == 0 && ev_dead_create(live, err) == 0 &&
 	    ev_seen_create(live, err) == 0 && ev_plan_create(live, err) == 0 &&
 	    ev_kit_create_ledger(ev_sqlite_of(live), err) == 0 && live->ops->commit(live, err) == 0)
@@ -413,7 +417,7 @@ struct ev_shadow *ev_shadow_sqlite(struct ev_store *live, const char *projection
 	const char *file = sqlite3_db_filename(ev_sqlite_of(live)->db, "main");
 	struct ev_buf path = EV_BUF_INIT;
 
-	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL };
+	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL, false };
 	s->live = ev_sqlite_of(live);
 	s->lock_fd = -1;
 	if (file && *file) {
@@ -421,7 +425,7 @@ struct ev_shadow *ev_shadow_sqlite(struct ev_store *live, const char *projection
 		s->path = ev_strdup(ev_buf_str(&path));
 		ev_buf_release(&path);
 	}
-	if (!opt->dry && ((s->path && take_lock(s, file, err) < 0) || create_tables(live, err) < 0)) {
+	if (!opt->dry && ((s->path && take_lock(s, file, err) < 0) || create_tables(&s->base, err) < 0)) {
 		close_shadow(&s->base);
 		return NULL;
 	}
