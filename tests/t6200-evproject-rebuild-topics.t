@@ -158,6 +158,24 @@ check "with what a first run has" same a.db w5.db
 run timeout 60 evproject rollback v1.sql --store "$(store a.db)"
 check "the old one is kept" serves a.db 1
 
+# Topics that are all replaced: there is no position at which both versions stand, which the comparison says.
+topic before 1
+topic after 1
+put < <(adds "$before" 0 50 1; adds "$after" 0 80 1)
+sums 1 1 "$before" >v1.sql
+sums 2 1 "$after" >v2.sql
+run_view v1.sql r.db
+rebuild v2.sql r.db --yes --max-change 50
+check_status 1 "other topics altogether are compared as well"
+check_grep "which is said to be at no common position" '^the new version reads none of the old one.s topics' "$out"
+check_grep "with what changes" '^sums +50 +0 +0 +30' "$out"
+rebuild v2.sql r.db --yes --max-change 60
+check_status 0 "and taken where that is allowed"
+check_grep "the line says at which end" ': at the end of the log: 0 rows changed, 0 only in the old view, 30 only in the new' "$err"
+run timeout 60 evproject rollback v1.sql --store "$(store r.db)"
+check_grep "a rollback tells no distance between the two" '; version 2, which stands on other topics, is kept' "$err"
+check "the old one serves" serves r.db 1
+
 # time travel, into another store
 sums 1 1 "$open" >v1.sql
 rebuild v1.sql past.db --to 60 --quiet

@@ -43,20 +43,34 @@ static int load(struct ev_store *s, const char *name, struct two *t, struct ev_e
 	return rc;
 }
 
-/* `, 100 offsets behind version 2`: what is to be read again, where both stand in the same log. */
+static bool stands_on(const struct ev_ledger *l, const char *topic)
+{
+	for (size_t i = 0; i < l->nparts; i++)
+		if (strcmp(l->parts[i].topic, topic) == 0)
+			return true;
+	return false;
+}
+
+/* `, 100 offsets behind version 2`: what is to be read again, of the topics that both stand on. */
 static void add_distance(const struct two *t, struct ev_buf *out)
 {
 	int64_t behind = 0;
+	bool common = !t->kept.nparts;
 
 	for (size_t i = 0; i < t->kept.nparts; i++) {
 		const struct ev_ledger_part *p = &t->kept.parts[i];
 		const struct ev_ledger_part *q =
 			ev_ledger_part((struct ev_ledger *)&t->now, p->topic, p->partition, false);
 
+		if (!stands_on(&t->now, p->topic))
+			continue;
+		common = true;
 		behind += p->next - (q ? q->next : p->begin);
 	}
 	if (!t->kept.exists)
 		ev_buf_adds(out, "; what served");
+	else if (!common)
+		ev_buf_addf(out, "; version %" PRId64 ", which stands on other topics,", t->kept.version);
 	else if (behind)
 		ev_buf_addf(out, ", %" PRId64 " offsets %s version %" PRId64 "; that", behind < 0 ? -behind : behind,
 			    behind < 0 ? "past" : "behind", t->kept.version);

@@ -69,6 +69,9 @@ int ev_rebuilding_judge(struct ev_rebuilding *r)
 				    r->plan.change, r->opt->max_change);
 }
 
+static const char other_topics[] = "the new version reads none of the old one's topics, so they have no position in "
+				   "common: the old tables are compared as they are now with the new version at the "
+				   "end of its log";
 static const char no_position[] = "the old tables have no position in this log: they are compared as they are now with "
 				  "the new version at the end of the log; what only one of them has seen is among "
 				  "the changes";
@@ -81,10 +84,19 @@ static double percent_changed(const struct ev_comparison *c)
 	return differ >= rows ? differ ? 100 : 0 : 100.0 * (double)differ / (double)rows;
 }
 
+/* Does the new version read nothing that the old one stands on? */
+static bool reads_others(const struct ev_rebuilding *r)
+{
+	for (size_t i = 0; i < r->old.nparts; i++)
+		if (ev_rebuilding_reads(r, r->old.parts[i].topic))
+			return false;
+	return r->old.nparts > 0;
+}
+
 /* Does the old view have a position in this log? Another program's tables have none. */
 static bool has_position(const struct ev_rebuilding *r)
 {
-	return r->old.exists && !r->plan.detached;
+	return r->old.exists && !r->plan.detached && !reads_others(r);
 }
 
 static int report(struct ev_rebuilding *r, const struct ev_comparison *c)
@@ -99,7 +111,8 @@ static int report(struct ev_rebuilding *r, const struct ev_comparison *c)
 	r->plan.change = percent_changed(c);
 	ev_buf_release(&text);
 	if (r->hooks->compared)
-		r->hooks->compared(r->hooks->ctx, c, has_position(r) ? NULL : no_position);
+		r->hooks->compared(r->hooks->ctx, c, has_position(r) ? NULL : reads_others(r) ? other_topics :
+				   no_position);
 	return ev_rebuilding_judge(r);
 }
 
