@@ -139,6 +139,8 @@ int ev_poison_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind
 		   struct ev_error *err);
 int ev_poison_stops(const struct ev_apply *a, const struct ev_record *r, struct ev_error *err);
 int ev_poison_count(struct ev_apply *a, struct ev_error *err); /* the letters that the store has */
+/* One of them is none any more, nor are the `held` records behind it. */
+void ev_poison_decided(struct ev_apply *a, struct ev_slice topic, int32_t partition, int64_t offset, size_t held);
 
 /* whole.c: batches of a projection that folds as a whole. As ev_apply_batch. */
 int ev_whole_batch(struct ev_apply *a, const struct ev_record *records, size_t n, const int64_t *next,

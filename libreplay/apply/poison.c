@@ -88,6 +88,16 @@ int ev_poison_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind
 	return held ? EV_HELD_BACK : EV_DEAD;
 }
 
+void ev_poison_decided(struct ev_apply *a, struct ev_slice topic, int32_t partition, int64_t offset, size_t held)
+{
+	bool known = knows(a) && is_known(a, topic, partition, offset);
+
+	a->letters.dead--;
+	a->letters.held -= (int64_t)held;
+	a->letters.known_dead -= known;
+	a->letters.known_held -= known ? (int64_t)held : 0;
+}
+
 int ev_poison_blocks(struct ev_apply *a, const struct ev_record *r, int64_t *behind, struct ev_error *err)
 {
 	*behind = -1;

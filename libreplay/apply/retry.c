@@ -217,10 +217,10 @@ int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int
 		ev_transaction_undo(a);
 	} else if (apply_chain(a, &c, drop, &at, err) < 0) {
 		failed_again(a, &c.v[at], err);
-	} else if (ev_poison_count(a, err) < 0 ||
-		   ev_ledger_bump(a->store, &a->ledger, err) < 0) {
+	} else if (ev_ledger_bump(a->store, &a->ledger, err) < 0) {
 		ev_transaction_undo(a);
 	} else {
+		ev_poison_decided(a, ev_slice_str(topic), partition, offset, c.n - 1);
 		rc = ev_transaction_commit(a, err);
 		*applied = (int64_t)c.n - drop;
 	}

@@ -20,11 +20,13 @@
 	" PRIMARY KEY (projection, topic, partition, record_offset));"                        \
 	"CREATE INDEX IF NOT EXISTS ev_dead_key ON ev_dead %s"                                \
 	" WHERE state = 'dead';"                                                              \
+	"CREATE INDEX IF NOT EXISTS ev_dead_behind ON ev_dead (projection, topic,"            \
+	" behind_partition, behind_offset, arrival) WHERE state = 'held';"                    \
 	"CREATE INDEX IF NOT EXISTS ev_dead_arrival ON ev_dead (projection, arrival);"
 
 #define COLUMNS                                                                            \
 	"SELECT topic, partition, record_offset, behind_offset, state, reason, line, "     \
-	"key_bytes, tries, decided_seq, created_at, behind_partition FROM ev_dead WHERE projection = "
+	"key_bytes, tries, decided_seq, created_at, behind_partition, arrival FROM ev_dead WHERE projection = "
 
 static const char add_sql[] =
 	"INSERT INTO ev_dead (projection, topic, partition, record_offset, record_timestamp, state, "
@@ -43,11 +45,12 @@ static const char *const each_state_sql[] =
 static const char *const count_sql[] =
 	BOTH("SELECT count(CASE WHEN state = 'dead' THEN 1 END), count(CASE WHEN state = 'held' THEN 1 END) "
 	     "FROM ev_dead WHERE projection = ", "");
-/* The letter first, then what it holds back, in the order in which it came. */
+/* The letter first (it is behind none), then what it holds back, in the order in which it came; each by an index. */
 static const char chain_sql[] =
-	COLUMNS EV_ROWS_KEY("?1") " AND topic = ?2 AND ((state = 'dead' AND partition = ?3 AND record_offset = ?4) OR "
-	"(state = 'held' AND behind_partition = ?3 AND behind_offset = ?4)) "
-	"ORDER BY CASE state WHEN 'dead' THEN 0 ELSE 1 END, arrival";
+	COLUMNS EV_ROWS_KEY("?1") " AND topic = ?2 AND state = 'dead' AND partition = ?3 AND record_offset = ?4 "
+	"UNION ALL "
+	COLUMNS EV_ROWS_KEY("?1") " AND topic = ?2 AND state = 'held' AND behind_partition = ?3 AND behind_offset = ?4 "
+	"ORDER BY behind_offset, arrival";
 static const char state_sql[] =
 	"UPDATE ev_dead SET state = ?5, decided_seq = ?6 WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND "
 	"partition = ?3 AND record_offset = ?4";

@@ -19,7 +19,7 @@ struct pieces {
 	struct ev_stored_cut cut; /* the piece at hand ends at this one */
 	bool last;        /* at the position: there are no more cuts */
 	struct ev_error trouble;  /* with a cut */
-	size_t decision;  /* the next to be taken */
+	const struct ev_taken_decision *decision; /* the next to be taken; NULL: there are no more */
 	bool started;
 	int64_t *stops;   /* by partition of the source */
 	size_t nstops, mapped;
@@ -75,8 +75,7 @@ static const int64_t *set_stops(struct pieces *p)
 
 static bool decision_due(const struct pieces *p)
 {
-	return p->decision < p->to->ndecisions &&
-	       (p->last || p->to->decisions[p->decision].seq <= p->cut.seq);
+	return p->decision && (p->last || p->decision->seq <= p->cut.seq);
 }
 
 /* On to the next piece, or to the first. */
@@ -155,20 +154,22 @@ static int read_all(struct pieces *p, struct ev_merge *m, struct ev_error *err)
 /* What was decided at the cut at hand. A letter that is no longer dead, or fails again, is for the rows to tell. */
 static int decide(struct pieces *p, struct ev_error *err)
 {
-	while (!p->r->stopped && decision_due(p)) {
-		const struct ev_taken_decision *d = &p->to->decisions[p->decision++];
+	int rc = 0;
+
+	while (rc == 0 && decision_due(p) && !stopped(p->r)) {
 		struct ev_error why = EV_ERROR_INIT;
 
-		if (ev_into_decide(p->r, d, &why) == 0)
-			continue;
-		if (!p->r->apply || (why.class != EV_DATA && why.class != EV_USAGE)) {
-			*err = why;
-			return -1;
+		if (ev_into_decide(p->r, p->decision, &why) < 0) {
+			if (!p->r->apply || (why.class != EV_DATA && why.class != EV_USAGE)) {
+				*err = why;
+				return -1;
+			}
+			if (p->r->hooks->note)
+				p->r->hooks->note(p->r->hooks->ctx, why.text);
 		}
-		if (p->r->hooks->note)
-			p->r->hooks->note(p->r->hooks->ctx, why.text);
+		rc = ev_taken_next(p->to->taken, &p->decision, err);
 	}
-	return 0;
+	return rc;
 }
 
 /* Topics: one read of all pieces. */
@@ -367,8 +368,8 @@ int ev_replay_to(struct ev_replay *r, const struct ev_snapshot *to, struct ev_er
 	int rc = check_log(&p, err);
 
 	p.records = ev_alloc(r->batch * sizeof(*p.records));
-	while (p.decision < to->ndecisions && to->decisions[p.decision].seq <= r->seq)
-		p.decision++; /* taken on the way to where the reference stands */
+	if (rc == 0)
+		rc = ev_taken_first(to->taken, r->seq, &p.decision, err);
 	if (rc == 0) {
 		map_partitions(&p);
 		rc = r->src->one_sequence ? read_files(&p, err) : read_topics(&p, err);

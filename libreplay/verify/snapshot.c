@@ -70,29 +70,19 @@ static int take_letter(void *ctx, const struct ev_dead_letter *d)
 
 	if (d->decided_seq <= l->after || d->behind >= 0)
 		return 0;
-	*EV_PUSH(l->s->decisions, l->s->ndecisions) = (struct ev_taken_decision){
-		ev_slice_dup(d->topic), d->partition, d->offset, d->decided_seq, l->drop,
-	};
-	return 0;
-}
-
-static int by_seq(const void *a, const void *b)
-{
-	const struct ev_taken_decision *x = a, *y = b;
-
-	return (x->seq > y->seq) - (x->seq < y->seq);
+	return ev_taken_add(l->s->taken, d->decided_seq, d->topic, d->partition, d->offset, l->drop, l->err);
 }
 
 static int load_decisions(struct ev_snapshot *s, int64_t after, struct ev_error *err)
 {
 	struct loading l = { s, after, true, err };
-	int rc = ev_dead_each(s->store, s->ledger.projection, "dropped", take_letter, &l, err);
+	int rc;
 
+	s->taken = ev_taken_new();
+	rc = ev_dead_each(s->store, s->ledger.projection, "dropped", take_letter, &l, err);
 	l.drop = false;
 	if (rc == 0)
 		rc = ev_dead_each(s->store, s->ledger.projection, "retried", take_letter, &l, err);
-	if (s->ndecisions)
-		qsort(s->decisions, s->ndecisions, sizeof(*s->decisions), by_seq);
 	return rc;
 }
 
@@ -180,8 +170,6 @@ void ev_snapshot_release(struct ev_snapshot *s)
 	free(s->rows_key);
 	ev_buf_release(&s->tables);
 	ev_cuts_free(s->cuts);
-	for (size_t i = 0; i < s->ndecisions; i++)
-		free(s->decisions[i].topic);
-	free(s->decisions);
+	ev_taken_free(s->taken);
 	*s = (struct ev_snapshot){ 0 };
 }

@@ -10,14 +10,7 @@
 
 #include "store/ledger.h"
 #include "verify/cuts.h"
-
-struct ev_taken_decision { /* on a dead letter */
-	char *topic;
-	int32_t partition;
-	int64_t offset;
-	int64_t seq; /* the cut at which it was taken */
-	bool drop;
-};
+#include "verify/taken.h"
 
 struct ev_snapshot {
 	struct ev_store *store; /* frozen; NULL once it is let go */
@@ -25,8 +18,7 @@ struct ev_snapshot {
 	char *rows_key;         /* store/ledger.h: another one is another version */
 	struct ev_buf tables;   /* of the projection, NUL after each */
 	struct ev_cuts *cuts;
-	struct ev_taken_decision *decisions; /* oldest first */
-	size_t ndecisions;
+	struct ev_taken *taken; /* decisions on dead letters */
 };
 
 /*
