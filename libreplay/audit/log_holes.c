@@ -21,6 +21,7 @@ struct second {
 	int64_t begin; /* where the log starts by then */
 	int64_t committed, records; /* from there: as the first reading has it; read uncommitted */
 	int64_t next;
+	int64_t told; /* holes before it were, by a reading that retention ended */
 	struct runs runs;
 	int64_t markers; /* up to `upto`, which may lie beyond the span; -1: not known */
 	int64_t upto, beyond; /* offsets from the span's end to there that are no records */
@@ -74,7 +75,10 @@ static int take_run(struct holes *h, size_t part, int64_t begin, int64_t end, st
 		r->longest = n;
 		r->at = begin;
 	}
-	return h->l->opt->contiguous ? tell_run(h->l, part, begin, end, err) : 0;
+	if (!h->l->opt->contiguous || end <= h->v[part].told)
+		return 0;
+	h->v[part].told = end;
+	return tell_run(h->l, part, begin, end, err);
 }
 
 static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
@@ -143,8 +147,8 @@ static bool plan(struct holes *h, bool *moved)
 		again |= low > was;
 		if (low < was)
 			low = was;
-		h->v[part] = (struct second){ .wanted = true, .begin = low, .next = low, .committed = p->records,
-					      .markers = -1, .upto = p->end };
+		h->v[part] = (struct second){ .wanted = true, .begin = low, .next = low, .told = h->v[part].told,
+					      .committed = p->records, .markers = -1, .upto = p->end };
 		*moved |= is_cut(p, &h->v[part]);
 	}
 	return again;

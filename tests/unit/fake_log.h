@@ -36,6 +36,9 @@ struct fake_log {
 	/* retention takes the offsets below eat_to of the first partition before or after the n-th read begins */
 	int starts, eat_before, eat_after;
 	int64_t eat_to;
+	/* or in the midst of it, so that it fails at that offset */
+	int eat_amid;
+	int64_t eat_at;
 	/* before the n-th read all of the first partition becomes that kind, and gets other times */
 	int change_at;
 	enum fake_kind change;
@@ -96,12 +99,19 @@ static inline enum ev_fetch fake_fetch(struct ev_source *s, size_t lane, struct 
 	const struct fake_part *p = &f->log->parts[lane];
 	size_t max = 1 + test_rand(&f->log->seed) % 9;
 
-	(void)timeout_ms, (void)err;
-	b->records = ev_alloc(max * sizeof(*b->records));
+	(void)timeout_ms;
 	b->n = 0;
+	if (lane == 0 && f->log->starts == f->log->eat_amid && f->at[0] >= f->log->eat_at) {
+		f->log->parts[0].low = f->log->eat_to;
+		ev_fail(err, EV_DATA, "offset out of range");
+		return EV_FETCH_ERROR;
+	}
+	b->records = ev_alloc(max * sizeof(*b->records));
 	for (; f->at[lane] < f->spans[lane].end && b->n < max; f->at[lane]++) {
 		const struct fake_slot *slot = &p->slots[f->at[lane]];
 
+		if (lane == 0 && f->log->starts == f->log->eat_amid && f->at[0] >= f->log->eat_at)
+			break;
 		if (slot->kind != FAKE_RECORD && !(slot->kind == FAKE_ABORTED && f->uncommitted))
 			continue;
 		b->records[b->n] = slot->r;

@@ -391,6 +391,32 @@ static void eaten(bool late)
 	bed_release(&b);
 }
 
+/* Retention makes it begin once more, when some holes have been told already. */
+static void told_once(void)
+{
+	static const enum fake_kind kinds[] = { FAKE_RECORD, FAKE_GONE, FAKE_RECORD, FAKE_GONE, FAKE_GONE, FAKE_RECORD,
+						FAKE_RECORD, FAKE_GONE, FAKE_RECORD };
+	struct bed b;
+	char value[128];
+
+	for (int64_t at = 2; at < 9; at++)
+		for (int64_t to = 1; to < 5; to++) {
+			bed_init(&b, (uint64_t)at);
+			b.opt.contiguous = true;
+			b.log.eat_amid = 2;
+			b.log.eat_at = at;
+			b.log.eat_to = to;
+			for (int i = 0, n = 0; i < 9; i++)
+				fake_add(&b.log, 0, kinds[i], i, "a",
+					 event(value, sizeof(value), i, -1, n += kinds[i] == FAKE_RECORD));
+			CHECK(check(&b, true, NULL) == 0 && tiles(b.result), "read again, all is accounted for");
+			CHECK(ev_faults_found(&b.faults) <= 3 && at_place(&b, EV_FAULT_HOLE, 0, 7),
+			      "and each hole is told once: %d, at %d from %d", (int)ev_faults_found(&b.faults),
+			      (int)at, (int)to);
+			bed_release(&b);
+		}
+}
+
 static bool no_more(void *ctx)
 {
 	return (*(int *)ctx)-- <= 0;
@@ -491,6 +517,7 @@ int main(void)
 	spans();
 	eaten(false);
 	eaten(true);
+	told_once();
 	stopped();
 	behind(false);
 	behind(true);
