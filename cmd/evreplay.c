@@ -57,6 +57,8 @@ static const struct ev_option options[] = {
 		"each record once for readers of committed records, whatever is killed"),
 	EV_STRING(0, "job", "NAME", struct replay_args, job, "the name under which its position is stored"),
 	EV_FLAG(0, "new-job", struct replay_args, new_job, "forget what is stored, and begin anew"),
+	EV_FLAG(0, "accept-gap", struct replay_args, accept_gap,
+		"go on though a file begins behind where the job stands"),
 	EV_STRING(0, "group", "NAME", struct replay_args, group,
 		  "with each transaction commit the position to this consumer group, too"),
 	EV_INT(0, "txn-records", "N", struct replay_args, txn_records, 1, 10000000,

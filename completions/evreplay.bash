@@ -113,7 +113,7 @@ _evreplay() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --offset-map --metrics --quiet -q --verbose -v --append --level --threads --verify --exactly-once --job --new-job --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --into -t --into-broker --into-config --partition --map --create --dry-run -n --allow --lossy --follow -f --position --offset-map --metrics --quiet -q --verbose -v --append --level --threads --verify --exactly-once --job --new-job --accept-gap --group --txn-records --txn-time --rate --speed --max-idle --start-at --timestamps --redact --hash --key-file --redact-other --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

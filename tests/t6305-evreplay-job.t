@@ -73,10 +73,71 @@ check_status 0 "a file that is shorter has nothing new"
 run of_file - <five
 check_status 0 "nor has standard input"
 check "each line was copied once" test "$(total "$lines")" = 5
-sed 's/"k"/"other"/' five >another
+run of_file ./three
+check_grep "which is said of the shorter one" "x/0: the source ends at offset 4, job 'file-$$' stands at 6: nothing of it is copied" "$err"
+sed '$s/"k"/"other"/' five >another
 run of_file ./another
 check_status 5 "another file is told by the record where the job stands"
 check_grep "which is named" "x/0 is not what job 'file-$$' has copied: another record stands at offset 5" "$err"
+head -n 3 five | sed 's/"k"/"other"/' >shorter
+run of_file ./shorter
+check_status 5 "so is one that is shorter, by the first record that the job has read"
+check_grep "which is named, too" "x/0 is not what job 'file-$$' has copied: another record stands at offset 1" "$err"
+run of_file ./shorter --dry-run
+check_status 5 "and by a plan"
+
+# A file that begins behind the job's place: what lies between would be in no run.
+for i in 8 9; do echo '{"topic":"x","partition":0,"offset":'$i',"timestamp":1,"key":"k","headers":[],"value":{}}'; done >later
+for plan in --dry-run ''; do
+	run of_file - $plan <later
+	check_status 5 "a pipe that begins behind the job's place is refused $plan"
+	check_grep "with what is lost" "x/0: offsets 6..7 are lost: job 'file-$$' stands at 6, the source begins at 8" "$err"
+	check_grep "and what shows that nothing is" "^hint: .* with offset 5, .* only holes .*--accept-gap" "$err"
+done
+run of_file ./later --since 1970-01-02T00:00:00Z --job "since-$$" --accept-gap
+check_status 0 "a job that has read nothing yet begins anywhere"
+check "nothing of it was copied" test "$(total "$lines")" = 5
+{ cat five; head -n 1 later; } >holes
+run of_file ./holes
+check_status 0 "with the last record that was copied it is a hole"
+check "and what is behind is copied" test "$(total "$lines")" = 6
+sed 's/"offset":8/"offset":12/;s/"offset":9/"offset":13/' later >latest
+run of_file ./latest --accept-gap
+check_status 0 "--accept-gap goes on all the same"
+check_grep "and says what is in no run" "warning: x/0: offsets 9..11 are in no run of job 'file-$$'" "$err"
+check "it copies what is there" test "$(total "$lines")" = 8
+run of_file ./latest --accept-gap
+check_no_grep "once" warning "$err"
+run job "$a" --accept-gap
+check_status 2 "of a topic it says nothing"
+# What --since leaves out is passed as well.
+topic old 1
+sed 's/"timestamp":1/"timestamp":9000/' five >new
+since() { evreplay "$1" --into "$old" --exactly-once --job "old-$$" --since 1970-01-01T00:00:05Z --allow retention; }
+run since ./new
+check_status 0 "a job by --since"
+run since ./latest
+check_status 5 "what it leaves out is not all behind a gap"
+
+# Lines of a log that is begun anew each night: numbers, by which nothing can be told apart.
+topic nightly 1
+of_lines() { evreplay "$1" --lines l --into "$nightly" --exactly-once --job "lines-$$" "${@:2}"; }
+printf '%s\n' head a b c >monday
+run of_lines ./monday --lossy --allow retention
+check_status 0 "a job of lines"
+printf '%s\n' tuesday d >tuesday
+run of_lines ./tuesday --lossy --allow retention
+check_status 5 "another file of lines is refused, though it is shorter"
+check_grep "by its first line" "l/0 is not what job 'lines-$$' has copied: another record stands at offset 1" "$err"
+printf '%s\n' head e >wednesday
+run of_lines ./wednesday --lossy --allow retention
+check_status 5 "also where the first line is the same"
+check_grep "by how many there are" "it has 2 lines, and job 'lines-$$' has copied 4" "$err"
+check "nothing of them was copied" test "$(total "$nightly")" = 4
+echo f >>monday
+run of_lines ./monday --lossy --allow retention
+check_status 0 "the file that has grown goes on"
+check "with what is new" test "$(total "$nightly")" = 5
 run evreplay ./five --into "$other" --exactly-once --job "file-$$"
 check_status 2 "into another topic it does not go on"
 check_grep "and says why" "has copied 'x' into topic '$lines', not into '$other'" "$err"

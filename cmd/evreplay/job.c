@@ -80,6 +80,15 @@ int replay_check_bounds(const struct replay_args *a, struct ev_error *err)
 	return ev_hint(err, "now it is %s: give that, in every run", at);
 }
 
+/* A topic knows what it has lost, and that is refused with its range. */
+int replay_check_gap(const struct replay_args *a, struct ev_error *err)
+{
+	if (!a->accept_gap || a->src.spec.nfiles)
+		return 0;
+	ev_fail(err, EV_USAGE, "option '--accept-gap' is for jobs of files and standard input");
+	return ev_hint(err, "--new-job copies what a topic or an archive still has, all of it again");
+}
+
 static int other_source(const struct replay *r, const struct ev_partition *p, int64_t offset,
 			struct ev_error *err)
 {
@@ -143,21 +152,92 @@ int replay_check_routes(struct replay *r, struct ev_error *err)
 	return 0;
 }
 
+/* Each of the two that are kept tells, where it comes. */
+static bool is_other(const struct ev_job_token *t, const struct ev_partition *p, const struct ev_record *rec)
+{
+	if (rec->offset == ev_position_get(&t->first, p->topic, p->partition) &&
+	    !ev_job_token_is_first(t, p->topic, p->partition, ev_record_hash(rec)))
+		return true;
+	return rec->offset == ev_position_get(&t->last, p->topic, p->partition) &&
+	       !ev_job_token_is_last(t, p->topic, p->partition, ev_record_hash(rec));
+}
+
 int replay_passed(struct replay *r, const struct ev_record *rec, struct ev_error *err)
 {
 	const struct ev_partition *p;
 
-	if (!r->src->one_sequence || !r->token || !r->stored.n)
+	if (!r->src->one_sequence || !r->token)
 		return 0;
 	p = &r->src->parts[rec->part];
-	if (rec->offset >= ev_position_get(&r->stored, p->topic, p->partition))
+	if (is_other(r->token, p, rec)) {
+		ev_fail(err, EV_DATA, "%s/%" PRId32 " is not what job '%s' has copied: another record stands at offset "
+			"%" PRId64, p->topic, p->partition, r->args->job, rec->offset);
+		return ev_hint(err, "it is another file: another job name, or --new-job to begin anew");
+	}
+	if (ev_position_get(&r->token->first, p->topic, p->partition) < 0)
+		ev_job_token_set_first(r->token, p->topic, p->partition, rec->offset, ev_record_hash(rec));
+	return rec->offset < ev_position_get(&r->stored, p->topic, p->partition);
+}
+
+/* Where nothing was read of the partition before, or nothing is now, there is nothing between the two. */
+static int check_begin(struct replay *r, uint32_t part, struct ev_error *err)
+{
+	const struct ev_partition *p = &r->src->parts[part];
+	int64_t stored = ev_position_get(&r->stored, p->topic, p->partition);
+	int64_t last = ev_position_get(&r->token->last, p->topic, p->partition);
+	struct ev_merge_seen seen;
+
+	ev_merge_seen(r->merge, part, &seen);
+	if (!seen.records || replay_part_at(r, part)->begun)
 		return 0;
-	if (rec->offset != ev_position_get(&r->token->last, p->topic, p->partition) ||
-	    ev_job_token_is_last(r->token, p->topic, p->partition, ev_record_hash(rec)))
-		return 1;
-	ev_fail(err, EV_DATA, "%s/%" PRId32 " is not what job '%s' has copied: another record stands at offset "
-		"%" PRId64, p->topic, p->partition, r->args->job, rec->offset);
-	return ev_hint(err, "it is another file: another job name, or --new-job to begin anew");
+	replay_part_at(r, part)->begun = true;
+	if (stored < 0 || last < 0 || seen.first <= stored)
+		return 0;
+	if (r->args->accept_gap) {
+		ev_warn(r->msg, "%s/%" PRId32 ": offsets %" PRId64 "..%" PRId64 " are in no run of job '%s'", p->topic,
+			p->partition, stored, seen.first - 1, r->args->job);
+		return 0;
+	}
+	ev_fail(err, EV_DATA, "%s/%" PRId32 ": offsets %" PRId64 "..%" PRId64 " are lost: job '%s' stands at %" PRId64
+		", the source begins at %" PRId64, p->topic, p->partition, stored, seen.first - 1, r->args->job,
+		stored, seen.first);
+	return ev_hint(err, "give one that begins earlier; with offset %" PRId64 ", the last that the job has read, it "
+		       "shows where only holes lie between; --accept-gap goes on without them", last);
+}
+
+int replay_check_begins(struct replay *r, struct ev_error *err)
+{
+	for (uint32_t i = 0; r->src->one_sequence && r->token && r->stored.n && i < r->src->nparts; i++)
+		if (check_begin(r, i, err))
+			return -1;
+	return 0;
+}
+
+static int check_end(struct replay *r, uint32_t part, struct ev_error *err)
+{
+	const struct ev_partition *p = &r->src->parts[part];
+	int64_t stored = ev_position_get(&r->stored, p->topic, p->partition);
+	struct ev_merge_seen seen;
+
+	ev_merge_seen(r->merge, part, &seen);
+	if (!seen.records || stored < 0 || seen.next > ev_position_get(&r->token->last, p->topic, p->partition))
+		return 0;
+	if (!r->args->src.spec.lines_topic) {
+		ev_warn(r->msg, "%s/%" PRId32 ": the source ends at offset %" PRId64 ", job '%s' stands at %" PRId64
+			": nothing of it is copied", p->topic, p->partition, seen.next, r->args->job, stored);
+		return 0;
+	}
+	ev_fail(err, EV_DATA, "it has %" PRId64 " lines, and job '%s' has copied %" PRId64, seen.next - 1, r->args->job,
+		stored - 1);
+	return ev_hint(err, "it is another file, or was cut short: another job name, or --new-job to begin anew");
+}
+
+int replay_check_ends(struct replay *r, struct ev_error *err)
+{
+	for (uint32_t i = 0; r->src->one_sequence && r->token && r->stored.n && i < r->src->nparts; i++)
+		if (check_end(r, i, err))
+			return -1;
+	return 0;
 }
 
 /* From the end, so that only the last one of each is hashed. */

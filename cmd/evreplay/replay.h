@@ -32,7 +32,7 @@ struct replay_args {
 	const char *offset_map; /* --offset-map FILE */
 	const char *metrics;    /* --metrics FILE */
 	bool create, lossy, dry_run;
-	bool exactly_once, new_job;
+	bool exactly_once, new_job, accept_gap;
 	const char *job, *group;
 	int64_t txn_records, txn_ms;
 	const char *rate, *speed, *start_at;
@@ -78,6 +78,7 @@ struct replay_part {   /* of the source */
 	uint64_t held;         /* a dry run: of a file, and in the archive already */
 	int64_t oldest, newest; /* timestamps of what was copied; a dry run only */
 	uint64_t unproducible;
+	bool begun;             /* a job of a file: where that begins was looked at */
 	uint64_t noted;         /* the batch that its last record was noted of */
 	int64_t left;           /* redrive: the first that a filter has left; -1: none */
 };
@@ -190,7 +191,9 @@ int replay_bound_batches(struct replay *r, struct ev_error *err);
 struct ev_sink *replay_sink(const struct replay *r);
 /* A dry run: where a job or an archive stands, to r->stored. Nothing is fenced or locked. */
 int replay_peek_target(struct replay *r, bool *known, struct ev_error *err);
-/* The partition's entry, made when it is new; its topic in the target. NULL on error. */
+/* The partition's entry, made when it is new. */
+struct replay_part *replay_part_at(struct replay *r, uint32_t part);
+/* The same with its topic in the target. NULL on error. */
 struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice topic,
 				int32_t partition, struct ev_error *err);
 
@@ -215,6 +218,8 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 void replay_describe(const struct replay *r, struct ev_buf *out);
 /* A job and --append have no bound that would be another one in the next run. EV_USAGE. */
 int replay_check_bounds(const struct replay_args *a, struct ev_error *err);
+/* --accept-gap is for sources that cannot tell a hole from a loss. EV_USAGE. */
+int replay_check_gap(const struct replay_args *a, struct ev_error *err);
 /* Is the source still the one that the job has read? Before the ranges are resolved. EV_DATA. */
 int replay_check_source(struct replay *r, struct ev_error *err);
 /*
@@ -226,9 +231,16 @@ int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err);
 int replay_check_routes(struct replay *r, struct ev_error *err);
 /*
  * The record is of a file: 1, the job has copied it before; 0; EV_DATA where it is another than the one that was the
- * last there.
+ * first or last there.
  */
 int replay_passed(struct replay *r, const struct ev_record *rec, struct ev_error *err);
+/*
+ * Of a file, before what was just read of it is taken: does it begin where the job stands, or before? What lies
+ * between would be in no run. EV_DATA.
+ */
+int replay_check_begins(struct replay *r, struct ev_error *err);
+/* The file has ended: one that ends before the last record that the job has read is told. EV_DATA of lines. */
+int replay_check_ends(struct replay *r, struct ev_error *err);
 /* Records that were taken, the last of each partition in the token. */
 void replay_note_last(struct replay *r, const struct ev_record *v, size_t n);
 

@@ -233,6 +233,8 @@ static int copy(struct replay *r, struct ev_error *err)
 		int n = ev_merge_read(r->merge, r->records, room(r), BATCH_BYTES, WAIT_MS, &done,
 				      err);
 
+		if (n >= 0 && replay_check_begins(r, err))
+			return -1;
 		for (int i = 0; i < n; i++) {
 			int rc = take(r, &r->records[i], err);
 
@@ -255,7 +257,7 @@ static int copy(struct replay *r, struct ev_error *err)
 		ev_progress_read(&r->progress, r->src, r->merge, r->spans, r->args->follow ? 0 : r->nspans, r->read);
 		done = done && !n;
 	}
-	return 0;
+	return replay_check_ends(r, err);
 }
 
 static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *err)
@@ -264,7 +266,8 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 
 	if (check_args(a, rest, err) || replay_check_target(r, err) || check_files(a, err) ||
 	    replay_prepare_changes(r, err) ||
-	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) || replay_check_bounds(a, err))
+	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) || replay_check_bounds(a, err) ||
+	    replay_check_gap(a, err))
 		return -1;
 	if (a->redrive) {
 		r->redrive = redrive_new();

@@ -53,6 +53,7 @@ int replay_check_options(const struct replay_args *a, struct ev_error *err)
 		{ "exactly-once", a->exactly_once, TOPIC },
 		{ "job", a->job, TOPIC },
 		{ "new-job", a->new_job, TOPIC },
+		{ "accept-gap", a->accept_gap, TOPIC },
 		{ "group", a->group, TOPIC },
 		{ "txn-records", a->txn_records != REPLAY_TXN_RECORDS, TOPIC },
 		{ "txn-time", a->txn_ms != REPLAY_TXN_MS, TOPIC },
@@ -108,9 +109,10 @@ int replay_check_target(struct replay *r, struct ev_error *err)
 		ev_fail(err, EV_USAGE, "options '--exactly-once' and '--job' belong together");
 		return ev_hint(err, "the name tells the next run where this one has come");
 	}
-	if (!a->job && (a->new_job || a->group || a->txn_records != REPLAY_TXN_RECORDS || a->txn_ms != REPLAY_TXN_MS))
+	if (!a->job && (a->new_job || a->accept_gap || a->group || a->txn_records != REPLAY_TXN_RECORDS ||
+			a->txn_ms != REPLAY_TXN_MS))
 		return ev_fail(err, EV_USAGE, "option '--%s' belongs to '--exactly-once'",
-			       a->new_job ? "new-job" : a->group ? "group" :
+			       a->new_job ? "new-job" : a->accept_gap ? "accept-gap" : a->group ? "group" :
 			       a->txn_records != REPLAY_TXN_RECORDS ? "txn-records" : "txn-time");
 	if (a->txn_ms > EV_TXN_MOST_MS)
 		return ev_fail(err, EV_USAGE, "option '--txn-time' takes at most %ds: brokers end what lasts too long",
@@ -262,18 +264,23 @@ static char *target_topic(struct replay *r, struct ev_slice topic, struct ev_err
 	return NULL;
 }
 
-struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice topic,
-				int32_t partition, struct ev_error *err)
+struct replay_part *replay_part_at(struct replay *r, uint32_t part)
 {
-	struct replay_part *p;
-
 	while (part >= r->nparts) {
-		p = EV_PUSH(r->parts, r->nparts);
+		struct replay_part *p = EV_PUSH(r->parts, r->nparts);
+
 		p->next = p->left = -1;
 		p->oldest = INT64_MAX;
 		p->newest = INT64_MIN;
 	}
-	p = &r->parts[part];
+	return &r->parts[part];
+}
+
+struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice topic,
+				int32_t partition, struct ev_error *err)
+{
+	struct replay_part *p = replay_part_at(r, part);
+
 	if (p->topic || r->redrive)
 		return p;
 	p->topic = target_topic(r, topic, err);

@@ -93,7 +93,8 @@ bool ev_merge_consume(struct ev_merge *m, const struct ev_record *r)
 	if (p->seen.begin < 0)
 		p->seen.begin = r->offset;
 	p->seen.next = r->offset + 1;
-	p->seen.records++;
+	if (!p->seen.records++)
+		p->seen.first = r->offset;
 	if (r->timestamp < p->newest)
 		p->seen.late += r->timestamp != EV_NO_TIMESTAMP;
 	else

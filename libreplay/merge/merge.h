@@ -62,6 +62,7 @@ int64_t ev_merge_next(const struct ev_merge *m, uint32_t part);
 struct ev_merge_seen {
 	int64_t begin, next;  /* span read so far */
 	int64_t records;      /* records delivered by the source in it (before since/until) */
+	int64_t first;        /* offset of the first of them, where there is one */
 	int64_t filtered;     /* kept back by since/until */
 	int64_t late;         /* timestamp below one seen before in the same partition */
 };

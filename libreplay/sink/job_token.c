@@ -19,6 +19,8 @@ void ev_job_token_release(struct ev_job_token *t)
 	free(t->source);
 	free(t->how);
 	ev_position_release(&t->next);
+	ev_position_release(&t->first);
+	ev_position_release(&t->first_hash);
 	ev_position_release(&t->last);
 	ev_position_release(&t->last_hash);
 	ev_position_release(&t->ends);
@@ -82,6 +84,8 @@ static int read_members(struct ev_job_token *t, json_t *root, struct ev_error *e
 		return ev_fail(err, EV_DATA, "it holds no position");
 	if (read_text(root, "source", &t->source, err) || read_text(root, "how", &t->how, err) ||
 	    read_routes(root, t, err) || read_position(root, "position", &t->next, err) ||
+	    read_position(root, "first", &t->first, err) ||
+	    read_position(root, "first_hash", &t->first_hash, err) ||
 	    read_position(root, "last", &t->last, err) ||
 	    read_position(root, "last_hash", &t->last_hash, err) ||
 	    read_position(root, "ends", &t->ends, err) ||
@@ -127,6 +131,8 @@ void ev_job_token_print(const struct ev_job_token *t, struct ev_buf *out)
 		ev_buf_addf(out, "%s\"%s\":\"%s\"", i ? "," : "", t->routes[i].from, t->routes[i].into);
 	ev_buf_addc(out, '}');
 	print_position(out, "position", &t->next);
+	print_position(out, "first", &t->first);
+	print_position(out, "first_hash", &t->first_hash);
 	print_position(out, "last", &t->last);
 	print_position(out, "last_hash", &t->last_hash);
 	print_position(out, "ends", &t->ends);
@@ -168,6 +174,21 @@ bool ev_job_token_wrote(const struct ev_job_token *t, const char *topic)
 static int64_t kept(uint64_t hash)
 {
 	return (int64_t)(hash & INT64_MAX);
+}
+
+void ev_job_token_set_first(struct ev_job_token *t, const char *topic, int32_t partition, int64_t offset,
+			    uint64_t hash)
+{
+	if (ev_position_get(&t->first, topic, partition) >= 0)
+		return;
+	ev_position_set(&t->first, topic, partition, offset);
+	ev_position_set(&t->first_hash, topic, partition, kept(hash));
+}
+
+bool ev_job_token_is_first(const struct ev_job_token *t, const char *topic, int32_t partition,
+			   uint64_t hash)
+{
+	return ev_position_get(&t->first_hash, topic, partition) == kept(hash);
 }
 
 void ev_job_token_set_last(struct ev_job_token *t, const char *topic, int32_t partition, int64_t offset,

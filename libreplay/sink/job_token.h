@@ -4,8 +4,8 @@
  * A token is JSON, written in the transaction of the records that it stands behind:
  *
  *	{"source":CLUSTER,"how":TEXT,"into":{"a":"copy"},"position":{"a":{"0":12}},
- *	 "last":{"a":{"0":11}},"last_hash":{"a":{"0":HASH}},"ends":{"copy":{"0":12}},
- *	 "witness":{"copy":{"0":4}},"witness_hash":{"copy":{"0":HASH}}}
+ *	 "first":{"a":{"0":3}},"first_hash":{"a":{"0":HASH}},"last":{"a":{"0":11}},"last_hash":{"a":{"0":HASH}},
+ *	 "ends":{"copy":{"0":12}},"witness":{"copy":{"0":4}},"witness_hash":{"copy":{"0":HASH}}}
  *
  * The position is what the next run goes on from; all else is there to tell that it would go on in
  * the wrong place: with other options, into another topic, from a topic or into one that was
@@ -26,8 +26,10 @@ struct ev_job_token {
 	struct ev_job_route *routes;
 	size_t nroutes;
 	struct ev_position next;      /* of the source: where the copy goes on */
+	struct ev_position first;     /* of files: the offset of the first record that was ever read */
+	struct ev_position first_hash; /* and its hash, without the sign bit */
 	struct ev_position last;      /* of the source: the offset of the last record that was read */
-	struct ev_position last_hash; /* and its hash, without the sign bit */
+	struct ev_position last_hash; /* and its hash, as above */
 	struct ev_position ends;      /* of the target: as far at least was written */
 	struct ev_position witness;   /* of the target: the offset of a record that the job wrote */
 	struct ev_position witness_hash; /* and its hash, as above */
@@ -45,10 +47,15 @@ const char *ev_job_token_route(const struct ev_job_token *t, const char *from);
 void ev_job_token_set_route(struct ev_job_token *t, const char *from, const char *into);
 /* Does it tell of records in the topic of the target? */
 bool ev_job_token_wrote(const struct ev_job_token *t, const char *topic);
-/* Of the last record that was read of a partition. */
+/* Of the first record that was read of a partition; one that is known stays. */
+void ev_job_token_set_first(struct ev_job_token *t, const char *topic, int32_t partition, int64_t offset,
+			    uint64_t hash);
+/* Is that the hash that was kept? */
+bool ev_job_token_is_first(const struct ev_job_token *t, const char *topic, int32_t partition,
+			   uint64_t hash);
+/* The same of the last one; that is always the newest. */
 void ev_job_token_set_last(struct ev_job_token *t, const char *topic, int32_t partition, int64_t offset,
 			   uint64_t hash);
-/* Is that the hash that was kept? */
 bool ev_job_token_is_last(const struct ev_job_token *t, const char *topic, int32_t partition,
 			  uint64_t hash);
 /* The same of a record in the target. */

@@ -36,6 +36,8 @@ static void test_round(void)
 	ev_position_set(&t.next, "a", 0, 12);
 	ev_job_token_set_route(&t, "a", "b");
 	ev_job_token_set_route(&t, "a", "c");
+	ev_job_token_set_first(&t, "a", 0, 3, 8);
+	ev_job_token_set_first(&t, "a", 0, 11, 9);
 	ev_job_token_set_last(&t, "a", 0, 11, UINT64_MAX);
 	ev_position_set(&t.ends, "b", 3, 40);
 	ev_job_token_set_witness(&t, "b", 3, 39, 5);
@@ -44,6 +46,8 @@ static void test_round(void)
 	CHECK(!strcmp(ev_job_token_route(&u, "a"), "b"), "with the first route of a topic");
 	CHECK(!ev_job_token_route(&u, "b"), "and no other");
 	CHECK(ev_job_token_wrote(&u, "b") && !ev_job_token_wrote(&u, "a"), "with what was written");
+	CHECK(ev_position_get(&u.first, "a", 0) == 3 && ev_job_token_is_first(&u, "a", 0, 8) &&
+	      !ev_job_token_is_first(&u, "a", 0, 9), "with the very first record");
 	CHECK(ev_job_token_is_last(&u, "a", 0, UINT64_MAX) && !ev_job_token_is_last(&u, "a", 0, 5),
 	      "with the hash of the last record");
 	CHECK(!ev_job_token_is_last(&u, "a", 1, 5), "of that partition alone");
