@@ -137,4 +137,9 @@ check_grep "and why" "consumer group 'busy' has 1 member\$" "$err"
 kill $busy
 run evreplay offsets --map map -g nobody --yes
 check_status 2 "a group without offsets is refused"
+# A map without a record, as a run with nothing to do leaves it.
+: >none.map
+run evreplay offsets --map none.map -g readers -n
+check_status 2 "a map of nothing is refused"
+check_grep "as that" "offset map 'none.map' tells of no record" "$err"
 done_testing

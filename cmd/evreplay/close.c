@@ -36,13 +36,16 @@ static int64_t safe_of(struct replay *r, uint32_t part, uint64_t *beyond)
 	return first < next ? first : next;
 }
 
-void replay_settle(struct replay *r, struct ev_position *pos)
+bool replay_settle(struct replay *r, struct ev_position *pos)
 {
+	bool whole = true;
+
 	for (uint32_t i = 0; i < r->src->nparts; i++) {
 		const struct ev_partition *p = &r->src->parts[i];
 		uint64_t beyond;
 		int64_t next = safe_of(r, i, &beyond);
 
+		whole &= i >= r->nparts || r->parts[i].next <= next;
 		if (next < 0)
 			continue;
 		ev_position_set(pos, p->topic, p->partition, next);
@@ -54,6 +57,7 @@ void replay_settle(struct replay *r, struct ev_position *pos)
 				p->topic, (int)p->partition, beyond, beyond == 1 ? "" : "s", next,
 				beyond == 1 ? "is" : "are");
 	}
+	return whole;
 }
 
 void replay_advise(const struct replay *r, bool saved, struct ev_error *err)

@@ -186,6 +186,21 @@ static int commit(struct offsets *o, const struct ev_cluster_spec *c, struct ev_
 	return rc;
 }
 
+/* As a run of a job that had nothing to copy any more has left it. */
+static int check_map(const struct offsets *o, struct ev_error *err)
+{
+	struct ev_position topics = EV_POSITION_INIT;
+	bool empty;
+
+	ev_map_sources(o->map, &topics);
+	empty = !topics.n;
+	ev_position_release(&topics);
+	if (!empty)
+		return 0;
+	ev_fail(err, EV_USAGE, "offset map '%s' tells of no record", o->args->map);
+	return ev_hint(err, "take the one that --offset-map of the run wrote which has copied them");
+}
+
 static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err)
 {
 	const struct offsets_args *a = o->args;
@@ -194,6 +209,8 @@ static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err
 	int rc;
 
 	o->map = ev_map_load(a->map, err);
+	if (o->map && check_map(o, err))
+		return -1;
 	if (!o->map || read_group(o, &from, true, msg, err) || read_group(o, &to, false, msg, err))
 		return -1;
 	if (!o->group.n)

@@ -201,7 +201,6 @@ static int missing(struct replay *r, struct replay_target *t, const char *from, 
 	if (!r->args->create && r->args->dry_run)
 		return 0; /* the plan has it against it, and goes on */
 	if (!r->args->create) {
-		r->homeless = true;
 		ev_fail(err, EV_STORE, "cannot write topic '%s': it is not there, or may not be seen", t->name);
 		return hint_missing(r, t, err);
 	}

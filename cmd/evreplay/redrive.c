@@ -25,7 +25,6 @@ struct redrive {
 	struct tally *routes, *reasons;
 	size_t nroutes, nreasons;
 	char *topic; /* of the record at hand */
-	struct ev_position group; /* where the group stands, as far as we know */
 };
 
 struct redrive *redrive_new(void)
@@ -50,7 +49,6 @@ void redrive_free(struct redrive *d)
 	tallies_release(d->reasons, d->nreasons);
 	free(d->headers);
 	free(d->topic);
-	ev_position_release(&d->group);
 	free(d);
 }
 
@@ -206,22 +204,12 @@ void redrive_rest(struct replay *r, const struct ev_record *v, size_t n)
 	}
 }
 
-void redrive_begin(struct replay *r)
-{
-	ev_position_copy(&r->redrive->group, &r->stored);
-}
-
-/* Somebody else who moves the group reads the same letters, and sends them, too. */
+/* Somebody else who moves the group reads the same letters, and sends them, too: that is looked at with its offsets. */
 static int check_alone(struct replay *r, struct ev_error *err)
 {
 	struct ev_position now = EV_POSITION_INIT;
 	int rc = r->src->ops->group_offsets(r->src, r->args->group, &now, err);
 
-	if (!rc && !ev_position_eq(&now, &r->redrive->group)) {
-		ev_fail(err, EV_HELD, "consumer group '%s' was moved while its backlog was sent", r->args->group);
-		rc = ev_hint(err, "another redrive of the group is at work, or its offsets were set: letters "
-			     "may have been sent twice");
-	}
 	ev_position_release(&now);
 	return rc;
 }
@@ -261,8 +249,6 @@ int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_e
 			ev_position_set(&done, at->topic, at->partition, offset);
 	}
 	rc = commit_alone(r, &done, err);
-	for (size_t i = 0; !rc && i < done.n; i++)
-		ev_position_set(&r->redrive->group, done.v[i].topic, done.v[i].partition, done.v[i].offset);
 	ev_position_release(&done);
 	return rc;
 }

@@ -114,7 +114,6 @@ struct replay {
 	int64_t shift_ms;      /* --timestamps shift: is added; INT64_MIN: not known yet */
 	const char *unproducible; /* a dry run: the first reason */
 	uint64_t dropped;      /* no JSON, --redact-other drop */
-	bool homeless;         /* the topic that a record was to go to is not there */
 	int64_t start_ms;      /* monotonic: when the copy began */
 	uint64_t read;         /* records read */
 	uint64_t batch;        /* number of the batch at hand */
@@ -286,8 +285,8 @@ int replay_metrics_end(struct replay *r, bool failed, struct ev_error *err);
 
 /* The source's position behind all that was read. */
 void replay_position(struct replay *r, struct ev_position *pos);
-/* Up to where all is safe after a failure, and on stderr what stands behind it all the same. */
-void replay_settle(struct replay *r, struct ev_position *pos);
+/* Up to where all is safe after a failure, and on stderr what stands behind it all the same. Is it all that was put? */
+bool replay_settle(struct replay *r, struct ev_position *pos);
 /* What to do after a copy that was under way has failed, where nothing else is said already; `saved`: its position. */
 void replay_advise(const struct replay *r, bool saved, struct ev_error *err);
 /* `stopped`: by a signal, before its end. */

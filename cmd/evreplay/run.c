@@ -196,16 +196,25 @@ static size_t room(const struct replay *r)
 	return !r->args->exactly_once || max - in > BATCH ? BATCH : max > in ? (size_t)(max - in) : 1;
 }
 
-/* Say, and save, how far it went before it failed. Is it saved? */
+/* Is the broker that it would ask the one that has just been waited for? */
+static bool asks_in_vain(const struct replay *r, const struct ev_error *failed)
+{
+	return failed->retriable && (failed->class == EV_SOURCE || (!r->args->into_broker && !r->args->into_config));
+}
+
+/* Say, and save, how far it went before it failed: a redrive's next run must not send that again. Is it saved? */
 static bool settle(struct replay *r, const struct ev_error *failed)
 {
 	struct ev_position pos = EV_POSITION_INIT;
 	struct ev_error err = EV_ERROR_INIT;
-	bool saved;
+	bool saved, whole = false;
 
 	ev_messages_clear(r->msg);
 	if (replay_into(r->args) != INTO_LINES && r->sink && r->merge)
-		replay_settle(r, &pos);
+		whole = replay_settle(r, &pos);
+	if (r->redrive && pos.n && failed->class != EV_HELD && !asks_in_vain(r, failed) &&
+	    !redrive_commit(r, &pos, &err) && whole)
+		redrive_ended(r);
 	saved = pos.n && r->args->position && !ev_position_save(&pos, r->args->position, &err);
 	if (err.class && strcmp(err.text, failed->text)) /* it may have been that */
 		ev_report(r->msg, &err);
@@ -313,7 +322,6 @@ static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
 	if (r->src->ops->group_offsets(r->src, r->args->group, &r->stored, err))
 		return -1;
 	*known = r->stored.n > 0;
-	redrive_begin(r);
 	return 0;
 }
 
@@ -395,21 +403,6 @@ static int cannot_go_on(const struct replay *r, struct ev_error *err)
 	return -1;
 }
 
-/* A redrive was ended by one letter, or by where that would go: the target takes what was sent before. */
-static bool refused_letter(const struct replay *r, const struct ev_error *err)
-{
-	return r->redrive && r->sink && (err->class == EV_DATA || err->class == EV_USAGE || r->homeless);
-}
-
-/* Those before it went home: the next run must not send them again. What ended this one is what is said. */
-static void commit_sent(struct replay *r)
-{
-	struct ev_error ignored = EV_ERROR_INIT;
-
-	if (!flush(r, false, &ignored))
-		redrive_ended(r);
-}
-
 static int open_and_copy(struct replay *r, struct ev_error *err)
 {
 	struct replay_args *a = r->args;
@@ -439,8 +432,6 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	}
 	if (rc >= 0 && flush(r, rc != STOPPED, err))
 		rc = -1;
-	else if (rc < 0 && refused_letter(r, err))
-		commit_sent(r);
 	ev_progress_clear(&r->progress);
 	if (rc < 0) {
 		replay_advise(r, settle(r, err), err);

@@ -167,6 +167,13 @@ rd_kafka_t *ev_kafka_member_client(const struct ev_kafka *k, const char *group);
 bool ev_kafka_member_lost(const struct ev_kafka *k, const char *group);
 /* If it was lost, be its only member again; what the group's offsets are then is for the caller to look at. */
 int ev_kafka_member_regain(struct ev_kafka *k, const char *group, struct ev_error *err);
+/* What its commits carry, so that those of others are known; NULL when it is not that group that is held. */
+const char *ev_kafka_member_seal(const struct ev_kafka *k, const char *group);
+/* Does the group stand where it did when it was looked at first, or where the member has put it? EV_HELD. */
+int ev_kafka_member_check(struct ev_kafka *k, const char *group, const rd_kafka_topic_partition_list_t *now,
+			  struct ev_error *err);
+/* The member has committed these. */
+void ev_kafka_member_committed(struct ev_kafka *k, const char *group, const rd_kafka_topic_partition_list_t *l);
 void ev_kafka_member_leave(struct ev_kafka *k);
 
 /* kafka_batch.c */

@@ -46,6 +46,7 @@ int ev_kafka_group_offsets(struct ev_source *s, const char *group, struct ev_pos
 	rd_kafka_topic_partition_list_t *l;
 	rd_kafka_resp_err_t e;
 	rd_kafka_t *rk;
+	int rc;
 
 	ev_kafka_log_clear(k->log);
 	rk = client_of(k, group, err);
@@ -60,10 +61,10 @@ int ev_kafka_group_offsets(struct ev_source *s, const char *group, struct ev_pos
 		if (l->elems[i].offset >= 0)
 			ev_position_set(out, l->elems[i].topic, l->elems[i].partition,
 					l->elems[i].offset);
+	rc = e ? ev_kafka_fail(k, err, e, "cannot read the offsets of consumer group '%s'", group) :
+		 ev_kafka_member_check(k, group, l, err);
 	rd_kafka_topic_partition_list_destroy(l);
-	if (e)
-		return ev_kafka_fail(k, err, e, "cannot read the offsets of consumer group '%s'", group);
-	return 0;
+	return rc;
 }
 
 /* rd_kafka_commit() waits for a coordinator without an end that we could name. */
@@ -132,6 +133,21 @@ static int lost(const char *group, struct ev_error *err)
 	return -1;
 }
 
+static rd_kafka_topic_partition_list_t *to_commit(const struct ev_position *pos, const char *seal)
+{
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)pos->n);
+
+	for (size_t i = 0; i < pos->n; i++) {
+		const struct ev_position_entry *at = &pos->v[i];
+		rd_kafka_topic_partition_t *e = rd_kafka_topic_partition_list_add(l, at->topic, at->partition);
+
+		e->offset = at->offset;
+		e->metadata = ev_strdup(seal);
+		e->metadata_size = seal ? strlen(seal) : 0;
+	}
+	return l;
+}
+
 int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct ev_position *pos,
 			  int timeout_ms, struct ev_error *err)
 {
@@ -146,11 +162,10 @@ int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct e
 	rk = client_of(k, group, err);
 	if (!rk)
 		return -1;
-	l = rd_kafka_topic_partition_list_new((int)pos->n);
-	for (size_t i = 0; i < pos->n; i++)
-		rd_kafka_topic_partition_list_add(l, pos->v[i].topic, pos->v[i].partition)->offset =
-			pos->v[i].offset;
+	l = to_commit(pos, ev_kafka_member_seal(k, group));
 	e = commit(k, rk, group, l, timeout_ms < 0 ? k->timeout_ms : timeout_ms);
+	if (!e)
+		ev_kafka_member_committed(k, group, l);
 	rd_kafka_topic_partition_list_destroy(l);
 	if (ev_kafka_member_lost(k, group) && e)
 		return lost(group, err);

@@ -5,10 +5,15 @@
  * commit by anybody who is no member is refused by the broker. A thread answers the client, which asks at each
  * rebalance, whatever the caller does meanwhile. One that was killed is forgotten by the broker after SESSION_MS.
  */
+#include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "source/kafka.h"
 
@@ -22,7 +27,19 @@ struct kafka_member {
 	atomic_int losses; /* how often the broker has forgotten it: another may have been there meanwhile */
 	int regained;      /* of these: it was looked at who is there */
 	atomic_int error;  /* what the client said last */
+	char seal[48];
+	rd_kafka_topic_partition_list_t *first; /* where the group stood before our commits; NULL: not known yet */
 };
+
+/* Nobody else's: a process that has slept may meet offsets that are as it left them, and not its own. */
+static void make_seal(struct kafka_member *m)
+{
+	uint64_t n[2] = { (uint64_t)ev_now_ms(), (uint64_t)getpid() };
+
+	if (getrandom(n, sizeof(n), GRND_NONBLOCK) < 0)
+		n[1] ^= (uint64_t)ev_clock_us() << 32;
+	snprintf(m->seal, sizeof(m->seal), "evreplay %016" PRIx64 "%016" PRIx64, n[0], n[1]);
+}
 
 static void rebalance(struct kafka_member *m, rd_kafka_event_t *ev)
 {
@@ -222,6 +239,7 @@ int ev_kafka_hold_group(struct ev_source *s, const char *group, bool (*stopped)(
 		return -1;
 	}
 	m->group = ev_strdup(group);
+	make_seal(m);
 	k->member = m;
 	return await_alone(k, m, NULL, stopped, err) || subscribe(k, m, err) || be_alone(k, m, stopped, err) ? -1 : 0;
 }
@@ -251,6 +269,61 @@ int ev_kafka_member_regain(struct ev_kafka *k, const char *group, struct ev_erro
 	return 0;
 }
 
+const char *ev_kafka_member_seal(const struct ev_kafka *k, const char *group)
+{
+	return ev_kafka_member_client(k, group) ? k->member->seal : NULL;
+}
+
+static bool has_metadata(const rd_kafka_topic_partition_t *e, const void *data, size_t size)
+{
+	return e->metadata_size == size && (!size || !memcmp(e->metadata, data, size));
+}
+
+/* As it was before the first commit, or by ours. A partition that is new since then had nothing. */
+static bool is_known(const struct kafka_member *m, const rd_kafka_topic_partition_t *e)
+{
+	const rd_kafka_topic_partition_t *was =
+		rd_kafka_topic_partition_list_find(m->first, e->topic, e->partition);
+
+	if (e->offset >= 0 && has_metadata(e, m->seal, strlen(m->seal)))
+		return true;
+	if (!was)
+		return e->offset < 0;
+	return e->offset == was->offset && has_metadata(e, was->metadata, was->metadata_size);
+}
+
+int ev_kafka_member_check(struct ev_kafka *k, const char *group, const rd_kafka_topic_partition_list_t *now,
+			  struct ev_error *err)
+{
+	struct kafka_member *m = k->member;
+
+	if (!ev_kafka_member_client(k, group))
+		return 0;
+	if (!m->first)
+		m->first = rd_kafka_topic_partition_list_copy(now);
+	for (int i = 0; i < now->cnt; i++) {
+		if (is_known(m, &now->elems[i]))
+			continue;
+		ev_fail(err, EV_HELD, "consumer group '%s' was moved while its backlog was sent", group);
+		return ev_hint(err, "another redrive of the group is at work, or its offsets were set: letters "
+			       "may have been sent twice");
+	}
+	return 0;
+}
+
+void ev_kafka_member_committed(struct ev_kafka *k, const char *group, const rd_kafka_topic_partition_list_t *l)
+{
+	rd_kafka_topic_partition_t *was;
+
+	if (!ev_kafka_member_client(k, group) || !k->member->first)
+		return;
+	for (int i = 0; i < l->cnt; i++) {
+		was = rd_kafka_topic_partition_list_find(k->member->first, l->elems[i].topic, l->elems[i].partition);
+		if (was)
+			was->offset = INT64_MAX; /* is nobody's: from here on it has to be ours */
+	}
+}
+
 void ev_kafka_member_leave(struct ev_kafka *k)
 {
 	struct kafka_member *m = k->member;
@@ -261,6 +334,8 @@ void ev_kafka_member_leave(struct ev_kafka *k)
 	pthread_join(m->thread, NULL);
 	rd_kafka_consumer_close(m->rk);
 	rd_kafka_destroy(m->rk);
+	if (m->first)
+		rd_kafka_topic_partition_list_destroy(m->first);
 	free(m->group);
 	free(m);
 	k->member = NULL;

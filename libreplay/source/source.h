@@ -70,7 +70,8 @@ struct ev_source_ops {
 	 * Join the group as its only member, until close: nobody else can move it meanwhile, and commit_group
 	 * does so as that member. One who is there is waited for (10 s; stopped() ends that), then EV_HELD. Where
 	 * the broker has forgotten the member for a while commit_group is EV_HELD, retriable, until group_offsets has
-	 * joined again: offsets that are as before were nobody else's. NULL: the source has no groups.
+	 * joined again, which is EV_HELD itself where another has moved the group meanwhile, or committed the same
+	 * offsets. NULL: the source has no groups.
 	 */
 	int (*hold_group)(struct ev_source *s, const char *group, bool (*stopped)(void), struct ev_error *err);
 
