@@ -228,4 +228,21 @@ printf "$line" 3 x >other
 run evreplay ./other --into ./seen --append
 check_status 5 "another record in the place of the archive's last is refused"
 check_grep "by its place" "seen/0@3: it is another record than the last one of the archive" "$err"
+for plan in -n ''; do
+	run evreplay ./two --into ./seen --append $plan
+	check_status 0 "a file that ends before has nothing new $plan"
+	check_grep "which is warned of" "warning: seen/0: the source ends at offset 3, the archive stands at 4: nothing of it" "$err"
+done
+# Lines of a log that is begun anew: by their numbers it is the same one.
+printf 'head\na\nb\n' >monday
+printf 'head\nc\n' >tuesday
+run evreplay ./monday --lines l --into ./lines
+for plan in -n ''; do
+	run evreplay ./tuesday --lines l --into ./lines --append $plan
+	check_status 5 "a shorter file of lines is another one $plan"
+	check_grep "and is refused by their number" "the source ends at line 2, the archive has copied 3" "$err"
+done
+echo c >>monday
+run evreplay ./monday --lines l --into ./lines --append
+check_status 0 "one that has grown goes on"
 done_testing

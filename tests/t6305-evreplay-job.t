@@ -132,7 +132,7 @@ check_grep "by its first line" "l/0 is not what job 'lines-$$' has copied: anoth
 printf '%s\n' head e >wednesday
 run of_lines ./wednesday --lossy --allow retention
 check_status 5 "also where the first line is the same"
-check_grep "by how many there are" "it has 2 lines, and job 'lines-$$' has copied 4" "$err"
+check_grep "by how many there are" "the source ends at line 2, job 'lines-$$' has copied 4" "$err"
 check "nothing of them was copied" test "$(total "$nightly")" = 4
 echo f >>monday
 run of_lines ./monday --lossy --allow retention

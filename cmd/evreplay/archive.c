@@ -99,6 +99,15 @@ int replay_plan_archive(struct replay *r, struct replay_part *p, const struct ev
 	return rc;
 }
 
+int64_t replay_archive_last(const struct replay *r, const struct ev_partition *p)
+{
+	const struct ev_manifest *m = r->sink ? ev_archive_sink_manifest(r->sink) : &r->archived;
+	const struct ev_archive_topic *t = ev_manifest_topic(m, ev_slice_str(p->topic));
+	const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
+
+	return a ? a->last_offset : -1;
+}
+
 static void fault(void *ctx, const char *text)
 {
 	ev_warn(ctx, "%s", text);

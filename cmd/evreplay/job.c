@@ -2,6 +2,7 @@
 #include "evreplay/replay.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -213,28 +214,40 @@ int replay_check_begins(struct replay *r, struct ev_error *err)
 	return 0;
 }
 
-static int check_end(struct replay *r, uint32_t part, struct ev_error *err)
+/* The last record that was read of the partition for the job, or that the archive holds; -1: none. */
+static int64_t last_of(const struct replay *r, const struct ev_partition *p)
+{
+	if (r->token)
+		return ev_position_get(&r->token->last, p->topic, p->partition);
+	return replay_into(r->args) == INTO_ARCHIVE ? replay_archive_last(r, p) : -1;
+}
+
+static int check_end(const struct replay *r, uint32_t part, struct ev_error *err)
 {
 	const struct ev_partition *p = &r->src->parts[part];
 	int64_t stored = ev_position_get(&r->stored, p->topic, p->partition);
 	struct ev_merge_seen seen;
+	char whose[240] = "the archive";
 
 	ev_merge_seen(r->merge, part, &seen);
-	if (!seen.records || stored < 0 || seen.next > ev_position_get(&r->token->last, p->topic, p->partition))
+	if (!seen.records || stored < 0 || seen.next > last_of(r, p))
 		return 0;
+	if (r->args->job)
+		snprintf(whose, sizeof(whose), "job '%s'", r->args->job);
 	if (!r->args->src.spec.lines_topic) {
-		ev_warn(r->msg, "%s/%" PRId32 ": the source ends at offset %" PRId64 ", job '%s' stands at %" PRId64
-			": nothing of it is copied", p->topic, p->partition, seen.next, r->args->job, stored);
+		ev_warn(r->msg, "%s/%" PRId32 ": the source ends at offset %" PRId64 ", %s stands at %" PRId64
+			": nothing of it is copied", p->topic, p->partition, seen.next, whose, stored);
 		return 0;
 	}
-	ev_fail(err, EV_DATA, "it has %" PRId64 " lines, and job '%s' has copied %" PRId64, seen.next - 1, r->args->job,
+	ev_fail(err, EV_DATA, "the source ends at line %" PRId64 ", %s has copied %" PRId64, seen.next - 1, whose,
 		stored - 1);
-	return ev_hint(err, "it is another file, or was cut short: another job name, or --new-job to begin anew");
+	return ev_hint(err, "it is another file, or was cut short: %s", r->args->job ?
+		       "another job name, or --new-job to begin anew" : "it goes into another archive");
 }
 
 int replay_check_ends(struct replay *r, struct ev_error *err)
 {
-	for (uint32_t i = 0; r->src->one_sequence && r->token && r->stored.n && i < r->src->nparts; i++)
+	for (uint32_t i = 0; r->src->one_sequence && r->stored.n && i < r->src->nparts; i++)
 		if (check_end(r, i, err))
 			return -1;
 	return 0;

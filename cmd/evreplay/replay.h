@@ -205,6 +205,8 @@ int replay_peek_archive(struct replay *r, bool *known, struct ev_error *err);
 int replay_begin_archive(struct replay *r, struct ev_error *err);
 /* A dry run: 1 when the archive has the file's record already, 0 when it would be written, -1: refused. */
 int replay_plan_archive(struct replay *r, struct replay_part *p, const struct ev_record *rec, struct ev_error *err);
+/* The offset of the last record that the archive holds of the partition; -1: none. */
+int64_t replay_archive_last(const struct replay *r, const struct ev_partition *p);
 /* --verify: 0, EV_DATA when one is not whole, -1. */
 int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_error *err);
 
@@ -238,7 +240,10 @@ int replay_passed(struct replay *r, const struct ev_record *rec, struct ev_error
  * between would be in no run. EV_DATA.
  */
 int replay_check_begins(struct replay *r, struct ev_error *err);
-/* The file has ended: one that ends before the last record that the job has read is told. EV_DATA of lines. */
+/*
+ * The file has ended: one that ends before the last record that the job has read, or the archive has, is told.
+ * EV_DATA of lines.
+ */
 int replay_check_ends(struct replay *r, struct ev_error *err);
 /* Records that were taken, the last of each partition in the token. */
 void replay_note_last(struct replay *r, const struct ev_record *v, size_t n);

@@ -114,6 +114,11 @@ int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans, size_t
 	return 0;
 }
 
+const struct ev_manifest *ev_archive_sink_manifest(struct ev_sink *s)
+{
+	return ev_archive_writer_manifest(sink_of(s)->writer);
+}
+
 int ev_archive_sink_plan(const struct ev_manifest *m, struct ev_source *src, const struct ev_span *spans,
 			 size_t nspans, struct ev_error *err)
 {

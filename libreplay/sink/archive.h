@@ -29,6 +29,9 @@ struct ev_sink *ev_archive_sink_open(const char *dir, const struct ev_archive_op
 int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans, size_t nspans,
 			  const struct ev_source_spec *spec, struct ev_error *err);
 
+/* What the archive holds by now. */
+const struct ev_manifest *ev_archive_sink_manifest(struct ev_sink *s);
+
 /* Would that be refused, of the archive `m` (ev_archive_writer_peek)? For a plan; the same errors. */
 int ev_archive_sink_plan(const struct ev_manifest *m, struct ev_source *src, const struct ev_span *spans,
 			 size_t nspans, struct ev_error *err);
