@@ -67,6 +67,8 @@ EV_BROKERS=127.0.0.1:1 run evproject check p.sql "${against[@]}"
 check_status 0 "a good file"
 fingerprint=$(sed -n 's/.*fingerprint //p;q' "$out")
 check "the fingerprint has 32 digits" test ${#fingerprint} = 32
+proof=$(on sqlite "" postgresql "
+  proof     in memory alone; wants --scratch URL once a record was poison (a dead letter)")
 check_out "the plan" <<PLAN
 acc version 1, fingerprint $fingerprint
   topics    t, u
@@ -79,7 +81,7 @@ acc version 1, fingerprint $fingerprint
   samples   all
   order     matters between partitions, so every transaction stores its cut:
             table 'acc', handler at line 7: its SET is more than a sum, minimum or maximum of old and new
-  speed     a transaction's events are folded in memory, each row is written once
+  speed     a transaction's events are folded in memory, each row is written once$proof
 PLAN
 check "nothing is left behind" test "$(ls)" = "$(printf 'e.sql\nempty.sql\np.sql')"
 run evproject check -q p.sql "${against[@]}"
@@ -93,6 +95,12 @@ check_status 0 "decimals that are added up pass"
 check_grep "their types are shown as they are declared" '^  tables    acc \(k text, n decimal\(10,2\), at integer\)$' "$out"
 check_grep "with a warning" 'real.sql:8:31: acc.n is decimal: .*:scaled' "$err"
 if on postgresql; then
+	for more in 's/at integer);/at integer UNIQUE);/' 's/^-- @schema/-- @dedupe id\n&/; s/=$.type/& id=$.id/'; do
+		sed "$more" p.sql >scratch.sql
+		run evproject check scratch.sql "${against[@]}"
+		check_grep "what does not fold in memory alone wants a scratch for its proof" \
+			'^  proof     wants --scratch URL: not all of it folds in memory alone' "$out"
+	done
 	sed "s/at integer);/at integer, tags text[] NOT NULL DEFAULT '{}', m double precision ARRAY, w timestamptz(3) [2][]);/" \
 		p.sql >array.sql
 	run evproject check array.sql "${against[@]}"

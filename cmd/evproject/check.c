@@ -19,12 +19,12 @@ static void init(void *args)
 	ev_store_args_init(&((struct args *)args)->store);
 }
 
-static void print_plan(const struct ev_projection *p, const struct ev_buf *folds)
+static void print_plan(const struct ev_projection *p, enum ev_dialect dialect, const struct ev_buf *folds)
 {
 	struct ev_buf why = EV_BUF_INIT;
 	bool commutes = ev_projection_commutes(p, &why);
 
-	ev_plan_print(p, commutes, ev_buf_str(&why), ev_buf_str(folds));
+	ev_plan_print(p, dialect, commutes, ev_buf_str(&why), ev_buf_str(folds));
 	ev_buf_release(&why);
 }
 
@@ -43,7 +43,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 		if (s->ops->dialect == EV_SQLITE)
 			ev_plan_warn(p, msg);
 		if (!a->quiet)
-			print_plan(p, &folds);
+			print_plan(p, s->ops->dialect, &folds);
 	}
 	if (s)
 		s->ops->close(s);

@@ -37,7 +37,8 @@ int ev_print_query(struct ev_store *s, const struct ev_projection *p, const stru
  * The plan of a projection on stdout. `why`: lines that say where its handlers do not commute; `folds`:
  * which tables go by statements.
  */
-void ev_plan_print(const struct ev_projection *p, bool commutes, const char *why, const char *folds);
+void ev_plan_print(const struct ev_projection *p, enum ev_dialect dialect, bool commutes, const char *why,
+		   const char *folds);
 
 /* Warn where a handler adds decimals into a column that SQLite keeps as a binary fraction. */
 void ev_plan_warn(const struct ev_projection *p, struct ev_messages *msg);

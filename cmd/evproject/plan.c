@@ -146,7 +146,19 @@ static void print_speed(const char *folds)
 	print_lines(folds);
 }
 
-void ev_plan_print(const struct ev_projection *p, bool commutes, const char *why, const char *folds)
+/* What evverify, and a rebuild that wants a receipt, take for a proof of it. */
+static void print_proof(const struct ev_projection *p, enum ev_dialect dialect, const char *folds)
+{
+	if (p->nreads)
+		puts("  proof     not provable: it reads tables of others (@reads)");
+	else if (dialect == EV_POSTGRESQL && (*folds || p->dedupe))
+		puts("  proof     wants --scratch URL: not all of it folds in memory alone");
+	else if (dialect == EV_POSTGRESQL)
+		puts("  proof     in memory alone; wants --scratch URL once a record was poison (a dead letter)");
+}
+
+void ev_plan_print(const struct ev_projection *p, enum ev_dialect dialect, bool commutes, const char *why,
+		   const char *folds)
 {
 	struct ev_tables tables = { 0 };
 
@@ -164,8 +176,7 @@ void ev_plan_print(const struct ev_projection *p, bool commutes, const char *why
 	print_queries("samples", p->samples, p->nsamples);
 	print_order(commutes, why);
 	print_speed(folds);
-	if (p->nreads)
-		puts("  proof     not provable: it reads tables of others (@reads)");
+	print_proof(p, dialect, folds);
 	ev_tables_free(&tables);
 }
 
