@@ -48,6 +48,34 @@ for how in before after; do
 	kill "$proxy"; wait "$proxy" 2>/dev/null
 done
 
+# a retry that fails again changes nothing but its tries, and the ledger does not tell whether that was done
+database tried
+cat >tried.sql <<'SQL'
+-- @projection tried version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE tried (k text PRIMARY KEY, n integer NOT NULL);
+-- @on add
+INSERT INTO tried (k, n) VALUES (:key, $.n) ON CONFLICT (k) DO UPDATE SET n = excluded.n;
+SQL
+evproject run tried.sql --store "$tried" --on-error dead --quiet - <<<"$(rec add k1 1 0; rec add k1 '"x"' 1)"
+tries() { sql "$tried" 'SELECT tries FROM ev_dead'; }
+before=$(tries)
+for how in before after; do
+	failed=0
+	for each in 13 14 15 16 17 18 19; do # one of them cuts the COMMIT of the tries
+		proxied $how $each
+		for ((i = 0; i < 4; i++)); do
+			evproject dead retry tried.sql --store "$through/$(basename "$tried")" t/0@1 2>retry.err
+			[ $? != 5 ] || failed=$((failed + 1))
+		done
+		kill "$proxy"; wait "$proxy" 2>/dev/null
+	done
+	check "retries fail again while COMMITs are cut $how they are done" test $failed -gt 0
+	check "  and are counted once each" test "$(tries)" = $((before += failed))
+done
+
 # kill -9 of the run, until it gets to its end
 database killed
 kills=0

@@ -10,7 +10,7 @@
 struct letter {
 	char *topic;
 	int32_t partition;
-	int64_t offset, behind;
+	int64_t offset, behind, tries;
 	char *line;
 	size_t line_len; /* without the line feed */
 };
@@ -28,7 +28,7 @@ static int collect(void *ctx, const struct ev_dead_letter *d)
 
 	EV_GROW(c->v, c->n, c->cap);
 	len -= len && d->line.ptr[len - 1] == '\n';
-	c->v[c->n++] = (struct letter){ ev_slice_dup(d->topic), d->partition, d->offset, d->behind,
+	c->v[c->n++] = (struct letter){ ev_slice_dup(d->topic), d->partition, d->offset, d->behind, d->tries,
 					ev_slice_dup(d->line), len };
 	return 0;
 }
@@ -134,17 +134,27 @@ static int apply_chain(struct ev_apply *a, const struct chain *c, bool drop, siz
 	return rc;
 }
 
-static int keep_reason(struct ev_apply *a, const struct letter *l, const struct ev_error *why,
+static int try_to_keep(struct ev_apply *a, const struct letter *l, int64_t most, const struct ev_error *why,
 		       struct ev_error *err)
 {
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;
 	if (ev_dead_tried(a->store, a->projection->name, ev_slice_str(l->topic), l->partition,
-			  l->offset, why->text, err) < 0) {
-		ev_transaction_undo(a);
-		return -1;
-	}
-	return ev_transaction_commit(a, err);
+			  l->offset, most, why->text, err) == 0 &&
+	    a->store->ops->commit(a->store, err) == 0)
+		return 0;
+	ev_transaction_undo(a);
+	return -1;
+}
+
+/* The ledger does not tell whether a commit was done whose answer is lost: nothing of it changes. The tries do. */
+static int keep_reason(struct ev_apply *a, const struct letter *l, const struct ev_error *why, struct ev_error *err)
+{
+	int rc = try_to_keep(a, l, INT64_MAX, why, err);
+
+	while (rc < 0 && ev_transaction_retry(a->store, err))
+		rc = try_to_keep(a, l, l->tries, why, err);
+	return rc;
 }
 
 static int failed_again(struct ev_apply *a, const struct letter *l, struct ev_error *err)

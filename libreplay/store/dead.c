@@ -55,7 +55,8 @@ static const char state_sql[] =
 	"UPDATE ev_dead SET state = ?5, decided_seq = ?6 WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND "
 	"partition = ?3 AND record_offset = ?4";
 static const char tried_sql[] =
-	"UPDATE ev_dead SET tries = tries + 1, reason = ?5 WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND "
+	"UPDATE ev_dead SET tries = tries + CASE WHEN tries <= ?6 THEN 1 ELSE 0 END, reason = ?5 "
+	"WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND "
 	"partition = ?3 AND record_offset = ?4";
 
 int ev_dead_create(struct ev_store *s, struct ev_error *err)
@@ -239,7 +240,7 @@ int ev_dead_count(struct ev_store *s, const char *projection, int64_t *dead, int
 }
 
 int ev_dead_tried(struct ev_store *s, const char *projection, struct ev_slice topic,
-		  int32_t partition, int64_t offset, const char *reason, struct ev_error *err)
+		  int32_t partition, int64_t offset, int64_t most, const char *reason, struct ev_error *err)
 {
 	struct ev_buf text = EV_BUF_INIT;
 	int rc;
@@ -248,8 +249,8 @@ int ev_dead_tried(struct ev_store *s, const char *projection, struct ev_slice to
 	rc = change(s, tried_sql,
 		    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic),
 					ev_bind_int(partition), ev_bind_int(offset),
-					ev_bind_text(ev_buf_str(&text)) },
-		    5, err);
+					ev_bind_text(ev_buf_str(&text)), ev_bind_int(most) },
+		    6, err);
 	ev_buf_release(&text);
 	return rc;
 }

@@ -56,8 +56,8 @@ int ev_dead_set_state(struct ev_store *s, const char *projection, struct ev_slic
 		      struct ev_error *err);
 int ev_dead_count(struct ev_store *s, const char *projection, int64_t *dead, int64_t *held,
 		  struct ev_error *err);
-/* A retry that failed again: counts the try and keeps the new reason. */
+/* A retry that failed again: keeps the new reason, and counts the try where no more than `most` are. */
 int ev_dead_tried(struct ev_store *s, const char *projection, struct ev_slice topic,
-		  int32_t partition, int64_t offset, const char *reason, struct ev_error *err);
+		  int32_t partition, int64_t offset, int64_t most, const char *reason, struct ev_error *err);
 
 #endif

@@ -119,7 +119,7 @@ static void test_states(struct ev_store *s)
 	struct ev_buf got = EV_BUF_INIT;
 	struct ev_dead_letter d;
 
-	CHECK(ev_dead_tried(s, "p", EV_LITERAL("a"), 0, 5, "cut in a letter: \xc3", &err) == 0 &&
+	CHECK(ev_dead_tried(s, "p", EV_LITERAL("a"), 0, 5, INT64_MAX, "cut in a letter: \xc3", &err) == 0 &&
 		      ev_dead_set_state(s, "p", EV_LITERAL("a"), 0, 5, "retried", 17, &err) == 0 &&
 		      ev_dead_each(s, "p", "retried", note, &got, &err) == 0 &&
 		      strcmp(ev_buf_str(&got), "retried 2 17 cut in a letter: ?") == 0,
