@@ -114,6 +114,15 @@ static int fold_one(struct ev_fold *f, const struct ev_fold_op *op, int64_t *tou
 	return rc;
 }
 
+/* Memory is full: fewer at once, the next time. It is not: a few more, as what was so large may have passed. */
+static void adapt(struct ev_fold *f)
+{
+	if (ev_fold_full(f))
+		f->most_ops = f->nops / 2 > LEAST_OPS ? f->nops / 2 : LEAST_OPS;
+	else if (f->most_ops)
+		f->most_ops = f->most_ops < MOST_OPS ? f->most_ops + f->most_ops / 8 : 0;
+}
+
 int ev_fold_sync(struct ev_fold *f, struct ev_error *err)
 {
 	struct ev_error none = EV_ERROR_INIT;
@@ -123,8 +132,7 @@ int ev_fold_sync(struct ev_fold *f, struct ev_error *err)
 	f->beside = f->arena.bytes;
 	if (ev_fold_fetch(f, err) < 0)
 		return -1;
-	if (ev_fold_full(f)) /* fewer at once, the next time */
-		f->most_ops = f->nops / 2 > LEAST_OPS ? f->nops / 2 : LEAST_OPS;
+	adapt(f);
 	for (size_t i = 0; i < f->nops && !f->failed; i++) {
 		const struct ev_fold_op *op = &f->ops[i];
 		int64_t touched;
