@@ -95,12 +95,36 @@ for option in "--txn-records 5" "--txn-time 5s" "--group g" --new-job; do
 	run evreplay ./orders.ndjson --into there $option -b 127.0.0.1:1 --timeout 100ms
 	check_status 2 "$option is for jobs"
 done
-for option in --dry-run --append "--job x" "--position p" "--metrics m.prom" -f; do
+for option in --dry-run --append "--job x" "--position p" "--metrics m.prom" -f "--from 3" "--until today" "--key x" \
+	"--where \$.a=1" "--redact \$.a" "--rate 4/s" "--lines q"; do
 	run evreplay ./nothing --verify $option
 	check_status 2 "$option is not for --verify"
 	check_grep "which is said" "options '--verify' and '--[a-z-]*' cannot be used together" "$err"
 done
 check "nothing was made" test ! -e arch
+
+# Names: a pattern of many stars, and two topics under one.
+record() { echo '{"topic":"'"$1"'","partition":0,"offset":'"$2"',"timestamp":9,"key":"k","headers":[],"value":{}}'; }
+long=$(head -c 120 /dev/zero | tr '\0' a)
+{ record "$long" 0; record "${long}b" 0; } >long.ndjson
+run timeout 60 evreplay ./long.ndjson --map '*a*a*a*a*a*a*a*a*b=to.\9.\1b' --into -
+check_status 0 "a pattern of nine stars against a long name"
+check "fits what it fits, the first stars shortest" test "$(jq -r .topic "$out" | tr '\n' ' ')" = "$long to.${long:8}.b "
+record "xaybazb" 0 >odd.ndjson
+for map in '*a*b=\1.\2' 'x*b=\1' '*b*=\1.\2' 'x**b=q\1.\2'; do
+	run evreplay ./odd.ndjson --map "$map" --into -
+	jq -r .topic "$out"
+done >names
+check "each piece is taken where it comes first, and the last at the end" test "$(tr '\n' ' ' <names)" = "x.ybaz aybaz xay.azb q.aybaz "
+{ record a 0; record b 0; } >two.ndjson
+run evreplay ./two.ndjson --map '*=x' --into -
+check_status 2 "two topics do not become one whose offsets come twice"
+check_grep "which is said" "--map makes 'x' of topic 'a' and of 'b'" "$err"
+record a 9223372036854775806 >last.ndjson
+run evreplay ./last.ndjson --into ./last
+check_status 5 "an offset that no archive can go on behind is refused"
+run evreplay --verify ./last
+check_status 0 "and leaves one that can be read"
 
 # What cannot be written is found first.
 run evreplay ./orders.ndjson --into there --position no/p.json -b 127.0.0.1:1

@@ -84,6 +84,11 @@ check "each" same_contents "$more" "copy.${more#more-}"
 run evreplay "$few" "$more" --map 'few-*=copy.\1' --map 'nosuch.*=copy.\1' --dry-run
 check_status 2 "a rule that fits no topic is a slip"
 check_grep "and named" "option '--map': 'nosuch.\*=copy.*' fits no topic that is read" "$err"
+run evreplay "$few" --map 'nosuch.*=copy.\1' --into -
+check_status 2 "into a pipe, too"
+run evreplay "$few" "$more" --map '*=x' --into -
+check_status 2 "where two topics are not made one"
+check "before a line of it is printed" test ! -s "$out"
 run evreplay "$few" --map 'few-*=copy.\2'
 check_status 2 "a rule that names a star too many is refused"
 

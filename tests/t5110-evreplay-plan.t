@@ -122,6 +122,11 @@ check_status 1 "where a silence is cut short one is"
 check_grep "which is named" "^conflict: topic $ahead: timestamp-bounds \(1 records\)" "$out"
 check_grep "and so is the plan's time" "^2 records, .* about (2m|1[0-9][0-9]s)" "$out"
 
+echo '{"topic":"p","partition":2147483647,"offset":0,"timestamp":'"$now"',"key":"k","headers":[],"value":{}}' >wide.ndjson
+run evreplay ./wide.ndjson --into "far-$$" --create
+check_status 2 "a partition that no topic has"
+check_grep "is named" "as its partition 2147483647 wants" "$err"
+
 # What cannot be produced is seen before.
 topic odd 1 message.timestamp.type=LogAppendTime
 put <<END

@@ -162,6 +162,31 @@ run evreplay "$orders" --into ./b --append
 check_status 5 "it is not appended either"
 check_grep "another record stands there" 'is not the log that the archive was written from' "$err"
 
+topic narrow 2
+printf 'many %s/1 1732190400000 3\n' "$narrow" | put
+evreplay "$narrow" --into ./narrow -q
+evadmin delete "$narrow"
+evadmin create "$narrow" 1
+printf 'many %s/0 1732190400000 4\n' "$narrow" | put
+for n in --dry-run ''; do
+	run evreplay "$narrow" --into ./narrow --append $n
+	check_status 5 "a topic that was made anew with fewer partitions is not appended ${n:-by the run}"
+	check_grep "by the one that it lacks" "the archive has $narrow/1, and the topic has no such partition" "$err"
+done
+run evtail ./narrow "$narrow" -n 1
+check_status 5 "nor does its archive stand before it"
+check_grep "which is said" "the archive has $narrow/1, and the topic has no such partition" "$err"
+
+# More headers than a line that is read has.
+topic headed 1
+# shellcheck disable=SC2046
+echo v | kcat -P -b "$EV_BROKERS" -t "$headed" -k k $(printf ' -H h=%s' {1..65537})
+run evreplay "$headed" --into ./headed
+check_status 5 "a record whose line nobody could read is refused"
+check_grep "by place" "$headed/0@0: it has 65537 headers" "$err"
+run evreplay "$headed" --into -
+check_status 5 "by a pipe, too"
+
 # hostile records: topic, archive, topic, archive
 topic one 3 max.message.bytes=4000000
 topic two 3 max.message.bytes=4000000

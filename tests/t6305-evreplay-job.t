@@ -207,6 +207,37 @@ check_grep "by its last record" "$a/0 is not the log that job 'job-$$' has copie
 run job "$a" --new-job
 check_status 0 "a new job copies it"
 
+topic shrunk 2
+topic grown 2
+printf 'many %s/1 1732190400000 3\n' "$shrunk" | put
+into=$grown run job "$shrunk"
+evadmin delete "$shrunk"
+evadmin create "$shrunk" 1
+printf 'many %s/0 1732190400000 4\n' "$shrunk" | put
+into=$grown run job "$shrunk"
+check_status 5 "so is one that was made anew with fewer partitions"
+check_grep "by the one that it lacks" "job 'job-$$' has copied $shrunk/1, and the topic has no such partition" "$err"
+into=$grown run job "$shrunk/0" --job "half-$$"
+check_status 0 "a job of some partitions knows no others"
+
+# A job that begins anew has done so at once, though it was killed before it had committed a record.
+topic five 1
+topic again 1
+printf 'many %s/0 1732190400000 5\n' "$five" | put
+into=$again run job "$five" --job "anew2-$$" --offset-map anew.map
+tokens() { evtail __evreplay_jobs --from begin -q -o %k 2>/dev/null | grep -cx "anew2-$$"; }
+had=$(tokens)
+evreplay "$five" --into "$again" --exactly-once --job "anew2-$$" --new-job --rate 0.01/m --txn-time 30s --offset-map anew.map 2>/dev/null &
+copy=$!
+claimed() { [ "$(tokens)" -gt "$had" ]; }
+check "a new job is stored before its first record" wait_for 60 claimed
+kill -9 $copy
+wait $copy 2>/dev/null
+into=$again run job "$five" --job "anew2-$$" --offset-map anew.map
+check_status 0 "the next run goes on with that"
+check "and copies everything again" test "$(total "$again")" = 10
+check "as its map tells" test "$(jq -s '[.[] | select(.count) | .into_offset] | max' anew.map)" -gt 5
+
 # The target is.
 topic once 1
 into=$once run job "$b" --new-job

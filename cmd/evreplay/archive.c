@@ -83,7 +83,7 @@ int replay_begin_archive(struct replay *r, struct ev_error *err)
 	if (replay_into(r->args) != INTO_ARCHIVE)
 		return 0;
 	if (r->args->dry_run)
-		return ev_archive_sink_plan(&r->archived, r->src, r->spans, r->nspans, err);
+		return ev_archive_sink_plan(&r->archived, r->src, r->spans, r->nspans, &r->args->src.spec, err);
 	return ev_archive_sink_begin(r->sink, r->spans, r->nspans, &r->args->src.spec, err);
 }
 

@@ -99,8 +99,29 @@ static int other_source(const struct replay *r, const struct ev_partition *p, in
 		       "begin anew");
 }
 
+/* A topic loses no partition: one that the job knows tells that it was made again. */
+static int check_parts(const struct replay *r, struct ev_error *err)
+{
+	const struct ev_position *known = &r->token->next;
+
+	for (size_t i = 0; i < known->n; i++) {
+		const struct ev_position_entry *e = &known->v[i];
+
+		if (!ev_source_spec_whole(&r->args->src.spec, e->topic) ||
+		    ev_source_partition(r->src, e->topic, e->partition))
+			continue;
+		ev_fail(err, EV_DATA, "job '%s' has copied %s/%" PRId32 ", and the topic has no such partition",
+			r->args->job, e->topic, e->partition);
+		return ev_hint(err, "the topic was deleted and created again: another job name, or --new-job to "
+			       "begin anew");
+	}
+	return 0;
+}
+
 int replay_check_source(struct replay *r, struct ev_error *err)
 {
+	if (r->token && check_parts(r, err))
+		return -1;
 	for (uint32_t i = 0; r->token && !r->src->one_sequence && i < r->src->nparts; i++) {
 		const struct ev_partition *p = &r->src->parts[i];
 		int64_t at = ev_position_get(&r->token->last, p->topic, p->partition);

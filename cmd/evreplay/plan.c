@@ -128,6 +128,17 @@ static int source_topic(struct replay *r, const char *topic, const char *origin,
 	return rc;
 }
 
+/* One that is like the source has that partition, too. */
+static int have_partition(struct ev_topic_info *like, const char *topic, int32_t partition, struct ev_error *err)
+{
+	if (partition == INT32_MAX)
+		return ev_fail(err, EV_USAGE, "cannot make a topic like '%s': none has as many partitions as its "
+			       "partition %d wants", topic, (int)partition);
+	if (partition >= like->partitions)
+		like->partitions = partition + 1;
+	return 0;
+}
+
 /*
  * An archive knows how many partitions its topic had, and not its settings: the topic itself may be gone. Where
  * the target's cluster, or the one that -b names, is the one that it came from and has it still, that one is asked.
@@ -144,9 +155,8 @@ static int archived_topic(struct replay *r, const char *topic, struct ev_topic_i
 	t = rc ? NULL : ev_manifest_topic(&m, ev_slice_str(topic));
 	if (t)
 		like->partitions = t->partition_count;
-	for (size_t i = 0; t && i < t->nparts; i++) /* it may be of an older version, and have grown meanwhile */
-		if (t->parts[i].partition >= like->partitions)
-			like->partitions = t->parts[i].partition + 1;
+	for (size_t i = 0; t && !rc && i < t->nparts; i++) /* it may be of an older version, and have grown meanwhile */
+		rc = have_partition(like, topic, t->parts[i].partition, err);
 	same = m.cluster_id && r->target->id && !strcmp(m.cluster_id, r->target->id);
 	if (!rc && !same && m.cluster_id && brokers && (r->args->into_broker || r->args->into_config))
 		rc = source_topic(r, topic, m.cluster_id, like, err);
@@ -157,11 +167,14 @@ static int archived_topic(struct replay *r, const char *topic, struct ev_topic_i
 }
 
 /* A file says only what it holds: as many partitions as it shows. look_ahead() has had it read before. */
-static void file_topic(const struct replay *r, const char *topic, struct ev_topic_info *like)
+static int file_topic(const struct replay *r, const char *topic, struct ev_topic_info *like, struct ev_error *err)
 {
-	for (size_t i = 0; i < r->src->nparts; i++)
-		if (!strcmp(r->src->parts[i].topic, topic) && r->src->parts[i].partition >= like->partitions)
-			like->partitions = r->src->parts[i].partition + 1;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < r->src->nparts; i++)
+		if (!strcmp(r->src->parts[i].topic, topic))
+			rc = have_partition(like, topic, r->src->parts[i].partition, err);
+	return rc;
 }
 
 static bool reads_stdin(const struct replay *r)
@@ -214,8 +227,7 @@ static int missing(struct replay *r, struct replay_target *t, const char *from, 
 		return archived_topic(r, from, &t->info, err);
 	if (!r->src->one_sequence)
 		return source_topic(r, from, NULL, &t->info, err);
-	file_topic(r, from, &t->info);
-	return 0;
+	return file_topic(r, from, &t->info, err);
 }
 
 /* Of an archive it may be gone, and is made again. */
@@ -419,7 +431,7 @@ static int look_ahead(struct replay *r, struct ev_error *err)
 {
 	struct ev_topic_info is = { 0 };
 
-	if (!r->src->one_sequence)
+	if (!r->src->one_sequence || !r->kafka)
 		return 0;
 	if (r->args->into && ev_topic_look(r->target, r->args->into, &is, err))
 		return -1;
@@ -458,11 +470,12 @@ int64_t replay_least_batch(const struct replay *r)
 
 /*
  * A restore makes the topic that the archive is of. Killed before its first transaction the job must know it again:
- * it would be one that is read, and is there.
+ * it would be one that is read, and is there. And a job that begins anew does so at once: the next run would go on
+ * where the old one stood.
  */
 static int claim(struct replay *r, struct ev_error *err)
 {
-	bool makes = false;
+	bool makes = r->args->new_job;
 
 	for (size_t i = 0; i < r->ntargets; i++)
 		makes |= r->targets[i]->create && reads_it(r, r->targets[i]->name);

@@ -60,6 +60,28 @@ int replay_check_options(const struct replay_args *a, struct ev_error *err)
 		{ "append", a->append, ARCHIVE },
 		{ "level", a->level != REPLAY_LEVEL, ARCHIVE },
 		{ "threads", a->threads >= 0, ARCHIVE },
+		{ "from", a->src.from, ANY },
+		{ "to", a->src.to, ANY },
+		{ "since", a->src.since, ANY },
+		{ "until", a->src.until, ANY },
+		{ "type", a->src.types.n > 0, ANY },
+		{ "key", a->src.keys.n > 0, ANY },
+		{ "where", a->src.wheres.n > 0, ANY },
+		{ "header", a->src.headers.n > 0, ANY },
+		{ "tombstones", a->src.tombstones, ANY },
+		{ "envelope", a->src.envelope, ANY },
+		{ "no-merge", a->src.no_merge, ANY },
+		{ "lines", a->src.lines, ANY },
+		{ "archive-map", a->src.archive_map, ANY },
+		{ "redact", a->redacts.n > 0, ANY },
+		{ "hash", a->hashes.n > 0, ANY },
+		{ "key-file", a->key_file, ANY },
+		{ "redact-other", a->redact_other, ANY },
+		{ "timestamps", a->timestamps, ANY },
+		{ "rate", a->rate, ANY },
+		{ "speed", a->speed, ANY },
+		{ "max-idle", a->max_idle_ms, ANY },
+		{ "start-at", a->start_at, ANY },
 	};
 	unsigned kind = a->verify ? 0 : 1u << replay_into(a);
 
@@ -233,6 +255,8 @@ int replay_open_target(struct replay *r, struct ev_error *err)
 {
 	switch (replay_into(r->args)) {
 	case INTO_LINES:
+		if (replay_look(r, err))
+			return -1;
 		if (r->args->dry_run)
 			return 0;
 		r->sink = ev_lines_sink_open(ev_stdout_write, "standard output");
@@ -264,6 +288,23 @@ static char *target_topic(struct replay *r, struct ev_slice topic, struct ev_err
 	return NULL;
 }
 
+/* The lines of both would be of one log, in which offsets come twice. */
+static int check_mixed(const struct replay *r, uint32_t part, struct ev_error *err)
+{
+	const char *from = r->src->parts[part].topic;
+
+	for (uint32_t i = 0; i < r->nparts && i < r->src->nparts; i++) {
+		const char *other = r->src->parts[i].topic;
+
+		if (!r->parts[i].topic || strcmp(r->parts[i].topic, r->parts[part].topic) || !strcmp(other, from))
+			continue;
+		ev_fail(err, EV_USAGE, "--map makes '%s' of topic '%s' and of '%s', whose offsets would be mixed in "
+			"one", r->parts[part].topic, other, from);
+		return ev_hint(err, "lines keep their offsets: give each topic a name of its own");
+	}
+	return 0;
+}
+
 struct replay_part *replay_part_at(struct replay *r, uint32_t part)
 {
 	while (part >= r->nparts) {
@@ -284,7 +325,7 @@ struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice
 	if (p->topic || r->redrive)
 		return p;
 	p->topic = target_topic(r, topic, err);
-	if (!p->topic)
+	if (!p->topic || (replay_into(r->args) == INTO_LINES && check_mixed(r, part, err)))
 		return NULL;
 	if (r->target && (replay_check_part(r, p, partition, r->src->parts[part].topic, err) ||
 			  replay_check_route(r, part, err)))

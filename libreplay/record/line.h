@@ -15,6 +15,9 @@
 #define EV_LINE_MAX (512u << 20)  /* bytes of a line that is read: 64 MiB, each escaped as \u00xx */
 #define EV_LINE_MAX_HEADERS 65536 /* headers of one record that is read */
 
+/* May its line be read again? EV_DATA. */
+int ev_line_check(const struct ev_record *r, struct ev_error *err);
+
 /* Append the line of `r`, with its LF. Fails only by marking `out` failed (memory). */
 void ev_line_write(struct ev_buf *out, const struct ev_record *r);
 

@@ -92,6 +92,14 @@ static void add_value(struct ev_buf *out, struct ev_slice v)
 	}
 }
 
+int ev_line_check(const struct ev_record *r, struct ev_error *err)
+{
+	if (r->nheaders <= EV_LINE_MAX_HEADERS)
+		return 0;
+	return ev_fail(err, EV_DATA, "it has %zu headers, and no line with more than %d is read again", r->nheaders,
+		       EV_LINE_MAX_HEADERS);
+}
+
 void ev_line_write(struct ev_buf *out, const struct ev_record *r)
 {
 	/* One reservation for what most records need; more is made room for as it comes. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "record/line.h"
 #include "source/source.h"
 
 struct archive_sink {
@@ -39,11 +40,27 @@ static int32_t count_of(const struct ev_source *src, const struct ev_source_spec
 {
 	int32_t n = 0;
 
-	for (size_t i = 0; spec && i < spec->ntopics; i++)
-		if (strcmp(spec->topics[i].topic, topic) == 0 && !spec->topics[i].partitions)
-			for (size_t k = 0; k < src->nparts; k++)
-				n += strcmp(src->parts[k].topic, topic) == 0;
+	for (size_t k = 0; spec && ev_source_spec_whole(spec, topic) && k < src->nparts; k++)
+		n += strcmp(src->parts[k].topic, topic) == 0;
 	return n;
+}
+
+/* A topic loses no partition: one that the archive has tells that it was made again. */
+static int check_parts(const struct ev_manifest *m, const struct ev_source *src, const struct ev_source_spec *spec,
+		       struct ev_error *err)
+{
+	for (size_t i = 0; i < m->ntopics; i++) {
+		const struct ev_archive_topic *t = &m->topics[i];
+
+		for (size_t k = 0; ev_source_spec_whole(spec, t->name) && k < t->nparts; k++) {
+			if (ev_source_partition(src, t->name, t->parts[k].partition))
+				continue;
+			ev_fail(err, EV_DATA, "the archive has %s/%" PRId32 ", and the topic has no such partition",
+				t->name, t->parts[k].partition);
+			return ev_hint(err, "the topic was deleted and created again; write another archive");
+		}
+	}
+	return 0;
 }
 
 /* Records were changed by it, not only chosen. */
@@ -107,6 +124,8 @@ int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans, size_t
 	struct ev_source *src = as->src;
 
 	as->spec = spec;
+	if (check_parts(ev_archive_writer_manifest(as->writer), src, spec, err))
+		return -1;
 	for (uint32_t i = 0; i < nspans && !src->one_sequence; i++)
 		if (check_last(ev_archive_writer_manifest(as->writer), src, i, err) ||
 		    begin_part(as, i, spans[i].begin, err))
@@ -120,8 +139,10 @@ const struct ev_manifest *ev_archive_sink_manifest(struct ev_sink *s)
 }
 
 int ev_archive_sink_plan(const struct ev_manifest *m, struct ev_source *src, const struct ev_span *spans,
-			 size_t nspans, struct ev_error *err)
+			 size_t nspans, const struct ev_source_spec *spec, struct ev_error *err)
 {
+	if (check_parts(m, src, spec, err))
+		return -1;
 	for (uint32_t i = 0; i < nspans && !src->one_sequence; i++) {
 		const struct ev_partition *p = &src->parts[i];
 		struct ev_slice topic = ev_slice_str(p->topic);
@@ -189,6 +210,10 @@ static int put(struct ev_sink *s, const struct ev_record *r, struct ev_error *er
 	}
 	if (r->offset < as->next[r->part])
 		return pass_over(as, r, err);
+	if (ev_line_check(r, err))
+		return -1;
+	if (r->offset == INT64_MAX - 1)
+		return ev_fail(err, EV_DATA, "no archive holds this offset: none comes behind it");
 	if (ev_archive_writer_put(as->writer, r, err))
 		return add_context(s, err);
 	ev_sink_count(s, r);

@@ -34,7 +34,7 @@ const struct ev_manifest *ev_archive_sink_manifest(struct ev_sink *s);
 
 /* Would that be refused, of the archive `m` (ev_archive_writer_peek)? For a plan; the same errors. */
 int ev_archive_sink_plan(const struct ev_manifest *m, struct ev_source *src, const struct ev_span *spans,
-			 size_t nspans, struct ev_error *err);
+			 size_t nspans, const struct ev_source_spec *spec, struct ev_error *err);
 
 /*
  * Of a one_sequence source: has the archive `m` the record already? 1: it would be passed over, 0: it would be

@@ -36,6 +36,8 @@ static int lines_put(struct ev_sink *s, const struct ev_record *r, struct ev_err
 
 	if (s->closed)
 		return 0;
+	if (ev_line_check(r, err))
+		return -1;
 	if (!l->out.len)
 		l->since_ms = ev_clock_ms();
 	ev_line_write(&l->out, r);

@@ -5,20 +5,36 @@
 
 enum { STARS = 9 };
 
-/* Fit `s` to the pattern; what the stars stood for goes to `found`, shortest first. */
+static bool begins(struct ev_slice s, const char *text, size_t n)
+{
+	return s.len >= n && !memcmp(s.ptr, text, n);
+}
+
+/*
+ * Fit `s` to the pattern; what the stars stood for goes to `found`, shortest first: each piece between two of them
+ * where it comes first, and the last one at the end.
+ */
 static bool fits(const char *p, const char *end, struct ev_slice s, struct ev_slice *found)
 {
-	for (; p < end && *p != '*'; p++, s.ptr++, s.len--)
-		if (!s.len || *s.ptr != *p)
-			return false;
-	if (p == end)
-		return s.len == 0;
-	for (size_t n = 0; n <= s.len; n++) {
-		found[0] = ev_slice(s.ptr, n);
-		if (fits(p + 1, end, ev_slice(s.ptr + n, s.len - n), found + 1))
-			return true;
+	const char *star = memchr(p, '*', (size_t)(end - p));
+	size_t n = (size_t)((star ? star : end) - p);
+
+	if (!begins(s, p, n) || (!star && s.len != n))
+		return false;
+	while (star) {
+		s = ev_slice(s.ptr + n, s.len - n);
+		p = star + 1;
+		star = memchr(p, '*', (size_t)(end - p));
+		n = (size_t)((star ? star : end) - p);
+		*found = ev_slice(s.ptr, star || s.len < n ? 0 : s.len - n);
+		for (s = ev_slice(s.ptr + found->len, s.len - found->len); !begins(s, p, n); found->len++) {
+			if (!s.len || !star)
+				return false;
+			s = ev_slice(s.ptr + 1, s.len - 1);
+		}
+		found++;
 	}
-	return false;
+	return true;
 }
 
 static int stars_of(const char *p, const char *end)

@@ -332,6 +332,21 @@ static int check_held(const struct ev_join *j, const struct ev_source_spec *spec
 			    "--archive-map");
 }
 
+/* A topic loses no partition: one that the archive has tells that it was made again. */
+static int check_parts(const struct ev_join *j, const struct ev_source_spec *spec, struct ev_error *err)
+{
+	for (size_t i = 0; i < j->archive->nparts; i++) {
+		const struct ev_partition *o = &j->archive->parts[i];
+
+		if (!ev_source_spec_whole(spec, o->topic) || ev_source_partition(j->topic, o->topic, o->partition))
+			continue;
+		ev_fail(err, EV_DATA, "the archive has %s/%" PRId32 ", and the topic has no such partition", o->topic,
+			o->partition);
+		return ev_hint(err, "the topic was deleted and created again: read the archive alone");
+	}
+	return 0;
+}
+
 struct ev_source *ev_join_new(struct ev_source *archive, struct ev_source *topic,
 			      const struct ev_source_spec *spec, struct ev_error *err)
 {
@@ -347,7 +362,8 @@ struct ev_source *ev_join_new(struct ev_source *archive, struct ev_source *topic
 	    !check_origin(archive, topic->cluster_id, spec->archive, spec->archive_map != NULL, err)) {
 		if (spec->archive_map)
 			j->archive = ev_mapped_new(archive, spec->archive_map, err);
-		opened = j->archive && !check_held(j, spec, err) && !sync_parts(j, false, err);
+		opened = j->archive && !check_held(j, spec, err) && !check_parts(j, spec, err) &&
+			 !sync_parts(j, false, err);
 	}
 	if (!opened) {
 		close_source(&j->base);

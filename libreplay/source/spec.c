@@ -292,6 +292,14 @@ static void free_topics(struct ev_topic_spec *v, size_t n)
 	free(v);
 }
 
+bool ev_source_spec_whole(const struct ev_source_spec *spec, const char *topic)
+{
+	for (size_t i = 0; i < spec->ntopics; i++)
+		if (!strcmp(spec->topics[i].topic, topic))
+			return !spec->topics[i].partitions;
+	return false;
+}
+
 void ev_source_spec_release(struct ev_source_spec *spec)
 {
 	free_topics(spec->topics, spec->ntopics);

@@ -56,6 +56,8 @@ struct ev_source_spec {
  */
 int ev_source_spec_add(struct ev_source_spec *spec, const char *word, struct ev_error *err);
 void ev_source_spec_release(struct ev_source_spec *spec);
+/* Is the topic read from the log with all of its partitions? */
+bool ev_source_spec_whole(const struct ev_source_spec *spec, const char *topic);
 
 /*
  * Open what the spec names: Kafka, files, an archive, or an archive and then Kafka. The spec may be
