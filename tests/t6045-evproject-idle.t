@@ -89,4 +89,23 @@ kill -CONT $follower
 exits
 check_status 6 "it is fenced when it does"
 check_grep "and says why" 'was swapped: version 2 serves now$' beside.err
+
+# the same version anew: its follower goes on, and ends where a rollback takes the view back behind it
+s=$(store again.db)
+run timeout 60 evproject run chain.sql --store "$s" --quiet --on-error dead
+follow chain.sql again.err
+check "a follower is at work" wait_for 60 eval 'sql again.db "SELECT holder FROM ev_projection" | grep -q "^pid $follower on "'
+swap chain.sql --again
+before=$(chain again.db)
+put < <(events 24 4 2)
+check "a rebuild of the same version does not end it" wait_for 60 eval '[ "$(chain again.db)" = $((before + 4)) ]'
+run timeout 60 evproject rollback chain.sql --store "$s"
+check_status 0 "a rollback to what was before"
+check_grep "tells which of the two it is behind" ', 4 offsets behind the other version 1; that is kept' "$err"
+exits
+check_status 6 "ends it, as it stands elsewhere"
+check_grep "and says why" "another process has moved projection 'chain'" again.err
+check_grep "and what to do" '^hint: .* start again, and it goes on where the view stands' again.err
+run timeout 60 evproject run chain.sql --store "$s" --quiet
+check "which it does" test "$(chain again.db)" = $((before + 4))
 done_testing

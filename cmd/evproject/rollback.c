@@ -55,6 +55,7 @@ static bool stands_on(const struct ev_ledger *l, const char *topic)
 static void add_distance(const struct two *t, struct ev_buf *out)
 {
 	int64_t behind = 0;
+	const char *other = t->kept.version == t->now.version ? "the other version" : "version"; /* --again */
 	bool common = !t->kept.nparts;
 
 	for (size_t i = 0; i < t->kept.nparts; i++) {
@@ -72,10 +73,10 @@ static void add_distance(const struct two *t, struct ev_buf *out)
 	else if (!common)
 		ev_buf_addf(out, "; version %" PRId64 ", which stands on other topics,", t->kept.version);
 	else if (behind)
-		ev_buf_addf(out, ", %" PRId64 " offsets %s version %" PRId64 "; that", behind < 0 ? -behind : behind,
-			    behind < 0 ? "past" : "behind", t->kept.version);
+		ev_buf_addf(out, ", %" PRId64 " offsets %s %s %" PRId64 "; that", behind < 0 ? -behind : behind,
+			    behind < 0 ? "past" : "behind", other, t->kept.version);
 	else
-		ev_buf_addf(out, ", where version %" PRId64 " stands; that", t->kept.version);
+		ev_buf_addf(out, ", where %s %" PRId64 " stands; that", other, t->kept.version);
 	ev_buf_adds(out, " is kept: rollback changes back");
 }
 

@@ -352,6 +352,8 @@ int ev_ledger_guard(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 				    "stands");
 	}
 	ev_fail(err, EV_HELD, "another process has moved projection '%s'", l->projection);
+	ev_hint(err, "another run has gone on with it, or a rollback has taken it back: start again, and it goes on "
+		"where the view stands");
 	ev_ledger_name_holder(s, l->projection, err);
 	return -1;
 }
