@@ -140,4 +140,38 @@ for wrong in "${db/app@/nobody@}" "$db.none"; do
 	check_status 4 "what will not pass is not waited for"
 	check_grep "  and is named" "'.*': (role|database) \".*\" does not exist" "$err"
 done
+
+# what is decided on dead letters is tried again like any other transaction
+sed -n '/ON CONFLICT/q; s/acc/late/; s/, at integer//; /^--/p; /^CREATE/p; s/(k, n, at) VALUES (\(.*\), :offset)/(k, n) VALUES (\1)/p' p.sql >late.sql
+echo 'ON CONFLICT (k) DO UPDATE SET n = late.n + excluded.n;' >>late.sql
+letters=8
+for ((i = 0; i < letters; i++)); do
+	rec add "late$i" 1 $((2 * i)) 0 u
+	rec add "late$i" 2 $((2 * i + 1)) 0 u
+done >late.ndjson
+run evproject run late.sql --store "$db" --quiet --from begin --to begin ./late.ndjson
+on_table late
+trouble P0001 100 0
+run evproject run late.sql --store "$db" --on-error dead --quiet ./late.ndjson
+off_table late
+check "letters, with one record behind each" test "$(sql "$db" 'SELECT state, count(*) FROM ev_dead GROUP BY state ORDER BY state' | tr '\n' ' ')" = "dead|$letters held|$letters "
+late=0
+decided() { sql "$db" "SELECT (SELECT sum(n) FROM late WHERE k = 'late$1'), string_agg(state, ' ' ORDER BY record_offset) FROM ev_dead WHERE record_offset / 2 = $1"; }
+on_table ev_dead
+for state in 40001 40P01 08006 57P01; do
+	trouble $state 2 $((RANDOM % 2))
+	run evproject dead retry late.sql --store "$db" u/0@$((2 * late))
+	check_status 0 "a retry that meets $state is tried again"
+	check_grep "  and told once" "u/0@$((2 * late)) retried, 2 records applied" "$err"
+	check "  the records are applied once" test "$(decided $late)" = '3|retried retried'
+	late=$((late + 1))
+	trouble $state 2 $((RANDOM % 2))
+	run evproject dead drop late.sql --store "$db" --yes u/0@$((2 * late))
+	check_status 0 "so is a drop"
+	check "  which applies what it held back" test "$(decided $late)" = '2|dropped retried'
+	late=$((late + 1))
+done
+off_table ev_dead
+run evproject dead retry late.sql --store "$db" u/0@0
+check_status 2 "one that was decided before is no letter any more"
 done_testing

@@ -72,6 +72,7 @@ static void letters_release(struct letters *l)
 	for (size_t i = 0; i < l->n; i++)
 		free(l->v[i].topic);
 	free(l->v);
+	*l = (struct letters){ 0 };
 }
 
 static int list_one(void *ctx, const struct ev_dead_letter *d)
@@ -222,8 +223,13 @@ static int places(struct args *a, struct ev_store *s, const char *projection,
 		ev_fail(err, EV_USAGE, a->all ? "--all and letters exclude each other" : "which letter?");
 		return ev_hint(err, "give TOPIC/PARTITION@OFFSET, or --all");
 	}
-	if (a->all)
-		return ev_dead_each(s, projection, "dead", collect, l, err);
+	if (a->all) {
+		int rc;
+
+		while ((rc = ev_dead_each(s, projection, "dead", collect, l, err)) < 0 && ev_store_recover(s, err))
+			letters_release(l);
+		return rc;
+	}
 	for (size_t i = 0; i < rest->n; i++)
 		if (add_place(l, rest->v[i], err) < 0)
 			return -1;

@@ -211,7 +211,10 @@ bool ev_transaction_may_retry(const struct ev_store *s, const struct ev_error *e
 
 bool ev_transaction_retry(struct ev_store *s, struct ev_error *err)
 {
-	return ev_transaction_may_retry(s, err) && s->ops->recover(s, err) == 0;
+	if (!ev_transaction_may_retry(s, err) || s->ops->recover(s, err) < 0)
+		return false;
+	*err = (struct ev_error)EV_ERROR_INIT;
+	return true;
 }
 
 /* One record; `careful`: a poison record becomes a dead letter. An enum ev_fate. */

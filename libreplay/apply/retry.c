@@ -200,29 +200,53 @@ static int may_be_late(struct ev_apply *a, const struct chain *c, struct ev_erro
 	return rc;
 }
 
-int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int64_t offset,
-		   bool drop, int64_t *applied, struct ev_error *err)
+struct decision { /* whose COMMIT got no answer */
+	const char *topic;
+	int32_t partition;
+	int64_t offset, seq; /* seq -1: there is none */
+	bool found;
+};
+
+static int compare_decision(void *ctx, const struct ev_dead_letter *d)
+{
+	struct decision *w = ctx;
+
+	w->found = ev_slice_is(d->topic, w->topic) && d->partition == w->partition && d->offset == w->offset &&
+		   d->decided_seq == w->seq;
+	return w->found;
+}
+
+/*
+ * No such letter: were we the ones who took it? A follower that has gone on since makes it look as if the transaction
+ * had come to nothing. 0, -1.
+ */
+static int find_decision(struct ev_apply *a, struct decision *w, bool drop, struct ev_error *err)
+{
+	if (w->seq >= 0 && ev_dead_each(a->store, a->projection->name, drop ? "dropped" : "retried", compare_decision,
+					w, err) < 0)
+		return -1;
+	return w->found ? 0 : ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64, w->topic, w->partition,
+				      w->offset);
+}
+
+static int try_retry(struct ev_apply *a, struct decision *w, bool drop, int64_t *applied, struct ev_error *err)
 {
 	struct chain c = { 0 };
 	size_t at = 0;
 	int rc = -1;
 
-	if (ev_apply_checkpoint(a, err) < 0)
-		return -1;
-	ev_whole_drop(a); /* it goes by statements */
-	a->way = EV_BY_STORE;
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;
 	if (ev_open_guard(a, err) < 0 || ev_open_indexes(a, err) < 0) {
 		ev_transaction_undo(a);
 		return -1;
 	}
-	if (ev_dead_chain(a->store, a->projection->name, ev_slice_str(topic), partition, offset,
+	if (ev_dead_chain(a->store, a->projection->name, ev_slice_str(w->topic), w->partition, w->offset,
 			  collect, &c, err) < 0) {
 		ev_transaction_undo(a);
 	} else if (!c.n || c.v[0].behind >= 0) {
+		rc = find_decision(a, w, drop, err);
 		ev_transaction_undo(a);
-		ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64, topic, partition, offset);
 	} else if (!drop && !a->opt.decided && may_be_late(a, &c, err) < 0) {
 		ev_transaction_undo(a);
 	} else if (apply_chain(a, &c, drop, &at, err) < 0) {
@@ -230,10 +254,27 @@ int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int
 	} else if (ev_ledger_bump(a->store, &a->ledger, err) < 0) {
 		ev_transaction_undo(a);
 	} else {
-		ev_poison_decided(a, ev_slice_str(topic), partition, offset, c.n - 1);
-		rc = ev_transaction_commit(a, err);
+		w->seq = a->ledger.cuts;
+		ev_poison_decided(a, ev_slice_str(w->topic), w->partition, w->offset, c.n - 1);
 		*applied = (int64_t)c.n - drop;
+		rc = ev_transaction_commit(a, err);
 	}
 	release(&c);
+	return rc;
+}
+
+int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int64_t offset,
+		   bool drop, int64_t *applied, struct ev_error *err)
+{
+	struct decision w = { topic, partition, offset, -1, false };
+	int rc;
+
+	if (ev_apply_checkpoint(a, err) < 0)
+		return -1;
+	ev_whole_drop(a); /* it goes by statements */
+	a->way = EV_BY_STORE;
+	do
+		rc = try_retry(a, &w, drop, applied, err);
+	while (rc < 0 && ev_transaction_retry(a->store, err));
 	return rc;
 }
