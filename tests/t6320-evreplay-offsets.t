@@ -117,6 +117,53 @@ run evreplay offsets --map over.map -g readers --dry-run
 check_status 1 "its map has a gap"
 check_grep "which is named" "warning: offsets 20..29 of $src/0 are not in the copy" "$err"
 
+# The copy ends, and the source does not.
+topic grows 1
+topic grown 3
+printf 'many %s/0 1000 10\n' "$grows" | put
+run evreplay "$grows" --into "$grown" --partition 0=1 --offset-map grows.map
+evadmin commit early "$grows/0=4"
+run evreplay offsets --map grows.map -g early --dry-run
+check_status 0 "a copy that ends where the source does has no gap"
+printf 'begin\nmany %s/0 1000 5\nabort\n' "$grows" | evproduce -t "grows-$$" script >/dev/null
+run evreplay offsets --map grows.map -g early --dry-run
+check_status 0 "nor has one behind which there are only aborted records"
+printf 'many %s/0 1000 5\n' "$grows" | put
+run evreplay offsets --map grows.map -g early --dry-run
+check_status 1 "records that came since are in no copy"
+check_grep "and are named" "warning: offsets 10..20 of $grows/0 are not in the copy, and the group has not read them" "$err"
+run evreplay offsets --map grows.map -g early --yes
+check_status 5 "the group is not moved past them"
+check_grep "and what to do is said" "^hint: copy what came since: .*--accept-gap" "$err"
+evadmin commit through "$grows/0=21"
+run evreplay offsets --map grows.map -g through --dry-run
+check_status 0 "a group that has read them misses nothing"
+
+# What the copy has nothing of yet: the group must not begin there behind what comes until it starts.
+evadmin commit through "$grown/2=0"
+printf 'many %s/2 1000 3\n' "$grown" | put
+run evreplay offsets --map grows.map -g through --yes
+check_status 0 "a group is moved to a copy with partitions that have no record of it"
+check "it stands at the start of one" test "$(evadmin committed through "$grown/0")" = 0
+check "behind the copy in the next" test "$(evadmin committed through "$grown/1")" = 10
+check "and where it stood" test "$(evadmin committed through "$grown/2")" = 0
+run evreplay offsets --map grows.map -g through --dry-run --into-broker 127.0.0.1:1 --timeout 2s
+check_status 4 "a target that cannot be asked is no fault of the source"
+
+# A run without the map between two with it.
+topic torn 1
+torn() { evreplay "$grows" --into "$torn" --exactly-once --job "torn-$$" "$@"; }
+torn --to 5 --offset-map torn.map -q
+torn --to 8 -q
+run torn --offset-map torn.map
+check_status 0 "a job goes on with its map, without what another run has copied"
+run evreplay offsets --map torn.map -g early --yes
+check_status 5 "a group that has not read that is not moved"
+check_grep "and it is named" "warning: offsets 5..7 of $grows/0 are not in the copy" "$err"
+evadmin commit middle "$grows/0=8"
+run evreplay offsets --map torn.map -g middle --yes
+check_status 0 "one that has is"
+
 # A map that may not be written is said before anything is made.
 run evreplay "$src" --into "never-$$" --create --offset-map map --dry-run
 check_status 2 "a plan, too, refuses the map of another copy"

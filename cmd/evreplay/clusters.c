@@ -16,12 +16,15 @@ struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, con
 					 .timeout_ms = s->timeout_ms };
 }
 
-int replay_need_idle(const struct ev_cluster_spec *c, const char *group, const char *hint, struct ev_error *err)
+int replay_need_idle(const struct ev_cluster_spec *c, bool source, const char *group, const char *hint,
+		     struct ev_error *err)
 {
 	struct ev_cluster *cluster = ev_cluster_open(c, NULL, NULL, NULL, ev_stopped, err);
 	int members = 0, rc = cluster ? ev_group_members(cluster, group, ev_stopped, &members, err) : -1;
 
 	ev_cluster_close(cluster);
+	if (rc && source && err->class == EV_STORE && !ev_stopped())
+		err->class = EV_SOURCE;
 	if (rc || !members)
 		return rc;
 	ev_fail(err, EV_HELD, "consumer group '%s' has %d member%s", group, members, members == 1 ? "" : "s");

@@ -20,7 +20,7 @@ struct offsets {
 	struct ev_position group, now, next; /* in the source; in the target, before and after */
 	int64_t again;
 	bool committing;
-	size_t gaps; /* partitions of the source of which the group would miss records */
+	size_t gaps, tails; /* partitions of which the group would miss records: within the copy, behind its end */
 };
 
 static void init(void *args)
@@ -78,46 +78,142 @@ static struct ev_source *open_topics(const struct ev_cluster_spec *c, const stru
 	return src;
 }
 
-static int need_idle(const struct ev_cluster_spec *c, const char *group, struct ev_error *err)
+static int need_idle(const struct ev_cluster_spec *c, const char *group, bool source, struct ev_error *err)
 {
-	return replay_need_idle(c, group, "stop its consumers first: they would go on from their own offsets", err);
+	return replay_need_idle(c, source, group, "stop its consumers first: they would go on from their own offsets",
+				err);
 }
 
-/* Where the group has no offset it reads all that is there. */
-static void warn_gap(const struct ev_partition *p, int64_t at, int64_t begin, struct ev_messages *msg)
+/* How many offsets behind the end of a copy are looked at for a record: where all are marks it has ended. */
+enum { TAIL = 1000, BATCH = 1000, BATCH_BYTES = 1 << 20, WAIT_MS = 200 };
+
+static void missing(const struct ev_partition *p, int64_t from, int64_t to, struct ev_messages *msg)
 {
-	if (begin >= 0)
-		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of %s/%d are not in the copy, and the group has not "
-			"read them", at < 0 ? p->low : at, begin - 1, p->topic, (int)p->partition);
-	else if (at >= 0)
+	ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of %s/%d are not in the copy, and the group has not read them",
+		from, to - 1, p->topic, (int)p->partition);
+}
+
+/*
+ * What the copy lacks in the partition before its own end, told; the group stands `at` (-1: it has no offset, and
+ * reads all that is there).
+ */
+static bool has_gap(const struct ev_map *map, const struct ev_partition *p, int64_t at, struct ev_messages *msg)
+{
+	int64_t begin = ev_map_begin(map, p->topic, p->partition), first = at < 0 ? p->low : at, from, to;
+	bool found = begin > first;
+
+	if (begin < 0 && at >= 0)
 		ev_warn(msg, "%s/%d is not in the copy; the group stands there at offset %" PRId64, p->topic,
 			(int)p->partition, at);
-	else
+	else if (begin < 0)
 		ev_warn(msg, "%s/%d is not in the copy, and the group has not read it", p->topic, (int)p->partition);
+	if (begin < 0)
+		return true;
+	if (found)
+		missing(p, first, begin, msg);
+	for (; ev_map_gap(map, p->topic, p->partition, first, &from, &to); first = to) {
+		missing(p, from > first ? from : first, to, msg);
+		found = true;
+	}
+	return found;
 }
 
-/* Records that the group has still to read, and that the copy does not have: it began behind them. */
-static void find_gaps(struct offsets *o, const struct ev_source *src, const struct ev_position *group,
-		      struct ev_messages *msg)
+/* Is there a record in the spans? Into found[], which is set where that is known already. */
+static int look(struct ev_source *src, const struct ev_span *spans, bool *found, struct ev_error *err)
+{
+	struct ev_merge_options opt = { 0 };
+	struct ev_merge *m = ev_merge_new(src, spans, &opt, err);
+	struct ev_record *v = ev_alloc(BATCH * sizeof(*v));
+	bool done = false;
+	int n = 0, rc = m ? 0 : -1;
+
+	while (!rc && !(done && !n)) {
+		n = ev_merge_read(m, v, BATCH, BATCH_BYTES, WAIT_MS, &done, err);
+		for (int i = 0; i < n; i++)
+			found[v[i].part] = true;
+		if (n < 0)
+			rc = -1;
+		else if (ev_stopped())
+			rc = ev_fail(err, EV_STORE, "stopped while the end of the source was read");
+	}
+	free(v);
+	ev_merge_free(m);
+	return rc;
+}
+
+/* Behind its end: records that came since. What is open, or goes on behind what is looked at, counts as some. */
+static int find_tails(struct offsets *o, struct ev_source *src, const struct ev_position *group,
+		      struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_span *spans = ev_alloc(src->nparts * sizeof(*spans));
+	bool *found = ev_alloc(src->nparts * sizeof(*found));
+	int rc;
+
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		int64_t at = ev_position_get(group, p->topic, p->partition);
+		int64_t begin = ev_map_end(o->map, p->topic, p->partition), end;
+
+		begin = begin < 0 ? p->high : begin < at ? at : begin < p->low ? p->low : begin;
+		end = p->high - begin > TAIL ? begin + TAIL : p->high;
+		found[i] = end < p->high || (begin < p->high && p->stable < p->high);
+		spans[i] = begin < end && !found[i] ? (struct ev_span){ begin, end } :
+						      (struct ev_span){ p->high, p->high };
+	}
+	rc = look(src, spans, found, err);
+	for (size_t i = 0; i < src->nparts && !rc; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		int64_t at = ev_position_get(group, p->topic, p->partition);
+		int64_t end = ev_map_end(o->map, p->topic, p->partition);
+
+		if (!found[i])
+			continue;
+		missing(p, end < at ? at : end < p->low ? p->low : end, p->high, msg);
+		o->tails++;
+	}
+	free(spans);
+	free(found);
+	return rc;
+}
+
+/* Records that the group has still to read, and that the copy does not have. */
+static int find_gaps(struct offsets *o, struct ev_source *src, const struct ev_position *group, struct ev_messages *msg,
+		     struct ev_error *err)
 {
 	for (size_t i = 0; i < src->nparts; i++) {
 		const struct ev_partition *p = &src->parts[i];
-		int64_t begin = ev_map_begin(o->map, p->topic, p->partition);
 		int64_t at = ev_position_get(group, p->topic, p->partition);
 
-		if ((begin >= 0 && begin <= (at < 0 ? p->low : at)) || (at < 0 && p->low == p->high))
-			continue;
-		o->gaps++;
-		warn_gap(p, at, begin, msg);
+		if (at >= 0 || p->low < p->high)
+			o->gaps += has_gap(o->map, p, at, msg);
 	}
+	return find_tails(o, src, group, msg, err);
 }
 
 static int refuse_gaps(const struct offsets *o, struct ev_error *err)
 {
-	if (!o->gaps || o->args->accept_gap || o->args->dry_run)
+	if (!(o->gaps + o->tails) || o->args->accept_gap || o->args->dry_run)
 		return 0;
 	ev_fail(err, EV_DATA, "consumer group '%s' would miss records that the copy does not have", o->args->group);
+	if (!o->gaps)
+		return ev_hint(err, "copy what came since: a job goes on by its own command; or --accept-gap");
 	return ev_hint(err, "copy from where it stands (--from group:%s), or --accept-gap", o->args->group);
+}
+
+/*
+ * A partition of the copy that holds no record of it yet: without an offset the group would begin where its own
+ * settings say, and that may be behind what comes until then.
+ */
+static void fill(struct offsets *o, const struct ev_source *src, const struct ev_position *known,
+		 const struct ev_position *group)
+{
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+
+		if (ev_position_get(known, p->topic, p->partition) < 0 &&
+		    ev_position_get(group, p->topic, p->partition) < 0)
+			ev_position_set(&o->next, p->topic, p->partition, p->low);
+	}
 }
 
 static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool source,
@@ -135,11 +231,15 @@ static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool s
 			ev_position_set(source ? &o->group : &o->now, all.v[i].topic, all.v[i].partition,
 					all.v[i].offset);
 	if (!rc && source)
-		find_gaps(o, src, &all, msg);
+		rc = find_gaps(o, src, &all, msg, err);
+	else if (!rc)
+		fill(o, src, &topics, &all);
 	if (src)
 		src->ops->close(src);
 	ev_position_release(&all);
 	ev_position_release(&topics);
+	if (rc && !source && err->class == EV_SOURCE)
+		err->class = EV_STORE;
 	return rc;
 }
 
@@ -216,11 +316,11 @@ static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err
 	if (!o->group.n)
 		return ev_fail(err, EV_USAGE, "consumer group '%s' has no offsets in the source's topics", a->group);
 	ev_map_translate(o->map, &o->group, &o->next, &o->again);
-	if (print(o, err) || need_idle(&from, a->group, err) || need_idle(&to, a->group, err) ||
-	    refuse_gaps(o, err))
+	if (print(o, err) || need_idle(&from, a->group, true, err) ||
+	    need_idle(&to, a->group, false, err) || refuse_gaps(o, err))
 		return -1;
 	if (a->dry_run)
-		return o->gaps && !a->accept_gap ? EV_NO : 0;
+		return o->gaps + o->tails && !a->accept_gap ? EV_NO : 0;
 	rc = ev_confirm(a->yes, "Commit these offsets?", err);
 	if (rc <= 0)
 		return rc < 0 ? -1 : ev_declined();

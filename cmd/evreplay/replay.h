@@ -170,8 +170,9 @@ struct ev_cluster_spec replay_source_cluster(const struct ev_source_spec *s);
 /* The same one, unless another is named: then none of the source's properties. */
 struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, const char *brokers,
 					     const char *properties);
-/* EV_HELD, with that hint, when the consumer group has members there. */
-int replay_need_idle(const struct ev_cluster_spec *c, const char *group, const char *hint, struct ev_error *err);
+/* EV_HELD, with that hint, when the consumer group has members there; `source`: it is the source's cluster. */
+int replay_need_idle(const struct ev_cluster_spec *c, bool source, const char *group, const char *hint,
+		     struct ev_error *err);
 
 /* ---- target.c ---- */
 

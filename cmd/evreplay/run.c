@@ -145,6 +145,8 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 	else
 		handled_position(r, &next);
 	ev_messages_clear(r->msg);
+	if (r->map)
+		ev_map_writer_end(r->map, &next);
 	rc = r->sink->ops->flush(r->sink, &next, err);
 	if (!rc && r->redrive)
 		rc = redrive_commit(r, &next, err);
@@ -300,12 +302,9 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 static int plan_group(const struct replay *r, struct ev_error *err)
 {
 	struct ev_cluster_spec c = replay_source_cluster(&r->args->src.spec);
-	int rc = replay_need_idle(&c, r->args->group, "another redrive of the group is at work, or a consumer uses it: "
-				  "wait for that, or take another --group", err);
 
-	if (rc && err->class == EV_STORE)
-		err->class = EV_SOURCE;
-	return rc;
+	return replay_need_idle(&c, true, r->args->group, "another redrive of the group is at work, or a consumer uses "
+				"it: wait for that, or take another --group", err);
 }
 
 /* A group that has offsets goes on there, unless --from says otherwise. (--since only chooses, see in_time.) */

@@ -22,6 +22,7 @@ struct ev_map_writer {
 		char *topic, *into;
 	} *open;
 	size_t nopen, recent;
+	struct ev_position end, next; /* as the file says; as it is to say */
 	bool failed;
 	int error;
 };
@@ -213,6 +214,31 @@ void ev_map_writer_add(struct ev_map_writer *w, const struct ev_map_run *one)
 		write_out(w);
 }
 
+void ev_map_writer_end(struct ev_map_writer *w, const struct ev_position *end)
+{
+	ev_position_copy(&w->next, end);
+}
+
+static void put_end(struct ev_map_writer *w)
+{
+	struct ev_position moved = EV_POSITION_INIT;
+
+	for (size_t i = 0; i < w->next.n; i++) {
+		const struct ev_position_entry *e = &w->next.v[i];
+
+		if (ev_position_get(&w->end, e->topic, e->partition) == e->offset)
+			continue;
+		ev_position_set(&w->end, e->topic, e->partition, e->offset);
+		ev_position_set(&moved, e->topic, e->partition, e->offset);
+	}
+	if (moved.n) {
+		ev_buf_adds(&w->out, "{\"end\":");
+		ev_position_print(&moved, &w->out);
+		ev_buf_adds(&w->out, "}\n");
+	}
+	ev_position_release(&moved);
+}
+
 int ev_map_writer_flush(struct ev_map_writer *w, struct ev_error *err)
 {
 	for (size_t i = 0; i < w->nopen; i++) {
@@ -220,6 +246,7 @@ int ev_map_writer_flush(struct ev_map_writer *w, struct ev_error *err)
 			put_run(w, &w->open[i].run);
 		w->open[i].run.count = 0;
 	}
+	put_end(w);
 	write_out(w);
 	if (!w->failed && fdatasync(w->fd) && errno != EINVAL) {
 		w->failed = true;
@@ -241,6 +268,8 @@ void ev_map_writer_close(struct ev_map_writer *w)
 	close(w->fd);
 	free(w->open);
 	free(w->path);
+	ev_position_release(&w->end);
+	ev_position_release(&w->next);
 	ev_buf_release(&w->out);
 	free(w);
 }

@@ -9,6 +9,9 @@
  *                                     what it had copied before does not count
  *   {"from":"orders","partition":0,"offset":12,"into":"copy","into_partition":1,"into_offset":5,
  *    "count":40}
+ *   {"end":{"orders":{"0":52}}}       so far the copy has come, in partitions where it has got on: lines above it
+ *                                     are whole up to there. A run that begins behind that of the one before leaves a
+ *                                     gap: what was copied between them went into no map
  *
  * A group's offset becomes, for each partition of the target, the first offset there whose record
  * the group has not passed in the source. Where a partition of the target holds records of several
@@ -40,6 +43,8 @@ struct ev_map_writer *ev_map_writer_open(const char *path, const char *job, bool
 					 const struct ev_position *begin, struct ev_error *err);
 /* One record (count 1); for each partition of the target in the order of its offsets. */
 void ev_map_writer_add(struct ev_map_writer *w, const struct ev_map_run *one);
+/* The next flush says that the copy has come there. */
+void ev_map_writer_end(struct ev_map_writer *w, const struct ev_position *end);
 /* All of it on the disk. EV_STORE. */
 int ev_map_writer_flush(struct ev_map_writer *w, struct ev_error *err);
 void ev_map_writer_close(struct ev_map_writer *w); /* what was not flushed is lost; NULL is allowed */
@@ -65,6 +70,14 @@ void ev_map_targets(const struct ev_map *m, struct ev_position *out);
  * From which offset of the source on the copy has the partition's records; -1 where it knows of none.
  */
 int64_t ev_map_begin(const struct ev_map *m, const char *topic, int32_t partition);
+/* Up to which offset of the source it has come; -1 where it knows of none. */
+int64_t ev_map_end(const struct ev_map *m, const char *topic, int32_t partition);
+/*
+ * The first span that ends behind `at` and that no run with this map has copied, to *from and *to (offsets of the
+ * source, between begin and end). False: there is none.
+ */
+bool ev_map_gap(const struct ev_map *m, const char *topic, int32_t partition, int64_t at, int64_t *from,
+		int64_t *to);
 
 /*
  * `group`: next offsets in the source; a partition that it lacks was not read at all. Into *out the

@@ -17,6 +17,13 @@ struct ev_map {
 	char **names; /* of topics, each once */
 	size_t nnames;
 	struct ev_position begin; /* the first of each partition */
+	struct ev_position end;   /* how far the copy has come in each */
+	struct gap {
+		char *topic;
+		int32_t partition;
+		int64_t from, to;
+	} *gaps;
+	size_t ngaps;
 };
 
 static struct ev_slice name_of(struct ev_map *m, const char *name)
@@ -59,50 +66,101 @@ static bool take_run(struct ev_map *m, const json_t *line)
 	return true;
 }
 
-/* A run began there: what was said before of these offsets never came about. */
-static void cut(struct ev_map *m, const struct ev_position *begin)
+/* What was said before of offsets from there on never came about. */
+static void cut(struct ev_map *m, const struct ev_position *from)
 {
 	for (size_t i = 0; i < m->nruns; i++) {
 		struct ev_map_run *r = &m->runs[i];
-		int64_t at = ev_position_get(begin, r->topic.ptr, r->partition);
+		int64_t at = ev_position_get(from, r->topic.ptr, r->partition);
 
 		if (at >= 0 && r->offset + r->count > at)
 			r->count = at > r->offset ? at - r->offset : 0;
 	}
+	for (size_t i = 0; i < m->ngaps; i++) {
+		struct gap *g = &m->gaps[i];
+		int64_t at = ev_position_get(from, g->topic, g->partition);
+
+		if (at >= 0 && g->to > at)
+			g->to = at;
+	}
+}
+
+/* A run began there. What the one before had not flushed is void, too; behind that is what went into no map. */
+static void begin_run(struct ev_map *m, const struct ev_position *begin)
+{
+	struct ev_position from = EV_POSITION_INIT;
+
+	for (size_t i = 0; i < begin->n; i++) {
+		const struct ev_position_entry *e = &begin->v[i];
+		int64_t end = ev_position_get(&m->end, e->topic, e->partition);
+
+		ev_position_set(&from, e->topic, e->partition, end >= 0 && end < e->offset ? end : e->offset);
+	}
+	cut(m, &from);
+	for (size_t i = 0; i < begin->n; i++) {
+		const struct ev_position_entry *e = &begin->v[i];
+		int64_t first = ev_position_get(&m->begin, e->topic, e->partition), end = from.v[i].offset;
+
+		if (end < e->offset)
+			*EV_PUSH(m->gaps, m->ngaps) =
+				(struct gap){ ev_strdup(e->topic), e->partition, end, e->offset };
+		if (first < 0 || e->offset < first)
+			ev_position_set(&m->begin, e->topic, e->partition, e->offset);
+		ev_position_set(&m->end, e->topic, e->partition, e->offset);
+	}
+	ev_position_release(&from);
+}
+
+static bool read_position(const json_t *position, struct ev_position *out)
+{
+	char *text = json_dumps(position, JSON_COMPACT | JSON_ENCODE_ANY);
+	struct ev_error ignored;
+	bool ok = text && !ev_position_read(out, ev_slice_str(text), &ignored);
+
+	free(text);
+	return ok;
 }
 
 static bool take_begin(struct ev_map *m, const json_t *position)
 {
 	struct ev_position begin = EV_POSITION_INIT;
-	char *text = json_dumps(position, JSON_COMPACT | JSON_ENCODE_ANY);
-	struct ev_error ignored;
-	bool ok = text && !ev_position_read(&begin, ev_slice_str(text), &ignored);
+	bool ok = read_position(position, &begin);
 
 	if (ok)
-		cut(m, &begin);
-	for (size_t i = 0; ok && i < begin.n; i++) {
-		const struct ev_position_entry *e = &begin.v[i];
-		int64_t first = ev_position_get(&m->begin, e->topic, e->partition);
-
-		if (first < 0 || e->offset < first)
-			ev_position_set(&m->begin, e->topic, e->partition, e->offset);
-	}
+		begin_run(m, &begin);
 	ev_position_release(&begin);
-	free(text);
 	return ok;
+}
+
+static bool take_end(struct ev_map *m, const json_t *position)
+{
+	struct ev_position end = EV_POSITION_INIT;
+	bool ok = read_position(position, &end);
+
+	for (size_t i = 0; ok && i < end.n; i++)
+		ev_position_set(&m->end, end.v[i].topic, end.v[i].partition, end.v[i].offset);
+	ev_position_release(&end);
+	return ok;
+}
+
+static void forget(struct ev_map *m)
+{
+	for (size_t i = 0; i < m->ngaps; i++)
+		free(m->gaps[i].topic);
+	m->nruns = m->ngaps = 0;
+	ev_position_release(&m->begin);
+	ev_position_release(&m->end);
 }
 
 static bool take_line(struct ev_map *m, struct ev_slice line)
 {
 	json_t *j = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *begin = json_object_get(j, "begin");
+	const json_t *begin = json_object_get(j, "begin"), *end = json_object_get(j, "end");
 	bool ok;
 
-	if (begin && json_is_true(json_object_get(j, "anew"))) {
-		m->nruns = 0;
-		ev_position_release(&m->begin);
-	}
-	ok = j && (begin ? take_begin(m, begin) : take_run(m, j));
+	if (begin && json_is_true(json_object_get(j, "anew")))
+		forget(m);
+	ok = j && (begin ? take_begin(m, begin) : end ? take_end(m, end) : take_run(m, j));
 	json_decref(j);
 	return ok;
 }
@@ -144,7 +202,8 @@ void ev_map_free(struct ev_map *m)
 		free(m->names[i]);
 	free(m->names);
 	free(m->runs);
-	ev_position_release(&m->begin);
+	forget(m);
+	free(m->gaps);
 	free(m);
 }
 
@@ -174,6 +233,26 @@ int64_t ev_map_begin(const struct ev_map *m, const char *topic, int32_t partitio
 		if (m->runs[i].count && m->runs[i].partition == partition && !strcmp(m->runs[i].topic.ptr, topic))
 			begin = m->runs[i].offset;
 	return begin;
+}
+
+int64_t ev_map_end(const struct ev_map *m, const char *topic, int32_t partition)
+{
+	return ev_position_get(&m->end, topic, partition);
+}
+
+bool ev_map_gap(const struct ev_map *m, const char *topic, int32_t partition, int64_t at, int64_t *from,
+		int64_t *to)
+{
+	for (size_t i = 0; i < m->ngaps; i++) { /* as they came about: ascending */
+		const struct gap *g = &m->gaps[i];
+
+		if (g->partition != partition || g->to <= at || g->from >= g->to || strcmp(g->topic, topic))
+			continue;
+		*from = g->from;
+		*to = g->to;
+		return true;
+	}
+	return false;
 }
 
 void ev_map_targets(const struct ev_map *m, struct ev_position *out)

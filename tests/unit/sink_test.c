@@ -110,10 +110,22 @@ static const char map_text[] =
 	"\"into_partition\":0,\"into_offset\":10,\"count\":5}\n"
 	"{\"from\":\"a\",\"partition\":0,\"offset\":10,\"into\":\"b\","
 	"\"into_partition\":0,\"into_offset\":15,\"count\":5}\n"
+	"{\"end\":{\"a\":{\"0\":15,\"1\":5}}}\n"
 	"{\"begin\":{\"a\":{\"0\":12,\"1\":5}}}\n" /* 12, 13, 14 were aborted */
 	"{\"from\":\"a\",\"partition\":0,\"offset\":12,\"into\":\"b\","
 	"\"into_partition\":0,\"into_offset\":22,\"count\":8}\n"
+	"{\"end\":{\"a\":{\"0\":21}}}\n"
 	"{\"from\":\"a\",\"part"; /* killed */
+
+/* A run to 10, of which 6 to 9 were aborted, one without a map to 20, and one from there; 15 and later once more. */
+static const char gap_text[] =
+	"{\"begin\":{\"a\":{\"0\":2}}}\n"
+	"{\"end\":{\"a\":{\"0\":6}}}\n"
+	"{\"from\":\"a\",\"partition\":0,\"offset\":2,\"into\":\"b\","
+	"\"into_partition\":0,\"into_offset\":0,\"count\":8}\n"
+	"{\"begin\":{\"a\":{\"0\":20}}}\n"
+	"{\"end\":{\"a\":{\"0\":30}}}\n"
+	"{\"begin\":{\"a\":{\"0\":15}}}\n";
 
 static int64_t translated(const struct ev_map *m, int64_t p0, int64_t p1, int64_t *again)
 {
@@ -135,7 +147,7 @@ static void test_map(void)
 {
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_map *m = ev_map_read(ev_slice_str(map_text), "map", &err);
-	int64_t again;
+	int64_t again, from, to;
 
 	CHECK(m, "a map is read, its last line cut short");
 	CHECK(translated(m, 4, 0, &again) == 4 && again == 0, "inside of the first run");
@@ -145,6 +157,13 @@ static void test_map(void)
 	CHECK(translated(m, 20, 5, &again) == 30 && again == 0, "the end is the end");
 	CHECK(translated(m, -1, 5, &again) == 0 && again == 5, "a partition that was never read is read");
 	CHECK(translated(m, 999, 999, &again) == 30 && again == 0, "an offset past the copy is its end");
+	ev_map_free(m);
+	m = ev_map_read(ev_slice_str(gap_text), "map", &err);
+	CHECK(m && ev_map_begin(m, "a", 0) == 2 && ev_map_end(m, "a", 0) == 15 && ev_map_end(m, "a", 1) == -1,
+	      "a map says where the copy has come");
+	CHECK(ev_map_gap(m, "a", 0, 3, &from, &to) && from == 6 && to == 15, "and what went into no map");
+	CHECK(!ev_map_gap(m, "a", 0, 15, &from, &to) && !ev_map_gap(m, "a", 1, 0, &from, &to), "there alone");
+	CHECK(translated(m, 4, 0, &again) == 2 && translated(m, 10, 0, &again) == 4, "what was not flushed is void");
 	ev_map_free(m);
 	CHECK(!ev_map_read(EV_LITERAL("{}\n"), "map", &err) && err.class == EV_DATA &&
 	      strstr(err.text, "map:1"), "what is no map is refused by line");
