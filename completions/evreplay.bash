@@ -35,7 +35,7 @@ _evreplay_redrive() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --dry-run -n --group -g --max --max-redrives --quarantine --into -t --into-broker --into-config --partition --allow --lossy --rate --metrics --quiet -q --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --dry-run -n --group -g --accept-gap --max --max-redrives --quarantine --into -t --into-broker --into-config --partition --allow --lossy --rate --metrics --quiet -q --from --to --since --until --type --key --where --header --tombstones --envelope --broker -b --property -X --properties -F --lines --archive-map --timeout --txn-wait --memory --no-merge --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

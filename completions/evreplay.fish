@@ -2,6 +2,7 @@
 complete -c evreplay -n __fish_use_subcommand -f -a redrive -d 'send dead letters home by the headers that say where they came from'
 complete -c evreplay -n '__fish_seen_subcommand_from redrive' -s n -l dry-run -d 'print the routing and a histogram of reasons'
 complete -c evreplay -n '__fish_seen_subcommand_from redrive' -s g -l group -x -d 'its lag is the backlog (evreplay-redrive)'
+complete -c evreplay -n '__fish_seen_subcommand_from redrive' -l accept-gap -d 'go on where the topic starts, if letters are gone'
 complete -c evreplay -n '__fish_seen_subcommand_from redrive' -l max -x -d 'send at most N records'
 complete -c evreplay -n '__fish_seen_subcommand_from redrive' -l max-redrives -x -d 'how often a record is sent home (3)'
 complete -c evreplay -n '__fish_seen_subcommand_from redrive' -l quarantine -x -d 'where records go that were sent home often enough'

@@ -84,8 +84,11 @@ int replay_check_bounds(const struct replay_args *a, struct ev_error *err)
 /* A topic knows what it has lost, and that is refused with its range. */
 int replay_check_gap(const struct replay_args *a, struct ev_error *err)
 {
-	if (!a->accept_gap || a->src.spec.nfiles)
+	if (!a->accept_gap || (a->redrive ? !a->src.from && a->src.spec.ntopics : a->src.spec.nfiles))
 		return 0;
+	if (a->redrive)
+		return ev_fail(err, EV_USAGE, "option '--accept-gap' is for the backlog of a group: not with --from, "
+			       "nor for files and archives");
 	ev_fail(err, EV_USAGE, "option '--accept-gap' is for jobs of files and standard input");
 	return ev_hint(err, "--new-job copies what a topic or an archive still has, all of it again");
 }

@@ -39,10 +39,10 @@ const char *replay_allow_verb(size_t what)
 	return what == ALLOW_BOUNDS || what == ALLOW_NULL_KEYS ? "tries" : "does so";
 }
 
-static const char *other_way(enum replay_conflict what)
+static const char *other_way(const struct replay *r, enum replay_conflict what)
 {
 	if (what == ALLOW_RETENTION || what == ALLOW_BOUNDS)
-		return "; --timestamps now gives records the time of writing";
+		return r->redrive ? "" : "; --timestamps now gives records the time of writing";
 	if (what == ALLOW_OTHER_JOB)
 		return "; --job with that name goes on where it stands";
 	return what == ALLOW_NULL_KEYS ? "; --key '*' leaves out what has no key" : "";
@@ -59,7 +59,7 @@ static int conflict(struct replay *r, struct replay_target *t, enum replay_confl
 		return 0;
 	ev_fail(err, EV_USAGE, "cannot write topic '%s': %s", t->name, text);
 	return ev_hint(err, "--allow %s %s all the same%s", replay_allow_words[what],
-		       replay_allow_verb(what), other_way(what));
+		       replay_allow_verb(what), other_way(r, what));
 }
 
 static int64_t number_of(const struct replay_target *t, const char *name, int64_t otherwise)

@@ -204,6 +204,42 @@ void redrive_rest(struct replay *r, const struct ev_record *v, size_t n)
 	}
 }
 
+/* What the topic has no more, or was made anew without, is passed over, and said; the commit behind it stands. */
+static void pass_gap(struct replay *r, const struct ev_partition *p, int64_t at)
+{
+	if (at > p->high)
+		ev_warn(r->msg, "%s/%d: group '%s' stands at offset %" PRId64 ", and the log ends at %" PRId64 ": it "
+			"goes on at its start, %" PRId64, p->topic, (int)p->partition, r->args->group, at, p->high,
+			p->low);
+	else
+		ev_warn(r->msg, "%s/%d: offsets %" PRId64 "..%" PRId64 " are gone, up to %" PRId64 " letter%s that no "
+			"run has sent", p->topic, (int)p->partition, at, p->low - 1, p->low - at,
+			p->low - at == 1 ? "" : "s");
+	ev_position_set(&r->stored, p->topic, p->partition, p->low);
+}
+
+int redrive_begin(struct replay *r, struct ev_error *err)
+{
+	bool ahead = false;
+
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		const struct ev_partition *p = &r->src->parts[i];
+
+		ahead |= ev_position_get(&r->stored, p->topic, p->partition) > p->high;
+	}
+	/* another redrive may have ended while the group was waited for */
+	if (ahead && r->src->ops->refresh(r->src, err))
+		return -1;
+	for (size_t i = 0; r->args->accept_gap && i < r->src->nparts; i++) {
+		const struct ev_partition *p = &r->src->parts[i];
+		int64_t at = ev_position_get(&r->stored, p->topic, p->partition);
+
+		if (at >= 0 && (at < p->low || at > p->high))
+			pass_gap(r, p, at);
+	}
+	return 0;
+}
+
 /* Somebody else who moves the group reads the same letters, and sends them, too: that is looked at with its offsets. */
 static int check_alone(struct replay *r, struct ev_error *err)
 {
@@ -243,7 +279,7 @@ int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_e
 		const struct ev_partition *at = &r->src->parts[i];
 		int64_t offset = ev_position_get(next, at->topic, at->partition);
 
-		if (i < r->nparts && r->parts[i].left >= 0)
+		if (i < r->nparts && r->parts[i].left >= 0 && r->parts[i].left < offset)
 			offset = r->parts[i].left; /* by a filter, or behind the last one of --max */
 		if (offset >= 0)
 			ev_position_set(&done, at->topic, at->partition, offset);
@@ -372,6 +408,8 @@ static const struct ev_option options[] = {
 	EV_FLAG('n', "dry-run", struct replay_args, dry_run, "print the routing and a histogram of reasons"),
 	EV_STRING('g', "group", "NAME", struct replay_args, group,
 		  "its lag is the backlog (evreplay-redrive)"),
+	EV_FLAG(0, "accept-gap", struct replay_args, accept_gap,
+		"go on where the topic starts, if letters are gone"),
 	EV_INT(0, "max", "N", struct replay_args, max, 1, INT64_MAX, "send at most N records"),
 	EV_INT(0, "max-redrives", "N", struct replay_args, max_redrives, 1, 1000000,
 	       "how often a record is sent home (3)"),

@@ -29,6 +29,8 @@ bool redrive_full(const struct replay *r); /* --max is reached */
 bool redrive_by_group(const struct replay *r);
 /* What was read, and is not reached any more. */
 void redrive_rest(struct replay *r, const struct ev_record *v, size_t n);
+/* The backlog is known, r->stored: where the group stands now. With --accept-gap it begins where the topic does. */
+int redrive_begin(struct replay *r, struct ev_error *err);
 /* Commit the group; not with --from, which began anywhere. */
 int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_error *err);
 int redrive_print(struct replay *r, struct ev_error *err);

@@ -198,10 +198,13 @@ static size_t room(const struct replay *r)
 	return !r->args->exactly_once || max - in > BATCH ? BATCH : max > in ? (size_t)(max - in) : 1;
 }
 
-/* Is the broker that it would ask the one that has just been waited for? */
+/*
+ * Is the broker that it would ask the one that has just been waited for? A source may have waited for an open
+ * transaction only, and its broker is well.
+ */
 static bool asks_in_vain(const struct replay *r, const struct ev_error *failed)
 {
-	return failed->retriable && (failed->class == EV_SOURCE || (!r->args->into_broker && !r->args->into_config));
+	return failed->retriable && failed->class == EV_STORE && !r->args->into_broker && !r->args->into_config;
 }
 
 /* Say, and save, how far it went before it failed: a redrive's next run must not send that again. Is it saved? */
@@ -321,7 +324,7 @@ static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
 	if (r->src->ops->group_offsets(r->src, r->args->group, &r->stored, err))
 		return -1;
 	*known = r->stored.n > 0;
-	return 0;
+	return redrive_begin(r, err);
 }
 
 /* An archive has one end; a job that is run again as it was begun goes on, and says so. */
@@ -399,6 +402,8 @@ static int cannot_go_on(const struct replay *r, struct ev_error *err)
 		return ev_hint(err, "an archive has no gap: what the topic still has goes into another one");
 	if (r->args->job)
 		return ev_hint(err, "--new-job copies what the topic still has, all of it again");
+	if (r->redrive)
+		return ev_hint(err, "--accept-gap goes on at the start of what the topic still has");
 	return -1;
 }
 

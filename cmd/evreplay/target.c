@@ -168,6 +168,8 @@ static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 		.stopped = ev_stopped, .job = r->args->job, .group = r->args->job ? r->args->group : NULL,
 		.new_job = r->args->new_job, .source_id = r->src->cluster_id,
 		.quick = ev_pace_on(&r->pace) || r->args->follow,
+		.gone_hint = r->redrive ? "make it again; the next run sends the rest of the backlog" :
+					  "--create makes it, and the copy begins anew",
 	};
 	if (r->args->offset_map) {
 		spec->delivered = delivered;

@@ -164,6 +164,7 @@ struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct
 	k->base.ops = &kafka_ops;
 	k->spread = spec->spread;
 	k->lossy = spec->lossy;
+	k->gone_hint = spec->gone_hint;
 	k->stopped = spec->stopped;
 	k->delivered = spec->delivered;
 	k->settled = spec->settled;

@@ -50,6 +50,7 @@ struct ev_kafka_sink_spec {
 	const char *source_id;   /* cluster id of the source, kept in the token; NULL: none */
 	const char *how;         /* the options that choose and change records, kept there, too */
 	bool new_job;            /* begin anew, whatever was stored */
+	const char *gone_hint;   /* without a job: what to do where a topic was deleted under way; or NULL */
 	const char *group;       /* commit the position to it, too, in each transaction; or NULL */
 };
 

@@ -66,6 +66,7 @@ struct kafka_sink {
 	struct ev_cluster *cluster;
 	struct ev_spread spread;
 	bool lossy;
+	const char *gone_hint; /* the caller's, or NULL */
 	bool (*stopped)(void);
 	struct sink_target **targets;
 	size_t ntargets;

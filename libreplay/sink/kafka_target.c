@@ -17,8 +17,7 @@ int ev_kafka_target_hint(struct kafka_sink *k, struct ev_error *err)
 {
 	if (k->job)
 		return ev_hint(err, "where it was deleted, --new-job --create makes it and copies everything into it");
-	return ev_hint(err, "where it was deleted, what it held is gone with it: --create makes it, and the copy "
-		       "begins anew");
+	return k->gone_hint ? ev_hint(err, "where it was deleted, what it held is gone with it: %s", k->gone_hint) : -1;
 }
 
 static int deleted(struct kafka_sink *k, const struct sink_target *t, struct ev_error *err)

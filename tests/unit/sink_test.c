@@ -29,6 +29,13 @@ static void test_rename(void)
 	CHECK(renamed("orders.*=x", "my-orders.eu", NULL), "the whole name has to fit");
 	CHECK(renamed("*-*=\\2-\\1", "a-b-c", "b-c-a"), "the first star is as short as can be");
 	CHECK(renamed("a*b*c=\\1\\2", "aXbYbZc", "XYbZ"), "and goes on where that does not fit");
+	CHECK(renamed("a*b*b=\\1-\\2", "aXbYbZb", "X-YbZ"), "the last star takes what is left");
+	CHECK(renamed("a*a=\\1", "a", NULL) && renamed("*a*=\\1", "b", NULL), "no byte counts twice");
+	CHECK(renamed("ab=x", "abc", NULL), "and none is left over");
+	CHECK(renamed("**=\\1-\\2", "ab", "-ab") && renamed("a*b=x", "abab", "x"), "stars side by side");
+	CHECK(renamed("*a*a*a*a*a*a*a*a*b=x",
+		      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL),
+	      "many stars and a long name are no long search");
 	CHECK(ev_rename_check("a*=b\\2", &err) < 0 && err.class == EV_USAGE, "a star too many is refused");
 	CHECK(ev_rename_check("a", &err) < 0 && ev_rename_check("=b", &err) < 0, "so is what is no rule");
 	CHECK(!ev_rename_check("a*=b\\1", &err), "a rule is none of that");
