@@ -451,10 +451,12 @@ static int abandon(struct state *st, struct ev_versions *v, struct ev_error *err
 {
 	const char *name = st->p->name;
 	struct ev_plan plan = { 0 };
-	int rc = ev_plan_load(v->store, name, &plan, err);
+	int left = v->shadow->ops->present(v->shadow, err);
+	int rc = left < 0 ? -1 : ev_plan_load(v->store, name, &plan, err);
 
 	if (rc == 0 && plan.phase == EV_PHASE_NONE)
-		ev_say(st->msg, "%s: no rebuild is under way", name);
+		ev_say(st->msg, left ? "%s: no rebuild is under way; what one has left is removed"
+				     : "%s: no rebuild is under way", name);
 	if (rc == 0 && !v->dry)
 		rc = v->shadow->ops->abandon(v->shadow, err);
 	v->shadow->tidy |= plan.phase != EV_PHASE_NONE;

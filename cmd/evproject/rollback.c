@@ -114,6 +114,11 @@ static void tell_behind(const char *name, const struct ev_buf *lines, struct ev_
 		       "serves is to have it", name, (int)(end - p), p);
 }
 
+static void note(void *msg, const char *text)
+{
+	ev_say(msg, "%s", text);
+}
+
 static int roll_back(struct ev_versions *v, const char *name, const struct args *a, struct ev_messages *msg,
 		     struct ev_error *err)
 {
@@ -124,6 +129,8 @@ static int roll_back(struct ev_versions *v, const char *name, const struct args 
 		ev_buf_clear(&behind);
 		rc = v->shadow->ops->behind(v->shadow, &behind, err);
 	} while (rc < 0 && ev_store_recover(v->store, err));
+	v->shadow->note = note;
+	v->shadow->note_ctx = msg;
 	if (rc == 0)
 		rc = v->shadow->ops->rollback(v->shadow, err);
 	if (rc == 0 && !a->quiet)

@@ -40,8 +40,8 @@ static struct ev_store *open_store(const struct ev_store_args *a, const char *pr
 	return ours > 0 ? ev_store_args_open(a, false, err) : NULL;
 }
 
-int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
-		     enum ev_versions_use use, int swap_wait_ms, struct ev_error *err)
+static int try_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
+		    enum ev_versions_use use, int swap_wait_ms, struct ev_error *err)
 {
 	struct ev_shadow_options opt = {
 		.url = a->url, .swap_wait_ms = swap_wait_ms,
@@ -60,6 +60,21 @@ int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const
 		return 0;
 	ev_versions_close(v);
 	return -1;
+}
+
+/* A shadow whose ledger tables were removed by hand is something of ours as well. */
+int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
+		     enum ev_versions_use use, int swap_wait_ms, struct ev_error *err)
+{
+	int left;
+
+	if (try_open(v, a, projection, use, swap_wait_ms, err) < 0)
+		return -1;
+	left = use == EV_VERSIONS_WORK && v->dry ? v->shadow->ops->present(v->shadow, err) : 0;
+	if (left == 0)
+		return 0;
+	ev_versions_close(v);
+	return left < 0 ? -1 : try_open(v, a, projection, EV_VERSIONS_CREATE, swap_wait_ms, err);
 }
 
 void ev_versions_close(struct ev_versions *v)

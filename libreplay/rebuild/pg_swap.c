@@ -33,6 +33,7 @@
 #define QUEUE_MS 200    /* of that, for who is at the tables that serve: the first time */
 #define MOST_MS 5000    /* and either at any: each that was not enough makes it twice as long */
 #define VACUUM_MS 5000  /* before; the server ends a vacuum of its own for us after 1 s */
+#define SILENT_MS 1000  /* who is waited for for longer is named */
 
 static struct ev_shadow_pg *of(struct ev_shadow *sh)
 {
@@ -45,6 +46,7 @@ typedef int (*try_fn)(struct attempt *t, struct ev_error *err); /* 0 done, 1 not
 /* A swap, or a rollback, that is tried until it is done. */
 struct attempt {
 	struct ev_shadow *sh;
+	const char *what; /* "swap" */
 	try_fn before; /* outside of the transaction, or NULL */
 	try_fn within;
 	bool adopt;
@@ -58,6 +60,7 @@ struct attempt {
 	struct ev_buf first; /* the lock that was not to be had */
 	int in_hand_ms;      /* that others are waited for with one in hand, at most */
 	bool longer;         /* that was not enough, and is more now */
+	char who[200];       /* was in the way last; empty: nobody known */
 	int64_t row_until;   /* ms: the row is let go */
 };
 
@@ -162,14 +165,44 @@ static int move_versions(struct ev_shadow *sh, struct ev_error *err)
 	return rc == 0 ? ev_plan_delete(sh->live, sh->projection, err) : -1;
 }
 
+static void say_who(const struct attempt *t)
+{
+	char text[300], queue[80] = "";
+
+	if (!t->sh->note)
+		return;
+	if (t->longer)
+		snprintf(queue, sizeof(queue), ", and others may queue behind it for %.1f s", t->queue_ms / 1000.0);
+	snprintf(text, sizeof(text), "the %s waits for a transaction of others: %s; trying again%s", t->what,
+		 t->who[0] ? t->who : "it has just ended", queue);
+	t->sh->note(t->sh->note_ctx, text);
+}
+
+/* Once of each. */
+static void name_who(struct attempt *t)
+{
+	char before[sizeof(t->who)];
+
+	memcpy(before, t->who, sizeof(before));
+	ev_pgkit_longest(of(t->sh), t->who, sizeof(t->who));
+	if (t->longer || strncmp(t->who, before, strcspn(t->who, ")")) != 0)
+		say_who(t);
+	t->longer = false;
+}
+
 /* Who runs now is waited for, while the old view goes on. 0, 1 not in time, -1. */
 static int outlive(struct attempt *t, enum ev_pgkit_which which, struct ev_error *err)
 {
+	int most = t->sh->opt.swap_wait_ms, first = (int)sooner(most, SILENT_MS);
 	struct ev_buf now = EV_BUF_INIT;
 	int rc = ev_pgkit_others(of(t->sh), &now, err);
 
 	if (rc == 0)
-		rc = ev_pgkit_outlive(of(t->sh), &now, which, t->sh->opt.swap_wait_ms, err);
+		rc = ev_pgkit_outlive(of(t->sh), &now, which, first, err);
+	if (rc == 0 && most > first && !ev_pg_told(of(t->sh)->live)) {
+		name_who(t);
+		rc = ev_pgkit_outlive(of(t->sh), &now, which, most - first, err);
+	}
 	ev_buf_release(&now);
 	return rc < 0 ? -1 : !rc;
 }
@@ -330,27 +363,15 @@ static int try_swap(struct attempt *t, struct ev_error *err)
 	return move_versions(t->sh, err) < 0 ? next_try(t, err) : 0;
 }
 
-static void say_who(const struct attempt *t, const char *who)
-{
-	char text[300], queue[80] = "";
-
-	if (!t->sh->note)
-		return;
-	if (t->longer)
-		snprintf(queue, sizeof(queue), ", and others may queue behind it for %.1f s", t->queue_ms / 1000.0);
-	snprintf(text, sizeof(text), "the swap waits for a transaction of others: %s; trying again%s",
-		 who[0] ? who : "it has just ended", queue);
-	t->sh->note(t->sh->note_ctx, text);
-}
-
 /* The time is over. */
-static int too_long(struct ev_shadow *sh, const char *who, struct ev_error *err)
+static int too_long(const struct attempt *t, struct ev_error *err)
 {
-	ev_fail(err, EV_HELD, "store '%s': a transaction of others runs on and does not let the swap through%s%s",
-		sh->live->url, who[0] ? ": " : "", who);
-	err->retriable = ev_pg_told(of(sh)->live);
-	return ev_hint(err, "see pg_stat_activity; nothing is lost, the next call goes on with the swap (a longer "
-			    "--swap-wait waits longer at a time)");
+	ev_fail(err, EV_HELD, "store '%s': a transaction of others runs on and does not let the %s through%s%s",
+		t->sh->live->url, t->what, t->who[0] ? ": " : "", t->who);
+	err->retriable = ev_pg_told(of(t->sh)->live);
+	return ev_hint(err, t->level ? "see pg_stat_activity; nothing is lost, the next call goes on with the swap (a "
+				       "longer --swap-wait waits longer at a time)"
+				     : "see pg_stat_activity; nothing has changed: call it again");
 }
 
 /* 0 done, 1 not this time, -1. */
@@ -376,7 +397,6 @@ static int try_often(struct attempt *t, struct ev_error *err)
 {
 	struct ev_shadow *sh = t->sh;
 	int64_t end = ev_clock_ms() + 20 * (int64_t)(sh->opt.swap_wait_ms > 0 ? sh->opt.swap_wait_ms : 1);
-	char who[200] = "", before[200] = "";
 	int pause = 50, rc;
 
 	t->level_ms = EV_LEVEL_MS;
@@ -385,13 +405,9 @@ static int try_often(struct attempt *t, struct ev_error *err)
 	if (find_in_hand(t, err) < 0)
 		return -1;
 	while ((rc = try_once(t, err)) > 0) {
-		ev_pgkit_longest(of(sh), who, sizeof(who));
-		if (t->longer || strncmp(who, before, strcspn(who, ")")) != 0)
-			say_who(t, who);
-		t->longer = false;
-		snprintf(before, sizeof(before), "%s", who);
+		name_who(t);
 		if (ev_clock_ms() >= end || !ev_pg_nap(of(sh)->live, pause))
-			return too_long(sh, who, err);
+			return too_long(t, err);
 		pause = pause * 2 < 1000 ? pause * 2 : 1000;
 	}
 	return rc;
@@ -400,7 +416,8 @@ static int try_often(struct attempt *t, struct ev_error *err)
 int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err)
 {
 	struct attempt t = {
-		.sh = sh, .before = before_swap, .within = try_swap, .adopt = adopt, .level = level, .ctx = ctx,
+		.sh = sh, .what = "swap", .before = before_swap, .within = try_swap, .adopt = adopt, .level = level,
+		.ctx = ctx,
 	};
 	int rc = ev_pgkit_check_shadow(of(sh), err);
 
@@ -474,36 +491,66 @@ static int try_rollback(struct attempt *t, struct ev_error *err)
 	return change_over(s, err) < 0 ? next_try(t, err) : 0;
 }
 
-/* The generation that serves, whatever came of a lost session, which is waited for; 0: without a ledger. */
-static int serving(struct ev_shadow *sh, int64_t *generation, struct ev_error *err)
+/* Which rows a version has (EV_ROWS_KEY), by its name in the ledger; empty: no ledger describes it. */
+static int rows_of(struct ev_shadow *sh, enum ev_role role, struct ev_buf *key, struct ev_error *err)
 {
-	PGresult *res = ev_pgkit_rows(of(sh)->live, err,
-				      "SELECT generation FROM ev_projection WHERE name = %L FOR UPDATE",
-				      sh->projection);
+	struct ev_buf name = EV_BUF_INIT;
+	PGresult *res;
 
-	if (!res)
-		return -1;
-	*generation = PQntuples(res) ? strtoll(PQgetvalue(res, 0, 0), NULL, 10) : 0;
+	ev_role_name(&name, sh->projection, role);
+	res = ev_pgkit_rows(of(sh)->live, err, "SELECT " EV_ROWS_KEY("p.name") " FROM ev_projection p "
+			    "WHERE p.name = %L", ev_buf_str(&name));
+	ev_buf_clear(key);
+	if (res && PQntuples(res))
+		ev_buf_adds(key, PQgetvalue(res, 0, 0));
 	PQclear(res);
-	return 0;
+	ev_buf_release(&name);
+	return res ? 0 : -1;
 }
 
-/* An answer that was lost is settled by the generation, which every exchange raises. */
+struct exchanged {
+	struct ev_buf serving, kept; /* which was which at first */
+	bool known;
+};
+
+/*
+ * An answer that was lost is settled by what serves, when the lost session has ended; others beside us raise the
+ * generation, too. 1 done, 0 not yet, -1.
+ */
+static int is_done(struct ev_shadow *sh, struct exchanged *x, struct ev_error *err)
+{
+	PGresult *ended = ev_pgkit_rows(of(sh)->live, err, "SELECT 1 FROM ev_projection WHERE name = %L FOR UPDATE",
+					sh->projection);
+	struct ev_buf now = EV_BUF_INIT;
+	int rc = -1;
+
+	PQclear(ended);
+	if (!ended || (!x->known && (rows_of(sh, EV_ROLE_LIVE, &x->serving, err) < 0 ||
+				     rows_of(sh, EV_ROLE_KEPT, &x->kept, err) < 0)))
+		return -1;
+	x->known = true;
+	if (rows_of(sh, EV_ROLE_LIVE, &now, err) == 0)
+		rc = strcmp(ev_buf_str(&now), ev_buf_str(&x->kept)) == 0 ? 1 :
+		     strcmp(ev_buf_str(&now), ev_buf_str(&x->serving)) == 0 ? 0 :
+		     ev_fail(err, EV_HELD, "another process has swapped projection '%s' while the connection to the "
+			     "store was lost", sh->projection);
+	ev_buf_release(&now);
+	return rc;
+}
+
 int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err)
 {
-	struct attempt t = { .sh = sh, .before = before_rollback, .within = try_rollback };
-	int64_t before = -1, now;
+	struct attempt t = { .sh = sh, .what = "rollback", .before = before_rollback, .within = try_rollback };
+	struct exchanged x = { .known = false };
 	int rc;
 
 	do {
-		rc = serving(sh, &now, err);
-		if (rc == 0 && before < 0)
-			before = now;
-		if (rc == 0 && now != before)
-			break;
+		rc = is_done(sh, &x, err);
 		if (rc == 0)
 			rc = try_often(&t, err);
 	} while (rc < 0 && ev_pgkit_recovered(sh, err));
+	ev_buf_release(&x.serving);
+	ev_buf_release(&x.kept);
 	ev_buf_release(&t.first);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }

@@ -453,6 +453,19 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 	return continue_or_begin(r, end, err);
 }
 
+/* The plan is gone. Is it the new version that serves, and not the one beside which it was built? 1, 0, -1. */
+static int has_taken_over(struct ev_rebuilding *r, struct ev_error *err)
+{
+	struct ev_buf rows = EV_BUF_INIT;
+	int rc = ev_rebuilding_old(r, err) < 0 ? -1 : ev_rebuilding_rows_key(r, &rows, err);
+
+	if (rc == 0)
+		rc = r->old.exists && strcmp(r->old.fingerprint, r->p->fingerprint) == 0 &&
+		     !(r->plan.rows && strcmp(r->plan.rows, ev_buf_str(&rows)) == 0);
+	ev_buf_release(&rows);
+	return rc;
+}
+
 /* After a lost connection: was what was under way the end of it? 1, 0, -1. */
 static int has_ended(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
@@ -460,6 +473,14 @@ static int has_ended(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct e
 
 	if (rc)
 		return rc < 0 ? -1 : 0;
+	rc = has_taken_over(r, err);
+	if (rc == 0) {
+		ev_fail(err, EV_HELD, "another process has ended the rebuild of projection '%s' while the connection "
+			"to the store was lost", r->p->name);
+		ev_hint(err, "by --abandon, a rollback or drop: evproject status says what serves");
+	}
+	if (rc <= 0)
+		return -1;
 	*end = r->ended;
 	return r->sh->ops->clean(r->sh, err) < 0 ? -1 : 1;
 }

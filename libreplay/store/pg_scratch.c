@@ -2,8 +2,8 @@
  * pg_scratch.c - a schema that is there for a while: where something is tried, folded again or copied to
  *
  * A fleeting one is made by each transaction and must go with its rollback. One that is kept is dropped
- * by close; a session's lock on its name says that it is in use, so what a killed process left is
- * dropped by the next that comes.
+ * by close; a session's lock on its name says that it is in use, and a comment that it is ours, so what a
+ * killed process left is dropped by the next that comes.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@
 #include "store/pg_internal.h"
 
 #define PREFIX "ev_scratch_"
+#define MARK "evtools: scratch" /* the comment on each: a name alone may be somebody else's */
 
 int ev_pg_scratch_make(struct ev_pg *s, struct ev_error *err)
 {
@@ -22,6 +23,9 @@ int ev_pg_scratch_make(struct ev_pg *s, struct ev_error *err)
 
 	ev_buf_adds(&sql, "CREATE SCHEMA ");
 	ev_buf_add_quoted(&sql, s->schema, '"');
+	ev_buf_adds(&sql, "; COMMENT ON SCHEMA ");
+	ev_buf_add_quoted(&sql, s->schema, '"');
+	ev_buf_adds(&sql, " IS '" MARK "'");
 	rc = ev_pg_exec(s, ev_buf_str(&sql), err);
 	ev_buf_release(&sql);
 	if (rc < 0 && strstr(err->text, "permission denied"))
@@ -51,7 +55,8 @@ void ev_pg_scratch_drop(struct ev_pg *s)
 static void sweep(struct ev_pg *s)
 {
 	PGresult *left = PQexec(s->conn, "SELECT nspname FROM pg_catalog.pg_namespace WHERE left(nspname, 11) "
-				"= '" PREFIX "' AND pg_catalog.pg_has_role(nspowner, 'USAGE')");
+				"= '" PREFIX "' AND pg_catalog.pg_has_role(nspowner, 'USAGE') "
+				"AND pg_catalog.obj_description(oid, 'pg_namespace') = '" MARK "'");
 
 	for (int i = 0; PQresultStatus(left) == PGRES_TUPLES_OK && i < PQntuples(left); i++)
 		if (ev_pg_unused(s, PQgetvalue(left, i, 0), PREFIX))
