@@ -50,4 +50,4 @@ dump() {
 }
 # The store alone is asked, as the broker may be away.
 balanced() { [ "$(EV_BROKERS='' evproject status --store "$(store "$1")" --format json | jq .balanced)" = true ]; }
-project() { run timeout 60 evproject run chain.sql --quiet --timeout 10s --store "$(store "$1")" "${@:2}"; }
+project() { run timeout 300 evproject run chain.sql --quiet --timeout 10s --store "$(store "$1")" "${@:2}"; }

@@ -51,7 +51,7 @@ done
 
 # A second copy is started over the first.
 evadmin -b "$there" create fenced 3
-follow() { exec timeout 120 evreplay "$src" -f --partition keep --into fenced --into-broker "$there" --exactly-once --job fenced; }
+follow() { exec timeout 300 evreplay "$src" -f --partition keep --into fenced --into-broker "$there" --exactly-once --job fenced; }
 follow 2>first.err &
 first=$!
 reached() { [ "$(evtail -b "$there" fenced --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }')" -ge "$1" ]; }
@@ -96,8 +96,8 @@ check "its target is the source" cmp want <(digest "$there" restarted)
 # A paced copy is stopped while it waits, with records read that it has not handed over yet (by one signal: timeout
 # would pass it on twice, and the second one kills).
 evadmin -b "$there" create paced 3
-timeout --foreground 60 evreplay "$src" --to 10 --partition keep --into paced --into-broker "$there" --exactly-once \
-	--job paced --rate 10/s --txn-time 300ms --position paced.json 2>"$err" &
+timeout --foreground 300 evreplay "$src" --to 10 --partition keep --into paced --into-broker "$there" --exactly-once \
+	--job paced --rate 2/s --txn-time 300ms --position paced.json 2>"$err" &
 copy=$!
 some() { [ "$(evtail -b "$there" paced --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }')" -ge 5 ]; }
 check "transactions end while a paced copy waits" wait_for 60 some
