@@ -221,7 +221,7 @@ static int64_t mark_of(rd_kafka_t *rk, const char *topic, int timeout_ms, rd_kaf
 	int64_t offset;
 
 	rd_kafka_topic_partition_list_add(l, topic, 0);
-	*e = rd_kafka_committed(rk, l, timeout_ms);
+	*e = ev_kafka_committed(rk, l, timeout_ms);
 	offset = *e ? -1 : l->elems[0].offset;
 	rd_kafka_topic_partition_list_destroy(l);
 	return offset;

@@ -259,3 +259,29 @@ rd_kafka_resp_err_t ev_kafka_ask_group(rd_kafka_t *rk, const char *group, int ti
 			round *= 2;
 	}
 }
+
+bool ev_kafka_is_passing(rd_kafka_resp_err_t e)
+{
+	return e == RD_KAFKA_RESP_ERR__WAIT_COORD || e == RD_KAFKA_RESP_ERR__TRANSPORT ||
+	       e == RD_KAFKA_RESP_ERR__TIMED_OUT || e == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
+	       e == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+	       e == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+	       e == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
+
+rd_kafka_resp_err_t ev_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *l, int timeout_ms)
+{
+	int64_t until = ev_clock_ms() + timeout_ms, left = timeout_ms;
+	struct timespec pause = { .tv_nsec = ASK_PAUSE_MS * 1000000L };
+
+	for (;;) {
+		rd_kafka_resp_err_t e = rd_kafka_committed(rk, l, (int)left);
+
+		for (int i = 0; !e && i < l->cnt; i++)
+			e = l->elems[i].err;
+		left = until - ev_clock_ms();
+		if (!ev_kafka_is_passing(e) || left <= ASK_PAUSE_MS)
+			return e;
+		nanosleep(&pause, NULL);
+	}
+}

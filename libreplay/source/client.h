@@ -68,6 +68,12 @@ int64_t ev_kafka_log_down_since(const struct kafka_log *log);
 rd_kafka_resp_err_t ev_kafka_ask_group(rd_kafka_t *rk, const char *group, int timeout_ms, bool (*stopped)(void),
 				       const struct rd_kafka_group_list **l);
 
+/* Is it of a group's coordinator that moves, starts or reads its log still? Asked again it may answer. */
+bool ev_kafka_is_passing(rd_kafka_resp_err_t e);
+
+/* rd_kafka_committed(), asked again while the coordinator is not ready; an error of one partition counts as well. */
+rd_kafka_resp_err_t ev_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *l, int timeout_ms);
+
 /* Is it an answer that the topic, or the partition, is not there (or may not be seen)? */
 bool ev_kafka_is_gone(rd_kafka_resp_err_t e);
 

@@ -55,8 +55,7 @@ int ev_kafka_group_offsets(struct ev_source *s, const char *group, struct ev_pos
 	l = rd_kafka_topic_partition_list_new((int)s->nparts);
 	for (size_t i = 0; i < s->nparts; i++)
 		rd_kafka_topic_partition_list_add(l, s->parts[i].topic, s->parts[i].partition);
-	e = rd_kafka_committed(rk, l, k->timeout_ms);
-	e = first_error(l, e);
+	e = ev_kafka_committed(rk, l, k->timeout_ms);
 	for (int i = 0; !e && i < l->cnt; i++)
 		if (l->elems[i].offset >= 0)
 			ev_position_set(out, l->elems[i].topic, l->elems[i].partition,
@@ -95,16 +94,6 @@ static bool rebalances(rd_kafka_resp_err_t e)
 	       e == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
 }
 
-/* A coordinator that moves, starts or reads its log still. */
-static bool passing(rd_kafka_resp_err_t e)
-{
-	return e == RD_KAFKA_RESP_ERR__WAIT_COORD || e == RD_KAFKA_RESP_ERR__TRANSPORT ||
-	       e == RD_KAFKA_RESP_ERR__TIMED_OUT || e == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
-	       e == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
-	       e == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
-	       e == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
-}
-
 /* The client itself gives a commit up after a while without a coordinator (its session.timeout.ms). */
 static rd_kafka_resp_err_t commit(const struct ev_kafka *k, rd_kafka_t *rk, const char *group,
 				  const rd_kafka_topic_partition_list_t *l, int timeout_ms)
@@ -118,7 +107,7 @@ static rd_kafka_resp_err_t commit(const struct ev_kafka *k, rd_kafka_t *rk, cons
 			return RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
 		e = commit_once(rk, l, (int)left);
 		left = until - ev_clock_ms();
-		if (!(passing(e) || (ev_kafka_member_client(k, group) && rebalances(e))) || left <= RETRY_MS)
+		if (!(ev_kafka_is_passing(e) || (ev_kafka_member_client(k, group) && rebalances(e))) || left <= RETRY_MS)
 			return e;
 		nanosleep(&pause, NULL);
 	}
