@@ -21,6 +21,18 @@ check_status 4 "a position that cannot be written is refused"
 check_grep "by its name" "cannot write 'nowhere/p.json': No such file" "$err"
 run evreplay "$src" --into "$dst" --from live.json
 check_grep "before anything was copied" "^evreplay: 0 records" "$err"
+run evreplay "$src" --into "$dst" --metrics nowhere/m.prom
+check_status 4 "so are metrics that cannot be written"
+run evreplay "$src" --into "$dst" --from live.json
+check_grep "before anything was copied, too" "^evreplay: 0 records" "$err"
+
+# The file of another source would begin all over again.
+echo '{"ordres":{"0":12}}' >other.json
+for end in --from --to; do
+	run evreplay "$src" --into "$dst" $end other.json
+	check_status 2 "$end with a position that names none of the topics is refused"
+	check_grep "with what it names" "position 'other.json' names none of the topics that are read, but 'ordres'" "$err"
+done
 
 # It cannot be written any more: what the job has committed is safe all the same.
 topic kept 1

@@ -376,4 +376,18 @@ for n in --dry-run ''; do
 done
 run evtail again.one
 check_status 3 "and nothing was made"
+
+# What the token keeps of the options may be any bytes.
+topic bytes 1
+topic kept 1
+put <<END
+put $bytes/0 1000 a 1
+END
+for n in 1 2; do
+	run evreplay "$bytes" --into "$kept" --exactly-once --job "bytes-$$" --key $'a\xff' --key a --allow retention
+	check_status 0 "run $n of a job with an option that is no UTF-8"
+done
+check_grep "goes on" "job 'bytes-$$' goes on where it stood" "$err"
+run evreplay "$bytes" --into "$kept" --exactly-once --job "bytes-$$" --key $'a\xfe' --key a --allow retention
+check_status 2 "and another such option is told from it"
 done_testing

@@ -8,9 +8,10 @@ topic into 1
 evproduce orders "$src" 1 6
 values() { evtail "$1" --from begin -q -o '%v' 2>/dev/null; }
 copy() { run timeout 120 evreplay "$src" --into "$into" --exactly-once --job j --partition keep "$@"; }
+raw=(-X isolation.level=read_uncommitted)
 
 # The token of a transaction that was killed before its commit says that more is done than is.
-copy --to 2
+copy --to 2 "${raw[@]}"
 check_status 0 "a first part"
 token=$(evtail __evreplay_jobs --from begin -q -o '%v' | tail -n 1)
 # without blanks, which part the words of a script
@@ -19,7 +20,7 @@ check "a token can be made that is ahead" test "$(ahead 4 | jq -c .position)" = 
 txn_open other
 txn begin "put __evreplay_jobs/0 - j $(ahead 4)" flush abort
 txn_leave
-copy --to 5 -X isolation.level=read_uncommitted
+copy --to 5 "${raw[@]}"
 check_status 0 "a copy that reads what is not committed goes on"
 check "at what is committed of its own" cmp <(values "$src" | head -n 5) <(values "$into")
 printf 'isolation.level=read_uncommitted\n' >consumer.properties

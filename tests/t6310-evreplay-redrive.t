@@ -344,4 +344,13 @@ wait
 check "of two that begin at once none fails but for the other" test "$(cat rc.1 rc.2 | sort -u | tr -d '\n')" = 0 -o \
 	"$(cat rc.1 rc.2 | sort -u | tr -d '\n')" = 06
 check "and each letter goes home once" test "$(evtail "$once" --from begin -q -o '%k' | tr -d '\n')" = cd
+
+# A letter that died here and there: whoever put it aside last has said where it came from last.
+cat >kinds.ndjson <<END
+{"topic":"x","partition":0,"offset":0,"timestamp":1732190400000,"key":"a","headers":[["evproject.dead.topic","px"],["__connect.errors.topic","py"]],"value":1}
+{"topic":"x","partition":0,"offset":1,"timestamp":1732190400000,"key":"b","headers":[["__connect.errors.topic","py"],["kafka_dlt-original-topic","pz"]],"value":1}
+{"topic":"x","partition":0,"offset":2,"timestamp":1732190400000,"key":"c","headers":[["kafka_dlt-original-topic","pz"],["__connect.errors.topic","no such"],["evproject.dead.topic","px"]],"value":1}
+END
+run evreplay redrive ./kinds.ndjson --dry-run
+check "the origin that stands last counts" test "$(awk '/^ +1 .* x +p/ { print $NF }' "$out" | sort | tr '\n' ' ')" = "px py pz "
 done_testing

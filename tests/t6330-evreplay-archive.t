@@ -142,4 +142,17 @@ fresh_again() { ! fresh; }
 check "with other settings it goes" wait_for 60 fresh_again
 run evreplay ./lost --into "fresh-$lost" --create --partition keep
 check_status 0 "and is made"
+
+# What was read with transactions that were given up is not the log, and says so.
+topic aborted 1
+txn_open writer
+txn begin "put $aborted/0 - a 1" flush commit begin "put $aborted/0 - b 2" flush abort begin "put $aborted/0 - c 3" flush commit
+txn_leave
+run evreplay "$aborted" --into ./uncommitted -X isolation.level=read_uncommitted
+check_status 0 "an archive with what was given up"
+check "tells it" test "$(jq -r .filter uncommitted/archive.json)" = '-X isolation.level=read_uncommitted'
+run evreplay "$aborted" --into ./uncommitted --append
+check_status 2 "and is not gone on with otherwise"
+run evtail ./uncommitted "$aborted" -c
+check_status 5 "nor does it stand before its topic"
 done_testing

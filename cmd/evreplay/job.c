@@ -6,18 +6,32 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "event/time.h"
+
+/* It goes into JSON: a byte that is no UTF-8 is told as \xHH. */
+static void add_text(struct ev_buf *out, const char *name, const char *text)
+{
+	const char *end = text ? text + strlen(text) : NULL;
+
+	if (!text)
+		return;
+	ev_buf_addf(out, "%s--%s ", out->len ? " " : "", name);
+	for (const char *p = text; p < end;) {
+		size_t n = (unsigned char)*p < 0x80 ? 1 : ev_utf8_sequence(p, end);
+
+		if (n)
+			ev_buf_add(out, p, n);
+		else
+			ev_buf_addf(out, "\\x%02x", (unsigned char)*p);
+		p += n ? n : 1;
+	}
+}
 
 static void add_list(struct ev_buf *out, const char *name, const struct ev_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		ev_buf_addf(out, "%s--%s %s", out->len ? " " : "", name, l->v[i]);
-}
-
-static void add_text(struct ev_buf *out, const char *name, const char *text)
-{
-	if (text)
-		ev_buf_addf(out, "%s--%s %s", out->len ? " " : "", name, text);
+		add_text(out, name, l->v[i]);
 }
 
 static void add_time(struct ev_buf *out, const char *name, bool given, int64_t ms)
@@ -36,6 +50,8 @@ void replay_describe(const struct replay *r, struct ev_buf *out)
 	const struct ev_range_args *range = &a->src.range;
 	char key[EV_REDACT_KEY_ID];
 
+	if (r->src && r->src->uncommitted)
+		ev_buf_adds(out, "-X isolation.level=read_uncommitted");
 	add_list(out, "type", &a->src.types);
 	add_list(out, "key", &a->src.keys);
 	add_list(out, "where", &a->src.wheres);

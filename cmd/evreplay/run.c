@@ -35,6 +35,8 @@ static int check_files(const struct replay_args *a, struct ev_error *err)
 {
 	if (a->offset_map && ev_map_writer_check(a->offset_map, a->job, err))
 		return -1;
+	if (a->metrics && ev_file_replaceable(a->metrics, err))
+		return -1;
 	return a->position ? ev_file_replaceable(a->position, err) : 0;
 }
 

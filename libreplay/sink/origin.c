@@ -45,16 +45,26 @@ static int64_t bytes_of(struct ev_slice s, size_t len, int64_t max)
 	return n > (uint64_t)max ? -1 : (int64_t)n;
 }
 
-static bool take_topic(const struct ev_record *r, const char *name, enum ev_origin_kind kind,
-		       struct ev_origin *out)
+/* The kind whose topic stands last: whoever puts a letter aside adds its own to those that are there. */
+static void take_topic(const struct ev_record *r, struct ev_origin *out)
 {
-	struct ev_slice topic = text_of(r, name);
+	static const struct {
+		const char *name;
+		enum ev_origin_kind kind;
+	} kinds[] = { { EV_DEAD_TOPIC, EV_ORIGIN_EVPROJECT },
+		      { "__connect.errors.topic", EV_ORIGIN_CONNECT },
+		      { "kafka_dlt-original-topic", EV_ORIGIN_SPRING } };
+	const struct ev_header *last = NULL;
 
-	if (!topic.ptr || !ev_topic_valid(topic))
-		return false;
-	out->topic = topic;
-	out->kind = kind;
-	return true;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		const struct ev_header *h = ev_record_header(r, kinds[i].name);
+
+		if (!h || (last && h < last) || !h->value.ptr || !ev_topic_valid(h->value))
+			continue;
+		last = h;
+		out->topic = h->value;
+		out->kind = kinds[i].kind;
+	}
 }
 
 static struct ev_slice first_of(struct ev_slice a, struct ev_slice b)
@@ -85,20 +95,27 @@ void ev_origin_of(const struct ev_record *r, struct ev_origin *out)
 {
 	*out = (struct ev_origin){ .partition = -1, .offset = -1 };
 	out->tries = tries_of(r);
-	if (take_topic(r, EV_DEAD_TOPIC, EV_ORIGIN_EVPROJECT, out)) {
+	take_topic(r, out);
+	switch (out->kind) {
+	case EV_ORIGIN_NONE:
+		break;
+	case EV_ORIGIN_EVPROJECT:
 		out->partition = (int32_t)number_of(text_of(r, EV_DEAD_PARTITION), INT32_MAX);
 		out->offset = number_of(text_of(r, EV_DEAD_OFFSET), INT64_MAX);
 		out->reason = text_of(r, EV_DEAD_REASON);
-	} else if (take_topic(r, "__connect.errors.topic", EV_ORIGIN_CONNECT, out)) {
+		break;
+	case EV_ORIGIN_CONNECT:
 		out->partition = (int32_t)number_of(text_of(r, "__connect.errors.partition"), INT32_MAX);
 		out->offset = number_of(text_of(r, "__connect.errors.offset"), INT64_MAX);
 		out->error = text_of(r, "__connect.errors.exception.class.name");
 		out->reason = text_of(r, "__connect.errors.exception.message");
-	} else if (take_topic(r, "kafka_dlt-original-topic", EV_ORIGIN_SPRING, out)) {
+		break;
+	case EV_ORIGIN_SPRING:
 		out->partition = (int32_t)bytes_of(text_of(r, "kafka_dlt-original-partition"), 4, INT32_MAX);
 		out->offset = bytes_of(text_of(r, "kafka_dlt-original-offset"), 8, INT64_MAX);
 		out->error = first_of(text_of(r, "kafka_dlt-exception-cause-fqcn"),
 				      text_of(r, "kafka_dlt-exception-fqcn"));
 		out->reason = text_of(r, "kafka_dlt-exception-message");
+		break;
 	}
 }

@@ -8,7 +8,7 @@
  *   evproject       evproject.dead.topic, .partition, .offset, .reason (text)
  *
  * Of several headers of one name the last counts (a letter that died again), of counts of tries the largest. Where
- * headers of more than one kind are there, evproject's count before Connect's before Spring's.
+ * headers of more than one kind are there, those count whose topic stands last: each adds its own behind the others.
  */
 #ifndef EV_ORIGIN_H
 #define EV_ORIGIN_H

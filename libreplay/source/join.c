@@ -370,6 +370,7 @@ struct ev_source *ev_join_new(struct ev_source *archive, struct ev_source *topic
 		return NULL;
 	}
 	j->base.cluster_id = ev_strdup(topic->cluster_id);
+	j->base.uncommitted = topic->uncommitted;
 	return &j->base;
 }
 

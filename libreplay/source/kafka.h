@@ -79,7 +79,6 @@ struct ev_kafka {
 	struct ev_source base;
 	char *brokers; /* for messages */
 	struct ev_properties properties; /* the user's */
-	bool uncommitted; /* the user asked for isolation.level=read_uncommitted */
 	int timeout_ms, txn_wait_ms;
 	bool (*stopped)(void); /* while it is opened: does nobody wait for it any more? else NULL */
 	size_t memory;

@@ -39,7 +39,7 @@ int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec, s
 		if (!(rc = ev_properties_add(&k->properties, conf, spec->properties[i], err)))
 			rc = ev_property_refuse(&k->properties.v[k->properties.n - 1], forced, err);
 	if (!rc) {
-		k->uncommitted = !strcmp(ev_property_of(conf, "isolation.level", value, sizeof(value)),
+		k->base.uncommitted = !strcmp(ev_property_of(conf, "isolation.level", value, sizeof(value)),
 					 "read_uncommitted");
 		k->brokers = ev_strdup(spec->brokers && *spec->brokers ? spec->brokers :
 				       ev_property_of(conf, "bootstrap.servers", value, sizeof(value)));
@@ -143,7 +143,7 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 		}
 	ev_properties_ours(conf, forced);
 	if (role == KAFKA_PROBE)
-		set(conf, "isolation.level", k->uncommitted ? "read_committed" : "read_uncommitted");
+		set(conf, "isolation.level", k->base.uncommitted ? "read_committed" : "read_uncommitted");
 	if (role == KAFKA_GROUP)
 		set_group(conf, group);
 	if (role == KAFKA_MEMBER) {

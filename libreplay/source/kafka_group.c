@@ -107,7 +107,8 @@ static rd_kafka_resp_err_t commit(const struct ev_kafka *k, rd_kafka_t *rk, cons
 			return RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
 		e = commit_once(rk, l, (int)left);
 		left = until - ev_clock_ms();
-		if (!(ev_kafka_is_passing(e) || (ev_kafka_member_client(k, group) && rebalances(e))) || left <= RETRY_MS)
+		if (left <= RETRY_MS ||
+		    !(ev_kafka_is_passing(e) || (ev_kafka_member_client(k, group) && rebalances(e))))
 			return e;
 		nanosleep(&pause, NULL);
 	}

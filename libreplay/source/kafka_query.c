@@ -246,8 +246,8 @@ static int take_mark(struct ev_kafka *k, rd_kafka_t *rk, size_t first, enum mark
 int ev_kafka_watermarks(struct ev_kafka *k, size_t first, int timeout_ms, struct ev_error *err)
 {
 	int64_t until = ev_clock_ms() + timeout_ms;
-	rd_kafka_t *committed = k->uncommitted ? k->probe : k->reader;
-	rd_kafka_t *uncommitted = k->uncommitted ? k->reader : k->probe;
+	rd_kafka_t *committed = k->base.uncommitted ? k->probe : k->reader;
+	rd_kafka_t *uncommitted = k->base.uncommitted ? k->reader : k->probe;
 
 	if (first == k->base.nparts)
 		return 0;
@@ -260,7 +260,7 @@ int ev_kafka_watermarks(struct ev_kafka *k, size_t first, int timeout_ms, struct
 
 int64_t ev_kafka_readable(const struct ev_kafka *k, size_t part)
 {
-	return k->uncommitted ? k->base.parts[part].high : k->base.parts[part].stable;
+	return k->base.uncommitted ? k->base.parts[part].high : k->base.parts[part].stable;
 }
 
 int ev_kafka_refresh(struct ev_source *s, struct ev_error *err)
@@ -281,7 +281,7 @@ int ev_kafka_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *out, str
 	if (!s->nparts)
 		return 0;
 	/* Below zero the protocol has other meanings, and no record is that old. */
-	l = offsets(k, k->uncommitted ? k->reader : k->probe, 0, ms < 0 ? 0 : ms,
+	l = offsets(k, k->base.uncommitted ? k->reader : k->probe, 0, ms < 0 ? 0 : ms,
 		    ev_clock_ms() + k->timeout_ms, err);
 	if (!l)
 		return -1;

@@ -35,10 +35,15 @@ int ev_range_backwards(const char *topic, int32_t partition, int64_t begin, int6
 		       partition, number, end);
 }
 
-/* Every partition that a position file names must be there, where its topic is read. */
+/*
+ * Every partition that a position file names must be there, where its topic is read. One that names other topics only
+ * is another source's: everything would be taken from its start.
+ */
 static int check_known(const struct ev_source *src, const struct ev_point *point,
 		       struct ev_error *err)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < point->position.n; i++) {
 		const struct ev_position_entry *e = &point->position.v[i];
 		bool topic = false, found = false;
@@ -55,6 +60,12 @@ static int check_known(const struct ev_source *src, const struct ev_point *point
 			return ev_hint(err, "give the source with all the partitions that the file "
 					    "names, or take this one out of the file");
 		}
+		any |= topic;
+	}
+	if (point->position.n && !any) {
+		ev_fail(err, EV_USAGE, "position '%s' names none of the topics that are read, but '%s'", point->name,
+			point->position.v[0].topic);
+		return ev_hint(err, "it is of another source");
 	}
 	return 0;
 }

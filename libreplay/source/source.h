@@ -166,6 +166,7 @@ struct ev_source {
 	bool one_sequence; /* files: partitions show up as they are read (added at the end of parts,
 			      which may move), ends are not known without scan(); the spans given
 			      to start() are those of `parts` then known, others follow bounds() */
+	bool uncommitted;  /* records of transactions that were given up, or are open, are given as well */
 	bool holes_known;  /* an archive of all records: an offset without one was empty in the log */
 };
 
