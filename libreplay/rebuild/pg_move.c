@@ -74,10 +74,12 @@ int ev_pgkit_exec_until(struct ev_pg *s, int64_t until, struct ev_error *err, co
 	va_end(ap);
 	if (PQsendQuery(s->conn, ev_buf_str(&sql)))
 		res = ev_pg_lock_answer(s);
+	s->trying = true;
 	if (PQresultStatus(res) == PGRES_COMMAND_OK || PQresultStatus(res) == PGRES_TUPLES_OK)
 		rc = 0;
 	else
 		rc = ev_pg_error(s, res, false, err);
+	s->trying = false;
 	PQclear(res);
 	ev_buf_release(&sql);
 	return rc;

@@ -112,8 +112,8 @@ int ev_pg_dial_error(struct ev_pg *s, struct ev_error *err)
 int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_error *err)
 {
 	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+	char text[600], who[300] = "";
 	const struct rule *r;
-	char text[600];
 
 	if (!state || ev_pg_lost(s)) {
 		first_line(PQerrorMessage(s->conn), text, sizeof(text));
@@ -128,7 +128,10 @@ int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_er
 	if (r->fault == FAULT_DATA && handler)
 		return ev_fail(err, EV_DATA, "%s", text);
 	if (r->fault == FAULT_LOCKED) {
-		ev_fail(err, EV_HELD, "the store '%s' is locked by another writer", s->base.url);
+		if (!s->trying)
+			ev_pg_name_holder(s, who, sizeof(who));
+		ev_fail(err, EV_HELD, "the store '%s' is locked by another writer%s%s", s->base.url, who[0] ? ": " : "",
+			who);
 	} else {
 		ev_fail(err, EV_STORE, "store '%s': %s", s->base.url, text);
 		if (r->hint)

@@ -61,6 +61,7 @@ struct ev_pg {
 	bool (*stopped)(void);
 	bool (*give_up)(void); /* others are waited for no longer, or NULL */
 	bool gave_up;        /* the statement that failed was given up for that */
+	bool trying;         /* to get a lock that may well not be had: who holds it is not asked for */
 	bool read_only;
 	bool fleeting;       /* the schema is made by each transaction, which is rolled back */
 	bool kept;           /* the schema is dropped by close */
@@ -197,6 +198,9 @@ PGresult *ev_pg_next(struct ev_pg *s); /* of several, NULL behind the last; `sto
 PGresult *ev_pg_lock_answer(struct ev_pg *s);
 bool ev_pg_told(const struct ev_pg *s); /* to give up waiting */
 bool ev_pg_nap(const struct ev_pg *s, int ms); /* false, and sooner, when told to */
+
+/* pg_holder.c: who has, as it seems, the lock that was not to be had; empty: nobody is seen. */
+void ev_pg_name_holder(struct ev_pg *s, char *who, size_t size);
 
 /* pg_lock.c */
 #define EV_PG_LOCKER "evtools lock" /* the application_name of a transaction that holds nothing but locks */
