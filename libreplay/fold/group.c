@@ -108,12 +108,13 @@ static bool is_gone(const struct ev_fold_row *r)
 	return r->state == EV_ROW_ABSENT && !r->saved;
 }
 
-/* All that must be known before anything is changed. */
+/* All that must be known before anything is changed; and whether there is a row that is meant. */
 static int look(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *g,
-		const struct ev_fv *params, struct ev_error *err)
+		const struct ev_fv *params, bool *any, struct ev_error *err)
 {
 	struct ev_fold_table *t = s->table;
 	struct ev_fold_row **link, *r;
+	int met;
 
 	if (!t->complete && g->state != EV_ROW_PRESENT) {
 		if (!t->group->vast && !ev_fold_over(f) && ev_fold_load_group(f, t, g, err) < 0)
@@ -131,8 +132,10 @@ static int look(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_
 			r->linked = false;
 			continue;
 		}
-		if (is_meant(f, s, r, params) < 0)
+		met = is_meant(f, s, r, params);
+		if (met < 0)
 			return 1;
+		*any |= met > 0;
 		link = link_of(t, r);
 	}
 	return 0;
@@ -142,10 +145,11 @@ int ev_fold_sweep(struct ev_fold *f, const struct ev_fold_statement *s, struct e
 		  const struct ev_fv *params, int64_t *touched, struct ev_error *err)
 {
 	struct ev_fold_table *t = s->table;
-	int rc = g ? look(f, s, g, params, err) : 1;
+	bool any = false;
+	int rc = g ? look(f, s, g, params, &any, err) : 1;
 
 	*touched = 0;
-	if (rc)
+	if (rc || !any)
 		return rc;
 	for (struct ev_fold_row *r = *link_of(t->group, g); r; r = *link_of(t, r)) {
 		if (is_meant(f, s, r, params) <= 0)
