@@ -117,6 +117,22 @@ done
 evverify p.sql --store s.db ./log.ndjson --format nagios >/dev/full 2>"$err"
 check "nor when nobody gets its line" test $? = 3
 
+run evverify nosuch.sql --store s.db ./log.ndjson --format nagios
+check_status 3 "nor where the file is not there"
+check_grep "and it is no log that the line is of" '^EVVERIFY UNKNOWN - cannot open' "$out"
+
+# a file without checks, of which nothing else is asked
+sed '/^-- @check/,$d' p.sql >none.sql
+for format in text tap json; do
+	run evverify none.sql --store s.db --checks ./log.ndjson --format $format
+	check_status 5 "nothing checked is no yes ($format)"
+done
+check_grep "with the reason" 'no checks to check' "$err"
+run evverify none.sql --store s.db --checks --allow-empty ./log.ndjson
+check_status 0 "unless that is said to be right"
+run evverify none.sql --store s.db --rows --checks ./log.ndjson
+check_status 0 "beside rows a file may have none"
+
 # values that differ far behind what is printed of a long one
 long=$(printf '%0300d' 0)
 cat >long.sql <<'SQL'

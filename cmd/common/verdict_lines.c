@@ -16,7 +16,7 @@ const char *ev_mode_word(const struct ev_mode *m)
 		return "not proven";
 	if (m->found)
 		return "different";
-	return m->checked ? "consistent" : m->allow_empty ? "nothing to check" : "not proven";
+	return m->checked ? "consistent" : m->allow_empty || m->optional ? "nothing to check" : "not proven";
 }
 
 void ev_finding_line(const struct ev_finding *f, struct ev_buf *out)

@@ -83,7 +83,7 @@ static void print_mode(struct printing *p, const struct ev_mode *m)
 			ev_buf_addf(p->out, "%s%s %" PRId64, i ? ", " : " (", m->kinds[i].kind, m->kinds[i].n);
 		ev_buf_addf(p->out, ") in %" PRId64 " %s\n", m->checked, m->unit);
 	} else if (!m->checked) {
-		colored(p, m->allow_empty ? EV_PLAIN : EV_YELLOW, ev_mode_word(m));
+		colored(p, m->allow_empty || m->optional ? EV_PLAIN : EV_YELLOW, ev_mode_word(m));
 		ev_buf_addf(p->out, ": no %s\n", m->unit);
 	} else {
 		colored(p, EV_GREEN, "consistent");

@@ -27,14 +27,14 @@ static void add_plain(struct ev_buf *out, const char *text)
 
 void ev_print_nagios(const struct ev_verdict *v, int status, const struct ev_error *why, struct ev_buf *out)
 {
-	const char *name = v->projection ? v->projection : "log";
+	const char *name = v->projection ? v->projection : v->nmodes ? "log" : "";
 	int64_t found = ev_verdict_found(v);
 	struct ev_buf text = EV_BUF_INIT;
 
 	ev_buf_addf(out, "EVVERIFY %s - ", status == 0 ? "OK" : status == 1 ? "CRITICAL" : "UNKNOWN");
 	add_plain(out, name);
 	if (status > 1) {
-		ev_buf_adds(out, ": ");
+		ev_buf_adds(out, *name ? ": " : "");
 		add_plain(out, why->text);
 	} else {
 		ev_buf_addf(out, " %s", ev_verdict_word(status));

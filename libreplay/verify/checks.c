@@ -118,7 +118,8 @@ int ev_checks_run(struct ev_verifying *w, struct ev_store *s, struct ev_mode *m,
 	struct ev_equation *e;
 	int failed;
 
-	m->allow_empty = true; /* a file may have none */
+	m->allow_empty = w->opt->allow_empty;
+	m->optional = true; /* a file may have none */
 	failed = ev_checks_ask(s, w->p, &hooks, &at, err);
 	ev_buf_release(&c.text);
 	if (failed < 0)

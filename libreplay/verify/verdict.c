@@ -201,15 +201,29 @@ int64_t ev_verdict_found(const struct ev_verdict *v)
 	return n;
 }
 
+static bool is_empty(const struct ev_mode *m)
+{
+	return !m->checked && !m->found;
+}
+
+static bool may_be_empty(const struct ev_verdict *v, const struct ev_mode *m)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < v->nmodes; i++)
+		any |= !is_empty(v->modes[i]);
+	return m->allow_empty || (m->optional && any);
+}
+
 /* Why a mode is neither yes nor no; 0 when it is one of them. */
-static int fault(const struct ev_mode *m, struct ev_error *why)
+static int fault(const struct ev_verdict *v, const struct ev_mode *m, struct ev_error *why)
 {
 	*why = m->error;
 	if (m->state == EV_MODE_UNPROVEN)
 		return m->error.class;
 	if (m->state == EV_MODE_BEGUN)
 		ev_fail(why, EV_BUG, "%s was begun and not completed", m->name);
-	else if (!m->checked && !m->found && !m->allow_empty) {
+	else if (is_empty(m) && !may_be_empty(v, m)) {
 		ev_fail(why, EV_DATA, "no %s to check", m->unit);
 		ev_hint(why, "where that is right, say so: --allow-empty");
 	}
@@ -238,7 +252,7 @@ int ev_verdict_status(const struct ev_verdict *v, struct ev_error *why)
 	if (!v->nmodes)
 		ev_fail(&worst, EV_BUG, "nothing was checked");
 	for (size_t i = 0; i < v->nmodes; i++) {
-		int class = fault(v->modes[i], &e);
+		int class = fault(v, v->modes[i], &e);
 
 		if (class && (!worst.class || weight(class) > weight(worst.class)))
 			worst = e;
