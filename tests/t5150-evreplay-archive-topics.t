@@ -212,4 +212,36 @@ END
 run evreplay "$part" --into ./part --key 'k1*' --append
 check_status 5 "an archive with a filter notices that its topic was made anew"
 check_grep "and names the record" "another record stands at offset 19" "$err"
+
+# Retention goes on while the archive is read: what it takes from the topic meanwhile is the archive's.
+topic slow 1
+printf -v large '%020000d' 0
+large() { # large FROM TO: more than a read with little memory takes ahead
+	for ((i = $1; i < $2; i++)); do
+		printf '{"topic":"%s","partition":0,"offset":%d,"timestamp":%d,"key":"k","headers":[],"text":"%s"}\n' \
+			"$slow" "$i" $((1732190400000 + i)) "$large"
+	done | put
+}
+large 0 2000
+evreplay "$slow" --into ./slow -q
+large 2000 2010
+mkfifo pipe
+forgetful() { # forgetful OFFSET: the topic forgets up to there when the read has begun
+	evtail ./slow "$slow" -n +1 -o '%o %v' --memory 16m >pipe 2>"$err" &
+	local reader=$!
+	exec 8<pipe
+	read -r -u 8 first
+	evadmin trim "$slow/0" "$1"
+	{ echo "$first"; cat <&8; } >got
+	exec 8<&-
+	wait $reader
+	status=$?
+}
+forgetful 1900
+check_status 0 "a topic that forgets while its archive is read is no gap"
+check "each record is there" cmp <(cut -d ' ' -f 1 got) <(seq 0 2009)
+large 2010 4000
+forgetful 3990
+check_status 5 "what neither has is one"
+check_grep "and is named" "lost offsets [23][0-9]*\.\.3989 of '$slow/0'" "$err"
 done_testing

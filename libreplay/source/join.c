@@ -174,6 +174,18 @@ static void cut_spans(const struct ev_join *j, const struct ev_span *spans, stru
 	}
 }
 
+/* What the topic forgets while the archive is read is the archive's. */
+static void spare(struct ev_join *j)
+{
+	int64_t *upto = ev_alloc((j->base.nparts + 1) * sizeof(*upto));
+
+	for (size_t i = 0; i < j->base.nparts; i++)
+		upto[i] = old_end(j, i);
+	if (j->topic->ops->spare)
+		j->topic->ops->spare(j->topic, upto);
+	free(upto);
+}
+
 static int start_both(struct ev_join *j, const struct ev_span *spans, struct ev_error *err)
 {
 	struct ev_span *old = ev_alloc((j->archive->nparts + 1) * sizeof(*old));
@@ -181,6 +193,7 @@ static int start_both(struct ev_join *j, const struct ev_span *spans, struct ev_
 	int rc;
 
 	cut_spans(j, spans, old, new);
+	spare(j);
 	rc = j->archive->ops->start(j->archive, old, true, false, err) ||
 	     j->topic->ops->start(j->topic, new, true, false, err) ? -1 : 0;
 	j->lanes = ev_alloc((j->base.nparts + 1) * sizeof(*j->lanes));
@@ -214,6 +227,8 @@ static int start(struct ev_source *s, const struct ev_span *spans, bool merge, b
 	j->through = follow || behind;
 	if (!j->through)
 		return start_both(j, spans, err);
+	if (j->topic->ops->spare)
+		j->topic->ops->spare(j->topic, NULL);
 	if (j->topic->ops->start(j->topic, spans, merge, follow, err))
 		return -1;
 	s->nlanes = j->topic->nlanes;

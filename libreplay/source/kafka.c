@@ -51,6 +51,7 @@ static const struct ev_source_ops kafka_ops = {
 	.hold_group = ev_kafka_hold_group,
 	.record_at = ev_kafka_record_at,
 	.start = ev_kafka_start,
+	.spare = ev_kafka_spare,
 	.fetch = ev_kafka_fetch,
 	.release = ev_kafka_release,
 	.tidy = ev_kafka_tidy,

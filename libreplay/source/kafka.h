@@ -39,6 +39,7 @@ struct kafka_topic {
 struct kafka_part {
 	size_t topic;        /* index */
 	int64_t begin, end;  /* the span read */
+	int64_t spared;      /* what is lost below it is no loss; 0: nothing is */
 	int64_t next;        /* behind the last record or end-of-partition seen */
 	int64_t passed;      /* see source.h */
 	int64_t stuck_since; /* ms: end of partition below the end; 0: no */
@@ -190,6 +191,9 @@ void ev_kafka_batches_free(struct ev_kafka *k);
 /* kafka_read.c */
 int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge, bool follow,
 		   struct ev_error *err);
+void ev_kafka_spare(struct ev_source *s, const int64_t *upto);
+/* The read of the partition goes on there. */
+int ev_kafka_skip_to(struct ev_kafka *k, uint32_t part, int64_t offset, struct ev_error *err);
 enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *batch,
 			     int timeout_ms, struct ev_error *err);
 int64_t ev_kafka_passed(struct ev_source *s, uint32_t part);

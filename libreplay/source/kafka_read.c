@@ -43,11 +43,22 @@ void ev_kafka_stop(struct ev_kafka *k)
 	k->reading = false;
 }
 
+static int start_at(struct ev_kafka *k, size_t part, int64_t offset, struct ev_error *err)
+{
+	struct kafka_part *p = &k->kp[part];
+	const struct ev_partition *at = &k->base.parts[part];
+
+	if (rd_kafka_consume_start_queue(ev_kafka_reader_topic(k, p->topic), at->partition, offset,
+					 k->lanes[p->lane].queue))
+		return ev_kafka_fail(k, err, rd_kafka_last_error(), "cannot start to read '%s/%d'",
+				     at->topic, (int)at->partition);
+	p->started = true;
+	return 0;
+}
+
 static int start_part(struct ev_kafka *k, size_t part, struct ev_error *err)
 {
 	struct kafka_part *p = &k->kp[part];
-	struct ev_partition *at = &k->base.parts[part];
-	struct kafka_lane *lane = &k->lanes[p->lane];
 
 	p->next = p->begin;
 	p->passed = -1;
@@ -60,13 +71,31 @@ static int start_part(struct ev_kafka *k, size_t part, struct ev_error *err)
 	/* Started behind the last stable offset, the client never tells of an end of partition. */
 	if (p->begin > ev_kafka_readable(k, part))
 		p->stuck_since = ev_clock_ms();
-	if (rd_kafka_consume_start_queue(ev_kafka_reader_topic(k, p->topic), at->partition, p->begin,
-					 lane->queue))
-		return ev_kafka_fail(k, err, rd_kafka_last_error(), "cannot start to read '%s/%d'",
-				     at->topic, (int)at->partition);
-	p->started = true;
-	lane->live++;
+	if (start_at(k, part, p->begin, err))
+		return -1;
+	k->lanes[p->lane].live++;
 	return 0;
+}
+
+void ev_kafka_spare(struct ev_source *s, const int64_t *upto)
+{
+	struct ev_kafka *k = (struct ev_kafka *)s;
+
+	for (size_t i = 0; i < s->nparts; i++)
+		k->kp[i].spared = upto ? upto[i] : 0;
+}
+
+int ev_kafka_skip_to(struct ev_kafka *k, uint32_t part, int64_t offset, struct ev_error *err)
+{
+	struct kafka_part *p = &k->kp[part];
+
+	if (offset >= p->end) {
+		finish_part(k, part);
+		return 0;
+	}
+	p->next = offset;
+	stop_part(k, part);
+	return start_at(k, part, offset, err);
 }
 
 /* What record_at found points into a message of the reader, which may be made anew. */

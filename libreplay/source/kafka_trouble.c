@@ -11,6 +11,8 @@ static int out_of_range(struct ev_kafka *k, uint32_t part, struct ev_error *err)
 
 	if (ev_kafka_watermarks(k, 0, k->timeout_ms, err))
 		return -1;
+	if (p->low > next && p->low <= k->kp[part].spared)
+		return ev_kafka_skip_to(k, part, p->low, err);
 	if (p->low > next) {
 		ev_fail(err, EV_DATA,
 			"lost offsets %lld..%lld of '%s/%d': deleted on the broker before they were read",

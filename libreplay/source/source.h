@@ -118,6 +118,13 @@ struct ev_source_ops {
 		     struct ev_error *err);
 
 	/*
+	 * For reads that are started from now on: what retention deletes below upto[part] before it is read is no
+	 * loss, as another source has it, and the read goes on at what is left. NULL: of nothing. The function may be
+	 * NULL: the source forgets nothing.
+	 */
+	void (*spare)(struct ev_source *s, const int64_t *upto);
+
+	/*
 	 * The next batch of a lane, waiting up to timeout_ms for one. Batches stay valid until they
 	 * are released, in any order, however many more are fetched meanwhile. After an error the
 	 * lane gives the same error for ever; what stood before the fault was given before it.
