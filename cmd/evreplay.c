@@ -6,6 +6,7 @@ static void init(void *args)
 	struct replay_args *a = args;
 
 	ev_source_args_init(&a->src);
+	a->src.since_filters = true;
 	a->txn_records = REPLAY_TXN_RECORDS;
 	a->txn_ms = REPLAY_TXN_MS;
 	a->level = REPLAY_LEVEL;

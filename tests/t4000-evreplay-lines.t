@@ -25,6 +25,18 @@ check "a closed pipe is a quiet end" test "${PIPESTATUS[0]}" = 0 -a ! -s "$err"
 for i in {1..20000}; do echo '{"topic":"t","partition":0,"offset":'$i',"timestamp":1,"key":"k","headers":[],"value":{}}'; done >long.ndjson
 evreplay ./long.ndjson --into - --position gone.json 2>"$err" | head -n 1 >"$out"
 check "its position, which nobody knows, is not saved" test "${PIPESTATUS[0]}" = 0 -a ! -e gone.json
+evreplay ./long.ndjson --into - --metrics gone.prom 2>"$err" | head -n 1 >"$out"
+check "nor is anything said to be safe there" test "$(grep -c '^ev_replay_safe_offset{' gone.prom)" = 0
+
+# --since looks at each record, so a position may stand beside it.
+for i in 5 1 3 7; do echo '{"topic":"t","partition":0,"offset":'$((n++))',"timestamp":'$i',"key":"k'$i'","headers":[],"value":{}}'; done >times.ndjson
+run evreplay ./times.ndjson --from 1 --since 1970-01-01T00:00:00.003Z --into -
+check_status 0 "--since beside --from"
+check "both choose" test "$(jq -r .key "$out" | tr '\n' ' ')" = "k3 k7 "
+
+# A plan has an end.
+run evreplay ./times.ndjson -f --dry-run --into -
+check_grep "a plan does not follow" "'--follow' and '--dry-run' cannot be used together" "$err"
 
 # What comes slowly and without a pause goes on at once, not by the buffer.
 slowly() { evreplay ./long.ndjson --rate 20/s --into - 2>/dev/null | evreplay - --into - 2>"$err" | head -n 1 >"$out"; }

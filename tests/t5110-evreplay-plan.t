@@ -55,6 +55,30 @@ run evreplay "$src" --into "$bounds"
 check_grep "and that --allow only tries, and what helps" "timestamp-bounds tries all the same; --timestamps now" "$err"
 run evreplay "$src" --into "$bounds" --allow timestamp-bounds
 check_status 4 "what the broker refuses it refuses all the same"
+run evreplay "$src" --into "$logtime" --timestamps now
+check_status 0 "the time of writing may be rewritten, which it is anyway"
+
+# Records that begin behind the start of the log are not older for that.
+topic hollow 1
+topic hour 1 retention.ms=3600000
+txn_open hollow
+txn begin "put $hollow/0 $now a x" abort
+txn_leave
+printf 'put %s/0 %s b x\n' "$hollow" "$now" | put
+run evreplay "$hollow" --into ./hollow
+check_status 0 "an archive of a log whose first record was aborted"
+run evreplay ./hollow --into "$hour"
+check_status 0 "is young enough for an hour"
+check_grep "all of it" "1 record, " "$err"
+
+# What cannot be produced as it is has no time that retention could judge.
+for ms in 0 -5 null; do
+	printf '{"topic":"t","partition":0,"offset":0,"timestamp":%s,"key":"k","headers":[],"value":{}}\n' $ms >timeless.ndjson
+	run evreplay ./timeless.ndjson --into "$hour"
+	check_status 5 "timestamp $ms is refused as what it is"
+	run evreplay ./timeless.ndjson --into "$hour" --lossy
+	check_status 0 "and written with the time of writing by --lossy, whatever the retention is"
+done
 topic compacted 3 cleanup.policy=compact
 refused null-keys "it is compacted, and this record has no key" --into "$compacted"
 run evreplay "$src" --into "$short" --timestamps now

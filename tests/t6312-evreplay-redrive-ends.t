@@ -82,6 +82,25 @@ check_grep "and said" "$anew/0: group 'anew-$$' stands at offset 7, and the log 
 check "all of it went home" test "$(keys "$home")" = "e n1 n2 o1 o2 y "
 check "and the group stands at its end" test "$(evadmin committed "anew-$$" "$anew/0")" = 2
 
+# A quarantine has partitions of its own.
+topic tried 1
+topic aside 1
+printf '{"topic":"%s","partition":0,"offset":0,"timestamp":1732190400000,"key":"q","headers":[["evproject.dead.topic","%s"],["evproject.dead.partition","7"],["evreplay.redrives","9"]],"value":{}}\n' \
+	"$tried" "$home" | put
+for how in keep 7=3; do
+	run evreplay redrive "$tried" -g "tried-$how-$$" --quarantine "$aside" --partition $how
+	check_status 0 "--partition $how is for homes, not for the quarantine"
+done
+check "and the letters are there" test "$(keys "$aside")" = "q q "
+
+# Letters of an archive are chosen by their time.
+run evreplay "$gap" --into ./letters
+run evreplay redrive ./letters --from begin --since 2025-01-01T00:00Z --dry-run
+check_status 0 "--since beside --from"
+check_grep "leaves the older ones" "the filters leave all of it" "$out"
+run evreplay redrive ./letters --from begin --since 2024-01-01T00:00Z --dry-run
+check_grep "and takes the younger" "^ *3 .* $gap +$home" "$out"
+
 # Old letters: a redrive has no --timestamps.
 topic short 1 retention.ms=1000
 topic old 1

@@ -111,7 +111,7 @@ static int parse_range(struct ev_source_args *a, int64_t now_ms, struct ev_error
 {
 	struct ev_range_args *r = &a->range;
 
-	if (a->from && a->since)
+	if (a->from && a->since && !a->since_filters)
 		return ev_fail(err, EV_USAGE, "options '--from' and '--since' cannot be used together");
 	if (a->to && a->until)
 		return ev_fail(err, EV_USAGE, "options '--to' and '--until' cannot be used together");

@@ -27,6 +27,7 @@ struct ev_source_args {
 	int64_t timeout_ms, txn_wait_ms;
 	uint64_t memory;   /* 0: not given; ev_source_args_finish fills the default */
 	bool no_merge;
+	bool since_filters; /* set by the command: --since looks at each record, so it may stand beside --from */
 	struct ev_list types, keys, wheres, headers; /* filters, see filter.h */
 	int tombstones;    /* enum ev_tombstones */
 	const char *envelope;

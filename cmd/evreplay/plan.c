@@ -289,7 +289,7 @@ static int check_settings(struct replay *r, struct replay_target *t, struct ev_e
 {
 	if (!r->args->job && check_same(r, t, err))
 		return -1;
-	if (t->rewrites && conflict(r, t, ALLOW_LOG_TIME, err,
+	if (t->rewrites && r->args->timestamps != TIMESTAMPS_NOW && conflict(r, t, ALLOW_LOG_TIME, err,
 				    "it would rewrite the timestamps (message.timestamp.type=LogAppendTime)"))
 		return -1;
 	return 0;
@@ -338,21 +338,28 @@ struct replay_target *replay_target_named(struct replay *r, const char *name, co
 	return new_target(r, name, from, err);
 }
 
-/* Records older than the limit stand at the beginning of a partition's span? */
+/*
+ * Records older than the limit stand at the beginning of a partition's span? The first with a time is looked for as
+ * well: where compaction has emptied the beginning the first young one may be the first of all.
+ */
 static int check_times(struct replay *r, struct replay_target *t, int64_t limit_ms, enum replay_conflict what,
 		       const char *text, struct ev_error *err)
 {
-	int64_t *first, ms = replay_writing_ms(r);
+	int64_t *first, *any, ms = replay_writing_ms(r);
 	int rc;
 
 	if (limit_ms >= ms || r->allowed & 1u << what)
 		return 0;
 	first = ev_alloc((r->src->nparts + 1) * sizeof(*first));
-	rc = r->src->ops->offsets_for_time(r->src, ms - limit_ms, first, err);
+	any = ev_alloc((r->src->nparts + 1) * sizeof(*any));
+	rc = r->src->ops->offsets_for_time(r->src, ms - limit_ms, first, err) ||
+	     r->src->ops->offsets_for_time(r->src, 1, any, err) ? -1 : 0;
 	for (size_t i = 0; !rc && i < r->nspans && i < r->nparts; i++) /* a partition may be new */
-		if (r->parts[i].target == t && first[i] > r->spans[i].begin && r->spans[i].begin < r->spans[i].end)
+		if (r->parts[i].target == t && any[i] >= r->spans[i].begin && any[i] < r->spans[i].end &&
+		    any[i] < first[i])
 			rc = conflict(r, t, what, err, text);
 	free(first);
+	free(any);
 	return rc;
 }
 
@@ -524,7 +531,8 @@ int replay_check_record(struct replay *r, struct replay_target *t, const struct 
 {
 	if (t->create && make(r, t, err))
 		return -1;
-	if (rec->timestamp != EV_NO_TIMESTAMP && check_time(r, t, rec->timestamp, err))
+	/* none, 0 or before 1970 cannot be produced: it is refused, or (--lossy) written with the time of writing */
+	if (rec->timestamp > 0 && check_time(r, t, rec->timestamp, err))
 		return -1;
 	if (t->compacts && !rec->key.ptr &&
 	    conflict(r, t, ALLOW_NULL_KEYS, err, "it is compacted, and this record has no key"))

@@ -156,6 +156,7 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 	}
 	if (o.partition >= 0)
 		rec->partition = o.partition; /* so that --partition keep means it */
+	rec->topic = ev_slice_str(d->topic);
 	*target = replay_target_named(r, d->topic, NULL, err); /* which it never makes */
 	if (is_astray(r, *target, rec)) {
 		*target = NULL;
@@ -163,7 +164,6 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 	}
 	if (!*target || (!a->dry_run && replay_bound_batches(r, err)))
 		return -1;
-	rec->topic = ev_slice_str(d->topic);
 	if (!out)
 		count_try(d, rec, o.tries);
 	d->way = out ? &d->quarantined : &d->sent;
@@ -392,7 +392,7 @@ static void init(void *args)
 	struct replay_args *a = args;
 
 	ev_source_args_init(&a->src);
-	a->redrive = true;
+	a->src.since_filters = a->redrive = true;
 	a->group = "evreplay-redrive";
 	a->max_redrives = 3;
 	a->level = REPLAY_LEVEL;

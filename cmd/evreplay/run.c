@@ -27,6 +27,9 @@ static int check_args(const struct replay_args *a, const struct ev_operands *res
 	if (a->follow && (a->src.to || a->src.until))
 		return ev_fail(err, EV_USAGE, "options '--follow' and '--%s' cannot be used together",
 			       a->src.to ? "to" : "until");
+	if (a->follow && a->dry_run)
+		return ev_fail(err, EV_USAGE, "options '--follow' and '--dry-run' cannot be used together: a plan has "
+			       "an end");
 	return 0;
 }
 
@@ -140,6 +143,7 @@ static void handled_position(const struct replay *r, struct ev_position *pos)
 static int flush(struct replay *r, bool whole, struct ev_error *err)
 {
 	struct ev_position next = EV_POSITION_INIT;
+	bool kept;
 	int rc;
 
 	if (whole)
@@ -152,10 +156,11 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 	rc = r->sink->ops->flush(r->sink, &next, err);
 	if (!rc && r->redrive)
 		rc = redrive_commit(r, &next, err);
-	ev_position_release(rc ? &next : &r->safe);
-	if (!rc)
+	kept = !rc && !r->sink->closed; /* who has gone has not read all of it */
+	ev_position_release(kept ? &r->safe : &next);
+	if (kept)
 		r->safe = next;
-	if (!rc && r->args->position && !r->sink->closed) /* who has gone has not read all of it */
+	if (kept && r->args->position)
 		rc = ev_position_save(&r->safe, r->args->position, err);
 	r->flushed_at = r->sink->records;
 	r->flushed_ms = ev_clock_ms();
@@ -319,7 +324,7 @@ static int redrive_backlog(struct replay *r, bool *known, struct ev_error *err)
 		return 0;
 	if (r->args->src.spec.archive && !r->args->src.spec.ntopics) {
 		ev_fail(err, EV_USAGE, "an archive has no consumer group whose lag would be the backlog");
-		return ev_hint(err, "--from begin sends all of it, filters and --since choose");
+		return ev_hint(err, "--from begin sends all of it; filters and --since beside it choose");
 	}
 	if (r->args->dry_run ? plan_group(r, err) : r->src->ops->hold_group(r->src, r->args->group, ev_stopped, err))
 		return -1;

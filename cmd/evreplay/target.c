@@ -102,7 +102,10 @@ static int check_redrive(struct replay *r, struct ev_error *err)
 		return ev_fail(err, EV_USAGE, "cannot write '%s': not a topic name", a->quarantine);
 	if (!a->group || !*a->group)
 		return ev_fail(err, EV_USAGE, "option '--group' takes a name");
-	return ev_spread_parse(&r->spread, a->partition, err) ? -1 : replay_allow(r, err);
+	if (ev_spread_parse(&r->spread, a->partition, err))
+		return -1;
+	r->spread.keyed = a->quarantine; /* the partition of a home means nothing there */
+	return replay_allow(r, err);
 }
 
 int replay_check_target(struct replay *r, struct ev_error *err)

@@ -74,15 +74,16 @@ static int32_t listed(const struct ev_spread *s, int32_t from)
 
 int32_t ev_spread_of(const struct ev_spread *s, const struct ev_record *r, int32_t partitions)
 {
+	enum ev_spread_kind kind = s->keyed && ev_slice_is(r->topic, s->keyed) ? EV_SPREAD_KEY : s->kind;
 	int32_t at = r->partition;
 
-	if (s->kind == EV_SPREAD_KEY && r->key.ptr)
+	if (kind == EV_SPREAD_KEY && r->key.ptr)
 		return ev_partition_of(EV_MURMUR2, r->key, partitions);
-	if (s->kind == EV_SPREAD_LIBRDKAFKA && r->key.len)
+	if (kind == EV_SPREAD_LIBRDKAFKA && r->key.len)
 		return ev_partition_of(EV_CONSISTENT, r->key, partitions);
-	if (s->kind == EV_SPREAD_LIST)
+	if (kind == EV_SPREAD_LIST)
 		at = listed(s, r->partition);
-	else if (s->kind != EV_SPREAD_KEEP || s->wrap)
+	else if (kind != EV_SPREAD_KEEP || s->wrap)
 		at = r->partition % partitions;
 	return at < partitions ? at : -1;
 }

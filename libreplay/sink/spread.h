@@ -25,6 +25,7 @@ struct ev_spread {
 	} *pairs; /* LIST */
 	size_t n;
 	bool wrap; /* keep: modulo the target's partitions, where there are fewer */
+	const char *keyed; /* a topic into which records go by key, whatever they do elsewhere; or NULL */
 };
 
 /* EV_USAGE when it is none of these. NULL is `key`. */

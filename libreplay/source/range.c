@@ -222,7 +222,7 @@ int ev_range_resolve(struct ev_source *src, const struct ev_range_args *args,
 		     const struct ev_position *stored, struct ev_span **spans, struct ev_error *err)
 {
 	/* as a filter, a time bounds only what need not be looked at: of a file all is looked at */
-	bool since = args->has_since && (args->prefix || !src->one_sequence);
+	bool since = args->has_since && args->from.kind == EV_POINT_NONE && (args->prefix || !src->one_sequence);
 	struct ev_point from = time_or(&args->from, since, args->since);
 	struct ev_point to = time_or(&args->to, args->has_until && args->prefix, args->until);
 
