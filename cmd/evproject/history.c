@@ -165,7 +165,7 @@ static int fold(struct state *st, struct ev_history *h, struct ev_source *src, s
 }
 
 /* A row is the sum of what came before it: the order of the network will not do. */
-static int settle(struct state *st, struct ev_operands *rest, struct ev_error *err)
+static int check_args(struct state *st, struct ev_operands *rest, struct ev_error *err)
 {
 	struct args *a = st->a;
 
@@ -249,7 +249,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 
 	ev_source_args_notes(&a->src, msg);
 	ev_history_print_init(&st.print, a->format == 1);
-	if (p && settle(&st, rest, err) == 0 && ev_scratch_open(&scratch, a->scratch, p, err) == 0)
+	if (p && check_args(&st, rest, err) == 0 && ev_scratch_open(&scratch, a->scratch, p, err) == 0)
 		h = ev_history_open(scratch.store, p, &st.target, a->table, &hooks, err);
 	if (h)
 		src = open_source(a, err);

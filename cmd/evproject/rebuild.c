@@ -483,7 +483,7 @@ static int with_store(struct state *st, struct ev_source *src, struct ev_error *
 	return rc;
 }
 
-static int settle(struct args *a, struct ev_operands *rest, const struct ev_projection *p,
+static int check_args(struct args *a, struct ev_operands *rest, const struct ev_projection *p,
 		  struct ev_error *err)
 {
 	if (ev_source_args_finish(&a->src, rest, ev_now_ms(), err) < 0)
@@ -508,7 +508,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	int rc = -1;
 
 	ev_source_args_notes(&a->src, msg);
-	if (p && ev_store_args_check(&a->store, err) == 0 && settle(a, rest, p, err) == 0) {
+	if (p && ev_store_args_check(&a->store, err) == 0 && check_args(a, rest, p, err) == 0) {
 		if (!a->abandon && !a->forget)
 			src = ev_source_open(&a->src.spec, err);
 		if (src || a->abandon || a->forget)

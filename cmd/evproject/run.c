@@ -398,7 +398,7 @@ static bool in_memory(const char *url)
 	return strcmp(url, ":memory:") == 0 || strcmp(url, "sqlite::memory:") == 0;
 }
 
-static int settle(struct args *a, struct ev_operands *rest, const struct ev_projection *p,
+static int check_args(struct args *a, struct ev_operands *rest, const struct ev_projection *p,
 		  struct ev_error *err)
 {
 	if (ev_store_args_check(&a->store, err) ||
@@ -426,7 +426,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	int rc = -1;
 
 	ev_source_args_notes(&a->src, msg);
-	if (p && settle(a, rest, p, err) == 0)
+	if (p && check_args(a, rest, p, err) == 0)
 		src = ev_source_open(&a->src.spec, err);
 	if (src) {
 		if (in_memory(a->store.url))

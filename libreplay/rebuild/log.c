@@ -370,7 +370,7 @@ static void unload(struct ev_rebuilding *r)
 
 	ev_apply_close(r->apply);
 	r->apply = NULL;
-	r->sh->ops->settle(r->sh);
+	r->sh->ops->close_store(r->sh);
 	if (r->sh->ops->abandon(r->sh, &ignored) == 0)
 		ev_rebuilding_note(r, "what was loaded from this log is given up: the next call begins anew");
 }

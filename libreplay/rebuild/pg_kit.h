@@ -7,6 +7,8 @@
  * and NAME may come to one name: who comes second has a name with a hash, as have names past 63 bytes. The ledger
  * rows of the kept and gone ones are in the store's schema, those of the shadow in its own until the swap; but its
  * cuts, dead letters and seen ids, which may be many, are in the store's from the beginning (make_schema).
+ *
+ * The names begin with ev_pgkit_; those of the SQLite shadow (sqlite_kit.h) with ev_kit_.
  */
 #ifndef EV_REBUILD_PG_KIT_H
 #define EV_REBUILD_PG_KIT_H

@@ -104,7 +104,7 @@ static int bring_level(const struct attempt *t, const struct ev_ledger *old, int
 	struct ev_store *s = sh->ops->store(sh, err);
 	int rc = s ? t->level(t->ctx, s, old->exists ? old : NULL, most_ms, err) : -1;
 
-	sh->ops->settle(sh);
+	sh->ops->close_store(sh);
 	return rc;
 }
 

@@ -137,7 +137,7 @@ int ev_rebuilding_prove(struct ev_rebuilding *r, bool live, struct ev_error *err
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	if (!live)
-		r->sh->ops->settle(r->sh);
+		r->sh->ops->close_store(r->sh);
 	opt.url = at.url;
 	opt.store = &at.opt;
 	rc = ev_verify(r->p, r->src, &opt, &hooks, &v, err);

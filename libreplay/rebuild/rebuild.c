@@ -225,9 +225,9 @@ static int prove(struct ev_rebuilding *r, struct ev_error *err)
 	if (!r->opt->receipt)
 		return 0;
 	close_apply(r);
-	r->sh->ops->settle(r->sh);
+	r->sh->ops->close_store(r->sh);
 	rc = ev_rebuilding_prove(r, false, err);
-	r->sh->ops->settle(r->sh);
+	r->sh->ops->close_store(r->sh);
 	return rc == 0 && !r->stopped ? open_shadow(r, err) : rc;
 }
 
@@ -371,7 +371,7 @@ static int finish_proven(struct ev_rebuilding *r, enum ev_rebuild_end *end, stru
 		rc = ev_rebuilding_judge(r);
 	if (rc == 0)
 		rc = ev_rebuilding_prove(r, false, err);
-	r->sh->ops->settle(r->sh);
+	r->sh->ops->close_store(r->sh);
 	*end = rc ? refused(r) : r->stopped ? EV_REBUILT_STOPPED : EV_REBUILT_READY;
 	if (rc || r->stopped || r->opt->no_swap)
 		return rc < 0 ? -1 : 0;
@@ -397,13 +397,13 @@ static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, 
 		return -1;
 	if (r->plan.phase == EV_PHASE_COPY || r->plan.phase == EV_PHASE_READY)
 		return finish_proven(r, end, err);
-	r->sh->ops->settle(r->sh);
+	r->sh->ops->close_store(r->sh);
 	if (fill(r, &go, end, err) < 0)
 		return -1;
 	if (!go)
 		return 0;
 	close_apply(r);
-	r->sh->ops->settle(r->sh);
+	r->sh->ops->close_store(r->sh);
 	return finish(r, end, err);
 }
 
@@ -505,7 +505,7 @@ static bool recovered(struct ev_rebuilding *r, struct ev_error *err)
 
 	close_apply(r);
 	r->sh->ops->thaw(r->sh);
-	r->sh->ops->settle(r->sh);
+	r->sh->ops->close_store(r->sh);
 	if (err->class != EV_STORE || !err->retriable || !live->ops->recover || r->pipe_used)
 		return false;
 	if (tried_enough(r)) {
@@ -550,7 +550,7 @@ int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_so
 	memcpy(out->refusal, r.refusal, sizeof(out->refusal));
 	sh->note = NULL;
 	close_apply(&r);
-	sh->ops->settle(sh);
+	sh->ops->close_store(sh);
 	ev_plan_release(&r.plan);
 	ev_ledger_release(&r.old);
 	ev_letters_release(&r.letters);

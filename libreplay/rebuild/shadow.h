@@ -69,9 +69,9 @@ struct ev_shadow_ops {
 	/* Is there a shadow (perhaps one that a killed process left)? 1, 0, -1. */
 	int (*present)(struct ev_shadow *sh, struct ev_error *err);
 
-	/* The shadow's store, created when absent; owned by the shadow until settle. */
+	/* The shadow's store, opened when it is not, created when absent; owned by the shadow until close_store. */
 	struct ev_store *(*store)(struct ev_shadow *sh, struct ev_error *err);
-	void (*settle)(struct ev_shadow *sh); /* close it; NULL engine on it must be closed before */
+	void (*close_store)(struct ev_shadow *sh); /* an engine on it must be closed before */
 
 	/*
 	 * With the new version's tables created in `fresh` (the shadow's store, or any other for a dry
@@ -94,7 +94,7 @@ struct ev_shadow_ops {
 	/*
 	 * Bring it into the live store beside the old version, which goes on serving and being
 	 * written; the plan goes from COPY to READY. 1 when stopped by the hook. Nothing to do on
-	 * PostgreSQL. The shadow's store must be settled.
+	 * PostgreSQL. The shadow's store must be closed.
 	 */
 	int (*copy)(struct ev_shadow *sh, struct ev_plan *plan, bool adopt,
 		    const struct ev_shadow_hooks *hooks, struct ev_error *err);

@@ -151,7 +151,7 @@ static struct ev_store *store(struct ev_shadow *sh, struct ev_error *err)
 	return s->store;
 }
 
-static void settle(struct ev_shadow *sh)
+static void close_store(struct ev_shadow *sh)
 {
 	struct ev_shadow_pg *s = of(sh);
 
@@ -240,13 +240,13 @@ static int copy(struct ev_shadow *sh, struct ev_plan *plan, bool adopt,
 /* Is it worth another try, on another connection where that is lost? */
 bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_error *err)
 {
-	settle(sh);
+	close_store(sh);
 	return ev_store_recover(sh->live, err);
 }
 
 static int drop_shadow(struct ev_shadow *sh, struct ev_error *err)
 {
-	settle(sh);
+	close_store(sh);
 	return ev_pgkit_drop_shadow(of(sh), true, err);
 }
 
@@ -325,7 +325,7 @@ static void close_shadow(struct ev_shadow *sh)
 {
 	if (!sh)
 		return;
-	settle(sh);
+	close_store(sh);
 	thaw(sh);
 	for (int i = 0; i < EV_ROLES; i++)
 		free(of(sh)->schemas[i]);
@@ -341,7 +341,7 @@ static int behind(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err
 static const struct ev_shadow_ops ops = {
 	.present = present,
 	.store = store,
-	.settle = settle,
+	.close_store = close_store,
 	.preflight = preflight,
 	.where = where,
 	.freeze = freeze,

@@ -30,7 +30,7 @@ static int present(struct ev_shadow *sh, struct ev_error *err)
 	return of(sh)->path && access(of(sh)->path, F_OK) == 0;
 }
 
-static void settle(struct ev_shadow *sh);
+static void close_store(struct ev_shadow *sh);
 
 static struct ev_store *store(struct ev_shadow *sh, struct ev_error *err)
 {
@@ -47,11 +47,11 @@ static struct ev_store *store(struct ev_shadow *sh, struct ev_error *err)
 	s->store = ev_sqlite_open(s->path, &opt, err);
 	/* tables of @reads */
 	if (s->store && ev_sqlite_look_beyond(s->store, sqlite3_db_filename(s->live->db, "main"), err) < 0)
-		settle(sh);
+		close_store(sh);
 	return s->store;
 }
 
-static void settle(struct ev_shadow *sh)
+static void close_store(struct ev_shadow *sh)
 {
 	struct ev_shadow_sqlite *s = of(sh);
 
@@ -248,7 +248,7 @@ static int behind(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err
 
 static int remove_file(struct ev_shadow_sqlite *s, struct ev_error *err)
 {
-	settle(&s->base);
+	close_store(&s->base);
 	return s->path ? ev_sqlite_unlink(s->path, err) : 0;
 }
 
@@ -351,7 +351,7 @@ static void close_shadow(struct ev_shadow *sh)
 {
 	if (!sh)
 		return;
-	settle(sh);
+	close_store(sh);
 	thaw(sh);
 	if (of(sh)->lock_fd >= 0)
 		close(of(sh)->lock_fd);
@@ -363,7 +363,7 @@ static void close_shadow(struct ev_shadow *sh)
 static const struct ev_shadow_ops ops = {
 	.present = present,
 	.store = store,
-	.settle = settle,
+	.close_store = close_store,
 	.preflight = preflight,
 	.where = where,
 	.freeze = freeze,

@@ -318,7 +318,7 @@ static int begin_copy(struct copy *cp, struct ev_buf *carried, bool adopt, struc
 						 &cp->plan->adopted, err) < 0) ||
 			ev_kit_create(cp->s, cp->sh->base.projection, ev_sqlite_of(fresh), carried, err) < 0))
 		rc = -1;
-	cp->sh->base.ops->settle(&cp->sh->base);
+	cp->sh->base.ops->close_store(&cp->sh->base);
 	if (rc == 0)
 		rc = copy_ledger(cp, err);
 	ev_plan_enter(cp->plan, EV_PHASE_COPY);

@@ -1,5 +1,7 @@
 /*
  * sqlite_kit.h - what the files of the SQLite shadow share (shadow_sqlite.c) and nobody else
+ *
+ * The names begin with ev_kit_; those of the PostgreSQL shadow (pg_kit.h) with ev_pgkit_.
  */
 #ifndef EV_REBUILD_SQLITE_KIT_H
 #define EV_REBUILD_SQLITE_KIT_H

@@ -17,7 +17,10 @@
 #include "base/mem.h"
 #include "source/kafka.h"
 
-enum { TURN_MS = 50, HOLD_MS = 10000 };
+enum {
+	TURN_MS = 50,    /* between two looks at the group */
+	HOLD_MS = 10000, /* at most, until nobody else is in the group */
+};
 
 struct kafka_member {
 	rd_kafka_t *rk;
