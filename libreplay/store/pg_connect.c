@@ -124,46 +124,139 @@ static int dial_ms(PGconn *conn)
 }
 
 /*
- * Until it is connected, or not. An address that does not answer in time is hung up on, and libpq tries the next one.
- * Who is told to stop does not wait for the server.
+ * Until it is connected, or not. A host that does not answer in time is hung up on. Where it had not taken the
+ * connection libpq goes on to the next one; true: it had, and that was the end. Who is told to stop does not wait for
+ * the server.
  */
-static void finish_dial(struct ev_pg *s, PGconn *conn)
+static bool finish_dial(struct ev_pg *s, PGconn *conn)
 {
 	int64_t begun = ev_clock_ms(), since = begun, most = dial_ms(conn);
 	PostgresPollingStatusType next = PGRES_POLLING_WRITING; /* as libpq wants it at first */
+	bool hung_up = false;
 
 	while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
 		struct pollfd p = { PQsocket(conn), next == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0 };
 
 		if (poll(&p, 1, LOOK_MS) > 0) {
 			next = PQconnectPoll(conn);
+			hung_up &= next == PGRES_POLLING_FAILED;
 		} else if (ev_pg_told(s) && ev_clock_ms() - begun >= EV_PG_STOPPED_WAIT_MS) {
 			s->silent = true;
-			return;
+			return false;
 		} else if (most && ev_clock_ms() - since >= most) {
-			s->silent = true;
+			s->silent = hung_up = true;
 			shutdown(p.fd, SHUT_RDWR);
 			since = ev_clock_ms();
 		}
 	}
+	return hung_up;
 }
 
-PGconn *ev_pg_dial(struct ev_pg *s)
+struct hosts { /* as libpq has them: lists, or NULL */
+	char *host, *hostaddr, *port;
+};
+
+static void release_hosts(struct hosts *h)
+{
+	free(h->host);
+	free(h->hostaddr);
+	free(h->port);
+	*h = (struct hosts){ 0 };
+}
+
+static struct hosts hosts_of(PGconn *conn)
+{
+	PQconninfoOption *all = PQconninfo(conn);
+	struct hosts h = { 0 };
+
+	for (PQconninfoOption *o = all; o && o->keyword; o++) {
+		char **at = !strcmp(o->keyword, "host") ? &h.host : !strcmp(o->keyword, "hostaddr") ? &h.hostaddr :
+			    !strcmp(o->keyword, "port") ? &h.port : NULL;
+
+		if (at && o->val && *o->val)
+			*at = ev_strdup(o->val);
+	}
+	PQconninfoFree(all);
+	return h;
+}
+
+/* The n-th entry of a list; its end where there are fewer. One port is that of all hosts. */
+static struct ev_slice entry(const char *list, size_t n)
+{
+	while (n && strchr(list, ',')) {
+		list = strchr(list, ',') + 1;
+		n--;
+	}
+	return n ? ev_slice(list, 0) : ev_slice(list, strcspn(list, ","));
+}
+
+static void drop_entry(char *list, size_t n)
+{
+	struct ev_slice e = list && strchr(list, ',') ? entry(list, n) : EV_NULL_SLICE;
+	char *at = e.ptr ? list + (e.ptr - list) : NULL;
+
+	if (at && at[e.len] == ',')
+		memmove(at, at + e.len + 1, strlen(at + e.len + 1) + 1);
+	else if (at && at > list)
+		at[-1] = '\0';
+}
+
+/* The list without the host that `conn` is of. False: there is no other. */
+static bool drop_host(struct hosts *h, PGconn *conn)
+{
+	const char *names = h->host ? h->host : h->hostaddr;
+	const char *ports = h->port && strchr(h->port, ',') ? h->port : NULL;
+	size_t n = 0;
+
+	if (!names || !strchr(names, ','))
+		return false;
+	while (entry(names, n).len && !(ev_slice_is(entry(names, n), PQhost(conn)) &&
+					(!ports || ev_slice_is(entry(ports, n), PQport(conn)))))
+		n++;
+	if (!entry(names, n).len)
+		return false;
+	drop_entry(h->host, n);
+	drop_entry(h->hostaddr, n);
+	drop_entry(h->port, n);
+	return true;
+}
+
+static PGconn *start_dial(struct ev_pg *s, const struct hosts *h)
 {
 	/* those before `dbname` can be set otherwise by what is given; those behind it cannot */
 	static const char *const keywords[] = {
 		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-		"tcp_user_timeout", "fallback_application_name", "dbname", "client_encoding", NULL,
+		"tcp_user_timeout", "fallback_application_name", "dbname", "client_encoding", "host", "hostaddr",
+		"port", NULL,
 	};
-	const char *values[] = { "10", "10", "5", "3", "20000", "evtools", s->conninfo, "UTF8", NULL };
-	PGconn *conn = PQconnectStartParams(keywords, values, 1);
+	const char *values[] = { "10", "10", "5", "3", "20000", "evtools", s->conninfo, "UTF8", h->host, h->hostaddr,
+				 h->port, NULL };
+
+	return PQconnectStartParams(keywords, values, 1);
+}
+
+PGconn *ev_pg_dial(struct ev_pg *s)
+{
+	struct hosts hosts = { 0 };
+	bool next = true;
+	PGconn *conn = NULL;
 
 	s->silent = false;
-	if (conn && PQstatus(conn) != CONNECTION_BAD) {
+	while (next) {
+		next = false;
+		PQfinish(conn);
+		conn = start_dial(s, &hosts);
+		if (!conn || PQstatus(conn) == CONNECTION_BAD)
+			break;
 		PQsetErrorVerbosity(conn, PQERRORS_VERBOSE); /* a refusal has no other way to tell its SQLSTATE */
-		finish_dial(s, conn);
+		if (finish_dial(s, conn)) {
+			release_hosts(&hosts);
+			hosts = hosts_of(conn);
+			next = drop_host(&hosts, conn);
+		}
 		PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
 	}
+	release_hosts(&hosts);
 	return conn;
 }
 
