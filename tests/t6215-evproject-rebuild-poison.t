@@ -72,4 +72,24 @@ s=$(store b.db)
 rebuild fails.sql --yes --metrics m.prom
 check_status 1 "a first build whose check fails"
 check_grep "says so in metrics" '^ev_rebuild_why\{projection="acc",reason="checks of the file fail"\} 1$' m.prom
+
+# one that is ready, and that a rollback has made void, is not to be swapped in
+s=$(store v.db)
+project v.db --quiet ./log.ndjson
+rebuild ten.sql --yes --quiet
+sed 's/version 2/version 3/; s/10 \* /11 * /' ten.sql >eleven.sql
+rebuild eleven.sql --no-swap --quiet
+status_of
+check_grep "a rebuild is ready" '^rebuild --yes swaps it in, rebuild --abandon gives it up$' "$out"
+evproject rollback ten.sql --store "$s" --quiet
+status_of
+check_grep "after a rollback status says that it is void" '^to go on: a rollback came between: --abandon gives the rebuild up' "$out"
+check_no_grep "and no more" 'swaps it in' "$out"
+check "so does JSON" is '.rebuild.advice | test("a rollback came between")'
+rebuild eleven.sql --yes
+check_status 2 "as it is"
+evproject rollback ten.sql --store "$s" --quiet
+check "another rollback, and it is not" is '.rebuild | .phase == "ready" and .advice == null'
+rebuild eleven.sql --yes
+check_status 0 "which holds"
 done_testing

@@ -40,6 +40,7 @@ struct view {
 	struct ev_ledger ledger, kept; /* kept: what served before */
 	bool kept_alone;               /* tables are kept that no ledger describes: they were adopted */
 	struct ev_plan plan;           /* of a rebuild under way */
+	const char *advice;            /* what goes on with it, where the same call would not; NULL: it does */
 	int at_work;                   /* on the versions: 1 a process, 0 nobody, EV_LOCK_UNSEEN */
 	int64_t dead, held;
 	int64_t lag;    /* records; -1 not known */
@@ -160,6 +161,9 @@ static int load_versions(struct ev_store *s, const char *name, struct view *v, s
 	}
 	if (rc >= 0)
 		rc = ev_plan_load(s, name, &v->plan, err);
+	if (rc >= 0)
+		rc = ev_plan_is_beside(s, &v->plan, &v->ledger, err);
+	v->advice = rc == 0 ? "a rollback came between: " EV_PLAN_IS_VOID : v->plan.advice;
 	return rc < 0 ? -1 : ask_lock(s, name, v, err);
 }
 
@@ -215,8 +219,8 @@ static void print_plan(const struct view *v)
 		printf("%s%s%s\n", v->at_work ? "whether a process is at work on it is not known on a standby" :
 		       "nobody is at work on it", p->failed ? "; the last call ended with: " : "", ev_buf_str(&why));
 	ev_buf_release(&why);
-	if (!v->at_work && p->advice)
-		printf("to go on: %s\n", p->advice);
+	if (!v->at_work && v->advice)
+		printf("to go on: %s\n", v->advice);
 	else if (!v->at_work)
 		printf("%srebuild --abandon gives it up\n", p->refused ? "" : p->ready ? "rebuild --yes swaps it in, " :
 		       "the same command goes on with it, ");
@@ -340,7 +344,7 @@ static void add_plan(const struct view *v, struct ev_buf *o)
 	add_text(o, "compared", p->compared);
 	add_text(o, "refused", p->refused);
 	add_text(o, "failed", over ? p->failed : NULL);
-	add_text(o, "advice", over ? p->advice : NULL);
+	add_text(o, "advice", over ? v->advice : NULL);
 	ev_buf_addc(o, '}');
 }
 

@@ -3,23 +3,6 @@
 
 #include "rebuild/internal.h"
 
-static int take_text(void *ctx, const struct ev_cell *c, size_t n)
-{
-	(void)n;
-	ev_buf_add_slice(ctx, c[0].text);
-	return 0;
-}
-
-int ev_rebuilding_rows_key(struct ev_rebuilding *r, struct ev_buf *key, struct ev_error *err)
-{
-	struct ev_bind name = ev_bind_text(r->p->name);
-
-	if (!r->old.exists)
-		return 0;
-	return ev_store_select(r->sh->live, "SELECT " EV_ROWS_KEY("?1") " FROM ev_projection WHERE name = ?1", &name, 1,
-			       take_text, key, err);
-}
-
 static int same_plan(struct ev_rebuilding *r, struct ev_error *err)
 {
 	if (r->plan.phase == EV_PHASE_NONE || strcmp(r->plan.fingerprint, r->p->fingerprint) == 0)
@@ -40,25 +23,20 @@ static void tell_number(struct ev_rebuilding *r)
 				   "lower: is it an older one?", r->old.version, r->p->version);
 }
 
-/* What was loaded up to, compared and decided is of the version that served then: a rollback makes it void. */
+int ev_rebuilding_rows_key(struct ev_rebuilding *r, struct ev_buf *key, struct ev_error *err)
+{
+	return r->old.exists ? ev_plan_serving_rows(r->sh->live, r->p->name, key, err) : 0;
+}
+
 static int same_serving(struct ev_rebuilding *r, struct ev_error *err)
 {
-	struct ev_buf rows = EV_BUF_INIT;
-	bool same;
-	int rc;
+	int rc = ev_plan_is_beside(r->sh->live, &r->plan, &r->old, err);
 
-	if (r->plan.phase == EV_PHASE_NONE || r->plan.phase == EV_PHASE_BUILD)
-		return 0;
-	rc = ev_rebuilding_rows_key(r, &rows, err);
-	same = strcmp(r->plan.serving, r->old.fingerprint) == 0 &&
-	       (!r->plan.rows || strcmp(r->plan.rows, ev_buf_str(&rows)) == 0);
-	ev_buf_release(&rows);
-	if (rc < 0 || same)
-		return rc;
+	if (rc)
+		return rc < 0 ? -1 : 0;
 	ev_fail(err, EV_USAGE, "the rebuild of projection '%s' to version %" PRId64 " began beside another version "
 		"than the one that serves now", r->p->name, r->plan.version);
-	return ev_hint(err, "a rollback came between: --abandon gives the rebuild up, to begin anew; or another "
-			    "rollback, and it goes on");
+	return ev_hint(err, "a rollback came between: " EV_PLAN_IS_VOID);
 }
 
 static int check_version(struct ev_rebuilding *r, struct ev_error *err)

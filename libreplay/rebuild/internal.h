@@ -75,11 +75,9 @@ void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)
 /* The same, and it is why the new version does not serve. Returns 1. */
 int ev_rebuilding_refuse(struct ev_rebuilding *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/*
- * admit.c: is the plan of this file, the view that serves the one that it began beside, the file's version a new one?
- * Two versions of one fingerprint differ in their rows_key, empty where no ledger has one; appended.
- */
+/* admit.c: is the plan of this file, the view that serves the one that it began beside, the version a new one? */
 int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err);
+/* The rows_key of what serves (plan.h), empty where no ledger has one; appended. */
 int ev_rebuilding_rows_key(struct ev_rebuilding *r, struct ev_buf *key, struct ev_error *err);
 
 /* Does the file's version serve already, so that there is nothing to build? After admit. */

@@ -98,6 +98,35 @@ const char *ev_plan_word(const struct ev_plan *p)
 	return p->refused ? "refused" : p->ready ? "ready" : ev_phase_names[p->phase];
 }
 
+static int take_text(void *ctx, const struct ev_cell *c, size_t n)
+{
+	(void)n;
+	ev_buf_add_slice(ctx, c[0].text);
+	return 0;
+}
+
+int ev_plan_serving_rows(struct ev_store *s, const char *projection, struct ev_buf *key, struct ev_error *err)
+{
+	struct ev_bind name = ev_bind_text(projection);
+
+	return ev_store_select(s, "SELECT " EV_ROWS_KEY("?1") " FROM ev_projection WHERE name = ?1", &name, 1,
+			       take_text, key, err);
+}
+
+int ev_plan_is_beside(struct ev_store *s, const struct ev_plan *p, const struct ev_ledger *old, struct ev_error *err)
+{
+	struct ev_buf rows = EV_BUF_INIT;
+	bool same;
+	int rc;
+
+	if (p->phase == EV_PHASE_NONE || p->phase == EV_PHASE_BUILD)
+		return 1;
+	rc = old->exists ? ev_plan_serving_rows(s, p->projection, &rows, err) : 0;
+	same = strcmp(p->serving, old->fingerprint) == 0 && (!p->rows || strcmp(p->rows, ev_buf_str(&rows)) == 0);
+	ev_buf_release(&rows);
+	return rc < 0 ? -1 : same;
+}
+
 void ev_plan_release(struct ev_plan *p)
 {
 	for (size_t i = 0; i < p->nranges; i++)

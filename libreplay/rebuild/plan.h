@@ -23,6 +23,7 @@
 #include "store/store.h"
 
 struct ev_shadow; /* shadow.h */
+struct ev_ledger; /* store/ledger.h */
 
 enum ev_phase {
 	EV_PHASE_NONE,    /* no rebuild is under way */
@@ -111,6 +112,14 @@ void ev_plan_release(struct ev_plan *p);
 void ev_plan_enter(struct ev_plan *p, enum ev_phase phase);
 /* How the session ends, for whoever looks at the plan before the next: `refused` NULL or empty: not. */
 void ev_plan_conclude(struct ev_plan *p, bool ready, const char *refused);
+/*
+ * Is what serves, by `old`, the version that the rebuild began beside? What it has loaded, compared and decided is of
+ * that: a rollback makes it void. 1, 0, -1.
+ */
+int ev_plan_is_beside(struct ev_store *s, const struct ev_plan *p, const struct ev_ledger *old, struct ev_error *err);
+#define EV_PLAN_IS_VOID "--abandon gives the rebuild up, to begin anew; or another rollback, and it goes on"
+/* The rows_key of what serves, which tells two versions of one fingerprint apart. Appended. */
+int ev_plan_serving_rows(struct ev_store *s, const char *projection, struct ev_buf *key, struct ev_error *err);
 /* Where it is, in a word: "ready", "refused", or the phase's name. */
 const char *ev_plan_word(const struct ev_plan *p);
 
