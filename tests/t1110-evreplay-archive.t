@@ -27,6 +27,14 @@ check "threads change no byte" diff -r -x archive.json -x archive.lock one four
 evreplay ./a --into ./nine -q --level 9
 check "--level makes it smaller" test "$(du -sb nine | cut -f1)" -lt "$(du -sb one | cut -f1)"
 
+run evreplay ./a --into ./b --append --timestamps shift
+check_status 2 "a shift would be another one at each --append"
+random=$(head -c 200000 /dev/urandom | base64 -w 0)
+printf '{"topic":"t","partition":0,"offset":0,"timestamp":9,"key":"k","headers":[],"text":"%s"}\n' "$random" >random.ndjson
+run bash -c 'ulimit -f 50; evreplay ./random.ndjson --into ./limited'
+check_status 4 "a limit of files' sizes is an error like a full disk"
+check_grep "and is named" "File too large" "$err"
+
 run evreplay ./a --verify
 check_status 0 "a whole archive is whole"
 check_grep "and all of it was looked at" '^./a: 600 records in 3 partitions, [0-9]+ segments, .* 2985 empty offsets, 0 faults' "$out"

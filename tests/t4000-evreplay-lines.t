@@ -142,6 +142,9 @@ check_status 0 "and leaves one that can be read"
 run evreplay ./orders.ndjson --into there --position no/p.json -b 127.0.0.1:1
 check_status 4 "a position in a folder that is not there"
 check_grep "is named before a broker is asked" "^evreplay: cannot write 'no/p.json'" "$err"
+run evreplay ./orders.ndjson --into there --metrics no/m.prom -b 127.0.0.1:1
+check_status 4 "so are metrics"
+check_grep "which are named, too" "^evreplay: cannot write 'no/m.prom'" "$err"
 
 run evreplay ./orders.ndjson
 check_status 2 "a missing target is a usage error"

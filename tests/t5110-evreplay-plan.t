@@ -151,6 +151,13 @@ run evreplay ./wide.ndjson --into "far-$$" --create
 check_status 2 "a partition that no topic has"
 check_grep "is named" "as its partition 2147483647 wants" "$err"
 
+for ((i = 0; i <= 65536; i++)); do
+	echo '{"topic":"p","partition":'$i',"offset":0,"timestamp":'"$now"',"key":"k","headers":[],"value":{}}'
+done >many.ndjson
+run evreplay ./many.ndjson --into "$plain"
+check_status 5 "more partitions than can be told apart"
+check_grep "are refused" "p/65536@0: more than 65536 partitions are not copied at once" "$err"
+
 # What cannot be produced is seen before.
 topic odd 1 message.timestamp.type=LogAppendTime
 put <<END

@@ -238,6 +238,18 @@ check_status 0 "the next run goes on with that"
 check "and copies everything again" test "$(total "$again")" = 10
 check "as its map tells" test "$(jq -s '[.[] | select(.count) | .into_offset] | max' anew.map)" -gt 5
 
+# A group that consumers read by is not moved under them.
+topic led 1
+kcat -b "$EV_BROKERS" -G "busy-$$" "$five" -X auto.offset.reset=earliest >/dev/null 2>&1 &
+busy=$!
+joined() { [ "$(evadmin committed "busy-$$" "$five/0")" -ge 0 ]; }
+check "a group reads" wait_for 60 joined
+into=$led run job "$five" --job "led-$$" --group "busy-$$"
+check_status 6 "a job does not commit to it"
+check_grep "which is said" "consumer group 'busy-$$' has 1 member" "$err"
+kill $busy
+wait $busy 2>/dev/null
+
 # The target is.
 topic once 1
 into=$once run job "$b" --new-job

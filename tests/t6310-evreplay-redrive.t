@@ -353,4 +353,16 @@ cat >kinds.ndjson <<END
 END
 run evreplay redrive ./kinds.ndjson --dry-run
 check "the origin that stands last counts" test "$(awk '/^ +1 .* x +p/ { print $NF }' "$out" | sort | tr '\n' ' ')" = "px py pz "
+
+# A broker that takes no sessions as short as ours.
+KAFKA_CONF="group.min.session.timeout.ms=10000" own_broker
+evadmin create letters 1
+evadmin create home 1
+letter='{"topic":"letters","partition":0,"offset":0,"timestamp":1732190400000,"key":"k","headers":[["evproject.dead.topic","home"]],"value":{}}'
+echo "$letter" | put
+run evreplay redrive letters --timeout 10m
+check_status 3 "a broker that wants longer sessions"
+check_grep "is told at once, with what helps" "hint: .* -X session.timeout.ms=20000" "$err"
+run evreplay redrive letters -X session.timeout.ms=20000
+check_status 0 "which it does"
 done_testing

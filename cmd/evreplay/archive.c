@@ -45,6 +45,8 @@ static int options_of(const struct replay *r, struct ev_archive_options *opt, st
 	opt->cluster_id = r->src->cluster_id;
 	opt->filter = filter->len ? ev_buf_str(filter) : NULL;
 	opt->level = (int)a->level;
+	if (a->src.memory / 4 < opt->memory)
+		opt->memory = a->src.memory / 4; /* as lines; packed ones and the source's queues come beside */
 	opt->threads = a->threads >= 0 ? (int)a->threads : cores > 1 ? (int)(cores < 16 ? cores : 16) : 0;
 	return 0;
 }

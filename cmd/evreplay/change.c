@@ -77,9 +77,9 @@ int replay_prepare_changes(struct replay *r, struct ev_error *err)
 	if (a->max_idle_ms && !a->speed)
 		return ev_fail(err, EV_USAGE, "option '--max-idle' belongs to '--speed'");
 	r->pace.max_idle_ms = a->max_idle_ms;
-	if (a->timestamps == TIMESTAMPS_SHIFT && a->exactly_once)
-		return ev_fail(err, EV_USAGE, "options '--timestamps shift' and '--exactly-once' cannot be "
-			       "used together: each run would shift by another time");
+	if (a->timestamps == TIMESTAMPS_SHIFT && (a->exactly_once || a->append))
+		return ev_fail(err, EV_USAGE, "options '--timestamps shift' and '--%s' cannot be used together: each "
+			       "run would shift by another time", a->append ? "append" : "exactly-once");
 	return prepare_start(r, err) ? -1 : prepare_redaction(r, err);
 }
 

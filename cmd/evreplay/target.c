@@ -241,6 +241,10 @@ static int open_topics(struct replay *r, struct ev_error *err)
 		r->target = ev_cluster_open(&spec.cluster, NULL, NULL, NULL, ev_stopped, err);
 		return r->target ? replay_look(r, err) : -1;
 	}
+	if (r->args->job && r->args->group &&
+	    replay_need_idle(&spec.cluster, false, r->args->group, "its consumers would go on where the job stands: "
+			     "take a --group that nobody reads by", err))
+		return -1;
 	replay_describe(r, &how);
 	spec.how = ev_buf_str(&how);
 	rc = open_sink(r, &spec, err) || replay_look(r, err) ||

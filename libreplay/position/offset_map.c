@@ -40,6 +40,10 @@ static void write_out(struct ev_map_writer *w)
 	const char *at = w->out.data;
 	size_t left = w->out.len;
 
+	if (w->out.failed && !w->failed) {
+		w->failed = true;
+		w->error = ENOMEM;
+	}
 	while (left && !w->failed) {
 		ssize_t n = write(w->fd, at, left);
 

@@ -207,7 +207,7 @@ int ev_kafka_sink_serve(struct kafka_sink *k, int wait_ms, struct ev_error *err)
 static void give_up(struct kafka_sink *k)
 {
 	rd_kafka_t *rk = k->cluster->rk;
-	int64_t until = ev_clock_ms() + k->cluster->timeout_ms;
+	int64_t until = ev_clock_ms() + (k->error.retriable ? 0 : k->cluster->timeout_ms); /* else it has been silent */
 
 	rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE);
 	while (rd_kafka_outq_len(rk) && ev_clock_ms() < until)

@@ -53,7 +53,7 @@ struct sink_target {
 	rd_kafka_topic_t *rkt;
 	int32_t partitions;
 	struct sink_end *ends; /* of each partition */
-	bool marked;   /* by the job */
+	int64_t marked_ms; /* by the job, monotonic: a group's offset is forgotten after some days; 0: not yet */
 };
 
 struct sink_other { /* another job that has a token on the cluster */
@@ -100,6 +100,7 @@ struct kafka_sink {
 };
 
 /* kafka_put.c */
+#define EV_SINK_PARTS (1u << 16) /* of the source: a message's opaque has room for no more */
 int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err);
 
 /* kafka_delivery.c */

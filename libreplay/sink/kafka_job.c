@@ -194,6 +194,10 @@ int ev_kafka_job_put_token(struct kafka_sink *k, struct ev_error *err)
 
 	note_ends(k);
 	ev_job_token_print(&k->kept, &text);
+	if (text.failed) {
+		ev_buf_release(&text);
+		return ev_fail(err, EV_STORE, "out of memory for the token of job '%s'", k->job);
+	}
 	for (;;) {
 		e = rd_kafka_producev(k->cluster->rk, RD_KAFKA_V_RKT(k->jobs), RD_KAFKA_V_PARTITION(0),
 				      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),

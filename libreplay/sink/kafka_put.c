@@ -165,6 +165,8 @@ int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_er
 
 	if (!t || check_producible(k, r, err))
 		return -1;
+	if (r->part >= EV_SINK_PARTS)
+		return ev_fail(err, EV_DATA, "more than %u partitions are not copied at once", EV_SINK_PARTS);
 	partition = ev_spread_of(&k->spread, r, t->partitions);
 	if (partition < 0) {
 		ev_fail(err, EV_USAGE, "cannot write '%s': it has no partition for what stands in partition %d",

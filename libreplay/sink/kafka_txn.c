@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "sink/kafka_impl.h"
 
-enum { TURN_MS = 1000, MOVED_MS = 100 };
+enum { TURN_MS = 1000, MOVED_MS = 100, MARK_MS = 86400000 };
 
 static bool is_fence(rd_kafka_resp_err_t e)
 {
@@ -186,14 +186,15 @@ static int send_offsets(struct kafka_sink *k, const char *group,
 static int add_offsets(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err)
 {
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
+	int64_t now = ev_clock_ms();
 	char group[300];
 	int rc = 0;
 
 	for (size_t i = 0; i < k->ntargets; i++) {
-		if (k->targets[i]->marked || !k->targets[i]->rkt)
+		if (!k->targets[i]->rkt || (k->targets[i]->marked_ms && now - k->targets[i]->marked_ms < MARK_MS))
 			continue;
 		rd_kafka_topic_partition_list_add(l, k->targets[i]->name, 0)->offset = 0;
-		k->targets[i]->marked = true;
+		k->targets[i]->marked_ms = now;
 	}
 	snprintf(group, sizeof(group), "evreplay-%s", k->job);
 	if (l->cnt)

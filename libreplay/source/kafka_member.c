@@ -178,7 +178,8 @@ static int await_alone(struct ev_kafka *k, struct kafka_member *m, const char *o
 static bool is_final(rd_kafka_resp_err_t e)
 {
 	return e == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED || e == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-	       e == RD_KAFKA_RESP_ERR__AUTHENTICATION || e == RD_KAFKA_RESP_ERR__FATAL;
+	       e == RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT || e == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+	       e == RD_KAFKA_RESP_ERR__FATAL;
 }
 
 static int await_joined(struct ev_kafka *k, struct kafka_member *m, bool (*stopped)(void), struct ev_error *err)
@@ -195,6 +196,9 @@ static int await_joined(struct ev_kafka *k, struct kafka_member *m, bool (*stopp
 		return 0;
 	e = (rd_kafka_resp_err_t)m->error;
 	ev_kafka_fail(k, err, e ? e : RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot join consumer group '%s'", m->group);
+	if (e == RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT)
+		ev_hint(err, "the broker takes no session of 6 s (group.min.session.timeout.ms): -X "
+			"session.timeout.ms=20000");
 	if (e == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
 		ev_hint(err, "the broker wants an ACL that allows Read on group '%s'", m->group);
 	return -1;
