@@ -47,4 +47,26 @@ run evtail --timeout 10s --from pos.json -o key "$far"
 check_out "so that the next read goes on there" <<'END'
 after
 END
+
+# A topic that is deleted under a follower, and one of its name that has come further by the time it is looked at.
+topic away 1
+put <<<"many $away/0 1000 5"
+timeout 300 evtail "$away" -f --from begin -q -o '%k' >patient.out 2>patient.err &
+patient=$!
+timeout 300 evtail "$away" -f --from begin -q --timeout 5s -o '%k' >hasty.out 2>hasty.err &
+hasty=$!
+read_all() { [ "$(cat patient.out hasty.out | wc -l)" -eq 10 ]; }
+check "two follow" wait_for 60 read_all
+evadmin delete "$away"
+wait $hasty
+status=$? err=hasty.err
+check_status 3 "a topic that stays away ends a follower"
+check_grep "with its name" "topic '$away' is not there any more" "$err"
+evadmin create "$away" 1
+put <<<"many $away/0 2000 50"
+wait $patient
+status=$? err=patient.err
+check_status 5 "one that comes back is another"
+check_grep "which is said" "topic '$away' was deleted and made again while it was followed" "$err"
+check "and nothing of it was taken for the first" test "$(wc -l <patient.out)" = 5
 done_testing

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "source/kafka.h"
 
-enum { DISCOVER_MS = 3000, TURN_MS = 20, MARKS_MS = 200, BATCH = 1024, BATCH_MIN = 64 };
+enum { DISCOVER_MS = 3000, GONE_MS = 2500, TURN_MS = 20, MARKS_MS = 200, BATCH = 1024, BATCH_MIN = 64 };
 
 static void stop_part(struct ev_kafka *k, size_t part)
 {
@@ -121,6 +121,8 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 		ev_kafka_markers_reset(k->markers);
 	if (ev_kafka_need_reader(k, shape, err))
 		return -1;
+	for (size_t i = 0; i < k->ntopics; i++)
+		k->topics[i].gone_since = k->topics[i].away_ms = 0;
 	k->follow = follow;
 	k->reading = true;
 	k->last_topic = NULL;
@@ -147,14 +149,40 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	return 0;
 }
 
+/*
+ * The client itself says nothing of a topic that is gone, and reads on in the middle of another one of that name. The
+ * cluster was asked at least twice: a broker that has just started may not know it yet.
+ */
+static int check_there(const struct ev_kafka *k, struct ev_error *err)
+{
+	int64_t now = ev_clock_ms();
+
+	for (size_t i = 0; i < k->ntopics; i++) {
+		const struct kafka_topic *t = &k->topics[i];
+
+		if (t->away_ms >= GONE_MS) {
+			ev_fail(err, EV_DATA, "topic '%s' was deleted and made again while it was followed", t->name);
+			return ev_hint(err, "its offsets are those of another log now: what was made of it has to be "
+				       "made anew");
+		}
+		if (t->gone_since && now - t->gone_since >= k->timeout_ms && now - t->gone_since >= GONE_MS)
+			return ev_fail(err, EV_SOURCE, "topic '%s' is not there any more", t->name);
+	}
+	return 0;
+}
+
 /* Partitions added since are read from their first offset. A broker that is away is no error yet. */
 static int discover(struct ev_kafka *k, struct ev_error *err)
 {
 	size_t known = k->base.nparts;
 	struct ev_error ignored;
+	bool answered;
 
 	k->next_discover = ev_clock_ms() + DISCOVER_MS;
-	if (ev_kafka_discover(k, TURN_MS * 10, &ignored))
+	answered = !ev_kafka_discover(k, TURN_MS * 10, &ignored);
+	if (check_there(k, err))
+		return -1;
+	if (!answered)
 		return 0;
 	if (k->base.nparts == known)
 		return 0;
@@ -289,6 +317,14 @@ static int turn(struct ev_kafka *k, size_t at, struct kafka_batch *b, int wait_m
 	return rc;
 }
 
+static bool any_gone(const struct ev_kafka *k)
+{
+	for (size_t i = 0; i < k->ntopics; i++)
+		if (k->topics[i].gone_since)
+			return true;
+	return false;
+}
+
 static enum ev_fetch give(struct kafka_batch *b, struct ev_batch *out)
 {
 	out->records = b->records;
@@ -322,6 +358,9 @@ enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *
 			break;
 		}
 		turn(k, lane, b, (int)(left > TURN_MS ? TURN_MS : left), &k->error);
+		/* of a topic that was gone these may be another log's */
+		if (b->nmessages && k->follow && !k->error.class && any_gone(k) && discover(k, &k->error))
+			continue;
 		if (b->nmessages)
 			return give(b, out);
 		left = until - ev_clock_ms();
