@@ -205,6 +205,18 @@ printf '{"topic":"x","partition":0,"offset":0,"timestamp":9,"key":"k","headers":
 run evreplay ./wide.ndjson --into "$crumbs"
 check_status 4 "a record that is too large by its headers"
 check_grep "is as large as they make it" "hint: the record has 3002 bytes" "$err"
+# A file shows its topics late: the second one takes small batches only.
+topic roomy 1
+for i in {1..40}; do
+	[ "$i" -gt 3 ] && of=b || of=a
+	printf '{"topic":"%s","partition":0,"offset":%s,"timestamp":1732190400000,"key":"k%s","headers":[],"text":"%s"}\n' \
+		$of "$i" "$i" "$(head -c 420 /dev/urandom | base64 -w 0)"
+done >late.ndjson
+run evreplay ./late.ndjson --map "a=$roomy" --map "b=$crumbs"
+check_status 0 "batches fit a topic that is met under way"
+check "and each record is there once" test "$(evtail "$crumbs" --from begin -q -o %k | sort -u | wc -l)/$(evtail "$crumbs" --from begin -q -o %k | wc -l)" = 37/37
+check "of the other, too" test "$(evtail "$roomy" --from begin -q -o %k | tr '\n' ' ')" = "k1 k2 k3 "
+check_grep "and all are counted" "40 records, " "$err"
 
 # No right to write.
 KAFKA_CONF="authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer

@@ -76,12 +76,17 @@ static void set_bounds(struct replay_target *t)
 	const char *policy = ev_topic_config(&t->info, "cleanup.policy");
 	const char *type = ev_topic_config(&t->info, "message.timestamp.type");
 	int64_t keep = number_of(t, "retention.ms", -1);
+	int64_t difference = number_of(t, "message.timestamp.difference.max.ms", INT64_MAX);
 
 	t->rewrites = type && !strcmp(type, "LogAppendTime");
 	t->compacts = policy && strstr(policy, "compact");
 	t->keep_ms = policy && strstr(policy, "delete") && keep >= 0 ? keep : INT64_MAX;
 	t->before_ms = number_of(t, "message.timestamp.before.max.ms", INT64_MAX);
 	t->after_ms = number_of(t, "message.timestamp.after.max.ms", INT64_MAX);
+	if (t->before_ms == INT64_MAX) /* brokers before 4.0 heed one for both where these are as they come */
+		t->before_ms = difference;
+	if (t->after_ms == INT64_MAX)
+		t->after_ms = difference;
 }
 
 static bool reads_it(const struct replay *r, const char *topic)

@@ -185,7 +185,7 @@ int replay_check_options(const struct replay_args *a, struct ev_error *err);
 int replay_check_target(struct replay *r, struct ev_error *err);
 /* The sink, or for a dry run only the connection. The source is open. */
 int replay_open_target(struct replay *r, struct ev_error *err);
-/* A redrive has met one more topic: its batches must fit that, too. What was handed over before is flushed. */
+/* One more topic was met under way: the batches must fit that, too. What was handed over before is flushed. */
 int replay_bound_batches(struct replay *r, struct ev_error *err);
 /* The one that a copy writes, or a job's plan asks; NULL: neither. */
 struct ev_sink *replay_sink(const struct replay *r);

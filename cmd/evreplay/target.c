@@ -339,5 +339,8 @@ struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice
 	if (r->target && (replay_check_part(r, p, partition, r->src->parts[part].topic, err) ||
 			  replay_check_route(r, part, err)))
 		return NULL;
+	/* a file has shown one more; the producer of a job stays what it is */
+	if (r->merge && r->sink && r->kafka && !r->args->job && replay_bound_batches(r, err))
+		return NULL;
 	return p;
 }

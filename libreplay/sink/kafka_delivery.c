@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "sink/kafka_impl.h"
 
-enum { TURN_MS = 100, NUMBER_BITS = 48 };
+enum { TURN_MS = 100, LOOK_MOST_MS = 1000, NUMBER_BITS = 48 };
 #define NUMBER_MASK ((UINT64_C(1) << NUMBER_BITS) - 1)
 
 static struct sink_part *part_of(struct kafka_sink *k, uint32_t part)
@@ -177,14 +177,17 @@ static int stalled(struct kafka_sink *k, struct ev_error *err)
 	struct ev_cluster *c = k->cluster;
 	int queued = rd_kafka_outq_len(c->rk);
 	uint64_t done = k->base.records - (uint64_t)(queued > 0 ? queued : 0);
-	int64_t now = ev_clock_ms();
+	int64_t now = ev_clock_ms(), gone = k->looked_at ? now - k->looked_at : 0;
+	int64_t most = c->timeout_ms < 2 * LOOK_MOST_MS ? (c->timeout_ms + 1) / 2 : LOOK_MOST_MS;
 
-	if (!queued || done != k->done || !k->moved_at) {
+	k->looked_at = now;
+	if (!queued || done != k->done) {
 		k->done = done;
-		k->moved_at = now;
+		k->silent_ms = 0;
 		return 0;
 	}
-	if (now - k->moved_at < c->timeout_ms)
+	k->silent_ms += gone < most ? gone : most; /* suspended, we heard nothing, whatever it said */
+	if (k->silent_ms < c->timeout_ms)
 		return 0;
 	return ev_cluster_fail(c, err, RD_KAFKA_RESP_ERR__TIMED_OUT,
 			       "%s has taken nothing for %d ms", k->base.target, c->timeout_ms);

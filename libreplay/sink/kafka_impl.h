@@ -74,7 +74,8 @@ struct kafka_sink {
 	struct sink_part *parts;
 	size_t nparts, nruns;
 	uint64_t unpolled;        /* puts since callbacks were served */
-	int64_t moved_at;         /* ms: when a message was last seen to be done */
+	int64_t looked_at;        /* ms: when it was last looked how many messages are done; 0: never */
+	int64_t silent_ms;        /* for so long there were no more */
 	uint64_t done;            /* how many were then */
 	struct ev_error error;    /* of the first delivery that failed; stays */
 

@@ -195,6 +195,8 @@ int ev_topic_defaults(struct ev_cluster *c, struct ev_topic_info *out, bool *see
 	take_default(out, &broker, "message.timestamp.type", "log.message.timestamp.type", 1);
 	take_default(out, &broker, "message.timestamp.before.max.ms", "log.message.timestamp.before.max.ms", 1);
 	take_default(out, &broker, "message.timestamp.after.max.ms", "log.message.timestamp.after.max.ms", 1);
+	take_default(out, &broker, "message.timestamp.difference.max.ms",
+		     "log.message.timestamp.difference.max.ms", 1);
 	take_default(out, &broker, "max.message.bytes", "message.max.bytes", 1);
 	ev_topic_info_release(&broker);
 	return rc;
