@@ -300,6 +300,7 @@ struct ev_source *ev_file_open(const struct ev_source_spec *spec, struct ev_erro
 	fs->base.one_sequence = true;
 	fs->default_to = INT64_MAX;
 	fs->pool.block_size = block_size(spec);
+	fs->stopped = spec->stopped;
 	fs->lanes = ev_alloc(spec->nfiles * sizeof(*fs->lanes));
 	for (size_t i = 0; i < spec->nfiles; i++) {
 		struct ev_file_lane *lane = &fs->lanes[i];

@@ -38,6 +38,7 @@ struct ev_file_source {
 	uint32_t *slots; /* open hash of the table: index + 1, 0 is free */
 	size_t nslots;   /* a power of two */
 
+	bool (*stopped)(void); /* asked in a scan: give up? NULL: never */
 	bool whole; /* scan: everything is given, whatever the spans */
 	struct ev_position from, to;
 	int64_t default_from, default_to;

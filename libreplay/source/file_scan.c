@@ -19,6 +19,12 @@ static int walk(struct ev_file_source *fs, walk_fn *fn, void *arg, struct ev_err
 		while ((rc = ev_file_fetch(&fs->base, i, &batch, 1000, err)) != EV_FETCH_DONE) {
 			if (rc == EV_FETCH_ERROR)
 				return -1;
+			if (fs->stopped && fs->stopped()) {
+				if (rc == EV_FETCH_SOME)
+					ev_file_release(&fs->base, &batch);
+				return ev_fail(err, EV_SOURCE, "stopped while '%s' was looked through",
+					       ev_input_name(fs->lanes[i].in));
+			}
 			for (size_t k = 0; k < batch.n && !stop && rc == EV_FETCH_SOME; k++)
 				stop = fn(arg, &batch.records[k]);
 			if (stop) {

@@ -36,7 +36,7 @@ struct ev_source_spec {
 	size_t nproperties;
 	char *properties_file;/* -F */
 	int timeout_ms;       /* --timeout; 30000 */
-	bool (*stopped)(void);/* asked while open waits for a broker: give up? NULL: never */
+	bool (*stopped)(void);/* asked in a wait for a broker, in a look through a file: give up? NULL: never */
 	int txn_wait_ms;      /* --txn-wait; 30000 */
 	size_t memory;        /* bytes for all queues (--memory) */
 	bool need_headers;    /* headers are wanted in records (costs time) */
