@@ -1,7 +1,6 @@
 /* change.c - what a copy changes in a record, and when it is due */
 #include "evreplay/replay.h"
 
-#include <errno.h>
 #include <time.h>
 
 #include "base/clock.h"

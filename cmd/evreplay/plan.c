@@ -1,7 +1,6 @@
 /* plan.c - the topics that are written: are they there, and will they keep what they are given? */
 #include "evreplay/replay.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

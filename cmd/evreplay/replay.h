@@ -5,6 +5,9 @@
  *   -> target.c (which sink, what topics are called there), plan.c (will they keep it?) ->
  *   libreplay/sink; job.c (is a job the same copy as before?); dry.c prints the plan instead; close.c
  *   says how it ended, saves the position
+ *
+ * archive.c is the target that is an archive, clusters.c says who is where, metrics.c writes the textfile. redrive.c
+ * (redrive.h) makes a redrive of a copy; offsets.c is the command `offsets`.
  */
 #ifndef EVREPLAY_REPLAY_H
 #define EVREPLAY_REPLAY_H

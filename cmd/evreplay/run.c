@@ -97,11 +97,10 @@ static bool in_time(const struct replay *r, const struct ev_record *rec)
 			       (!r->has_until || rec->timestamp < r->until));
 }
 
-static int left_out(struct replay *r, struct replay_part *p, const struct ev_record *rec)
+static void left_out(struct replay *r, struct replay_part *p, const struct ev_record *rec)
 {
 	if (r->redrive)
 		redrive_leave(r, p, rec->offset);
-	return 0;
 }
 
 static int take(struct replay *r, const struct ev_record *rec, struct ev_error *err)
@@ -120,7 +119,10 @@ static int take(struct replay *r, const struct ev_record *rec, struct ev_error *
 	}
 	if (p->next < 0)
 		p->next = rec->offset; /* should the first one fail */
-	rc = in_time(r, rec) && ev_filter_test(r->filter, rec, &event) ? pass_on(r, p, rec, err) : left_out(r, p, rec);
+	if (in_time(r, rec) && ev_filter_test(r->filter, rec, &event))
+		rc = pass_on(r, p, rec, err);
+	else
+		left_out(r, p, rec);
 	if (!rc)
 		p->next = rec->offset + 1;
 	return rc;

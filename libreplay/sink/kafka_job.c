@@ -1,5 +1,4 @@
 /* kafka_job.c - the token of an exactly-once copy, and its mark on the topics; see kafka_impl.h */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

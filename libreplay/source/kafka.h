@@ -7,6 +7,7 @@
  *   kafka_policy.c  whether a topic is compacted
  *   kafka_markers.c how many control records a read met
  *   kafka_group.c   committed offsets of a consumer group, read and written
+ *   kafka_member.c  the only member of a group, held by a redrive
  *   kafka_read.c    lanes: start, fetch; the record at one offset
  *   kafka_batch.c   librdkafka's messages as records, the batches that hold them, their release
  *   kafka_rouse.c   a client that sleeps though its queue is empty
@@ -16,7 +17,7 @@
  * the last stable offset where the high watermark is asked for. `reader` has the user's isolation
  * level (read_committed) and queues cut to the number of lanes; it is made anew when a read needs
  * them cut otherwise. Reading uses librdkafka's simple consumer, so no group is joined and no right
- * on a group is needed.
+ * on a group is needed; who wants a group for itself alone joins it beside that.
  */
 #ifndef EV_KAFKA_H
 #define EV_KAFKA_H
