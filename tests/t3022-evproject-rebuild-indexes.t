@@ -76,6 +76,16 @@ killed gone
 sql gone 'DROP TABLE acc'
 rebuild v1.sql gone --abandon
 check_status 0 "and so is one whose table was dropped by hand"
+killed taken
+sql taken 'CREATE TABLE acc_n (x integer)'
+rebuild v1.sql taken --abandon
+check_status 4 "one whose index cannot be made is not given up"
+check "that is said, and what takes it away" grep -q 'waited for the rows.*already.*drop acc' <(tr '\n' ' ' <"$err")
+check "it stands as it did" test "$(sql taken 'SELECT count(*) FROM ev_rebuild')" = 1
+run evproject drop acc --store "$(store taken)" --yes
+check_status 0 "drop makes none first"
+check "nothing of it is left" test "$(sql taken 'SELECT 1 FROM acc' 2>&1 | grep -c 'no such table\|does not exist')" = 1
+check "the table of others is" test "$(sql taken 'SELECT count(*) FROM acc_n')" = 0
 
 # beside a version that serves, where rows do not fit the memory
 build v1.sql s --memory 16m

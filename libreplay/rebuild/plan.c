@@ -350,7 +350,7 @@ int ev_plan_built(struct ev_store *s, const char *projection, struct ev_error *e
 	return rc;
 }
 
-int ev_plan_give_up(struct ev_store *s, const char *projection,
+int ev_plan_give_up(struct ev_store *s, const char *projection, bool stays,
 		    int (*first)(struct ev_shadow *sh, struct ev_error *err), struct ev_shadow *sh,
 		    struct ev_error *err)
 {
@@ -358,7 +358,11 @@ int ev_plan_give_up(struct ev_store *s, const char *projection,
 
 	if (rc < 0)
 		return -1;
-	rc = ev_plan_make_indexes(s, projection, err);
+	if (stays)
+		rc = ev_plan_make_indexes(s, projection, err);
+	if (rc < 0 && !err->retriable)
+		ev_hint(err, "the first build stands as it did: give it up when that is mended, or with its rows: "
+			"drop %s", projection);
 	if (rc == 0)
 		rc = first(sh, err);
 	if (rc == 0)

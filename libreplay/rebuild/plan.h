@@ -97,8 +97,11 @@ int ev_plan_save(struct ev_store *s, struct ev_plan *p, struct ev_error *err);
  * stays what it is.
  */
 int ev_plan_settle(struct ev_store *s, const char *projection, struct ev_error *err);
-/* `first` and the plan's end in one transaction: killed, a plan is there with all that belongs to it, or not at all. */
-int ev_plan_give_up(struct ev_store *s, const char *projection,
+/*
+ * `first` and the plan's end in one transaction: killed, a plan is there with all that belongs to it, or not at all.
+ * What a first build has made gets its indexes where it `stays`.
+ */
+int ev_plan_give_up(struct ev_store *s, const char *projection, bool stays,
 		    int (*first)(struct ev_shadow *sh, struct ev_error *err), struct ev_shadow *sh,
 		    struct ev_error *err);
 int ev_plan_delete(struct ev_store *s, const char *projection, struct ev_error *err);

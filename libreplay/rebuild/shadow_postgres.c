@@ -264,11 +264,16 @@ static int clean(struct ev_shadow *sh, struct ev_error *err)
 }
 
 /* At once, or a kill would leave a plan that is ready, and nothing to serve. */
-static int try_abandon(struct ev_shadow *sh, struct ev_error *err)
+static int give_up(struct ev_shadow *sh, bool stays, struct ev_error *err)
 {
-	if (ev_plan_give_up(sh->live, sh->projection, drop_shadow, sh, err) < 0)
+	if (ev_plan_give_up(sh->live, sh->projection, stays, drop_shadow, sh, err) < 0)
 		return -1;
 	return clean(sh, err);
+}
+
+static int try_abandon(struct ev_shadow *sh, struct ev_error *err)
+{
+	return give_up(sh, true, err);
 }
 
 static int try_forget(struct ev_shadow *sh, struct ev_error *err)
@@ -280,7 +285,7 @@ static int try_drop(struct ev_shadow *sh, struct ev_error *err)
 {
 	int theirs;
 
-	if (try_abandon(sh, err) < 0 || try_forget(sh, err) < 0)
+	if (give_up(sh, false, err) < 0 || try_forget(sh, err) < 0)
 		return -1;
 	theirs = ev_role_adopted(sh->live, sh->projection, err);
 	if (theirs <= 0)

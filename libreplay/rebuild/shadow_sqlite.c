@@ -306,11 +306,16 @@ static int disown_new(struct ev_shadow *sh, struct ev_error *err)
 }
 
 /* The plan goes first, at once: nobody shall go on with half of a copy. Killed after that, clean does the rest. */
-static int abandon(struct ev_shadow *sh, struct ev_error *err)
+static int give_up(struct ev_shadow *sh, bool stays, struct ev_error *err)
 {
-	if (ev_plan_give_up(sh->live, sh->projection, disown_new, sh, err) < 0)
+	if (ev_plan_give_up(sh->live, sh->projection, stays, disown_new, sh, err) < 0)
 		return -1;
 	return clean(sh, err);
+}
+
+static int abandon(struct ev_shadow *sh, struct ev_error *err)
+{
+	return give_up(sh, true, err);
 }
 
 static int forget(struct ev_shadow *sh, struct ev_error *err)
@@ -337,7 +342,7 @@ static int drop_live(struct ev_shadow *sh, struct ev_error *err)
 
 static int drop(struct ev_shadow *sh, struct ev_error *err)
 {
-	if (abandon(sh, err) < 0 || forget(sh, err) < 0)
+	if (give_up(sh, false, err) < 0 || forget(sh, err) < 0)
 		return -1;
 	return drop_live(sh, err);
 }
