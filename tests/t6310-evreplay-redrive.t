@@ -89,7 +89,7 @@ check "the other is" test "$(evtail "$orders" --from begin --key x -q -o json | 
 { letter 0 4100 v "$(connect "$orders" 0 v)"; letter 0 4200 w "$(connect "no-$orders" 0 w)"; } | put
 run evreplay redrive "$dlq" -g ops
 check_status 4 "a home that is not there"
-check_grep "how many went home before it is said" "1 record sent home, 0 into quarantine, 0 left before the one that ended it" "$err"
+check_grep "how many went home before it is said" "1 record sent home, 0 into quarantine, 0 left before that" "$err"
 { letter 0 4300 z "$(connect "no-$orders" 0 z)"; letter 0 4400 zz "$(connect "$orders" 99 zz)"; } | put
 run evreplay redrive "$dlq" -g ops --dry-run --partition keep
 check_status 1 "a plan goes on behind it"

@@ -66,11 +66,9 @@ void replay_advise(const struct replay *r, bool saved, struct ev_error *err)
 
 	if (*err->hint || replay_into(a) == INTO_LINES || (err->class != EV_SOURCE && err->class != EV_STORE))
 		return;
-	if (a->job && a->new_job)
-		ev_hint(err, r->safe.n ? "when that is mended, the same command without --new-job goes on where job "
-			"'%s' stands" : "when that is mended, the same command begins job '%s' anew", a->job);
-	else if (a->job)
-		ev_hint(err, "when that is mended, the same command goes on where job '%s' stands", a->job);
+	if (a->job) /* a new one has stored its beginning before it copied anything */
+		ev_hint(err, "when that is mended, the same command%s goes on where job '%s' stands",
+			a->new_job ? " without --new-job" : "", a->job);
 	else if (r->redrive && redrive_by_group(r))
 		ev_hint(err, "when that is mended, the same command goes on where group '%s' stands", a->group);
 	else if (saved)
@@ -109,7 +107,7 @@ static void report_total(struct replay *r, bool stopped)
 	ev_term_duration(&text, ev_clock_ms() - r->start_ms);
 	if (stopped && r->args->job)
 		ev_buf_addf(&text, "; job '%s' goes on there%s", r->args->job,
-			    r->args->new_job && r->safe.n ? ", without --new-job" : "");
+			    r->args->new_job ? ", without --new-job" : "");
 	ev_say(r->msg, "%s", ev_buf_str(&text));
 	ev_buf_release(&text);
 }

@@ -273,7 +273,8 @@ static int check_other_jobs(struct replay *r, struct ev_error *err)
 		const char *from = r->src->parts[i].topic, *job;
 		struct replay_target *t = r->parts[i].target;
 
-		if (!t || t->other || !t->info.partitions || ev_job_token_route(r->token, from))
+		if (!t || t->other || !t->info.partitions || ev_job_token_route(r->token, from) ||
+		    (i && !strcmp(r->src->parts[i - 1].topic, from))) /* they are sorted */
 			continue;
 		job = ev_kafka_job_other(replay_sink(r), from, t->name, &begin);
 		if (!job)

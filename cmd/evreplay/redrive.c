@@ -351,7 +351,7 @@ static void say_sent(const struct replay *r, const char *more)
 void redrive_ended(const struct replay *r)
 {
 	if (!r->args->quiet)
-		say_sent(r, " before the one that ended it");
+		say_sent(r, " before that");
 }
 
 /* Routing and reasons: of a dry run to stdout, else a line to stderr. */
@@ -441,7 +441,7 @@ static const struct ev_option options[] = {
 const struct ev_command redrive_command = {
 	.name = "redrive",
 	.about = "send dead letters home by the headers that say where they came from",
-	.synopsis = "[OPTION]... TOPIC|-",
+	.synopsis = "[OPTION]... SOURCE...",
 	.options = options,
 	.args_size = sizeof(struct replay_args),
 	.init = init,

@@ -230,7 +230,8 @@ static void put_end(struct ev_map_writer *w)
 	for (size_t i = 0; i < w->next.n; i++) {
 		const struct ev_position_entry *e = &w->next.v[i];
 
-		if (ev_position_get(&w->end, e->topic, e->partition) == e->offset)
+		/* a stop tells what is behind the last record, where a flush before was behind marks, too */
+		if (ev_position_get(&w->end, e->topic, e->partition) >= e->offset)
 			continue;
 		ev_position_set(&w->end, e->topic, e->partition, e->offset);
 		ev_position_set(&moved, e->topic, e->partition, e->offset);

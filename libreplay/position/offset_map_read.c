@@ -99,7 +99,7 @@ static void begin_run(struct ev_map *m, const struct ev_position *begin)
 	cut(m, &from);
 	for (size_t i = 0; i < begin->n; i++) {
 		const struct ev_position_entry *e = &begin->v[i];
-		int64_t first = ev_position_get(&m->begin, e->topic, e->partition), end = from.v[i].offset;
+		int64_t first = ev_map_begin(m, e->topic, e->partition), end = from.v[i].offset;
 
 		if (end < e->offset)
 			*EV_PUSH(m->gaps, m->ngaps) =
@@ -138,7 +138,8 @@ static bool take_end(struct ev_map *m, const json_t *position)
 	bool ok = read_position(position, &end);
 
 	for (size_t i = 0; ok && i < end.n; i++)
-		ev_position_set(&m->end, end.v[i].topic, end.v[i].partition, end.v[i].offset);
+		if (ev_position_get(&m->end, end.v[i].topic, end.v[i].partition) < end.v[i].offset)
+			ev_position_set(&m->end, end.v[i].topic, end.v[i].partition, end.v[i].offset);
 	ev_position_release(&end);
 	return ok;
 }

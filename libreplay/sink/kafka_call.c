@@ -59,7 +59,7 @@ static int stuck(struct kafka_sink *k, enum ev_kafka_txn_what what, int64_t limi
 	ev_fail(&k->error, EV_STORE, "cannot %s of job '%s': the Kafka client has not come back from that for %lld s",
 		names[what], k->job, (long long)limit_ms / 1000);
 	ev_hint(&k->error, "what is not committed is not in the target: the same command%s goes on where job '%s' "
-		"stands", k->new_job && k->transaction > 1 ? " without --new-job" : "", k->job);
+		"stands", k->claimed && k->new_job ? " without --new-job" : "", k->job);
 	k->error.retriable = true;
 	*err = k->error;
 	return -1;

@@ -89,6 +89,7 @@ struct kafka_sink {
 	struct ev_source_spec *spec; /* how the token is read */
 	bool new_job, token;         /* is there a token by now? */
 	bool open;                   /* a transaction is under way */
+	bool claimed;                /* where it begins is stored: a token before the first record */
 	uint64_t transaction;        /* number of the one that is, or is next; from 1 */
 	int overdue_ms;              /* a call that is late by that does not come back any more */
 	pthread_mutex_t telling;     /* of a job: held while a delivery is noted, in whatever thread */

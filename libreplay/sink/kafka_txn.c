@@ -253,6 +253,7 @@ int ev_kafka_sink_claim(struct ev_sink *s, const struct ev_position *begin, stru
 	if (ev_kafka_txn_begin(k, err) || ev_kafka_job_put_token(k, err) || commit(k, err))
 		return give_up(k, err);
 	k->open = false;
+	k->claimed = true;
 	return 0;
 }
 

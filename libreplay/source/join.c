@@ -177,10 +177,10 @@ static void cut_spans(const struct ev_join *j, const struct ev_span *spans, stru
 /* What the topic forgets while the archive is read is the archive's. */
 static void spare(struct ev_join *j)
 {
-	int64_t *upto = ev_alloc((j->base.nparts + 1) * sizeof(*upto));
+	int64_t *upto = ev_alloc((j->topic->nparts + 1) * sizeof(*upto));
 
-	for (size_t i = 0; i < j->base.nparts; i++)
-		upto[i] = old_end(j, i);
+	for (size_t i = 0; i < j->topic->nparts; i++) /* it may have found partitions meanwhile */
+		upto[i] = i < j->base.nparts ? old_end(j, i) : INT64_MIN;
 	if (j->topic->ops->spare)
 		j->topic->ops->spare(j->topic, upto);
 	free(upto);

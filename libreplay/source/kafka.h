@@ -35,8 +35,8 @@ struct kafka_topic {
 	int32_t *partitions; /* asked for; NULL: all */
 	size_t npartitions;
 	rd_kafka_topic_t *probe, *reader; /* handles of the two clients; NULL until needed */
-	int64_t gone_since; /* ms: the cluster says that there is none; 0: there is */
-	int64_t away_ms;    /* for how long that was so, before it was there again */
+	int64_t gone_since, gone_last; /* ms: the first and the last answer that there is none; 0: there is */
+	int64_t away_ms;    /* for how long the answers were so, before it was there again */
 };
 
 struct kafka_part {

@@ -67,16 +67,18 @@ static const struct rd_kafka_metadata *metadata(struct ev_kafka *k, size_t topic
 		const char *why;
 
 		if (!e && md->topic_cnt == 1 && !md->topics[0].err) {
-			if (t->gone_since)
-				t->away_ms = ev_clock_ms() - t->gone_since;
-			t->gone_since = 0;
+			if (t->gone_last - t->gone_since > t->away_ms)
+				t->away_ms = t->gone_last - t->gone_since;
+			t->gone_since = t->gone_last = 0;
 			return md;
 		}
 		if (!e) {
 			e = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
 			rd_kafka_metadata_destroy(md);
-			if (ev_kafka_is_gone(e) && !t->gone_since)
-				t->gone_since = ev_clock_ms();
+			if (ev_kafka_is_gone(e))
+				t->gone_last = ev_clock_ms();
+			if (!t->gone_since)
+				t->gone_since = t->gone_last;
 			if (!passing(e) || over(k, until)) {
 				why = ev_kafka_is_gone(e) ? "there is no such topic" : rd_kafka_err2str(e);
 				ev_fail(err, EV_SOURCE, "cannot read topic '%s' on '%s': %s", t->name,

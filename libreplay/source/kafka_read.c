@@ -4,7 +4,8 @@
 #include "base/mem.h"
 #include "source/kafka.h"
 
-enum { DISCOVER_MS = 3000, GONE_MS = 2500, TURN_MS = 20, MARKS_MS = 200, BATCH = 1024, BATCH_MIN = 64 };
+enum { DISCOVER_MS = 3000, GONE_MS = 2500, GONE_TURN_MS = 500, TURN_MS = 20, MARKS_MS = 200 };
+enum { BATCH = 1024, BATCH_MIN = 64 };
 
 static void stop_part(struct ev_kafka *k, size_t part)
 {
@@ -122,7 +123,7 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	if (ev_kafka_need_reader(k, shape, err))
 		return -1;
 	for (size_t i = 0; i < k->ntopics; i++)
-		k->topics[i].gone_since = k->topics[i].away_ms = 0;
+		k->topics[i].gone_since = k->topics[i].gone_last = k->topics[i].away_ms = 0;
 	k->follow = follow;
 	k->reading = true;
 	k->last_topic = NULL;
@@ -149,23 +150,30 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	return 0;
 }
 
+static bool any_gone(const struct ev_kafka *k)
+{
+	for (size_t i = 0; i < k->ntopics; i++)
+		if (k->topics[i].gone_since)
+			return true;
+	return false;
+}
+
 /*
  * The client itself says nothing of a topic that is gone, and reads on in the middle of another one of that name. The
- * cluster was asked at least twice: a broker that has just started may not know it yet.
+ * cluster has said so for a while: a broker that has just started may not know it yet.
  */
 static int check_there(const struct ev_kafka *k, struct ev_error *err)
 {
-	int64_t now = ev_clock_ms();
-
 	for (size_t i = 0; i < k->ntopics; i++) {
 		const struct kafka_topic *t = &k->topics[i];
+		int64_t gone = t->gone_last - t->gone_since;
 
 		if (t->away_ms >= GONE_MS) {
 			ev_fail(err, EV_DATA, "topic '%s' was deleted and made again while it was followed", t->name);
 			return ev_hint(err, "its offsets are those of another log now: what was made of it has to be "
 				       "made anew");
 		}
-		if (t->gone_since && now - t->gone_since >= k->timeout_ms && now - t->gone_since >= GONE_MS)
+		if (gone >= k->timeout_ms && gone >= GONE_MS)
 			return ev_fail(err, EV_SOURCE, "topic '%s' is not there any more", t->name);
 	}
 	return 0;
@@ -178,8 +186,8 @@ static int discover(struct ev_kafka *k, struct ev_error *err)
 	struct ev_error ignored;
 	bool answered;
 
-	k->next_discover = ev_clock_ms() + DISCOVER_MS;
 	answered = !ev_kafka_discover(k, TURN_MS * 10, &ignored);
+	k->next_discover = ev_clock_ms() + (any_gone(k) ? GONE_TURN_MS : DISCOVER_MS);
 	if (check_there(k, err))
 		return -1;
 	if (!answered)
@@ -315,14 +323,6 @@ static int turn(struct ev_kafka *k, size_t at, struct kafka_batch *b, int wait_m
 			rc = take(k, lane, b, messages[i], err);
 	}
 	return rc;
-}
-
-static bool any_gone(const struct ev_kafka *k)
-{
-	for (size_t i = 0; i < k->ntopics; i++)
-		if (k->topics[i].gone_since)
-			return true;
-	return false;
 }
 
 static enum ev_fetch give(struct kafka_batch *b, struct ev_batch *out)

@@ -14,9 +14,11 @@ static int out_of_range(struct ev_kafka *k, uint32_t part, struct ev_error *err)
 	if (p->low > next && p->low <= k->kp[part].spared)
 		return ev_kafka_skip_to(k, part, p->low, err);
 	if (p->low > next) {
+		int64_t spared = k->kp[part].spared; /* up to it they are elsewhere */
+
 		ev_fail(err, EV_DATA,
 			"lost offsets %lld..%lld of '%s/%d': deleted on the broker before they were read",
-			(long long)next, (long long)p->low - 1, p->topic, (int)p->partition);
+			(long long)(spared > next ? spared : next), (long long)p->low - 1, p->topic, (int)p->partition);
 		return ev_hint(err, "retention is shorter than the read took; --from begin starts at what is left");
 	}
 	if (p->high >= next)

@@ -172,6 +172,11 @@ static void test_map(void)
 	CHECK(!ev_map_gap(m, "a", 0, 15, &from, &to) && !ev_map_gap(m, "a", 1, 0, &from, &to), "there alone");
 	CHECK(translated(m, 4, 0, &again) == 2 && translated(m, 10, 0, &again) == 4, "what was not flushed is void");
 	ev_map_free(m);
+	m = ev_map_read(ev_slice_str("{\"begin\":{\"a\":{\"0\":2}}}\n{\"end\":{\"a\":{\"0\":8}}}\n"
+				     "{\"end\":{\"a\":{\"0\":7}}}\n{\"begin\":{\"a\":{\"0\":8}}}\n"), "map", &err);
+	CHECK(m && ev_map_end(m, "a", 0) == 8 && !ev_map_gap(m, "a", 0, 2, &from, &to),
+	      "an end behind the last record is no step back from one behind a mark");
+	ev_map_free(m);
 	CHECK(!ev_map_read(EV_LITERAL("{}\n"), "map", &err) && err.class == EV_DATA &&
 	      strstr(err.text, "map:1"), "what is no map is refused by line");
 }
