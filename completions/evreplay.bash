@@ -54,7 +54,7 @@ _evreplay_offsets() {
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --map --group -g --dry-run -n --accept-gap --yes -y --into-broker --into-config --broker -b --property -X --properties -F --timeout --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --map --group -g --dry-run -n --accept-gap --rewind --yes -y --into-broker --into-config --broker -b --property -X --properties -F --timeout --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

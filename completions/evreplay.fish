@@ -42,6 +42,7 @@ complete -c evreplay -n '__fish_seen_subcommand_from offsets' -l map -r -d 'what
 complete -c evreplay -n '__fish_seen_subcommand_from offsets' -s g -l group -x -d 'the consumer group'
 complete -c evreplay -n '__fish_seen_subcommand_from offsets' -s n -l dry-run -d 'print the offsets, commit nothing'
 complete -c evreplay -n '__fish_seen_subcommand_from offsets' -l accept-gap -d 'move it though the copy lacks some of the rest'
+complete -c evreplay -n '__fish_seen_subcommand_from offsets' -l rewind -d 'move it back where it stands further in the copy'
 complete -c evreplay -n '__fish_seen_subcommand_from offsets' -s y -l yes -d 'commit without asking'
 complete -c evreplay -n '__fish_seen_subcommand_from offsets' -l into-broker -x -d 'brokers of the target, where they are others'
 complete -c evreplay -n '__fish_seen_subcommand_from offsets' -l into-config -r -d 'file of librdkafka properties of the target'

@@ -48,6 +48,31 @@ run evreplay offsets --map kept.map -g readers --yes
 check_grep "with partitions kept nothing is read again" "^0 records" "$out"
 check "the offsets are the source's" test "$(evadmin committed readers "$kept/0") $(evadmin committed readers "$kept/1")" = "20 10"
 
+# A group that was moved has read on in the copy: once more would be a step back.
+evadmin commit readers "$kept/0=44"
+run evreplay offsets --map kept.map -g readers --dry-run
+check_status 1 "a group that stands further in the copy is told by a dry run"
+check_grep "with what it would read again" "^24 records that the group has seen would be read again" "$out"
+run evreplay offsets --map kept.map -g readers --yes
+check_status 5 "and is not moved back"
+check "it stands where it stood" test "$(evadmin committed readers "$kept/0")" = 44
+run evreplay offsets --map kept.map -g readers --yes --rewind
+check_status 0 "unless that is asked for"
+check "then it is" test "$(evadmin committed readers "$kept/0")" = 20
+
+# The copy has its source's name, on another cluster that is not named.
+sed "s/\"into\":\"$kept\"/\"into\":\"$src\"/" kept.map >own.map
+for n in --dry-run --yes; do
+	run evreplay offsets --map own.map -g readers $n
+	check_status 2 "a topic as its own copy is refused ($n)"
+	check_grep "with what is missing" "^hint: the copy is on another cluster: --into-broker" "$err"
+done
+check "the group is not moved on the source" test "$(evadmin committed readers "$src/0")" = 20
+sed "s/\"into\":\"$kept\"/\"into\":\"nowhere-$$\"/" kept.map >away.map
+run evreplay offsets --map away.map -g readers --yes
+check_status 4 "a copy that is not there is an error of the target"
+check_grep "with where it may be" "^hint: where the copy is on another cluster, --into-broker" "$err"
+
 # An exactly-once copy that is killed continues its map.
 topic often 2
 for kill in 1 2 3; do

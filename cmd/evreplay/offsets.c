@@ -11,7 +11,7 @@
 struct offsets_args {
 	struct ev_source_args src;
 	const char *map, *group, *into_broker, *into_config;
-	bool dry_run, yes, accept_gap;
+	bool dry_run, yes, accept_gap, rewind;
 };
 
 struct offsets {
@@ -19,7 +19,9 @@ struct offsets {
 	struct ev_map *map;
 	struct ev_position group, now, next; /* in the source; in the target, before and after */
 	int64_t again;
+	char *cluster[2]; /* ids: of the target, of the source; NULL: not known */
 	bool committing;
+	size_t back;         /* partitions of the copy where the group stands further than it is to stand */
 	size_t gaps, tails; /* partitions of which the group would miss records: within the copy, behind its end */
 };
 
@@ -39,6 +41,7 @@ static const struct ev_option options[] = {
 	EV_FLAG('n', "dry-run", struct offsets_args, dry_run, "print the offsets, commit nothing"),
 	EV_FLAG(0, "accept-gap", struct offsets_args, accept_gap,
 		"move it though the copy lacks some of the rest"),
+	EV_FLAG(0, "rewind", struct offsets_args, rewind, "move it back where it stands further in the copy"),
 	EV_FLAG('y', "yes", struct offsets_args, yes, "commit without asking"),
 	EV_STRING(0, "into-broker", "HOST:PORT", struct offsets_args, into_broker,
 		  "brokers of the target, where they are others"),
@@ -234,13 +237,63 @@ static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool s
 		rc = find_gaps(o, src, &all, msg, err);
 	else if (!rc)
 		fill(o, src, &topics, &all);
-	if (src)
+	if (src) {
+		o->cluster[source] = ev_strdup(src->cluster_id);
 		src->ops->close(src);
+	}
 	ev_position_release(&all);
 	ev_position_release(&topics);
 	if (rc && !source && err->class == EV_SOURCE)
 		err->class = EV_STORE;
+	if (rc && !source && !*err->hint && !o->args->into_broker && !o->args->into_config)
+		ev_hint(err, "where the copy is on another cluster, --into-broker or --into-config says which");
 	return rc;
+}
+
+/* A copy that keeps its topic's name is on another cluster: on this one it is the source that would be moved. */
+static int check_clusters(const struct offsets *o, struct ev_error *err)
+{
+	struct ev_position from = EV_POSITION_INIT, into = EV_POSITION_INIT;
+	const char *both = NULL;
+
+	ev_map_sources(o->map, &from);
+	ev_map_targets(o->map, &into);
+	for (size_t i = 0; i < from.n && !both; i++)
+		for (size_t j = 0; j < into.n && !both; j++)
+			if (!strcmp(from.v[i].topic, into.v[j].topic))
+				both = from.v[i].topic;
+	if (!both || !o->cluster[0] || !o->cluster[1] || strcmp(o->cluster[0], o->cluster[1])) {
+		both = NULL;
+	} else {
+		ev_fail(err, EV_USAGE, "topic '%s' would be its own copy: the group would pass over what it has not "
+			"read", both);
+		ev_hint(err, "the copy is on another cluster: --into-broker or --into-config says which");
+	}
+	ev_position_release(&from);
+	ev_position_release(&into);
+	return both ? -1 : 0;
+}
+
+/* It has read the copy before, up to there. */
+static void find_back(struct offsets *o)
+{
+	for (size_t i = 0; i < o->next.n; i++) {
+		const struct ev_position_entry *e = &o->next.v[i];
+		int64_t now = ev_position_get(&o->now, e->topic, e->partition);
+
+		if (now <= e->offset)
+			continue;
+		o->back++;
+		o->again += now - e->offset;
+	}
+}
+
+static int refuse_back(const struct offsets *o, struct ev_error *err)
+{
+	if (!o->back || o->args->rewind || o->args->dry_run)
+		return 0;
+	ev_fail(err, EV_DATA, "consumer group '%s' stands further in the copy than in the source", o->args->group);
+	return ev_hint(err, "it was moved before, and has read the copy since: leave it there, or --rewind");
 }
 
 static int print(struct offsets *o, struct ev_error *err)
@@ -311,16 +364,18 @@ static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err
 	o->map = ev_map_load(a->map, err);
 	if (o->map && check_map(o, err))
 		return -1;
-	if (!o->map || read_group(o, &from, true, msg, err) || read_group(o, &to, false, msg, err))
+	if (!o->map || read_group(o, &from, true, msg, err) || read_group(o, &to, false, msg, err) ||
+	    check_clusters(o, err))
 		return -1;
 	if (!o->group.n)
 		return ev_fail(err, EV_USAGE, "consumer group '%s' has no offsets in the source's topics", a->group);
 	ev_map_translate(o->map, &o->group, &o->next, &o->again);
+	find_back(o);
 	if (print(o, err) || need_idle(&from, a->group, true, err) ||
-	    need_idle(&to, a->group, false, err) || refuse_gaps(o, err))
+	    need_idle(&to, a->group, false, err) || refuse_gaps(o, err) || refuse_back(o, err))
 		return -1;
 	if (a->dry_run)
-		return o->gaps + o->tails && !a->accept_gap ? EV_NO : 0;
+		return (o->gaps + o->tails && !a->accept_gap) || (o->back && !a->rewind) ? EV_NO : 0;
 	rc = ev_confirm(a->yes, "Commit these offsets?", err);
 	if (rc <= 0)
 		return rc < 0 ? -1 : ev_declined();
@@ -347,6 +402,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (rc < 0 && !o.committing)
 		rc = replay_stopped_early(msg, err);
 	ev_map_free(o.map);
+	free(o.cluster[0]);
+	free(o.cluster[1]);
 	ev_position_release(&o.group);
 	ev_position_release(&o.now);
 	ev_position_release(&o.next);

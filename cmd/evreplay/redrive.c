@@ -115,8 +115,8 @@ static void count_try(struct redrive *d, struct ev_record *r, int64_t tries)
 static int no_home(struct ev_error *err)
 {
 	ev_fail(err, EV_DATA, "cannot send this record home: no header says where it came from");
-	return ev_hint(err, "--into TOPIC sends all to one topic; headers of Kafka Connect, Spring and "
-		       "evproject are known");
+	return ev_hint(err, "headers of Kafka Connect, Spring and evproject are known. This one alone goes aside by "
+		       "'TOPIC/PARTITION --to OFFSET+1 --into ELSEWHERE' and the same --group");
 }
 
 /* A plan goes on behind what would end a run: a home that is not there, or lacks the partition. */
@@ -371,9 +371,9 @@ int redrive_print(struct replay *r, struct ev_error *err)
 		if (!d->nroutes)
 			nothing(r, &out);
 		if (d->stuck)
-			ev_buf_addf(&out, "\nconflict: %" PRIu64 " record%s without a home: no header says which, or "
-				    "sent there often enough; --into, --quarantine\n", d->stuck,
-				    d->stuck == 1 ? "" : "s");
+			ev_buf_addf(&out, "\nconflict: %" PRIu64 " record%s without a home: no header says which "
+				    "(--into sends all to one topic), or sent there often enough (--quarantine)\n",
+				    d->stuck, d->stuck == 1 ? "" : "s");
 		if (d->astray)
 			ev_buf_addf(&out, "conflict: %" PRIu64 " record%s for a topic or a partition that is not "
 				    "there\n", d->astray, d->astray == 1 ? "" : "s");

@@ -28,12 +28,23 @@ static int64_t kafka_undone(struct ev_sink *s, uint32_t part, uint64_t *beyond)
 	return ev_kafka_sink_undone(s, part, beyond);
 }
 
+/*
+ * Fenced, or broken otherwise, for good. Such a client is left alone: an answer that comes while it is taken down is
+ * one more reason, and 2.0 frees the one before a second time.
+ */
+static bool is_over(struct kafka_sink *k)
+{
+	char why[512];
+
+	return rd_kafka_fatal_error(k->cluster->rk, why, sizeof(why)) != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 static void kafka_close(struct ev_sink *s)
 {
 	struct kafka_sink *k = (struct kafka_sink *)s;
 
 	ev_kafka_txn_abort(k);
-	if (k->stuck)
+	if (k->stuck || is_over(k))
 		return; /* it may use any of this for as long as the process lives */
 	if (k->jobs)
 		rd_kafka_topic_destroy(k->jobs);
