@@ -90,7 +90,8 @@ check_status 0 "cases run beside the view"
 everything >now
 check "nothing is left behind" cmp before now
 sql "$db" 'CREATE SCHEMA ev_scratch_1_2 CREATE TABLE acc (k text)'
-psql -qAtX "$db" -c 'CREATE SCHEMA ev_scratch_3_4' -c "SELECT 1" >/dev/null
+sql "$db" "COMMENT ON SCHEMA ev_scratch_1_2 IS 'evtools: scratch'"
+psql -qAtX "$db" -c 'CREATE SCHEMA ev_scratch_3_4' -c "COMMENT ON SCHEMA ev_scratch_3_4 IS 'evtools: scratch'" >/dev/null
 run evproject test p.sql c.json --store "$db"
 everything >now
 check "what a killed one left is dropped" cmp before now

@@ -147,7 +147,7 @@ static int diff(struct args *a, struct view *x, struct view *y, const struct ev_
 	    open_view(a, y, p->name, err) == 0 &&
 	    ev_compare_tables(x->store, y->store, p->name, &tables, err) == 0)
 		rc = ev_compare(x->store, y->store, &tables, (size_t)a->max_diffs, stop, NULL, &c, err);
-	if (rc > 0) {
+	if (rc > 0 || (rc < 0 && ev_stopped())) { /* what the server was asked was broken off, wherever */
 		rc = ev_stop_status(false);
 	} else if (rc == 0) {
 		(a->format ? print_json : print_text)(x, y, &c);
