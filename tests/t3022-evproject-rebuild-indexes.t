@@ -133,4 +133,36 @@ rebuild v1.sql l --on-error dead ./in
 check_status 0 "a first build takes it as a run does"
 check "the same letters" test "$(letters l)" = "$(letters lw)"
 check "the same rows and indexes" equal l lw
+
+# so is one that is too large as a column is copied
+cat >copies.sql <<'SQL'
+-- @projection acc version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE acc (k text PRIMARY KEY, a text, note text);
+CREATE INDEX acc_note ON acc (note, a);
+-- @on put
+INSERT INTO acc (k, a) VALUES ($.k!, $.a)
+ON CONFLICT (k) DO UPDATE SET a = excluded.a;
+-- @on both
+INSERT INTO acc (k, a) VALUES ($.k!, $.a)
+ON CONFLICT (k) DO UPDATE SET a = excluded.a, note = excluded.a;
+-- @on copy
+UPDATE acc SET note = a WHERE k = $.k;
+SQL
+n=0
+text=$(for i in {1..30}; do echo "$i" | sha256sum | cut -c-63; done | tr -d '\n')
+for event in "put one $text" "copy one" "put two short" "both two $text" "put one short" "copy one"; do
+	read -r type key a <<<"$event"
+	printf '{"topic":"t","partition":0,"offset":%d,"timestamp":1,"key":null,"headers":[],"value":{"type":"%s","k":"%s","a":"%s"}}\n' \
+		$((n++)) "$type" "$key" "$a"
+done >copies.ndjson
+evproject run copies.sql --store "$(store cw)" --quiet --on-error dead ./copies.ndjson
+check "an index does not hold two copies" test "$(letters cw | cut -d'|' -f1 | xargs)" = "$(on sqlite '' postgresql '1 3')"
+rebuild copies.sql c --on-error dead ./copies.ndjson
+check_status 0 "a first build takes copies as a run does"
+check "the same letters again" test "$(letters c)" = "$(letters cw)"
+check "and the same rows and indexes" equal c cw
+
 done_testing

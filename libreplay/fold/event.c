@@ -55,24 +55,83 @@ static size_t bytes_of(const struct ev_fv *v)
 	return v->kind == EV_FV_DOUBT ? EV_FOLD_MOST_TEXT : v->text.len;
 }
 
-/* No expression makes a text that is longer than what it is given, so no row comes to more than it had and these. */
+static size_t bound(const struct ev_bind *b)
+{
+	return b->kind >= EV_BIND_NUMBER ? b->text.len : 0; /* these have text, those before have none */
+}
+
+static bool may_have_text(const struct ev_fold_column *c)
+{
+	return c->class != EV_FC_INT && c->class != EV_FC_BOOL;
+}
+
+static size_t longer(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+static size_t longest_of(const struct ev_fold *f, const struct ev_fold_statement *s, size_t expr,
+			 const struct ev_bind *b);
+
+/* What an INSERT gives to a column. */
+static size_t given(const struct ev_fold *f, const struct ev_fold_statement *s, size_t column,
+		    const struct ev_bind *b)
+{
+	for (size_t i = 0; i < s->nvalues; i++)
+		if (s->values[i].column == column)
+			return longest_of(f, s, s->values[i].expr, b);
+	return bytes_of(&s->table->columns[column].fallback);
+}
+
+/* No expression makes a text that is longer than the longest one that it is made of. */
+static size_t longest_of(const struct ev_fold *f, const struct ev_fold_statement *s, size_t expr,
+			 const struct ev_bind *b)
+{
+	size_t most = 0;
+
+	for (size_t i = s->expr[expr].first; i <= expr; i++) {
+		const struct ev_fx *x = &s->expr[i];
+
+		if (x->kind == EV_FX_PARAM)
+			most = longer(most, bound(&b[x->index]));
+		else if (x->kind == EV_FX_CONST)
+			most = longer(most, bytes_of(&x->value));
+		else if (x->kind == EV_FX_OLD && may_have_text(&s->table->columns[x->index]))
+			most = longer(most, f->named_longest);
+		else if (x->kind == EV_FX_NEW && may_have_text(&s->table->columns[x->index]))
+			most = longer(most, given(f, s, x->index, b));
+	}
+	return most;
+}
+
+/*
+ * No row comes to more than the most that one had and all that statements put into columns. What they copy out of a
+ * row may be what one before has put there.
+ */
 static void measure(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fold_row *row,
-		    const struct ev_bind *b, size_t n)
+		    const struct ev_bind *b)
 {
 	size_t had = row && row->state != EV_ROW_UNKNOWN ? row->bytes : EV_FOLD_MOST_TEXT;
+	size_t proposed = 0, set = 0, longest;
 
 	if (s->verb == EV_FOLD_DELETE)
 		return;
-	for (size_t i = 0; i < n; i++)
-		if (b[i].kind == EV_BIND_TEXT || b[i].kind == EV_BIND_JSON || b[i].kind == EV_BIND_NUMBER)
-			f->named_bytes += b[i].text.len;
-	for (size_t i = 0; i < s->nexpr; i++)
-		if (s->expr[i].kind == EV_FX_CONST)
-			f->named_bytes += bytes_of(&s->expr[i].value);
-	for (size_t c = 0; s->verb == EV_FOLD_INSERT && c < s->table->ncolumns; c++)
-		f->named_bytes += bytes_of(&s->table->columns[c].fallback);
-	if (had > f->named_most)
-		f->named_most = had;
+	f->named_most = longer(f->named_most, had);
+	longest = f->named_longest = longer(f->named_longest, had);
+	for (size_t c = 0; s->verb == EV_FOLD_INSERT && c < s->table->ncolumns; c++) {
+		size_t n = given(f, s, c, b);
+
+		proposed += n;
+		longest = longer(longest, n);
+	}
+	for (size_t i = 0; i < s->nsets; i++) {
+		size_t n = longest_of(f, s, s->sets[i].expr, b);
+
+		set += n;
+		longest = longer(longest, n);
+	}
+	f->named_bytes += longer(proposed, set);
+	f->named_longest = longest;
 }
 
 void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const struct ev_bind *b, size_t n)
@@ -81,12 +140,12 @@ void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const str
 	bool whole = s->sweeps || f->nnamed >= MOST_NAMED;
 	struct ev_fold_row *row;
 
-	if (whole && is_named(f, s->table))
-		return;
 	take_params(f, b, n);
 	row = whole ? NULL : ev_fold_find(f, s, f->params);
 	if (f->naming)
-		measure(f, s, row, b, n);
+		measure(f, s, row, b);
+	if (whole && is_named(f, s->table))
+		return;
 	if (row)
 		ev_fold_want_row(s->table, row);
 	if (s->sweeps && !f->naming)
@@ -113,7 +172,7 @@ int ev_fold_fetch(struct ev_fold *f, struct ev_error *err)
 void ev_fold_naming(struct ev_fold *f, bool on)
 {
 	f->naming = on;
-	f->nnamed = f->named_bytes = f->named_most = 0;
+	f->nnamed = f->named_bytes = f->named_most = f->named_longest = 0;
 }
 
 bool ev_fold_named_long(const struct ev_fold *f)

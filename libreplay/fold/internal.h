@@ -307,7 +307,8 @@ struct ev_fold {
 	size_t nspent, spent_cap;
 	struct ev_fold_named *named;
 	size_t nnamed, named_cap;
-	size_t named_bytes, named_most; /* of texts: given to the record's statements; the most that a row had */
+	size_t named_bytes;   /* of texts that the record's statements put into columns, at most */
+	size_t named_most, named_longest; /* of those that a row had before; of the longest one */
 	bool naming;
 	uint64_t folded, left; /* statements done here, left to the store */
 
