@@ -165,4 +165,13 @@ check_status 0 "a first build takes copies as a run does"
 check "the same letters again" test "$(letters c)" = "$(letters cw)"
 check "and the same rows and indexes" equal c cw
 
+# a collation that the session's search path finds, and that of the store does not
+if on postgresql; then
+	sql "$_stores" "CREATE COLLATION public.theirs (locale = 'C')"
+	sed 's/(note, n)/(note COLLATE public.theirs, n)/' v1.sql >collated.sql
+	beyond=$(store collated | sed 's/%3D.*/&,public/')
+	evproject rebuild collated.sql --store "$beyond" --schema collated --quiet ./log.ndjson 2>"$err"
+	check "a first build makes its index under the path that it has read it by" test $? = 0
+	check "and it is there" test "$(indexes collated | grep -c theirs)" = 1
+fi
 done_testing

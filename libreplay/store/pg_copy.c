@@ -124,12 +124,21 @@ int ev_pg_copy_end(struct ev_store *store, struct ev_error *err)
 	"LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.contype IN ('p', 'u', 'x') " \
 	"WHERE n.nspname = $1 AND c.relname = $2 AND " PLAIN
 
+/* Definitions are read under the search path that they are made under: they name no schema that is on it. */
 static PGresult *ask(struct ev_store *store, const char *sql, const char *table, struct ev_error *err)
 {
 	struct ev_pg *s = ev_pg_of(store);
 	const char *values[] = { s->schema, table };
+	PGresult *res;
+	bool own;
 
-	return ev_pg_sync(store, err) < 0 ? NULL : ev_pg_ask(s, sql, 2, values, err);
+	if (ev_pg_enter(s, &own, err) < 0)
+		return NULL;
+	res = ev_pg_ask(s, sql, 2, values, err);
+	if (ev_pg_leave(s, own, res ? 0 : -1, err) == 0)
+		return res;
+	PQclear(res);
+	return NULL;
 }
 
 int ev_pg_strip(struct ev_store *store, const char *table, struct ev_buf *after, struct ev_error *err)
