@@ -133,6 +133,12 @@ rebuild v1.sql l --on-error dead ./in
 check_status 0 "a first build takes it as a run does"
 check "the same letters" test "$(letters l)" = "$(letters lw)"
 check "the same rows and indexes" equal l lw
+rm in
+killed exact
+rebuild v1.sql exact --exact-statements --on-error dead ./long.ndjson
+check_status 0 "statements that go on with one that was killed"
+check "have the indexes: the same letters" test "$(letters exact)" = "$(letters lw)"
+check "and rows and indexes" equal exact lw
 
 # so is one that is too large as a column is copied
 cat >copies.sql <<'SQL'

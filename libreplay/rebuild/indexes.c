@@ -22,8 +22,9 @@ static int list(struct ev_rebuilding *r, struct ev_store *s, struct ev_error *er
 
 int ev_rebuilding_drop_indexes(struct ev_rebuilding *r, struct ev_store *s, struct ev_error *err)
 {
-	/* statements of another kind may want them, and to make them for rows that are there is no gain */
-	if (!ev_apply_whole(r->apply) || ev_apply_ledger(r->apply)->nparts)
+	if (!ev_apply_whole(r->apply)) /* statements may want them, those that wait from before, too */
+		return ev_rebuilding_make_indexes(r, s, err);
+	if (ev_apply_ledger(r->apply)->nparts) /* to make them for rows that are there is no gain */
 		return 0;
 	if (!r->plan.waiting.len && list(r, s, err) < 0)
 		return -1;

@@ -157,7 +157,7 @@ void ev_letter_name(const struct ev_dead_letter *d, struct ev_buf *out); /* appe
 
 /*
  * indexes.c. The tables of the engine at hand, which `s` sees under their plain names, are new: what the load may go
- * without is dropped. When it has ended, with no engine open: made again.
+ * without is dropped; one that goes by statements has all made. When it has ended, with no engine open: made again.
  */
 int ev_rebuilding_drop_indexes(struct ev_rebuilding *r, struct ev_store *s, struct ev_error *err);
 int ev_rebuilding_make_indexes(struct ev_rebuilding *r, struct ev_store *s, struct ev_error *err);

@@ -210,11 +210,11 @@ static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 			undo_prepare(r);
 		return -1;
 	}
-	if (r->plan.phase != EV_PHASE_PREPARE || r->stopped)
+	if (r->stopped)
 		return 0;
 	if (ev_rebuilding_drop_indexes(r, r->sh->ops->store(r->sh, err), err) < 0)
 		return -1;
-	return set_phase(r, EV_PHASE_LOAD, err);
+	return r->plan.phase == EV_PHASE_PREPARE ? set_phase(r, EV_PHASE_LOAD, err) : 0;
 }
 
 /* The engine lets go of the shadow for the time. */
