@@ -82,6 +82,8 @@ rebuild v1.sql taken --abandon
 check_status 4 "one whose index cannot be made is not given up"
 check "that is said, and what takes it away" grep -q 'waited for the rows.*already.*drop acc' <(tr '\n' ' ' <"$err")
 check "it stands as it did" test "$(sql taken 'SELECT count(*) FROM ev_rebuild')" = 1
+evproject run v1.sql --store "$(store taken)" --quiet ./log.ndjson 2>"$err"
+check "a run goes on with it, and says what it lacks" grep -q 'first build .*an index of table' "$err"
 run evproject drop acc --store "$(store taken)" --yes
 check_status 0 "drop makes none first"
 check "nothing of it is left" test "$(sql taken 'SELECT 1 FROM acc' 2>&1 | grep -c 'no such table\|does not exist')" = 1

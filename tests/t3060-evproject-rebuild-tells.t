@@ -127,6 +127,16 @@ check_grep "by name" 'several tables have such columns: heads, lines' "$err"
 run evproject history h.sql --row n=2 --table lines ./h.ndjson
 check_status 0 "--table decides"
 
+# a plan, and a store, as a former version of ours wrote them
+evproject run v1.sql --store f.db --quiet ./log.ndjson
+rebuild v2.sql f.db ./log.ndjson --no-swap
+sqlite3 f.db "UPDATE ev_rebuild SET plan = json_remove(plan, '\$.since')"
+run evproject status --store f.db
+check_grep "tells of a plan without a time when it was saved" 'rebuild to version 2: ready, since 20' "$out"
+sqlite3 f.db "UPDATE ev_rebuild SET plan = json_remove(plan, '\$.rows'); DROP TABLE ev_rows"
+run evproject status --store f.db
+check_status 0 "status of a store without keys of rows"
+
 # a comparison is stopped by a signal
 sqlite3 m.db "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 3000000) INSERT INTO more SELECT i FROM c"
 cp m.db m2.db

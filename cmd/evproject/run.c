@@ -238,7 +238,7 @@ static void settle_plan(struct state *st, struct ev_store *s,
 		return;
 	s->ops->rollback(s);
 	if (!ev_stopped())
-		ev_warn(st->msg, "the plan of a rebuild was not looked at: %s", err.text);
+		ev_warn(st->msg, "what a first build has left was not seen to: %s", err.text);
 }
 
 static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,

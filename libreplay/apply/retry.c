@@ -237,7 +237,7 @@ static int try_retry(struct ev_apply *a, struct decision *w, bool drop, int64_t 
 
 	if (ev_transaction_begin(a, err) < 0)
 		return -1;
-	if (ev_open_guard(a, err) < 0 || ev_open_indexes(a, err) < 0) {
+	if (ev_open_guard(a, err) < 0) {
 		ev_transaction_undo(a);
 		return -1;
 	}
@@ -248,6 +248,8 @@ static int try_retry(struct ev_apply *a, struct decision *w, bool drop, int64_t 
 		rc = find_decision(a, w, drop, err);
 		ev_transaction_undo(a);
 	} else if (!drop && !a->opt.decided && may_be_late(a, &c, err) < 0) {
+		ev_transaction_undo(a);
+	} else if ((!drop || c.n > 1) && ev_open_indexes(a, err) < 0) { /* a drop alone writes no row */
 		ev_transaction_undo(a);
 	} else if (apply_chain(a, &c, drop, &at, err) < 0) {
 		failed_again(a, &c.v[at], err);

@@ -121,7 +121,7 @@ int ev_plan_is_beside(struct ev_store *s, const struct ev_plan *p, const struct 
 
 	if (p->phase == EV_PHASE_NONE || p->phase == EV_PHASE_BUILD)
 		return 1;
-	rc = old->exists ? ev_plan_serving_rows(s, p->projection, &rows, err) : 0;
+	rc = p->rows && old->exists ? ev_plan_serving_rows(s, p->projection, &rows, err) : 0;
 	same = strcmp(p->serving, old->fingerprint) == 0 && (!p->rows || strcmp(p->rows, ev_buf_str(&rows)) == 0);
 	ev_buf_release(&rows);
 	return rc < 0 ? -1 : same;
@@ -273,12 +273,14 @@ int ev_plan_load(struct ev_store *s, const char *projection, struct ev_plan *p, 
 {
 	struct ev_bind name = ev_bind_text(projection);
 	struct loading l = { p, err };
-	int present = s->ops->has_table(s, "ev_rebuild", err);
+	int rc = s->ops->has_table(s, "ev_rebuild", err);
 
 	*p = (struct ev_plan){ .projection = ev_strdup(projection) };
-	if (present <= 0)
-		return present;
-	return ev_store_select(s, load_sql, &name, 1, take_plan, &l, err);
+	if (rc > 0)
+		rc = ev_store_select(s, load_sql, &name, 1, take_plan, &l, err);
+	if (!p->since) /* of a former version of ours */
+		p->since = p->updated_at;
+	return rc;
 }
 
 static int add_name(void *ctx, const struct ev_cell *c, size_t n)
