@@ -204,7 +204,7 @@ static int load(struct args *a, struct ev_store *s, const char *name, struct vie
 static void print_plan(const struct view *v)
 {
 	const struct ev_plan *p = &v->plan;
-	struct ev_buf why = EV_BUF_INIT;
+	struct ev_buf why = EV_BUF_INIT, advice = EV_BUF_INIT;
 	char time[EV_TIME_TEXT];
 
 	ev_time_format(p->since, time);
@@ -212,6 +212,7 @@ static void print_plan(const struct view *v)
 	       p->refused ? ": " : "", p->refused ? p->refused : "", time, p->compared ? "; " : "",
 	       p->compared ? p->compared : "");
 	ev_term_escape(&why, ev_slice_str(p->failed ? p->failed : ""));
+	ev_term_escape(&advice, ev_slice_str(v->advice ? v->advice : ""));
 	if (v->at_work == 1)
 		printf("a process is at work on it%s%s\n", p->holder ? ", last saved by " : "",
 		       p->holder ? p->holder : "");
@@ -220,10 +221,11 @@ static void print_plan(const struct view *v)
 		       "nobody is at work on it", p->failed ? "; the last call ended with: " : "", ev_buf_str(&why));
 	ev_buf_release(&why);
 	if (!v->at_work && v->advice)
-		printf("to go on: %s\n", v->advice);
+		printf("to go on: %s\n", ev_buf_str(&advice));
 	else if (!v->at_work)
 		printf("%srebuild --abandon gives it up\n", p->refused ? "" : p->ready ? "rebuild --yes swaps it in, " :
 		       "the same command goes on with it, ");
+	ev_buf_release(&advice);
 }
 
 static void print_versions(const struct view *v)

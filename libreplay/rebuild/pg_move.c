@@ -66,6 +66,7 @@ int ev_pgkit_exec_until(struct ev_pg *s, int64_t until, struct ev_error *err, co
 	struct ev_buf sql = EV_BUF_INIT;
 	PGresult *res = NULL;
 	va_list ap;
+	bool was;
 	int rc;
 
 	ev_buf_addf(&sql, "SET LOCAL lock_timeout = %d; ", left > 1 ? (int)left : 1);
@@ -74,12 +75,13 @@ int ev_pgkit_exec_until(struct ev_pg *s, int64_t until, struct ev_error *err, co
 	va_end(ap);
 	if (PQsendQuery(s->conn, ev_buf_str(&sql)))
 		res = ev_pg_lock_answer(s);
+	was = s->trying;
 	s->trying = true;
 	if (PQresultStatus(res) == PGRES_COMMAND_OK || PQresultStatus(res) == PGRES_TUPLES_OK)
 		rc = 0;
 	else
 		rc = ev_pg_error(s, res, false, err);
-	s->trying = false;
+	s->trying = was;
 	PQclear(res);
 	ev_buf_release(&sql);
 	return rc;

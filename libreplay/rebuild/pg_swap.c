@@ -384,11 +384,13 @@ static int try_once(struct attempt *t, struct ev_error *err)
 		return rc;
 	if (live->ops->begin(live, err) < 0)
 		return -1;
+	of(t->sh)->live->trying = true; /* nobody is to wait until it is known who holds what */
 	rc = t->within(t, err);
 	if (rc == 0)
 		rc = live->ops->commit(live, err);
 	if (rc)
 		live->ops->rollback(live);
+	of(t->sh)->live->trying = false;
 	return rc;
 }
 
