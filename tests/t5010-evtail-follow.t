@@ -51,9 +51,9 @@ END
 # A topic that is deleted under a follower, and one of its name that has come further by the time it is looked at.
 topic away 1
 put <<<"many $away/0 1000 5"
-timeout 300 evtail "$away" -f --from begin -q -o '%k' >patient.out 2>patient.err &
+timeout 600 evtail "$away" -f --from begin -q --timeout 10m -o '%k' >patient.out 2>patient.err &
 patient=$!
-timeout 300 evtail "$away" -f --from begin -q --timeout 5s -o '%k' >hasty.out 2>hasty.err &
+timeout 600 evtail "$away" -f --from begin -q --timeout 30s -o '%k' >hasty.out 2>hasty.err &
 hasty=$!
 read_all() { [ "$(cat patient.out hasty.out | wc -l)" -eq 10 ]; }
 check "two follow" wait_for 60 read_all

@@ -43,14 +43,14 @@ END
 evproject check orders.sql --store "$(store none.db)" >folds.txt 2>&1
 check "it folds as it should ($way)" test "$(grep -c 'by statements' folds.txt)" -"$([ $way = whole ] && echo eq || echo gt)" 0
 
-run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet --batch $size
+run timeout 1200 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet --batch $size
 check_status 0 "an undisturbed run finishes"
 check "its ledger balances" balanced calm.db
 views calm.db >calm.txt
 check "it has applied every event" test "$(sql calm.db 'SELECT sum(applied) FROM ev_ledger')" = $count
 
 start=$(now_ms)
-run timeout 60 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet
+run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet
 startup=$(($(now_ms) - start))
 check "nothing new changes nothing" cmp calm.txt <(views calm.db)
 
@@ -59,8 +59,8 @@ check "nothing new changes nothing" cmp calm.txt <(views calm.db)
 stored() { sql killed.db 'SELECT coalesce(sum(next_offset - begin_offset), 0) FROM ev_ledger' 2>/dev/null || echo 0; }
 due() { ! kill -0 $pid || [ "$(stored)" -ge $goal ]; }
 mkfifo never
-n=0 midway=0 finished=0
-while [ $n -lt $kills ]; do
+n=0 midway=0 finished=0 rounds=0
+while [ $n -lt $kills ] && [ $((rounds += 1)) -le $((20 * kills)) ]; do
 	goal=$(($(stored) + 1 + count * 3 / 10 * (RANDOM % 1000) / 1000))
 	evproject run orders.sql "${options[@]}" --store "$(store killed.db)" --quiet --batch $((size / 6 + RANDOM % size)) 2>kill.err &
 	pid=$!
@@ -68,9 +68,9 @@ while [ $n -lt $kills ]; do
 		life=$((startup / 2 + RANDOM % (startup + 1)))
 		read -rt "$((life / 1000)).$(printf %03d $((life % 1000)))" <>never
 	else
-		wait_for 60 due || fail "a run stores something"
+		wait_for 600 due || fail "a run stores something"
 	fi
-	kill -KILL $pid
+	! jobs -pr | grep -qx $pid || kill -KILL $pid # where it has ended its id may be another's
 	wait $pid
 	rc=$?
 	if [ $rc = 137 ]; then
@@ -86,7 +86,7 @@ while [ $n -lt $kills ]; do
 done 2>/dev/null
 echo "# $n kills, $midway of them midway, $finished runs finished before the last"
 check "half of the kills hit a run midway ($midway of $n)" test $midway -ge $((kills / 2))
-run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store killed.db)" --quiet
+run timeout 1200 evproject run orders.sql "${options[@]}" --store "$(store killed.db)" --quiet
 check_status 0 "the last run finishes"
 views killed.db >killed.txt
 check "tables and ledger equal those of the undisturbed run, byte for byte" cmp calm.txt killed.txt
@@ -99,11 +99,11 @@ full_disk() {
 	rooms=$(($(stat -c %s calm.db) / 2048 + 64)) # KiB: for half of it
 	if mount -t tmpfs -o size=${rooms}k tmpfs small 2>/dev/null; then
 		at_exit "umount $T/small 2>/dev/null || umount -l $T/small"
-		run timeout 300 evproject run orders.sql "${options[@]}" --store small/s.db --quiet --batch 500
+		run timeout 1200 evproject run orders.sql "${options[@]}" --store small/s.db --quiet --batch 500
 		check_grep "a full disk is named" "small/s.db'?: .*(full|disk)" "$err"
 		mount -o remount,size=1g small
 	else
-		run bash -c "ulimit -f $rooms; trap '' XFSZ; exec timeout 300 evproject run orders.sql ${options[*]} --store small/s.db --quiet --batch 500"
+		run bash -c "ulimit -f $rooms; trap '' XFSZ; exec timeout 1200 evproject run orders.sql ${options[*]} --store small/s.db --quiet --batch 500"
 		check "a file that cannot grow is named" grep -q small/s.db "$err"
 	fi
 	check_status 4 "a full disk in mid-run is exit 4"
@@ -112,7 +112,7 @@ full_disk() {
 	check "what is there is whole" test "$(sql small/s.db 'PRAGMA integrity_check')" = ok
 	check "and its ledger balances" balanced small/s.db
 	check "the range under way is stored" test "$(sql small/s.db 'SELECT count(*) FROM ev_ledger WHERE target_offset > next_offset')" -gt 0
-	run timeout 300 evproject run orders.sql "${options[@]}" --store small/s.db --quiet
+	run timeout 1200 evproject run orders.sql "${options[@]}" --store small/s.db --quiet
 	check_status 0 "with room again it goes on"
 	check "to the same tables and ledger" cmp calm.txt <(views small/s.db)
 }
@@ -122,7 +122,7 @@ on sqlite && full_disk
 evproject run orders.sql "${options[@]}" --store "$(store term.db)" --quiet --batch 500 2>term.err &
 pid=$!
 begun() { [ "$(sql term.db 'SELECT sum(applied) FROM ev_ledger')" -gt 0 ]; }
-check "a run begins" wait_for 60 begun
+check "a run begins" wait_for 600 begun
 kill -TERM $pid
 wait $pid
 status=$?
@@ -134,12 +134,12 @@ check "the ledger balances after SIGTERM" balanced term.db
 for p in 0 1 2 3; do
 	echo "{\"topic\":\"$orders\",\"partition\":$p,\"offset\":0,\"timestamp\":1,\"key\":\"x\",\"value\":{\"event_type\":\"order.noted\",\"event_id\":\"n$p\",\"produced_at\":1700000000000}}"
 done | evload lines >/dev/null
-run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store term.db)" --quiet
+run timeout 1200 evproject run orders.sql "${options[@]}" --store "$(store term.db)" --quiet
 check_status 0 "it goes on"
-run timeout 60 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet
+run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store calm.db)" --quiet
 check "first with the range it had begun, in the same order" cmp <(views calm.db) <(views term.db)
 
-run timeout 300 evproject run orders.sql "${options[@]}" --store "$(store other.db)" --quiet --batch 100000
+run timeout 1200 evproject run orders.sql "${options[@]}" --store "$(store other.db)" --quiet --batch 100000
 check "the whole in one range has another order, so the hash would show it" \
 	test "$(chain other.db)$(sql other.db 'SELECT h FROM chain')" != "$(chain calm.db)$(sql calm.db 'SELECT h FROM chain')"
 done_testing
