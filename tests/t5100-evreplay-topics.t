@@ -120,10 +120,10 @@ printf 'many %s/0 1732190400000 100\n' "$held" | put
 txn_open held
 txn begin "put $held/0 1732190400000 a x" flush
 printf 'many %s/0 1732190400000 100\n' "$held" | put
-timeout --foreground 100 evreplay "$held" --into "$beyond" --allow retention --txn-wait 90s 2>"$err" &
+timeout --foreground 600 evreplay "$held" --into "$beyond" --allow retention --txn-wait 10m 2>"$err" &
 copy=$!
 says() { grep -q "waiting for an open transaction: 100 records, .*, [0-9]*%$" "$err"; }
-check "a copy tells what it waits for, and no time that the rest takes" wait_for 60 says
+check "a copy tells what it waits for, and no time that the rest takes" wait_for 120 says
 txn commit
 wait $copy
 check "and goes on behind it" test $? = 0

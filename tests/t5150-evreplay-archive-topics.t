@@ -180,7 +180,7 @@ check_grep "which is said" "the archive has $narrow/1, and the topic has no such
 # More headers than a line that is read has.
 topic headed 1
 # shellcheck disable=SC2046
-echo v | kcat -P -b "$EV_BROKERS" -t "$headed" -k k $(printf ' -H h=%s' {1..65537})
+(ulimit -s 32768 2>/dev/null; echo v | env -i PATH="$PATH" kcat -P -b "$EV_BROKERS" -t "$headed" -k k $(printf ' -H h=%s' {1..65537}))
 run evreplay "$headed" --into ./headed
 check_status 5 "a record whose line nobody could read is refused"
 check_grep "by place" "$headed/0@0: it has 65537 headers" "$err"

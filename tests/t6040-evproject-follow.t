@@ -20,7 +20,7 @@ check "its live line tells that nothing is behind" wait_for 60 behind 0
 committed() { [ "$(evadmin committed "g-$$" "$log/$1")" = "$(sql f.db "SELECT next_offset FROM ev_ledger WHERE partition = $1")" ]; }
 check "a follower that has nothing to do commits to its group as well" wait_for 60 committed 0
 check "in all partitions" wait_for 60 committed 1
-run timeout 30 evtail --from "group:g-$$" --to end "$log"
+run timeout 300 evtail --from "group:g-$$" --to end "$log"
 check "evtail --from group: sees nothing before it" test "$status$(wc -l <"$out")" = 00
 txn_open w
 txn begin "$(event 0 3000000 a 1)" "$(event 0 3000001 b 2)" "$(event 1 3000002 c 3)" flush
@@ -51,7 +51,7 @@ status=$?
 check_status 0 "also on a terminal"
 check "the group stands where the view stands" committed 0
 put < <(event 1 4000000 d 4)
-run timeout 30 evtail --from "group:g-$$" --to end "$log"
+run timeout 300 evtail --from "group:g-$$" --to end "$log"
 check_grep "evtail --from group: goes on there" '"key":"d"' "$out"
 check "with nothing else" test "$(wc -l <"$out")" = 1
 

@@ -23,14 +23,14 @@ exits() {
 	status=$?
 }
 refused() { # FILE: another run, that does not wait
-	run timeout 60 evproject run "$1" --store "$s" --quiet --lock-wait 1ms
+	run timeout 300 evproject run "$1" --store "$s" --quiet --lock-wait 1ms
 	check_status 6 "another run is refused"
 	check_grep "and told who has the lock" "hint: it is held by pid $follower on " "$err"
 }
 scratch=()
 on sqlite || scratch=(--scratch "$_stores")
-verify() { run timeout 60 evverify chain.sql --store "$s" "${scratch[@]}" "$@"; }
-swap() { run timeout 60 evproject rebuild "$@" --store "$s" --yes --quiet; check_status 0 "a rebuild swaps"; }
+verify() { run timeout 300 evverify chain.sql --store "$s" "${scratch[@]}" "$@"; }
+swap() { run timeout 300 evproject rebuild "$@" --store "$s" --yes --quiet; check_status 0 "a rebuild swaps"; }
 
 # a swap
 follow chain.sql old.err
@@ -46,7 +46,7 @@ check "started again with the new file it goes on" wait_for 60 applied 20
 check "at the swapped position" balanced s.db
 
 # a rollback
-run timeout 60 evproject rollback chain2.sql --store "$s" --quiet
+run timeout 300 evproject rollback chain2.sql --store "$s" --quiet
 check_status 0 "a rollback"
 exits
 check_status 6 "ends the new version's follower"
@@ -58,7 +58,7 @@ check "the old version goes on from where it stood" wait_for 60 applied 20
 put < <(echo "put $log/0 2000000 poison {\"type\":\"put\"}"; echo "put $log/0 2000010 k1 {\"type\":\"put\",\"v\":1}")
 check "with a dead letter" wait_for 60 applied 21
 refused chain.sql
-run timeout 60 evproject dead drop chain.sql --store "$s" "$log/0@$(sql s.db 'SELECT record_offset FROM ev_dead')" --yes
+run timeout 300 evproject dead drop chain.sql --store "$s" "$log/0@$(sql s.db 'SELECT record_offset FROM ev_dead')" --yes
 check_status 0 "dead drop beside it"
 refused chain.sql
 sql s.db "UPDATE last SET v = v + 1 WHERE k = 'k1'"
@@ -92,20 +92,20 @@ check_grep "and says why" 'was swapped: version 2 serves now$' beside.err
 
 # the same version anew: its follower goes on, and ends where a rollback takes the view back behind it
 s=$(store again.db)
-run timeout 60 evproject run chain.sql --store "$s" --quiet --on-error dead
+run timeout 300 evproject run chain.sql --store "$s" --quiet --on-error dead
 follow chain.sql again.err
 check "a follower is at work" wait_for 60 eval 'sql again.db "SELECT holder FROM ev_projection" | grep -q "^pid $follower on "'
 swap chain.sql --again
 before=$(chain again.db)
 put < <(events 24 4 2)
 check "a rebuild of the same version does not end it" wait_for 60 eval '[ "$(chain again.db)" = $((before + 4)) ]'
-run timeout 60 evproject rollback chain.sql --store "$s"
+run timeout 300 evproject rollback chain.sql --store "$s"
 check_status 0 "a rollback to what was before"
 check_grep "tells which of the two it is behind" ', 4 offsets behind the other version 1; that is kept' "$err"
 exits
 check_status 6 "ends it, as it stands elsewhere"
 check_grep "and says why" "another process has moved projection 'chain'" again.err
 check_grep "and what to do" '^hint: .* start again, and it goes on where the view stands' again.err
-run timeout 60 evproject run chain.sql --store "$s" --quiet
+run timeout 300 evproject run chain.sql --store "$s" --quiet
 check "which it does" test "$(chain again.db)" = $((before + 4))
 done_testing

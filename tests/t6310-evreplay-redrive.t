@@ -272,7 +272,7 @@ done | put
 slow() {
 	evreplay redrive "$letters" -g "both-$$" --rate 0.01/m 2>slow.err &
 	slow=$!
-	at_exit "kill -9 $slow 2>/dev/null"
+	at_exit "! jobs -p | grep -qx $slow || kill -9 $slow"
 	check "a slow redrive is under way" wait_for 60 sent "$1"
 }
 sent() { [ "$(evtail "$twice" --from begin -q -o '%k' 2>/dev/null | tr -d '\n')" = "$1" ]; }

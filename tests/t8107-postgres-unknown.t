@@ -7,12 +7,16 @@
 database db
 name=$(basename "$db")
 at() { super "SELECT next_offset FROM ev_ledger" "$_super_url"; }
+postgres_log=$(super "SELECT current_setting('data_directory') || '/../log'")
+refusals() { grep -c "too many connections for database \"$name\"" "$postgres_log"; }
+refused() { [ "$(refusals)" -gt "$had" ]; }
+stands_at() { [ "$(at)" = "$1" ]; }
 none_of_ours() { [ "$(super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$name' AND application_name = 'evtools'")" = 0 ]; }
-lost_or_at() { none_of_ours || [ "$(at)" = "$1" ]; }
+refused_or_at() { refused || stands_at "$1"; }
 rec add k 1 >log.ndjson
 project "$db" ./log.ndjson
 for how in before after; do
-	for n in 9 10 11 12; do
+	for n in 30 31 32 33; do # a start has less COMMITs, or it would never come to its end
 		proxied $how $n
 		mkfifo feed
 		evproject run p.sql --store "$through/$name" --follow --store-timeout 10m - <feed 2>run.err & pid=$!
@@ -20,15 +24,17 @@ for how in before after; do
 		cat log.ndjson >&9
 		rec add k 1 >next.ndjson
 		tee -a log.ndjson <next.ndjson >&9
-		check "$how $n: a follower is at work" wait_for 60 lost_or_at $off
+		check "$how $n: a follower is at work" wait_for 120 stands_at $off
+		had=$(refusals)
 		super "ALTER DATABASE $name CONNECTION LIMIT 0" # what it loses it does not get again
-		for i in {1..20}; do
-			none_of_ours && break
+		for i in {1..40}; do
+			refused && break
 			rec add k 1 >next.ndjson
 			tee -a log.ndjson <next.ndjson >&9
-			wait_for 60 lost_or_at $off
+			wait_for 60 refused_or_at $off
 		done
-		check "  it has lost its session" none_of_ours
+		check "  it has lost its session, and gets no other" wait_for 60 refused
+		check "  as it has none" wait_for 60 none_of_ours
 		kill -9 $pid
 		wait $pid 2>/dev/null
 		check "  and is killed while it waits for another" test $? = 137

@@ -136,7 +136,7 @@ wait $pid
 check "and goes on" test $? = 0
 check "with each event applied once" test "$(at)" = "$off|$off"
 for wrong in "${db/app@/nobody@}" "$db.none"; do
-	run timeout 60 evproject run p.sql --store "$wrong" --store-timeout 10m ./more.ndjson
+	run timeout 300 evproject run p.sql --store "$wrong" --store-timeout 10m ./more.ndjson
 	check_status 4 "what will not pass is not waited for"
 	check_grep "  and is named" "'.*': (role|database) \".*\" does not exist" "$err"
 done

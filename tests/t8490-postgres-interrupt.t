@@ -112,9 +112,9 @@ check_grep "and that is said" "store '.*': the server does not answer" "$err"
 evproject run p.sql --store "${away/@/@127.0.0.1:1,}?connect_timeout=2" ./in.ndjson 2>err
 check "a list of hosts comes to its end" test $? = 4
 silent=${away#*@}
-run evproject status --store "${live/@/@${silent%%/*},}?connect_timeout=2"
+run evproject status --store "${live/@/@${silent%%/*},}?connect_timeout=15"
 check_status 0 "where the first of a list is silent the next one is asked"
-run evproject status --store "${live/@/@${silent%%/*},127.0.0.1:1,}?connect_timeout=2"
+run evproject status --store "${live/@/@${silent%%/*},127.0.0.1:1,}?connect_timeout=15"
 check_status 0 "also behind one that is not there"
 kill -CONT "$stopped"
 done_testing
