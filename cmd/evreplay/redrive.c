@@ -22,7 +22,7 @@ struct redrive {
 	uint64_t sent, quarantined, left;
 	uint64_t *way;          /* which of them the record at hand counts to */
 	uint64_t stuck, astray; /* a dry run: without a home; for a topic or partition that is not there */
-	struct tally *routes, *reasons;
+	struct tally *routes, *reasons; /* of a dry run */
 	size_t nroutes, nreasons;
 	char *topic; /* of the record at hand */
 };
@@ -139,7 +139,8 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 	bool out;
 
 	ev_origin_of(rec, &o);
-	count(&d->reasons, &d->nreasons, o.error, o.reason);
+	if (a->dry_run)
+		count(&d->reasons, &d->nreasons, o.error, o.reason);
 	if (!o.kind && !a->into && !a->dry_run)
 		return no_home(err);
 	out = o.tries >= a->max_redrives;
@@ -149,7 +150,9 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 		ev_fail(err, EV_DATA, "this record was sent home %" PRId64 " times already", o.tries);
 		return ev_hint(err, "--quarantine TOPIC is where such records go, --max-redrives how often");
 	}
-	count(&d->routes, &d->nroutes, from, d->topic ? ev_slice_str(d->topic) : EV_LITERAL("(nowhere)"));
+	if (a->dry_run)
+		count(&d->routes, &d->nroutes, from,
+		      d->topic ? ev_slice_str(d->topic) : EV_LITERAL("(nowhere)"));
 	if (!d->topic) {
 		d->stuck++;
 		return 0;
