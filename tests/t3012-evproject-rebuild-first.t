@@ -244,4 +244,9 @@ check "and no plan" test "$(plans fresh.db)" = 0
 run evproject drop acc --store "$(store fresh.db)" --yes
 check_status 2 "once"
 check_grep "as then there is none" "has no projection 'acc'" "$err"
+sql want.db "INSERT INTO ev_table (table_name, projection) VALUES ('was', 'other (gone)')"
+run evproject drop other --store "$(store want.db)" --yes
+check_status 0 "what a drop that was killed has left is dropped by its name"
+check_grep "and so called" 'other is dropped, with what a call that was killed has left of it$' "$err"
+check "all of it" test "$(sql want.db "SELECT count(*) FROM ev_table WHERE projection LIKE 'other%'")" = 0
 done_testing

@@ -34,8 +34,24 @@ status_of
 check_grep "status says that, too" '^to go on: the same command with --on-error dead .*--abandon gives the rebuild up, and a mended file' "$out"
 check_no_grep "and not that the same command goes on" '^the same command goes on' "$out"
 check "so does JSON" is '.rebuild | .phase == "load" and (.failed | test("t/0@1")) and (.advice | test("--on-error dead"))'
-rebuild strict.sql --yes --quiet --on-error dead
+rebuild strict.sql --dry-run
+check_status 5 "it would stop there again"
+rebuild strict.sql --yes --on-error dead --max-dead 3
+check_status 5 "with a limit it stops further on"
+rebuild strict.sql --dry-run --on-error dead --max-dead 3
+check_status 5 "and again"
+rebuild strict.sql --dry-run
+check_grep "as poison does that it has not passed, and no other" 'the rebuild would stop: t/0@4 is poison' "$err"
+rebuild strict.sql --no-swap --quiet --on-error dead
 check_status 0 "so it does"
+for limit in "" "--on-error dead --max-dead 3"; do
+	# shellcheck disable=SC2086
+	rebuild strict.sql --dry-run $limit
+	check_status 0 "what it has passed stops nothing ($limit)"
+	check_grep "  though the sample has it" '^new poison +11 among the 12 records of the sample$' "$out"
+done
+rebuild strict.sql --yes --quiet
+check_status 0 "and so it is"
 check "with letters" is '.version == 2 and .dead == 11'
 
 # letters of the old view: what is decided stops nothing, what is not does
@@ -68,6 +84,11 @@ rebuild ten.sql --yes --metrics m.prom
 check_status 0 "it is taken"
 check_no_grep "metrics have no reason any more" ev_rebuild_why m.prom
 sed 's/version 1/version 3/; s/WHERE n < 0/WHERE n > 0/' p.sql >fails.sql
+s=$(store f.db)
+rebuild strict.sql --yes --on-error dead --max-dead 3
+check_status 5 "a first build that poison stops"
+rebuild strict.sql --dry-run --on-error stop
+check_grep "would be stopped by what it has not passed" 'the rebuild would stop: t/0@4 is poison' "$err"
 s=$(store b.db)
 rebuild fails.sql --yes --metrics m.prom
 check_status 1 "a first build whose check fails"

@@ -50,6 +50,8 @@ static int list(struct ev_store *s, const char *name, bool adopted, struct ev_bu
 	if (plan.phase != EV_PHASE_NONE)
 		ev_buf_addf(out, "%sthe rebuild to version %" PRId64 " that is under way", out->len ? ", " : "",
 			    plan.version);
+	if (rc >= 0 && !out->len)
+		add(out, "what a call that was killed has left of it");
 	if (adopted || (plan.adopt && !live))
 		ev_buf_adds(out, "; the tables that serve stay, as another program wrote them");
 	ev_plan_release(&plan);

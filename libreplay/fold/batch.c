@@ -114,12 +114,15 @@ static int fold_one(struct ev_fold *f, const struct ev_fold_op *op, int64_t *tou
 	return rc;
 }
 
-/* Memory is full: fewer at once, the next time. It is not: a few more, as what was so large may have passed. */
+/*
+ * Memory is full: fewer at once, the next time. As many as that did not fill it: a few more, as what was so large may
+ * have passed.
+ */
 static void adapt(struct ev_fold *f)
 {
 	if (ev_fold_full(f))
 		f->most_ops = f->nops / 2 > LEAST_OPS ? f->nops / 2 : LEAST_OPS;
-	else if (f->most_ops)
+	else if (f->most_ops && f->nops >= f->most_ops)
 		f->most_ops = f->most_ops < MOST_OPS ? f->most_ops + f->most_ops / 8 : 0;
 }
 

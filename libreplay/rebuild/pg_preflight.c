@@ -19,13 +19,14 @@ struct refusal {
 #define DEPEND "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.refobjid " \
 	       "WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) AND "
 #define DROP_IT "drop it before the rebuild, and create it again afterwards if it is to stay"
-/* Rewrite rules (d) that use them, and the views (v) whose they are. */
-#define VIEWS "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid " \
+/* Rewrite rules (d) that use them, and the views (v) whose they are; and of those the ones that last. */
+#define ALL_VIEWS "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid " \
 	      "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class " \
 	      "JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace " \
 	      "WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass " \
 	      "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) " \
 	      "AND v.oid <> ALL (oids) AND "
+#define VIEWS ALL_VIEWS "v.relpersistence <> 't' AND "
 #define SCHEMA "(SELECT s.oid FROM pg_catalog.pg_namespace s WHERE s.nspname = current_schema())"
 /* Is relation `r` one of these tables, an index or a sequence of one? They change schemas together. */
 #define GOES_WITH(r, oids) "(" r ".oid = ANY (" oids ") OR EXISTS (SELECT 1 FROM pg_catalog.pg_index b " \
@@ -111,9 +112,6 @@ static const struct refusal refusals[] = {
 	  "AND NOT (d.classid = 'pg_catalog.pg_class'::regclass AND EXISTS (SELECT 1 "
 	  "FROM pg_catalog.pg_class x WHERE x.oid = d.objid AND x.relkind IN ('i', 't', 'S')))",
 	  "%s depends on '%s': it would be tied to the old version", DROP_IT },
-	{ "SELECT v.relname, pg_get_userbyid(v.relowner) " VIEWS "n.nspname LIKE 'pg\\_temp\\_%'",
-	  "temporary view '%s' of a session of role '%s' uses the old tables: it cannot be pointed to the new ones",
-	  "let that session drop it, or end" },
 	/* a view of others must find its columns again */
 	{ "SELECT format('%s wants column %s', v.oid::regclass, a.attname), c.relname "
 	  "FROM own, new, pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid "
@@ -122,7 +120,7 @@ static const struct refusal refusals[] = {
 	  "JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid "
 	  "AND a.attnum = d.refobjsubid WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass "
 	  "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) "
-	  "AND v.oid <> ALL (oids) AND a.attnum > 0 AND NOT EXISTS (SELECT 1 "
+	  "AND v.oid <> ALL (oids) AND v.relpersistence <> 't' AND a.attnum > 0 AND NOT EXISTS (SELECT 1 "
 	  "FROM pg_catalog.pg_class y JOIN pg_catalog.pg_attribute b ON b.attrelid = y.oid "
 	  "WHERE y.oid = ANY (noids) AND y.relname = c.relname AND b.attname = a.attname "
 	  "AND b.atttypid = a.atttypid AND b.atttypmod = a.atttypmod "
@@ -156,6 +154,14 @@ static const struct refusal refusals[] = {
 	  "JOIN pg_catalog.pg_type x ON x.typname = y.typname WHERE t.typrelid = ANY (noids) "
 	  "AND x.typnamespace = " SCHEMA " AND x.oid <> y.oid AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_type o "
 	  "WHERE x.oid IN (o.oid, o.typarray) AND o.typrelid = ANY (oids)) ORDER BY y.oid <> t.oid", TAKEN, RENAME_IT },
+};
+
+/* Its session is likely gone by the swap. */
+static const struct refusal temporary = {
+	"SELECT format('%I.%I', n.nspname, v.relname), pg_get_userbyid(v.relowner) " ALL_VIEWS
+	"v.relpersistence = 't'",
+	"temporary view '%s' of a session of role '%s' uses the old tables: it cannot be pointed to the new ones",
+	"the swap wants that session to have ended, or its role to have dropped it by that name"
 };
 
 /* An array of what has the names of the new version's tables in a schema. */
@@ -196,6 +202,21 @@ static int refuse(struct ev_shadow_pg *sh, const struct refusal *r, const struct
 	}
 	PQclear(res);
 	return rc;
+}
+
+/* What the swap would refuse as it is now. */
+static int tell(struct ev_shadow_pg *sh, const struct refusal *r, const struct ev_buf *with, struct ev_error *err)
+{
+	struct ev_buf text = EV_BUF_INIT;
+
+	if (refuse(sh, r, with, err) == 0 || err->class != EV_USAGE)
+		return err->class == EV_OK ? 0 : -1;
+	ev_buf_addf(&text, "%s; %s", err->text, err->hint);
+	if (sh->base.note)
+		sh->base.note(sh->base.note_ctx, ev_buf_str(&text));
+	ev_buf_release(&text);
+	*err = (struct ev_error)EV_ERROR_INIT;
+	return 0;
 }
 
 /* Tables of the new version's names that are there already: whose? */
@@ -351,6 +372,8 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 			rc = check_places(sh, role, err);
 	for (size_t i = 0; rc == 0 && i < sizeof(refusals) / sizeof(*refusals); i++)
 		rc = refuse(sh, &refusals[i], &with, err);
+	if (rc == 0)
+		rc = tell(sh, &temporary, &with, err);
 	if (rc == 0 && !sh->bare) /* the swap drops it */
 		rc = ev_pgkit_check_free(sh, EV_ROLE_KEPT, err);
 	if (rc == 0)
@@ -376,6 +399,8 @@ int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error
 	ev_pgkit_with(&with, sh, next);
 	for (size_t i = 0; rc == 0 && i < sizeof(refusals) / sizeof(*refusals); i++)
 		rc = refuse(sh, &refusals[i], &with, err);
+	if (rc == 0)
+		rc = refuse(sh, &temporary, &with, err);
 	ev_buf_release(&with);
 	if (rc < 0 || next != EV_ROLE_NEW)
 		return rc;

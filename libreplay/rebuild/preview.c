@@ -87,26 +87,41 @@ static int look(struct ev_rebuilding *r, struct ev_apply *scratch, struct ev_pre
 
 struct listing {
 	const struct ev_known_poison *known; /* to the old version, or NULL */
+	const struct ev_ledger *passed;      /* by a rebuild that is under way, or NULL */
 	struct ev_buf *out;
 	int64_t n;
 	int64_t new_held;       /* behind those */
-	struct ev_buf undecided; /* the first that no decision on it lets pass */
+	bool dead_ahead, held_ahead; /* some of them are not passed */
+	struct ev_buf undecided; /* the first that no decision on it lets pass, nor a rebuild has passed */
 };
+
+static bool is_passed(const struct listing *l, const struct ev_dead_letter *d)
+{
+	for (size_t i = 0; l->passed && i < l->passed->nparts; i++) {
+		const struct ev_ledger_part *p = &l->passed->parts[i];
+
+		if (p->partition == d->partition && ev_slice_is(d->topic, p->topic))
+			return d->offset < p->next;
+	}
+	return false;
+}
 
 /* In the sample: those that were known are passed over. */
 static int list_letter(void *ctx, const struct ev_dead_letter *d)
 {
 	struct listing *l = ctx;
 	struct ev_buf name = EV_BUF_INIT;
-	bool held = d->behind >= 0, decided = false;
+	bool held = d->behind >= 0, decided = false, ahead = !is_passed(l, d);
 	bool known = l->known && l->known->letter(l->known->ctx, d->topic, held ? d->behind_partition : d->partition,
 						  held ? d->behind : d->offset, &decided);
 
 	ev_letter_name(d, &name);
 	l->new_held += held && !known;
+	l->held_ahead |= held && !known && ahead;
+	l->dead_ahead |= !held && !known && ahead;
 	if (!held && !known && l->n++ < LETTERS)
 		ev_buf_addf(l->out, "%s: %.*s\n", ev_buf_str(&name), (int)d->reason.len, d->reason.ptr);
-	if (!held && !decided && !l->undecided.len)
+	if (!held && !decided && ahead && !l->undecided.len)
 		ev_buf_adds(&l->undecided, ev_buf_str(&name));
 	ev_buf_release(&name);
 	return 0;
@@ -117,26 +132,56 @@ static void judge_letters(const struct ev_rebuild_options *opt, const struct lis
 {
 	if (!out->keeps_dead && l->undecided.len)
 		ev_buf_addf(&out->stops, "%s is poison to the new version", ev_buf_str(&l->undecided));
-	else if (opt->max_dead >= 0 && l->n > opt->max_dead)
+	else if (opt->max_dead >= 0 && l->n > opt->max_dead && l->dead_ahead)
 		ev_buf_addf(&out->stops, "%" PRId64 " records of the sample are new poison, more than --max-dead",
 			    l->n);
-	else if (opt->max_held >= 0 && l->new_held > opt->max_held)
+	else if (opt->max_held >= 0 && l->new_held > opt->max_held && l->held_ahead)
 		ev_buf_addf(&out->stops, "%" PRId64 " records of the sample would wait behind new poison, more than "
 			    "--max-held", l->new_held);
+}
+
+static int load_shadow(struct ev_rebuilding *r, struct ev_ledger *at, struct ev_error *err)
+{
+	struct ev_store_options opt = *r->sh->opt.store;
+	const char *url = r->sh->ops->where(r->sh, &opt);
+	int rc = r->sh->ops->present(r->sh, err);
+	struct ev_store *s;
+
+	if (rc <= 0)
+		return rc;
+	opt.read_only = true;
+	s = ev_store_open(url, &opt, err);
+	rc = s ? ev_ledger_load(s, r->p->name, at, err) : -1;
+	if (s)
+		s->ops->close(s);
+	return rc;
+}
+
+/* Where the version that is under way stands; nowhere where none is. */
+static int load_passed(struct ev_rebuilding *r, struct ev_ledger *at, struct ev_error *err)
+{
+	if (r->plan.phase == EV_PHASE_BUILD)
+		return ev_ledger_load(r->sh->live, r->p->name, at, err);
+	return r->plan.phase < EV_PHASE_LOAD ? 0 : load_shadow(r, at, err);
 }
 
 /* What is poison to the new version in the sample, and was none to the old, as far as that stands. */
 static int list_new_letters(struct ev_rebuilding *r, struct ev_store *s, struct ev_preview *out, struct ev_error *err)
 {
-	struct listing l = { .out = &out->new_letters };
+	struct ev_ledger passed = { 0 };
+	struct listing l = { .out = &out->new_letters, .passed = &passed };
+	bool ends = ev_rebuilding_serves(r) || r->plan.phase >= EV_PHASE_COPY; /* all is read */
 	int rc = ev_rebuilding_know(r, err);
 
 	l.known = r->ao.known;
+	if (rc == 0 && !ends)
+		rc = load_passed(r, &passed, err);
 	if (rc == 0)
 		rc = ev_dead_each(s, r->p->name, NULL, list_letter, &l, err);
 	out->new_dead = l.n;
-	if (rc == 0 && !ev_rebuilding_serves(r))
+	if (rc == 0 && !ends)
 		judge_letters(r->opt, &l, out);
+	ev_ledger_release(&passed);
 	ev_buf_release(&l.undecided);
 	return rc;
 }
@@ -250,12 +295,14 @@ int ev_rebuild_preview(struct ev_shadow *sh, const struct ev_projection *p, stru
 	*out = (struct ev_preview){ 0 };
 	if (load_old(sh, p->name, out, err) < 0)
 		return -1;
+	sh->note = hooks->note;
+	sh->note_ctx = hooks->ctx;
 	out->keeps_dead = opt->on_error == EV_ON_ERROR_INHERIT ? out->old.dead : opt->on_error == EV_ON_ERROR_DEAD;
 	s = scratch(sh, p, err);
-	if (!s)
-		return -1;
-	rc = with_scratch(sh, s, p, src, opt, hooks, out, err);
-	s->ops->close(s);
+	rc = s ? with_scratch(sh, s, p, src, opt, hooks, out, err) : -1;
+	if (s)
+		s->ops->close(s);
+	sh->note = NULL;
 	return rc;
 }
 

@@ -45,7 +45,10 @@ static const char *const each_state_sql[] =
 static const char *const count_sql[] =
 	BOTH("SELECT count(CASE WHEN state = 'dead' THEN 1 END), count(CASE WHEN state = 'held' THEN 1 END) "
 	     "FROM ev_dead WHERE projection = ", "");
-/* The letter first (it is behind none), then what it holds back, in the order in which it came; each by an index. */
+/*
+ * The letter first (it is behind none), then what it holds back, in the order in which it came; each by an index, but
+ * where PostgreSQL's table is older than ev_dead_behind: to make one on a table in use would hold up its writers.
+ */
 static const char chain_sql[] =
 	COLUMNS EV_ROWS_KEY("?1") " AND topic = ?2 AND state = 'dead' AND partition = ?3 AND record_offset = ?4 "
 	"UNION ALL "
