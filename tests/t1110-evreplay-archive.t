@@ -46,6 +46,13 @@ check_status 5 "a damaged one is not"
 check_grep "a fault is named with file and byte" "bad/t/1/00000000000000000002.ndjson.gz': gzip member at byte 0" "$err"
 check_grep "and so is the next" "bad/t/2/x' is not of the archive" "$err"
 check_grep "with the next step" 'hint: take the damaged files from another copy' "$err"
+cp -r a miscounted
+awk '{ sub(/"empty":[0-9]+/, "\"empty\":7") } 1' a/archive.json >miscounted/archive.json
+crc=$(head -c -20 miscounted/archive.json | gzip -c | tail -c 8 | head -c 4 | od -An -tx4 --endian=little | tr -d ' ')
+sed -i "s/\"crc32\":\"[0-9a-f]*\"}\$/\"crc32\":\"$crc\"}/" miscounted/archive.json
+run evreplay ./miscounted --verify
+check_status 5 "a wrong number of empty offsets is a fault"
+check_grep "and is named" "'./miscounted/archive.json': t/0: \"empty\" is 7, and its span has [0-9]+ offsets without a record" "$err"
 run evreplay ./a ./one --verify -q
 check "-q says nothing of whole ones" test "$status" = 0 -a -z "$(cat "$out" "$err")"
 run evreplay ./a ./bad --verify -q
@@ -97,6 +104,12 @@ run evverify --log ./part
 check_grep "and a check" "evverify: warning: archive './part' holds only part" "$err"
 run evreplay ./log.ndjson --into ./part --append
 check_status 2 "it is not gone on with by another filter"
+evreplay ./a --into ./red --redact '$.n' -q
+run evtail ./red -n 1
+check_grep "one of all records, changed, says that" "warning: archive './red' holds changed records \(--redact \\\$\.n\)" "$err"
+evreplay ./red --into ./both --key k1 --timestamps now -q
+run evtail ./both -n 1
+check_grep "one of some of them says both" "holds only part of the records, and those changed \(--redact .* now\)" "$err"
 run evreplay ./a --into ./range --from 100 --to 200
 check_status 0 "a range"
 check "has its span" jq -e '.topics.t.partitions | [.[] | .first == 100 and .next == 200] | all' range/archive.json
@@ -126,6 +139,18 @@ run evreplay ./is --into ./was --append
 was=$status
 run evreplay ./is --into ./was --append --dry-run
 check "a source that is another log is refused alike, $was" test $was = 5 -a $status = 5
+evreplay ./was --into ./hid --redact '$.n' -q
+run evreplay ./is --into ./hid --append --redact '$.n'
+check_status 5 "so it is where the archive has changed what it was written from"
+run evreplay ./was --into ./hid --append --redact '$.n' -v
+check_status 0 "the same log, changed in the same way, is the same"
+check_no_grep "and what was compared is not counted" "value changed" "$err"
+evreplay ./was --into ./now --timestamps now -q
+for plan in -n ''; do
+	run evreplay ./is --into ./now --append --timestamps now $plan
+	check_status 0 "with the time of writing nothing can be compared $plan"
+	check_grep "which is said" "warning: archive './now' has other timestamps .* is not checkable" "$err"
+done
 run evreplay ./log.ndjson --into ./was --append --dry-run
 check_status 0 "a dry run of a file that the archive has a part of"
 check_grep "tells the new records from those" '^200 records, ' "$out"
@@ -183,6 +208,15 @@ check "a dry run makes nothing" test ! -e dry
 run evreplay ./log.ndjson --into ./no/where
 check_status 4 "a folder whose parent is not there"
 check_no_grep "is not said to hold what was flushed" "flushed" "$err"
+for plan in -n ''; do
+	run evreplay ./log.ndjson --into ./a/t/sub $plan
+	check_status 2 "no archive is begun inside another $plan"
+	check_grep "which is named" "cannot write an archive into './a/t/sub': it would lie in archive '.*/a'" "$err"
+	check "and nothing is made there $plan" test ! -e a/t/sub
+done
+ln -s a/t linked
+run evreplay ./log.ndjson --into ./linked/sub
+check_status 2 "nor by another way into it"
 mkdir full && echo x >full/x
 run evreplay ./log.ndjson --into ./full
 check_status 2 "a folder of other things is left alone"

@@ -80,13 +80,35 @@ int replay_peek_archive(struct replay *r, bool *known, struct ev_error *err)
 	return rc;
 }
 
+static const struct ev_manifest *manifest_of(const struct replay *r)
+{
+	return r->sink ? ev_archive_sink_manifest(r->sink) : &r->archived;
+}
+
+/* As it would be written: so it can be compared with what was. */
+static bool change(void *ctx, struct ev_record *rec)
+{
+	struct ev_error ignored;
+
+	return !replay_change(ctx, rec, &ignored);
+}
+
 int replay_begin_archive(struct replay *r, struct ev_error *err)
 {
+	struct ev_archive_log log = { r->src, r->spans, r->nspans, &r->args->src.spec, change, r };
+	int rc;
+
 	if (replay_into(r->args) != INTO_ARCHIVE)
 		return 0;
-	if (r->args->dry_run)
-		return ev_archive_sink_plan(&r->archived, r->src, r->spans, r->nspans, &r->args->src.spec, err);
-	return ev_archive_sink_begin(r->sink, r->spans, r->nspans, &r->args->src.spec, err);
+	if (r->stored.n && !ev_archive_sink_comparable(manifest_of(r)))
+		ev_warn(r->msg, "archive '%s' has other timestamps than its source: whether that is still the same log "
+			"is not checkable", r->args->into);
+	rc = r->args->dry_run ? ev_archive_sink_plan(&r->archived, &log, err) :
+				ev_archive_sink_begin(r->sink, &log, err);
+	r->dropped = 0; /* what was compared is not copied */
+	if (r->redact)
+		ev_redact_forget(r->redact);
+	return rc;
 }
 
 int replay_plan_archive(struct replay *r, struct replay_part *p, const struct ev_record *rec, struct ev_error *err)
@@ -103,8 +125,7 @@ int replay_plan_archive(struct replay *r, struct replay_part *p, const struct ev
 
 int64_t replay_archive_last(const struct replay *r, const struct ev_partition *p)
 {
-	const struct ev_manifest *m = r->sink ? ev_archive_sink_manifest(r->sink) : &r->archived;
-	const struct ev_archive_topic *t = ev_manifest_topic(m, ev_slice_str(p->topic));
+	const struct ev_archive_topic *t = ev_manifest_topic(manifest_of(r), ev_slice_str(p->topic));
 	const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
 
 	return a ? a->last_offset : -1;

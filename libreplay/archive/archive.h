@@ -57,7 +57,7 @@ struct ev_archive_topic {
 struct ev_manifest {
 	char *written_by; /* "evtools 0.1.0" */
 	char *cluster_id; /* NULL when not known */
-	char *filter;     /* what kept records out; NULL: nothing did */
+	char *filter;     /* the options that kept records out or changed them; NULL: none did */
 	int64_t created, changed; /* ms */
 	struct ev_archive_topic *topics; /* by name, bytewise */
 	size_t ntopics, topics_cap;
@@ -90,6 +90,12 @@ struct ev_archive_part *ev_manifest_part(const struct ev_archive_topic *t, int32
 struct ev_archive_topic *ev_manifest_add_topic(struct ev_manifest *m, struct ev_slice name);
 struct ev_archive_part *ev_manifest_add_part(struct ev_archive_topic *t, int32_t partition,
 					     int64_t first);
+
+/* filter.c: what the filter says of the records. Of a text that is not known: that some were kept out. */
+enum { EV_ARCHIVE_PART = 1, EV_ARCHIVE_CHANGED = 2, EV_ARCHIVE_RETIMED = 4, EV_ARCHIVE_UNCOMMITTED = 8 };
+unsigned ev_manifest_kind(const struct ev_manifest *m);
+/* As it stands behind "the archive holds", the filter in brackets. Only where there is one. */
+void ev_manifest_tell(const struct ev_manifest *m, struct ev_buf *out);
 
 /*
  * index.c: one line of JSON, with its LF. `empty` is the text of the runs of offsets in the

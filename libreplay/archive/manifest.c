@@ -237,12 +237,18 @@ static int read_segments(struct ev_archive_part *p, json_t *o, struct ev_error *
 static int read_part(struct ev_archive_part *p, json_t *o, struct ev_error *err)
 {
 	json_t *hash = json_object_get(o, "last_hash");
+	int64_t empty;
 
 	if (ev_fields_count(o, "first", &p->first, err) || ev_fields_count(o, "next", &p->next, err) ||
 	    ev_fields_count(o, "records", &p->records, err))
 		return -1;
 	if (p->next < p->first || p->records > p->next - p->first)
 		return ev_fail(err, EV_DATA, "its span and number of records do not add up");
+	if (ev_fields_count(o, "empty", &empty, err))
+		return -1;
+	if (empty != p->next - p->first - p->records)
+		return ev_fail(err, EV_DATA, "\"empty\" is %" PRId64 ", and its span has %" PRId64 " offsets without "
+			       "a record", empty, p->next - p->first - p->records);
 	if (p->records && ev_fields_count(o, "last_offset", &p->last_offset, err))
 		return -1;
 	if (p->records && (!json_is_string(hash) ||

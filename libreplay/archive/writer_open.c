@@ -43,11 +43,46 @@ static int check_empty(struct ev_archive_writer *w, struct ev_error *err)
 	return rc;
 }
 
+/* The folder that `dir` is to stand in. */
+static char *parent_of(const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	while (n && dir[n - 1] != '/')
+		n--;
+	return n ? ev_strndup(dir, n) : ev_strdup(".");
+}
+
+/* A new one in the folders of another would be strange to that, which were not whole any more. */
+static int check_outside(const char *dir, struct ev_error *err)
+{
+	char *in = parent_of(dir), *path = realpath(in, NULL), *slash = path;
+	int rc = 0;
+
+	while (slash && !rc) { /* that it is not there the system says */
+		if (ev_archive_is(path)) {
+			rc = ev_fail(err, EV_USAGE, "cannot write an archive into '%s': it would lie in archive '%s'",
+				     dir, path);
+			ev_hint(err, "a folder beside it takes one");
+		}
+		slash = strrchr(path, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	free(in);
+	free(path);
+	return rc;
+}
+
 static int make_dir(struct ev_archive_writer *w, struct ev_error *err)
 {
 	struct ev_buf parent = EV_BUF_INIT;
 	int rc = 0;
 
+	if (!ev_archive_is(w->dir) && check_outside(w->dir, err))
+		return -1;
 	if (w->sys->mkdir(w->sys->ctx, w->dir)) {
 		if (errno != EEXIST)
 			return ev_writer_fail(w, "make folder", w->dir, err);
@@ -238,25 +273,15 @@ static int open_writer(struct ev_archive_writer *w, struct ev_error *err)
 	return w->gzip ? 0 : -1;
 }
 
-/* The folder that `dir` is to stand in. */
-static char *parent_of(const char *dir)
-{
-	size_t n = strlen(dir);
-
-	while (n > 1 && dir[n - 1] == '/')
-		n--;
-	while (n && dir[n - 1] != '/')
-		n--;
-	return n ? ev_strndup(dir, n) : ev_strdup(".");
-}
-
 /* Could a new one be made? */
 static int check_room(struct ev_archive_writer *w, struct ev_error *err)
 {
 	bool there = access(w->dir, F_OK) == 0;
 	char *in = there ? ev_strdup(w->dir) : parent_of(w->dir);
-	int rc = access(in, W_OK | X_OK) ? ev_writer_fail(w, there ? "write" : "make folder", w->dir, err) : 0;
+	int rc = check_outside(w->dir, err);
 
+	if (!rc && access(in, W_OK | X_OK))
+		rc = ev_writer_fail(w, there ? "write" : "make folder", w->dir, err);
 	free(in);
 	return rc ? rc : there ? check_empty(w, err) : 0;
 }

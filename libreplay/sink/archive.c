@@ -63,15 +63,16 @@ static int check_parts(const struct ev_manifest *m, const struct ev_source *src,
 	return 0;
 }
 
-/* Records were changed by it, not only chosen. */
-static bool changes(const char *filter)
+bool ev_archive_sink_comparable(const struct ev_manifest *m)
 {
-	return strstr(filter, "--redact ") || strstr(filter, "--hash ") || strstr(filter, "--timestamps ");
+	return !(ev_manifest_kind(m) & EV_ARCHIVE_RETIMED);
 }
 
 /* Where the archive's last record was, the source must still have that one, or none. */
-static int check_last(const struct ev_manifest *m, struct ev_source *src, uint32_t part, struct ev_error *err)
+static int check_last(const struct ev_manifest *m, const struct ev_archive_log *log, uint32_t part,
+		      struct ev_error *err)
 {
+	struct ev_source *src = log->src;
 	const struct ev_partition *p = &src->parts[part];
 	const struct ev_archive_topic *t = ev_manifest_topic(m, ev_slice_str(p->topic));
 	const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
@@ -84,11 +85,11 @@ static int check_last(const struct ev_manifest *m, struct ev_source *src, uint32
 		return ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: "
 			       "it ends at offset %" PRId64 ", the archive at %" PRId64, p->topic,
 			       p->partition, p->high, a->next);
-	if (m->filter && changes(m->filter))
+	if (!ev_archive_sink_comparable(m))
 		return 0;
 	if (src->ops->record_at(src, part, a->last_offset, &rec, &found, err))
 		return -1;
-	if (!found || ev_record_hash(&rec) == a->last_hash)
+	if (!found || ((!log->change || log->change(log->ctx, &rec)) && ev_record_hash(&rec) == a->last_hash))
 		return 0;
 	ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: another "
 		"record stands at offset %" PRId64, p->topic, p->partition, a->last_offset);
@@ -117,18 +118,16 @@ static int begin_part(struct archive_sink *as, uint32_t part, int64_t offset, st
 	return 0;
 }
 
-int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans, size_t nspans,
-			  const struct ev_source_spec *spec, struct ev_error *err)
+int ev_archive_sink_begin(struct ev_sink *s, const struct ev_archive_log *log, struct ev_error *err)
 {
 	struct archive_sink *as = sink_of(s);
-	struct ev_source *src = as->src;
+	const struct ev_manifest *m = ev_archive_writer_manifest(as->writer);
 
-	as->spec = spec;
-	if (check_parts(ev_archive_writer_manifest(as->writer), src, spec, err))
+	as->spec = log->spec;
+	if (check_parts(m, log->src, log->spec, err))
 		return -1;
-	for (uint32_t i = 0; i < nspans && !src->one_sequence; i++)
-		if (check_last(ev_archive_writer_manifest(as->writer), src, i, err) ||
-		    begin_part(as, i, spans[i].begin, err))
+	for (uint32_t i = 0; i < log->nspans && !log->src->one_sequence; i++)
+		if (check_last(m, log, i, err) || begin_part(as, i, log->spans[i].begin, err))
 			return -1;
 	return 0;
 }
@@ -138,19 +137,18 @@ const struct ev_manifest *ev_archive_sink_manifest(struct ev_sink *s)
 	return ev_archive_writer_manifest(sink_of(s)->writer);
 }
 
-int ev_archive_sink_plan(const struct ev_manifest *m, struct ev_source *src, const struct ev_span *spans,
-			 size_t nspans, const struct ev_source_spec *spec, struct ev_error *err)
+int ev_archive_sink_plan(const struct ev_manifest *m, const struct ev_archive_log *log, struct ev_error *err)
 {
-	if (check_parts(m, src, spec, err))
+	if (check_parts(m, log->src, log->spec, err))
 		return -1;
-	for (uint32_t i = 0; i < nspans && !src->one_sequence; i++) {
-		const struct ev_partition *p = &src->parts[i];
+	for (uint32_t i = 0; i < log->nspans && !log->src->one_sequence; i++) {
+		const struct ev_partition *p = &log->src->parts[i];
 		struct ev_slice topic = ev_slice_str(p->topic);
 		const struct ev_archive_topic *t = ev_manifest_topic(m, topic);
 		const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
 
-		if (check_last(m, src, i, err) ||
-		    (a && ev_archive_gap(topic, p->partition, a->next, spans[i].begin, err)))
+		if (check_last(m, log, i, err) ||
+		    (a && ev_archive_gap(topic, p->partition, a->next, log->spans[i].begin, err)))
 			return -1;
 	}
 	return 0;
@@ -161,7 +159,7 @@ static int check_held(const struct ev_manifest *m, const struct ev_archive_part 
 		      struct ev_error *err)
 {
 	if (!a || r->offset != a->last_offset || ev_record_hash(r) == a->last_hash ||
-	    (m->filter && changes(m->filter)))
+	    !ev_archive_sink_comparable(m))
 		return 0;
 	return ev_fail(err, EV_DATA, "it is another record than the last one of the archive");
 }

@@ -18,23 +18,32 @@
 struct ev_sink *ev_archive_sink_open(const char *dir, const struct ev_archive_options *opt,
 				     struct ev_source *src, struct ev_error *err);
 
+struct ev_archive_log { /* what is read; all of it borrowed */
+	struct ev_source *src;
+	const struct ev_span *spans; /* as the source was started with */
+	size_t nspans;
+	const struct ev_source_spec *spec; /* tells how many partitions a topic has, where all are read */
+	bool (*change)(void *ctx, struct ev_record *rec); /* NULL: as it is; else to what is put, false: nothing is */
+	void *ctx;
+};
+
 /*
- * Before the first put, once it is known what will be read: `spans` as the source was started with.
- * EV_DATA where offsets between the archive's end and a span would be missing, or the source is not
- * the log that the archive was written from: another record stands at the offset of its last one.
- * Partitions of a one_sequence source begin with their first record; there too what the archive has
- * already is passed over. `spec` (it outlives the sink) tells how many partitions a topic has, where all are
- * read; of one that is added while it is read that is looked at again.
+ * Before the first put, once it is known what will be read. EV_DATA where offsets between the archive's end and a span
+ * would be missing, or the source is not the log that the archive was written from: another record stands at the
+ * offset of its last one. Partitions of a one_sequence source begin with their first record; there too what the
+ * archive has already is passed over. `log->spec` outlives the sink: of a partition that is added while it is read
+ * that is looked at again.
  */
-int ev_archive_sink_begin(struct ev_sink *s, const struct ev_span *spans, size_t nspans,
-			  const struct ev_source_spec *spec, struct ev_error *err);
+int ev_archive_sink_begin(struct ev_sink *s, const struct ev_archive_log *log, struct ev_error *err);
+
+/* Can it be told whether the source is the same? A record that got the time of writing is no more what it was. */
+bool ev_archive_sink_comparable(const struct ev_manifest *m);
 
 /* What the archive holds by now. */
 const struct ev_manifest *ev_archive_sink_manifest(struct ev_sink *s);
 
 /* Would that be refused, of the archive `m` (ev_archive_writer_peek)? For a plan; the same errors. */
-int ev_archive_sink_plan(const struct ev_manifest *m, struct ev_source *src, const struct ev_span *spans,
-			 size_t nspans, const struct ev_source_spec *spec, struct ev_error *err);
+int ev_archive_sink_plan(const struct ev_manifest *m, const struct ev_archive_log *log, struct ev_error *err);
 
 /*
  * Of a one_sequence source: has the archive `m` the record already? 1: it would be passed over, 0: it would be

@@ -279,3 +279,9 @@ uint64_t ev_redact_met(const struct ev_redact *r, size_t i)
 {
 	return r->paths[i].met;
 }
+
+void ev_redact_forget(struct ev_redact *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		r->paths[i].met = 0;
+}

@@ -38,5 +38,7 @@ int ev_redact_value(struct ev_redact *r, struct ev_slice value, struct ev_buf *o
 
 /* How many places the path that was added as number i (from 0) has named, or an outer one instead of it. */
 uint64_t ev_redact_met(const struct ev_redact *r, size_t i);
+/* Count anew. */
+void ev_redact_forget(struct ev_redact *r);
 
 #endif

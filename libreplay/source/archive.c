@@ -251,17 +251,18 @@ static void copy_selection(struct ev_archive_source *as, const struct ev_source_
 	}
 }
 
-/* Nobody shall take a part for the whole. */
+/* Nobody shall take a part for the whole, or what was changed for what was. */
 static void say_filter(struct ev_archive_source *as)
 {
-	struct ev_buf text = EV_BUF_INIT;
+	struct ev_buf text = EV_BUF_INIT, what = EV_BUF_INIT;
 
 	if (!as->manifest.filter || !as->note)
 		return;
-	ev_buf_addf(&text, "archive '%s' holds only part of the records (%s)", as->dir,
-		    as->manifest.filter);
+	ev_manifest_tell(&as->manifest, &what);
+	ev_buf_addf(&text, "archive '%s' holds %s", as->dir, ev_buf_str(&what));
 	as->note(as->note_ctx, ev_buf_str(&text));
 	ev_buf_release(&text);
+	ev_buf_release(&what);
 }
 
 struct ev_source *ev_archive_open(const struct ev_source_spec *spec, struct ev_error *err)
@@ -280,7 +281,7 @@ struct ev_source *ev_archive_open(const struct ev_source_spec *spec, struct ev_e
 		return NULL;
 	}
 	as->base.cluster_id = ev_strdup(as->manifest.cluster_id);
-	as->base.holes_known = !as->manifest.filter;
+	as->base.holes_known = !(ev_manifest_kind(&as->manifest) & EV_ARCHIVE_PART);
 	say_filter(as);
 	enter_all(as, true);
 	return &as->base;

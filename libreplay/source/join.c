@@ -315,11 +315,13 @@ static int check_origin(const struct ev_source *archive, const char *topic, cons
 			struct ev_error *err)
 {
 	const struct ev_manifest *m = &((const struct ev_archive_source *)archive)->manifest;
+	struct ev_buf what = EV_BUF_INIT;
 
 	if (m->filter) {
-		ev_fail(err, EV_DATA, "cannot read archive '%s' before its topic: it has only part of the "
-			"records (%s)", dir, m->filter);
-		return ev_hint(err, "read it alone, or an archive of all records");
+		ev_manifest_tell(m, &what);
+		ev_fail(err, EV_DATA, "cannot read archive '%s' before its topic: it has %s", dir, ev_buf_str(&what));
+		ev_buf_release(&what);
+		return ev_hint(err, "read it alone, or an archive of all records as they were");
 	}
 	if (mapped || (m->cluster_id && topic && strcmp(m->cluster_id, topic) == 0))
 		return 0;

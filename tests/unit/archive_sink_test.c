@@ -47,6 +47,7 @@ static long copy(const char *word, const char *dir, const char *cluster, long st
 	struct ev_source *src = NULL;
 	struct ev_sink *s = NULL;
 	struct ev_merge *m = NULL;
+	struct ev_archive_log log;
 	struct ev_record r[16];
 	bool known = false, done = false;
 	long put = -1;
@@ -61,9 +62,11 @@ static long copy(const char *word, const char *dir, const char *cluster, long st
 	if (src)
 		s = ev_archive_sink_open(dir, &opt, src, err);
 	if (s && !s->ops->resume(s, &stored, &known, err) &&
-	    !ev_range_resolve(src, &range, known ? &stored : NULL, &spans, err) &&
-	    !ev_archive_sink_begin(s, spans, src->nparts, &spec, err))
-		m = ev_merge_new(src, spans, &mo, err);
+	    !ev_range_resolve(src, &range, known ? &stored : NULL, &spans, err)) {
+		log = (struct ev_archive_log){ .src = src, .spans = spans, .nspans = src->nparts, .spec = &spec };
+		if (!ev_archive_sink_begin(s, &log, err))
+			m = ev_merge_new(src, spans, &mo, err);
+	}
 	while (m && !done && n >= 0 && (!stop || (long)s->records < stop)) {
 		n = ev_merge_read(m, r, 16, 1 << 20, 0, &done, err);
 		for (int i = 0; i < n && n > 0; i++)

@@ -402,8 +402,8 @@ static void test_append(void)
 	s->ops->close(s);
 	check_range("./a/t", "100", NULL, 100, 10, "what is appended behind empty offsets is found");
 	w = ev_archive_writer_open("a/t", &opt, &err);
-	CHECK(!w && err.class == EV_USAGE && strstr(err.text, "it is no archive, and holds"),
-	      "a folder of other things is not written into");
+	CHECK(!w && err.class == EV_USAGE && strstr(err.text, "it would lie in archive"),
+	      "none is made inside another");
 	w = ev_archive_writer_open("no/where", &opt, &err);
 	CHECK(!w && err.class == EV_STORE, "nor one whose parent is missing");
 	ev_position_release(&at);
@@ -432,6 +432,13 @@ static void check_manifest(const char *text, const char *why)
 
 #define PART(text) "\"topics\":{\"t\":{\"partition_count\":null,\"partitions\":{\"0\":{" text "}}}}"
 
+#define ONE(last)                                                                                \
+	"\"first\":5,\"next\":9,\"records\":1,\"empty\":3,\"last_offset\":" last ","              \
+	"\"last_hash\":\"0123456789abcdef\","
+#define SEGMENT(offset, times)                                                                   \
+	"\"segments\":[{\"offset\":" offset ",\"next\":9,\"records\":1,\"bytes\":1,\"index_bytes\":1," \
+	"\"index_crc32\":\"00000000\",\"oldest\":" times "}]"
+
 static void test_manifests(void)
 {
 	check_manifest("\"topics\":[]", "\"topics\" is no object");
@@ -443,18 +450,14 @@ static void test_manifests(void)
 	check_manifest(PART("\"first\":-1"), "t/0: \"first\" is no number");
 	check_manifest(PART("\"first\":5,\"next\":4,\"records\":0"), "do not add up");
 	check_manifest(PART("\"first\":5,\"next\":9,\"records\":5"), "do not add up");
-	check_manifest(PART("\"first\":5,\"next\":9,\"records\":1,\"last_offset\":8,\"last_hash\":\"x\""), "no hash");
-	check_manifest(PART("\"first\":5,\"next\":9,\"records\":1,\"last_offset\":8,\"last_hash\":\"0123456789abcdef\","
-			    "\"segments\":[]"), "hold 0 records, not 1");
-	check_manifest(PART("\"first\":5,\"next\":9,\"records\":1,\"last_offset\":8,\"last_hash\":\"0123456789abcdef\","
-			    "\"segments\":[{\"offset\":4,\"next\":9,\"records\":1,\"bytes\":1,\"index_bytes\":1,"
-			    "\"index_crc32\":\"00000000\",\"oldest\":null,\"newest\":null}]"), "does not follow");
-	check_manifest(PART("\"first\":5,\"next\":9,\"records\":1,\"last_offset\":7,\"last_hash\":\"0123456789abcdef\","
-			    "\"segments\":[{\"offset\":5,\"next\":9,\"records\":1,\"bytes\":1,\"index_bytes\":1,"
-			    "\"index_crc32\":\"00000000\",\"oldest\":null,\"newest\":null}]"), "is not where");
-	check_manifest(PART("\"first\":5,\"next\":9,\"records\":1,\"last_offset\":8,\"last_hash\":\"0123456789abcdef\","
-			    "\"segments\":[{\"offset\":5,\"next\":9,\"records\":1,\"bytes\":1,\"index_bytes\":1,"
-			    "\"index_crc32\":\"00000000\",\"oldest\":2,\"newest\":1}]"), "no span of time");
+	check_manifest(PART("\"first\":5,\"next\":9,\"records\":1,\"empty\":4"),
+		       "\"empty\" is 4, and its span has 3 offsets");
+	check_manifest(PART("\"first\":5,\"next\":9,\"records\":1,\"empty\":3,\"last_offset\":8,\"last_hash\":\"x\""),
+		       "no hash");
+	check_manifest(PART(ONE("8") "\"segments\":[]"), "hold 0 records, not 1");
+	check_manifest(PART(ONE("8") SEGMENT("4", "null,\"newest\":null")), "does not follow");
+	check_manifest(PART(ONE("7") SEGMENT("5", "null,\"newest\":null")), "is not where");
+	check_manifest(PART(ONE("8") SEGMENT("5", "2,\"newest\":1")), "no span of time");
 }
 
 /* Every single byte of a manifest matters, and so does its length. */
