@@ -11,7 +11,7 @@ _evreplay_redrive() {
 	--into-broker) COMPREPLY=(); return ;;
 	--into-config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--partition) COMPREPLY=($(compgen -W 'key keep librdkafka' -- "$cur")); return ;;
-	--allow) COMPREPLY=($(compgen -W 'same-topic fewer-partitions log-append-time other-job retention timestamp-bounds null-keys' -- "$cur")); return ;;
+	--allow) COMPREPLY=($(compgen -W 'same-topic fewer-partitions log-append-time other-job other-partitions retention timestamp-bounds null-keys' -- "$cur")); return ;;
 	--rate) COMPREPLY=(); return ;;
 	--metrics) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--from) COMPREPLY=(); return ;;
@@ -73,7 +73,7 @@ _evreplay() {
 	--into-config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--partition) COMPREPLY=($(compgen -W 'key keep librdkafka' -- "$cur")); return ;;
 	--map) COMPREPLY=(); return ;;
-	--allow) COMPREPLY=($(compgen -W 'same-topic fewer-partitions log-append-time other-job retention timestamp-bounds null-keys' -- "$cur")); return ;;
+	--allow) COMPREPLY=($(compgen -W 'same-topic fewer-partitions log-append-time other-job other-partitions retention timestamp-bounds null-keys' -- "$cur")); return ;;
 	--position) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--offset-map) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--metrics) COMPREPLY=($(compgen -f -- "$cur")); return ;;

@@ -250,6 +250,62 @@ check_grep "which is said" "consumer group 'busy-$$' has 1 member" "$err"
 kill $busy
 wait $busy 2>/dev/null
 
+# The target has grown: the same key goes elsewhere.
+topic wide 1
+put <<END
+many $wide/0 1732190400000 6
+END
+topic grows 1
+into=$grows run job "$wide" --job "grows-$$"
+evadmin grow "$grows" 3
+into=$grows run job "$wide" --job "grows-$$"
+check_status 2 "a job does not spread keys anew, though nothing is new"
+check_grep "and says how" "cannot write topic '$grows': it has 3 partitions now, and had 1 when the job wrote to it" "$err"
+check_grep "with the way on" "hint: --allow other-partitions does so all the same" "$err"
+into=$grows run job "$wide" --job "grows-$$" -n
+check_status 1 "a plan has it against it"
+check_grep "by its word" "^conflict: topic $grows: other-partitions;" "$out"
+printf 'many %s/0 1732190400000 6\n' "$wide" | put
+into=$grows run job "$wide" --job "grows-$$" --allow other-partitions
+check_status 0 "unless it is allowed"
+into=$grows run job "$wide" --job "grows-$$"
+check_status 0 "once"
+check "and goes on" test "$(total "$grows")" = 12
+topic fixed 1
+into=$fixed run job "$wide" --job "fixed-$$" --partition 0=0
+evadmin grow "$fixed" 2
+into=$fixed run job "$wide" --job "fixed-$$" --partition 0=0
+check_status 0 "partitions that are named are not spread"
+topic pair 2
+topic kept2 1
+printf 'many %s/%s 1732190400000 3\n' "$pair" 0 "$pair" 1 | put
+into=$kept2 run job "$pair" --job "kept-$$" --partition keep --allow fewer-partitions
+check_status 0 "partitions that are kept, modulo"
+evadmin grow "$kept2" 2
+into=$kept2 run job "$pair" --job "kept-$$" --partition keep --allow fewer-partitions
+check_status 2 "go elsewhere in a topic that has grown"
+
+# A file shows its topics late: the second one takes small batches only, and the job goes on with such.
+for new in '' --new-job; do
+	topic roomy 1
+	topic crumbs 1 max.message.bytes=2000
+	for i in {1..40}; do
+		[ "$i" -gt 3 ] && of=b || of=a
+		printf '{"topic":"%s","partition":0,"offset":%s,"timestamp":1732190400000,"key":"k%s","headers":[],"text":"%s"}\n' \
+			$of "$i" "$i" "$(head -c 420 /dev/urandom | base64 -w 0)"
+	done >late.ndjson
+	late() { evreplay ./late.ndjson --map "a=$roomy" --map "b=$crumbs" --allow retention \
+		--exactly-once --job "late$new-$$" "$@"; }
+	run late $new
+	check_status 0 "batches fit a topic that a job meets under way $new"
+	check_grep "and all are counted" "40 records, " "$err"
+	check "each record is there once" test "$(evtail "$crumbs" --from begin -q -o %k | sort -u | wc -l)/$(total "$crumbs")" = 37/37
+	check "of the other, too" test "$(evtail "$roomy" --from begin -q -o %k | tr '\n' ' ')" = "k1 k2 k3 "
+	run late
+	check_status 0 "the job goes on behind both"
+	check_grep "with nothing new" "^evreplay: nothing new: 0 records" "$err"
+done
+
 # The target is.
 topic once 1
 into=$once run job "$b" --new-job

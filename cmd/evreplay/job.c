@@ -179,10 +179,19 @@ int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err)
 	if (check_route(r, from, into, err))
 		return -1;
 	ev_job_token_set_route(r->token, from, into);
-	if (!t || t->checked)
+	if (!t)
 		return 0;
-	t->checked = true;
-	return ev_kafka_sink_check_written(replay_sink(r), t->name, err);
+	if (!t->checked) {
+		if (ev_kafka_sink_check_written(replay_sink(r), t->name, err))
+			return -1;
+		t->checked = true;
+		t->was = ev_job_token_partitions(r->token, t->name);
+	}
+	if (replay_check_grown(r, t, r->src->parts[part].partition, err))
+		return -1;
+	if (t->info.partitions) /* in a plan it may not be there */
+		ev_job_token_set_partitions(r->token, t->name, t->info.partitions);
+	return 0;
 }
 
 int replay_check_routes(struct replay *r, struct ev_error *err)

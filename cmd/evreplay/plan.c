@@ -1,6 +1,7 @@
 /* plan.c - the topics that are written: are they there, and will they keep what they are given? */
 #include "evreplay/replay.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,19 @@
 #include "sink/rename.h"
 
 const char *const replay_allow_words[] = { "same-topic", "fewer-partitions", "log-append-time", "other-job",
-					   "retention", "timestamp-bounds", "null-keys", NULL };
+					   "other-partitions", "retention", "timestamp-bounds", "null-keys", NULL };
 const char *const replay_partition_words[] = { "key", "keep", "librdkafka", NULL };
+
+static int hint_allow(struct ev_error *err)
+{
+	struct ev_buf words = EV_BUF_INIT;
+
+	for (size_t w = 0; w < NCONFLICTS; w++)
+		ev_buf_addf(&words, "%s%s", w ? ", " : "", replay_allow_words[w]);
+	ev_hint(err, "one of %s", ev_buf_str(&words));
+	ev_buf_release(&words);
+	return -1;
+}
 
 int replay_allow(struct replay *r, struct ev_error *err)
 {
@@ -23,8 +35,7 @@ int replay_allow(struct replay *r, struct ev_error *err)
 			w++;
 		if (w == NCONFLICTS) {
 			ev_fail(err, EV_USAGE, "option '--allow' does not take '%s'", l->v[i]);
-			return ev_hint(err, "one of same-topic, fewer-partitions, log-append-time, "
-				       "other-job, retention, timestamp-bounds, null-keys");
+			return hint_allow(err);
 		}
 		r->allowed |= 1u << w;
 	}
@@ -44,6 +55,8 @@ static const char *other_way(const struct replay *r, enum replay_conflict what)
 		return r->redrive ? "" : "; --timestamps now gives records the time of writing";
 	if (what == ALLOW_OTHER_JOB)
 		return "; --job with that name goes on where it stands";
+	if (what == ALLOW_GROWN)
+		return "; another job copies all of it into another topic";
 	return what == ALLOW_NULL_KEYS ? "; --key '*' leaves out what has no key" : "";
 }
 
@@ -409,6 +422,26 @@ static int check_partitions(struct replay *r, struct replay_part *p, int32_t par
 		return ev_fail(err, EV_USAGE, "cannot write topic '%s': --partition names no partition of it "
 			       "for partition %d of the source", p->target->name, (int)partition);
 	return 0;
+}
+
+/* Does the number of the target's partitions say where records of this partition go? */
+static bool depends(const struct replay *r, int32_t partition, int32_t was, int32_t is)
+{
+	if (r->spread.kind == EV_SPREAD_KEEP)
+		return r->spread.wrap && partition >= (was < is ? was : is);
+	return r->spread.kind != EV_SPREAD_LIST;
+}
+
+int replay_check_grown(struct replay *r, struct replay_target *t, int32_t partition, struct ev_error *err)
+{
+	int32_t is = t->info.partitions;
+	char text[200];
+
+	if (!t->was || !is || t->was == is || t->conflicts[ALLOW_GROWN] || !depends(r, partition, t->was, is))
+		return 0;
+	snprintf(text, sizeof(text), "it has %d partitions now, and had %d when the job wrote to it: keys would go "
+		 "elsewhere, and the order of their records be lost", (int)is, (int)t->was);
+	return conflict(r, t, ALLOW_GROWN, err, text);
 }
 
 int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,

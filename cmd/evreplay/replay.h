@@ -57,7 +57,7 @@ struct replay_args {
 enum replay_other { OTHER_REFUSE, OTHER_DROP, OTHER_PASS };
 
 /* What a target may not be, unless --allow says so; in the order of the words. */
-enum replay_conflict { ALLOW_SAME, ALLOW_FEWER, ALLOW_LOG_TIME, ALLOW_OTHER_JOB, ALLOW_RETENTION,
+enum replay_conflict { ALLOW_SAME, ALLOW_FEWER, ALLOW_LOG_TIME, ALLOW_OTHER_JOB, ALLOW_GROWN, ALLOW_RETENTION,
 		       ALLOW_BOUNDS, ALLOW_NULL_KEYS, NCONFLICTS };
 
 struct replay_target { /* a topic that is written */
@@ -67,6 +67,7 @@ struct replay_target { /* a topic that is written */
 	bool as_made;               /* it will have the settings that the brokers give it */
 	bool rewrites, compacts;
 	bool checked;               /* that it is still what the job has written */
+	int32_t was;                /* how many partitions it had then; 0: not known */
 	char *other;                /* that another job has copied the same into it; NULL: none */
 	int64_t keep_ms;            /* records older than that are deleted at once; INT64_MAX: none */
 	int64_t before_ms, after_ms; /* and refused, when so much older or newer than the clock */
@@ -266,6 +267,11 @@ int replay_plan(struct replay *r, struct ev_error *err);
 /* The target of a new partition, found, and made where it is missing. */
 int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,
 		      struct ev_error *err);
+/*
+ * Has the topic as many partitions as when the job wrote to it, or does that not change where records of this partition
+ * of the source go? EV_USAGE.
+ */
+int replay_check_grown(struct replay *r, struct replay_target *t, int32_t partition, struct ev_error *err);
 /* Will the topic keep the record, which is written now? EV_USAGE. */
 int replay_check_record(struct replay *r, struct replay_target *t, const struct ev_record *rec,
 			struct ev_error *err);

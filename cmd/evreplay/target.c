@@ -211,21 +211,41 @@ static int bound_batches(struct replay *r, struct ev_kafka_sink_spec *spec, stru
 	return open_sink(r, spec, err);
 }
 
+/* By another producer, with the token that the last transaction has left. */
+static int resume_job(struct replay *r, struct ev_error *err)
+{
+	struct ev_position stored = EV_POSITION_INIT;
+	bool known;
+	int rc = r->sink->ops->resume(r->sink, &stored, &known, err);
+
+	ev_position_release(&stored);
+	r->token = r->sink->ops->token(r->sink);
+	return rc ? -1 : replay_check_routes(r, err);
+}
+
 int replay_bound_batches(struct replay *r, struct ev_error *err)
 {
 	struct ev_kafka_sink_spec spec;
+	struct ev_buf how = EV_BUF_INIT;
 	uint64_t records = r->sink->records, bytes = r->sink->bytes;
+	int rc;
 
 	if (replay_least_batch(r) >= r->batch_bytes)
 		return 0;
-	if (records > r->flushed_at && replay_flush_now(r, err))
+	if ((r->args->job ? r->read : records > r->flushed_at) && replay_flush_now(r, err))
 		return -1;
 	topics_spec(r, &spec);
-	if (bound_batches(r, &spec, err))
+	replay_describe(r, &how);
+	spec.how = ev_buf_str(&how);
+	spec.new_job = false; /* it has begun */
+	r->token = NULL;
+	rc = bound_batches(r, &spec, err);
+	ev_buf_release(&how);
+	if (rc)
 		return -1;
 	r->sink->records = records;
 	r->sink->bytes = bytes;
-	return 0;
+	return r->args->job ? resume_job(r, err) : 0;
 }
 
 static int open_topics(struct replay *r, struct ev_error *err)
@@ -339,8 +359,8 @@ struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice
 	if (r->target && (replay_check_part(r, p, partition, r->src->parts[part].topic, err) ||
 			  replay_check_route(r, part, err)))
 		return NULL;
-	/* a file has shown one more; the producer of a job stays what it is */
-	if (r->merge && r->sink && r->kafka && !r->args->job && replay_bound_batches(r, err))
+	/* a file has shown one more */
+	if (r->merge && r->sink && r->kafka && replay_bound_batches(r, err))
 		return NULL;
 	return p;
 }

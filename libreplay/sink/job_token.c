@@ -15,7 +15,10 @@ void ev_job_token_release(struct ev_job_token *t)
 		free(t->routes[i].from);
 		free(t->routes[i].into);
 	}
+	for (size_t i = 0; i < t->ntopics; i++)
+		free(t->topics[i].name);
 	free(t->routes);
+	free(t->topics);
 	free(t->source);
 	free(t->how);
 	ev_position_release(&t->next);
@@ -78,12 +81,30 @@ static int read_routes(json_t *root, struct ev_job_token *t, struct ev_error *er
 	return 0;
 }
 
+static int read_partitions(json_t *root, struct ev_job_token *t, struct ev_error *err)
+{
+	json_t *all = json_object_get(root, "partitions"), *v;
+	const char *topic;
+
+	if (all && !json_is_object(all))
+		return ev_fail(err, EV_DATA, "\"partitions\" is no object");
+	json_object_foreach(all, topic, v) {
+		json_int_t n = json_integer_value(v);
+
+		if (n < 1 || n > INT32_MAX || !ev_topic_valid(ev_slice_str(topic)))
+			return ev_fail(err, EV_DATA, "\"partitions\" holds what is no topic with a number of them");
+		ev_job_token_set_partitions(t, topic, (int32_t)n);
+	}
+	return 0;
+}
+
 static int read_members(struct ev_job_token *t, json_t *root, struct ev_error *err)
 {
 	if (!json_object_get(root, "position"))
 		return ev_fail(err, EV_DATA, "it holds no position");
 	if (read_text(root, "source", &t->source, err) || read_text(root, "how", &t->how, err) ||
-	    read_routes(root, t, err) || read_position(root, "position", &t->next, err) ||
+	    read_routes(root, t, err) || read_partitions(root, t, err) ||
+	    read_position(root, "position", &t->next, err) ||
 	    read_position(root, "first", &t->first, err) ||
 	    read_position(root, "first_hash", &t->first_hash, err) ||
 	    read_position(root, "last", &t->last, err) ||
@@ -138,7 +159,10 @@ void ev_job_token_print(const struct ev_job_token *t, struct ev_buf *out)
 	print_position(out, "ends", &t->ends);
 	print_position(out, "witness", &t->witness);
 	print_position(out, "witness_hash", &t->witness_hash);
-	ev_buf_addc(out, '}');
+	ev_buf_adds(out, ",\"partitions\":{");
+	for (size_t i = 0; i < t->ntopics; i++)
+		ev_buf_addf(out, "%s\"%s\":%d", i ? "," : "", t->topics[i].name, (int)t->topics[i].partitions);
+	ev_buf_adds(out, "}}");
 }
 
 /* ---- parts ---- */
@@ -168,6 +192,32 @@ bool ev_job_token_wrote(const struct ev_job_token *t, const char *topic)
 		if (!strcmp(t->ends.v[i].topic, topic))
 			return true;
 	return false;
+}
+
+static struct ev_job_topic *topic_of(const struct ev_job_token *t, const char *name)
+{
+	for (size_t i = 0; i < t->ntopics; i++)
+		if (!strcmp(t->topics[i].name, name))
+			return &t->topics[i];
+	return NULL;
+}
+
+int32_t ev_job_token_partitions(const struct ev_job_token *t, const char *topic)
+{
+	const struct ev_job_topic *known = topic_of(t, topic);
+
+	return known ? known->partitions : 0;
+}
+
+void ev_job_token_set_partitions(struct ev_job_token *t, const char *topic, int32_t partitions)
+{
+	struct ev_job_topic *known = topic_of(t, topic);
+
+	if (!known) {
+		known = EV_PUSH(t->topics, t->ntopics);
+		known->name = ev_strdup(topic);
+	}
+	known->partitions = partitions;
 }
 
 /* A position holds numbers from 0. */

@@ -5,11 +5,13 @@
  *
  *	{"source":CLUSTER,"how":TEXT,"into":{"a":"copy"},"position":{"a":{"0":12}},
  *	 "first":{"a":{"0":3}},"first_hash":{"a":{"0":HASH}},"last":{"a":{"0":11}},"last_hash":{"a":{"0":HASH}},
- *	 "ends":{"copy":{"0":12}},"witness":{"copy":{"0":4}},"witness_hash":{"copy":{"0":HASH}}}
+ *	 "ends":{"copy":{"0":12}},"witness":{"copy":{"0":4}},"witness_hash":{"copy":{"0":HASH}},
+ *	 "partitions":{"copy":3}}
  *
  * The position is what the next run goes on from; all else is there to tell that it would go on in
  * the wrong place: with other options, into another topic, from a topic or into one that was
- * deleted and made again. A token may lack all but the position (then nothing of it is checked).
+ * deleted and made again, or into one that has grown and spreads keys otherwise. A token may lack
+ * all but the position (then nothing of it is checked).
  */
 #ifndef EV_SINK_JOB_TOKEN_H
 #define EV_SINK_JOB_TOKEN_H
@@ -18,6 +20,11 @@
 
 struct ev_job_route {
 	char *from, *into; /* topics */
+};
+
+struct ev_job_topic { /* of the target */
+	char *name;
+	int32_t partitions;
 };
 
 struct ev_job_token {
@@ -33,6 +40,8 @@ struct ev_job_token {
 	struct ev_position ends;      /* of the target: as far at least was written */
 	struct ev_position witness;   /* of the target: the offset of a record that the job wrote */
 	struct ev_position witness_hash; /* and its hash, as above */
+	struct ev_job_topic *topics;  /* how many partitions records were spread over */
+	size_t ntopics;
 };
 
 void ev_job_token_release(struct ev_job_token *t);
@@ -47,6 +56,9 @@ const char *ev_job_token_route(const struct ev_job_token *t, const char *from);
 void ev_job_token_set_route(struct ev_job_token *t, const char *from, const char *into);
 /* Does it tell of records in the topic of the target? */
 bool ev_job_token_wrote(const struct ev_job_token *t, const char *topic);
+/* Over how many partitions of the target's topic it has spread records; 0: not known. */
+int32_t ev_job_token_partitions(const struct ev_job_token *t, const char *topic);
+void ev_job_token_set_partitions(struct ev_job_token *t, const char *topic, int32_t partitions);
 /* Of the first record that was read of a partition; one that is known stays. */
 void ev_job_token_set_first(struct ev_job_token *t, const char *topic, int32_t partition, int64_t offset,
 			    uint64_t hash);

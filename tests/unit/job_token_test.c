@@ -24,6 +24,8 @@ static void test_read(void)
 	CHECK(!is_token("{\"position\":{},\"source\":1}") && !is_token("{\"position\":{},\"how\":[]}"),
 	      "texts are texts");
 	CHECK(!is_token("{\"position\":{},\"into\":{\"a\":\"b/c\"}}"), "a topic is a topic");
+	CHECK(!is_token("{\"position\":{},\"partitions\":{\"b\":0}}") &&
+	      !is_token("{\"position\":{},\"partitions\":{\"b\":\"3\"}}"), "no topic has no partitions");
 	CHECK(!is_token("{\"position\":{},\"position\":{}}"), "a doubled name is refused");
 }
 
@@ -41,10 +43,14 @@ static void test_round(void)
 	ev_job_token_set_last(&t, "a", 0, 11, UINT64_MAX);
 	ev_position_set(&t.ends, "b", 3, 40);
 	ev_job_token_set_witness(&t, "b", 3, 39, 5);
+	ev_job_token_set_partitions(&t, "b", 3);
+	ev_job_token_set_partitions(&t, "b", 4);
 	ev_job_token_print(&t, &text);
 	CHECK(!ev_job_token_read(&u, ev_buf_slice(&text), &err), "what was printed is read");
 	CHECK(!strcmp(ev_job_token_route(&u, "a"), "b"), "with the first route of a topic");
 	CHECK(!ev_job_token_route(&u, "b"), "and no other");
+	CHECK(ev_job_token_partitions(&u, "b") == 4 && !ev_job_token_partitions(&u, "a"),
+	      "with the target's partitions");
 	CHECK(ev_job_token_wrote(&u, "b") && !ev_job_token_wrote(&u, "a"), "with what was written");
 	CHECK(ev_position_get(&u.first, "a", 0) == 3 && ev_job_token_is_first(&u, "a", 0, 8) &&
 	      !ev_job_token_is_first(&u, "a", 0, 9), "with the very first record");
