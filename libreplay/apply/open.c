@@ -7,7 +7,7 @@
 #include "store/indexes.h"
 
 #define LEAST_CACHE ((size_t)2 << 20)
-#define MOST_CACHE ((size_t)64 << 20)
+#define MOST_CACHE ((size_t)512 << 20)
 #define LEAST_BATCH ((size_t)1 << 20) /* bytes of its records */
 #define MOST_BATCH ((size_t)32 << 20)
 
