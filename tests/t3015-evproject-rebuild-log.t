@@ -111,7 +111,7 @@ check_grep "and why" '^rebuild to version 3: refused: 28.6 % of the rows change'
 check_grep "and what is to be done" '^rebuild --abandon gives it up$' "$out"
 rebuild p3.sql a.db --adopt --no-swap --max-change 40 ./log.ndjson
 check_status 0 "what --max-change allows is ready"
-check_grep "with the comparison" 'at the end of the log: 1 rows changed, 1 only in the old view, 0 only in the new, 5 the same' "$err"
+check_grep "with the comparison" 'at the end of the log: 1 row changed, 1 only in the old view, 0 only in the new, 5 the same' "$err"
 check "status says that, too" test "$(phase a.db)" = ready
 run evproject status p3.sql --store "$(store a.db)"
 check_grep "with what swaps it in" '^rebuild --yes swaps it in, rebuild --abandon gives it up$' "$out"
@@ -177,7 +177,7 @@ run evproject run p2.sql --store "$(store v3.db)" --check ./longer.ndjson
 check_grep "run --check says what holds" 'acc: 1 check of the file holds' "$err"
 run evproject rollback p2.sql --store "$(store v3.db)"
 check_grep "rollback says where the version before stands" \
-	'acc: version 1 serves again, at \{"t":\{"0":100\}\}, 1 offsets behind version 2; that is kept' "$err"
+	'acc: version 1 serves again, at \{"t":\{"0":100\}\}, 1 offset behind version 2; that is kept' "$err"
 evproject rollback p2.sql --store "$(store v3.db)" --quiet
 rebuild p3.sql v3.db --no-swap --quiet ./longer.ndjson
 run evproject drop acc --store "$(store v3.db)" --yes

@@ -21,7 +21,7 @@ check_status 0 "a good log has no fault"
 check_grep "its offsets are accounted for" 'o/0: offsets 10 = records 10$' "$out"
 check_grep "its ids too" 'ids: records 20 = with an id 20$' "$out"
 check_grep "and its sequences" 'sequence \$\.version: records 20 = numbered 20$' "$out"
-check_grep "where keys begin is said" '2 keys; 1 of them begin at number 1' "$out"
+check_grep "where keys begin is said" '2 keys; 1 of them begins at number 1' "$out"
 
 except 4 >lost.ndjson
 log ./lost.ndjson --format json
@@ -130,7 +130,7 @@ check_status 1 "ids are those of the file"
 sed -i 's/@topics t u/&\n-- @dedupe id/' id.sql
 run evverify id.sql --log ./log.ndjson
 check_status 0 "for a view that drops doubles they are no fault"
-check_grep "but said" '1 ids again; the view passes over them' "$out"
+check_grep "but said" '1 id again; the view passes over it' "$out"
 verify s.db ./log.ndjson --log --rows --to 2
 check_status 2 "a range is of a log alone"
 done_testing

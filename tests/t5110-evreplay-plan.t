@@ -143,7 +143,7 @@ check_status 0 "at its own pace no record is ahead of the clock"
 check_grep "and takes as long" "^2 records, .* about 2h" "$out"
 run evreplay ./hours.ndjson --into "$ahead" --timestamps shift --speed 1x --max-idle 2m --dry-run
 check_status 1 "where a silence is cut short one is"
-check_grep "which is named" "^conflict: topic $ahead: timestamp-bounds \(1 records\)" "$out"
+check_grep "which is named" "^conflict: topic $ahead: timestamp-bounds \(1 record\)" "$out"
 check_grep "and so is the plan's time" "^2 records, .* about (2m|1[0-9][0-9]s)" "$out"
 
 echo '{"topic":"p","partition":2147483647,"offset":0,"timestamp":'"$now"',"key":"k","headers":[],"value":{}}' >wide.ndjson
@@ -165,7 +165,7 @@ put $odd/0 $now k v
 END
 run evreplay "$odd" --into "$plain" --dry-run
 check_status 1 "a dry run finds what cannot be produced"
-check_grep "and says why" "^conflict: 1 records cannot be produced as they are .*LogAppendTime" "$out"
+check_grep "and says why" "^conflict: 1 record cannot be produced as it is .*LogAppendTime" "$out"
 # a job shows where it stands, without fencing off the copy that is at work
 topic jobsrc 1
 topic jobdst 1

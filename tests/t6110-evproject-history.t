@@ -17,7 +17,7 @@ projection() { # projection TOPIC... >FILE
 	END
 }
 history() { run timeout 60 evproject history last.sql --format json --timeout 10s "$@"; }
-records() { sed -n 's/.* \([0-9]*\) records read in .*/\1/p' "$err"; }
+records() { sed -n 's/.* \([0-9]*\) records\{0,1\} read in .*/\1/p' "$err"; }
 keys=(a ab abc abcd order-1 order-42 0 42 c-9 kéy 日本語 😀 The-quick-brown-fox-jumps-over-the-lazy-dog-and-goes-on)
 
 # Each key three times, to wherever the producer's partitioner sends it (partition -1: its choice).

@@ -165,7 +165,7 @@ letter='{"topic":"t","partition":0,"offset":0,"timestamp":1000,"key":"k","header
 printf "$letter" "" >letter
 run evreplay redrive - --dry-run <letter
 check_status 1 "a dry run ends with 1 where the letters would not be kept"
-check_grep "and says why" "conflict: topic $brief: retention \\(1 records\\); --allow retention" "$out"
+check_grep "and says why" "conflict: topic $brief: retention \\(1 record\\); --allow retention" "$out"
 run evreplay redrive - <letter
 check_status 2 "as the run is refused"
 printf "$letter" ',["evreplay.redrives","99999999999999999999"],["evreplay.redrives","1"]' >letter

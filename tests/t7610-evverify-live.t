@@ -43,7 +43,7 @@ check "and which" jq -e '.modes[0].kinds.changed == 1' v.json
 verify --repair --yes --max-repair 100%
 status=$?
 check_status 0 "and repaired beside the follower"
-check_grep "which is said" 'repaired: 1 rows deleted, 1 written' v.err
+check_grep "which is said" 'repaired: 1 row deleted, 1 written' v.err
 here=$(chain v.db)
 check "the follower goes on" wait_for 60 applied $((here + 200)) || show <follow.err
 verify

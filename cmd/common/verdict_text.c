@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/plural.h"
 #include "common/term.h"
 #include "common/verdict_print.h"
 
@@ -78,16 +79,20 @@ static void print_mode(struct printing *p, const struct ev_mode *m)
 		line(p, ": ", &text);
 	} else if (m->found) {
 		colored(p, EV_RED, "different");
-		ev_buf_addf(p->out, ": %" PRId64 " finding%s", m->found, m->found == 1 ? "" : "s");
+		ev_buf_addf(p->out, ": %" PRId64 " finding%s", m->found, ev_plural(m->found));
 		for (size_t i = 0; i < m->nkinds; i++)
 			ev_buf_addf(p->out, "%s%s %" PRId64, i ? ", " : " (", m->kinds[i].kind, m->kinds[i].n);
-		ev_buf_addf(p->out, ") in %" PRId64 " %s\n", m->checked, m->unit);
+		ev_buf_adds(p->out, ") in ");
+		ev_mode_print_checked(m, p->out);
+		ev_buf_addc(p->out, '\n');
 	} else if (!m->checked) {
 		colored(p, m->allow_empty || m->optional ? EV_PLAIN : EV_YELLOW, ev_mode_word(m));
 		ev_buf_addf(p->out, ": no %s\n", m->unit);
 	} else {
 		colored(p, EV_GREEN, "consistent");
-		ev_buf_addf(p->out, ": %" PRId64 " %s\n", m->checked, m->unit);
+		ev_buf_adds(p->out, ": ");
+		ev_mode_print_checked(m, p->out);
+		ev_buf_addc(p->out, '\n');
 	}
 	print_findings(p, m);
 	print_lines(p, m);

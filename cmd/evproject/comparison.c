@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "base/plural.h"
 #include "common/term.h"
 #include "json/json.h"
 
@@ -67,7 +68,7 @@ void ev_comparison_text(const struct ev_comparison *c, const struct ev_term *ter
 		ev_table_print(&samples, term, false, out);
 	}
 	if (left > 0)
-		ev_buf_addf(out, "... and %" PRId64 " rows more\n", left);
+		ev_buf_addf(out, "... and %" PRId64 " row%s more\n", left, ev_plural(left));
 	ev_table_release(&tables);
 	ev_table_release(&samples);
 }

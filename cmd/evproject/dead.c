@@ -4,6 +4,7 @@
 
 #include "apply/apply.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "common/term.h"
 #include "event/time.h"
 #include "evproject/evproject.h"
@@ -209,8 +210,9 @@ static int decide(struct ev_store *s, const struct ev_projection *p, const struc
 		rc = ev_apply_retry(a, l->v[i].topic, l->v[i].partition, l->v[i].offset, drop, &applied,
 				    err);
 		if (rc == 0)
-			ev_say(msg, "%s/%d@%" PRId64 " %s, %" PRId64 " records applied", l->v[i].topic,
-			       l->v[i].partition, l->v[i].offset, drop ? "dropped" : "retried", applied);
+			ev_say(msg, "%s/%d@%" PRId64 " %s, %" PRId64 " record%s applied", l->v[i].topic,
+			       l->v[i].partition, l->v[i].offset, drop ? "dropped" : "retried", applied,
+			       ev_plural(applied));
 	}
 	ev_apply_close(a);
 	return rc;

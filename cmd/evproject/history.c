@@ -8,6 +8,7 @@
 #include "apply/run.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "common/progress.h"
 #include "common/source_options.h"
 #include "evproject/evproject.h"
@@ -115,17 +116,18 @@ static void note(void *ctx, const char *text)
 static void say_passed(const struct state *st)
 {
 	if (st->poison > NAMED_POISON)
-		ev_warn(st->msg, "%" PRId64 " more records %s and passed over", st->poison - NAMED_POISON,
-			st->part ? "cannot be applied to it" : "are poison");
+		ev_warn(st->msg, "%" PRId64 " more record%s %s and passed over", st->poison - NAMED_POISON,
+			ev_plural(st->poison - NAMED_POISON), st->part ? "cannot be applied to it" :
+			ev_agree(st->poison - NAMED_POISON, "is poison", "are poison"));
 	if (st->held)
 		ev_warn(st->msg, "%" PRId64 " later record%s of their keys %s held back behind them, as "
-			"by run --on-error dead", st->held, st->held == 1 ? "" : "s", st->held == 1 ? "is" : "are");
+			"by run --on-error dead", st->held, ev_plural(st->held), ev_agree(st->held, "is", "are"));
 	if (st->poison && st->part)
 		ev_say(st->msg, "what is not read may be what they lack: without %s they may be no poison",
 		       st->a->key ? "--key" : "a range");
 	if (st->others && !st->a->quiet)
 		ev_say(st->msg, "%" PRId64 " record%s of other keys, which lack what other partitions have of theirs, "
-		       "%s passed over", st->others, st->others == 1 ? "" : "s", st->others == 1 ? "was" : "were");
+		       "%s passed over", st->others, ev_plural(st->others), ev_agree(st->others, "was", "were"));
 }
 
 static void summary(const struct state *st, const struct ev_run_status *s, int64_t ms)
@@ -133,8 +135,8 @@ static void summary(const struct state *st, const struct ev_run_status *s, int64
 	struct ev_buf row = EV_BUF_INIT;
 
 	ev_target_print(&st->target, &row);
-	ev_say(st->msg, "%" PRId64 " records read in %.1f s, %" PRId64 " touched %s %s", s->records,
-	       (double)ms / 1000, st->print.events, st->target.table, ev_buf_str(&row));
+	ev_say(st->msg, "%" PRId64 " record%s read in %.1f s, %" PRId64 " touched %s %s", s->records,
+	       ev_plural(s->records), (double)ms / 1000, st->print.events, st->target.table, ev_buf_str(&row));
 	ev_buf_release(&row);
 }
 

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/plural.h"
 #include "common/term.h"
 #include "evproject/evproject.h"
 #include "evproject/preview.h"
@@ -78,15 +79,16 @@ static void print_letters(const struct ev_preview *v)
 
 	ev_buf_adds(&b, v->keeps_dead ? "is kept as dead letters" : "stops the rebuild");
 	if (v->dead || v->held || v->decided)
-		ev_buf_addf(&b, "; the old view has %" PRId64 " dead letters%s, %" PRId64 " records held behind "
+		ev_buf_addf(&b, "; the old view has %" PRId64 " dead letter%s%s, %" PRId64 " record%s held behind "
 			    "them, and %" PRId64 " decided, which are decided again",
-			    v->dead, v->keeps_dead || !v->dead ? "" : " (each that is still poison stops it)",
-			    v->held, v->decided);
+			    v->dead, ev_plural(v->dead),
+			    v->keeps_dead || !v->dead ? "" : " (each that is still poison stops it)", v->held,
+			    ev_plural(v->held), v->decided);
 	line("poison", ev_buf_str(&b));
 	print_some("dead now", &v->old_letters, v->dead);
 	ev_buf_clear(&b);
-	ev_buf_addf(&b, "%" PRId64 " among the %" PRId64 " records of the sample%s", v->new_dead, v->sample,
-		    v->stops.len ? ": THE REBUILD WOULD STOP" : "");
+	ev_buf_addf(&b, "%" PRId64 " among the %" PRId64 " record%s of the sample%s", v->new_dead, v->sample,
+		    ev_plural(v->sample), v->stops.len ? ": THE REBUILD WOULD STOP" : "");
 	line("new poison", ev_buf_str(&b));
 	print_some("", &v->new_letters, v->new_dead);
 	ev_buf_release(&b);
@@ -126,7 +128,7 @@ static void print_effort(const struct ev_preview *v)
 	struct ev_buf b = EV_BUF_INIT;
 	int64_t ms = v->sample_ms > 0 ? v->sample_ms : 1;
 
-	ev_buf_addf(&b, "up to %" PRId64 " records", v->records);
+	ev_buf_addf(&b, "up to %" PRId64 " record%s", v->records, ev_plural(v->records));
 	if (v->sample) {
 		ev_buf_adds(&b, ", about ");
 		ev_term_bytes(&b, (uint64_t)((double)v->sample_bytes / (double)v->sample * (double)v->records));

@@ -4,6 +4,7 @@
 
 #include "apply/apply.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "common/term.h"
 #include "evproject/evproject.h"
 #include "store/ledger.h"
@@ -159,7 +160,8 @@ static void check_asked(void *ctx, const struct ev_check *check)
 	struct ev_term term;
 
 	if (check->rows) {
-		ev_say(c->msg, "check failed: %s (%lld rows)", check->def->name, (long long)check->rows);
+		ev_say(c->msg, "check failed: %s (%lld row%s)", check->def->name, (long long)check->rows,
+		       ev_plural(check->rows));
 		ev_term_init(&term, 1);
 		ev_table_print(&c->table, &term, true, &out);
 		fwrite(ev_buf_str(&out), 1, out.len, stdout);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/plural.h"
 #include "evproject/evproject.h"
 #include "store/ledger.h"
 
@@ -73,7 +74,8 @@ static void add_distance(const struct two *t, struct ev_buf *out)
 	else if (!common)
 		ev_buf_addf(out, "; version %" PRId64 ", which stands on other topics,", t->kept.version);
 	else if (behind)
-		ev_buf_addf(out, ", %" PRId64 " offsets %s %s %" PRId64 "; that", behind < 0 ? -behind : behind,
+		ev_buf_addf(out, ", %" PRId64 " offset%s %s %s %" PRId64 "; that", behind < 0 ? -behind : behind,
+			    ev_plural(behind < 0 ? -behind : behind),
 			    behind < 0 ? "past" : "behind", other, t->kept.version);
 	else
 		ev_buf_addf(out, ", where %s %" PRId64 " stands; that", other, t->kept.version);

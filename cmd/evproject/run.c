@@ -5,6 +5,7 @@
 
 #include "apply/run.h"
 #include "base/clock.h"
+#include "base/plural.h"
 #include "common/metrics.h"
 #include "common/progress.h"
 #include "common/source_options.h"
@@ -190,10 +191,10 @@ static void summary(struct state *st, const struct ev_run_status *s, int64_t ms)
 		for (int c = 0; c < EV_COUNTS; c++)
 			counts[c] += l->parts[i].counts[c];
 	}
-	ev_buf_addf(&line, "%s: %" PRId64 " records read in %.1f s", st->projection->name,
-		    s->records - before, (double)ms / 1000);
+	ev_buf_addf(&line, "%s: %" PRId64 " record%s read in %.1f s", st->projection->name,
+		    s->records - before, ev_plural(s->records - before), (double)ms / 1000);
 	if (before)
-		ev_buf_addf(&line, ", %" PRId64 " were applied before", before);
+		ev_buf_addf(&line, ", %" PRId64 " %s applied before", before, ev_agree(before, "was", "were"));
 	ev_buf_adds(&line, "; the view now: ");
 	ev_buf_addf(&line, "%" PRId64 " applied", counts[EV_APPLIED]);
 	if (untouched)
@@ -203,7 +204,7 @@ static void summary(struct state *st, const struct ev_run_status *s, int64_t ms)
 			ev_buf_addf(&line, ", %" PRId64 " %s", counts[c], ev_count_names[c]);
 	if (s->late >= 0)
 		ev_buf_addf(&line, "; %" PRId64 " later record%s an earlier time", s->late,
-			    s->late == 1 ? " carries" : "s carry");
+			    ev_agree(s->late, " carries", "s carry"));
 	ev_say(st->msg, "%s", ev_buf_str(&line));
 	ev_buf_release(&line);
 }
@@ -216,8 +217,8 @@ static int check(struct state *st, struct ev_store *s, struct ev_error *err)
 	if (rc == 0 && !p->nchecks)
 		ev_warn(st->msg, "%s has no checks: nothing was checked", p->file);
 	else if (rc == 0 && !st->a->quiet)
-		ev_say(st->msg, "%s: %zu check%s of the file hold%s", p->name, p->nchecks, p->nchecks == 1 ? "" : "s",
-		       p->nchecks == 1 ? "s" : "");
+		ev_say(st->msg, "%s: %zu check%s of the file hold%s", p->name, p->nchecks, ev_plural(p->nchecks),
+		       ev_agree(p->nchecks, "s", ""));
 	return rc < 0 ? -1 : rc ? EV_NO : 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/plural.h"
 #include "common/source_options.h"
 #include "common/term.h"
 #include "event/time.h"
@@ -298,7 +299,7 @@ static void print_text(const struct view *v)
 	printf("%s version %" PRId64 ", fingerprint %s, last commit %s\n", l->projection, l->version,
 	       l->fingerprint, time);
 	if (v->lag >= 0)
-		printf("lag %" PRId64 " record%s", v->lag, v->lag == 1 ? "" : "s");
+		printf("lag %" PRId64 " record%s", v->lag, ev_plural(v->lag));
 	else
 		printf("lag not known (%s)", v->log.class ? "see below" : "no broker asked");
 	if (v->age_ms >= 0) {
@@ -425,7 +426,8 @@ static int limits(const struct args *a, const struct view *v, struct ev_messages
 		}
 	}
 	if (a->max_dead >= 0 && v->dead > a->max_dead) {
-		ev_say(msg, "%s: %" PRId64 " dead letters are over %" PRId64, name, v->dead, a->max_dead);
+		ev_say(msg, "%s: %" PRId64 " dead letter%s over %" PRId64, name, v->dead,
+		       ev_agree(v->dead, " is", "s are"), a->max_dead);
 		passed = 1;
 	}
 	if (!v->balanced) {

@@ -6,6 +6,7 @@
 
 #include "archive/verify.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "common/term.h"
 #include "evreplay/replay.h"
 #include "sink/archive.h"
@@ -161,11 +162,6 @@ static int refuse_part(const char *dir, struct ev_error *err)
 	return rc;
 }
 
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 static int verify(const char *dir, struct replay *r, struct ev_error *err)
 {
 	struct ev_archive_check c = { .dir = dir, .fault = fault, .note = note, .ctx = r->msg,
@@ -178,13 +174,13 @@ static int verify(const char *dir, struct replay *r, struct ev_error *err)
 	if (r->args->quiet && !c.faults)
 		return 0;
 	ev_buf_addf(&out, "%s: %" PRIu64 " record%s in %" PRIu64 " partition%s, %" PRIu64 " segment%s, %" PRIu64
-		    " member%s, ", dir, c.records, plural(c.records), c.partitions, plural(c.partitions), c.segments,
-		    plural(c.segments), c.members, plural(c.members));
+		    " member%s, ", dir, c.records, ev_plural(c.records), c.partitions,
+		    ev_plural(c.partitions), c.segments, ev_plural(c.segments), c.members, ev_plural(c.members));
 	ev_term_bytes(&out, c.bytes);
 	ev_buf_addf(&out, " (");
 	ev_term_bytes(&out, c.lines);
-	ev_buf_addf(&out, " of lines), %" PRIu64 " empty offset%s, %" PRIu64 " fault%s\n", c.empty, plural(c.empty),
-		    c.faults, plural(c.faults));
+	ev_buf_addf(&out, " of lines), %" PRIu64 " empty offset%s, %" PRIu64 " fault%s\n", c.empty, ev_plural(c.empty),
+		    c.faults, ev_plural(c.faults));
 	rc = ev_stdout_write(out.data, out.len, err);
 	ev_buf_release(&out);
 	return rc < 0 ? -1 : c.faults ? EV_NO : 0;
@@ -214,7 +210,7 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 	if (!status && !unread)
 		return 0;
 	if (!status)
-		return ev_fail(err, EV_SOURCE, "%d archive%s could not be verified", unread, unread == 1 ? "" : "s");
+		return ev_fail(err, EV_SOURCE, "%d archive%s could not be verified", unread, ev_plural(unread));
 	ev_fail(err, EV_DATA, "not whole");
 	return ev_hint(err, "take the damaged files from another copy, or archive the topic anew while it has the "
 			    "records; zcat reads what is before a fault");

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "base/plural.h"
 #include "common/term.h"
 
 void replay_position(struct replay *r, struct ev_position *pos)
@@ -54,8 +55,8 @@ bool replay_settle(struct replay *r, struct ev_position *pos)
 		ev_say(r->msg, "%s/%d: safe up to offset %" PRId64, p->topic, (int)p->partition, next);
 		if (beyond)
 			ev_warn(r->msg, "%s/%d: %" PRIu64 " record%s behind offset %" PRId64 " %s in the target, too",
-				p->topic, (int)p->partition, beyond, beyond == 1 ? "" : "s", next,
-				beyond == 1 ? "is" : "are");
+				p->topic, (int)p->partition, beyond, ev_plural(beyond), next,
+				ev_agree(beyond, "is", "are"));
 	}
 	return whole;
 }
@@ -86,7 +87,8 @@ static void report_paths(struct replay *r)
 		if (!met && r->sink->records)
 			ev_warn(r->msg, "%s: no record has that, nothing was changed by it", replay_path(r, i));
 		else if (met && a->verbose)
-			ev_say(r->msg, "%s: %" PRIu64 " value%s changed", replay_path(r, i), met, met == 1 ? "" : "s");
+			ev_say(r->msg, "%s: %" PRIu64 " value%s changed", replay_path(r, i), met,
+			       ev_plural(met));
 	}
 }
 
@@ -98,7 +100,7 @@ static void report_total(struct replay *r, bool stopped)
 		ev_buf_adds(&text, "stopped after ");
 	else if (!r->sink->records && r->stored.n)
 		ev_buf_adds(&text, "nothing new: ");
-	ev_buf_addf(&text, "%" PRIu64 " record%s, ", r->sink->records, r->sink->records == 1 ? "" : "s");
+	ev_buf_addf(&text, "%" PRIu64 " record%s, ", r->sink->records, ev_plural(r->sink->records));
 	ev_term_bytes(&text, r->sink->bytes);
 	ev_buf_adds(&text, ", ");
 	if (r->args->into && replay_into(r->args) != INTO_LINES)
@@ -120,28 +122,32 @@ static void report_allowed(const struct replay *r)
 
 		if (n)
 			ev_warn(r->msg, "topic '%s': %" PRIu64 " record%s older than its retention.ms, which deletes "
-				"%s", r->targets[i]->name, n, n == 1 ? " is" : "s are", n == 1 ? "it" : "them");
+				"%s", r->targets[i]->name, n, ev_agree(n, " is", "s are"),
+				ev_agree(n, "it", "them"));
 	}
 }
 
 void replay_report(struct replay *r, bool stopped)
 {
+	uint64_t passed = r->passed + r->sink->passed;
+
 	report_paths(r);
 	report_allowed(r);
 	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && !r->args->verbose))
 		return;
 	report_total(r, stopped);
-	if (r->passed + r->sink->passed)
-		ev_say(r->msg, "%" PRIu64 " records that the %s before were passed over", r->passed + r->sink->passed,
-		       r->passed ? "job had copied" : "archive held");
+	if (passed)
+		ev_say(r->msg, "%" PRIu64 " record%s that the %s before %s passed over", passed,
+		       ev_plural(passed), r->passed ? "job had copied" : "archive held",
+		       ev_agree(passed, "was", "were"));
 	if (r->dropped)
 		ev_say(r->msg, "%" PRIu64 " record%s no JSON and dropped", r->dropped,
-		       r->dropped == 1 ? " was" : "s were");
+		       ev_agree(r->dropped, " was", "s were"));
 	for (size_t i = 0; r->args->verbose && i < r->nparts && i < r->src->nparts; i++) {
 		const struct ev_partition *p = &r->src->parts[i];
 
 		if (r->parts[i].topic)
-			ev_say(r->msg, "%s/%d: %" PRIu64 " records into %s", p->topic, (int)p->partition,
-			       r->parts[i].copied, r->parts[i].topic);
+			ev_say(r->msg, "%s/%d: %" PRIu64 " record%s into %s", p->topic, (int)p->partition,
+			       r->parts[i].copied, ev_plural(r->parts[i].copied), r->parts[i].topic);
 	}
 }

@@ -1,4 +1,5 @@
 /* clusters.c - the clusters of the source and of the target, and who reads there */
+#include "base/plural.h"
 #include "evreplay/replay.h"
 
 struct ev_cluster_spec replay_source_cluster(const struct ev_source_spec *s)
@@ -27,6 +28,6 @@ int replay_need_idle(const struct ev_cluster_spec *c, bool source, const char *g
 		err->class = EV_SOURCE;
 	if (rc || !members)
 		return rc;
-	ev_fail(err, EV_HELD, "consumer group '%s' has %d member%s", group, members, members == 1 ? "" : "s");
+	ev_fail(err, EV_HELD, "consumer group '%s' has %d member%s", group, members, ev_plural(members));
 	return ev_hint(err, "%s", hint);
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "base/plural.h"
 #include "common/term.h"
 #include "event/time.h"
 
@@ -86,7 +87,8 @@ static uint64_t print_conflicts(const struct replay *r, const struct replay_targ
 		if (c == ALLOW_OTHER_JOB)
 			ev_buf_addf(out, " (%s)", t->other);
 		if (c >= ALLOW_RETENTION)
-			ev_buf_addf(out, " (%" PRIu64 " records)", t->conflicts[c]);
+			ev_buf_addf(out, " (%" PRIu64 " record%s)", t->conflicts[c],
+				    ev_plural(t->conflicts[c]));
 		if (!allowed)
 			ev_buf_addf(out, "; --allow %s %s all the same", replay_allow_words[c], replay_allow_verb(c));
 		ev_buf_addc(out, '\n');
@@ -107,16 +109,18 @@ uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf
 				    replay_missing_way(r));
 			all++;
 		} else if (topics) {
-			ev_buf_addf(out, "topic %s: %d partitions%s\n", t->name, (int)t->info.partitions,
-				    t->create ? ", to be made" : "");
+			ev_buf_addf(out, "topic %s: %d partition%s%s\n", t->name, (int)t->info.partitions,
+				    ev_plural(t->info.partitions), t->create ? ", to be made" : "");
 		}
 		all += print_conflicts(r, t, out);
 	}
 	for (size_t i = 0; i < r->nparts; i++)
 		odd += r->parts[i].unproducible;
 	if (odd)
-		ev_buf_addf(out, "conflict: %" PRIu64 " records cannot be produced as they are (the first: %s); "
-			    "--lossy copies them\n", odd, r->unproducible);
+		ev_buf_addf(out, "conflict: %" PRIu64 " record%s cannot be produced as %s (the first: %s); "
+			    "--lossy copies %s\n", odd, ev_plural(odd),
+			    ev_agree(odd, "it is", "they are"), r->unproducible,
+			    ev_agree(odd, "it", "them"));
 	return all + odd;
 }
 
@@ -147,12 +151,15 @@ int replay_dry_print(struct replay *r, struct ev_error *err)
 	print_parts(r, &term, &out);
 	conflicts = replay_dry_conflicts(r, true, &out);
 	if (held)
-		ev_buf_addf(&out, "%" PRIu64 " records that the archive holds would be passed over\n", held);
+		ev_buf_addf(&out, "%" PRIu64 " record%s that the archive holds would be passed over\n", held,
+			    ev_plural(held));
 	if (r->dropped)
-		ev_buf_addf(&out, "%" PRIu64 " records are no JSON and would be dropped\n", r->dropped);
+		ev_buf_addf(&out, "%" PRIu64 " record%s no JSON and would be dropped\n", r->dropped,
+			    ev_agree(r->dropped, " is", "s are"));
 	for (size_t i = 0; r->redact && i < r->args->redacts.n + r->args->hashes.n; i++)
-		ev_buf_addf(&out, "%s: changes %" PRIu64 " values\n", replay_path(r, i), ev_redact_met(r->redact, i));
-	ev_buf_addf(&out, "%" PRIu64 " records, ", records);
+		ev_buf_addf(&out, "%s: changes %" PRIu64 " value%s\n", replay_path(r, i), ev_redact_met(r->redact, i),
+			    ev_plural(ev_redact_met(r->redact, i)));
+	ev_buf_addf(&out, "%" PRIu64 " record%s, ", records, ev_plural(records));
 	ev_term_bytes(&out, bytes);
 	ev_buf_adds(&out, ", about ");
 	ev_term_duration(&out, estimate_ms(r));

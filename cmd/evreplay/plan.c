@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "sink/rename.h"
 
 const char *const replay_allow_words[] = { "same-topic", "fewer-partitions", "log-append-time", "other-job",
@@ -321,8 +322,8 @@ static int make(struct replay *r, struct replay_target *t, struct ev_error *err)
 	if (ev_topic_create(r->target, t->name, &t->info, err))
 		return -1;
 	if (!r->args->quiet)
-		ev_say(r->msg, "made topic '%s', %d partitions%s", t->name, (int)t->info.partitions,
-		       t->as_made ? ", with the broker's settings" : "");
+		ev_say(r->msg, "made topic '%s', %d partition%s%s", t->name, (int)t->info.partitions,
+		       ev_plural(t->info.partitions), t->as_made ? ", with the broker's settings" : "");
 	return 0;
 }
 
@@ -439,8 +440,8 @@ int replay_check_grown(struct replay *r, struct replay_target *t, int32_t partit
 
 	if (!t->was || !is || t->was == is || t->conflicts[ALLOW_GROWN] || !depends(r, partition, t->was, is))
 		return 0;
-	snprintf(text, sizeof(text), "it has %d partitions now, and had %d when the job wrote to it: keys would go "
-		 "elsewhere, and the order of their records be lost", (int)is, (int)t->was);
+	snprintf(text, sizeof(text), "it has %d partition%s now, and had %d when the job wrote to it: keys would go "
+		 "elsewhere, and the order of their records be lost", (int)is, ev_plural(is), (int)t->was);
 	return conflict(r, t, ALLOW_GROWN, err, text);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "common/term.h"
 #include "evreplay/redrive.h"
 
@@ -217,7 +218,7 @@ static void pass_gap(struct replay *r, const struct ev_partition *p, int64_t at)
 	else
 		ev_warn(r->msg, "%s/%d: offsets %" PRId64 "..%" PRId64 " are gone, up to %" PRId64 " letter%s that no "
 			"run has sent", p->topic, (int)p->partition, at, p->low - 1, p->low - at,
-			p->low - at == 1 ? "" : "s");
+			ev_plural(p->low - at));
 	ev_position_set(&r->stored, p->topic, p->partition, p->low);
 }
 
@@ -345,7 +346,7 @@ static void say_sent(const struct replay *r, const char *more)
 	const struct redrive *d = r->redrive;
 
 	ev_say(r->msg, "%" PRIu64 " record%s sent home, %" PRIu64 " into quarantine, %" PRIu64 " left%s", d->sent,
-	       d->sent == 1 ? "" : "s", d->quarantined, d->left, more);
+	       ev_plural(d->sent), d->quarantined, d->left, more);
 	if (d->left && d->sent + d->quarantined && redrive_by_group(r))
 		ev_warn(r->msg, "group '%s' stands at the first record that was left: what was sent from "
 			"behind it would be sent again", r->args->group);
@@ -376,10 +377,10 @@ int redrive_print(struct replay *r, struct ev_error *err)
 		if (d->stuck)
 			ev_buf_addf(&out, "\nconflict: %" PRIu64 " record%s without a home: no header says which "
 				    "(--into sends all to one topic), or sent there often enough (--quarantine)\n",
-				    d->stuck, d->stuck == 1 ? "" : "s");
+				    d->stuck, ev_plural(d->stuck));
 		if (d->astray)
 			ev_buf_addf(&out, "conflict: %" PRIu64 " record%s for a topic or a partition that is not "
-				    "there\n", d->astray, d->astray == 1 ? "" : "s");
+				    "there\n", d->astray, ev_plural(d->astray));
 		conflicts = replay_dry_conflicts(r, false, &out) + d->stuck + d->astray;
 		rc = ev_stdout_write(out.data, out.len, err);
 		ev_buf_release(&out);

@@ -1,6 +1,7 @@
 /* report.c - what was seen: the closing lines on stderr, -c */
 #include <inttypes.h>
 
+#include "base/plural.h"
 #include "evtail/tail.h"
 
 #define MANY 8 /* partitions with holes that are listed one by one without -v */
@@ -13,11 +14,6 @@ static int64_t holes_of(const struct tail *t, const struct ev_merge_seen *s)
 	return t->src->one_sequence || s->next < s->begin || holes < 0 ? 0 : holes;
 }
 
-static const char *plural(int64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 static void one_line(struct tail *t, const struct ev_partition *p, const struct ev_merge_seen *s)
 {
 	struct ev_buf text = EV_BUF_INIT;
@@ -28,14 +24,14 @@ static void one_line(struct tail *t, const struct ev_partition *p, const struct 
 		ev_buf_addf(&text, "offsets %" PRId64 " to %" PRId64 ", ", s->begin, s->next - 1);
 	else
 		ev_buf_addf(&text, "nothing from offset %" PRId64 " on, ", s->begin);
-	ev_buf_addf(&text, "%" PRId64 " record%s", s->records, plural(s->records));
+	ev_buf_addf(&text, "%" PRId64 " record%s", s->records, ev_plural(s->records));
 	if (s->filtered)
 		ev_buf_addf(&text, ", %" PRId64 " of them outside of the time asked for", s->filtered);
 	if (s->late)
 		ev_buf_addf(&text, ", %" PRId64 " with a timestamp below an earlier one", s->late);
 	if (holes)
 		ev_buf_addf(&text, ", %" PRId64 " offset%s without a record (transaction markers, aborted "
-			    "or compacted)", holes, plural(holes));
+			    "or compacted)", holes, ev_plural(holes));
 	ev_say(t->msg, "%s", ev_buf_str(&text));
 	ev_buf_release(&text);
 }
@@ -56,8 +52,8 @@ void tail_report(struct tail *t)
 		}
 	}
 	if (!t->args->verbose && with_holes > MANY) {
-		ev_say(t->msg, "%zu of %zu partitions have %" PRId64 " offsets without a record beside %"
-		       PRId64 " records; -v shows each", with_holes, t->src->nparts, holes, records);
+		ev_say(t->msg, "%zu of %zu partitions have %" PRId64 " offsets without a record beside %" PRId64
+		       " record%s; -v shows each", with_holes, t->src->nparts, holes, records, ev_plural(records));
 		return;
 	}
 	for (size_t i = 0; i < t->src->nparts; i++) {

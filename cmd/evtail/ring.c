@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "evtail/tail.h"
 
 void tail_ring_init(struct tail_ring *g, size_t max, uint64_t limit)
@@ -56,8 +57,8 @@ int tail_ring_add(struct tail_ring *g, const struct ev_record *r, struct ev_erro
 	ev_line_write(slot, r);
 	g->bytes += slot->len;
 	if (slot->failed || g->bytes > g->limit) {
-		ev_fail(err, EV_USAGE, "the last %zu records do not fit in --memory (%" PRIu64 " bytes)",
-			g->max, g->limit);
+		ev_fail(err, EV_USAGE, "the last %zu record%s not fit in --memory (%" PRIu64 " bytes)",
+			g->max, ev_agree(g->max, " does", "s do"), g->limit);
 		return ev_hint(err, "ask for a range (--from, --since), which is printed as it is read");
 	}
 	return 0;

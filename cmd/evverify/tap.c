@@ -16,8 +16,8 @@ static void add_mode(struct ev_buf *out, const struct ev_mode *m, size_t number)
 	bool unproven = strcmp(ev_mode_word(m), "not proven") == 0;
 	struct ev_buf text = EV_BUF_INIT;
 
-	ev_buf_addf(out, "%sok %zu - %s: %" PRId64 " %s", m->found || unproven ? "not " : "", number, m->name,
-		    m->checked, m->unit);
+	ev_buf_addf(out, "%sok %zu - %s: ", m->found || unproven ? "not " : "", number, m->name);
+	ev_mode_print_checked(m, out);
 	ev_buf_adds(out, unproven ? ", not proven\n" : "\n");
 	if (m->state != EV_MODE_DONE) {
 		ev_buf_adds(&text, m->error.text);

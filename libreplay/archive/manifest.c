@@ -10,6 +10,7 @@
 #include "archive/fields.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "event/time.h"
 #include "json/json.h"
 #include "record/record.h"
@@ -229,8 +230,8 @@ static int read_segments(struct ev_archive_part *p, json_t *o, struct ev_error *
 		records += p->segments[i].records; /* each at most its span: no overflow */
 	}
 	if (records != p->records)
-		return ev_fail(err, EV_DATA, "its segments hold %" PRId64 " records, not %" PRId64,
-			       records, p->records);
+		return ev_fail(err, EV_DATA, "its segments hold %" PRId64 " record%s, not %" PRId64,
+			       records, ev_plural(records), p->records);
 	return 0;
 }
 
@@ -247,8 +248,9 @@ static int read_part(struct ev_archive_part *p, json_t *o, struct ev_error *err)
 	if (ev_fields_count(o, "empty", &empty, err))
 		return -1;
 	if (empty != p->next - p->first - p->records)
-		return ev_fail(err, EV_DATA, "\"empty\" is %" PRId64 ", and its span has %" PRId64 " offsets without "
-			       "a record", empty, p->next - p->first - p->records);
+		return ev_fail(err, EV_DATA, "\"empty\" is %" PRId64 ", and its span has %" PRId64 " offset%s without "
+			       "a record", empty, p->next - p->first - p->records,
+			       ev_plural(p->next - p->first - p->records));
 	if (p->records && ev_fields_count(o, "last_offset", &p->last_offset, err))
 		return -1;
 	if (p->records && (!json_is_string(hash) ||

@@ -6,6 +6,7 @@
 
 #include "archive/scan.h"
 #include "archive/verify_impl.h"
+#include "base/plural.h"
 
 static void tell(struct ev_archive_verify *v, void (*to)(void *, const char *), const char *fmt,
 		 va_list ap)
@@ -87,8 +88,9 @@ static int64_t tell_missing(struct ev_archive_verify *v, const char *path, size_
 	const struct ev_archive_member *first = &v->members.v[i], *behind = &v->members.v[i + n];
 
 	ev_verify_fault(v, "'%s': %zu gzip member%s missing at byte %" PRId64 " (offsets %" PRId64 "..%" PRId64
-			"): there the one that begins at offset %" PRId64 " stands", path, n, n == 1 ? " is" : "s are",
-			first->position - gone, first->offset, behind->offset - 1, behind->offset);
+			"): there the one that begins at offset %" PRId64 " stands", path, n,
+			ev_agree(n, " is", "s are"), first->position - gone, first->offset,
+			behind->offset - 1, behind->offset);
 	return behind->position - first->position;
 }
 
@@ -176,10 +178,10 @@ static void check_sums(struct ev_archive_verify *v, const struct ev_archive_segm
 	v->check->members += v->members.n;
 	v->check->records += (uint64_t)sum.records;
 	if (sum.records != s->records || sum.next != s->next)
-		ev_verify_fault(v, "'%s' holds %" PRId64 " records up to offset %" PRId64
+		ev_verify_fault(v, "'%s' holds %" PRId64 " record%s up to offset %" PRId64
 				", the manifest says %" PRId64 " up to %" PRId64,
-				path_of(v, s, EV_ARCHIVE_DATA), sum.records, sum.next - 1, s->records,
-				s->next - 1);
+				path_of(v, s, EV_ARCHIVE_DATA), sum.records, ev_plural(sum.records), sum.next - 1,
+				s->records, s->next - 1);
 	else if (sum.oldest != s->oldest || sum.newest != s->newest)
 		ev_verify_fault(v, "'%s': the manifest's times are wrong: the records' are %" PRId64 " to %"
 				PRId64, path_of(v, s, EV_ARCHIVE_DATA), sum.oldest, sum.newest);

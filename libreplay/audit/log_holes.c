@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "audit/log_impl.h"
+#include "base/plural.h"
 
 /* Offsets of a partition that no reading shows. */
 struct runs {
@@ -254,10 +255,10 @@ static int tell_lost(struct ev_log *l, size_t part, const struct runs *r, int64_
 	if (!n)
 		return 0;
 	ev_buf_addf(&text, "%" PRId64 " offset%s without a record that nothing explains", n,
-		    n == 1 ? "" : "s");
+		    ev_plural(n));
 	if (markers >= 0)
-		ev_buf_addf(&text, " (of %" PRId64 ", %" PRId64 " are markers)", r->offsets,
-			    markers);
+		ev_buf_addf(&text, " (of %" PRId64 ", %" PRId64 " %s)", r->offsets,
+			    markers, ev_agree(markers, "is a marker", "are markers"));
 	ev_buf_addf(&text, "; the longest run is %" PRId64 " to %" PRId64, r->at,
 		    r->at + r->longest - 1);
 	rc = ev_log_find(l, EV_FAULT_HOLE, false, (uint32_t)part, r->at, &text, err);
@@ -415,7 +416,7 @@ static int without_beside(struct ev_log *l, const struct ev_source *src, struct 
 
 		if (n > 0 && l->opt->contiguous) {
 			ev_buf_addf(&text, "%" PRId64 " offset%s without a record", n,
-				    n == 1 ? "" : "s");
+				    ev_plural(n));
 			rc = ev_log_find(l, EV_FAULT_HOLE, false, (uint32_t)i, -1, &text, err);
 			p->holes[EV_HOLE_UNEXPLAINED] = n;
 		} else if (n > 0) {

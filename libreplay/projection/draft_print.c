@@ -1,4 +1,5 @@
 /* draft_print.c - a sample as a projection file; see draft.h */
+#include "base/plural.h"
 #include "projection/sample.h"
 
 struct printer {
@@ -73,16 +74,21 @@ static void print_head(struct printer *pr, const char *name, const char *const *
 	}
 	if (g->untyped)
 		ev_buf_addf(out, "\n-- @filter     %s GLOB '?*'", g->path[EV_FIELD_TYPE]);
-	ev_buf_addf(out, "\n\n-- A draft from %zu events, to be edited: a table per type of event, a column "
-		    "per member.\n", pr->d->nrecords);
+	ev_buf_addf(out, "\n\n-- A draft from %zu event%s, to be edited: a table per type of event, a column "
+		    "per member.\n", pr->d->nrecords, ev_plural(pr->d->nrecords));
 	if (g->untyped)
-		ev_buf_addf(out, "-- %zu events have no type: the filter leaves them out.\n", g->untyped);
+		ev_buf_addf(out, "-- %zu event%s no type: the filter leaves %s out.\n", g->untyped,
+			    ev_agree(g->untyped, " has", "s have"),
+			    ev_agree(g->untyped, "it", "them"));
 	if (pr->d->others)
-		ev_buf_addf(out, "-- %zu records are no JSON objects: they stop a run, or become dead "
-			    "letters.\n", pr->d->others);
+		ev_buf_addf(out, "-- %zu record%s: %s.\n", pr->d->others,
+			    ev_agree(pr->d->others, " is no JSON object", "s are no JSON objects"),
+			    ev_agree(pr->d->others, "it stops a run, or becomes a dead letter",
+				     "they stop a run, or become dead letters"));
 	if (pr->d->tombstones)
-		ev_buf_addf(out, "-- %zu records are tombstones: a handler 'on tombstone' could delete rows "
-			    "by :key.\n", pr->d->tombstones);
+		ev_buf_addf(out, "-- %zu record%s: a handler 'on tombstone' could delete rows by :key.\n",
+			    pr->d->tombstones,
+			    ev_agree(pr->d->tombstones, " is a tombstone", "s are tombstones"));
 	if (!g->path[EV_FIELD_ID])
 		ev_buf_adds(out, "-- No member names an event for certain, so its place in the log does.\n");
 }
@@ -98,7 +104,7 @@ static void print_table(struct printer *pr, const struct ev_type_stat *t)
 	struct ev_buf *out = pr->out;
 	bool integer = pr->g->id_is_integer;
 
-	ev_buf_addf(out, "CREATE TABLE %s ( -- %zu events\n", t->table, t->count);
+	ev_buf_addf(out, "CREATE TABLE %s ( -- %zu event%s\n", t->table, t->count, ev_plural(t->count));
 	print_key(pr, integer ? "  event_id integer NOT NULL,\n" : "  event_id text NOT NULL,\n",
 		  "  log_topic text NOT NULL,\n  log_partition integer NOT NULL,\n"
 		  "  log_offset integer NOT NULL,\n");

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "json/number.h"
 #include "store/ledger.h"
@@ -559,10 +560,12 @@ void ev_comparison_line(const struct ev_comparison *c, struct ev_buf *out)
 	struct ev_compared_table t = total(c);
 
 	if (!ev_comparison_differing(c)) {
-		ev_buf_addf(out, "all %" PRId64 " rows are the same%s", t.same,
+		ev_buf_addf(out, "%s%" PRId64 " row%s the same%s", ev_agree(t.same, "", "all "),
+			    t.same, ev_agree(t.same, " is", "s are"),
 			    ev_comparison_same(c) ? "" : ", but for tables or columns that are new");
 		return;
 	}
-	ev_buf_addf(out, "%" PRId64 " rows changed, %" PRId64 " only in the old view, %" PRId64
-		    " only in the new, %" PRId64 " the same", t.changed, t.only_old, t.only_new, t.same);
+	ev_buf_addf(out, "%" PRId64 " row%s changed, %" PRId64 " only in the old view, %" PRId64
+		    " only in the new, %" PRId64 " the same", t.changed, ev_plural(t.changed), t.only_old, t.only_new,
+		    t.same);
 }

@@ -11,6 +11,7 @@
 
 #include "apply/identity.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "merge/merge.h"
 #include "rebuild/internal.h"
 
@@ -203,8 +204,8 @@ int ev_rebuilding_same_log(struct ev_rebuilding *r, const struct ev_ledger *old,
 
 int ev_rebuilding_ends_early(const struct ev_ledger_part *p, int64_t lacks, struct ev_error *err)
 {
-	ev_fail(err, EV_DATA, "%s/%d: the log ends %" PRId64 " offsets before where the old view stands, %" PRId64,
-		p->topic, p->partition, lacks, p->next);
+	ev_fail(err, EV_DATA, "%s/%d: the log ends %" PRId64 " offset%s before where the old view stands, %" PRId64,
+		p->topic, p->partition, lacks, ev_plural(lacks), p->next);
 	return ev_hint(err, "give the whole log: readers would go back in time");
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "rebuild/internal.h"
 
 #define LETTERS 5 /* that are named of each kind */
@@ -133,11 +134,11 @@ static void judge_letters(const struct ev_rebuild_options *opt, const struct lis
 	if (!out->keeps_dead && l->undecided.len)
 		ev_buf_addf(&out->stops, "%s is poison to the new version", ev_buf_str(&l->undecided));
 	else if (opt->max_dead >= 0 && l->n > opt->max_dead && l->dead_ahead)
-		ev_buf_addf(&out->stops, "%" PRId64 " records of the sample are new poison, more than --max-dead",
-			    l->n);
+		ev_buf_addf(&out->stops, "%" PRId64 " record%s of the sample %s new poison, more than --max-dead",
+			    l->n, ev_plural(l->n), ev_agree(l->n, "is", "are"));
 	else if (opt->max_held >= 0 && l->new_held > opt->max_held && l->held_ahead)
-		ev_buf_addf(&out->stops, "%" PRId64 " records of the sample would wait behind new poison, more than "
-			    "--max-held", l->new_held);
+		ev_buf_addf(&out->stops, "%" PRId64 " record%s of the sample would wait behind new poison, more than "
+			    "--max-held", l->new_held, ev_plural(l->new_held));
 }
 
 static int load_shadow(struct ev_rebuilding *r, struct ev_ledger *at, struct ev_error *err)

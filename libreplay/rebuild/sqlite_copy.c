@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/plural.h"
 #include "rebuild/sqlite_kit.h"
 
 #define PIECE_MS 40
@@ -356,8 +357,8 @@ static int check_count(struct copy *cp, const char *table, const char *prefix, c
 		return -1;
 	if (want == got)
 		return 0;
-	ev_fail(err, EV_STORE, "the copy of table '%s' has %" PRId64 " rows, and the new version %" PRId64, table,
-		got, want);
+	ev_fail(err, EV_STORE, "the copy of table '%s' has %" PRId64 " row%s, and the new version %" PRId64, table,
+		got, ev_plural(got), want);
 	return ev_hint(err, "the old version serves as before; give this rebuild up with --abandon");
 }
 

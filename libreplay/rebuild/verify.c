@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "rebuild/compare.h"
 #include "rebuild/internal.h"
 
@@ -256,8 +257,8 @@ static int refuse_empty(struct ev_rebuilding *r, struct ev_store *shadow, struct
 	ev_buf_release(&all);
 	if (rc < 0 || !before || after)
 		return rc;
-	return ev_rebuilding_refuse(r, "the new version came out empty, the old one has %" PRId64 " rows "
-				    "(--allow-empty takes it so)", before);
+	return ev_rebuilding_refuse(r, "the new version came out empty, the old one has %" PRId64 " row%s "
+				    "(--allow-empty takes it so)", before, ev_plural(before));
 }
 
 int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err)

@@ -6,6 +6,7 @@
 
 #include "archive/scan.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "source/archive_impl.h"
 
 #define BATCH 4096
@@ -158,8 +159,8 @@ static int end_member(struct ev_archive_lane *l, struct ev_error *err)
 	const struct ev_archive_member *m = &l->members.v[l->member];
 
 	if (l->seen != m->records) {
-		ev_fail(err, EV_DATA, "it holds %" PRId64 " records, the index says %" PRId64, l->seen,
-			m->records);
+		ev_fail(err, EV_DATA, "it holds %" PRId64 " record%s, the index says %" PRId64, l->seen,
+			ev_plural(l->seen), m->records);
 		return fail_member(l, err);
 	}
 	l->reading = false;

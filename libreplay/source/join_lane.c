@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 
 void ev_join_give(struct ev_join *j, struct ev_source *from, struct ev_batch *inner, size_t at,
 		  struct ev_batch *out)
@@ -118,8 +119,8 @@ static void say_only(struct ev_join *j, const struct ev_join_lane *l)
 	if (!l->only || !j->note)
 		return;
 	ev_buf_addf(&text, "%s/%" PRId32 ": %" PRId64 " record%s that the topic does not have any more %s "
-		    "the archive's", p->topic, p->partition, l->only, l->only == 1 ? "" : "s",
-		    l->only == 1 ? "is" : "are");
+		    "the archive's", p->topic, p->partition, l->only, ev_plural(l->only),
+		    ev_agree(l->only, "is", "are"));
 	j->note(j->note_ctx, ev_buf_str(&text));
 	ev_buf_release(&text);
 }

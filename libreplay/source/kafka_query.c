@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "source/kafka.h"
 
 enum { SLICE_MS = 1000, RETRY_MS = 50, LATEST = -1, EARLIEST = -2 };
@@ -142,7 +143,7 @@ static int discover_topic(struct ev_kafka *k, size_t topic, int64_t until, struc
 		if (!n || !bsearch(&t->partitions[i], ids, n, sizeof(*ids), compare_int32)) {
 			free(ids);
 			return ev_fail(err, EV_SOURCE, "cannot read '%s/%d': the topic has %zu partition%s",
-				       t->name, (int)t->partitions[i], n, n == 1 ? "" : "s");
+				       t->name, (int)t->partitions[i], n, ev_plural(n));
 		}
 		add_part(k, topic, t->partitions[i]);
 	}

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "base/utf8.h"
 
 const char *const ev_count_names[EV_COUNTS] = { "applied", "ignored", "filtered", "deduplicated",
@@ -565,8 +566,8 @@ bool ev_ledger_balanced(const struct ev_ledger *l, struct ev_buf *why)
 		for (int c = 0; c < EV_COUNTS; c++)
 			sum += p->counts[c];
 		if (sum != p->next - p->begin) {
-			ev_buf_addf(why, "%s/%d: %" PRId64 " offsets passed, %" PRId64 " accounted for",
-				    p->topic, p->partition, p->next - p->begin, sum);
+			ev_buf_addf(why, "%s/%d: %" PRId64 " offset%s passed, %" PRId64 " accounted for",
+				    p->topic, p->partition, p->next - p->begin, ev_plural(p->next - p->begin), sum);
 			return false;
 		}
 	}

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/plural.h"
 #include "verify/log_mode.h"
 #include "verify/mode_faults.h"
 
@@ -20,14 +21,14 @@ static void cover_side(struct ev_mode *m, const struct ev_against_result *r, int
 static void tell_part(struct ev_mode *m, const struct ev_against_part *p)
 {
 	if (p->records[0] == p->records[1] && strcmp(p->hash[0], p->hash[1]) == 0)
-		ev_mode_note(m, "%s/%d: %" PRId64 " records, %" PRId64 " bytes, hash %s", p->topic,
-			     (int)p->partition, p->records[0], p->bytes[0],
+		ev_mode_note(m, "%s/%d: %" PRId64 " record%s, %" PRId64 " bytes, hash %s", p->topic,
+			     (int)p->partition, p->records[0], ev_plural(p->records[0]), p->bytes[0],
 			     p->records[0] ? p->hash[0] : "none");
 	else
 		ev_mode_note(m,
-			     "%s/%d: %" PRId64 " records, %" PRId64
+			     "%s/%d: %" PRId64 " record%s, %" PRId64
 			     " bytes, hash %s; second source: %" PRId64 ", %" PRId64 ", %s",
-			     p->topic, (int)p->partition, p->records[0], p->bytes[0],
+			     p->topic, (int)p->partition, p->records[0], ev_plural(p->records[0]), p->bytes[0],
 			     p->records[0] ? p->hash[0] : "none", p->records[1], p->bytes[1],
 			     p->records[1] ? p->hash[1] : "none");
 }
@@ -40,7 +41,8 @@ static void cover(struct ev_mode *m, const struct ev_against_result *r)
 	for (size_t i = 0; i < r->nparts && i < MOST_PARTS; i++)
 		tell_part(m, &r->parts[i]);
 	if (r->nparts > MOST_PARTS)
-		ev_mode_note(m, "and %zu partitions more", r->nparts - MOST_PARTS);
+		ev_mode_note(m, "and %zu partition%s more", r->nparts - MOST_PARTS,
+			     ev_plural(r->nparts - MOST_PARTS));
 }
 
 /* Only one side has anything of the topic that begins at part `i`; the index behind it. */

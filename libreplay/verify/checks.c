@@ -2,6 +2,7 @@
 #include "verify/checks.h"
 
 #include "apply/apply.h"
+#include "base/plural.h"
 #include "verify/internal.h"
 
 #define SHOWN 3 /* rows of a check that fails */
@@ -89,7 +90,7 @@ static void tell(void *ctx, const struct ev_check *check)
 	c->m->checked++;
 	if (check->rows)
 		ev_finding_text(ev_mode_finding(c->m, "check", check->def->name), "%lld row%s: %s%s",
-				(long long)check->rows, check->rows == 1 ? "" : "s", ev_buf_str(&c->text),
+				(long long)check->rows, ev_plural(check->rows), ev_buf_str(&c->text),
 				check->rows > SHOWN ? "; ..." : "");
 	ev_buf_clear(&c->text);
 }

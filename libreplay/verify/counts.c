@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "store/dead.h"
 #include "verify/internal.h"
 #include "verify/replay_into.h"
@@ -75,8 +76,9 @@ static bool nobody_knows(const struct judging *j, const char *what)
 	struct ev_error why = EV_ERROR_INIT;
 
 	if (j->excused) {
-		ev_fail(&why, EV_DATA, "%s are not those that the rest of the log makes, and %" PRId64 " records "
-			"that the view has seen are gone: not checkable", what, j->excused);
+		ev_fail(&why, EV_DATA, "%s are not those that the rest of the log makes, and %" PRId64 " record%s "
+			"that the view has seen %s gone: not checkable", what, j->excused, ev_plural(j->excused),
+			ev_agree(j->excused, "is", "are"));
 		ev_hint(&why, "where compaction took them, only --rows and --checks can be proven by this log");
 	} else if (j->w->p->nreads) {
 		ev_fail(&why, EV_DATA, "%s are not those that the log makes alone, and they may depend on '%s', which "
@@ -179,12 +181,13 @@ static void tell_gone(const struct judging *j, const char *subject, int64_t gone
 	struct ev_error why = EV_ERROR_INIT;
 
 	if (w->rows_match && !w->src->one_sequence) {
-		ev_mode_note(j->m, "%s: %" PRId64 " records that the view has seen are no longer in the log "
+		ev_mode_note(j->m, "%s: %" PRId64 " record%s that the view has seen %s no longer in the log "
 			     "(compaction, retention), nor is what each was counted as: not checkable; the rows are "
-			     "those that the rest makes", subject, gone);
+			     "those that the rest makes", subject, gone, ev_plural(gone), ev_agree(gone, "is", "are"));
 		return;
 	}
-	ev_fail(&why, EV_DATA, "%s: %" PRId64 " records that the view has seen are not in the log", subject, gone);
+	ev_fail(&why, EV_DATA, "%s: %" PRId64 " record%s that the view has seen %s not in the log", subject, gone,
+		ev_plural(gone), ev_agree(gone, "is", "are"));
 	ev_hint(&why, w->src->one_sequence ? "give the whole log as the source"
 					   : "where compaction took them, the view cannot be proven by this log");
 	ev_mode_unproven(j->m, &why);

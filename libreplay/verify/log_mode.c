@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/plural.h"
 #include "verify/mode_faults.h"
 
 /* `orders/0: offsets 12 = records 10 + marker 2` */
@@ -68,19 +69,20 @@ static void cover(struct ev_mode *m, const struct ev_log_result *r, const struct
 			      3);
 		if (r->keys)
 			ev_mode_note(m,
-				     "%" PRId64 " keys; %" PRId64
-				     " of them begin at number %" PRId64 ", the others later",
-				     r->keys, r->first_least_keys, r->first_least);
+				     "%" PRId64 " key%s; %" PRId64
+				     " of them begin%s at number %" PRId64 ", the others later",
+				     r->keys, ev_plural(r->keys), r->first_least_keys,
+				     ev_agree(r->first_least_keys, "s", ""), r->first_least);
 	}
 	if (r->ids && r->without_id && !r->with_id && !opt->must_have_ids)
 		ev_mode_note(
 			m,
 			"no event has an id where it was looked for; --envelope says where it is");
 	if (r->causes)
-		ev_mode_note(m, "%" PRId64 " events name a cause", r->caused);
+		ev_mode_note(m, "%" PRId64 " event%s a cause", r->caused, ev_agree(r->caused, " names", "s name"));
 	if (r->doubled && opt->log.dedupe)
-		ev_mode_note(m, "%" PRId64 " ids again; the view passes over them (@dedupe)",
-			     r->doubled);
+		ev_mode_note(m, "%" PRId64 " id%s again; the view passes over %s (@dedupe)",
+			     r->doubled, ev_plural(r->doubled), ev_agree(r->doubled, "it", "them"));
 	ev_buf_release(&subject);
 }
 
@@ -98,18 +100,19 @@ static void refuse(struct ev_mode *m, const struct ev_log_result *r, const struc
 		ev_fail(&why, EV_DATA, "no event has an id where the envelope says");
 	else if (r->uncheckable_gaps)
 		ev_fail(&why, EV_DATA,
-			"%" PRId64 " gaps in the sequences of keys stand where compaction or "
+			"%" PRId64 " gap%s in the sequences of keys stand%s where compaction or "
 			"retention may have taken records",
-			r->uncheckable_gaps);
+			r->uncheckable_gaps, ev_plural(r->uncheckable_gaps),
+			ev_agree(r->uncheckable_gaps, "s", ""));
 	else if (r->uncheckable_causes)
 		ev_fail(&why, EV_DATA,
-			"%" PRId64 " causes are not in the log, whose beginning is gone or "
+			"%" PRId64 " cause%s not in the log, whose beginning is gone or "
 			"which is compacted",
-			r->uncheckable_causes);
+			r->uncheckable_causes, ev_agree(r->uncheckable_causes, " is", "s are"));
 	else if (unknown)
 		ev_fail(&why, EV_DATA,
-			"%" PRId64 " offsets have no record, and neither a file nor a broker that does not "
-			"tell its cleanup.policy says why", unknown);
+			"%" PRId64 " offset%s no record, and neither a file nor a broker that does not "
+			"tell its cleanup.policy says why", unknown, ev_agree(unknown, " has", "s have"));
 	if (why.class)
 		ev_mode_unproven(m, &why);
 }

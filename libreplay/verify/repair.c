@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 
 #define TRIES 10 /* a writer may move the ledger between our look and our lock */
 
@@ -238,8 +239,8 @@ static int refuse(struct repairing *r, struct ev_error *err)
 	double share = 100.0 * (double)r->n / (double)(rows_of(r->w) ? rows_of(r->w) : 1);
 
 	if (share > r->w->opt->max_repair) {
-		ev_fail(err, EV_USAGE, "%zu rows are wrong, %.1f %% of all, more than the %g %% of --max-repair", r->n,
-			share, r->w->opt->max_repair);
+		ev_fail(err, EV_USAGE, "%zu row%s wrong, %.1f %% of all, more than the %g %% of --max-repair", r->n,
+			ev_agree(r->n, " is", "s are"), share, r->w->opt->max_repair);
 		return ev_hint(err, "build the view anew: evproject rebuild --again");
 	}
 	for (size_t i = 0; i < r->n; i++)
@@ -317,12 +318,13 @@ int ev_repair(struct ev_verifying *w, const struct ev_snapshot *at, struct ev_wr
 		return -1;
 	rc = refuse(&r, err);
 	if (rc == 0 && !w->opt->repair_now)
-		ev_mode_note(m, "to be repaired: %zu row%s (--yes does it)", n, n == 1 ? "" : "s");
+		ev_mode_note(m, "to be repaired: %zu row%s (--yes does it)", n, ev_plural(n));
 	else if (rc == 0)
 		rc = transaction(&r, err);
 	if (rc == 0 && w->opt->repair_now) {
 		w->repaired = true;
-		ev_mode_note(m, "repaired: %" PRId64 " rows deleted, %" PRId64 " written", r.deleted, r.written);
+		ev_mode_note(m, "repaired: %" PRId64 " row%s deleted, %" PRId64 " written", r.deleted,
+			     ev_plural(r.deleted), r.written);
 	}
 	ev_buf_release(&r.texts);
 	r.store->ops->close(r.store);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "verify/cause.h"
 #include "verify/row_join.h"
 #include "verify/repair.h"
@@ -374,8 +375,9 @@ static int repair(struct all *all, const struct ev_snapshot *at, struct ev_error
 	if (all->w->slices > 1)
 		return ev_fail(err, EV_USAGE, "a repair wants all rows of the fold, which do not fit --memory");
 	if (all->unkept) {
-		ev_fail(err, EV_USAGE, "%" PRId64 " rows are wrong: to repair them takes more than --memory",
-			(int64_t)all->nwrong + all->unkept);
+		ev_fail(err, EV_USAGE, "%" PRId64 " row%s wrong: to repair them takes more than --memory",
+			(int64_t)all->nwrong + all->unkept,
+			ev_agree(all->nwrong + all->unkept, " is", "s are"));
 		return ev_hint(err, "build the view anew: evproject rebuild --again");
 	}
 	return all->nwrong ? ev_repair(all->w, at, all->wrong, all->nwrong, all->m, err) : 0;

@@ -88,6 +88,13 @@ static void end(struct ev_mode *m)
 		m->ms += ev_clock_ms();
 }
 
+void ev_mode_print_checked(const struct ev_mode *m, struct ev_buf *out)
+{
+	size_t n = strlen(m->unit);
+
+	ev_buf_addf(out, "%" PRId64 " %.*s", m->checked, (int)(m->checked == 1 ? n - 1 : n), m->unit);
+}
+
 void ev_mode_done(struct ev_mode *m)
 {
 	end(m);

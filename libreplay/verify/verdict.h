@@ -65,7 +65,7 @@ struct ev_mode {
 	enum ev_mode_state state;
 	struct ev_error error;   /* unproven: why */
 	int64_t checked;         /* units looked at: rows, offsets, checks */
-	const char *unit;        /* "rows"; constant */
+	const char *unit;        /* "rows", of several; constant */
 	bool allow_empty;        /* nothing checked may pass */
 	bool optional;           /* so it may where another mode has checked something */
 	int64_t found;           /* findings, with those past the cap */
@@ -107,6 +107,8 @@ void ev_verdict_release(struct ev_verdict *v);
 
 /* The mode of this name (a constant), begun when it is new. Pointers stay. */
 struct ev_mode *ev_verdict_mode(struct ev_verdict *v, const char *name, const char *unit);
+/* How much was checked, "12 rows". */
+void ev_mode_print_checked(const struct ev_mode *m, struct ev_buf *out);
 void ev_mode_done(struct ev_mode *m);
 void ev_mode_unproven(struct ev_mode *m, const struct ev_error *err);
 void ev_mode_note(struct ev_mode *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

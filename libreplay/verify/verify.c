@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "verify/declared.h"
 #include "verify/from_base.h"
 
@@ -200,8 +201,8 @@ static bool unprovable(struct ev_verifying *w, int differ, struct ev_error *err)
 
 	if (!gone || (!differ && !w->src->one_sequence))
 		return false;
-	ev_fail(err, EV_DATA, "%lld records that the view has seen are not in the log%s", (long long)gone,
-		differ ? ", and rows differ" : "");
+	ev_fail(err, EV_DATA, "%lld record%s that the view has seen %s not in the log%s", (long long)gone,
+		ev_plural(gone), ev_agree(gone, "is", "are"), differ ? ", and rows differ" : "");
 	ev_hint(err, w->src->one_sequence ? "give the whole log as the source"
 					  : "where compaction took them, this log does not prove the view");
 	return true;
@@ -275,9 +276,9 @@ static int judge_freshness(struct ev_verifying *w, struct ev_mode *m, struct ev_
 	m->checked = 1;
 	behind = ev_freshness_lag(&w->freshness, w->src, &w->first.ledger);
 	if (w->opt->max_lag >= 0 && behind > w->opt->max_lag)
-		ev_finding_text(ev_mode_finding(m, "lag", w->p->name), "%" PRId64 " records behind, more than %"
-				PRId64, behind, w->opt->max_lag);
-	ev_mode_note(m, "%" PRId64 " records behind the log", behind);
+		ev_finding_text(ev_mode_finding(m, "lag", w->p->name), "%" PRId64 " record%s behind, more than %"
+				PRId64, behind, ev_plural(behind), w->opt->max_lag);
+	ev_mode_note(m, "%" PRId64 " record%s behind the log", behind, ev_plural(behind));
 	return ev_freshness_stale(&w->freshness, w->src, &w->first.ledger, too_old, m, err);
 }
 

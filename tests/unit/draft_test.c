@@ -87,7 +87,7 @@ static void test_orders(void)
 	      "types by what was seen: mixed ones and numbers past 64 bits are text");
 	CHECK(has(&text, "  note text, -- null or missing in 1 of 2\n"), "what may be missing is said");
 	CHECK(has(&text, "'each $.data.items'"), "arrays are pointed out");
-	CHECK(has(&text, "1 records are tombstones") && has(&text, "1 records are no JSON objects"),
+	CHECK(has(&text, "1 record is a tombstone") && has(&text, "1 record is no JSON object"),
 	      "records that are no events are counted");
 	CHECK(has(&text, "VALUES (:id, :time,\n  $.data.orderId,"), "values are paths");
 	ev_projection_free(p);
@@ -135,7 +135,7 @@ static void test_hostile(void)
 	p = finish(d, &text, "hostile names");
 	CHECK(p && p->nhandlers == 7 && !p->handlers[2].tombstone, "each type has a handler");
 	CHECK(p && !strcmp(p->handlers[1].types[0], "it's \\* \\[all], ok\\?"), "a type's glob letters are quoted");
-	CHECK(p && p->filter && has(&text, "1 events have no type"), "events without a type are filtered");
+	CHECK(p && p->filter && has(&text, "1 event has no type"), "events without a type are filtered");
 	CHECK(has(&text, "PRIMARY KEY (log_topic, log_partition, log_offset)"),
 	      "without an id the place in the log is the key");
 	ev_projection_free(p);
