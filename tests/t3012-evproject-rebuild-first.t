@@ -55,6 +55,20 @@ rebuild p.sql k.db ./log.ndjson
 check_status 0 "which goes on"
 check "to the same rows" test "$(dump k.db)" = "$(dump want.db)"
 
+# one that has read nothing leaves nothing
+evproject rebuild p.sql --store "$(store n.db)" --quiet - <feed 2>/dev/null &
+pid=$!
+exec 8>feed
+there() { [ "$(sql n.db "SELECT count(*) FROM ev_projection" 2>/dev/null)" = 1 ]; }
+check "a first build that waits for its first record" wait_for 60 there
+kill -9 $pid
+wait $pid 2>/dev/null
+exec 8>&-
+rebuild p.sql n.db --abandon
+check_grep "is given up" 'the first build, of version 1, is given up; nothing of it is left' "$err"
+check "and leaves no table" test "$(sql n.db "$(on sqlite 'SELECT count(*) FROM sqlite_schema' \
+	postgresql 'SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace')")" = 0
+
 # whoever ends a first build, it is ended
 broken b.db
 run evproject run p.sql --store "$(store b.db)" ./log.ndjson
@@ -240,7 +254,7 @@ check_status 0 "is dropped by its name"
 check_grep "and their tables stay, which is said" \
 	'acc is dropped, with the rebuild to version 1 that is under way; the tables that serve stay, as another program' "$err"
 check "as they were" test "$(dump fresh.db)" = 'x|7|1'
-check "and no plan" test "$(plans fresh.db)" = 0
+check "and nothing of ours" test "$(ours fresh.db)" = 0
 run evproject drop acc --store "$(store fresh.db)" --yes
 check_status 2 "once"
 check_grep "as then there is none" "has no projection 'acc'" "$err"

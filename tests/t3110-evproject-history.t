@@ -133,6 +133,18 @@ check_status 2 "a comma with a name and = behind it begins another column"
 check_grep "here one of another table" "no table with all these columns" "$err"
 history far.sql --row "what=a,b" ./far.ndjson
 check_status 1 "without = it is part of the value"
+history far.sql --row 'what="a,b='$'\e''[31m",no=3' --format json ./far.ndjson
+check "unless it stands in quotes" test "$(touches)" = "t/0@4:inserted t/0@5:deleted "
+off=0
+{ ev '{"type":"head","id":1,"name":"n"}'; ev '{"type":"line","id":1,"no":1,"what":"\"x\",no=2"}'; ev '{"type":"line","id":1,"no":2,"what":"\"x"}'; } >quotes.ndjson
+history far.sql --row 'what="""x"",no=2"' ./quotes.ndjson
+check_grep "two stand for one there" '1 touched line what="""x"",no=2"$' "$err"
+history far.sql --row 'what="""x"' --format json ./quotes.ndjson
+check "also one that it begins with" test "$(touches)" = "t/0@2:inserted "
+for row in 'what="x' 'what="x""' 'what="x"y' 'what="'; do
+	history far.sql --row "$row" ./quotes.ndjson
+	check_grep "$row has quotes that do not end" "the quotes of the value of 'what' do not end" "$err"
+done
 history far.sql --row id=42,no=3 ./far.ndjson
 check_grep "control characters are escaped" 'what +a,b=\\x1b' "$out"
 check "and none is printed" test -z "$(tr -dc '\033' <"$out")"

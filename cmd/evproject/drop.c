@@ -135,8 +135,10 @@ static int drop(struct ev_versions *v, const char *name, bool yes, struct ev_mes
 		rc = ev_declined();
 	else if (rc > 0)
 		rc = v->shadow->ops->drop(v->shadow, err);
-	if (rc == 0)
+	if (rc == 0) {
+		v->shadow->tidy = true;
 		ev_say(msg, "%s is dropped, with %s", name, ev_buf_str(&what));
+	}
 	ev_buf_release(&what);
 	return rc;
 }

@@ -447,6 +447,37 @@ static int tell_left(struct state *st, struct ev_store *s, int64_t version, stru
 	return rc;
 }
 
+/*
+ * A first build that has read nothing is no view: it goes with its plan, unless somebody is at work on it, or has
+ * something on its tables. 1, 0, -1.
+ */
+static int is_nothing(struct ev_versions *v, const char *name, struct ev_error *err)
+{
+	struct ev_error busy = EV_ERROR_INIT;
+	struct ev_buf lines = EV_BUF_INIT;
+	struct ev_ledger l = { 0 };
+	int rc = ev_ledger_load(v->store, name, &l, err) < 0 ? -1 : l.exists;
+
+	for (size_t i = 0; i < l.nparts && rc > 0; i++)
+		rc = l.parts[i].next == l.parts[i].begin;
+	if (rc > 0)
+		rc = v->shadow->ops->dependents(v->shadow, &lines, err) < 0 ? -1 : !lines.len;
+	if (rc > 0)
+		rc = v->store->ops->lock(v->store, name, &busy) == 0;
+	ev_buf_release(&lines);
+	ev_ledger_release(&l);
+	return rc;
+}
+
+static int give_up(struct ev_versions *v, const struct ev_plan *plan, struct ev_error *err)
+{
+	int nothing = plan->phase == EV_PHASE_BUILD ? is_nothing(v, plan->projection, err) : 0;
+
+	if (nothing < 0)
+		return -1;
+	return nothing ? v->shadow->ops->drop(v->shadow, err) : v->shadow->ops->abandon(v->shadow, err);
+}
+
 static int abandon(struct state *st, struct ev_versions *v, struct ev_error *err)
 {
 	const char *name = st->p->name;
@@ -458,7 +489,7 @@ static int abandon(struct state *st, struct ev_versions *v, struct ev_error *err
 		ev_say(st->msg, left ? "%s: no rebuild is under way; what one has left is removed"
 				     : "%s: no rebuild is under way", name);
 	if (rc == 0 && !v->dry)
-		rc = v->shadow->ops->abandon(v->shadow, err);
+		rc = give_up(v, &plan, err);
 	v->shadow->tidy |= plan.phase != EV_PHASE_NONE;
 	if (rc == 0 && plan.phase == EV_PHASE_BUILD && !st->a->quiet)
 		rc = tell_left(st, v->store, plan.version, err);

@@ -82,8 +82,9 @@ static int same_projection(struct ev_apply *a, struct ev_error *err)
 	if (a->ledger.version == p->version)
 		return ev_hint(err, "raise the version in the file, then build the view anew: rebuild");
 	if (a->ledger.version > p->version)
-		return ev_hint(err, "the store has the newer version %lld: start with its file, or go back to the "
-				    "one before it with evproject rollback", (long long)a->ledger.version);
+		return ev_hint(err, "the store has the newer version %lld: start with its file, or go back, where "
+				    "status has the one before it as kept, by evproject rollback",
+			       (long long)a->ledger.version);
 	return ev_hint(err, "the old tables hold the old meaning; build the view anew: rebuild (or, where status has "
 			    "that version as the kept one, evproject rollback)");
 }

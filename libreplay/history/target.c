@@ -14,7 +14,7 @@ static bool in_name(char c)
 	return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
-/* Where the value ends: before a comma that a name and `=` follow. */
+/* Where a value ends that is not quoted: before a comma that a name and `=` follow. */
 static const char *value_end(const char *s)
 {
 	for (; *s; s++) {
@@ -30,6 +30,28 @@ static const char *value_end(const char *s)
 	return s;
 }
 
+/* The value at `s`, without its quotes; `end` is what follows it. NULL: the quotes do not end, or not there. */
+static char *take_value(const char *s, const char **end)
+{
+	struct ev_buf b = EV_BUF_INIT;
+	bool ended = false;
+	char *value;
+
+	if (*s != '"') {
+		*end = value_end(s);
+		return ev_strndup(s, (size_t)(*end - s));
+	}
+	while (!ended && *++s) {
+		ended = *s == '"' && *++s != '"';
+		if (!ended)
+			ev_buf_addc(&b, *s);
+	}
+	*end = s;
+	value = ended && (!*s || *s == ',') ? ev_strdup(ev_buf_str(&b)) : NULL;
+	ev_buf_release(&b);
+	return value;
+}
+
 int ev_target_parse(struct ev_target *t, const char *text, struct ev_error *err)
 {
 	const char *at = text;
@@ -40,10 +62,14 @@ int ev_target_parse(struct ev_target *t, const char *text, struct ev_error *err)
 
 		if (!eq || eq == at)
 			return ev_fail(err, EV_USAGE, "option '--row' takes COLUMN=VALUE, not '%s'", text);
-		end = value_end(eq + 1);
 		v = EV_PUSH(t->values, t->n);
 		v->column = ev_strndup(at, (size_t)(eq - at));
-		v->value = ev_strndup(eq + 1, (size_t)(end - eq - 1));
+		v->value = take_value(eq + 1, &end);
+		if (!v->value) {
+			ev_fail(err, EV_USAGE, "option '--row': the quotes of the value of '%s' do not end", v->column);
+			return ev_hint(err, "a value that begins with \" is written as \"...\", with \"\" for each \" "
+				       "in it");
+		}
 		for (size_t i = 0; i + 1 < t->n; i++)
 			if (strcasecmp(t->values[i].column, v->column) == 0)
 				return ev_fail(err, EV_USAGE, "option '--row' names the column '%s' twice",
@@ -67,8 +93,15 @@ void ev_target_release(struct ev_target *t)
 
 void ev_target_print(const struct ev_target *t, struct ev_buf *out)
 {
-	for (size_t i = 0; i < t->n; i++)
-		ev_buf_addf(out, "%s%s=%s", i ? "," : "", t->values[i].column, t->values[i].value);
+	for (size_t i = 0; i < t->n; i++) {
+		const char *value = t->values[i].value;
+
+		ev_buf_addf(out, "%s%s=", i ? "," : "", t->values[i].column);
+		if (*value == '"' || *value_end(value))
+			ev_buf_add_quoted(out, value, '"');
+		else
+			ev_buf_adds(out, value);
+	}
 }
 
 /* What a column may be meant to be: exactly so, or else by letters alone. */

@@ -19,7 +19,8 @@ struct ev_target {
 #define EV_TARGET_INIT { NULL, NULL, 0 }
 
 /*
- * Add NAME=VALUE[,NAME=VALUE]...; a comma that no NAME= follows is part of the value. EV_USAGE.
+ * Add NAME=VALUE[,NAME=VALUE]...; a comma that no NAME= follows is part of the value, and so is all of one in double
+ * quotes, two of which stand for one there. EV_USAGE.
  */
 int ev_target_parse(struct ev_target *t, const char *text, struct ev_error *err);
 
@@ -32,7 +33,7 @@ int ev_target_find(struct ev_target *t, struct ev_store *s, const struct ev_proj
 
 void ev_target_release(struct ev_target *t);
 
-/* `order_id=42,line=1`, for messages. */
+/* `order_id=42,line=1`, for messages: as it is given. */
 void ev_target_print(const struct ev_target *t, struct ev_buf *out);
 
 #endif

@@ -130,7 +130,7 @@ struct ev_shadow {
 	struct ev_shadow_options opt;
 	void (*note)(void *ctx, const char *text); /* a fact worth a line, set by who wants it */
 	void *note_ctx;
-	bool tidy; /* our tables go at close where nothing is in them: this call made them, or gave a rebuild up */
+	bool tidy; /* our tables go at close where nothing is in them: this call made or emptied them */
 };
 
 /* Close it, and leave a database as it is that has nothing of ours. NULL allowed. */
