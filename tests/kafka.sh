@@ -5,11 +5,13 @@
 #   put <<'END' ... END                        # evproduce script; see tests/helpers/evproduce.c
 #   txn_open ID; txn 'put ...' begin commit    # a producer that stays: one command a word, each awaited
 #   txn_leave                                  # it goes, and leaves what is open open
+#   member_in GROUP TOPIC; member_out          # a consumer of Kafka 4's own protocol; all of them leave
 #   own_broker                                 # a broker of this script alone: $broker_dir, may be killed
 #
 # One broker serves the whole run: tests/run starts it and sets EV_TEST_BROKERS; a script that is run
 # by hand starts one for itself. EV_BROKERS is set, so commands need no -b.
 kafka=$TOP/scripts/kafka
+_members=()
 _topics=0 _unique=$((EPOCHSECONDS % 100000))$$ # process ids come again within a run
 
 own_broker() {
@@ -53,4 +55,17 @@ txn() {
 txn_leave() {
 	exec {_txn_in}>&-
 	wait "$_txn_pid" 2>/dev/null
+}
+
+member_in() {
+	_members+=(0)
+	evmember "$1" "$2" >"$T/member.${#_members[@]}" 2>&1 &
+	_members[-1]=$!
+	at_exit "! jobs -p | grep -qx $! || kill $!"
+	wait_for 60 grep -q '^in' "$T/member.${#_members[@]}" || fail "a consumer is in group $1"
+}
+member_out() {
+	kill "${_members[@]}"
+	wait "${_members[@]}" || fail "a consumer leaves its group"
+	_members=()
 }

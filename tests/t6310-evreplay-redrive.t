@@ -245,6 +245,15 @@ run evreplay redrive "$dlq" -g "busy-$$" --dry-run
 check_status 6 "the plan says so, too"
 kill $busy
 wait $busy 2>/dev/null
+member_in "modern-$$" "$dlq"
+run evreplay redrive "$dlq" -g "modern-$$"
+check_status 6 "so is one whose consumer speaks Kafka 4's own protocol"
+check_grep "and said" "consumer group 'modern-$$' has a member already: a consumer of group.protocol=consumer\$" "$err"
+run evreplay redrive "$dlq" -g "modern-$$" --dry-run
+check_status 6 "and by the plan"
+member_out
+run evreplay redrive "$dlq" -g "modern-$$" --into "$sick" --max 1 --max-redrives 9
+check_status 0 "when it has left the redrive is let in"
 
 # An archive has no group.
 run evreplay "$dlq" --into ./kept

@@ -207,6 +207,20 @@ run evreplay offsets --map map -g busy --yes
 check_status 6 "a group with members is not moved"
 check_grep "and why" "consumer group 'busy' has 1 member\$" "$err"
 kill $busy
+# One of Kafka 4's own protocol tells no more than its state: of two consumers the second waits for what the first keeps.
+evadmin commit modern "$src/0=20" "$src/1=10"
+member_in modern nowhere
+run evreplay offsets --map map -g modern --yes
+check_status 6 "nor is one whose consumers speak Kafka 4's own protocol"
+check_grep "and why" "consumer group 'modern' has a consumer of group.protocol=consumer\$" "$err"
+member_out
+member_in modern "$src"
+member_in modern "$src"
+run evreplay offsets --map map -g modern --dry-run
+check_status 6 "whatever they are at"
+member_out
+run evreplay offsets --map map -g modern --yes
+check_status 0 "when they have left it is"
 run evreplay offsets --map map -g nobody --yes
 check_status 2 "a group without offsets is refused"
 # A map without a record, as a run with nothing to do leaves it.

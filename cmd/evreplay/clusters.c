@@ -1,5 +1,4 @@
 /* clusters.c - the clusters of the source and of the target, and who reads there */
-#include "base/plural.h"
 #include "evreplay/replay.h"
 
 struct ev_cluster_spec replay_source_cluster(const struct ev_source_spec *s)
@@ -18,16 +17,20 @@ struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, con
 }
 
 int replay_need_idle(const struct ev_cluster_spec *c, bool source, const char *group, const char *hint,
-		     struct ev_error *err)
+		     struct ev_messages *msg, struct ev_error *err)
 {
 	struct ev_cluster *cluster = ev_cluster_open(c, NULL, NULL, NULL, ev_stopped, err);
-	int members = 0, rc = cluster ? ev_group_members(cluster, group, ev_stopped, &members, err) : -1;
+	char who[EV_MEMBERS] = "";
+	bool unknown = false;
+	int rc = cluster ? ev_group_members(cluster, group, ev_stopped, who, msg ? &unknown : NULL, err) : -1;
 
 	ev_cluster_close(cluster);
 	if (rc && source && err->class == EV_STORE && !ev_stopped())
 		err->class = EV_SOURCE;
-	if (rc || !members)
+	if (unknown)
+		ev_warn(msg, "consumer group '%s' is taken for one without members: a broker does not answer", group);
+	if (rc || !*who)
 		return rc;
-	ev_fail(err, EV_HELD, "consumer group '%s' has %d member%s", group, members, ev_plural(members));
+	ev_fail(err, EV_HELD, "consumer group '%s' has %s", group, who);
 	return ev_hint(err, "%s", hint);
 }

@@ -85,7 +85,7 @@ static struct ev_source *open_topics(const struct ev_cluster_spec *c, const stru
 static int need_idle(const struct ev_cluster_spec *c, const char *group, bool source, struct ev_error *err)
 {
 	return replay_need_idle(c, source, group, "stop its consumers first: they would go on from their own offsets",
-				err);
+				NULL, err);
 }
 
 /* How many offsets behind the end of a copy are looked at for a record: where all are marks it has ended. */

@@ -174,9 +174,12 @@ struct ev_cluster_spec replay_source_cluster(const struct ev_source_spec *s);
 /* The same one, unless another is named: then none of the source's properties. */
 struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, const char *brokers,
 					     const char *properties);
-/* EV_HELD, with that hint, when the consumer group has members there; `source`: it is the source's cluster. */
+/*
+ * EV_HELD, with that hint, when the consumer group has members there; `source`: it is the source's cluster. With
+ * `msg` (NULL: then that is an error) a group that no broker knows is let pass though one does not answer, and said.
+ */
 int replay_need_idle(const struct ev_cluster_spec *c, bool source, const char *group, const char *hint,
-		     struct ev_error *err);
+		     struct ev_messages *msg, struct ev_error *err);
 
 /* ---- target.c ---- */
 

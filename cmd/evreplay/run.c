@@ -316,7 +316,7 @@ static int plan_group(const struct replay *r, struct ev_error *err)
 	struct ev_cluster_spec c = replay_source_cluster(&r->args->src.spec);
 
 	return replay_need_idle(&c, true, r->args->group, "another redrive of the group is at work, or a consumer uses "
-				"it: wait for that, or take another --group", err);
+				"it: wait for that, or take another --group", NULL, err);
 }
 
 /* A group that has offsets goes on there, unless --from says otherwise. (--since only chooses, see in_time.) */

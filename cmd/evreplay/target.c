@@ -263,7 +263,7 @@ static int open_topics(struct replay *r, struct ev_error *err)
 	}
 	if (r->args->job && r->args->group &&
 	    replay_need_idle(&spec.cluster, false, r->args->group, "its consumers would go on where the job stands: "
-			     "take a --group that nobody reads by", err))
+			     "take a --group that nobody reads by", r->msg, err))
 		return -1;
 	replay_describe(r, &how);
 	spec.how = ev_buf_str(&how);

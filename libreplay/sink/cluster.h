@@ -66,9 +66,14 @@ int ev_topic_defaults(struct ev_cluster *c, struct ev_topic_info *out, bool *see
 const char *ev_topic_config(const struct ev_topic_info *t, const char *name);
 void ev_topic_info_release(struct ev_topic_info *t);
 
-/* Members of a consumer group; 0 also where there is none. `stopped` (may be NULL) ends the wait for an answer. */
-int ev_group_members(struct ev_cluster *c, const char *group, bool (*stopped)(void), int *members,
-		     struct ev_error *err);
+#define EV_MEMBERS 64
+/*
+ * Who is in a consumer group, for people: "2 members"; "" where nobody is. `stopped` (may be NULL) ends the wait for
+ * an answer. *unknown: no broker that answers has the group, and another one does not answer, which is waited for
+ * less long than a whole timeout. That is an error where `unknown` is NULL.
+ */
+int ev_group_members(struct ev_cluster *c, const char *group, bool (*stopped)(void), char out[EV_MEMBERS],
+		     bool *unknown, struct ev_error *err);
 
 /* Make it with the partitions and the own configs of `like`, and wait until it is there. */
 int ev_topic_create(struct ev_cluster *c, const char *topic, const struct ev_topic_info *like,

@@ -6,9 +6,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "sink/cluster.h"
 
-enum { TURN_MS = 100 };
+enum { TURN_MS = 100, UNKNOWN_MS = 10000 };
 
 /* The list of all topics: asked for by name a missing one could be made by the broker. */
 int ev_topic_look(struct ev_cluster *c, const char *topic, struct ev_topic_info *out,
@@ -60,19 +61,29 @@ void ev_topic_only_own(struct ev_topic_info *t)
 	t->nconfigs = n;
 }
 
-int ev_group_members(struct ev_cluster *c, const char *group, bool (*stopped)(void), int *members,
-		     struct ev_error *err)
+int ev_group_members(struct ev_cluster *c, const char *group, bool (*stopped)(void), char out[EV_MEMBERS],
+		     bool *unknown, struct ev_error *err)
 {
 	const struct rd_kafka_group_list *l = NULL;
-	rd_kafka_resp_err_t e = ev_kafka_ask_group(c->rk, group, c->timeout_ms, stopped, &l);
+	int timeout_ms = unknown && c->timeout_ms > UNKNOWN_MS ? UNKNOWN_MS : c->timeout_ms, members = 0;
+	bool nameless;
+	rd_kafka_resp_err_t e = ev_kafka_ask_group(c->rk, group, timeout_ms, stopped, &l, &nameless);
 
-	*members = 0;
+	*out = '\0';
+	if (unknown)
+		*unknown = e == RD_KAFKA_RESP_ERR__TIMED_OUT || e == RD_KAFKA_RESP_ERR__PARTIAL;
+	if (unknown && *unknown)
+		return 0;
 	if (e)
 		return ev_cluster_fail(c, err, e, "cannot look at consumer group '%s'", group);
 	for (int i = 0; i < l->group_cnt; i++)
 		if (!strcmp(l->groups[i].group, group))
-			*members = l->groups[i].member_cnt;
+			members = l->groups[i].member_cnt;
 	rd_kafka_group_list_destroy(l);
+	if (members)
+		snprintf(out, EV_MEMBERS, "%d member%s", members, ev_plural(members));
+	else if (nameless)
+		snprintf(out, EV_MEMBERS, "%s", EV_NAMELESS);
 	return 0;
 }
 

@@ -210,44 +210,86 @@ void ev_properties_release(struct ev_properties *p)
 	*p = (struct ev_properties){ 0 };
 }
 
-static rd_kafka_resp_err_t error_of(const struct rd_kafka_group_list *l, const char *group, bool *listed)
+static const struct rd_kafka_group_info *listed(const struct rd_kafka_group_list *l, const char *group)
 {
-	rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
+	for (int i = l->group_cnt; i-- > 0;)
+		if (!strcmp(l->groups[i].group, group))
+			return &l->groups[i];
+	return NULL;
+}
 
-	*listed = false;
-	for (int i = 0; i < l->group_cnt; i++)
-		if (!strcmp(l->groups[i].group, group)) {
-			*listed = true;
-			e = l->groups[i].err;
-		}
+/* Has the group members, by the state that the cluster lists it with? */
+static rd_kafka_resp_err_t has_members(const rd_kafka_ListConsumerGroups_result_t *res, const char *group, bool *out)
+{
+	size_t n, errors;
+	const rd_kafka_ConsumerGroupListing_t **v = rd_kafka_ListConsumerGroups_result_valid(res, &n);
+	const rd_kafka_error_t **e = rd_kafka_ListConsumerGroups_result_errors(res, &errors);
+
+	for (size_t i = 0; i < n; i++) {
+		rd_kafka_consumer_group_state_t is = rd_kafka_ConsumerGroupListing_state(v[i]);
+
+		if (strcmp(rd_kafka_ConsumerGroupListing_group_id(v[i]), group))
+			continue;
+		/* the client does not know all states: the others are of groups that have some */
+		*out = is != RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY && is != RD_KAFKA_CONSUMER_GROUP_STATE_DEAD;
+		return 0;
+	}
+	return errors ? rd_kafka_error_code(e[0]) : 0;
+}
+
+/* Asked in a way that tells of all kinds of groups, though not who is in them. */
+static rd_kafka_resp_err_t ask_state(rd_kafka_t *rk, const char *group, int timeout_ms, bool *members)
+{
+	rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
+	rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
+	rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	rd_kafka_event_t *ev;
+	char why[128];
+
+	rd_kafka_AdminOptions_set_request_timeout(o, timeout_ms, why, sizeof(why));
+	rd_kafka_ListConsumerGroups(rk, o, q);
+	ev = rd_kafka_queue_poll(q, timeout_ms + ASK_MS);
+	if (ev)
+		e = rd_kafka_event_error(ev);
+	if (ev && !e)
+		e = has_members(rd_kafka_event_ListConsumerGroups_result(ev), group, members);
+	rd_kafka_event_destroy(ev);
+	rd_kafka_queue_destroy(q);
+	rd_kafka_AdminOptions_destroy(o);
 	return e;
 }
 
-/* One round: 0 and the list, or why it says nothing of the group. */
+/*
+ * One round: 0 and the list, or why it says nothing of the group. One of Kafka 4's own protocol is listed, and
+ * described in this way as one that is dead.
+ */
 static rd_kafka_resp_err_t ask_once(rd_kafka_t *rk, const char *group, int timeout_ms,
-				    const struct rd_kafka_group_list **l)
+				    const struct rd_kafka_group_list **l, bool *nameless)
 {
 	rd_kafka_resp_err_t e, answer = rd_kafka_list_groups(rk, group, l, timeout_ms);
-	bool listed;
+	const struct rd_kafka_group_info *is;
 
+	*nameless = false;
 	if (answer && answer != RD_KAFKA_RESP_ERR__PARTIAL)
 		return answer;
-	e = error_of(*l, group, &listed);
-	if (!e && (listed || !answer))
-		return 0;
-	rd_kafka_group_list_destroy(*l);
-	return e ? e : answer;
+	is = listed(*l, group);
+	e = is ? is->err : answer;
+	if (!e && is && !strcmp(is->state, "Dead"))
+		e = ask_state(rk, group, timeout_ms, nameless);
+	if (e)
+		rd_kafka_group_list_destroy(*l);
+	return e;
 }
 
 rd_kafka_resp_err_t ev_kafka_ask_group(rd_kafka_t *rk, const char *group, int timeout_ms, bool (*stopped)(void),
-				       const struct rd_kafka_group_list **l)
+				       const struct rd_kafka_group_list **l, bool *nameless)
 {
 	int64_t until = ev_clock_ms() + timeout_ms, left = timeout_ms;
 	struct timespec pause = { .tv_nsec = ASK_PAUSE_MS * 1000000L };
 	int64_t round = ASK_MS; /* longer each time: the brokers may be slow */
 
 	for (;;) {
-		rd_kafka_resp_err_t e = ask_once(rk, group, (int)(left < round ? left : round), l);
+		rd_kafka_resp_err_t e = ask_once(rk, group, (int)(left < round ? left : round), l, nameless);
 
 		left = until - ev_clock_ms();
 		if (!e || e == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED || left <= ASK_PAUSE_MS)

@@ -63,10 +63,11 @@ int64_t ev_kafka_log_down_since(const struct kafka_log *log);
 /*
  * What the cluster says of a consumer group: 0, and *l, which holds it where there is one (destroy it). An answer of
  * some brokers only counts if the group is in it; until then all are asked again. __INTR when `stopped` (or NULL) says
- * so, which is looked at every few seconds.
+ * so, which is looked at every few seconds. *nameless: it has members that the list does not have, EV_NAMELESS.
  */
 rd_kafka_resp_err_t ev_kafka_ask_group(rd_kafka_t *rk, const char *group, int timeout_ms, bool (*stopped)(void),
-				       const struct rd_kafka_group_list **l);
+				       const struct rd_kafka_group_list **l, bool *nameless);
+#define EV_NAMELESS "a consumer of group.protocol=consumer"
 
 /* Is it of a group's coordinator that moves, starts or reads its log still? Asked again it may answer. */
 bool ev_kafka_is_passing(rd_kafka_resp_err_t e);

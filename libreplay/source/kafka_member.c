@@ -99,7 +99,8 @@ static int look(struct ev_kafka *k, struct kafka_member *m, const char *own, boo
 {
 	const struct rd_kafka_group_list *l = NULL;
 	int timeout_ms = own || k->timeout_ms < HOLD_MS ? k->timeout_ms : HOLD_MS;
-	rd_kafka_resp_err_t e = ev_kafka_ask_group(m->rk, m->group, timeout_ms, stopped, &l);
+	bool nameless;
+	rd_kafka_resp_err_t e = ev_kafka_ask_group(m->rk, m->group, timeout_ms, stopped, &l, &nameless);
 
 	*first = true;
 	ev_buf_clear(other);
@@ -122,6 +123,8 @@ static int look(struct ev_kafka *k, struct kafka_member *m, const char *own, boo
 			*first &= c >= 0;
 		}
 	}
+	if (nameless && !other->len)
+		ev_buf_adds(other, EV_NAMELESS);
 	rd_kafka_group_list_destroy(l);
 	return 0;
 }
