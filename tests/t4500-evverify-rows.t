@@ -72,6 +72,18 @@ verify c.db ./log.ndjson
 check_status 1 "a ledger that has forgotten its last record"
 check_grep "is told which it was" 't/0: the last record is at offset -1, the log says 59' "$out"
 
+most=9223372036854775807
+same_but "UPDATE ev_ledger SET applied = $most, ignored = $most, filtered = $most WHERE topic = 't'"
+verify c.db ./log.ndjson
+check "counts that are more than numbers can say are seen" test "$status" != 0
+check_grep "as what does not balance" "t/0: it does not balance: .* the counts add up to $most" "$out"
+for set in "begin_offset = -$most - 1" "next_offset = -1001" "last_offset = $most" "partition = partition + 4294967296"; do
+	same_but "UPDATE ev_ledger SET $set WHERE topic = 't'"
+	verify c.db ./log.ndjson
+	check_status 4 "what no run writes cannot be checked: $set"
+	check_grep "and is named" "the ledger of 'acc' is damaged: ${set%% *} is .* for topic 't', partition [0-9]+$" "$err"
+done
+
 same_but "DELETE FROM ev_dead"
 verify c.db ./log.ndjson
 check_status 1 "dead letters that are gone are seen"

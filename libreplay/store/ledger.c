@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/plural.h"
+#include "base/sum.h"
 #include "base/utf8.h"
 
 const char *const ev_count_names[EV_COUNTS] = { "applied", "ignored", "filtered", "deduplicated",
@@ -35,13 +36,6 @@ static const char create_sql[] =
 	" projection text NOT NULL, seq bigint NOT NULL, position text NOT NULL,"
 	" PRIMARY KEY (projection, seq));" CREATE_ROWS;
 
-static const char load_projection_sql[] =
-	"SELECT version, fingerprint, generation, watermark, updated_at, cuts, last_error, holder, mode "
-	"FROM ev_projection WHERE name = ?1";
-static const char load_ledger_sql[] =
-	"SELECT topic, partition, begin_offset, next_offset, target_offset, cluster_id, last_offset, "
-	"last_timestamp, last_hash, applied, ignored, filtered, deduplicated, dead, held, dropped, "
-	"invisible, untouched FROM ev_ledger WHERE projection = ?1 ORDER BY topic, partition";
 static const char names_sql[] = "SELECT name FROM ev_projection WHERE name NOT LIKE '%(%' UNION "
 				"SELECT projection FROM ev_table WHERE projection NOT LIKE '%(%' ORDER BY 1";
 static const char insert_projection_sql[] =
@@ -133,80 +127,11 @@ int ev_ledger_readable(struct ev_store *s, struct ev_error *err)
 	return ev_hint(err, "evproject run makes it when it is started next");
 }
 
-static int load_projection(void *ctx, const struct ev_cell *c, size_t n)
-{
-	struct ev_ledger *l = ctx;
-
-	(void)n;
-	l->exists = true;
-	l->version = c[0].i;
-	snprintf(l->fingerprint, sizeof(l->fingerprint), "%.*s", (int)c[1].text.len, c[1].text.ptr);
-	l->generation = c[2].i;
-	l->watermark = c[3].kind == EV_CELL_NULL ? INT64_MIN : c[3].i;
-	l->updated_at = c[4].i;
-	l->cuts = c[5].i;
-	l->last_error = ev_slice_dup(c[6].text);
-	l->holder = ev_slice_dup(c[7].text);
-	l->dead = ev_slice_is(c[8].text, "dead");
-	return 0;
-}
-
-static int load_part(void *ctx, const struct ev_cell *c, size_t n)
-{
-	struct ev_ledger *l = ctx;
-	struct ev_ledger_part *p;
-
-	(void)n;
-	EV_GROW(l->parts, l->nparts, l->cap);
-	p = &l->parts[l->nparts++];
-	*p = (struct ev_ledger_part){
-		.topic = ev_slice_dup(c[0].text),
-		.partition = (int32_t)c[1].i,
-		.begin = c[2].i,
-		.next = c[3].i,
-		.target = c[4].i,
-		.cluster_id = ev_slice_dup(c[5].text),
-		.last_offset = c[6].i,
-		.last_timestamp = c[7].kind == EV_CELL_NULL ? EV_NO_TIMESTAMP : c[7].i,
-		.last_hash = (uint64_t)c[8].i,
-		.untouched = c[9 + EV_COUNTS].i,
-	};
-	for (int i = 0; i < EV_COUNTS; i++)
-		p->counts[i] = c[9 + i].i;
-	return 0;
-}
-
 static int part_cmp(const struct ev_ledger_part *p, const char *topic, int32_t partition)
 {
 	int c = strcmp(p->topic, topic);
 
 	return c ? c : (p->partition > partition) - (p->partition < partition);
-}
-
-static int compare_parts(const void *a, const void *b)
-{
-	const struct ev_ledger_part *q = b;
-
-	return part_cmp(a, q->topic, q->partition);
-}
-
-int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger *l,
-		   struct ev_error *err)
-{
-	struct ev_bind name = ev_bind_text(projection);
-	int present = ev_ledger_present(s, err);
-
-	*l = (struct ev_ledger){ .projection = ev_strdup(projection), .watermark = INT64_MIN };
-	if (present <= 0)
-		return present;
-	if (ev_store_select(s, load_projection_sql, &name, 1, load_projection, l, err) < 0)
-		return -1;
-	if (ev_store_select(s, load_ledger_sql, &name, 1, load_part, l, err) < 0)
-		return -1;
-	/* not left to the store, whose collation may be another */
-	if (l->nparts)
-		qsort(l->parts, l->nparts, sizeof(*l->parts), compare_parts);
-	return 0;
 }
 
 void ev_ledger_forget_parts(struct ev_ledger *l)
@@ -371,8 +296,8 @@ int ev_ledger_moved(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 
 static bool same_part(const struct ev_ledger_part *a, const struct ev_ledger_part *b)
 {
-	return compare_parts(a, b) == 0 && a->begin == b->begin && a->next == b->next && a->target == b->target &&
-	       a->last_offset == b->last_offset && a->last_timestamp == b->last_timestamp &&
+	return part_cmp(a, b->topic, b->partition) == 0 && a->begin == b->begin && a->next == b->next &&
+	       a->target == b->target && a->last_offset == b->last_offset && a->last_timestamp == b->last_timestamp &&
 	       a->last_hash == b->last_hash && memcmp(a->counts, b->counts, sizeof(a->counts)) == 0 &&
 	       a->untouched == b->untouched;
 }
@@ -557,14 +482,21 @@ void ev_ledger_position(const struct ev_ledger *l, struct ev_position *out)
 		ev_position_set(out, l->parts[i].topic, l->parts[i].partition, l->parts[i].next);
 }
 
+int64_t ev_ledger_counted(const struct ev_ledger_part *p)
+{
+	int64_t sum = 0;
+
+	for (int c = 0; c < EV_COUNTS; c++)
+		sum = ev_sum(sum, p->counts[c]);
+	return sum;
+}
+
 bool ev_ledger_balanced(const struct ev_ledger *l, struct ev_buf *why)
 {
 	for (size_t i = 0; i < l->nparts; i++) {
 		const struct ev_ledger_part *p = &l->parts[i];
-		int64_t sum = 0;
+		int64_t sum = ev_ledger_counted(p);
 
-		for (int c = 0; c < EV_COUNTS; c++)
-			sum += p->counts[c];
 		if (sum != p->next - p->begin) {
 			ev_buf_addf(why, "%s/%d: %" PRId64 " offset%s passed, %" PRId64 " accounted for",
 				    p->topic, p->partition, p->next - p->begin, ev_plural(p->next - p->begin), sum);

@@ -82,7 +82,7 @@ int ev_ledger_readable(struct ev_store *s, struct ev_error *err);
 /* Is there any ledger in this store? 1, 0, -1. */
 int ev_ledger_present(struct ev_store *s, struct ev_error *err);
 
-/* Read the state of a projection (exists = false when it has none). */
+/* Read the state of a projection (exists = false when it has none). Numbers that no run writes are EV_STORE. */
 int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger *l,
 		   struct ev_error *err);
 void ev_ledger_release(struct ev_ledger *l);
@@ -157,6 +157,9 @@ struct ev_ledger_part *ev_ledger_part(struct ev_ledger *l, const char *topic, in
 
 /* The next offsets as a position. */
 void ev_ledger_position(const struct ev_ledger *l, struct ev_position *out);
+
+/* What all its counts add up to. */
+int64_t ev_ledger_counted(const struct ev_ledger_part *p);
 
 /* Does the equation hold for every partition? If not, `why` says where. */
 bool ev_ledger_balanced(const struct ev_ledger *l, struct ev_buf *why);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/plural.h"
+#include "base/sum.h"
 #include "store/dead.h"
 #include "verify/internal.h"
 #include "verify/replay_into.h"
@@ -132,21 +133,19 @@ static int64_t records(const struct ev_ledger_part *p)
 	int64_t n = 0;
 
 	for (int i = 0; i < EV_COUNTS; i++)
-		n += i == EV_INVISIBLE ? 0 : p->counts[i];
+		n = ev_sum(n, i == EV_INVISIBLE ? 0 : p->counts[i]);
 	return n;
 }
 
 /* `offsets = applied + ignored + ...`, as the ledger has it. */
 static void balance(struct ev_mode *m, const struct ev_ledger_part *p, const char *subject)
 {
-	int64_t sum = 0;
+	int64_t sum = ev_ledger_counted(p);
 
-	for (int i = 0; i < EV_COUNTS; i++) {
-		sum += p->counts[i];
+	for (int i = 0; i < EV_COUNTS; i++)
 		if (p->counts[i] < 0)
 			ev_finding_text(ev_mode_finding(m, "ledger", subject), "%s is %" PRId64, ev_count_names[i],
 					p->counts[i]);
-	}
 	if (sum != p->next - p->begin)
 		ev_finding_text(ev_mode_finding(m, "ledger", subject), "it does not balance: offsets %" PRId64
 				"..%" PRId64 " are %" PRId64 ", the counts add up to %" PRId64, p->begin,
@@ -222,7 +221,8 @@ static void compare_rest(const struct judging *j, const struct ev_ledger_part *l
 			 int64_t gone, const char *subject)
 {
 	for (int i = 0; i < EV_COUNTS; i++)
-		if (stands_alone(i) && (store->counts[i] < log->counts[i] || store->counts[i] > log->counts[i] + gone))
+		if (stands_alone(i) &&
+		    (store->counts[i] < log->counts[i] || store->counts[i] > ev_sum(log->counts[i], gone)))
 			tell_count(j, log, store, i, subject);
 }
 
@@ -259,7 +259,7 @@ static void compare_last(const struct judging *j, const struct ev_ledger_part *l
 static void compare(struct judging *j, const struct ev_ledger_part *log, const struct ev_ledger_part *store,
 		    const char *subject)
 {
-	int64_t gone = records(store) - records(log);
+	int64_t gone = ev_sum(records(store), -records(log));
 
 	if (gone < 0 || !may_be_gone(j, store))
 		gone = 0;
@@ -269,7 +269,7 @@ static void compare(struct judging *j, const struct ev_ledger_part *log, const s
 		compare_counts(j, log, store, subject);
 		return;
 	}
-	j->excused += gone;
+	j->excused = ev_sum(j->excused, gone);
 	tell_gone(j, subject, gone);
 	compare_rest(j, log, store, gone, subject);
 }
@@ -281,9 +281,9 @@ int64_t ev_counts_gone(const struct ev_verifying *w)
 
 	for (size_t i = 0; i < w->first.ledger.nparts; i++) {
 		const struct ev_ledger_part *store = &w->first.ledger.parts[i], *q = other(log, store);
-		int64_t gone = records(store) - (q ? records(q) : 0);
+		int64_t gone = ev_sum(records(store), q ? -records(q) : 0);
 
-		sum += gone > 0 ? gone : 0;
+		sum = ev_sum(sum, gone > 0 ? gone : 0);
 	}
 	return sum;
 }

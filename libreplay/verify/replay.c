@@ -7,6 +7,7 @@
 
 #include "apply/identity.h"
 #include "base/mem.h"
+#include "base/sum.h"
 #include "merge/merge.h"
 #include "verify/replay_into.h"
 
@@ -356,7 +357,7 @@ static int check_log(struct pieces *p, struct ev_error *err)
 	if (src->ops->refresh(src, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->to->ledger.nparts; i++)
-		p->total += p->to->ledger.parts[i].next - p->to->ledger.parts[i].begin;
+		p->total = ev_sum(p->total, p->to->ledger.parts[i].next - p->to->ledger.parts[i].begin);
 	if (ev_identity_check(&p->to->ledger, src, &all, &hooks, err) < 0)
 		return -1;
 	return check_low(p, err);
