@@ -70,6 +70,17 @@ same_but "ALTER TABLE acc DROP CONSTRAINT c; ALTER TABLE acc ADD CONSTRAINT c CH
 seen "a CHECK that is not valid" "CHECK .i <> 7 AND n < 1000000. is NOT VALID"
 same_but "ALTER TABLE acc DROP CONSTRAINT c; ALTER TABLE acc ADD CONSTRAINT c CHECK (i <> 7 AND n < 1000000) NO INHERIT"
 seen "one that is NO INHERIT" "CHECK .i <> 7 AND n < 1000000. is NO INHERIT"
+same_but "REVOKE SELECT ON acc FROM app"
+verify c.db --format json ./log.ndjson
+check_status 4 "a table that we may not read"
+check "is why there is nothing of rows" says '.modes[] | select(.mode == "rows").reason | test("permission denied")'
+check "the counts are proven all the same" says '.modes[] | select(.mode == "counts") | .result == "consistent" and .checked > 0'
+same_but "CREATE TABLE $(_schema c.db).heir () INHERITS (acc)"
+memory c.db
+check_status 2 "a table that is part of another"
+sql c.db "DROP TABLE heir"
+memory c.db
+check_status 0 "and is none any more"
 same_but "CREATE SEQUENCE $(_schema c.db).sq; ALTER TABLE acc ALTER n SET DEFAULT nextval('$(_schema c.db).sq'),
 	ALTER w SET DEFAULT to_timestamp(1 / (random() * 0)), ALTER ok SET DEFAULT true"
 seen "defaults that cannot be computed in a read" "column n has a default in the store that cannot be computed"

@@ -87,7 +87,9 @@ static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info 
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.confrelid = c.oid) THEN 2 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid) THEN 3 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 4 "
-		"WHEN c.relrowsecurity OR c.relhassubclass OR c.relispartition THEN 5 "
+		/* relhassubclass stays true when the last child is gone */
+		"WHEN c.relrowsecurity OR c.relispartition OR c.relkind = 'p' OR EXISTS "
+		"(SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) THEN 5 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 "
 		"AND (a.attgenerated <> '' OR a.attidentity <> '')) THEN 6 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND "

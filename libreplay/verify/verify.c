@@ -109,13 +109,41 @@ static void describe(struct ev_verifying *w)
 	ev_ledger_position(&w->first.ledger, &w->v->position);
 }
 
+static int read_rows(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
+{
+	return ev_rows_read(w, &w->first, m, err);
+}
+
 /* Alone it folds as well, and as with the rows it must be known into what. */
-static int read_counts(struct ev_verifying *w, struct ev_error *err)
+static int read_counts(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
 {
 	if (!w->opt->rows && !w->reference &&
-	    ev_declared_compare(w->p, w->first.store, &w->first.tables, counts_mode(w), err) < 0)
+	    ev_declared_compare(w->p, w->first.store, &w->first.tables, m, err) < 0)
 		return -1;
 	return ev_counts_read(w, w->first.store, err);
+}
+
+static int read_checks(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
+{
+	return ev_checks_run(w, w->first.store, m, err);
+}
+
+/* Behind a savepoint, as what is refused to one mode may spoil the transaction that the others read in. */
+static int read_mode(struct ev_verifying *w, struct ev_mode *m,
+		     int (*read)(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err), struct ev_error *err)
+{
+	const struct ev_store_ops *ops = w->first.store->ops;
+	struct ev_error lost = EV_ERROR_INIT;
+	int rc = ops->savepoint(w->first.store, err);
+
+	if (rc == 0) {
+		rc = read(w, m, err);
+		if (rc < 0)
+			ops->rollback_to(w->first.store, &lost); /* the next mode says it, too */
+		else
+			rc = ops->release(w->first.store, err);
+	}
+	return settle(w, m, rc, err);
 }
 
 static bool asks_freshness(const struct ev_verifying *w)
@@ -140,14 +168,14 @@ static int read_store(struct ev_verifying *w, struct ev_error *err)
 	describe(w);
 	if (ev_receipt_begin(w, err) < 0)
 		return -1;
-	if (w->opt->rows && settle(w, rows_mode(w), ev_rows_read(w, &w->first, rows_mode(w), err), err) < 0)
+	if (w->opt->rows && read_mode(w, rows_mode(w), read_rows, err) < 0)
 		return -1;
-	if (w->opt->counts && settle(w, counts_mode(w), read_counts(w, err), err) < 0)
+	if (w->opt->counts && read_mode(w, counts_mode(w), read_counts, err) < 0)
 		return -1;
 	if (w->opt->checks) {
 		struct ev_mode *m = ev_verdict_mode(w->v, "checks", "checks");
 
-		if (settle(w, m, ev_checks_run(w, w->first.store, m, err), err) < 0)
+		if (read_mode(w, m, read_checks, err) < 0)
 			return -1;
 		ev_mode_done(m);
 	}
