@@ -353,6 +353,12 @@ int ev_sqlite_bring(struct ev_store *to, struct ev_store *from, const char *sele
 int ev_pg_bring(struct ev_store *to, struct ev_store *from, const char *copy_out, const char *copy_in,
 		struct ev_error *err);
 
+/*
+ * Two stores of PostgreSQL: is text sorted and changed by the same rules in the databases of both, and by the same
+ * version of the server? -1: EV_USAGE says what of the second one, --scratch, is another.
+ */
+int ev_pg_alike(struct ev_store *store, struct ev_store *scratch, struct ev_error *err);
+
 struct ev_store *ev_sqlite_scratch(const char *path, const char *projection,
 				   const struct ev_store_options *opt, struct ev_error *err);
 struct ev_store *ev_pg_scratch(const char *url, const struct ev_store_options *opt, bool kept,

@@ -156,7 +156,8 @@ static int copy_schema(struct ev_drill_copy *c, struct ev_store *from, const cha
 	struct ev_store *to;
 	int rc;
 
-	if (hold(c, 0, &c->pristine, projection, err) < 0 || hold(c, 1, &c->work, projection, err) < 0)
+	if (hold(c, 0, &c->pristine, projection, err) < 0 || ev_pg_alike(from, c->holder[0], err) < 0 ||
+	    hold(c, 1, &c->work, projection, err) < 0)
 		return -1;
 	c->opt.schema = c->work;
 	c->url = c->scratch;

@@ -91,6 +91,24 @@ static int load_shapes(struct ev_verifying *w, struct ev_error *err)
 	return rc;
 }
 
+/* Handlers may use what goes by the locale of a database, so two of them may make different views of one log. */
+static int like_the_store(const struct ev_verifying *w, struct ev_error *err)
+{
+	struct ev_store_options ro = *w->opt->store;
+	struct ev_store *store;
+	int rc;
+
+	if (!ev_url_is_postgres(w->opt->url))
+		return 0;
+	ro.read_only = true;
+	store = ev_store_open(w->opt->url, &ro, err);
+	if (!store)
+		return -1;
+	rc = ev_pg_alike(store, w->reference, err);
+	store->ops->close(store);
+	return rc;
+}
+
 static int open_engine(struct ev_verifying *w, struct ev_error *err)
 {
 	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
@@ -99,7 +117,7 @@ static int open_engine(struct ev_verifying *w, struct ev_error *err)
 	ao.dead = ao.decided = true;
 	ao.memory = w->opt->memory;
 	w->reference = ev_reference_scratch(w, err);
-	if (!w->reference)
+	if (!w->reference || like_the_store(w, err) < 0)
 		return -1;
 	w->replay.apply = ev_apply_open(w->reference, w->p, &ao, err);
 	if (!w->replay.apply || !w->opt->base)
