@@ -53,6 +53,12 @@ int ev_counts_letters(const struct ev_digest_key *key, const char *projection, s
 	return rc;
 }
 
+int ev_counts_letters_made(struct ev_verifying *w, struct ev_digest *out, struct ev_error *err)
+{
+	*out = (struct ev_digest){ 0 }; /* nothing dead was met where it is folded in memory */
+	return w->reference ? ev_counts_letters(&w->key, w->p->name, w->reference, out, err) : 0;
+}
+
 int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err)
 {
 	if (ev_counts_letters(&w->key, w->p->name, s, &w->letters, err) < 0)
@@ -94,9 +100,9 @@ static bool nobody_knows(const struct judging *j, const char *what)
 static int compare_letters(const struct judging *j, struct ev_error *err)
 {
 	struct ev_verifying *w = j->w;
-	struct ev_digest mine = { 0 }; /* nothing dead was met where it is folded in memory */
+	struct ev_digest mine;
 
-	if (w->reference && ev_counts_letters(&w->key, w->p->name, w->reference, &mine, err) < 0)
+	if (ev_counts_letters_made(w, &mine, err) < 0)
 		return -1;
 	if (!ev_digest_same(&mine, &w->letters) && !nobody_knows(j, "the dead letters"))
 		ev_finding_text(ev_mode_finding(j->m, "letters", w->p->name), "the dead letters in the store, %lld, "

@@ -73,6 +73,12 @@ int ev_views_compare(struct ev_verifying *w, struct ev_store *s, struct ev_mode 
 
 /* reads.c: mark the foreign tables; how many. */
 size_t ev_reads_mark(struct ev_verifying *w);
+/*
+ * Once it is folded: are the dead letters of the store, by their digest, those of the reference? A letter holds back
+ * what comes behind it in its key, whatever table that is for, so else no row that the log makes alone says anything of
+ * the store's. 0, -1 with EV_DATA.
+ */
+int ev_reads_same_letters(struct ev_verifying *w, const struct ev_digest *store, struct ev_error *err);
 
 /*
  * rows.c: the snapshot's rows into digests; those that are folded, too; the comparison: 0, 1 there are
@@ -101,6 +107,8 @@ int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *
 /* The dead letters of any store. */
 int ev_counts_letters(const struct ev_digest_key *key, const char *projection, struct ev_store *s,
 		      struct ev_digest *out, struct ev_error *err);
+/* Those of the reference. */
+int ev_counts_letters_made(struct ev_verifying *w, struct ev_digest *out, struct ev_error *err);
 int ev_counts_judge(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err);
 
 /* checks.c: in the snapshot. */

@@ -324,6 +324,7 @@ static int collect_folded(void *ctx, struct ev_error *err)
 static int read_both(struct all *all, struct ev_snapshot *second, struct ev_error *err)
 {
 	struct ev_verifying *w = all->w;
+	struct ev_digest letters = { 0 };
 	int rc = ev_snapshot_take(second, w->opt->url, w->opt->store, w->p->name, 0, err), more = 0;
 
 	ev_row_join_free(all->join);
@@ -333,12 +334,16 @@ static int read_both(struct all *all, struct ev_snapshot *second, struct ev_erro
 	for (size_t i = 0; i < w->ntables && rc == 0; i++)
 		if (w->tables[i].wanted)
 			rc = read_again(&all->tables[i], second->store, err);
+	if (rc == 0 && w->p->nreads)
+		rc = ev_counts_letters(&w->key, w->p->name, second->store, &letters, err);
 	ev_snapshot_let_go(second);
 	for (size_t i = 0; i < w->ntables && rc == 0; i++)
 		if (w->tables[i].wanted)
 			begin_reading(&all->tables[i], EV_SIDE_LOG);
 	if (rc == 0)
 		rc = ev_reference_fold(w, second, collect_folded, all, err);
+	if (rc == 0 && w->p->nreads)
+		rc = ev_reads_same_letters(w, &letters, err);
 	for (size_t i = 0; i < w->ntables && rc == 0; i++)
 		more |= w->tables[i].wanted && look_around(&all->tables[i]);
 	return rc < 0 ? -1 : more;

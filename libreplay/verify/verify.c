@@ -111,7 +111,9 @@ static void describe(struct ev_verifying *w)
 
 static int read_rows(struct ev_verifying *w, struct ev_mode *m, struct ev_error *err)
 {
-	return ev_rows_read(w, &w->first, m, err);
+	if (ev_rows_read(w, &w->first, m, err) < 0)
+		return -1;
+	return w->p->nreads ? ev_counts_letters(&w->key, w->p->name, w->first.store, &w->letters, err) : 0;
 }
 
 /* Alone it folds as well, and as with the rows it must be known into what. */
@@ -236,6 +238,17 @@ static bool unprovable(struct ev_verifying *w, int differ, struct ev_error *err)
 	return true;
 }
 
+/* 1: rows differ. */
+static int judge_rows(struct ev_verifying *w, struct ev_error *err)
+{
+	int differ;
+
+	if (w->p->nreads && ev_reads_same_letters(w, &w->letters, err) < 0)
+		return -1;
+	differ = ev_rows_judge(w, rows_mode(w));
+	return differ >= 0 && unprovable(w, differ, err) ? -1 : differ;
+}
+
 static void tell_base(struct ev_verifying *w)
 {
 	struct ev_buf at = EV_BUF_INIT;
@@ -268,9 +281,7 @@ static int judge(struct ev_verifying *w, struct ev_error *err)
 		return 0;
 	}
 	if (rows && rows->state == EV_MODE_BEGUN) {
-		differ = ev_rows_judge(w, rows);
-		if (differ >= 0 && unprovable(w, differ, err))
-			differ = -1;
+		differ = judge_rows(w, err);
 		if (settle(w, rows, differ, err) < 0)
 			return -1;
 	}
@@ -323,8 +334,20 @@ static int freshness(struct ev_verifying *w, struct ev_error *err)
 	return 0;
 }
 
+/* What others' tables decide the log alone decides otherwise, also in rows that do not name them (dead letters). */
+static int refuse_repair(const struct ev_verifying *w, struct ev_error *err)
+{
+	if (!w->opt->repair || !w->p->nreads)
+		return 0;
+	ev_fail(err, EV_USAGE, "a repair writes what the log makes, and with '@reads %s' that is not all of the view",
+		w->p->reads[0]);
+	return ev_hint(err, "build it anew: evproject rebuild --again");
+}
+
 static int verify(struct ev_verifying *w, struct ev_error *err)
 {
+	if (refuse_repair(w, err) < 0)
+		return -1;
 	if (ev_digest_key_random(&w->key, err) < 0)
 		return -1;
 	if ((w->opt->rows || w->opt->counts) && ev_reference_open(w, err) < 0)
