@@ -207,13 +207,10 @@ static size_t room(const struct replay *r)
 	return !r->args->exactly_once || max - in > BATCH ? BATCH : max > in ? (size_t)(max - in) : 1;
 }
 
-/*
- * Is the broker that it would ask the one that has just been waited for? A source may have waited for an open
- * transaction only, and its broker is well.
- */
+/* Is the broker that it would ask the one that has just been waited for? */
 static bool asks_in_vain(const struct replay *r, const struct ev_error *failed)
 {
-	return failed->retriable && failed->class == EV_STORE && !r->args->into_broker && !r->args->into_config;
+	return failed->silent && (failed->class == EV_SOURCE || (!r->args->into_broker && !r->args->into_config));
 }
 
 /* Say, and save, how far it went before it failed: a redrive's next run must not send that again. Is it saved? */

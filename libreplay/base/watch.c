@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+
+enum { TURN_MS = 100 };
 
 struct watch { /* of both threads; the one that is done with it last frees it */
 	void (*call)(void *ctx);
@@ -67,10 +70,23 @@ static bool start(struct watch *w, pthread_t *thread)
 	return started;
 }
 
-bool ev_watch(void (*call)(void *ctx), void *ctx, int64_t timeout_ms)
+static void wait_ms(struct watch *w, int64_t ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	while (!w->done && !pthread_cond_timedwait(&w->back, &w->lock, &until))
+		;
+}
+
+bool ev_watch(void (*call)(void *ctx), void *ctx, int64_t timeout_ms, bool (*over)(void *asked), void *asked)
 {
 	struct watch *w = watch_new(call, ctx);
-	struct timespec until;
+	int64_t until = ev_clock_ms() + timeout_ms, left = timeout_ms;
 	pthread_t thread;
 	bool done;
 
@@ -79,14 +95,9 @@ bool ev_watch(void (*call)(void *ctx), void *ctx, int64_t timeout_ms)
 		watch_free(w);
 		return true;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += timeout_ms % 1000 * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&w->lock);
-	while (!w->done && !pthread_cond_timedwait(&w->back, &w->lock, &until))
-		;
+	for (; !w->done && left > 0 && !(over && over(asked)); left = until - ev_clock_ms())
+		wait_ms(w, over && left > TURN_MS ? TURN_MS : left);
 	done = w->done;
 	w->alone = !done;
 	pthread_mutex_unlock(&w->lock);

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Did call(ctx) come back within that time? */
-bool ev_watch(void (*call)(void *ctx), void *ctx, int64_t timeout_ms);
+/* Did call(ctx) come back within that time? `over` (NULL: nobody) is asked meanwhile, with `asked`, and may end it. */
+bool ev_watch(void (*call)(void *ctx), void *ctx, int64_t timeout_ms, bool (*over)(void *asked), void *asked);
 
 #endif

@@ -5,6 +5,7 @@
  * broker has lost the transaction (seen in 2.0, told of up to 2.2). A client that does not come back
  * is left alone with all that it may still use: the run ends, and the next one fences it off.
  */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/watch.h"
 #include "sink/kafka_impl.h"
@@ -51,13 +52,18 @@ static void make(void *ctx)
 	}
 }
 
-static int stuck(struct kafka_sink *k, enum ev_kafka_txn_what what, int64_t limit_ms, struct ev_error *err)
+static bool over(void *sink)
+{
+	return !ev_kafka_sink_left(sink);
+}
+
+static int stuck(struct kafka_sink *k, enum ev_kafka_txn_what what, int64_t waited_ms, struct ev_error *err)
 {
 	pthread_mutex_lock(&k->telling);
 	k->stuck = true;
 	pthread_mutex_unlock(&k->telling);
 	ev_fail(&k->error, EV_STORE, "cannot %s of job '%s': the Kafka client has not come back from that for %lld s",
-		names[what], k->job, (long long)limit_ms / 1000);
+		names[what], k->job, (long long)waited_ms / 1000);
 	ev_hint(&k->error, "what is not committed is not in the target: the same command%s goes on where job '%s' "
 		"stands", k->claimed && k->new_job ? " without --new-job" : "", k->job);
 	k->error.retriable = true;
@@ -81,7 +87,7 @@ int ev_kafka_txn_call(struct kafka_sink *k, enum ev_kafka_txn_what what, int tim
 		      const struct ev_kafka_txn_offsets *offsets, rd_kafka_error_t **error,
 		      struct ev_error *err)
 {
-	int64_t limit = (int64_t)timeout_ms + k->overdue_ms;
+	int64_t begun = ev_clock_ms();
 	struct call *c;
 
 	if (k->stuck) {
@@ -94,8 +100,10 @@ int ev_kafka_txn_call(struct kafka_sink *k, enum ev_kafka_txn_what what, int tim
 		c->offsets = rd_kafka_topic_partition_list_copy(offsets->list);
 		c->group = rd_kafka_consumer_group_metadata_new(offsets->group);
 	}
-	if (!ev_watch(make, c, limit))
-		return stuck(k, what, limit, err);
+	if (!ev_watch(make, c, (int64_t)timeout_ms + k->overdue_ms, over, k))
+		return stuck(k, what, ev_clock_ms() - begun, err);
 	*error = finish(c);
+	if (!*error && what != EV_TXN_BEGIN) /* which no broker is asked for */
+		k->stop_ms = 0;
 	return 0;
 }

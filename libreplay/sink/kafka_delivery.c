@@ -171,6 +171,17 @@ int64_t ev_kafka_sink_undone(struct ev_sink *s, uint32_t part, uint64_t *beyond)
 	return offset_of(p, p->first_failed);
 }
 
+int ev_kafka_sink_left(struct kafka_sink *k)
+{
+	int64_t now = ev_clock_ms();
+
+	if (!k->stopped || !k->stopped())
+		return k->cluster->timeout_ms;
+	if (!k->stop_ms)
+		k->stop_ms = now + k->cluster->timeout_ms;
+	return k->stop_ms > now ? (int)(k->stop_ms - now) : 0;
+}
+
 /* A broker that is away is waited for, but not for ever. */
 static int stalled(struct kafka_sink *k, struct ev_error *err)
 {
@@ -183,14 +194,14 @@ static int stalled(struct kafka_sink *k, struct ev_error *err)
 	k->looked_at = now;
 	if (!queued || done != k->done) {
 		k->done = done;
-		k->silent_ms = 0;
+		k->silent_ms = k->stop_ms = 0;
 		return 0;
 	}
 	k->silent_ms += gone < most ? gone : most; /* suspended, we heard nothing, whatever it said */
-	if (k->silent_ms < c->timeout_ms)
+	if (k->silent_ms < c->timeout_ms && ev_kafka_sink_left(k))
 		return 0;
-	return ev_cluster_fail(c, err, RD_KAFKA_RESP_ERR__TIMED_OUT,
-			       "%s has taken nothing for %d ms", k->base.target, c->timeout_ms);
+	return ev_cluster_fail(c, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "%s has taken nothing for %d ms", k->base.target,
+			       k->silent_ms < c->timeout_ms ? (int)k->silent_ms : c->timeout_ms);
 }
 
 int ev_kafka_sink_serve(struct kafka_sink *k, int wait_ms, struct ev_error *err)

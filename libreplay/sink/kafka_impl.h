@@ -76,6 +76,7 @@ struct kafka_sink {
 	uint64_t unpolled;        /* puts since callbacks were served */
 	int64_t looked_at;        /* ms: when it was last looked how many messages are done; 0: never */
 	int64_t silent_ms;        /* for so long there were no more */
+	int64_t stop_ms;          /* until then a broker is waited for since a signal; 0: there was none */
 	uint64_t done;            /* how many were then */
 	struct ev_error error;    /* of the first delivery that failed; stays */
 
@@ -111,6 +112,11 @@ void *ev_kafka_sink_flight(struct kafka_sink *k, const struct ev_record *r);
 /* That put has not come about. */
 void ev_kafka_sink_unflight(struct kafka_sink *k, const struct ev_record *r);
 void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque);
+/*
+ * For how long a broker that is silent may be waited for: --timeout, or what is left of one since a signal, that all
+ * waits share. What it answers begins another.
+ */
+int ev_kafka_sink_left(struct kafka_sink *k);
 /* Serve callbacks for wait_ms; -1 once a delivery has failed, or nothing has moved for too long. */
 int ev_kafka_sink_serve(struct kafka_sink *k, int wait_ms, struct ev_error *err);
 /* Wait until every message is done; on failure what has not been sent yet is taken back first. */
@@ -149,7 +155,7 @@ struct ev_kafka_txn_offsets { /* of EV_TXN_OFFSETS; borrowed for the call */
 const char *ev_kafka_txn_name(enum ev_kafka_txn_what what);
 /*
  * 0: the client has answered, by *error (NULL: all is well; the caller's). -1: it has not, and nothing
- * more may be asked of it.
+ * more may be asked of it. It is waited for as long as it may take, and after a signal for no more than is left.
  */
 int ev_kafka_txn_call(struct kafka_sink *k, enum ev_kafka_txn_what what, int timeout_ms,
 		      const struct ev_kafka_txn_offsets *offsets, rd_kafka_error_t **error,

@@ -148,12 +148,15 @@ void ev_kafka_txn_abort(struct kafka_sink *k)
 	rd_kafka_error_t *e = NULL;
 	struct ev_error ignored;
 
+	int left = ev_kafka_sink_left(k);
+
 	if (!k->open)
 		return;
 	k->open = false;
-	ev_kafka_txn_call(k, EV_TXN_ABORT, k->cluster->timeout_ms, NULL, &e, &ignored);
+	if (left) /* else, and where it fails, the next run's fence aborts it */
+		ev_kafka_txn_call(k, EV_TXN_ABORT, left, NULL, &e, &ignored);
 	if (e)
-		rd_kafka_error_destroy(e); /* the next run's fence aborts it */
+		rd_kafka_error_destroy(e);
 }
 
 static int send_offsets(struct kafka_sink *k, const char *group,
@@ -172,7 +175,7 @@ static int send_offsets(struct kafka_sink *k, const char *group,
 			rd_kafka_error_destroy(e);
 		if (ev_kafka_txn_call(k, EV_TXN_OFFSETS, k->cluster->timeout_ms, &offsets, &e, err))
 			return -1;
-	} while (e && again(k, e, until));
+	} while (e && again(k, e, until) && ev_kafka_sink_left(k));
 	if (!e)
 		return 0;
 	fail(k, e, EV_TXN_OFFSETS, err);
@@ -225,7 +228,7 @@ static int commit(struct kafka_sink *k, struct ev_error *err)
 			return -1;
 		if (!e)
 			return 0;
-		if (!again(k, e, until))
+		if (!again(k, e, until) || !ev_kafka_sink_left(k))
 			return fail(k, e, EV_TXN_COMMIT, err);
 		rd_kafka_error_destroy(e);
 		if (!k->error.class && ev_kafka_targets_there(k, &k->error)) {

@@ -102,6 +102,8 @@ int ev_kafka_log_fail(struct kafka_log *log, enum ev_class class, struct ev_erro
 	said_last(log, rd_kafka_err2str(e), why, sizeof(why));
 	ev_fail(err, class, "%s: %s", what, why);
 	err->retriable = true;
+	err->silent = ev_kafka_is_passing(e) || e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+		      e == RD_KAFKA_RESP_ERR__PARTIAL;
 	return -1;
 }
 

@@ -53,7 +53,7 @@ void ev_kafka_log_install(struct kafka_log *log, rd_kafka_conf_t *conf);
 /* Also give lines of the debug log to `fn`, from any thread; before the install. */
 void ev_kafka_log_debug(struct kafka_log *log,
 			void (*fn)(void *ctx, const char *fac, const char *text), void *ctx);
-/* "cannot VERB ...: reason", retriable, the reason being what the client said last, or `e`. -1. */
+/* "cannot VERB ...: reason", retriable, by `e` silent, the reason being what the client said last, or `e`. -1. */
 int ev_kafka_log_fail(struct kafka_log *log, enum ev_class class, struct ev_error *err,
 		      rd_kafka_resp_err_t e, const char *fmt, va_list ap)
 	__attribute__((format(printf, 5, 0)));

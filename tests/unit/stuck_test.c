@@ -48,15 +48,30 @@ rd_kafka_error_t *rd_kafka_abort_transaction(rd_kafka_t *rk, int timeout_ms)
 	return rd_kafka_begin_transaction(rk);
 }
 
+static bool stop; /* a signal has come */
+
+static bool is_stopped(void)
+{
+	return stop;
+}
+
+static bool is_over(void *asked)
+{
+	return *(bool *)asked;
+}
+
 static void test_watch(void)
 {
 	sem_t late;
 
 	sem_init(&late, 0, 0);
-	CHECK(ev_watch(wait_for_it, NULL, 60000), "a call that comes back is waited for");
-	CHECK(!ev_watch(wait_for_it, &never, 10), "one that does not is left alone");
+	CHECK(ev_watch(wait_for_it, NULL, 60000, NULL, NULL), "a call that comes back is waited for");
+	CHECK(!ev_watch(wait_for_it, &never, 10, NULL, NULL), "one that does not is left alone");
+	stop = true;
+	CHECK(!ev_watch(wait_for_it, &never, 600000, is_over, &stop), "nor one that somebody gives up");
+	stop = false;
 	sem_post(&late);
-	CHECK(ev_watch(wait_for_it, &late, 60000), "and the next one is a call like any other");
+	CHECK(ev_watch(wait_for_it, &late, 60000, NULL, NULL), "and the next one is a call like any other");
 	sem_destroy(&late);
 }
 
@@ -72,7 +87,7 @@ static struct kafka_sink *open_sink(void)
 {
 	char *mock[] = { "test.mock.num.brokers=1" };
 	struct ev_kafka_sink_spec spec = { .memory = 1 << 20, .job = "j", .delivered = count_delivery,
-					   .ctx = &told };
+					   .stopped = is_stopped, .ctx = &told };
 	struct ev_error err = EV_ERROR_INIT;
 	struct kafka_sink *k;
 
@@ -100,13 +115,13 @@ static void deliver(struct kafka_sink *k)
 	rd_kafka_topic_destroy(m.rkt);
 }
 
-static struct kafka_sink *left; /* so that it is no leak */
+static struct kafka_sink *left[2]; /* so that they are no leak */
 
 static void test_begin(void)
 {
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_position next = EV_POSITION_INIT;
-	struct kafka_sink *k = left = open_sink();
+	struct kafka_sink *k = left[0] = open_sink();
 
 	if (!k)
 		return;
@@ -123,6 +138,25 @@ static void test_begin(void)
 	deliver(k);
 	CHECK(!told, "what the late call tells, nobody hears: they may be gone");
 	k->base.ops->close(&k->base);
+	held = NULL;
+}
+
+/* It may be one of several waits, and together they take no longer than one. */
+static void test_signal(void)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	struct kafka_sink *k = left[1] = open_sink();
+
+	if (!k)
+		return;
+	held = &never;
+	stop = true;
+	k->cluster->timeout_ms = 10;
+	CHECK(ev_kafka_txn_begin(k, &err) < 0 && err.class == EV_STORE,
+	      "after a signal it is waited for no longer than a silent broker: %s", err.text);
+	CHECK(!ev_kafka_sink_left(k), "and nothing else is then");
+	k->base.ops->close(&k->base);
+	stop = false;
 	held = NULL;
 }
 
@@ -183,6 +217,7 @@ int main(void)
 	sem_init(&never, 0, 0);
 	test_watch();
 	test_begin();
+	test_signal();
 	test_commit();
 	test_token();
 	test_broken();
