@@ -217,7 +217,7 @@ for source in ./lines "$jobsrc"; do
 done
 run evreplay - --into "missing-$$" --dry-run --partition keep <lines
 check_status 1 "of a pipe, too"
-check_grep "which --create cannot help" "not be seen; make it first$" "$out"
+check_grep "which --create cannot help" "not be seen; make it first; or write the lines to a file" "$out"
 run evreplay ./lines --into "missing-$$"
 check_grep "a file into a topic that is not there" "hint: --create makes it .*; an archive's folder would be ./missing-$$" "$err"
 run evreplay "$jobsrc" --into "$short" --exactly-once --job "none-$$"

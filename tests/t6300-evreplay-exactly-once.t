@@ -146,7 +146,9 @@ check "with the rest, once" test "$(evtail "$into" --from begin -q -o %v | tr '\
 check "and the group stands where the copy does" test "$(evadmin committed seen-$$ "$mixed/0")" = \
 	"$(evadmin marks "$mixed/0" | awk '{ print $3 }')"
 run evreplay "$mixed" --into mixed --into-broker "$there" --create --exactly-once --job beyond --group seen-$$
-check_status 4 "a group of another cluster cannot hold offsets of topics that are not there"
+check_status 2 "a group of another cluster cannot hold offsets of topics that are not there"
+check_grep "which is said before anything is made" "cannot commit to consumer group 'seen-$$': the target's cluster has no $mixed/0\$" "$err"
+check "and so it is" eval '! EV_BROKERS=$there evtail mixed -n 1 2>/dev/null'
 check_grep "and may be left out" "^hint: --group commits offsets of the source's topics" "$err"
 txn_leave
 done_testing

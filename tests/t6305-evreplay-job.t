@@ -427,6 +427,20 @@ done
 run job "$wide" --job "wide-$$" --dry-run
 check_grep "and a dry run of it finds nothing more" '^0 records' "$out"
 
+# Another job was killed at its commit.
+txn_open other
+txn begin 'put __evreplay_jobs/0 - other x' flush
+evreplay "$wide" --into "$into" --exactly-once --job "wide-$$" 2>waits.err &
+waits=$!
+check "a job that waits for another's transaction says so" wait_for 60 grep -q \
+	"warning: job 'wide-$$' waits for a transaction of another job, .* 120 s at most\$" waits.err
+txn commit
+txn_leave
+wait $waits
+status=$?
+check_status 0 "and goes on when that has ended"
+check "copying nothing twice" test "$(total "$into")" = 30
+
 # Its tokens were deleted by hand: one target that it has written is enough to know that.
 evadmin create one 1
 evadmin create two 1

@@ -1,17 +1,13 @@
-/* clusters.c - the clusters of the source and of the target, and who reads there */
+/* clusters.c - the clusters of the source and of the target, who reads there, and what offsets they take */
 #include "evreplay/replay.h"
 
-struct ev_cluster_spec replay_source_cluster(const struct ev_source_spec *s)
-{
-	return (struct ev_cluster_spec){ s->brokers, s->properties_file, s->properties, s->nproperties,
-					 s->timeout_ms };
-}
+#include <string.h>
 
 struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, const char *brokers,
 					     const char *properties)
 {
 	if (!brokers && !properties)
-		return replay_source_cluster(s);
+		return ev_cluster_of(s);
 	return (struct ev_cluster_spec){ .brokers = brokers, .properties_file = properties,
 					 .timeout_ms = s->timeout_ms };
 }
@@ -33,4 +29,39 @@ int replay_need_idle(const struct ev_cluster_spec *c, bool source, const char *g
 		return rc;
 	ev_fail(err, EV_HELD, "consumer group '%s' has %s", group, who);
 	return ev_hint(err, "%s", hint);
+}
+
+/* In the target's cluster, or as many as the plan will make. */
+static int partitions_there(struct replay *r, const char *topic, int32_t *n, struct ev_error *err)
+{
+	struct ev_topic_info is = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < r->ntargets; i++)
+		if (!strcmp(r->targets[i]->name, topic))
+			is.partitions = r->targets[i]->info.partitions;
+	if (!is.partitions)
+		rc = ev_topic_look(r->target, topic, &is, err);
+	*n = is.partitions;
+	return rc;
+}
+
+/* The brokers take no offset of a topic that they do not have, and say so as late as at the first commit. */
+int replay_check_group(struct replay *r, size_t first, size_t end, struct ev_error *err)
+{
+	int32_t n = 0;
+
+	for (size_t i = first; r->args->job && r->args->group && i < end; i++) {
+		const struct ev_partition *p = &r->src->parts[i];
+
+		if ((i == first || strcmp(p->topic, p[-1].topic)) && partitions_there(r, p->topic, &n, err))
+			return -1;
+		if (p->partition < n)
+			continue;
+		ev_fail(err, EV_USAGE, "cannot commit to consumer group '%s': the target's cluster has no %s/%d",
+			r->args->group, p->topic, (int)p->partition);
+		return ev_hint(err, "--group commits offsets of the source's topics, which the target's cluster must "
+			       "have, too; it may be left out");
+	}
+	return 0;
 }

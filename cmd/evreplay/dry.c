@@ -105,8 +105,9 @@ uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf
 		const struct replay_target *t = r->targets[i];
 
 		if (!t->info.partitions) {
-			ev_buf_addf(out, "conflict: topic %s: it is not there, or may not be seen; %s\n", t->name,
-				    replay_missing_way(r));
+			ev_buf_addf(out, "conflict: topic %s: it is not there, or may not be seen; ", t->name);
+			replay_missing_way(r, t, out);
+			ev_buf_addc(out, '\n');
 			all++;
 		} else if (topics) {
 			ev_buf_addf(out, "topic %s: %d partition%s%s\n", t->name, (int)t->info.partitions,

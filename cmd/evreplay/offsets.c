@@ -62,17 +62,11 @@ static const struct ev_option options[] = {
 static struct ev_source *open_topics(const struct ev_cluster_spec *c, const struct ev_position *topics,
 				     struct ev_error *err)
 {
-	struct ev_source_spec spec = EV_SOURCE_SPEC_INIT;
+	struct ev_source_spec spec;
 	struct ev_source *src = NULL;
 	int rc = 0;
 
-	spec.brokers = ev_strdup(c->brokers);
-	spec.properties_file = ev_strdup(c->properties_file);
-	spec.timeout_ms = c->timeout_ms;
-	spec.stopped = ev_stopped;
-	spec.properties = ev_alloc((c->nproperties + 1) * sizeof(char *));
-	for (size_t i = 0; i < c->nproperties; i++)
-		spec.properties[spec.nproperties++] = ev_strdup(c->properties[i]);
+	ev_cluster_source(c, ev_stopped, &spec);
 	for (size_t i = 0; !rc && i < topics->n; i++)
 		if (!i || strcmp(topics->v[i].topic, topics->v[i - 1].topic))
 			rc = ev_source_spec_add(&spec, topics->v[i].topic, err);
@@ -359,7 +353,7 @@ static int check_map(const struct offsets *o, struct ev_error *err)
 static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err)
 {
 	const struct offsets_args *a = o->args;
-	struct ev_cluster_spec from = replay_source_cluster(&a->src.spec);
+	struct ev_cluster_spec from = ev_cluster_of(&a->src.spec);
 	struct ev_cluster_spec to = replay_target_cluster(&a->src.spec, a->into_broker, a->into_config);
 	int rc;
 

@@ -121,12 +121,7 @@ static bool reads_it(const struct replay *r, const char *topic)
 static int source_topic(struct replay *r, const char *topic, const char *origin, struct ev_topic_info *like,
 			struct ev_error *err)
 {
-	const struct ev_source_spec *src = &r->args->src.spec;
-	struct ev_cluster_spec spec = {
-		.brokers = src->brokers, .properties_file = src->properties_file,
-		.properties = src->properties, .nproperties = src->nproperties,
-		.timeout_ms = src->timeout_ms,
-	};
+	struct ev_cluster_spec spec = ev_cluster_of(&r->args->src.spec);
 	struct ev_cluster *c = ev_cluster_open(&spec, NULL, NULL, NULL, ev_stopped, err);
 	bool seen = true, ask = c && (!origin || (c->id && !strcmp(c->id, origin)));
 	struct ev_topic_info there = { 0 };
@@ -205,26 +200,33 @@ static bool reads_stdin(const struct replay *r)
 	return false;
 }
 
-const char *replay_missing_way(const struct replay *r)
-{
-	return r->redrive ? "make it, or --into TOPIC" : reads_stdin(r) ? "make it first" : "--create makes it";
-}
-
 /* The next step, where it is one: a pipe and a dead letter do not say how many partitions their topic had. */
-static int hint_missing(const struct replay *r, const struct replay_target *t, struct ev_error *err)
+void replay_missing_way(const struct replay *r, const struct replay_target *t, struct ev_buf *out)
 {
 	if (r->redrive)
-		return ev_hint(err, "make it first, or send all to another topic: --into TOPIC");
-	if (reads_stdin(r))
-		return ev_hint(err, "make it first; or write the lines to a file and give that: then --create can "
-				    "make it");
+		ev_buf_adds(out, "make it first, or send all to another topic: --into TOPIC");
+	else if (reads_stdin(r))
+		ev_buf_adds(out, "make it first; or write the lines to a file and give that: then --create can make "
+			    "it");
+	else
+		ev_buf_adds(out, "--create makes it with the source's partitions and settings");
+	if (r->redrive || reads_stdin(r))
+		return;
 	if (r->args->job)
-		return ev_hint(err, "--create makes it with the source's partitions and settings; if job '%s' has "
-				    "written it before, --new-job, too, copies everything again", r->args->job);
-	if (r->args->into)
-		return ev_hint(err, "--create makes it with the source's partitions and settings; an archive's "
-				    "folder would be ./%s", t->name);
-	return ev_hint(err, "--create makes it with the source's partitions and settings");
+		ev_buf_addf(out, "; if job '%s' has written it before, --new-job, too, copies everything again",
+			    r->args->job);
+	else if (r->args->into)
+		ev_buf_addf(out, "; an archive's folder would be ./%s", t->name);
+}
+
+static int hint_missing(const struct replay *r, const struct replay_target *t, struct ev_error *err)
+{
+	struct ev_buf way = EV_BUF_INIT;
+
+	replay_missing_way(r, t, &way);
+	ev_hint(err, "%s", ev_buf_str(&way));
+	ev_buf_release(&way);
+	return -1;
 }
 
 static int missing(struct replay *r, struct replay_target *t, const char *from, struct ev_error *err)
@@ -499,7 +501,7 @@ int replay_look(struct replay *r, struct ev_error *err)
 		if (!replay_part(r, i, ev_slice_str(r->src->parts[i].topic), r->src->parts[i].partition,
 				 err))
 			return -1;
-	return 0;
+	return replay_check_group(r, 0, r->src->nparts, err);
 }
 
 int64_t replay_least_batch(const struct replay *r)

@@ -169,9 +169,7 @@ int replay_wait(struct replay *r, struct ev_record *rec, int64_t original_ms, st
 
 /* ---- clusters.c ---- */
 
-/* Borrowed from the source's options. */
-struct ev_cluster_spec replay_source_cluster(const struct ev_source_spec *s);
-/* The same one, unless another is named: then none of the source's properties. */
+/* The source's, borrowed from its options, unless another is named: then none of the source's properties. */
 struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, const char *brokers,
 					     const char *properties);
 /*
@@ -180,6 +178,9 @@ struct ev_cluster_spec replay_target_cluster(const struct ev_source_spec *s, con
  */
 int replay_need_idle(const struct ev_cluster_spec *c, bool source, const char *group, const char *hint,
 		     struct ev_messages *msg, struct ev_error *err);
+
+/* Of a job with a group: does the target's cluster have these of the source's partitions, to commit? EV_USAGE. */
+int replay_check_group(struct replay *r, size_t first, size_t end, struct ev_error *err);
 
 /* ---- target.c ---- */
 
@@ -281,7 +282,8 @@ int replay_check_record(struct replay *r, struct replay_target *t, const struct 
 /* What is known of the topic; looked at when it is new. `from`: a topic that goes there (NULL: it is not made). */
 struct replay_target *replay_target_named(struct replay *r, const char *name, const char *from,
 					  struct ev_error *err);
-const char *replay_missing_way(const struct replay *r); /* what helps where a topic is not there */
+/* What helps where the topic is not there. */
+void replay_missing_way(const struct replay *r, const struct replay_target *t, struct ev_buf *out);
 const char *replay_allow_verb(size_t what); /* what --allow does then: "does so", "tries" */
 void replay_targets_release(struct replay *r);
 

@@ -310,7 +310,7 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 /* Would the run be let into the group? Its members would take the offsets for theirs. */
 static int plan_group(const struct replay *r, struct ev_error *err)
 {
-	struct ev_cluster_spec c = replay_source_cluster(&r->args->src.spec);
+	struct ev_cluster_spec c = ev_cluster_of(&r->args->src.spec);
 
 	return replay_need_idle(&c, true, r->args->group, "another redrive of the group is at work, or a consumer uses "
 				"it: wait for that, or take another --group", NULL, err);

@@ -169,6 +169,7 @@ static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 		.cluster = replay_target_cluster(&r->args->src.spec, r->args->into_broker, r->args->into_config),
 		.spread = r->spread, .memory = r->args->src.memory, .lossy = r->args->lossy,
 		.stopped = ev_stopped, .job = r->args->job, .group = r->args->job ? r->args->group : NULL,
+		.note = r->args->src.spec.note, .note_ctx = r->args->src.spec.note_ctx,
 		.new_job = r->args->new_job, .source_id = r->src->cluster_id,
 		.quick = ev_pace_on(&r->pace) || r->args->follow,
 		.gone_hint = r->redrive ? "make it again; the next run sends the rest of the backlog" :
@@ -358,6 +359,8 @@ struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice
 		return NULL;
 	if (r->target && (replay_check_part(r, p, partition, r->src->parts[part].topic, err) ||
 			  replay_check_route(r, part, err)))
+		return NULL;
+	if (r->merge && replay_check_group(r, part, part + 1, err))
 		return NULL;
 	/* a file has shown one more */
 	if (r->merge && r->sink && r->kafka && replay_bound_batches(r, err))

@@ -8,6 +8,23 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+struct ev_cluster_spec ev_cluster_of(const struct ev_source_spec *s)
+{
+	return (struct ev_cluster_spec){ s->brokers, s->properties_file, s->properties, s->nproperties,
+					 s->timeout_ms };
+}
+
+void ev_cluster_source(const struct ev_cluster_spec *c, bool (*stopped)(void), struct ev_source_spec *out)
+{
+	*out = (struct ev_source_spec)EV_SOURCE_SPEC_INIT;
+	out->brokers = ev_strdup(c->brokers);
+	out->properties_file = ev_strdup(c->properties_file);
+	for (size_t i = 0; i < c->nproperties; i++)
+		*EV_PUSH(out->properties, out->nproperties) = ev_strdup(c->properties[i]);
+	out->timeout_ms = c->timeout_ms;
+	out->stopped = stopped;
+}
+
 int ev_cluster_fail(struct ev_cluster *c, struct ev_error *err, rd_kafka_resp_err_t e,
 		    const char *fmt, ...)
 {

@@ -8,6 +8,7 @@
 #define EV_CLUSTER_H
 
 #include "source/client.h"
+#include "source/spec.h"
 
 struct ev_cluster_spec {
 	const char *brokers;         /* NULL or "": bootstrap.servers of the properties */
@@ -16,6 +17,11 @@ struct ev_cluster_spec {
 	size_t nproperties;
 	int timeout_ms;
 };
+
+/* Where a source is; borrowed from its spec. */
+struct ev_cluster_spec ev_cluster_of(const struct ev_source_spec *s);
+/* A source of topics there, which are still to be added. To be released. */
+void ev_cluster_source(const struct ev_cluster_spec *c, bool (*stopped)(void), struct ev_source_spec *out);
 
 struct ev_cluster {
 	rd_kafka_t *rk;

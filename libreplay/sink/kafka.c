@@ -140,7 +140,7 @@ enum { OVERDUE_MS = 120000 };
 
 static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 {
-	const struct ev_cluster_spec *c = &spec->cluster;
+	struct ev_cluster_spec c = spec->cluster;
 	struct ev_error ignored;
 
 	k->base.ops = &job_ops;
@@ -153,19 +153,13 @@ static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 	k->overdue_ms = OVERDUE_MS;
 	pthread_mutex_init(&k->telling, NULL);
 	k->spec = ev_alloc(sizeof(*k->spec));
-	*k->spec = (struct ev_source_spec)EV_SOURCE_SPEC_INIT;
+	c.brokers = k->cluster->brokers; /* they may stand in the properties alone */
+	ev_cluster_source(&c, spec->stopped, k->spec);
 	ev_source_spec_add(k->spec, EV_JOBS_TOPIC "/0", &ignored); /* where all tokens stand */
-	k->spec->brokers = ev_strdup(k->cluster->brokers);
-	k->spec->properties_file = ev_strdup(c->properties_file);
-	k->spec->properties = ev_alloc((c->nproperties + 2) * sizeof(char *));
-	for (size_t i = 0; i < c->nproperties; i++)
-		k->spec->properties[k->spec->nproperties++] = ev_strdup(c->properties[i]);
 	/* whatever the copy itself reads: the token and the witness of a transaction that was given up do not count */
-	k->spec->properties[k->spec->nproperties++] = ev_strdup("isolation.level=read_committed");
-	k->spec->timeout_ms = c->timeout_ms;
+	*EV_PUSH(k->spec->properties, k->spec->nproperties) = ev_strdup("isolation.level=read_committed");
 	k->spec->txn_wait_ms = 2 * 60000; /* an open transaction of another job ends by itself */
 	k->spec->memory = 16u << 20;
-	k->spec->stopped = spec->stopped;
 }
 
 struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct ev_error *err)
@@ -179,6 +173,8 @@ struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct
 	k->stopped = spec->stopped;
 	k->delivered = spec->delivered;
 	k->settled = spec->settled;
+	k->note = spec->note;
+	k->note_ctx = spec->note_ctx;
 	k->ctx = spec->ctx;
 	k->cluster = open_producer(spec, err);
 	if (!k->cluster) {

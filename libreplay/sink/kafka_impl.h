@@ -68,6 +68,8 @@ struct kafka_sink {
 	bool lossy;
 	const char *gone_hint; /* the caller's, or NULL */
 	bool (*stopped)(void);
+	void (*note)(void *ctx, const char *text);
+	void *note_ctx;
 	struct sink_target **targets;
 	size_t ntargets;
 	struct sink_target *last; /* of the record before */

@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "merge/merge.h"
 #include "sink/kafka_impl.h"
 
-enum { BATCH = 1024, WAIT_MS = 200, FULL_WAIT_MS = 50 };
+enum { BATCH = 1024, WAIT_MS = 200, FULL_WAIT_MS = 50, TELL_MS = 1000 };
 
 /* Made when it is not there: one partition, compacted. A topic that forgets is refused. */
 static int need_jobs_topic(struct kafka_sink *k, struct ev_error *err)
@@ -89,10 +90,26 @@ static int unread(const struct kafka_sink *k, struct ev_error *err)
 	return ev_context(err, "job '%s'", k->job);
 }
 
+/*
+ * A job that was killed at its commit has left its transaction open. It is waited for: behind it may be the token that
+ * is looked for.
+ */
+static void tell_wait(const struct kafka_sink *k)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text), "job '%s' waits for a transaction of another job, which keeps back what follows "
+		 "in '" EV_JOBS_TOPIC "': until the broker ends it, %d s at most", k->job,
+		 k->spec->txn_wait_ms / 1000);
+	if (k->note)
+		k->note(k->note_ctx, text);
+}
+
 /* All tokens up to the end; the last one of the job counts. */
 static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_span span = { src->parts[0].low, src->parts[0].high };
+	int64_t tell_at = src->parts[0].stable < span.end ? ev_clock_ms() + TELL_MS : INT64_MAX;
 	struct ev_merge_options opt = { .merge = true };
 	struct ev_merge *m = ev_merge_new(src, &span, &opt, err);
 	struct ev_record *v = ev_alloc(BATCH * sizeof(*v));
@@ -110,6 +127,10 @@ static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct ev_erro
 			ev_buf_clear(&last);
 			found = v[i].value.ptr != NULL;
 			ev_buf_add_slice(&last, v[i].value);
+		}
+		if (!n && !done && ev_clock_ms() >= tell_at) {
+			tell_wait(k);
+			tell_at = INT64_MAX;
 		}
 		if (n < 0)
 			rc = unread(k, err);

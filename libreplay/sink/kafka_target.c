@@ -96,17 +96,12 @@ bool ev_kafka_witness_lacks(const struct kafka_sink *k)
 /* Its partitions as they are now. */
 static struct ev_source *open_target(struct kafka_sink *k, const char *topic, struct ev_error *err)
 {
-	struct ev_source_spec spec = EV_SOURCE_SPEC_INIT;
+	struct ev_cluster_spec c = ev_cluster_of(k->spec);
+	struct ev_source_spec spec;
 	struct ev_source *src = NULL;
 
-	spec.brokers = ev_strdup(k->spec->brokers);
-	spec.properties_file = ev_strdup(k->spec->properties_file);
-	spec.properties = ev_alloc((k->spec->nproperties + 1) * sizeof(char *));
-	for (size_t i = 0; i < k->spec->nproperties; i++)
-		spec.properties[spec.nproperties++] = ev_strdup(k->spec->properties[i]);
-	spec.timeout_ms = k->spec->timeout_ms;
+	ev_cluster_source(&c, k->stopped, &spec);
 	spec.memory = k->spec->memory;
-	spec.stopped = k->stopped;
 	if (!ev_source_spec_add(&spec, topic, err))
 		src = ev_source_open(&spec, err);
 	ev_source_spec_release(&spec);

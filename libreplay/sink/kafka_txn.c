@@ -176,13 +176,7 @@ static int send_offsets(struct kafka_sink *k, const char *group,
 		if (ev_kafka_txn_call(k, EV_TXN_OFFSETS, k->cluster->timeout_ms, &offsets, &e, err))
 			return -1;
 	} while (e && again(k, e, until) && ev_kafka_sink_left(k));
-	if (!e)
-		return 0;
-	fail(k, e, EV_TXN_OFFSETS, err);
-	if (group == k->group && !*err->hint && err->class == EV_STORE)
-		ev_hint(err, "--group commits offsets of the source's topics, which the target's cluster must have, "
-			"too; it may be left out");
-	return -1;
+	return e ? fail(k, e, EV_TXN_OFFSETS, err) : 0;
 }
 
 /* Add the offset of `next` of every partition, and the marks, to the transaction. */
