@@ -24,7 +24,6 @@ INSERT INTO beside (k, n) VALUES ($.k, $.n) ON CONFLICT (k) DO NOTHING;
 SQL
 table="CREATE TABLE prices (sku text PRIMARY KEY, cents integer)"
 prices() { sql "$1" "$table; INSERT INTO prices VALUES ('a', 5), ('b', 7)" >/dev/null; }
-! on postgresql || sql "$_stores" "$table" # which a scratch there sees, as none of its own
 prices s.db
 { rec add a 1; rec add b 2; rec price a 3; rec price b 4; rec copy a 5; rec add a 6; } >log.ndjson
 project s.db ./log.ndjson

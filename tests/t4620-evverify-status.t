@@ -42,6 +42,9 @@ row 6 3 "another run holds the lock" p.sql --store s.db --lock held.lock ./log.n
 
 run evverify p.sql --store ./folder/nosuch.db ./log.ndjson
 check "what failed before it had a position shows none" test -z "$(grep -e null -e ' at ' "$out")"
+run evverify p.sql --store ./folder/nosuch.db --max-lag 0 ./log.ndjson
+check "every mode that was not done is listed" test "$(sed -n 's/ .*not proven: cannot open store.*//p' "$out" | xargs)" = \
+	"rows counts checks freshness"
 run evverify --log p.sql ./log.ndjson
 check_grep "nor does a log alone, with a file for its envelope" '^log +consistent: 3 offsets' "$out"
 check "it begins with that" test "$(grep -c . <<<"$(sed '/^log/q' "$out")")" = 1

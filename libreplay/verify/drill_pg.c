@@ -9,45 +9,7 @@
 
 #include "base/mem.h"
 #include "verify/drill_impl.h"
-
-static void add_columns(const struct ev_table_info *t, bool types, struct ev_buf *sql)
-{
-	for (size_t i = 0; i < t->ncolumns; i++) {
-		ev_buf_adds(sql, i ? ", " : "");
-		ev_buf_add_quoted(sql, t->columns[i].name, '"');
-		if (types)
-			ev_buf_addf(sql, " %s", t->columns[i].type);
-	}
-}
-
-static void add_key(const struct ev_table_info *t, struct ev_buf *sql)
-{
-	size_t n = 0;
-
-	for (int k = 1; k <= (int)t->ncolumns; k++)
-		for (size_t i = 0; i < t->ncolumns; i++)
-			if (t->columns[i].key == k) {
-				ev_buf_adds(sql, n++ ? ", " : ", PRIMARY KEY (");
-				ev_buf_add_quoted(sql, t->columns[i].name, '"');
-			}
-	ev_buf_adds(sql, n ? ")" : "");
-}
-
-static int make_table(struct ev_store *to, const struct ev_table_info *t, struct ev_error *err)
-{
-	struct ev_buf sql = EV_BUF_INIT;
-	int rc;
-
-	ev_buf_adds(&sql, "CREATE TABLE ");
-	ev_buf_add_quoted(&sql, t->name, '"');
-	ev_buf_adds(&sql, " (");
-	add_columns(t, true, &sql);
-	add_key(t, &sql);
-	ev_buf_adds(&sql, ")");
-	rc = to->ops->script(to, ev_buf_str(&sql), err);
-	ev_buf_release(&sql);
-	return rc;
-}
+#include "verify/table_make.h"
 
 /* As the text that the column's type takes. */
 static struct ev_bind bind_cell(const struct ev_cell *c, const char *type, struct ev_buf *hex)
@@ -95,7 +57,7 @@ static int copy_rows(struct ev_store *from, struct ev_store *to, const struct ev
 		ev_buf_addf(&sql, "%s%s", i ? ", " : "", t->columns[i].value);
 	ev_buf_adds(&sql, " FROM ");
 	ev_buf_add_quoted(&sql, t->name, '"');
-	add_columns(t, false, &names);
+	ev_table_columns(t, false, &names);
 	rows = from->ops->cursor(from, ev_buf_str(&sql), err);
 	rc = rows ? to->ops->copy_begin(to, t->name, ev_buf_str(&names), err) : -1;
 	if (rc == 0) {
@@ -119,7 +81,7 @@ static int copy_table(struct ev_store *from, struct ev_store *to, const char *na
 	int rc = from->ops->describe(from, name, &t, err);
 
 	if (rc > 0)
-		rc = make_table(to, &t, err) < 0 || copy_rows(from, to, &t, err) < 0 ? -1 : 0;
+		rc = ev_table_make(to, &t, err) < 0 || copy_rows(from, to, &t, err) < 0 ? -1 : 0;
 	ev_table_info_release(&t);
 	return rc < 0 ? ev_context(err, "table '%s'", name) : 0;
 }

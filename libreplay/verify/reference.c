@@ -4,16 +4,46 @@
 
 #include "base/mem.h"
 #include "verify/from_base.h"
+#include "verify/table_make.h"
 
 #define BATCH 10000
 #define LEAST_BATCH 500
 #define LEAST_BYTES ((size_t)1 << 20)
 #define MOST_BYTES ((size_t)32 << 20)
 
+/*
+ * Tables of @reads, without their rows, as an SQLite scratch has them: handlers name them. A view is none, and
+ * has to be in the scratch database.
+ */
+static int bring_reads(struct ev_verifying *w, struct ev_store *scratch, struct ev_error *err)
+{
+	struct ev_store_options ro = *w->opt->store;
+	struct ev_store *from;
+	int rc = 0;
+
+	if (!w->p->nreads || scratch->ops->dialect != EV_POSTGRESQL)
+		return 0;
+	ro.read_only = true;
+	from = ev_store_open(w->opt->url, &ro, err);
+	if (!from)
+		return -1;
+	for (size_t i = 0; i < w->p->nreads && rc >= 0; i++) {
+		struct ev_table_info t = { 0 };
+
+		rc = from->ops->describe(from, w->p->reads[i], &t, err);
+		if (rc > 0)
+			rc = ev_table_make(scratch, &t, err);
+		ev_table_info_release(&t);
+	}
+	from->ops->close(from);
+	return rc < 0 ? -1 : 0;
+}
+
 struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *err)
 {
 	const char *scratch = w->opt->scratch, *url = w->opt->url;
 	struct ev_store_options opt = *w->opt->store;
+	struct ev_store *s;
 
 	opt.schema = NULL;
 	opt.read_only = false;
@@ -30,7 +60,11 @@ struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *e
 		ev_fail(err, EV_USAGE, "option '--scratch' is for PostgreSQL: SQLite's lies in memory");
 		return NULL;
 	}
-	return ev_store_scratch(scratch ? scratch : url, w->p->name, &opt, true, err);
+	s = ev_store_scratch(scratch ? scratch : url, w->p->name, &opt, true, err);
+	if (!s || bring_reads(w, s, err) == 0)
+		return s;
+	s->ops->close(s);
+	return NULL;
 }
 
 int ev_reference_tables_there(struct ev_store *s, const char *projection, struct ev_error *err)

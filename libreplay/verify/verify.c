@@ -62,6 +62,34 @@ static struct ev_mode *counts_mode(struct ev_verifying *w)
 	return m;
 }
 
+static struct ev_mode *checks_mode(struct ev_verifying *w)
+{
+	return ev_verdict_mode(w->v, "checks", "checks");
+}
+
+static struct ev_mode *freshness_mode(struct ev_verifying *w)
+{
+	return ev_verdict_mode(w->v, "freshness", "positions");
+}
+
+static bool asks_freshness(const struct ev_verifying *w)
+{
+	return w->opt->max_lag >= 0 || w->opt->max_age_ms >= 0;
+}
+
+/* All that is asked for: what fails before a mode is come to is said of it as well. */
+static void begin_modes(struct ev_verifying *w)
+{
+	if (w->opt->rows)
+		rows_mode(w);
+	if (w->opt->counts)
+		counts_mode(w);
+	if (w->opt->checks)
+		checks_mode(w);
+	if (asks_freshness(w))
+		freshness_mode(w);
+}
+
 /*
  * A mode that failed says so; the others go on. EV_USAGE ends it all. After a stop one failure brings the
  * next (a query that was cancelled ends its transaction), and the stop is the reason of all.
@@ -148,11 +176,6 @@ static int read_mode(struct ev_verifying *w, struct ev_mode *m,
 	return settle(w, m, rc, err);
 }
 
-static bool asks_freshness(const struct ev_verifying *w)
-{
-	return w->opt->max_lag >= 0 || w->opt->max_age_ms >= 0;
-}
-
 /* What is read of the store, while it stands still for us. */
 static int read_store(struct ev_verifying *w, struct ev_error *err)
 {
@@ -175,11 +198,9 @@ static int read_store(struct ev_verifying *w, struct ev_error *err)
 	if (w->opt->counts && read_mode(w, counts_mode(w), read_counts, err) < 0)
 		return -1;
 	if (w->opt->checks) {
-		struct ev_mode *m = ev_verdict_mode(w->v, "checks", "checks");
-
-		if (read_mode(w, m, read_checks, err) < 0)
+		if (read_mode(w, checks_mode(w), read_checks, err) < 0)
 			return -1;
-		ev_mode_done(m);
+		ev_mode_done(checks_mode(w));
 	}
 	ev_snapshot_let_go(&w->first);
 	return 0;
@@ -327,7 +348,7 @@ static int freshness(struct ev_verifying *w, struct ev_error *err)
 
 	if (!asks_freshness(w))
 		return 0;
-	m = ev_verdict_mode(w->v, "freshness", "positions");
+	m = freshness_mode(w);
 	if (settle(w, m, judge_freshness(w, m, err), err) < 0)
 		return -1;
 	ev_mode_done(m);
@@ -375,8 +396,7 @@ int ev_verify(const struct ev_projection *p, struct ev_source *src, const struct
 	w.replay_hooks = (struct ev_replay_hooks){ &w, stop, progress, note };
 	rc = verify(&w, err);
 	if (rc < 0 && err->class != EV_USAGE) {
-		if (opt->rows)
-			rows_mode(&w);
+		begin_modes(&w);
 		fail_open_modes(&w, err);
 		rc = out->nmodes ? 0 : -1;
 	}
