@@ -152,4 +152,12 @@ run timeout 60 evproject run sums.sql --store "$(store asis.db)" --no-merge --ba
 check_status 0 "where they commute it is taken"
 check "and gives the same view and ledger" cmp <(sums merged.db) <(sums asis.db)
 check "which holds something" test "$(sql asis.db 'SELECT sum(n) FROM sums')" = 21
+run timeout 60 evproject run sums.sql --store "$(store asis.db)" --no-merge --on-error dead
+check_status 2 "not where dead letters are kept"
+check_grep "it says why" "sums\.sql: --no-merge .*a dead letter holds back" "$err"
+run timeout 60 evproject run sums.sql --store "$(store asis.db)" --on-error dead
+run timeout 60 evproject run sums.sql --store "$(store asis.db)" --no-merge
+check_status 2 "nor where they were before"
+run timeout 60 evproject run sums.sql --store "$(store asis.db)" --no-merge --on-error stop
+check_status 0 "unless they no longer are, and there is none"
 done_testing

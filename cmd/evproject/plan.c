@@ -129,7 +129,7 @@ static void print_lines(const char *lines)
 static void print_order(bool commutes, const char *why)
 {
 	if (commutes) {
-		puts("  order     does not matter between partitions: all handlers commute");
+		puts("  order     does not matter between partitions, but behind a dead letter: all handlers commute");
 		return;
 	}
 	puts("  order     matters between partitions, so every transaction stores its cut:");

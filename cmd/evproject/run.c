@@ -314,6 +314,28 @@ static bool gave_up_waiting(const struct state *st, const struct ev_error *err)
 	return true;
 }
 
+/* Without the merge the order of partitions is that of the network. */
+static int refuse_order(const struct ev_projection *p, const char *why, struct ev_error *err)
+{
+	ev_fail(err, EV_USAGE, "%s: --no-merge wants a view in which order does not matter: %s", p->file,
+		why ? why : "a dead letter holds back the records of its key that come behind it");
+	return ev_hint(err, "without the merge the view would depend on network timing");
+}
+
+/* What can be told before there is a store. */
+static int check_order(const struct args *a, const struct ev_projection *p, struct ev_error *err)
+{
+	struct ev_buf why = EV_BUF_INIT;
+	int rc = 0;
+
+	if (!ev_projection_commutes(p, &why))
+		rc = refuse_order(p, ev_buf_str(&why), err);
+	else if (a->on_error == DEAD)
+		rc = refuse_order(p, NULL, err);
+	ev_buf_release(&why);
+	return rc;
+}
+
 static int with_source(struct state *st, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
@@ -336,7 +358,8 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 	st->store = s;
 	st->apply = ev_apply_open(s, st->projection, &ao, err);
 	if (st->apply) {
-		rc = read_all(st, src, s, err);
+		rc = a->src.no_merge && ev_apply_order_matters(st->apply)
+		     ? refuse_order(st->projection, NULL, err) : read_all(st, src, s, err);
 		if (rc < 0 && gave_up_waiting(st, err))
 			rc = ev_stop_status(true);
 		note_end(st, s, rc, err);
@@ -346,21 +369,6 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 	ev_apply_close(st->apply);
 	s->ops->close(s);
 	return rc;
-}
-
-/* Without the merge the order of partitions is that of the network. */
-static bool order_counts(const struct ev_projection *p, struct ev_error *err)
-{
-	struct ev_buf why = EV_BUF_INIT;
-	bool commutes = ev_projection_commutes(p, &why);
-
-	if (!commutes) {
-		ev_fail(err, EV_USAGE, "%s: --no-merge wants handlers that commute: %s", p->file,
-			ev_buf_str(&why));
-		ev_hint(err, "without the merge the view would depend on network timing");
-	}
-	ev_buf_release(&why);
-	return !commutes;
 }
 
 static const char *regular_file(const struct ev_source_spec *spec)
@@ -412,7 +420,7 @@ static int check_args(struct args *a, struct ev_operands *rest, const struct ev_
 	if (a->scan_late && !a->src.range.has_until)
 		return ev_fail(err, EV_USAGE, "--scan-late counts what is behind --until, which is not given");
 	a->src.spec.memory /= 2; /* the other half is for rows */
-	if (file_limits(a, err) || (a->src.no_merge && order_counts(p, err)))
+	if (file_limits(a, err) || (a->src.no_merge && check_order(a, p, err) < 0))
 		return -1;
 	return ev_use_topics(&a->src, p, err);
 }

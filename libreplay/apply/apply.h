@@ -96,8 +96,11 @@ size_t ev_apply_batch_bytes(const struct ev_apply *a);
 /* The ledger as last committed (or as loaded), and what is held on top of it. Borrowed. */
 const struct ev_ledger *ev_apply_ledger(const struct ev_apply *a);
 
-/* Does the projection provably commute over partitions? If not, `why` (until close) says where. */
-bool ev_apply_commutes(const struct ev_apply *a, const char **why);
+/*
+ * May it matter in which order records of several partitions come? So it does unless all handlers provably commute, and
+ * where dead letters are kept, or were, as one holds back the records of its key that come behind it.
+ */
+bool ev_apply_order_matters(const struct ev_apply *a);
 
 /* Is all of it folded in memory, record by record, so that no statement looks for rows but by their key? */
 bool ev_apply_whole(const struct ev_apply *a);

@@ -125,7 +125,7 @@ int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
 	a->store->on_result_ctx = a;
 	a->store->vague = false;
 	ev_batch_snapshot(a);
-	if (a->cut_first && !a->commutes) {
+	if (a->cut_first && ev_poison_ordered(a)) {
 		if (ev_ledger_save(a->store, &a->ledger, true, err) < 0) {
 			ev_transaction_undo(a);
 			return -1;
@@ -397,7 +397,7 @@ static int finish(struct ev_apply *a, const struct ev_record *records, size_t n,
 	ev_batch_settle(a, records, n);
 	ev_batch_pass_holes(a, next, nparts, finished);
 	if (sweep(a, err) < 0 ||
-	    ev_ledger_save(a->store, &a->ledger, cut && !a->commutes && a->ledger.nparts > 1,
+	    ev_ledger_save(a->store, &a->ledger, cut && ev_poison_ordered(a) && a->ledger.nparts > 1,
 			   err) < 0) {
 		ev_transaction_undo(a);
 		return -1;

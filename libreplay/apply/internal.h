@@ -56,7 +56,6 @@ struct ev_apply {
 	struct ev_decoder *decoder;
 	struct ev_event event;
 	bool commutes;
-	struct ev_buf why;            /* why not */
 	struct ev_buf tables;         /* the projection's, NUL after each */
 	struct ev_buf reads;
 
@@ -75,7 +74,7 @@ struct ev_apply {
 		int64_t dead, held;             /* letters in the store */
 		int64_t known_dead, known_held; /* of them those that count for no limit */
 	} letters, saved_letters;
-	bool cut_first;               /* a second partition came: the position before it is a cut */
+	bool cut_first;               /* the position before the records to come is a cut, where order matters */
 	int64_t skipped;
 };
 
@@ -139,6 +138,11 @@ int ev_poison_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind
 		   struct ev_error *err);
 int ev_poison_stops(const struct ev_apply *a, const struct ev_record *r, struct ev_error *err);
 int ev_poison_count(struct ev_apply *a, struct ev_error *err); /* the letters that the store has */
+/*
+ * Does it matter now in which order records of several partitions come? Behind a dead letter it does whatever the
+ * handlers are, as a key's records may be in several.
+ */
+bool ev_poison_ordered(const struct ev_apply *a);
 /* One of them is none any more, nor are the `held` records behind it. */
 void ev_poison_decided(struct ev_apply *a, struct ev_slice topic, int32_t partition, int64_t offset, size_t held);
 

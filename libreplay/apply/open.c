@@ -255,6 +255,25 @@ static int build_and_compile(struct ev_apply *a, struct ev_error *err)
 	return -1;
 }
 
+/*
+ * Letters that were kept before cuts were stored for them: what made them is not to be mixed with what is to come. Not
+ * for a writer beside, who must not store a cut that the other does not know of.
+ */
+static int cut_letters(struct ev_apply *a, struct ev_error *err)
+{
+	struct ev_position cut = EV_POSITION_INIT, here = EV_POSITION_INIT;
+	int rc;
+
+	if (!a->commutes || !a->letters.dead || a->opt.beside || a->ledger.nparts < 2)
+		return 0;
+	rc = ev_ledger_cut_position(a->store, a->projection->name, a->ledger.cuts, &cut, err);
+	ev_ledger_position(&a->ledger, &here);
+	a->cut_first = !ev_position_eq(&cut, &here);
+	ev_position_release(&cut);
+	ev_position_release(&here);
+	return rc;
+}
+
 static int open_store(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
@@ -270,13 +289,14 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0 || ev_open_compile(a, err) < 0) {
 		return -1;
 	}
-	return ev_poison_count(a, err);
+	return ev_poison_count(a, err) < 0 ? -1 : cut_letters(a, err);
 }
 
 struct ev_apply *ev_open_new(struct ev_store *s, const struct ev_projection *p,
 			     const struct ev_apply_options *opt)
 {
 	struct ev_apply *a = ev_alloc(sizeof(*a));
+	struct ev_buf why = EV_BUF_INIT;
 
 	a->store = s;
 	a->projection = p;
@@ -284,7 +304,8 @@ struct ev_apply *ev_open_new(struct ev_store *s, const struct ev_projection *p,
 	a->match = ev_match_new(p);
 	a->decoder = ev_decoder_json();
 	ev_event_init(&a->event, p);
-	a->commutes = ev_projection_commutes(p, &a->why);
+	a->commutes = ev_projection_commutes(p, &why);
+	ev_buf_release(&why);
 	s->on_result = ev_record_result;
 	s->on_result_ctx = a;
 	return a;
@@ -340,7 +361,6 @@ void ev_open_free(struct ev_apply *a)
 	a->decoder->ops->free(a->decoder);
 	ev_event_release(&a->event);
 	ev_ledger_release(&a->ledger);
-	ev_buf_release(&a->why);
 	ev_buf_release(&a->tables);
 	ev_buf_release(&a->reads);
 	free(a->saved);
@@ -365,10 +385,9 @@ bool ev_apply_whole(const struct ev_apply *a)
 	return a->whole;
 }
 
-bool ev_apply_commutes(const struct ev_apply *a, const char **why)
+bool ev_apply_order_matters(const struct ev_apply *a)
 {
-	*why = ev_buf_str(&a->why);
-	return a->commutes;
+	return a->opt.dead || ev_poison_ordered(a);
 }
 
 int64_t ev_apply_skipped(const struct ev_apply *a)

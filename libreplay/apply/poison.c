@@ -70,6 +70,20 @@ static int limit_reached(const struct ev_apply *a, bool held, const struct ev_er
 	return -1;
 }
 
+bool ev_poison_ordered(const struct ev_apply *a)
+{
+	return !a->commutes || a->letters.dead > 0;
+}
+
+/* From now on it matters: what came before is told apart, in whatever order it came. */
+static int cut_before_first(struct ev_apply *a, struct ev_error *err)
+{
+	if (ev_poison_ordered(a) || a->ledger.nparts < 2)
+		return 0;
+	a->cut_first = false;
+	return ev_ledger_cut(a->store, &a->ledger, err);
+}
+
 int ev_poison_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
 		   struct ev_error *err)
 {
@@ -78,7 +92,8 @@ int ev_poison_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind
 
 	if (known < 0 || (!known && limit_reached(a, held, why, err) < 0))
 		return EV_FATE_ERROR;
-	if (ev_dead_add(a->store, a->projection->name, r, behind, held ? "" : why->text, err) < 0) {
+	if (cut_before_first(a, err) < 0 ||
+	    ev_dead_add(a->store, a->projection->name, r, behind, held ? "" : why->text, err) < 0) {
 		if (err->class == EV_DATA)
 			err->class = EV_STORE; /* ours, not the record's */
 		return EV_FATE_ERROR;

@@ -60,7 +60,7 @@ static int open_held(struct ev_apply *a, struct ev_error *err)
 /* A cut that is to be stored before the records to come is the business of ev_transaction_begin. */
 static int start(struct ev_apply *a, struct ev_error *err)
 {
-	bool held = a->opt.hold_ms && !(a->cut_first && !a->commutes);
+	bool held = a->opt.hold_ms && !(a->cut_first && ev_poison_ordered(a));
 
 	if (!held && !a->open) {
 		if (ev_transaction_begin(a, err) < 0)
@@ -84,7 +84,7 @@ static int commit(struct ev_apply *a, bool cut, struct ev_error *err)
 	if (!a->open && a->opt.load && a->store->ops->load && ev_fold_loads(a->fold))
 		a->store->ops->load(a->store, a->projection->name);
 	if (open_held(a, err) < 0 || ev_fold_write_all(a->fold, err) < 0 ||
-	    ev_ledger_save(a->store, &a->ledger, cut && !a->commutes && a->ledger.nparts > 1, err) < 0)
+	    ev_ledger_save(a->store, &a->ledger, cut && ev_poison_ordered(a) && a->ledger.nparts > 1, err) < 0)
 		return -1;
 	a->open = a->holding = a->due = false;
 	return ev_transaction_commit(a, err);
@@ -458,7 +458,7 @@ int ev_whole_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 {
 	int rc = 0;
 
-	if (a->holding && a->cut_first && !a->commutes)
+	if (a->holding && a->cut_first && ev_poison_ordered(a))
 		rc = ev_apply_checkpoint(a, err);
 	while (rc == 0) {
 		if (try_whole(a, records, n, next, nparts, cut, finished, err) == 0)

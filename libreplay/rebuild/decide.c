@@ -145,28 +145,6 @@ int ev_rebuilding_know(struct ev_rebuilding *r, struct ev_error *err)
 	return ev_letters_load(r->sh->live, r->p->name, true, &r->decided, err);
 }
 
-static int take_position(void *ctx, const struct ev_cell *c, size_t n)
-{
-	(void)n;
-	ev_buf_add_slice(ctx, c[0].text);
-	return 0;
-}
-
-int ev_decision_position(struct ev_store *s, const char *projection, int64_t seq,
-			 struct ev_position *out, struct ev_error *err)
-{
-	static const char sql[] = "SELECT position FROM ev_cut WHERE projection = "
-				  EV_ROWS_KEY("?1") " AND seq = ?2";
-	struct ev_bind b[] = { ev_bind_text(projection), ev_bind_int(seq) };
-	struct ev_buf text = EV_BUF_INIT;
-	int rc = ev_store_select(s, sql, b, 2, take_position, &text, err);
-
-	if (rc == 0 && text.len)
-		rc = ev_position_read(out, ev_buf_slice(&text), err);
-	ev_buf_release(&text);
-	return rc;
-}
-
 int ev_decisions_replay(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_decisions *d,
 			int64_t seq, struct ev_error *err)
 {

@@ -173,9 +173,6 @@ int ev_rebuilding_know(struct ev_rebuilding *r, struct ev_error *err);
 int ev_decisions_load(struct ev_store *s, const char *projection, int64_t after,
 		      struct ev_decisions *out, struct ev_error *err);
 void ev_decisions_release(struct ev_decisions *d);
-/* The position at which one was taken; empty when it is not stored. */
-int ev_decision_position(struct ev_store *s, const char *projection, int64_t seq,
-			 struct ev_position *out, struct ev_error *err);
 /* Take those of cut `seq` again, where the letter is dead in the new version too. */
 int ev_decisions_replay(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_decisions *d,
 			int64_t seq, struct ev_error *err);

@@ -304,7 +304,7 @@ static int follow_decisions(struct ev_rebuilding *r, struct ev_error *err)
 		struct ev_position at = EV_POSITION_INIT;
 
 		if (d.v[i].seq > r->plan.replayed) {
-			rc = ev_decision_position(r->sh->live, r->p->name, d.v[i].seq, &at, err);
+			rc = ev_ledger_cut_position(r->sh->live, r->p->name, d.v[i].seq, &at, err);
 			if (rc == 0)
 				rc = go_to(r, &at, d.v[i].seq, err);
 		}
@@ -510,7 +510,7 @@ static int level_decisions(struct ev_rebuilding *r, struct ev_apply *a, const st
 
 		if (seq <= r->plan.replayed)
 			continue;
-		rc = ev_decision_position(r->sh->live, old->projection, seq, &at, err);
+		rc = ev_ledger_cut_position(r->sh->live, old->projection, seq, &at, err);
 		if (rc == 0)
 			rc = level_to(r, a, &at, left_ms, err);
 		if (rc == 0)

@@ -334,7 +334,7 @@ static int save_part(struct ev_store *s, const struct ev_ledger *l, const struct
 	return ev_store_run(s, save_ledger_sql, b, 19, err) < 0 ? -1 : 0;
 }
 
-static int save_cut(struct ev_store *s, struct ev_ledger *l, struct ev_error *err)
+int ev_ledger_cut(struct ev_store *s, struct ev_ledger *l, struct ev_error *err)
 {
 	struct ev_position pos = EV_POSITION_INIT;
 	struct ev_buf text = EV_BUF_INIT;
@@ -351,6 +351,28 @@ static int save_cut(struct ev_store *s, struct ev_ledger *l, struct ev_error *er
 	return rc;
 }
 
+static int take_position(void *ctx, const struct ev_cell *c, size_t n)
+{
+	(void)n;
+	ev_buf_add_slice(ctx, c[0].text);
+	return 0;
+}
+
+int ev_ledger_cut_position(struct ev_store *s, const char *projection, int64_t seq, struct ev_position *out,
+			   struct ev_error *err)
+{
+	static const char sql[] = "SELECT position FROM ev_cut WHERE projection = "
+				  EV_ROWS_KEY("?1") " AND seq = ?2";
+	struct ev_bind b[] = { ev_bind_text(projection), ev_bind_int(seq) };
+	struct ev_buf text = EV_BUF_INIT;
+	int rc = ev_store_select(s, sql, b, 2, take_position, &text, err);
+
+	if (rc == 0 && text.len)
+		rc = ev_position_read(out, ev_buf_slice(&text), err);
+	ev_buf_release(&text);
+	return rc;
+}
+
 static int save(struct ev_store *s, struct ev_ledger *l, bool cut, const char *holder, struct ev_error *err)
 {
 	struct ev_bind watermark = ev_bind_int(l->watermark);
@@ -360,7 +382,7 @@ static int save(struct ev_store *s, struct ev_ledger *l, bool cut, const char *h
 			return -1;
 		l->parts[i].dirty = false;
 	}
-	if (cut && save_cut(s, l, err) < 0)
+	if (cut && ev_ledger_cut(s, l, err) < 0)
 		return -1;
 	if (l->watermark == INT64_MIN)
 		watermark.kind = EV_BIND_NULL;

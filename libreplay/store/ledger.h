@@ -123,6 +123,11 @@ int ev_ledger_moved(struct ev_store *s, const struct ev_ledger *l, struct ev_err
  * who rolls it back restores `dirty` and `cuts`.
  */
 int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_error *err);
+/* One more cut alone, where `l` stands amid a transaction; who ends that saves the rest. */
+int ev_ledger_cut(struct ev_store *s, struct ev_ledger *l, struct ev_error *err);
+/* The position of a stored cut; empty when there is none of that number. */
+int ev_ledger_cut_position(struct ev_store *s, const char *projection, int64_t seq, struct ev_position *out,
+			   struct ev_error *err);
 /* The same and generation + 1: for writers beside a follower (dead retry, repair), who stays the holder. */
 int ev_ledger_bump(struct ev_store *s, struct ev_ledger *l, struct ev_error *err);
 
