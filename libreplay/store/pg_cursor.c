@@ -63,6 +63,7 @@ static void add_column(struct ev_table_info *out, const PGresult *res, int row)
 	out->bytewise = PQgetvalue(res, row, 7)[0] == 't';
 	c->collation = (unsigned)strtoul(PQgetvalue(res, row, 8), NULL, 10);
 	c->bytewise = c->collation ? PQgetvalue(res, row, 9)[0] == 't' : out->bytewise;
+	c->full = ev_strdup(PQgetvalue(res, row, 10));
 	ev_buf_add_quoted(&quoted, c->name, '"');
 	q = ev_buf_str(&quoted);
 	c->value = expression(sorts_by_value(type) ? "@" : "@::text", q);
@@ -146,9 +147,12 @@ int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_in
 		"(SELECT coalesce(to_jsonb(b)->>'datlocprovider', 'c') = 'c' AND b.datcollate IN ('C', 'POSIX') "
 		"FROM pg_catalog.pg_database b WHERE b.datname = current_database()), "
 		"nullif(a.attcollation, 'pg_catalog.default'::regcollation), "
-		"a.attcollation::regcollation::text IN ('\"C\"', '\"POSIX\"', 'ucs_basic') "
+		"a.attcollation::regcollation::text IN ('\"C\"', '\"POSIX\"', 'ucs_basic'), "
+		"format('%I.%I:%s', m.nspname, t.typname, a.atttypmod) "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
+		"JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
+		"JOIN pg_catalog.pg_namespace m ON m.oid = t.typnamespace "
 		"LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
 		"LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary "
 		"WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "

@@ -20,6 +20,7 @@ static void add_column(struct ev_table_info *out, sqlite3_stmt *row)
 
 	c->name = ev_strdup((const char *)sqlite3_column_text(row, 0));
 	c->type = ev_strdup((const char *)sqlite3_column_text(row, 1));
+	c->full = ev_strdup(c->type);
 	c->key = sqlite3_column_int(row, 2);
 	c->nullable = sqlite3_column_int(row, 3);
 	if (!out->name)

@@ -182,6 +182,7 @@ void ev_table_info_release(struct ev_table_info *t)
 
 		free(c->name);
 		free(c->type);
+		free(c->full);
 		free(c->value);
 		free(c->portable);
 		free(c->fallback);

@@ -55,6 +55,7 @@ typedef void (*ev_result_fn)(void *ctx, uint64_t tag, int64_t touched, const str
 struct ev_column_info {
 	char *name;
 	char *type;     /* as the store calls it */
+	char *full;     /* the same wherever names are looked up: schema, name and modifier; for comparisons alone */
 	int key;        /* place in the primary key, from 1 on; 0: not in it */
 	bool nullable;  /* of the key, and may be NULL all the same (SQLite) */
 	bool not_null;

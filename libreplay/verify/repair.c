@@ -19,6 +19,7 @@ struct repairing {
 	struct ev_wrong_row *rows; /* by table and key */
 	size_t n;
 	const struct ev_table_check *t;
+	struct ev_table_info info; /* of t in the store */
 	struct ev_query *insert;
 	struct ev_buf texts;       /* of the values that are bound */
 	int64_t deleted, written;
@@ -95,9 +96,19 @@ static size_t bind_columns(struct repairing *r, struct ev_slice bytes, size_t n,
 	return i;
 }
 
+/* The store may know the type by another name than the reference. */
+static const char *type_of(const struct repairing *r, const char *column)
+{
+	size_t i = 0;
+
+	while (i < r->info.ncolumns && strcmp(r->info.columns[i].name, column) != 0)
+		i++;
+	return i < r->info.ncolumns ? r->info.columns[i].type : "text";
+}
+
 static void placeholder(const struct repairing *r, size_t i, struct ev_buf *sql)
 {
-	const char *type = r->t->shape.columns[i].type;
+	const char *type = type_of(r, r->t->shape.columns[i].name);
 
 	ev_buf_addf(sql, "?%zu", i + 1);
 	if (r->store->ops->dialect == EV_POSTGRESQL && strcmp(type, "bytea") != 0)
@@ -169,16 +180,28 @@ static int insert_row(void *ctx, const struct ev_scanned *row, struct ev_error *
 	return rc < 0 ? -1 : 0;
 }
 
-static int rewrite_table(struct repairing *r, const struct ev_table_check *t, struct ev_error *err)
+static int replace_rows(struct repairing *r, struct ev_error *err)
 {
 	int rc;
 
-	r->t = t;
 	if (delete_rows(r, err) < 0)
 		return -1;
 	r->insert = prepare(r, true, err);
-	rc = r->insert ? ev_reference_scan(r->w, &t->shape, insert_row, r, err) : -1;
+	rc = r->insert ? ev_reference_scan(r->w, &r->t->shape, insert_row, r, err) : -1;
 	r->store->ops->finish(r->store, r->insert);
+	return rc;
+}
+
+static int rewrite_table(struct repairing *r, const struct ev_table_check *t, struct ev_error *err)
+{
+	int rc = r->store->ops->describe(r->store, t->shape.table, &r->info, err);
+
+	r->t = t;
+	if (rc == 0)
+		rc = ev_fail(err, EV_STORE, "table '%s' is gone", t->shape.table);
+	if (rc > 0)
+		rc = replace_rows(r, err);
+	ev_table_info_release(&r->info);
 	return rc;
 }
 

@@ -37,7 +37,8 @@ static bool is_ignored(const char *table, const char *column, const char *const 
 static void add_column(struct ev_shape *shape, const struct ev_column_info *c, enum ev_dialect dialect)
 {
 	*EV_PUSH(shape->columns, shape->ncolumns) = (struct ev_shape_column){
-		.name = ev_strdup(c->name), .type = ev_strdup(c->type), .as = taken_as(dialect, c->type),
+		.name = ev_strdup(c->name), .type = ev_strdup(c->type), .full = ev_strdup(c->full),
+		.as = taken_as(dialect, c->type),
 	};
 }
 
@@ -89,6 +90,7 @@ void ev_shape_release(struct ev_shape *shape)
 	for (size_t i = 0; i < shape->ncolumns; i++) {
 		free(shape->columns[i].name);
 		free(shape->columns[i].type);
+		free(shape->columns[i].full);
 	}
 	free(shape->columns);
 	free(shape->table);
@@ -106,6 +108,12 @@ static const struct ev_column_info *find(const struct ev_table_info *info, enum 
 
 typedef void (*column_fn)(void *ctx, const char *table, const char *column, const char *what);
 
+/* The reference may find a type elsewhere, under its name or by a name that is the same for both. */
+static bool same_type(const struct ev_column_info *c, const struct ev_shape_column *k)
+{
+	return strcasecmp(c->full, k->full) == 0 || strcasecmp(c->type, k->type) == 0;
+}
+
 /* What the table has become beside what the projection made of it. */
 static void compare_columns(const struct ev_shape *shape, const struct ev_table_info *info, enum ev_dialect d,
 			    column_fn tell, void *ctx)
@@ -115,7 +123,7 @@ static void compare_columns(const struct ev_shape *shape, const struct ev_table_
 
 		if (!c)
 			tell(ctx, shape->table, shape->columns[i].name, "is not in the store");
-		else if (strcasecmp(c->type, shape->columns[i].type) != 0)
+		else if (!same_type(c, &shape->columns[i]))
 			tell(ctx, shape->table, c->name, "has another type in the store");
 	}
 	for (size_t i = 0; i < info->ncolumns; i++) {

@@ -12,7 +12,7 @@
 
 struct ev_shape_column {
 	char *name;
-	char *type;
+	char *type, *full; /* store.h */
 	enum ev_digest_type as;
 	bool ignored;
 };
