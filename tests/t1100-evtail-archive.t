@@ -41,6 +41,11 @@ check_grep "and the hint says what can" 'hint: name the topic behind it' "$err"
 run evtail ./arch/u
 check_status 3 "a topic that it does not hold"
 check_grep "is named" "archive './arch' has no topic 'u'" "$err"
+run evtail arch/t
+check_status 2 "without ./ it is no path"
+check_grep "which is said" "hint: ./arch/t is an archive: a path starts with '/' or '.'" "$err"
+run env -u EV_BROKERS "$(command -v evtail)" arch
+check_grep "also where no broker is named" "hint: .*EV_BROKERS; a file or archive here is named with ./ before it" "$err"
 run evtail ./arch --from 900
 check_status 2 "an offset past the end"
 

@@ -45,7 +45,15 @@ run evreplay ./bad --verify
 check_status 5 "a damaged one is not"
 check_grep "a fault is named with file and byte" "bad/t/1/00000000000000000002.ndjson.gz': gzip member at byte 0" "$err"
 check_grep "and so is the next" "bad/t/2/x' is not of the archive" "$err"
-check_grep "with the next step" 'hint: take the damaged files from another copy' "$err"
+check_grep "with the next step" 'hint: .* --to with its offset .* take the damaged files from another copy' "$err"
+check_grep "and what was not looked at" "bad/t/1/.*: every member was looked at by its CRC, and none of their records" "$err"
+run evtail ./bad/t/1 -n +1
+check_status 5 "it is not read to the end"
+check_grep "a reader says how far it can be" "hint: t/1 is whole before offset 2 .* evreplay --verify ./bad names" "$err"
+cp -r bad blind
+rm blind/t/1/*.index
+run evreplay ./blind --verify
+check_grep "without its index the rest of a file is not looked at" "blind/t/1/.*gz': nothing was looked at behind that" "$err"
 cp -r a miscounted
 awk '{ sub(/"empty":[0-9]+/, "\"empty\":7") } 1' a/archive.json >miscounted/archive.json
 crc=$(head -c -20 miscounted/archive.json | gzip -c | tail -c 8 | head -c 4 | od -An -tx4 --endian=little | tr -d ' ')
@@ -110,6 +118,8 @@ check_grep "one of all records, changed, says that" "warning: archive './red' ho
 evreplay ./red --into ./both --key k1 --timestamps now -q
 run evtail ./both -n 1
 check_grep "one of some of them says both" "holds only part of the records, and those changed \(--redact .* now\)" "$err"
+run evreplay ./a --into - --from 100 --to 100
+check_grep "of a range without a record that is said" "^evreplay: nothing is in the range: 0 records" "$err"
 run evreplay ./a --into ./range --from 100 --to 200
 check_status 0 "a range"
 check "has its span" jq -e '.topics.t.partitions | [.[] | .first == 100 and .next == 200] | all' range/archive.json
@@ -203,6 +213,7 @@ run evreplay ./a --into ./m --map 't=u'
 check_status 2 "--map is for topics"
 run evreplay ./a --into orders --append -b 127.0.0.1:1
 check_status 2 "--append is for archives"
+check_grep "which are paths" "hint: --into orders is a topic, ./orders an archive" "$err"
 run evreplay ./log.ndjson --into ./dry --dry-run
 check "a dry run makes nothing" test ! -e dry
 run evreplay ./log.ndjson --into ./no/where

@@ -144,7 +144,7 @@ check_grep "it is named, and what bounds it" 'half of --memory holds the queue' 
 topic small 3 max.message.bytes=2000
 run evreplay "$src" --into "$small" --partition keep --position small.json
 check_status 4 "a message that is too large"
-check_grep "is named" "cannot write to '$small/[01]' what stood at offset [0-9]+: .*[Ll]arge" "$err"
+check_grep "is named" "cannot write $src/[01]@[0-9]+ to '$small/[01]': .*[Ll]arge" "$err"
 at() { jq ".[\"$src\"][\"$1\"]" small.json; }
 held() { evtail "$small/$1" --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }'; }
 beyond() { sed -n "s,.*$src/$1: \([0-9]*\) records behind.*,\1,p" "$err"; }
@@ -170,7 +170,7 @@ topic taken 1 max.message.bytes=2000
 } >large.ndjson
 run evreplay ./large.ndjson --into "$taken" --position large.json
 check_status 4 "of a file, too, a message may be too large"
-check_grep "the record is named, not one that is in its batch" "'$taken/0' what stood at offset 4: .*[Ll]arge" "$err"
+check_grep "the record is named, not one that is in its batch" "@4 to '$taken/0': .*[Ll]arge" "$err"
 check "and those before it are safe" test "$(jq .x[] large.json) $(evtail "$taken" --from begin -c -q | awk '$1 == "total" { print $2 }')" = "4 3"
 topic doomed 1
 evtail "$src/2" --from begin -o json -q 2>/dev/null >one.ndjson
@@ -187,7 +187,7 @@ touch deleted
 wait $copy
 status=$(cat rc)
 check_status 4 "a target that is deleted meanwhile"
-check_grep "is named" "cannot write to '$doomed/0' what stood at offset" "$err"
+check_grep "is named" "cannot write $src/2@[0-9]+ to '$doomed/0': " "$err"
 check_grep "and that what it held is gone with it" "^hint: where it was deleted, what it held is gone with it: --create" "$err"
 evreplay "$src" --into - 2>"$err" >/dev/full
 status=$?
@@ -227,7 +227,7 @@ printf '%s\n' "put $open/0 9 a x" | put
 evadmin deny "$shut"
 run evreplay "$open" --into "$shut"
 check_status 4 "a target that one may not write"
-check_grep "is named" "cannot write to '$shut/0' .*[Aa]uthoriz" "$err"
+check_grep "is named" "cannot write $open/0@0 to '$shut/0': .*[Aa]uthoriz" "$err"
 check_grep "and the right that it takes" "hint: the broker wants an ACL that allows Write on topic '$shut'" "$err"
 run evreplay "$open" --into "$shut" --exactly-once --job "shut-$$"
 check_status 4 "for a job, too"

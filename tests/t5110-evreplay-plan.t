@@ -21,6 +21,16 @@ check "and writes nothing" test "$(evtail "$plain" --from begin -c -q | awk '$1 
 run evreplay "$src" --into "$plain" --dry-run --rate 10/s
 check_grep "by the rate" "72 records, .* about 7(\.[0-9])?s" "$out"
 
+topic twice 3
+run evreplay "$src" --into "$twice"
+check_no_grep "an empty topic is filled without a word" "already" "$err"
+for plan in -n ''; do
+	run evreplay "$src" --into "$twice" $plan
+	check_grep "one that has records is said to have them $plan" "warning: topic '$twice' has up to 72 records already" "$err"
+done
+run evreplay "$src" --into "$twice" --exactly-once --job "twice-$$"
+check_no_grep "a job knows what it does" "already" "$err"
+
 refused() { # refused WORD TEXT ARGS...: refused without --allow WORD, and seen by a dry run
 	local word=$1 text=$2
 	shift 2

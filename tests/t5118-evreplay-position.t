@@ -20,11 +20,11 @@ run evreplay "$src" --into "$dst" --position nowhere/p.json
 check_status 4 "a position that cannot be written is refused"
 check_grep "by its name" "cannot write 'nowhere/p.json': No such file" "$err"
 run evreplay "$src" --into "$dst" --from live.json
-check_grep "before anything was copied" "^evreplay: 0 records" "$err"
+check_grep "before anything was copied" "^evreplay: nothing is in the range: 0 records" "$err"
 run evreplay "$src" --into "$dst" --metrics nowhere/m.prom
 check_status 4 "so are metrics that cannot be written"
 run evreplay "$src" --into "$dst" --from live.json
-check_grep "before anything was copied, too" "^evreplay: 0 records" "$err"
+check_grep "before anything was copied, too" "^evreplay: nothing is in the range: 0 records" "$err"
 
 # The file of another source would begin all over again.
 echo '{"ordres":{"0":12}}' >other.json

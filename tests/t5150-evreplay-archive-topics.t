@@ -21,6 +21,8 @@ send 90 120 abort
 send 120 200
 run evreplay "$orders" --into ./a
 check_status 0 "a topic into an archive"
+run evtail a
+check_grep "what is no topic and a path is said to be one" "hint: ./a is an archive: a path starts with" "$err"
 evtail "$orders" -n +1 -q >log.ndjson
 check "170 records are committed" test "$(wc -l <log.ndjson)" = 170
 check "the archive gives them byte for byte" cmp log.ndjson <(evtail ./a -n +1 -q)

@@ -378,7 +378,7 @@ vanish() { # vanish ARGS...: a copy that follows, whose target is deleted
 	wait $copy
 	status=$?
 	check_status 4 "a target that is deleted ends it with 4"
-	check_grep "and is named" "cannot write to '$going.*: the topic is not there any more" "$err"
+	check_grep "and is named" "cannot write .*to '$going.*: the topic is not there any more" "$err"
 	check_grep "with the next step" "hint: where it was deleted, .*--create" "$err"
 }
 vanish

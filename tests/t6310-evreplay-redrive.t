@@ -107,6 +107,7 @@ run evreplay redrive "$dlq" -g ops --key g
 check_status 0 "a filter sends some"
 check_grep "and says what it left" "1 record sent home, 0 into quarantine, 1 left" "$err"
 check_grep "and what that means" "would be sent again" "$err"
+check "also before it sends" test "$(grep -n 'what the filters leave keeps group' "$err" | cut -d : -f 1)" = 1
 check "the backlog still holds what was left" test "$(lag ops)" = $((before + 2))
 run evreplay redrive "$dlq" -g ops --since 1970-01-01T00:00:05.500Z
 check "--since leaves the older ones there, too" test "$(lag ops)" = $((before + 2))

@@ -18,11 +18,12 @@ check_status 0 "one that fits"
 for _ in 1 2; do
 	run evreplay redrive "$large" -g "large-$$"
 	check_status 4 "a letter that is too large ends a redrive"
-	check_grep "by name" "Message size too large" "$err"
+	check_grep "by name and place" "cannot write $large/0@1 to '$small/0': .*Message size too large" "$err"
 done
 check "and the group stands before it" test "$(evadmin committed "large-$$" "$large/0")" = 1
 run evreplay redrive "$large" -g "fresh-$$"
 check_status 4 "also of a group that is new"
+check_grep "how many arrived is said" "^evreplay redrive: [12] of [23] sent records arrived" "$err"
 check "what is safe is committed" test "$(evadmin committed "fresh-$$" "$large/0")" = 1
 
 # So does an open transaction in the topic.

@@ -212,6 +212,6 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 	if (!status)
 		return ev_fail(err, EV_SOURCE, "%d archive%s could not be verified", unread, ev_plural(unread));
 	ev_fail(err, EV_DATA, "not whole");
-	return ev_hint(err, "take the damaged files from another copy, or archive the topic anew while it has the "
-			    "records; zcat reads what is before a fault");
+	return ev_hint(err, "what stands before a fault is good: --to with its offset reads it; take the damaged "
+			    "files from another copy, or archive the topic anew while it has the records");
 }

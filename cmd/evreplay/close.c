@@ -100,6 +100,8 @@ static void report_total(struct replay *r, bool stopped)
 		ev_buf_adds(&text, "stopped after ");
 	else if (!r->sink->records && r->stored.n)
 		ev_buf_adds(&text, "nothing new: ");
+	else if (!r->read && !r->args->follow)
+		ev_buf_adds(&text, "nothing is in the range: ");
 	ev_buf_addf(&text, "%" PRIu64 " record%s, ", r->sink->records, ev_plural(r->sink->records));
 	ev_term_bytes(&text, r->sink->bytes);
 	ev_buf_adds(&text, ", ");
@@ -133,7 +135,7 @@ void replay_report(struct replay *r, bool stopped)
 
 	report_paths(r);
 	report_allowed(r);
-	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && !r->args->verbose))
+	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && r->read && !r->args->verbose))
 		return;
 	report_total(r, stopped);
 	if (passed)

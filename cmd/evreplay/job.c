@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/plural.h"
 #include "base/utf8.h"
 #include "event/time.h"
 
@@ -169,6 +170,26 @@ static int check_route(const struct replay *r, const char *from, const char *int
 		       "to begin anew");
 }
 
+/* Does the number of the target's partitions say where records of this partition go? */
+static bool depends(const struct replay *r, int32_t partition, int32_t was, int32_t is)
+{
+	if (r->spread.kind == EV_SPREAD_KEEP)
+		return r->spread.wrap && partition >= (was < is ? was : is);
+	return r->spread.kind != EV_SPREAD_LIST;
+}
+
+static int check_grown(struct replay *r, struct replay_target *t, int32_t partition, struct ev_error *err)
+{
+	int32_t is = t->info.partitions;
+	char text[200];
+
+	if (!t->was || !is || t->was == is || t->conflicts[ALLOW_GROWN] || !depends(r, partition, t->was, is))
+		return 0;
+	snprintf(text, sizeof(text), "it has %d partition%s now, and had %d when the job wrote to it: keys would go "
+		 "elsewhere, and the order of their records be lost", (int)is, ev_plural(is), (int)t->was);
+	return replay_against(r, t, ALLOW_GROWN, err, text);
+}
+
 int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err)
 {
 	const char *from = r->src->parts[part].topic, *into = r->parts[part].topic;
@@ -187,7 +208,7 @@ int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err)
 		t->checked = true;
 		t->was = ev_job_token_partitions(r->token, t->name);
 	}
-	if (replay_check_grown(r, t, r->src->parts[part].partition, err))
+	if (check_grown(r, t, r->src->parts[part].partition, err))
 		return -1;
 	if (t->info.partitions) /* in a plan it may not be there */
 		ev_job_token_set_partitions(r->token, t->name, t->info.partitions);

@@ -1,7 +1,7 @@
 /* plan.c - the topics that are written: are they there, and will they keep what they are given? */
 #include "evreplay/replay.h"
 
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,11 +61,8 @@ static const char *other_way(const struct replay *r, enum replay_conflict what)
 	return what == ALLOW_NULL_KEYS ? "; --key '*' leaves out what has no key" : "";
 }
 
-/*
- * A conflict with the target. 0: it is allowed, or a dry run goes on and lists it; -1: refused.
- */
-static int conflict(struct replay *r, struct replay_target *t, enum replay_conflict what,
-		    struct ev_error *err, const char *text)
+int replay_against(struct replay *r, struct replay_target *t, enum replay_conflict what, struct ev_error *err,
+		   const char *text)
 {
 	t->conflicts[what]++;
 	if (r->args->dry_run || r->allowed & 1u << what)
@@ -254,7 +251,7 @@ static int missing(struct replay *r, struct replay_target *t, const char *from, 
 static int check_same(struct replay *r, struct replay_target *t, struct ev_error *err)
 {
 	return t->info.partitions && !t->create && reads_it(r, t->name) ?
-		       conflict(r, t, ALLOW_SAME, err, "it is the topic that is read") : 0;
+		       replay_against(r, t, ALLOW_SAME, err, "it is the topic that is read") : 0;
 }
 
 /* Does the job's token tell that all that goes into the topic goes there? Then this run only goes on. */
@@ -298,7 +295,7 @@ static int check_other_jobs(struct replay *r, struct ev_error *err)
 		ev_buf_clear(&text);
 		ev_buf_addf(&text, "job '%s' has copied topic '%s' into it already", job, from);
 		t->other = ev_slice_dup(ev_buf_slice(&text));
-		rc = conflict(r, t, ALLOW_OTHER_JOB, err, t->other);
+		rc = replay_against(r, t, ALLOW_OTHER_JOB, err, t->other);
 	}
 	ev_position_release(&begin);
 	ev_buf_release(&text);
@@ -310,7 +307,7 @@ static int check_settings(struct replay *r, struct replay_target *t, struct ev_e
 {
 	if (!r->args->job && check_same(r, t, err))
 		return -1;
-	if (t->rewrites && r->args->timestamps != TIMESTAMPS_NOW && conflict(r, t, ALLOW_LOG_TIME, err,
+	if (t->rewrites && r->args->timestamps != TIMESTAMPS_NOW && replay_against(r, t, ALLOW_LOG_TIME, err,
 				    "it would rewrite the timestamps (message.timestamp.type=LogAppendTime)"))
 		return -1;
 	return 0;
@@ -327,6 +324,18 @@ static int make(struct replay *r, struct replay_target *t, struct ev_error *err)
 		ev_say(r->msg, "made topic '%s', %d partition%s%s", t->name, (int)t->info.partitions,
 		       ev_plural(t->info.partitions), t->as_made ? ", with the broker's settings" : "");
 	return 0;
+}
+
+/* The same line again would copy all of it again. */
+static void say_filled(struct replay *r, const struct replay_target *t)
+{
+	const struct replay_args *a = r->args;
+	int64_t n = a->job || a->redrive || a->quiet || a->src.from || !t->info.partitions || t->create ? 0 :
+		    ev_topic_offsets(r->target, t->name, t->info.partitions);
+
+	if (n)
+		ev_warn(r->msg, "topic '%s' has up to %" PRId64 " record%s already, and the copy comes behind; with "
+			"--exactly-once --job NAME a second run copies nothing twice", t->name, n, ev_plural(n));
 }
 
 /* Look at it once; `from` is the first of the source's topics that goes there. */
@@ -347,7 +356,10 @@ static struct replay_target *new_target(struct replay *r, const char *name, cons
 	if (t->create && ev_topic_defaults(r->target, &t->info, &seen, err))
 		return NULL;
 	set_bounds(t);
-	return check_settings(r, t, err) ? NULL : t;
+	if (check_settings(r, t, err))
+		return NULL;
+	say_filled(r, t);
+	return t;
 }
 
 struct replay_target *replay_target_named(struct replay *r, const char *name, const char *from,
@@ -378,14 +390,13 @@ static int check_times(struct replay *r, struct replay_target *t, int64_t limit_
 	for (size_t i = 0; !rc && i < r->nspans && i < r->nparts; i++) /* a partition may be new */
 		if (r->parts[i].target == t && any[i] >= r->spans[i].begin && any[i] < r->spans[i].end &&
 		    any[i] < first[i])
-			rc = conflict(r, t, what, err, text);
+			rc = replay_against(r, t, what, err, text);
 	free(first);
 	free(any);
 	return rc;
 }
 
-/* Not each record of the range comes. */
-static bool chooses(const struct replay_args *a)
+bool replay_chooses(const struct replay_args *a)
 {
 	const struct ev_source_args *s = &a->src;
 
@@ -396,7 +407,7 @@ static bool chooses(const struct replay_args *a)
 /* Found before the first record is copied, where the source can be asked: each is looked at again when it comes. */
 static int check_ranges(struct replay *r, struct ev_error *err)
 {
-	if (r->args->dry_run || r->args->timestamps || chooses(r->args))
+	if (r->args->dry_run || r->args->timestamps || replay_chooses(r->args))
 		return 0; /* a dry run looks at every record; other timestamps are known only then */
 	for (size_t i = 0; i < r->ntargets; i++) {
 		struct replay_target *t = r->targets[i];
@@ -418,33 +429,13 @@ static int check_partitions(struct replay *r, struct replay_part *p, int32_t par
 	if (!p->target->info.partitions)
 		return 0; /* a dry run: it is not there */
 	if (r->spread.kind == EV_SPREAD_KEEP && partition >= p->target->info.partitions)
-		return conflict(r, p->target, ALLOW_FEWER, err,
+		return replay_against(r, p->target, ALLOW_FEWER, err,
 				"it has fewer partitions than the source, and partitions are kept");
 	if (r->spread.kind == EV_SPREAD_LIST &&
 	    ev_spread_of(&r->spread, &probe, p->target->info.partitions) < 0)
 		return ev_fail(err, EV_USAGE, "cannot write topic '%s': --partition names no partition of it "
 			       "for partition %d of the source", p->target->name, (int)partition);
 	return 0;
-}
-
-/* Does the number of the target's partitions say where records of this partition go? */
-static bool depends(const struct replay *r, int32_t partition, int32_t was, int32_t is)
-{
-	if (r->spread.kind == EV_SPREAD_KEEP)
-		return r->spread.wrap && partition >= (was < is ? was : is);
-	return r->spread.kind != EV_SPREAD_LIST;
-}
-
-int replay_check_grown(struct replay *r, struct replay_target *t, int32_t partition, struct ev_error *err)
-{
-	int32_t is = t->info.partitions;
-	char text[200];
-
-	if (!t->was || !is || t->was == is || t->conflicts[ALLOW_GROWN] || !depends(r, partition, t->was, is))
-		return 0;
-	snprintf(text, sizeof(text), "it has %d partition%s now, and had %d when the job wrote to it: keys would go "
-		 "elsewhere, and the order of their records be lost", (int)is, ev_plural(is), (int)t->was);
-	return conflict(r, t, ALLOW_GROWN, err, text);
 }
 
 int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,
@@ -558,10 +549,10 @@ static int check_time(struct replay *r, struct replay_target *t, int64_t timesta
 	int64_t now = replay_writing_ms(r);
 
 	if (beyond(now, timestamp, t->keep_ms) &&
-	    conflict(r, t, ALLOW_RETENTION, err, "its retention.ms would delete this record at once"))
+	    replay_against(r, t, ALLOW_RETENTION, err, "its retention.ms would delete this record at once"))
 		return -1;
 	if ((beyond(now, timestamp, t->before_ms) || beyond(timestamp, now, t->after_ms)) &&
-	    conflict(r, t, ALLOW_BOUNDS, err,
+	    replay_against(r, t, ALLOW_BOUNDS, err,
 		     "it refuses this timestamp (message.timestamp.before.max.ms, after.max.ms)"))
 		return -1;
 	return 0;
@@ -576,7 +567,7 @@ int replay_check_record(struct replay *r, struct replay_target *t, const struct 
 	if (rec->timestamp > 0 && check_time(r, t, rec->timestamp, err))
 		return -1;
 	if (t->compacts && !rec->key.ptr &&
-	    conflict(r, t, ALLOW_NULL_KEYS, err, "it is compacted, and this record has no key"))
+	    replay_against(r, t, ALLOW_NULL_KEYS, err, "it is compacted, and this record has no key"))
 		return -1;
 	return 0;
 }

@@ -234,6 +234,9 @@ int redrive_begin(struct replay *r, struct ev_error *err)
 	/* another redrive may have ended while the group was waited for */
 	if (ahead && r->src->ops->refresh(r->src, err))
 		return -1;
+	if ((replay_chooses(r->args) || r->args->src.until) && !r->args->quiet)
+		ev_warn(r->msg, "what the filters leave keeps group '%s' where it is: letters from behind that are "
+			"sent again by the next run", r->args->group);
 	for (size_t i = 0; r->args->accept_gap && i < r->src->nparts; i++) {
 		const struct ev_partition *p = &r->src->parts[i];
 		int64_t at = ev_position_get(&r->stored, p->topic, p->partition);
@@ -354,7 +357,14 @@ static void say_sent(const struct replay *r, const char *more)
 
 void redrive_ended(const struct replay *r)
 {
-	if (!r->args->quiet)
+	const struct ev_sink *s = r->sink;
+
+	if (r->args->quiet)
+		return;
+	if (s->failed)
+		ev_say(r->msg, "%" PRIu64 " of %" PRIu64 " sent record%s arrived",
+		       s->records - s->failed, s->records, ev_plural(s->records));
+	else
 		say_sent(r, " before that");
 }
 

@@ -34,7 +34,7 @@ int redrive_begin(struct replay *r, struct ev_error *err);
 /* Commit the group; not with --from, which began anywhere. */
 int redrive_commit(struct replay *r, const struct ev_position *next, struct ev_error *err);
 int redrive_print(struct replay *r, struct ev_error *err);
-/* One record has ended it, and those before it are committed: how many they are. */
+/* One record has ended it, and those before it are committed: how many arrived. */
 void redrive_ended(const struct replay *r);
 
 extern const struct ev_command redrive_command, offsets_command;

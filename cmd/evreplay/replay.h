@@ -271,11 +271,11 @@ int replay_plan(struct replay *r, struct ev_error *err);
 /* The target of a new partition, found, and made where it is missing. */
 int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,
 		      struct ev_error *err);
-/*
- * Has the topic as many partitions as when the job wrote to it, or does that not change where records of this partition
- * of the source go? EV_USAGE.
- */
-int replay_check_grown(struct replay *r, struct replay_target *t, int32_t partition, struct ev_error *err);
+/* Something stands against the target. 0: it is allowed, or a dry run goes on and lists it; EV_USAGE with `text`. */
+int replay_against(struct replay *r, struct replay_target *t, enum replay_conflict what, struct ev_error *err,
+		   const char *text);
+/* Do filters leave some of the range? */
+bool replay_chooses(const struct replay_args *a);
 /* Will the topic keep the record, which is written now? EV_USAGE. */
 int replay_check_record(struct replay *r, struct replay_target *t, const struct ev_record *rec,
 			struct ev_error *err);

@@ -224,7 +224,7 @@ static bool settle(struct replay *r, const struct ev_error *failed)
 	if (replay_into(r->args) != INTO_LINES && r->sink && r->merge)
 		whole = replay_settle(r, &pos);
 	if (r->redrive && pos.n && failed->class != EV_HELD && !asks_in_vain(r, failed) &&
-	    !redrive_commit(r, &pos, &err) && whole)
+	    !redrive_commit(r, &pos, &err) && (whole || r->sink->failed))
 		redrive_ended(r);
 	saved = pos.n && r->args->position && !ev_position_save(&pos, r->args->position, &err);
 	if (err.class && strcmp(err.text, failed->text)) /* it may have been that */

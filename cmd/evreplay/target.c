@@ -25,9 +25,11 @@ static int not_for(const struct replay_args *a, const char *option, unsigned tak
 		return ev_fail(err, EV_USAGE, "options '--verify' and '--%s' cannot be used together", option);
 	if (takes != TOPIC && takes != ARCHIVE)
 		return ev_fail(err, EV_USAGE, "option '--%s' is not for archives: they keep the topics' names", option);
-	return ev_fail(err, EV_USAGE, "option '--%s' is for %s, and the target is %s%s%s", option,
-		       takes == TOPIC ? "topics" : "archives", a->into ? "'" : "", a->into ? a->into : "a topic",
-		       a->into ? "'" : "");
+	ev_fail(err, EV_USAGE, "option '--%s' is for %s, and the target is %s%s%s", option,
+		takes == TOPIC ? "topics" : "archives", a->into ? "'" : "", a->into ? a->into : "a topic",
+		a->into ? "'" : "");
+	return takes == ARCHIVE && a->into && replay_into(a) == INTO_TOPIC ?
+		       ev_hint(err, "--into %s is a topic, ./%s an archive", a->into, a->into) : -1;
 }
 
 int replay_check_options(const struct replay_args *a, struct ev_error *err)
@@ -170,7 +172,7 @@ static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 		.spread = r->spread, .memory = r->args->src.memory, .lossy = r->args->lossy,
 		.stopped = ev_stopped, .job = r->args->job, .group = r->args->job ? r->args->group : NULL,
 		.note = r->args->src.spec.note, .note_ctx = r->args->src.spec.note_ctx,
-		.new_job = r->args->new_job, .source_id = r->src->cluster_id,
+		.new_job = r->args->new_job, .source = r->src,
 		.quick = ev_pace_on(&r->pace) || r->args->follow,
 		.gone_hint = r->redrive ? "make it again; the next run sends the rest of the backlog" :
 					  "--create makes it, and the copy begins anew",

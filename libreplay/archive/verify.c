@@ -208,8 +208,12 @@ static int scan(struct ev_archive_verify *v, const struct ev_archive_segment *s,
 
 	args.path = path_of(v, s, EV_ARCHIVE_DATA);
 	ev_buf_clear(&v->found);
-	if (ev_archive_scan(&args, &v->members, &v->found, &why))
-		return take_fault(v, &why, err);
+	if (ev_archive_scan(&args, &v->members, &v->found, &why)) {
+		if (take_fault(v, &why, err))
+			return -1;
+		ev_verify_note(v, "'%s': nothing was looked at behind that", args.path);
+		return 0;
+	}
 	if (indexed)
 		check_index(v, s);
 	check_sums(v, s);
@@ -232,7 +236,12 @@ static int check_segment(struct ev_archive_verify *v, const struct ev_archive_se
 	if (indexed && check_members(v, s, &damaged, err))
 		return -1;
 	/* behind a damaged member nothing is known but the CRCs */
-	return damaged ? 0 : scan(v, s, indexed, err);
+	if (!damaged)
+		return scan(v, s, indexed, err);
+	if (!access(path_of(v, s, EV_ARCHIVE_DATA), F_OK))
+		ev_verify_note(v, "'%s': every member was looked at by its CRC, and none of their records",
+			       path_of(v, s, EV_ARCHIVE_DATA));
+	return 0;
 }
 
 static int check_part(struct ev_archive_verify *v, struct ev_error *err)

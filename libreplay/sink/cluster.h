@@ -68,6 +68,8 @@ int ev_topic_configs(struct ev_cluster *c, const char *topic, struct ev_topic_in
 void ev_topic_only_own(struct ev_topic_info *t);
 /* For a topic that is not there yet, what the brokers would give it besides; none of these is its own. */
 int ev_topic_defaults(struct ev_cluster *c, struct ev_topic_info *out, bool *seen, struct ev_error *err);
+/* How many offsets its log spans, all partitions together; 0 also where that cannot be told. */
+int64_t ev_topic_offsets(struct ev_cluster *c, const char *topic, int32_t partitions);
 /* The value, or NULL. */
 const char *ev_topic_config(const struct ev_topic_info *t, const char *name);
 void ev_topic_info_release(struct ev_topic_info *t);

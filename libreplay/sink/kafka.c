@@ -146,7 +146,7 @@ static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 	k->base.ops = &job_ops;
 	k->job = ev_strdup(spec->job);
 	k->group = ev_strdup(spec->group);
-	k->kept.source = ev_strdup(spec->source_id);
+	k->kept.source = ev_strdup(spec->source->cluster_id);
 	k->kept.how = ev_strdup(spec->how);
 	k->new_job = spec->new_job;
 	k->transaction = 1;
@@ -170,6 +170,7 @@ struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct
 	k->spread = spec->spread;
 	k->lossy = spec->lossy;
 	k->gone_hint = spec->gone_hint;
+	k->source = spec->source;
 	k->stopped = spec->stopped;
 	k->delivered = spec->delivered;
 	k->settled = spec->settled;

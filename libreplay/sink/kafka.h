@@ -24,6 +24,7 @@
 #include "sink/job_token.h"
 #include "sink/sink.h"
 #include "sink/spread.h"
+#include "source/source.h"
 
 #define EV_BATCH_BYTES 1000000
 
@@ -47,7 +48,7 @@ struct ev_kafka_sink_spec {
 	void *ctx;
 
 	const char *job;         /* exactly once under this name; NULL: not */
-	const char *source_id;   /* cluster id of the source, kept in the token; NULL: none */
+	const struct ev_source *source; /* borrowed: outlives the sink. Its cluster is kept in the token */
 	const char *how;         /* the options that choose and change records, kept there, too */
 	bool new_job;            /* begin anew, whatever was stored */
 	const char *gone_hint;   /* without a job: what to do where a topic was deleted under way; or NULL */

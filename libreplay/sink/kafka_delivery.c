@@ -78,14 +78,13 @@ static size_t size_of(const rd_kafka_message_t *m)
 }
 
 static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const struct sink_target *t,
-			int64_t offset)
+			uint32_t part, int64_t offset)
 {
 	const char *why = m->err ? rd_kafka_err2str(m->err) :
 				   "a repetition of it was taken for known, and it may be lost";
 	bool gone = ev_kafka_is_gone(m->err);
 
-	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
-		(int)m->partition, (long long)offset, gone ? EV_TARGET_GONE : why);
+	ev_kafka_sink_fail(k, t, m->partition, part, offset, gone ? EV_TARGET_GONE : why);
 	if (gone)
 		ev_kafka_target_hint(k, &k->error);
 	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
@@ -135,9 +134,10 @@ static void note_delivery(struct kafka_sink *k, struct sink_target *t, const rd_
 	if (!p->failed || number < p->first_failed)
 		p->first_failed = number;
 	p->failed++;
+	k->base.failed++;
 	/* what was taken back because of the failure is not the failure */
 	if (!k->error.class && m->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE)
-		first_error(k, m, t, offset_of(p, number));
+		first_error(k, m, t, (uint32_t)(tag >> NUMBER_BITS), offset_of(p, number));
 }
 
 void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)

@@ -67,6 +67,7 @@ struct kafka_sink {
 	struct ev_spread spread;
 	bool lossy;
 	const char *gone_hint; /* the caller's, or NULL */
+	const struct ev_source *source;
 	bool (*stopped)(void);
 	void (*note)(void *ctx, const char *text);
 	void *note_ctx;
@@ -105,6 +106,9 @@ struct kafka_sink {
 };
 
 /* kafka_put.c */
+/* EV_STORE of a record: "cannot write SOURCE/0@12 to 'TARGET/3': ". -1. */
+int ev_kafka_sink_fail(struct kafka_sink *k, const struct sink_target *t, int32_t partition, uint32_t part,
+		       int64_t offset, const char *why);
 #define EV_SINK_PARTS (1u << 16) /* of the source: a message's opaque has room for no more */
 int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err);
 

@@ -21,6 +21,15 @@ const char *ev_kafka_unproducible(const struct ev_record *r)
 	return NULL;
 }
 
+int ev_kafka_sink_fail(struct kafka_sink *k, const struct sink_target *t, int32_t partition, uint32_t part,
+		       int64_t offset, const char *why)
+{
+	const struct ev_partition *from = &k->source->parts[part];
+
+	return ev_fail(&k->error, EV_STORE, "cannot write %s/%d@%lld to '%s/%d': %s", from->topic, (int)from->partition,
+		       (long long)offset, t->name, (int)partition, why);
+}
+
 static int check_producible(const struct kafka_sink *k, const struct ev_record *r,
 			    struct ev_error *err)
 {
@@ -129,8 +138,8 @@ static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partit
 	}
 	if (ev_kafka_txn_refused(k, e, err))
 		return -1;
-	ev_fail(&k->error, EV_STORE, "cannot write to '%s/%d' what stood at offset %lld: %s", t->name,
-		(int)partition, (long long)r->offset, ev_kafka_is_gone(e) ? EV_TARGET_GONE : rd_kafka_err2str(e));
+	ev_kafka_sink_fail(k, t, partition, r->part, r->offset,
+			   ev_kafka_is_gone(e) ? EV_TARGET_GONE : rd_kafka_err2str(e));
 	if (ev_kafka_is_gone(e))
 		ev_kafka_target_hint(k, &k->error);
 	if (e == RD_KAFKA_RESP_ERR__QUEUE_FULL)

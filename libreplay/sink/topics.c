@@ -28,6 +28,28 @@ int ev_topic_look(struct ev_cluster *c, const char *topic, struct ev_topic_info 
 	return 0;
 }
 
+int64_t ev_topic_offsets(struct ev_cluster *c, const char *topic, int32_t partitions)
+{
+	int64_t sum = 0;
+
+	for (int at = EV_KAFKA_EARLIEST; at <= EV_KAFKA_LATEST; at++) {
+		rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(partitions);
+		rd_kafka_resp_err_t e;
+
+		for (int32_t p = 0; p < partitions; p++)
+			rd_kafka_topic_partition_list_add(l, topic, p)->offset = at;
+		e = rd_kafka_offsets_for_times(c->rk, l, c->timeout_ms);
+		for (int i = 0; !e && i < l->cnt; i++) {
+			e = l->elems[i].err || l->elems[i].offset < 0 ? RD_KAFKA_RESP_ERR__FAIL : e;
+			sum += at == EV_KAFKA_LATEST ? l->elems[i].offset : -l->elems[i].offset;
+		}
+		rd_kafka_topic_partition_list_destroy(l);
+		if (e)
+			return 0;
+	}
+	return sum;
+}
+
 void ev_topic_info_release(struct ev_topic_info *t)
 {
 	for (size_t i = 0; i < t->nconfigs; i++) {

@@ -243,6 +243,18 @@ static enum ev_fetch turn(struct ev_archive_lane *l, struct ev_batch *batch)
 	return EV_FETCH_SOME;
 }
 
+/* What can still be read, and how all that cannot is found. */
+static void hint_whole(const struct ev_archive_lane *l, struct ev_error *err)
+{
+	const struct ev_archive_part *p = l->src->kept[l->index];
+	const struct ev_partition *at = &l->src->base.parts[l->index];
+	int64_t offset = l->loaded && l->member < l->members.n ? l->members.v[l->member].offset :
+			 l->segment < p->nsegments ? p->segments[l->segment].offset : p->next;
+
+	ev_hint(err, "%s/%" PRId32 " is whole before offset %" PRId64 " (--to reads that far); evreplay --verify %s "
+		"names all that is damaged", at->topic, at->partition, offset, l->src->dir);
+}
+
 enum ev_fetch ev_archive_lane_fetch(struct ev_archive_lane *l, struct ev_batch *batch,
 				    struct ev_error *err)
 {
@@ -258,6 +270,8 @@ enum ev_fetch ev_archive_lane_fetch(struct ev_archive_lane *l, struct ev_batch *
 		return rc;
 	if (l->failed) {
 		*err = l->err;
+		if (err->class == EV_DATA && !*err->hint)
+			hint_whole(l, err);
 		return EV_FETCH_ERROR;
 	}
 	return EV_FETCH_DONE;

@@ -69,6 +69,12 @@ rd_kafka_resp_err_t ev_kafka_ask_group(rd_kafka_t *rk, const char *group, int ti
 				       const struct rd_kafka_group_list **l, bool *nameless);
 #define EV_NAMELESS "a consumer of group.protocol=consumer"
 
+/*
+ * What rd_kafka_offsets_for_times() takes for a time, and passes on as the protocol has it: no call of its own asks for
+ * the ends of many partitions at once.
+ */
+enum { EV_KAFKA_LATEST = -1, EV_KAFKA_EARLIEST = -2 };
+
 /* Is it of a group's coordinator that moves, starts or reads its log still? Asked again it may answer. */
 bool ev_kafka_is_passing(rd_kafka_resp_err_t e);
 

@@ -27,6 +27,14 @@ static const char *const forced[] = {
 	"enable.partition.eof", "true", "auto.offset.reset", "error", "enable.auto.commit", "false", NULL,
 };
 
+static bool names_path(const struct ev_source_spec *spec)
+{
+	for (size_t i = 0; i < spec->ntopics; i++)
+		if (ev_source_path_is(spec->topics[i].topic))
+			return true;
+	return false;
+}
+
 int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec, struct ev_error *err)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -45,7 +53,8 @@ int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec, s
 				       ev_property_of(conf, "bootstrap.servers", value, sizeof(value)));
 		if (!*k->brokers) {
 			ev_fail(err, EV_USAGE, "cannot read topics: no broker is given");
-			rc = ev_hint(err, "give one with -b HOST:PORT or in EV_BROKERS");
+			rc = ev_hint(err, "give one with -b HOST:PORT or in EV_BROKERS%s",
+				     names_path(spec) ? "; a file or archive here is named with ./ before it" : "");
 		}
 	}
 	rd_kafka_conf_destroy(conf);

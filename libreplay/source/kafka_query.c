@@ -6,7 +6,7 @@
 #include "base/plural.h"
 #include "source/kafka.h"
 
-enum { SLICE_MS = 1000, RETRY_MS = 50, LATEST = -1, EARLIEST = -2 };
+enum { SLICE_MS = 1000, RETRY_MS = 50 };
 
 static int least(int64_t a, int64_t b)
 {
@@ -84,6 +84,9 @@ static const struct rd_kafka_metadata *metadata(struct ev_kafka *k, size_t topic
 				why = ev_kafka_is_gone(e) ? "there is no such topic" : rd_kafka_err2str(e);
 				ev_fail(err, EV_SOURCE, "cannot read topic '%s' on '%s': %s", t->name,
 					k->brokers, why);
+				if (ev_kafka_is_gone(e) && ev_source_path_is(t->name))
+					ev_hint(err, "./%s is %s: a path starts with '/' or '.'", t->name,
+						ev_source_path_is(t->name));
 				return NULL;
 			}
 			pause_ms(RETRY_MS);
@@ -172,9 +175,8 @@ static void learn(struct ev_kafka *k, rd_kafka_t *rk, size_t topic)
 }
 
 /*
- * One ListOffsets for many partitions: `at` is LATEST, EARLIEST (which librdkafka passes on as the
- * protocol has them: no call of its own asks for many partitions at once) or a time in ms. NULL,
- * and *bad the first partition that has no answer, when the time is up.
+ * One ListOffsets for many partitions: `at` is EV_KAFKA_LATEST, EV_KAFKA_EARLIEST or a time in ms.
+ * NULL, and *bad the first partition that has no answer, when the time is up.
  */
 static rd_kafka_topic_partition_list_t *list_offsets(struct ev_kafka *k, rd_kafka_t *rk,
 						     size_t first, int64_t at, int64_t until,
@@ -233,7 +235,7 @@ static int take_mark(struct ev_kafka *k, rd_kafka_t *rk, size_t first, enum mark
 		     struct ev_error *err)
 {
 	rd_kafka_topic_partition_list_t *l =
-		offsets(k, rk, first, mark == LOW ? EARLIEST : LATEST, until, err);
+		offsets(k, rk, first, mark == LOW ? EV_KAFKA_EARLIEST : EV_KAFKA_LATEST, until, err);
 
 	if (!l)
 		return -1;

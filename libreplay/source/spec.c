@@ -141,20 +141,6 @@ static int read_topic(struct ev_topic_spec *t, const char *text, const char *wor
 	return 0;
 }
 
-static int add_topic(struct ev_source_spec *spec, const char *word, struct ev_error *err)
-{
-	struct ev_topic_spec t = { NULL, NULL, 0 };
-
-	if ((ends_with(word, ".ndjson") || ends_with(word, ".gz")) && access(word, F_OK) == 0) {
-		ev_fail(err, EV_USAGE, "cannot read '%s': this names a topic, and is a file", word);
-		return ev_hint(err, "write ./%s for the file", word);
-	}
-	if (read_topic(&t, word, word, err))
-		return -1;
-	merge_topic(&spec->topics, &spec->ntopics, &t);
-	return 0;
-}
-
 static int add_file(struct ev_source_spec *spec, const char *word, struct ev_error *err)
 {
 	struct stat st;
@@ -224,6 +210,31 @@ static char *find_archive(const char *word, const char **selected)
 	}
 	free(dir);
 	return NULL;
+}
+
+const char *ev_source_path_is(const char *word)
+{
+	const char *selected;
+	char *archive = find_archive(word, &selected);
+	struct stat st;
+
+	free(archive);
+	return archive ? "an archive" : stat(word, &st) == 0 && S_ISREG(st.st_mode) ? "a file" : NULL;
+}
+
+static int add_topic(struct ev_source_spec *spec, const char *word, struct ev_error *err)
+{
+	struct ev_topic_spec t = { NULL, NULL, 0 };
+	const char *is = ev_source_path_is(word);
+
+	if (is && (ends_with(word, ".ndjson") || ends_with(word, ".gz"))) {
+		ev_fail(err, EV_USAGE, "cannot read '%s': this names a topic, and is %s", word, is);
+		return ev_hint(err, "write ./%s for that", word);
+	}
+	if (read_topic(&t, word, word, err))
+		return is ? ev_hint(err, "./%s is %s: a path starts with '/' or '.'", word, is) : -1;
+	merge_topic(&spec->topics, &spec->ntopics, &t);
+	return 0;
 }
 
 /* `dir` is taken over. */

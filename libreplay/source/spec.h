@@ -56,6 +56,8 @@ struct ev_source_spec {
  */
 int ev_source_spec_add(struct ev_source_spec *spec, const char *word, struct ev_error *err);
 void ev_source_spec_release(struct ev_source_spec *spec);
+/* What the word would name as a path, with ./ before it: "an archive", "a file"; NULL: nothing to be read. */
+const char *ev_source_path_is(const char *word);
 /* Is the topic read from the log with all of its partitions? */
 bool ev_source_spec_whole(const struct ev_source_spec *spec, const char *topic);
 

@@ -22,11 +22,14 @@ static void delivered(void *ctx, uint32_t part, int64_t offset, const char *topi
 	s->acknowledged++;
 }
 
+static struct ev_partition part = { .topic = "s" };
+static const struct ev_source source = { .parts = &part, .nparts = 1 };
+
 static struct ev_sink *open_sink(struct seen *s)
 {
 	char *mock[] = { "test.mock.num.brokers=1" };
 	struct ev_kafka_sink_spec spec = { .memory = 1 << 20, .batch_bytes = BATCH_BYTES, .delivered = delivered,
-					   .ctx = s };
+					   .ctx = s, .source = &source };
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_sink *sink;
 

@@ -82,12 +82,14 @@ static void count_delivery(void *ctx, uint32_t part, int64_t offset, const char 
 }
 
 static int told; /* of deliveries */
+static struct ev_partition part = { .topic = "s" };
+static const struct ev_source source = { .parts = &part, .nparts = 1 };
 
 static struct kafka_sink *open_sink(void)
 {
 	char *mock[] = { "test.mock.num.brokers=1" };
 	struct ev_kafka_sink_spec spec = { .memory = 1 << 20, .job = "j", .delivered = count_delivery,
-					   .stopped = is_stopped, .ctx = &told };
+					   .stopped = is_stopped, .ctx = &told, .source = &source };
 	struct ev_error err = EV_ERROR_INIT;
 	struct kafka_sink *k;
 
