@@ -250,7 +250,11 @@ check "the first one ends well" test $? = 0
 { cat log.ndjson; for ((i = 600; i < 2400; i++)); do rec add "k$((i * 7919 % 2311))" $((i * 7919 % 100003)) $((i * 2)) $((i % 3)); done; } >long.ndjson
 for n in 1 2 3 4 5; do
 	rm -rf killed
-	(timeout -s KILL 0.0$((n * 2)) evreplay ./long.ndjson --into ./killed --append -q) >/dev/null 2>&1
+	evreplay ./long.ndjson --into ./killed --append -q 2>/dev/null &
+	pid=$!
+	command -p sleep 0.0$((n * 2))
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null # until it is gone, and its lock with it
 	[ ! -e killed/archive.json ] || evreplay ./killed --verify >/dev/null 2>verify.txt || break
 	evreplay ./long.ndjson --into ./killed --append -q || break
 	evtail ./killed -n +1 -q | sort | cmp -s - <(sort long.ndjson) || break
@@ -285,6 +289,12 @@ for plan in -n ''; do
 	run evreplay ./two --into ./seen --append $plan
 	check_status 0 "a file that ends before has nothing new $plan"
 	check_grep "which is warned of" "warning: seen/0: the source ends at offset 3, the archive stands at 4: nothing of it" "$err"
+done
+printf "$line" 1 x 2 y >shorter
+for plan in -n ''; do
+	run evreplay ./shorter --into ./seen --append $plan
+	check_status 5 "another file that is shorter is refused $plan"
+	check_grep "by its first record" "seen/0@1: it is another record than that of the archive" "$err"
 done
 # Lines of a log that is begun anew: by their numbers it is the same one.
 printf 'head\na\nb\n' >monday

@@ -97,6 +97,10 @@ done
 run of_file ./later --since 1970-01-02T00:00:00Z --job "since-$$" --accept-gap
 check_status 0 "a job that has read nothing yet begins anywhere"
 check "nothing of it was copied" test "$(total "$lines")" = 5
+for i in 12 13; do echo '{"topic":"x","partition":0,"offset":'$i',"timestamp":1,"key":"k","headers":[],"value":{}}'; done >behind
+run of_file ./behind --since 1970-01-02T00:00:00Z --job "since-$$"
+check_status 5 "what --since has left out it has read"
+check_grep "so what lies between is lost" "x/0: offsets 10..11 are lost: job 'since-$$' stands at 10, the source begins at 12" "$err"
 { cat five; head -n 1 later; } >holes
 run of_file ./holes
 check_status 0 "with the last record that was copied it is a hole"

@@ -48,6 +48,24 @@ run evreplay offsets --map kept.map -g readers --yes
 check_grep "with partitions kept nothing is read again" "^0 records" "$out"
 check "the offsets are the source's" test "$(evadmin committed readers "$kept/0") $(evadmin committed readers "$kept/1")" = "20 10"
 
+# A topic that the copy has begun behind records of, and that has none since: the group would miss those.
+topic some 1
+topic idle 1
+topic both 1
+put <<END
+many $some/0 1000 5
+many $idle/0 1000 5
+END
+printf '{"%s":{"0":0},"%s":{"0":5}}' "$some" "$idle" >begin.json
+run evreplay "$some" "$idle" --into "$both" --from begin.json --offset-map idle.map
+evadmin commit idlers "$some/0=5" "$idle/0=2"
+run evreplay offsets --map idle.map -g idlers --yes
+check_status 5 "what the copy lacks of a topic without a copied record is a gap, too"
+check_grep "and is named" "offsets 2..4 of $idle/0 are not in the copy" "$err"
+evadmin commit idlers "$idle/0=5"
+run evreplay offsets --map idle.map -g idlers --yes
+check_status 0 "behind those the group moves"
+
 # A group that was moved has read on in the copy: once more would be a step back.
 evadmin commit readers "$kept/0=44"
 run evreplay offsets --map kept.map -g readers --dry-run

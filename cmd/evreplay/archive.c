@@ -118,7 +118,7 @@ int replay_plan_archive(struct replay *r, struct replay_part *p, const struct ev
 
 	if (!r->src->one_sequence)
 		return 0; /* a topic's were asked for before */
-	rc = ev_archive_sink_plan_record(&r->archived, rec, !p->copied && !p->held, err);
+	rc = ev_archive_sink_plan_record(r->args->into, &r->archived, rec, !p->copied && !p->held, err);
 	if (rc > 0)
 		p->held++;
 	return rc;

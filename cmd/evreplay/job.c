@@ -250,6 +250,12 @@ int replay_passed(struct replay *r, const struct ev_record *rec, struct ev_error
 	return rec->offset < ev_position_get(&r->stored, p->topic, p->partition);
 }
 
+/* Was anything of the partition read before? What --since has left out has moved the position alone. */
+static bool was_read(const struct replay *r, int64_t stored, int64_t last)
+{
+	return last >= 0 || (stored > 0 && r->args->src.since && !r->args->src.from);
+}
+
 /* Where nothing was read of the partition before, or nothing is now, there is nothing between the two. */
 static int check_begin(struct replay *r, uint32_t part, struct ev_error *err)
 {
@@ -262,7 +268,7 @@ static int check_begin(struct replay *r, uint32_t part, struct ev_error *err)
 	if (!seen.records || replay_part_at(r, part)->begun)
 		return 0;
 	replay_part_at(r, part)->begun = true;
-	if (stored < 0 || last < 0 || seen.first <= stored)
+	if (seen.first <= stored || !was_read(r, stored, last))
 		return 0;
 	if (r->args->accept_gap) {
 		ev_warn(r->msg, "%s/%" PRId32 ": offsets %" PRId64 "..%" PRId64 " are in no run of job '%s'", p->topic,
@@ -272,8 +278,9 @@ static int check_begin(struct replay *r, uint32_t part, struct ev_error *err)
 	ev_fail(err, EV_DATA, "%s/%" PRId32 ": offsets %" PRId64 "..%" PRId64 " are lost: job '%s' stands at %" PRId64
 		", the source begins at %" PRId64, p->topic, p->partition, stored, seen.first - 1, r->args->job,
 		stored, seen.first);
-	return ev_hint(err, "give one that begins earlier; with offset %" PRId64 ", the last that the job has read, it "
-		       "shows where only holes lie between; --accept-gap goes on without them", last);
+	return ev_hint(err, "give one that begins earlier; with offset %" PRId64 ", %s, it shows where only holes lie "
+		       "between; --accept-gap goes on without them", last < 0 ? stored - 1 : last,
+		       last < 0 ? "which --since leaves out" : "the last that the job has read");
 }
 
 int replay_check_begins(struct replay *r, struct ev_error *err)

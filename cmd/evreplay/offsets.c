@@ -217,15 +217,17 @@ static void fill(struct offsets *o, const struct ev_source *src, const struct ev
 static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool source,
 		      struct ev_messages *msg, struct ev_error *err)
 {
-	struct ev_position topics = EV_POSITION_INIT, all = EV_POSITION_INIT;
+	struct ev_position topics = EV_POSITION_INIT, copied = EV_POSITION_INIT, all = EV_POSITION_INIT;
+	const struct ev_position *mine = source ? &copied : &topics;
 	struct ev_source *src;
 	int rc;
 
 	source ? ev_map_sources(o->map, &topics) : ev_map_targets(o->map, &topics);
+	ev_map_copied(o->map, &copied);
 	src = open_topics(c, &topics, err);
 	rc = src ? src->ops->group_offsets(src, o->args->group, &all, err) : -1;
 	for (size_t i = 0; !rc && i < all.n; i++) /* of these partitions alone */
-		if (ev_position_get(&topics, all.v[i].topic, all.v[i].partition) >= 0)
+		if (ev_position_get(mine, all.v[i].topic, all.v[i].partition) >= 0)
 			ev_position_set(source ? &o->group : &o->now, all.v[i].topic, all.v[i].partition,
 					all.v[i].offset);
 	if (!rc && source)
@@ -237,6 +239,7 @@ static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool s
 		src->ops->close(src);
 	}
 	ev_position_release(&all);
+	ev_position_release(&copied);
 	ev_position_release(&topics);
 	if (rc && !source && err->class == EV_SOURCE)
 		err->class = EV_STORE;
@@ -251,7 +254,7 @@ static int check_clusters(const struct offsets *o, struct ev_error *err)
 	struct ev_position from = EV_POSITION_INIT, into = EV_POSITION_INIT;
 	const char *both = NULL;
 
-	ev_map_sources(o->map, &from);
+	ev_map_copied(o->map, &from);
 	ev_map_targets(o->map, &into);
 	for (size_t i = 0; i < from.n && !both; i++)
 		for (size_t j = 0; j < into.n && !both; j++)
@@ -341,7 +344,7 @@ static int check_map(const struct offsets *o, struct ev_error *err)
 	struct ev_position topics = EV_POSITION_INIT;
 	bool empty;
 
-	ev_map_sources(o->map, &topics);
+	ev_map_copied(o->map, &topics);
 	empty = !topics.n;
 	ev_position_release(&topics);
 	if (!empty)

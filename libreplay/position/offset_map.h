@@ -62,8 +62,10 @@ void ev_map_free(struct ev_map *m);
 /* A copy of what counts of it, to be freed; topics end with a NUL and stay the map's. */
 struct ev_map_run *ev_map_runs(const struct ev_map *m, size_t *n);
 
-/* All partitions of the source, and of the target, that the map knows (offset 0). */
+/* All partitions of the source that the map knows, those without a copied record, too; offset 0. */
 void ev_map_sources(const struct ev_map *m, struct ev_position *out);
+/* Those of the source, and of the target, that it has records of; offset 0. */
+void ev_map_copied(const struct ev_map *m, struct ev_position *out);
 void ev_map_targets(const struct ev_map *m, struct ev_position *out);
 
 /*

@@ -221,6 +221,13 @@ struct ev_map_run *ev_map_runs(const struct ev_map *m, size_t *n)
 
 void ev_map_sources(const struct ev_map *m, struct ev_position *out)
 {
+	ev_map_copied(m, out);
+	for (size_t i = 0; i < m->begin.n; i++)
+		ev_position_set(out, m->begin.v[i].topic, m->begin.v[i].partition, 0);
+}
+
+void ev_map_copied(const struct ev_map *m, struct ev_position *out)
+{
 	for (size_t i = 0; i < m->nruns; i++)
 		if (m->runs[i].count)
 			ev_position_set(out, m->runs[i].topic.ptr, m->runs[i].partition, 0);

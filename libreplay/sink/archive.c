@@ -11,6 +11,7 @@
 struct archive_sink {
 	struct ev_sink base;
 	struct ev_archive_writer *writer;
+	char *dir;
 	struct ev_source *src;
 	const struct ev_source_spec *spec; /* NULL before `begin` */
 	int64_t *next; /* of each partition of the source: where the archive goes on; -1 not known yet */
@@ -179,13 +180,58 @@ static int pass_over(struct archive_sink *as, const struct ev_record *r, struct 
 	return check_held(m, part_of(m, r), r, err);
 }
 
-int ev_archive_sink_plan_record(const struct ev_manifest *m, const struct ev_record *r, bool first,
+static int other_file(struct ev_error *err)
+{
+	ev_fail(err, EV_DATA, "it is another record than that of the archive");
+	return ev_hint(err, "it is another file, and goes into another archive");
+}
+
+/*
+ * With the archive's own, where that has one there: so another file is known, though it ends before the archive does.
+ * What is damaged is not compared; --verify tells of it.
+ */
+static int compare(struct ev_source *held, const struct ev_record *r, struct ev_error *err)
+{
+	struct ev_record there;
+	bool found = false;
+
+	for (uint32_t i = 0; i < held->nparts; i++)
+		if (held->parts[i].partition == r->partition && ev_slice_is(r->topic, held->parts[i].topic) &&
+		    held->ops->record_at(held, i, r->offset, &there, &found, err))
+			return err->class == EV_DATA ? 0 : -1;
+	return found && ev_record_hash(&there) != ev_record_hash(r) ? other_file(err) : 0;
+}
+
+/* The first record of a partition of a file. */
+static int check_first(const char *dir, const struct ev_manifest *m, const struct ev_record *r, struct ev_error *err)
+{
+	const struct ev_archive_part *a = part_of(m, r);
+	struct ev_source_spec spec = EV_SOURCE_SPEC_INIT;
+	struct ev_source *held;
+	int rc;
+
+	if (!a || r->offset < a->first || r->offset >= a->last_offset || !ev_archive_sink_comparable(m))
+		return 0;
+	spec.archive = ev_strdup(dir);
+	spec.archive_whole = true;
+	held = ev_archive_open(&spec, err);
+	ev_source_spec_release(&spec);
+	if (!held)
+		return -1;
+	rc = compare(held, r, err);
+	held->ops->close(held);
+	return rc;
+}
+
+int ev_archive_sink_plan_record(const char *dir, const struct ev_manifest *m, const struct ev_record *r, bool first,
 				struct ev_error *err)
 {
 	const struct ev_archive_part *a = part_of(m, r);
 
 	if (!a)
 		return 0;
+	if (first && check_first(dir, m, r, err))
+		return -1;
 	if (r->offset < a->next)
 		return check_held(m, a, r, err) ? -1 : 1;
 	return first ? ev_archive_gap(r->topic, r->partition, a->next, r->offset, err) : 0;
@@ -203,7 +249,9 @@ static int put(struct ev_sink *s, const struct ev_record *r, struct ev_error *er
 		/* a file's, or one that was added to a topic meanwhile */
 		int64_t first = as->src->one_sequence ? r->offset : p->low;
 
-		if (begin_part(as, r->part, first, err))
+		if (begin_part(as, r->part, first, err) ||
+		    (as->src->one_sequence &&
+		     check_first(as->dir, ev_archive_writer_manifest(as->writer), r, err)))
 			return -1;
 	}
 	if (r->offset < as->next[r->part])
@@ -240,6 +288,7 @@ static void close_sink(struct ev_sink *s)
 
 	ev_archive_writer_close(as->writer);
 	free(as->next);
+	free(as->dir);
 	free(s->target);
 	free(as);
 }
@@ -267,6 +316,7 @@ struct ev_sink *ev_archive_sink_open(const char *dir, const struct ev_archive_op
 	ev_buf_release(&target);
 	as->base.ops = &ops;
 	as->writer = w;
+	as->dir = ev_strdup(dir);
 	as->src = src;
 	return &as->base;
 }

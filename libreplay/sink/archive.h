@@ -46,10 +46,11 @@ const struct ev_manifest *ev_archive_sink_manifest(struct ev_sink *s);
 int ev_archive_sink_plan(const struct ev_manifest *m, const struct ev_archive_log *log, struct ev_error *err);
 
 /*
- * Of a one_sequence source: has the archive `m` the record already? 1: it would be passed over, 0: it would be
- * written. EV_DATA where it is another one than the archive's, or (`first` of its partition) behind a gap.
+ * Of a one_sequence source: has the archive `m` in `dir` the record already? 1: it would be passed over, 0: it would be
+ * written. EV_DATA where it is another one than the archive's, which is looked at of the archive's last and of the
+ * `first` of its partition, or where that is behind a gap.
  */
-int ev_archive_sink_plan_record(const struct ev_manifest *m, const struct ev_record *r, bool first,
+int ev_archive_sink_plan_record(const char *dir, const struct ev_manifest *m, const struct ev_record *r, bool first,
 				struct ev_error *err);
 
 #endif
