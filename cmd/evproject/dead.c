@@ -226,9 +226,11 @@ static int places(struct args *a, struct ev_store *s, const char *projection,
 		return ev_hint(err, "give TOPIC/PARTITION@OFFSET, or --all");
 	}
 	if (a->all) {
+		struct ev_trouble trouble = { 0 };
 		int rc;
 
-		while ((rc = ev_dead_each(s, projection, "dead", collect, l, err)) < 0 && ev_store_recover(s, err))
+		while ((rc = ev_dead_each(s, projection, "dead", collect, l, err)) < 0 &&
+		       ev_store_recover(s, &trouble, err))
 			letters_release(l);
 		return rc;
 	}

@@ -30,6 +30,7 @@ struct two {
 static int load(struct ev_store *s, const char *name, struct two *t, struct ev_error *err)
 {
 	struct ev_buf kept = EV_BUF_INIT;
+	struct ev_trouble trouble = { 0 };
 	int rc;
 
 	ev_role_name(&kept, name, EV_ROLE_KEPT);
@@ -39,7 +40,7 @@ static int load(struct ev_store *s, const char *name, struct two *t, struct ev_e
 		rc = ev_ledger_load(s, name, &t->now, err);
 		if (rc == 0)
 			rc = ev_ledger_load(s, ev_buf_str(&kept), &t->kept, err);
-	} while (rc < 0 && ev_store_recover(s, err));
+	} while (rc < 0 && ev_store_recover(s, &trouble, err));
 	ev_buf_release(&kept);
 	return rc;
 }
@@ -125,12 +126,13 @@ static int roll_back(struct ev_versions *v, const char *name, const struct args 
 		     struct ev_error *err)
 {
 	struct ev_buf behind = EV_BUF_INIT;
+	struct ev_trouble trouble = { 0 };
 	int rc;
 
 	do {
 		ev_buf_clear(&behind);
 		rc = v->shadow->ops->behind(v->shadow, &behind, err);
-	} while (rc < 0 && ev_store_recover(v->store, err));
+	} while (rc < 0 && ev_store_recover(v->store, &trouble, err));
 	v->shadow->note = note;
 	v->shadow->note_ctx = msg;
 	if (rc == 0)
@@ -148,13 +150,14 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct args *a = args;
 	struct ev_projection *p = ev_operand_projection(rest, err);
 	struct ev_versions v = { 0 };
+	struct ev_trouble trouble = { 0 };
 	int rc = -1, there = 0;
 
 	if (p && ev_no_operands(rest, err) == 0 &&
 	    ev_versions_open(&v, &a->store, p->name, EV_VERSIONS_WORK, 10000, err) == 0)
 		do
 			there = ev_role_present(v.store, p->name, EV_ROLE_KEPT, err);
-		while (there < 0 && ev_store_recover(v.store, err));
+		while (there < 0 && ev_store_recover(v.store, &trouble, err));
 	if (there > 0)
 		rc = roll_back(&v, p->name, a, msg, err);
 	else if (v.shadow && there == 0)

@@ -230,11 +230,12 @@ static void settle_plan(struct state *st, struct ev_store *s,
 			int (*step)(struct ev_store *s, const char *projection, struct ev_error *err))
 {
 	struct ev_error err = EV_ERROR_INIT;
+	struct ev_trouble trouble = { 0 };
 	int rc;
 
 	do
 		rc = step(s, st->projection->name, &err);
-	while (rc < 0 && ev_store_recover(s, &err));
+	while (rc < 0 && ev_store_recover(s, &trouble, &err));
 	if (rc == 0)
 		return;
 	s->ops->rollback(s);

@@ -5,10 +5,11 @@
 
 int ev_has_view(struct ev_store *s, const char *projection, struct ev_error *err)
 {
+	struct ev_trouble trouble = { 0 };
 	struct ev_ledger l;
 	int rc;
 
-	while ((rc = ev_ledger_load(s, projection, &l, err)) < 0 && ev_store_recover(s, err))
+	while ((rc = ev_ledger_load(s, projection, &l, err)) < 0 && ev_store_recover(s, &trouble, err))
 		ev_ledger_release(&l);
 	if (rc == 0 && !l.exists)
 		rc = ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, projection);

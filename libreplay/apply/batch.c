@@ -66,10 +66,29 @@ void ev_transaction_undo(struct ev_apply *a)
 	a->letters = a->saved_letters;
 }
 
+/* Does every partition still stand where we left it? Those that are ours alone, and not saved yet, are added. */
+static bool stands(const struct ev_ledger *mine, struct ev_ledger *now)
+{
+	for (size_t i = 0; i < mine->nparts; i++) {
+		const struct ev_ledger_part *m = &mine->parts[i];
+		struct ev_ledger_part *p = ev_ledger_part(now, m->topic, m->partition, false);
+
+		if (p ? p->next != m->next : m->next != m->begin)
+			return false;
+		if (!p) {
+			p = ev_ledger_part(now, m->topic, m->partition, true);
+			p->begin = p->next = m->begin;
+			p->cluster_id = ev_strdup(m->cluster_id);
+			p->dirty = true;
+		}
+	}
+	return now->nparts == mine->nparts;
+}
+
 /*
  * Another writer (a dead letter's retry, a repair) has bumped the generation: take over what it
- * wrote, if every partition still stands where we left it. 0, or -1 when it does not (`err` is the
- * guard's).
+ * wrote, if every partition still stands where we left it; beside a run, which reads the log, wherever. 0, or -1 when
+ * it does not (`err` is the guard's).
  */
 int ev_batch_take_over(struct ev_apply *a, struct ev_error *err)
 {
@@ -82,30 +101,14 @@ int ev_batch_take_over(struct ev_apply *a, struct ev_error *err)
 		return -1;
 	}
 	if (!now.exists || strcmp(now.fingerprint, a->ledger.fingerprint) != 0 ||
-	    now.generation == a->ledger.generation)
-		goto held;
-	for (size_t i = 0; i < a->ledger.nparts; i++) {
-		const struct ev_ledger_part *mine = &a->ledger.parts[i];
-		struct ev_ledger_part *p = ev_ledger_part(&now, mine->topic, mine->partition, false);
-
-		if (p ? p->next != mine->next : mine->next != mine->begin)
-			goto held;
-		if (!p) { /* ours alone, not saved yet */
-			p = ev_ledger_part(&now, mine->topic, mine->partition, true);
-			p->begin = p->next = mine->begin;
-			p->cluster_id = ev_strdup(mine->cluster_id);
-			p->dirty = true;
-		}
+	    (!a->opt.beside && (now.generation == a->ledger.generation || !stands(&a->ledger, &now)))) {
+		ev_ledger_release(&now);
+		return -1;
 	}
-	if (now.nparts != a->ledger.nparts)
-		goto held;
 	ev_ledger_release(&a->ledger);
 	a->ledger = now;
 	ev_whole_drop(a);
 	return ev_poison_count(a, err);
-held:
-	ev_ledger_release(&now);
-	return -1;
 }
 
 int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
@@ -158,7 +161,9 @@ int ev_apply_look(struct ev_apply *a, struct ev_error *err)
 		return 0;
 	do
 		rc = try_look(a, err);
-	while (rc < 0 && ev_transaction_retry(a->store, err));
+	while (rc < 0 && ev_transaction_retry(a, err));
+	if (rc == 0)
+		a->trouble = (struct ev_trouble){ 0 };
 	if (rc == 0 || (err->class == EV_HELD && err->retriable)) { /* others are at work: another time */
 		*err = (struct ev_error)EV_ERROR_INIT;
 		return 0;
@@ -178,7 +183,7 @@ static int settle_commit(struct ev_apply *a, struct ev_error *err)
 
 	do {
 		a->store->ops->rollback(a->store);
-		if (a->store->ops->recover(a->store, err) < 0)
+		if (a->store->ops->recover(a->store, &a->trouble, err) < 0)
 			return -1;
 		found = (struct ev_error)EV_ERROR_INIT;
 		rc = a->store->ops->begin(a->store, &found);
@@ -196,12 +201,13 @@ static int settle_commit(struct ev_apply *a, struct ev_error *err)
 
 int ev_transaction_commit(struct ev_apply *a, struct ev_error *err)
 {
-	if (a->store->ops->commit(a->store, err) == 0)
-		return 0;
-	if (ev_transaction_may_retry(a->store, err) && settle_commit(a, err) == 1)
-		return 0;
-	ev_transaction_undo(a);
-	return -1;
+	if (a->store->ops->commit(a->store, err) < 0 &&
+	    (!ev_transaction_may_retry(a->store, err) || settle_commit(a, err) != 1)) {
+		ev_transaction_undo(a);
+		return -1;
+	}
+	a->trouble = (struct ev_trouble){ 0 };
+	return 0;
 }
 
 bool ev_transaction_may_retry(const struct ev_store *s, const struct ev_error *err)
@@ -209,12 +215,9 @@ bool ev_transaction_may_retry(const struct ev_store *s, const struct ev_error *e
 	return s->ops->recover && err->class == EV_STORE && err->retriable;
 }
 
-bool ev_transaction_retry(struct ev_store *s, struct ev_error *err)
+bool ev_transaction_retry(struct ev_apply *a, struct ev_error *err)
 {
-	if (!ev_transaction_may_retry(s, err) || s->ops->recover(s, err) < 0)
-		return false;
-	*err = (struct ev_error)EV_ERROR_INIT;
-	return true;
+	return ev_store_recover(a->store, &a->trouble, err);
 }
 
 /* One record; `careful`: a poison record becomes a dead letter. An enum ev_fate. */
@@ -504,7 +507,7 @@ int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 		return ev_whole_batch(a, records, n, next, nparts, cut, finished, err);
 	do
 		rc = try_batch(a, records, n, next, nparts, cut, finished, err);
-	while (rc < 0 && ev_transaction_retry(a->store, err));
+	while (rc < 0 && ev_transaction_retry(a, err));
 	return rc;
 }
 
@@ -536,6 +539,6 @@ int ev_apply_target(struct ev_apply *a, const int64_t *ends, size_t nparts, stru
 		return -1;
 	do
 		rc = try_target(a, ends, nparts, err);
-	while (rc < 0 && ev_transaction_retry(a->store, err));
+	while (rc < 0 && ev_transaction_retry(a, err));
 	return rc;
 }

@@ -51,6 +51,7 @@ struct ev_apply {
 	bool due;                     /* it must be, at the end of the batch */
 	bool moved;                   /* another writer was there */
 	int64_t held_since;           /* ms, monotonic */
+	struct ev_trouble trouble;    /* since the last transaction that was committed */
 	struct ev_buf folds;          /* which tables do not fold, and why */
 	struct ev_match *match;
 	struct ev_decoder *decoder;
@@ -115,7 +116,7 @@ int ev_transaction_commit(struct ev_apply *a, struct ev_error *err); /* settles 
  * Is this a fault of the store that another try may not meet? retry: then wait, and connect anew.
  */
 bool ev_transaction_may_retry(const struct ev_store *s, const struct ev_error *err);
-bool ev_transaction_retry(struct ev_store *s, struct ev_error *err);
+bool ev_transaction_retry(struct ev_apply *a, struct ev_error *err);
 void ev_transaction_undo(struct ev_apply *a); /* rollback, counts as before */
 void ev_batch_reserve(struct ev_apply *a, size_t n); /* room for n records' results, zeroed */
 

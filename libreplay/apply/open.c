@@ -327,11 +327,12 @@ static struct ev_apply *try_open(struct ev_store *s, const struct ev_projection 
 struct ev_apply *ev_apply_open(struct ev_store *s, const struct ev_projection *p,
 			       const struct ev_apply_options *opt, struct ev_error *err)
 {
+	struct ev_trouble trouble = { 0 };
 	struct ev_apply *a;
 
 	do
 		a = try_open(s, p, opt, err);
-	while (!a && ev_transaction_retry(s, err));
+	while (!a && ev_store_recover(s, &trouble, err));
 	return a;
 }
 

@@ -152,7 +152,7 @@ static int keep_reason(struct ev_apply *a, const struct letter *l, const struct 
 {
 	int rc = try_to_keep(a, l, INT64_MAX, why, err);
 
-	while (rc < 0 && ev_transaction_retry(a->store, err))
+	while (rc < 0 && ev_transaction_retry(a, err))
 		rc = try_to_keep(a, l, l->tries, why, err);
 	return rc;
 }
@@ -275,8 +275,9 @@ int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int
 		return -1;
 	ev_whole_drop(a); /* it goes by statements */
 	a->way = EV_BY_STORE;
+	a->trouble = (struct ev_trouble){ 0 };
 	do
 		rc = try_retry(a, &w, drop, applied, err);
-	while (rc < 0 && ev_transaction_retry(a->store, err));
+	while (rc < 0 && ev_transaction_retry(a, err));
 	return rc;
 }

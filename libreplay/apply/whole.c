@@ -102,7 +102,7 @@ static int go_back(struct ev_apply *a, struct ev_error *err)
 	a->moved = false;
 	if (a->holding) /* else it has not begun, or a commit that failed has undone it */
 		ev_transaction_undo(a);
-	if (ev_transaction_retry(a->store, err))
+	if (ev_transaction_retry(a, err))
 		return hold;
 	if (!moved)
 		return -1;

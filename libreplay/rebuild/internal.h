@@ -60,7 +60,7 @@ struct ev_rebuilding {
 	bool pipe_used;         /* the pipe was read from, perhaps not to its end */
 	bool ending;            /* what deletes the plan was under way: done if there is none */
 	enum ev_rebuild_end ended;
-	int64_t trouble_since;  /* ms of the first failure without progress since; 0: none */
+	struct ev_trouble trouble; /* without progress since: */
 	enum ev_phase trouble_phase;
 	int64_t trouble_records;
 	int tries;              /* in this phase */

@@ -141,7 +141,7 @@ int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx
 int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err);
 
 /* After a failure: is it worth another try, on another connection where that is lost? */
-bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_error *err);
+bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_trouble *t, struct ev_error *err);
 
 int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool adopt,
 		       struct ev_shadow_report *out, struct ev_error *err);

@@ -544,13 +544,14 @@ int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err)
 {
 	struct attempt t = { .sh = sh, .what = "rollback", .before = before_rollback, .within = try_rollback };
 	struct exchanged x = { .known = false };
+	struct ev_trouble trouble = { 0 };
 	int rc;
 
 	do {
 		rc = is_done(sh, &x, err);
 		if (rc == 0)
 			rc = try_often(&t, err);
-	} while (rc < 0 && ev_pgkit_recovered(sh, err));
+	} while (rc < 0 && ev_pgkit_recovered(sh, &trouble, err));
 	ev_buf_release(&x.serving);
 	ev_buf_release(&x.kept);
 	ev_buf_release(&t.first);

@@ -485,17 +485,15 @@ static int has_ended(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct e
 	return r->sh->ops->clean(r->sh, err) < 0 ? -1 : 1;
 }
 
-/* Failures that are followed by no progress end it after the store's timeout, or after many tries. */
+/* Failures that are followed by no progress end it: after many tries, or else after the store's timeout. */
 static bool tried_enough(struct ev_rebuilding *r)
 {
-	int64_t now = ev_clock_ms();
-
 	r->tries = r->plan.phase == r->trouble_phase ? r->tries + 1 : 1;
-	if (!r->trouble_since || r->plan.phase != r->trouble_phase || r->records != r->trouble_records)
-		r->trouble_since = now;
+	if (r->plan.phase != r->trouble_phase || r->records != r->trouble_records)
+		r->trouble = (struct ev_trouble){ 0 };
 	r->trouble_phase = r->plan.phase;
 	r->trouble_records = r->records;
-	return r->tries > MAX_TRIES || now - r->trouble_since > r->sh->opt.store->timeout_ms;
+	return r->tries > MAX_TRIES;
 }
 
 /* The connection was lost, or the store is in trouble that passes: go on as the next session would. */
@@ -510,12 +508,11 @@ static bool recovered(struct ev_rebuilding *r, struct ev_error *err)
 		return false;
 	if (tried_enough(r)) {
 		if (!err->hint[0])
-			ev_hint(err, "gave up, as it got no further in the time of --store-timeout; nothing is lost: "
-				"the same command goes on");
+			ev_hint(err, "gave up after %d tries; nothing is lost: the same command goes on", MAX_TRIES);
 		return false;
 	}
 	ev_rebuilding_note(r, "%s: trying again", err->text);
-	return ev_store_recover(live, err);
+	return ev_store_recover(live, &r->trouble, err);
 }
 
 static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)

@@ -238,10 +238,10 @@ static int copy(struct ev_shadow *sh, struct ev_plan *plan, bool adopt,
 }
 
 /* Is it worth another try, on another connection where that is lost? */
-bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_error *err)
+bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_trouble *t, struct ev_error *err)
 {
 	close_store(sh);
-	return ev_store_recover(sh->live, err);
+	return ev_store_recover(sh->live, t, err);
 }
 
 static int drop_shadow(struct ev_shadow *sh, struct ev_error *err)
@@ -296,11 +296,12 @@ static int try_drop(struct ev_shadow *sh, struct ev_error *err)
 /* What may be done twice. */
 static int persist(struct ev_shadow *sh, int (*step)(struct ev_shadow *, struct ev_error *), struct ev_error *err)
 {
+	struct ev_trouble trouble = { 0 };
 	int rc;
 
 	do
 		rc = step(sh, err);
-	while (rc < 0 && ev_pgkit_recovered(sh, err));
+	while (rc < 0 && ev_pgkit_recovered(sh, &trouble, err));
 	return rc;
 }
 

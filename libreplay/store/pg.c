@@ -142,8 +142,6 @@ static int commit(struct ev_store *store, struct ev_error *err)
 			     s->base.url);
 	PQclear(res);
 	s->open = false;
-	if (rc == 0)
-		s->trouble_since = 0;
 	return rc;
 }
 
@@ -159,8 +157,6 @@ int ev_pg_leave(struct ev_pg *s, bool own, int rc, struct ev_error *err)
 		PQclear(PQexec(s->conn, "ROLLBACK"));
 	else if (own && ev_pg_exec(s, "COMMIT", err) < 0)
 		return -1;
-	else if (own)
-		s->trouble_since = 0;
 	return rc;
 }
 

@@ -303,12 +303,12 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 }
 
 /* Nothing more of the time: what went wrong last. */
-static int time_is_over(const struct ev_pg *s, struct ev_error *err)
+static int time_is_over(const struct ev_trouble *t, struct ev_error *err)
 {
 	err->retriable = false;
 	if (!err->hint[0])
 		ev_hint(err, "gave up after %.1f s (--store-timeout); nothing is lost: the same command goes on where "
-			"this one stood", (double)(ev_clock_ms() - s->trouble_since) / 1000);
+			"this one stood", (double)(ev_clock_ms() - t->since) / 1000);
 	return -1;
 }
 
@@ -324,25 +324,23 @@ static int try_again(struct ev_pg *s, struct ev_error *why)
 	return err.retriable || err.class == EV_HELD ? 1 : -1;
 }
 
-int ev_pg_recover(struct ev_store *store, struct ev_error *err)
+int ev_pg_recover(struct ev_store *store, struct ev_trouble *t, struct ev_error *err)
 {
 	struct ev_pg *s = ev_pg_of(store);
 	int64_t left;
 	int rc;
 
-	if (!s->trouble_since) {
-		s->trouble_since = ev_clock_ms();
-		s->pause_ms = FIRST_PAUSE_MS;
-	}
+	if (!t->since)
+		*t = (struct ev_trouble){ ev_clock_ms(), FIRST_PAUSE_MS };
 	do {
-		left = s->trouble_since + s->timeout_ms - ev_clock_ms();
+		left = t->since + s->timeout_ms - ev_clock_ms();
 		if (left <= 0)
-			return time_is_over(s, err);
+			return time_is_over(t, err);
 		/* the last try is at the end of the time */
-		if (!ev_pg_nap(s, s->pause_ms < left ? s->pause_ms : (int)left) &&
-		    ev_clock_ms() - s->trouble_since >= EV_PG_STOPPED_WAIT_MS)
+		if (!ev_pg_nap(s, t->pause_ms < left ? t->pause_ms : (int)left) &&
+		    ev_clock_ms() - t->since >= EV_PG_STOPPED_WAIT_MS)
 			return -1;
-		s->pause_ms = s->pause_ms * 2 < LONGEST_PAUSE_MS ? s->pause_ms * 2 : LONGEST_PAUSE_MS;
+		t->pause_ms = t->pause_ms * 2 < LONGEST_PAUSE_MS ? t->pause_ms * 2 : LONGEST_PAUSE_MS;
 		rc = try_again(s, err);
 	} while (rc > 0);
 	return rc;
@@ -350,11 +348,11 @@ int ev_pg_recover(struct ev_store *store, struct ev_error *err)
 
 int ev_pg_first(struct ev_pg *s, struct ev_error *err)
 {
+	struct ev_trouble trouble = { 0 };
 	int rc = ev_pg_connect(s, err);
 
 	/* who is not there at all is likely misspelt */
 	if (rc < 0 && err->retriable && s->busy)
-		rc = ev_pg_recover(&s->base, err);
-	s->trouble_since = 0;
+		rc = ev_pg_recover(&s->base, &trouble, err);
 	return rc;
 }

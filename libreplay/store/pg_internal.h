@@ -68,8 +68,6 @@ struct ev_pg {
 	bool frozen;         /* one transaction, one snapshot, until close */
 	bool open;           /* in a transaction of the caller's */
 	bool failed;         /* a handler's statement failed: nothing more until rollback */
-	int64_t trouble_since; /* monotonic ms of the first failure of this spell, 0: none */
-	int pause_ms;        /* before the next try */
 	bool silent;         /* the last connection was given up, as nobody answered */
 	bool busy;           /* it was refused by a server that may take it later */
 	bool pooled;         /* there is a pooler between us and the server */
@@ -101,7 +99,7 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err);
 int ev_pg_first(struct ev_pg *s, struct ev_error *err);
 /* Is the connection gone? Then the next begin makes a new one. */
 bool ev_pg_lost(const struct ev_pg *s);
-int ev_pg_recover(struct ev_store *store, struct ev_error *err);
+int ev_pg_recover(struct ev_store *store, struct ev_trouble *t, struct ev_error *err);
 
 /* Where tables are looked up that are not in the store's schema. NULL: nowhere. */
 void ev_pg_look_beyond(struct ev_store *store, const char *schema);

@@ -129,12 +129,12 @@ void ev_store_forget(struct ev_store *s)
 	s->ncached = s->cached_cap = 0;
 }
 
-bool ev_store_recover(struct ev_store *s, struct ev_error *err)
+bool ev_store_recover(struct ev_store *s, struct ev_trouble *t, struct ev_error *err)
 {
 	if (err->class != EV_STORE || !err->retriable || !s->ops->recover)
 		return false;
 	s->ops->rollback(s);
-	if (s->ops->recover(s, err) < 0)
+	if (s->ops->recover(s, t, err) < 0)
 		return false;
 	*err = (struct ev_error)EV_ERROR_INIT;
 	return true;

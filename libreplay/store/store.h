@@ -98,6 +98,12 @@ struct ev_store_options {
 
 #define EV_LOCK_UNSEEN 2 /* it would not be seen from here: locks are of a server, and this is a standby of it */
 
+/* With a store, from a first failure on: {0} before, and again where whoever tries has got further. */
+struct ev_trouble {
+	int64_t since; /* ms, monotonic; 0: there was none */
+	int pause_ms;  /* before the next try */
+};
+
 struct ev_store_ops {
 	const char *name;
 	enum ev_dialect dialect;
@@ -149,11 +155,10 @@ struct ev_store_ops {
 
 	/*
 	 * After a retriable EV_STORE, rolled back: wait a little, connect anew where the connection
-	 * is gone. 0: try the transaction again; -1 when options.timeout_ms has passed since the
-	 * first failure (`err` is the last one, no more retriable). NULL: a store that has no
-	 * such faults.
+	 * is gone. 0: try the transaction again; -1 when options.timeout_ms has passed since the trouble
+	 * began (`err` is the last failure, no more retriable). NULL: a store that has no such faults.
 	 */
-	int (*recover)(struct ev_store *s, struct ev_error *err);
+	int (*recover)(struct ev_store *s, struct ev_trouble *t, struct ev_error *err);
 
 	/*
 	 * Run a statement now: rows touched, or -1. Bytes are borrowed for the call only.
@@ -282,10 +287,10 @@ struct ev_query *ev_store_query(struct ev_store *s, const char *sql, struct ev_e
 void ev_store_forget(struct ev_store *s);
 
 /*
- * After any failure outside of apply.h, which has its own: roll back, and where trying again may help,
- * wait a little and connect anew if need be. True: try again (`err` is empty); false: `err` says why not.
+ * After any failure: roll back, and where trying again may help, wait a little and connect anew if need be. True: try
+ * again (`err` is empty); false: `err` says why not.
  */
-bool ev_store_recover(struct ev_store *s, struct ev_error *err);
+bool ev_store_recover(struct ev_store *s, struct ev_trouble *t, struct ev_error *err);
 
 /* Prepare by ev_store_query, run; rows touched or -1. The class of an error is never EV_DATA. */
 int64_t ev_store_run(struct ev_store *s, const char *sql, const struct ev_bind *b, size_t n,

@@ -142,9 +142,10 @@ static int lost(struct ev_store *s, struct ev_error *err)
 	return -1;
 }
 
-static int connected(struct ev_store *s, struct ev_error *err)
+static int connected(struct ev_store *s, struct ev_trouble *t, struct ev_error *err)
 {
 	(void)s;
+	(void)t;
 	(void)err;
 	return 0;
 }
