@@ -388,6 +388,28 @@ vanish() { # vanish ARGS...: a copy that follows, whose target is deleted
 vanish
 vanish --exactly-once --job "vanish-$$" --txn-time 100ms
 
+# It is made again under a copy that follows, and others fill it past where the job stood.
+topic remade 1
+topic feed 1
+printf 'many %s/0 1732190400000 3\n' "$feed" | put
+timeout --foreground 300 evreplay "$feed" --into "$remade" -f --exactly-once --job "remade-$$" --txn-time 100ms 2>"$err" &
+copy=$!
+arrived() { [ "$(total "$remade")" = "$n" ]; }
+n=3
+check "a job follows" wait_for 60 arrived
+evadmin delete "$remade"
+evadmin create "$remade" 1
+printf 'many %s/0 1732190500000 40\n' "$remade" | put
+for n in 41 42; do
+	gone_on() { arrived || ! kill -0 $copy 2>/dev/null; }
+	printf 'many %s/0 1732190400000 1\n' "$feed" | put
+	check "the topic is made again under it" wait_for 60 gone_on
+done
+wait $copy
+status=$?
+check_status 5 "and that ends it in the next transaction at the latest"
+check_grep "by what it wrote before" "job 'remade-$$' has written a record at offset 0 of '$remade/0', and now another" "$err"
+
 # It is made anew while it is written.
 under() { # under ARGS...: a copy that follows, whose target is made anew
 	topic moving 1

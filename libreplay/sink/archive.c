@@ -192,13 +192,18 @@ static int other_file(struct ev_error *err)
  */
 static int compare(struct ev_source *held, const struct ev_record *r, struct ev_error *err)
 {
+	struct ev_error why = EV_ERROR_INIT;
 	struct ev_record there;
 	bool found = false;
 
 	for (uint32_t i = 0; i < held->nparts; i++)
 		if (held->parts[i].partition == r->partition && ev_slice_is(r->topic, held->parts[i].topic) &&
-		    held->ops->record_at(held, i, r->offset, &there, &found, err))
-			return err->class == EV_DATA ? 0 : -1;
+		    held->ops->record_at(held, i, r->offset, &there, &found, &why))
+			break;
+	if (why.class && why.class != EV_DATA) {
+		*err = why;
+		return -1;
+	}
 	return found && ev_record_hash(&there) != ev_record_hash(r) ? other_file(err) : 0;
 }
 

@@ -103,6 +103,7 @@ static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const
 static void note_end(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m)
 {
 	struct sink_end *end;
+	int64_t jump;
 
 	if (m->partition < 0 || m->partition >= t->partitions)
 		return;
@@ -115,8 +116,9 @@ static void note_end(struct kafka_sink *k, struct sink_target *t, const rd_kafka
 		ev_hint(&k->error, "what this run had written before is gone");
 	}
 	k->base.lost |= m->offset < end->next;
+	jump = m->offset - end->next;
 	end->next = m->offset + 1;
-	ev_kafka_witness_note(k, t, m);
+	ev_kafka_witness_note(k, t, m, jump);
 }
 
 static void note_delivery(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m)

@@ -45,6 +45,8 @@ struct sink_end {
 	int64_t under_way; /* records that were put behind it */
 	bool opened;       /* a record was acknowledged in this run */
 	uint64_t witnessed; /* the transaction of its witness; 0: none yet */
+	int64_t doubted;    /* offset of the next witness, which waits until the old one was looked at; 0: none */
+	uint64_t doubted_hash;
 };
 
 struct sink_target {
@@ -53,6 +55,7 @@ struct sink_target {
 	rd_kafka_topic_t *rkt;
 	int32_t partitions;
 	struct sink_end *ends; /* of each partition */
+	int64_t asked_ms;  /* when its witnesses were looked at, monotonic; 0: not yet */
 	int64_t marked_ms; /* by the job, monotonic: a group's offset is forgotten after some days; 0: not yet */
 };
 
@@ -188,8 +191,14 @@ int ev_kafka_target_hint(struct kafka_sink *k, struct ev_error *err);
 int ev_kafka_targets_there(struct kafka_sink *k, struct ev_error *err);
 /* Is what the job has written to the topic, as its token tells, still in it? What cannot be read is. */
 bool ev_kafka_target_holds(struct kafka_sink *k, const char *job, const struct ev_job_token *t, const char *topic);
-/* A record was acknowledged, at an offset: the first one of its transaction is the partition's witness. */
-void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m);
+/*
+ * A record was acknowledged, `jump` offsets behind the one before: the first one of its transaction is the partition's
+ * witness. Behind offsets of others (a mark of our own is one) it may be in a topic that was made again meanwhile: it
+ * is taken once the old witness was found.
+ */
+void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m, int64_t jump);
+/* Before a commit: look for old witnesses that are doubted, not too often. EV_DATA: another record is there. */
+int ev_kafka_witness_settle(struct kafka_sink *k, struct ev_error *err);
 /* Has a partition been written to, and has no witness at all? What is acknowledged now gives one. */
 bool ev_kafka_witness_lacks(const struct kafka_sink *k);
 

@@ -8,10 +8,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "sink/kafka_impl.h"
 
-enum { LOOK_MS = 1000 };
+enum { LOOK_MS = 1000, DOUBT_MS = 60000 };
 
 int ev_kafka_target_hint(struct kafka_sink *k, struct ev_error *err)
 {
@@ -65,7 +66,7 @@ static void take_headers(const rd_kafka_message_t *m, struct ev_record *r, struc
 	r->nheaders = n;
 }
 
-void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m)
+void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m, int64_t jump)
 {
 	struct sink_end *end = &t->ends[m->partition];
 	struct ev_record r = { .key = ev_slice(m->key, m->key_len), .value = ev_slice(m->payload, m->len) };
@@ -77,7 +78,12 @@ void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd
 	end->witnessed = k->transaction;
 	r.timestamp = rd_kafka_message_timestamp(m, &type); /* by now that of the topic, if it sets them */
 	take_headers(m, &r, &headers);
-	ev_job_token_set_witness(&k->kept, t->name, m->partition, m->offset, ev_record_hash(&r));
+	if ((jump > 1 || end->doubted) && ev_position_get(&k->kept.witness, t->name, m->partition) >= 0) {
+		end->doubted = m->offset;
+		end->doubted_hash = ev_record_hash(&r);
+	} else {
+		ev_job_token_set_witness(&k->kept, t->name, m->partition, m->offset, ev_record_hash(&r));
+	}
 	free(headers);
 }
 
@@ -151,6 +157,53 @@ static int check_end(const char *job, const struct ev_job_token *t, const struct
 	ev_fail(err, EV_DATA, "job '%s' has written '%s/%d' up to offset %" PRId64 ", and now it ends at %" PRId64,
 		job, p->topic, (int)p->partition, end, p->high);
 	return ev_hint(err, "the topic was deleted and made again; --new-job copies everything into it");
+}
+
+/* Of the partitions where it is doubted: is the witness there still? Then the new one takes its place. */
+static int check_doubted(struct kafka_sink *k, struct sink_target *t, struct ev_source *src, struct ev_error *err)
+{
+	for (uint32_t i = 0; i < src->nparts; i++) {
+		int32_t p = src->parts[i].partition;
+		struct sink_end *end = p < t->partitions ? &t->ends[p] : NULL;
+
+		if (!end || !end->doubted)
+			continue;
+		if (check_witness(k->job, &k->kept, src, i, err))
+			return -1;
+		ev_job_token_set_witness(&k->kept, t->name, p, end->doubted, end->doubted_hash);
+		end->doubted = 0;
+	}
+	return 0;
+}
+
+static bool is_doubted(const struct sink_target *t)
+{
+	for (int32_t p = 0; p < t->partitions; p++)
+		if (t->ends[p].doubted)
+			return true;
+	return false;
+}
+
+int ev_kafka_witness_settle(struct kafka_sink *k, struct ev_error *err)
+{
+	int64_t now = ev_clock_ms();
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < k->ntargets; i++) {
+		struct sink_target *t = k->targets[i];
+		struct ev_source *src;
+
+		if (!is_doubted(t) || (t->asked_ms && now - t->asked_ms < DOUBT_MS))
+			continue;
+		t->asked_ms = now;
+		src = open_target(k, t->name, err);
+		rc = src ? check_doubted(k, t, src, err) : -1;
+		if (src)
+			src->ops->close(src);
+		if (rc && err->class != EV_DATA)
+			rc = 0; /* what cannot be read is asked for again; until then the old one stays */
+	}
+	return rc;
 }
 
 /* EV_DATA, where what the token tells is not in the topic any more. */

@@ -274,7 +274,8 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 	k->kept.next = all;
 	if (k->token && !k->open && same)
 		return 0;
-	if (((k->delivered || ev_kafka_witness_lacks(k)) && ev_kafka_sink_drain(k, err)) || commit_token(k, err))
+	if (((k->delivered || ev_kafka_witness_lacks(k)) && ev_kafka_sink_drain(k, err)) ||
+	    ev_kafka_witness_settle(k, err) || commit_token(k, err))
 		return give_up(k, err);
 	k->open = false;
 	k->token = true;
