@@ -119,12 +119,12 @@ static void report_total(struct replay *r, bool stopped)
 /* What --allow let through, and the target will not keep. */
 static void report_allowed(const struct replay *r)
 {
-	for (size_t i = 0; i < r->ntargets && !r->args->quiet; i++) {
-		uint64_t n = r->targets[i]->conflicts[ALLOW_RETENTION];
+	for (size_t i = 0; i < r->ntopics && !r->args->quiet; i++) {
+		uint64_t n = r->topics[i]->conflicts[ALLOW_RETENTION];
 
 		if (n)
 			ev_warn(r->msg, "topic '%s': %" PRIu64 " record%s older than its retention.ms, which deletes "
-				"%s", r->targets[i]->name, n, ev_agree(n, " is", "s are"),
+				"%s", r->topics[i]->name, n, ev_agree(n, " is", "s are"),
 				ev_agree(n, "it", "them"));
 	}
 }

@@ -37,11 +37,11 @@ static int partitions_there(struct replay *r, const char *topic, int32_t *n, str
 	struct ev_topic_info is = { 0 };
 	int rc = 0;
 
-	for (size_t i = 0; i < r->ntargets; i++)
-		if (!strcmp(r->targets[i]->name, topic))
-			is.partitions = r->targets[i]->info.partitions;
+	for (size_t i = 0; i < r->ntopics; i++)
+		if (!strcmp(r->topics[i]->name, topic))
+			is.partitions = r->topics[i]->info.partitions;
 	if (!is.partitions)
-		rc = ev_topic_look(r->target, topic, &is, err);
+		rc = ev_topic_look(r->cluster, topic, &is, err);
 	*n = is.partitions;
 	return rc;
 }

@@ -73,7 +73,7 @@ static void print_parts(struct replay *r, const struct ev_term *term, struct ev_
 }
 
 /* What stands against a topic, and what would but for --allow; the number of conflicts. */
-static uint64_t print_conflicts(const struct replay *r, const struct replay_target *t, struct ev_buf *out)
+static uint64_t print_conflicts(const struct replay *r, const struct replay_topic *t, struct ev_buf *out)
 {
 	uint64_t all = 0;
 
@@ -101,8 +101,8 @@ uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf
 {
 	uint64_t all = 0, odd = 0;
 
-	for (size_t i = 0; i < r->ntargets; i++) {
-		const struct replay_target *t = r->targets[i];
+	for (size_t i = 0; i < r->ntopics; i++) {
+		const struct replay_topic *t = r->topics[i];
 
 		if (!t->info.partitions) {
 			ev_buf_addf(out, "conflict: topic %s: it is not there, or may not be seen; ", t->name);

@@ -178,7 +178,7 @@ static bool depends(const struct replay *r, int32_t partition, int32_t was, int3
 	return r->spread.kind != EV_SPREAD_LIST;
 }
 
-static int check_grown(struct replay *r, struct replay_target *t, int32_t partition, struct ev_error *err)
+static int check_grown(struct replay *r, struct replay_topic *t, int32_t partition, struct ev_error *err)
 {
 	int32_t is = t->info.partitions;
 	char text[200];
@@ -193,7 +193,7 @@ static int check_grown(struct replay *r, struct replay_target *t, int32_t partit
 int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err)
 {
 	const char *from = r->src->parts[part].topic, *into = r->parts[part].topic;
-	struct replay_target *t = r->parts[part].target;
+	struct replay_topic *t = r->parts[part].into;
 
 	if (!r->token || !into)
 		return 0;

@@ -61,7 +61,7 @@ static const char *other_way(const struct replay *r, enum replay_conflict what)
 	return what == ALLOW_NULL_KEYS ? "; --key '*' leaves out what has no key" : "";
 }
 
-int replay_against(struct replay *r, struct replay_target *t, enum replay_conflict what, struct ev_error *err,
+int replay_against(struct replay *r, struct replay_topic *t, enum replay_conflict what, struct ev_error *err,
 		   const char *text)
 {
 	t->conflicts[what]++;
@@ -72,7 +72,7 @@ int replay_against(struct replay *r, struct replay_target *t, enum replay_confli
 		       replay_allow_verb(what), other_way(r, what));
 }
 
-static int64_t number_of(const struct replay_target *t, const char *name, int64_t otherwise)
+static int64_t number_of(const struct replay_topic *t, const char *name, int64_t otherwise)
 {
 	const char *text = ev_topic_config(&t->info, name);
 	int64_t n;
@@ -81,7 +81,7 @@ static int64_t number_of(const struct replay_target *t, const char *name, int64_
 }
 
 /* From the settings. A limit is kept as it is given, beside the clock: a copy may go on for days. */
-static void set_bounds(struct replay_target *t)
+static void set_bounds(struct replay_topic *t)
 {
 	const char *policy = ev_topic_config(&t->info, "cleanup.policy");
 	const char *type = ev_topic_config(&t->info, "message.timestamp.type");
@@ -101,7 +101,7 @@ static void set_bounds(struct replay_target *t)
 
 static bool reads_it(const struct replay *r, const char *topic)
 {
-	const char *id = r->target->id;
+	const char *id = r->cluster->id;
 
 	if (!r->src->cluster_id || !id || strcmp(r->src->cluster_id, id))
 		return false;
@@ -127,7 +127,7 @@ static int source_topic(struct replay *r, const char *topic, const char *origin,
 	if (!rc && (there.partitions || !origin)) {
 		like->partitions = there.partitions;
 		rc = ev_topic_configs(c, topic, like, &seen, err);
-		if (!c->id || !r->target->id || strcmp(c->id, r->target->id))
+		if (!c->id || !r->cluster->id || strcmp(c->id, r->cluster->id))
 			ev_topic_only_own(like);
 	}
 	ev_cluster_close(c);
@@ -167,13 +167,13 @@ static int archived_topic(struct replay *r, const char *topic, struct ev_topic_i
 		like->partitions = t->partition_count;
 	for (size_t i = 0; t && !rc && i < t->nparts; i++) /* it may be of an older version, and have grown meanwhile */
 		rc = have_partition(like, topic, t->parts[i].partition, err);
-	same = m.cluster_id && r->target->id && !strcmp(m.cluster_id, r->target->id);
+	same = m.cluster_id && r->cluster->id && !strcmp(m.cluster_id, r->cluster->id);
 	if (!rc && !same && m.cluster_id && brokers && (r->args->into_broker || r->args->into_config))
 		rc = source_topic(r, topic, m.cluster_id, like, err);
 	ev_manifest_release(&m);
-	if (rc || !same || ev_topic_look(r->target, topic, &there, err))
+	if (rc || !same || ev_topic_look(r->cluster, topic, &there, err))
 		return rc || same ? -1 : 0;
-	return there.partitions ? ev_topic_configs(r->target, topic, like, &seen, err) : 0;
+	return there.partitions ? ev_topic_configs(r->cluster, topic, like, &seen, err) : 0;
 }
 
 /* A file says only what it holds: as many partitions as it shows. look_ahead() has had it read before. */
@@ -198,7 +198,7 @@ static bool reads_stdin(const struct replay *r)
 }
 
 /* The next step, where it is one: a pipe and a dead letter do not say how many partitions their topic had. */
-void replay_missing_way(const struct replay *r, const struct replay_target *t, struct ev_buf *out)
+void replay_missing_way(const struct replay *r, const struct replay_topic *t, struct ev_buf *out)
 {
 	if (r->redrive)
 		ev_buf_adds(out, "make it first, or send all to another topic: --into TOPIC");
@@ -216,7 +216,7 @@ void replay_missing_way(const struct replay *r, const struct replay_target *t, s
 		ev_buf_addf(out, "; an archive's folder would be ./%s", t->name);
 }
 
-static int hint_missing(const struct replay *r, const struct replay_target *t, struct ev_error *err)
+static int hint_missing(const struct replay *r, const struct replay_topic *t, struct ev_error *err)
 {
 	struct ev_buf way = EV_BUF_INIT;
 
@@ -226,7 +226,7 @@ static int hint_missing(const struct replay *r, const struct replay_target *t, s
 	return -1;
 }
 
-static int missing(struct replay *r, struct replay_target *t, const char *from, struct ev_error *err)
+static int missing(struct replay *r, struct replay_topic *t, const char *from, struct ev_error *err)
 {
 	if (!r->args->create && r->args->dry_run)
 		return 0; /* the plan has it against it, and goes on */
@@ -248,17 +248,17 @@ static int missing(struct replay *r, struct replay_target *t, const char *from, 
 }
 
 /* Of an archive it may be gone, and is made again. */
-static int check_same(struct replay *r, struct replay_target *t, struct ev_error *err)
+static int check_same(struct replay *r, struct replay_topic *t, struct ev_error *err)
 {
 	return t->info.partitions && !t->create && reads_it(r, t->name) ?
 		       replay_against(r, t, ALLOW_SAME, err, "it is the topic that is read") : 0;
 }
 
 /* Does the job's token tell that all that goes into the topic goes there? Then this run only goes on. */
-static bool was_allowed(const struct replay *r, const struct replay_target *t)
+static bool was_allowed(const struct replay *r, const struct replay_topic *t)
 {
 	for (size_t i = 0; i < r->nparts && i < r->src->nparts; i++)
-		if (r->parts[i].target == t && (!r->token || !ev_job_token_route(r->token, r->src->parts[i].topic)))
+		if (r->parts[i].into == t && (!r->token || !ev_job_token_route(r->token, r->src->parts[i].topic)))
 			return false;
 	return true;
 }
@@ -266,8 +266,8 @@ static bool was_allowed(const struct replay *r, const struct replay_target *t)
 /* Of a job: what it has done before is known by now. */
 static int check_job_same(struct replay *r, struct ev_error *err)
 {
-	for (size_t i = 0; i < r->ntargets; i++)
-		if (!was_allowed(r, r->targets[i]) && check_same(r, r->targets[i], err))
+	for (size_t i = 0; i < r->ntopics; i++)
+		if (!was_allowed(r, r->topics[i]) && check_same(r, r->topics[i], err))
 			return -1;
 	return 0;
 }
@@ -284,7 +284,7 @@ static int check_other_jobs(struct replay *r, struct ev_error *err)
 			ev_position_set(&begin, r->src->parts[i].topic, r->src->parts[i].partition, r->spans[i].begin);
 	for (size_t i = 0; !rc && i < r->nparts && i < r->src->nparts; i++) {
 		const char *from = r->src->parts[i].topic, *job;
-		struct replay_target *t = r->parts[i].target;
+		struct replay_topic *t = r->parts[i].into;
 
 		if (!t || t->other || !t->info.partitions || ev_job_token_route(r->token, from) ||
 		    (i && !strcmp(r->src->parts[i - 1].topic, from))) /* they are sorted */
@@ -303,7 +303,7 @@ static int check_other_jobs(struct replay *r, struct ev_error *err)
 }
 
 /* What the settings alone tell. */
-static int check_settings(struct replay *r, struct replay_target *t, struct ev_error *err)
+static int check_settings(struct replay *r, struct replay_topic *t, struct ev_error *err)
 {
 	if (!r->args->job && check_same(r, t, err))
 		return -1;
@@ -313,12 +313,12 @@ static int check_settings(struct replay *r, struct replay_target *t, struct ev_e
 	return 0;
 }
 
-static int make(struct replay *r, struct replay_target *t, struct ev_error *err)
+static int make(struct replay *r, struct replay_topic *t, struct ev_error *err)
 {
 	if (!t->create || r->args->dry_run)
 		return 0;
 	t->create = false;
-	if (ev_topic_create(r->target, t->name, &t->info, err))
+	if (ev_topic_create(r->cluster, t->name, &t->info, err))
 		return -1;
 	if (!r->args->quiet)
 		ev_say(r->msg, "made topic '%s', %d partition%s%s", t->name, (int)t->info.partitions,
@@ -327,11 +327,11 @@ static int make(struct replay *r, struct replay_target *t, struct ev_error *err)
 }
 
 /* The same line again would copy all of it again. */
-static void say_filled(struct replay *r, const struct replay_target *t)
+static void say_filled(struct replay *r, const struct replay_topic *t)
 {
 	const struct replay_args *a = r->args;
 	int64_t n = a->job || a->redrive || a->quiet || a->src.from || !t->info.partitions || t->create ? 0 :
-		    ev_topic_offsets(r->target, t->name, t->info.partitions);
+		    ev_topic_offsets(r->cluster, t->name, t->info.partitions);
 
 	if (n)
 		ev_warn(r->msg, "topic '%s' has up to %" PRId64 " record%s already, and the copy comes behind; with "
@@ -339,21 +339,21 @@ static void say_filled(struct replay *r, const struct replay_target *t)
 }
 
 /* Look at it once; `from` is the first of the source's topics that goes there. */
-static struct replay_target *new_target(struct replay *r, const char *name, const char *from,
+static struct replay_topic *new_topic(struct replay *r, const char *name, const char *from,
 					struct ev_error *err)
 {
-	struct replay_target *t = ev_alloc(sizeof(*t));
+	struct replay_topic *t = ev_alloc(sizeof(*t));
 	bool seen;
 
-	*EV_PUSH(r->targets, r->ntargets) = t;
+	*EV_PUSH(r->topics, r->ntopics) = t;
 	t->name = ev_strdup(name);
-	if (ev_topic_look(r->target, name, &t->info, err))
+	if (ev_topic_look(r->cluster, name, &t->info, err))
 		return NULL;
 	if (!t->info.partitions ? missing(r, t, from, err) :
-				  ev_topic_configs(r->target, name, &t->info, &seen, err))
+				  ev_topic_configs(r->cluster, name, &t->info, &seen, err))
 		return NULL;
 	t->as_made = t->create && !t->info.nconfigs;
-	if (t->create && ev_topic_defaults(r->target, &t->info, &seen, err))
+	if (t->create && ev_topic_defaults(r->cluster, &t->info, &seen, err))
 		return NULL;
 	set_bounds(t);
 	if (check_settings(r, t, err))
@@ -362,20 +362,20 @@ static struct replay_target *new_target(struct replay *r, const char *name, cons
 	return t;
 }
 
-struct replay_target *replay_target_named(struct replay *r, const char *name, const char *from,
+struct replay_topic *replay_topic_named(struct replay *r, const char *name, const char *from,
 					  struct ev_error *err)
 {
-	for (size_t i = 0; i < r->ntargets; i++)
-		if (!strcmp(r->targets[i]->name, name))
-			return r->targets[i];
-	return new_target(r, name, from, err);
+	for (size_t i = 0; i < r->ntopics; i++)
+		if (!strcmp(r->topics[i]->name, name))
+			return r->topics[i];
+	return new_topic(r, name, from, err);
 }
 
 /*
  * Records older than the limit stand at the beginning of a partition's span? The first with a time is looked for as
  * well: where compaction has emptied the beginning the first young one may be the first of all.
  */
-static int check_times(struct replay *r, struct replay_target *t, int64_t limit_ms, enum replay_conflict what,
+static int check_times(struct replay *r, struct replay_topic *t, int64_t limit_ms, enum replay_conflict what,
 		       const char *text, struct ev_error *err)
 {
 	int64_t *first, *any, ms = replay_writing_ms(r);
@@ -388,7 +388,7 @@ static int check_times(struct replay *r, struct replay_target *t, int64_t limit_
 	rc = r->src->ops->offsets_for_time(r->src, ms - limit_ms, first, err) ||
 	     r->src->ops->offsets_for_time(r->src, 1, any, err) ? -1 : 0;
 	for (size_t i = 0; !rc && i < r->nspans && i < r->nparts; i++) /* a partition may be new */
-		if (r->parts[i].target == t && any[i] >= r->spans[i].begin && any[i] < r->spans[i].end &&
+		if (r->parts[i].into == t && any[i] >= r->spans[i].begin && any[i] < r->spans[i].end &&
 		    any[i] < first[i])
 			rc = replay_against(r, t, what, err, text);
 	free(first);
@@ -409,8 +409,8 @@ static int check_ranges(struct replay *r, struct ev_error *err)
 {
 	if (r->args->dry_run || r->args->timestamps || replay_chooses(r->args))
 		return 0; /* a dry run looks at every record; other timestamps are known only then */
-	for (size_t i = 0; i < r->ntargets; i++) {
-		struct replay_target *t = r->targets[i];
+	for (size_t i = 0; i < r->ntopics; i++) {
+		struct replay_topic *t = r->topics[i];
 
 		if (check_times(r, t, t->keep_ms, ALLOW_RETENTION,
 				"its retention.ms would delete the oldest records at once", err) ||
@@ -426,23 +426,23 @@ static int check_partitions(struct replay *r, struct replay_part *p, int32_t par
 {
 	struct ev_record probe = { .partition = partition };
 
-	if (!p->target->info.partitions)
+	if (!p->into->info.partitions)
 		return 0; /* a dry run: it is not there */
-	if (r->spread.kind == EV_SPREAD_KEEP && partition >= p->target->info.partitions)
-		return replay_against(r, p->target, ALLOW_FEWER, err,
+	if (r->spread.kind == EV_SPREAD_KEEP && partition >= p->into->info.partitions)
+		return replay_against(r, p->into, ALLOW_FEWER, err,
 				"it has fewer partitions than the source, and partitions are kept");
 	if (r->spread.kind == EV_SPREAD_LIST &&
-	    ev_spread_of(&r->spread, &probe, p->target->info.partitions) < 0)
+	    ev_spread_of(&r->spread, &probe, p->into->info.partitions) < 0)
 		return ev_fail(err, EV_USAGE, "cannot write topic '%s': --partition names no partition of it "
-			       "for partition %d of the source", p->target->name, (int)partition);
+			       "for partition %d of the source", p->into->name, (int)partition);
 	return 0;
 }
 
 int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,
 		      struct ev_error *err)
 {
-	p->target = replay_target_named(r, p->topic, from, err);
-	return p->target ? check_partitions(r, p, partition, err) : -1;
+	p->into = replay_topic_named(r, p->topic, from, err);
+	return p->into ? check_partitions(r, p, partition, err) : -1;
 }
 
 /* A rule that fits no topic is a slip, and its topics would keep their names. A file shows its topics later. */
@@ -472,10 +472,10 @@ static int look_ahead(struct replay *r, struct ev_error *err)
 
 	if (!r->src->one_sequence || !r->kafka)
 		return 0;
-	if (r->args->into && ev_topic_look(r->target, r->args->into, &is, err))
+	if (r->args->into && ev_topic_look(r->cluster, r->args->into, &is, err))
 		return -1;
 	if (is.partitions)
-		return replay_target_named(r, r->args->into, NULL, err) ? 0 : -1;
+		return replay_topic_named(r, r->args->into, NULL, err) ? 0 : -1;
 	if (!r->args->create || reads_stdin(r))
 		return 0;
 	/* What is to be made has as many partitions as the file shows. A scan rewinds it: never while it is read. */
@@ -499,8 +499,8 @@ int64_t replay_least_batch(const struct replay *r)
 {
 	int64_t least = INT64_MAX;
 
-	for (size_t i = 0; i < r->ntargets; i++) {
-		int64_t n = number_of(r->targets[i], "max.message.bytes", INT64_MAX);
+	for (size_t i = 0; i < r->ntopics; i++) {
+		int64_t n = number_of(r->topics[i], "max.message.bytes", INT64_MAX);
 
 		least = n < least ? n : least;
 	}
@@ -516,21 +516,21 @@ static int claim(struct replay *r, struct ev_error *err)
 {
 	bool makes = r->args->new_job;
 
-	for (size_t i = 0; i < r->ntargets; i++)
-		makes |= r->targets[i]->create && reads_it(r, r->targets[i]->name);
+	for (size_t i = 0; i < r->ntopics; i++)
+		makes |= r->topics[i]->create && reads_it(r, r->topics[i]->name);
 	return makes && r->args->job && r->sink && !r->stored.n ? replay_claim(r, err) : 0;
 }
 
 int replay_plan(struct replay *r, struct ev_error *err)
 {
-	if (!r->target || r->redrive)
+	if (!r->cluster || r->redrive)
 		return 0;
 	if ((!r->src->one_sequence && check_ranges(r, err)) || (r->args->job && check_job_same(r, err)) ||
 	    (r->args->job && !r->src->one_sequence && check_other_jobs(r, err)) ||
 	    replay_check_routes(r, err) || claim(r, err))
 		return -1;
-	for (size_t i = 0; i < r->ntargets; i++)
-		if (make(r, r->targets[i], err))
+	for (size_t i = 0; i < r->ntopics; i++)
+		if (make(r, r->topics[i], err))
 			return -1;
 	return 0;
 }
@@ -544,7 +544,7 @@ static bool beyond(int64_t later, int64_t earlier, int64_t limit)
 }
 
 /* Would the broker, which looks at its clock, keep a record of that time? */
-static int check_time(struct replay *r, struct replay_target *t, int64_t timestamp, struct ev_error *err)
+static int check_time(struct replay *r, struct replay_topic *t, int64_t timestamp, struct ev_error *err)
 {
 	int64_t now = replay_writing_ms(r);
 
@@ -558,7 +558,7 @@ static int check_time(struct replay *r, struct replay_target *t, int64_t timesta
 	return 0;
 }
 
-int replay_check_record(struct replay *r, struct replay_target *t, const struct ev_record *rec,
+int replay_check_record(struct replay *r, struct replay_topic *t, const struct ev_record *rec,
 			struct ev_error *err)
 {
 	if (t->create && make(r, t, err))
@@ -572,13 +572,13 @@ int replay_check_record(struct replay *r, struct replay_target *t, const struct 
 	return 0;
 }
 
-void replay_targets_release(struct replay *r)
+void replay_topics_release(struct replay *r)
 {
-	for (size_t i = 0; i < r->ntargets; i++) {
-		ev_topic_info_release(&r->targets[i]->info);
-		free(r->targets[i]->name);
-		free(r->targets[i]->other);
-		free(r->targets[i]);
+	for (size_t i = 0; i < r->ntopics; i++) {
+		ev_topic_info_release(&r->topics[i]->info);
+		free(r->topics[i]->name);
+		free(r->topics[i]->other);
+		free(r->topics[i]);
 	}
-	free(r->targets);
+	free(r->topics);
 }

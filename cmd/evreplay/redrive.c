@@ -121,7 +121,7 @@ static int no_home(struct ev_error *err)
 }
 
 /* A plan goes on behind what would end a run: a home that is not there, or lacks the partition. */
-static bool is_astray(struct replay *r, const struct replay_target *t, const struct ev_record *rec)
+static bool is_astray(struct replay *r, const struct replay_topic *t, const struct ev_record *rec)
 {
 	if (!r->args->dry_run || !t ||
 	    (t->info.partitions && ev_spread_of(&r->spread, rec, t->info.partitions) >= 0))
@@ -130,7 +130,7 @@ static bool is_astray(struct replay *r, const struct replay_target *t, const str
 	return true;
 }
 
-int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target **target,
+int redrive_route(struct replay *r, struct ev_record *rec, struct replay_topic **target,
 		  struct ev_error *err)
 {
 	struct redrive *d = r->redrive;
@@ -161,7 +161,7 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target 
 	if (o.partition >= 0)
 		rec->partition = o.partition; /* so that --partition keep means it */
 	rec->topic = ev_slice_str(d->topic);
-	*target = replay_target_named(r, d->topic, NULL, err); /* which it never makes */
+	*target = replay_topic_named(r, d->topic, NULL, err); /* which it never makes */
 	if (is_astray(r, *target, rec)) {
 		*target = NULL;
 		return 0;

@@ -18,7 +18,7 @@ void redrive_free(struct redrive *d);
  * The record as it is sent, its topic, and what is known of that (NULL in a dry run: nowhere). What
  * it points to stays until the next call.
  */
-int redrive_route(struct replay *r, struct ev_record *rec, struct replay_target **target,
+int redrive_route(struct replay *r, struct ev_record *rec, struct replay_topic **target,
 		  struct ev_error *err);
 /* And it was: it counts. */
 void redrive_sent(struct replay *r);

@@ -60,7 +60,7 @@ enum replay_other { OTHER_REFUSE, OTHER_DROP, OTHER_PASS };
 enum replay_conflict { ALLOW_SAME, ALLOW_FEWER, ALLOW_LOG_TIME, ALLOW_OTHER_JOB, ALLOW_GROWN, ALLOW_RETENTION,
 		       ALLOW_BOUNDS, ALLOW_NULL_KEYS, NCONFLICTS };
 
-struct replay_target { /* a topic that is written */
+struct replay_topic { /* one that is written */
 	char *name;
 	struct ev_topic_info info;
 	bool create;                /* is not there yet */
@@ -77,7 +77,7 @@ struct replay_target { /* a topic that is written */
 struct replay_part {   /* of the source */
 	int64_t next;  /* behind the last record that was handed over or left out; -1: none yet */
 	char *topic;   /* its name in the target */
-	struct replay_target *target; /* NULL: no topic */
+	struct replay_topic *into; /* NULL: no topic */
 	uint64_t copied, bytes;
 	uint64_t held;         /* a dry run: of a file, and in the archive already */
 	int64_t oldest, newest; /* timestamps of what was copied; a dry run only */
@@ -97,10 +97,10 @@ struct replay {
 	struct ev_sink *asked; /* a dry run of a job: nothing is put into it */
 	bool kafka;            /* topics are written */
 	int64_t batch_bytes;   /* of their producer's batches, at most */
-	struct ev_cluster *target; /* of the sink; with --dry-run one of its own */
+	struct ev_cluster *cluster; /* of the sink; with --dry-run one of its own */
 	unsigned allowed;      /* bits of enum replay_conflict */
-	struct replay_target **targets;
-	size_t ntargets;
+	struct replay_topic **topics; /* that are written */
+	size_t ntopics;
 	struct ev_span *spans;
 	size_t nspans;
 	struct ev_merge *merge;
@@ -185,8 +185,8 @@ int replay_check_group(struct replay *r, size_t first, size_t end, struct ev_err
 /* ---- target.c ---- */
 
 /* Does --into name topics (or nothing: the same names on another cluster), - or an archive? */
-enum replay_into { INTO_TOPIC, INTO_LINES, INTO_ARCHIVE };
-enum replay_into replay_into(const struct replay_args *a);
+enum replay_kind { INTO_TOPIC, INTO_LINES, INTO_ARCHIVE };
+enum replay_kind replay_into(const struct replay_args *a);
 /* Are those that are given for such a target, or for --verify, which has none? EV_USAGE. */
 int replay_check_options(const struct replay_args *a, struct ev_error *err);
 /* And conflicts between them. EV_USAGE. */
@@ -272,20 +272,20 @@ int replay_plan(struct replay *r, struct ev_error *err);
 int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition, const char *from,
 		      struct ev_error *err);
 /* Something stands against the target. 0: it is allowed, or a dry run goes on and lists it; EV_USAGE with `text`. */
-int replay_against(struct replay *r, struct replay_target *t, enum replay_conflict what, struct ev_error *err,
+int replay_against(struct replay *r, struct replay_topic *t, enum replay_conflict what, struct ev_error *err,
 		   const char *text);
 /* Do filters leave some of the range? */
 bool replay_chooses(const struct replay_args *a);
 /* Will the topic keep the record, which is written now? EV_USAGE. */
-int replay_check_record(struct replay *r, struct replay_target *t, const struct ev_record *rec,
+int replay_check_record(struct replay *r, struct replay_topic *t, const struct ev_record *rec,
 			struct ev_error *err);
 /* What is known of the topic; looked at when it is new. `from`: a topic that goes there (NULL: it is not made). */
-struct replay_target *replay_target_named(struct replay *r, const char *name, const char *from,
+struct replay_topic *replay_topic_named(struct replay *r, const char *name, const char *from,
 					  struct ev_error *err);
 /* What helps where the topic is not there. */
-void replay_missing_way(const struct replay *r, const struct replay_target *t, struct ev_buf *out);
+void replay_missing_way(const struct replay *r, const struct replay_topic *t, struct ev_buf *out);
 const char *replay_allow_verb(size_t what); /* what --allow does then: "does so", "tries" */
-void replay_targets_release(struct replay *r);
+void replay_topics_release(struct replay *r);
 
 /* ---- dry.c ---- */
 

@@ -56,7 +56,7 @@ static int place_error(const struct ev_record *rec, struct ev_error *err)
 static int pass_on(struct replay *r, struct replay_part *p, const struct ev_record *rec,
 		   struct ev_error *err)
 {
-	struct replay_target *target = p->target;
+	struct replay_topic *target = p->into;
 	struct ev_record out = *rec;
 	int rc = replay_change(r, &out, err);
 
@@ -173,7 +173,7 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 static bool kept_by_time(const struct replay *r)
 {
 	const struct replay_args *a = r->args;
-	enum replay_into into = replay_into(a);
+	enum replay_kind into = replay_into(a);
 
 	return r->redrive || into == INTO_ARCHIVE || (into == INTO_TOPIC && a->position && !a->exactly_once);
 }
@@ -461,8 +461,8 @@ static void release(struct replay *r)
 	if (sink)
 		sink->ops->close(sink);
 	else
-		ev_cluster_close(r->target);
-	replay_targets_release(r);
+		ev_cluster_close(r->cluster);
+	replay_topics_release(r);
 	ev_map_writer_close(r->map);
 	ev_redact_free(r->redact);
 	redrive_free(r->redrive);

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "sink/rename.h"
 
-enum replay_into replay_into(const struct replay_args *a)
+enum replay_kind replay_into(const struct replay_args *a)
 {
 	if (a->into && !strcmp(a->into, "-"))
 		return INTO_LINES;
@@ -194,7 +194,7 @@ static int open_sink(struct replay *r, const struct ev_kafka_sink_spec *spec, st
 	struct ev_sink *s = ev_kafka_sink_open(spec, err);
 
 	*(r->args->dry_run ? &r->asked : &r->sink) = s;
-	r->target = s ? ev_kafka_sink_cluster(s) : NULL;
+	r->cluster = s ? ev_kafka_sink_cluster(s) : NULL;
 	return s ? 0 : -1;
 }
 
@@ -261,8 +261,8 @@ static int open_topics(struct replay *r, struct ev_error *err)
 	r->kafka = true;
 	r->batch_bytes = EV_BATCH_BYTES;
 	if (r->args->dry_run && !r->args->job) {
-		r->target = ev_cluster_open(&spec.cluster, NULL, NULL, NULL, ev_stopped, err);
-		return r->target ? replay_look(r, err) : -1;
+		r->cluster = ev_cluster_open(&spec.cluster, NULL, NULL, NULL, ev_stopped, err);
+		return r->cluster ? replay_look(r, err) : -1;
 	}
 	if (r->args->job && r->args->group &&
 	    replay_need_idle(&spec.cluster, false, r->args->group, "its consumers would go on where the job stands: "
@@ -359,7 +359,7 @@ struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice
 	p->topic = target_topic(r, topic, err);
 	if (!p->topic || (replay_into(r->args) == INTO_LINES && check_mixed(r, part, err)))
 		return NULL;
-	if (r->target && (replay_check_part(r, p, partition, r->src->parts[part].topic, err) ||
+	if (r->cluster && (replay_check_part(r, p, partition, r->src->parts[part].topic, err) ||
 			  replay_check_route(r, part, err)))
 		return NULL;
 	if (r->merge && replay_check_group(r, part, part + 1, err))
