@@ -151,6 +151,8 @@ static void print_proof(const struct ev_projection *p, enum ev_dialect dialect, 
 {
 	if (p->nreads)
 		puts("  proof     not provable: it reads tables of others (@reads)");
+	else if (dialect == EV_POSTGRESQL && ev_makes_views(p, dialect))
+		puts("  proof     wants --scratch URL: SQL views are compared with those that are made there");
 	else if (dialect == EV_POSTGRESQL && (*folds || p->dedupe))
 		puts("  proof     wants --scratch URL: not all of it folds in memory alone");
 	else if (dialect == EV_POSTGRESQL)

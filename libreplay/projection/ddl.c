@@ -173,6 +173,24 @@ void ev_tables_of(const struct ev_projection *p, struct ev_tables *out)
 	}
 }
 
+bool ev_makes_views(const struct ev_projection *p, enum ev_dialect dialect)
+{
+	bool makes = false;
+
+	for (size_t i = 0; i < p->nschemas && !makes; i++) {
+		size_t n;
+		struct ev_token *t;
+
+		if (!p->schemas[i].any && p->schemas[i].dialect != dialect)
+			continue;
+		t = ev_sql_tokens(p->schemas[i].sql, &n);
+		for (size_t k = 0; k + 1 < n && !makes; k++)
+			makes = ev_token_is(t[k], "create") && ev_token_is(t[k + 1], "view");
+		free(t);
+	}
+	return makes;
+}
+
 void ev_tables_free(struct ev_tables *t)
 {
 	for (size_t i = 0; i < t->n; i++) {

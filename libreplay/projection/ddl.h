@@ -32,6 +32,9 @@ struct ev_tables {
 void ev_tables_of(const struct ev_projection *p, struct ev_tables *out);
 void ev_tables_free(struct ev_tables *t);
 
+/* Do the schemas for this kind of store make views? */
+bool ev_makes_views(const struct ev_projection *p, enum ev_dialect dialect);
+
 /* The type of a column, or NULL. */
 const char *ev_table_type(const struct ev_table *t, const char *column);
 

@@ -68,7 +68,7 @@ struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *e
 /* Are the view's tables all there? -1: EV_STORE, the first that is not. */
 int ev_reference_tables_there(struct ev_store *s, const char *projection, struct ev_error *err);
 
-/* views.c: in the snapshot; without a reference only whether they are there. */
+/* views.c: in the snapshot; a file with views always has a reference (reference.c). */
 int ev_views_compare(struct ev_verifying *w, struct ev_store *s, struct ev_mode *m, struct ev_error *err);
 
 /* reads.c: mark the foreign tables; how many. */

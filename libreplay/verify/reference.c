@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "projection/ddl.h"
 #include "verify/from_base.h"
 #include "verify/table_make.h"
 
@@ -39,6 +40,11 @@ static int bring_reads(struct ev_verifying *w, struct ev_store *scratch, struct 
 	return rc < 0 ? -1 : 0;
 }
 
+static int wants_scratch(struct ev_error *err)
+{
+	return ev_hint(err, "name a database where a schema may be made for the time: --scratch postgresql://...");
+}
+
 struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *err)
 {
 	const char *scratch = w->opt->scratch, *url = w->opt->url;
@@ -51,9 +57,9 @@ struct ev_store *ev_reference_scratch(struct ev_verifying *w, struct ev_error *e
 		if (!ev_url_is_postgres(url))
 			ev_fail(err, EV_USAGE, "option '--scratch': the store is an SQLite file, and what "
 				"PostgreSQL makes of the log proves nothing of it");
-		else if (ev_fail(err, EV_USAGE, "the log is folded in a PostgreSQL database, and never in the one "
-				 "that is checked") < 0)
-			ev_hint(err, "name one where a schema may be made for the time: --scratch postgresql://...");
+		else if (ev_fail(err, EV_USAGE, "the log is folded in a schema of its own of a PostgreSQL database, "
+				 "and none is named") < 0)
+			wants_scratch(err);
 		return NULL;
 	}
 	if (scratch && !ev_url_is_postgres(scratch)) {
@@ -165,12 +171,24 @@ static int open_engine(struct ev_verifying *w, struct ev_error *err)
 	return w->replay.apply ? 0 : -1;
 }
 
+/* What the server makes of a view's words it says only of one that is made. */
+static int refuse_views(const struct ev_verifying *w, struct ev_error *err)
+{
+	if (!w->opt->rows || w->opt->without_views || !ev_makes_views(w->p, EV_POSTGRESQL))
+		return 0;
+	ev_fail(err, EV_USAGE, "the file has SQL views, and where its tables are folded in memory alone there is "
+		"nothing to compare the store's with");
+	return wants_scratch(err);
+}
+
 /* Without a scratch store, where all of it folds in memory. */
 static int open_memory(struct ev_verifying *w, struct ev_error *err)
 {
 	struct ev_store_options ro = *w->opt->store;
 	struct ev_buf why = EV_BUF_INIT;
 
+	if (refuse_views(w, err) < 0)
+		return -1;
 	ro.read_only = true;
 	w->catalogue = ev_store_open(w->opt->url, &ro, err);
 	if (!w->catalogue || ev_reference_tables_there(w->catalogue, w->p->name, err) < 0)
@@ -180,7 +198,7 @@ static int open_memory(struct ev_verifying *w, struct ev_error *err)
 	if (!w->replay.detached && err->class == EV_OK) {
 		ev_fail(err, EV_USAGE, "the projection does not fold in memory alone: %.*s",
 			(int)strcspn(ev_buf_str(&why), "\n"), ev_buf_str(&why));
-		ev_hint(err, "name a database where a schema may be made for the time: --scratch postgresql://...");
+		wants_scratch(err);
 	}
 	ev_buf_release(&why);
 	return w->replay.detached ? 0 : -1;

@@ -161,7 +161,7 @@ static bool same_words(const struct ev_verifying *w, const struct places *at, co
 	return i == x.n && k == y.n;
 }
 
-/* 1: it is as the file says, or nobody knows; 0: a finding. */
+/* 1: it is as the file says; 0: a finding. */
 static int compare(struct ev_verifying *w, struct ev_store *s, const struct places *at, const char *view,
 		   struct ev_mode *m, struct ev_error *err)
 {
@@ -169,11 +169,11 @@ static int compare(struct ev_verifying *w, struct ev_store *s, const struct plac
 	const char *what = NULL;
 	int rc = definition(s, view, &store, err);
 
-	if (rc == 0 && w->reference)
+	if (rc == 0)
 		rc = file_definition(w->reference, view, &file, err);
 	if (rc == 0 && !store.len)
 		what = "the store has no such view";
-	else if (rc == 0 && w->reference && !same_words(w, at, ev_buf_str(&store), ev_buf_str(&file)))
+	else if (rc == 0 && !same_words(w, at, ev_buf_str(&store), ev_buf_str(&file)))
 		what = "the view is defined otherwise in the store";
 	if (what)
 		ev_finding_text(ev_mode_finding(m, "view", view), "%s", what);
@@ -191,7 +191,7 @@ static int64_t compare_all(struct ev_verifying *w, struct ev_store *s, struct ev
 	int64_t same = 0;
 	int rc = schema_of(s, 1, &at.own, err);
 
-	if (rc == 0 && w->reference)
+	if (rc == 0)
 		rc = schema_of(w->reference, 2, &at.beyond, err);
 	for (; v < end && rc >= 0; v += strlen(v) + 1, ++*n) {
 		rc = compare(w, s, &at, v, m, err);
@@ -207,13 +207,13 @@ int ev_views_compare(struct ev_verifying *w, struct ev_store *s, struct ev_mode 
 	struct ev_equation *e;
 	int64_t n = 0, same;
 
-	if (w->opt->without_views || !w->views.len)
+	if (w->opt->without_views || !w->reference || !w->views.len)
 		return 0;
 	same = compare_all(w, s, m, &n, err);
 	if (same < 0)
 		return -1;
 	e = ev_mode_equation(m, w->p->name, "views", n);
-	ev_equation_term(e, w->reference ? "matched" : "not compared", same);
+	ev_equation_term(e, "matched", same);
 	ev_equation_term(e, "differing", n - same);
 	return 0;
 }
