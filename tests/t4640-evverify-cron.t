@@ -90,6 +90,18 @@ flock -n $holder
 job 1 s.db
 check_status 6 "while another run is at it"
 check "the time of the last success stays" test -n "$before" -a "$(success)" = "$before"
+exec {holder}>&-
+mkfifo statements
+sqlite3 s.db <statements >locked.txt 2>&1 &
+exec {statements}>statements
+echo "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; UPDATE acc SET n = n; SELECT 'locked';" >&$statements
+check "somebody keeps the store locked" wait_for 60 grep -q '^locked' locked.txt
+run evverify p.sql --store s.db --lock-wait 100ms --lock evverify-orders --metrics evverify-orders.prom -q ./log.ndjson
+check_status 6 "nobody knows of a view that cannot be read"
+check_grep "which Prometheus is told, as no other run does" '^evverify_status\{.*\} 6$' evverify-orders.prom
+check "the time of the last success stays then, too" test "$(success)" = "$before"
+exec {statements}>&-
+wait $!
 for metric in $(block Prometheus 1 | grep -o 'evverify_[a-z_]*'); do
 	check_grep "an alert's $metric is there" "^$metric\{" evverify-orders.prom
 done

@@ -84,6 +84,7 @@ struct state {
 	struct ev_store_options store;
 	struct ev_verdict verdict;
 	int lock_fd;
+	bool locked_out; /* another run holds --lock */
 };
 
 static void init(void *args)
@@ -214,6 +215,7 @@ static int take_lock(struct state *st, struct ev_error *err)
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return ev_fail(err, EV_STORE, "cannot lock '%s': %s", st->a->lock, strerror(errno));
+	st->locked_out = true;
 	return ev_fail(err, EV_HELD, "another run holds '%s'", st->a->lock);
 }
 
@@ -350,8 +352,8 @@ static int write_metrics(struct state *st, int status, struct ev_error *err)
 	double last = (double)st->verdict.ended_at / 1000;
 	int rc;
 
-	/* a lock that another holds is his to report; a wrong command line says nothing of any view */
-	if (!st->a->metrics || status == EV_HELD || (status == EV_USAGE && !st->verdict.projection))
+	/* another run reports for itself; a wrong command line says nothing of any view */
+	if (!st->a->metrics || st->locked_out || (status == EV_USAGE && !st->verdict.projection))
 		return 0;
 	if (status && ev_last_success(st->a->metrics, st->verdict.projection, &last, err) < 0)
 		return -1;
