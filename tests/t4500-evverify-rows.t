@@ -87,6 +87,25 @@ done
 same_but "DELETE FROM ev_dead"
 verify c.db ./log.ndjson
 check_status 1 "dead letters that are gone are seen"
+cp log.ndjson held.ndjson
+for i in 6 7 8; do rec add zz $i $i 1 u; done >>held.ndjson
+{ rec put yy 1 9 1 u; rec add yy 1 10 1 u; } >>held.ndjson
+project h.db --on-error dead ./held.ndjson
+verify h.db ./held.ndjson
+check_status 0 "records that are held behind two letters"
+for edit in "behind_partition = 7" "behind_offset = 9" "arrival = -arrival"; do
+	forget c.db
+	copy h.db c.db
+	sql c.db "UPDATE ev_dead SET $edit WHERE state = 'held'"
+	verify c.db ./held.ndjson --counts
+	check_status 1 "which one they wait for, and in which order, is looked at: $edit"
+	check_grep "and said" '^  letters acc' "$out"
+done
+forget c.db
+copy h.db c.db
+sql c.db "UPDATE ev_dead SET arrival = arrival * 2"
+verify c.db ./held.ndjson --counts
+check_status 0 "not the numbers alone"
 
 # causes: the view is of a log in which one event went wrong
 as_if() { # as_if SED: a view of the log after sed, verified against the log as it is

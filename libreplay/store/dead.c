@@ -42,6 +42,8 @@ static const char *const each_sql[] =
 	BOTH(COLUMNS, " AND state IN ('dead', 'held') ORDER BY topic, partition, record_offset");
 static const char *const each_state_sql[] =
 	BOTH(COLUMNS, " AND state = ?2 ORDER BY topic, partition, record_offset");
+static const char *const each_held_sql[] =
+	BOTH(COLUMNS, " AND state = 'held' ORDER BY topic, behind_partition, behind_offset, arrival");
 static const char *const count_sql[] =
 	BOTH("SELECT count(CASE WHEN state = 'dead' THEN 1 END), count(CASE WHEN state = 'held' THEN 1 END) "
 	     "FROM ev_dead WHERE projection = ", "");
@@ -181,6 +183,15 @@ int ev_dead_each(struct ev_store *s, const char *projection, const char *state, 
 	return ev_store_select(s, state ? each_state_sql[by_name] : each_sql[by_name],
 			       (struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(state) },
 			       state ? 2 : 1, take_letter, &w, err);
+}
+
+int ev_dead_each_held(struct ev_store *s, const char *projection, ev_dead_fn fn, void *ctx, struct ev_error *err)
+{
+	struct ev_bind name[] = { ev_bind_text(projection) };
+	struct walk w = { fn, ctx };
+	int by_name = has_names(s, err);
+
+	return by_name < 0 ? -1 : ev_store_select(s, each_held_sql[by_name], name, 1, take_letter, &w, err);
 }
 
 int ev_dead_chain(struct ev_store *s, const char *projection, struct ev_slice topic,

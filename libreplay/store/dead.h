@@ -47,6 +47,8 @@ int64_t ev_dead_blocking(struct ev_store *s, const char *projection, const struc
 /* Walk letters in (topic, partition, offset) order; `state` NULL: dead and held. */
 int ev_dead_each(struct ev_store *s, const char *projection, const char *state, ev_dead_fn fn,
 		 void *ctx, struct ev_error *err);
+/* What is held, behind one letter after the other, in the order in which it is to be applied. */
+int ev_dead_each_held(struct ev_store *s, const char *projection, ev_dead_fn fn, void *ctx, struct ev_error *err);
 /* A letter and the records held behind it, in the order they are to be applied (merge order). */
 int ev_dead_chain(struct ev_store *s, const char *projection, struct ev_slice topic,
 		  int32_t partition, int64_t offset, ev_dead_fn fn, void *ctx,

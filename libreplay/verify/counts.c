@@ -14,6 +14,10 @@ struct letters {
 	const struct ev_digest_key *key;
 	struct ev_digest sum;
 	struct ev_buf bytes;
+	bool ranked;       /* by the order in which they are to be applied, for what is held */
+	struct ev_buf topic;
+	int64_t behind[2]; /* of the letter that the last one waits for: partition and offset */
+	int64_t rank;      /* of the last one behind it */
 };
 
 static void add(struct letters *l, unsigned number, struct ev_slice text)
@@ -21,6 +25,27 @@ static void add(struct letters *l, unsigned number, struct ev_slice text)
 	struct ev_cell c = { .kind = text.ptr ? EV_CELL_BYTES : EV_CELL_NULL, .text = text };
 
 	ev_digest_encode(&l->bytes, number, EV_DIGEST_AS_IT_IS, &c);
+}
+
+/*
+ * Whose turn it is behind which letter: when that is applied, these are found by it and follow in their order. Numbers
+ * of arrival are those of one store alone. Where handlers commute, no order is better than another.
+ */
+static void add_turn(struct letters *l, const struct ev_dead_letter *d)
+{
+	int64_t turn[] = { d->behind_partition, 0 };
+
+	if (l->ranked) {
+		if (!ev_slice_eq(ev_buf_slice(&l->topic), d->topic) || l->behind[0] != d->behind_partition ||
+		    l->behind[1] != d->behind)
+			l->rank = 0;
+		ev_buf_clear(&l->topic);
+		ev_buf_add_slice(&l->topic, d->topic);
+		l->behind[0] = d->behind_partition;
+		l->behind[1] = d->behind;
+		turn[1] = ++l->rank;
+	}
+	add(l, 5, ev_slice((const char *)turn, sizeof(turn)));
 }
 
 /* What is the same however often it was tried, and at which cut it was decided. */
@@ -35,33 +60,41 @@ static int take_letter(void *ctx, const struct ev_dead_letter *d)
 	add(l, 2, d->state);
 	add(l, 3, d->line);
 	add(l, 4, d->key);
+	if (d->behind >= 0)
+		add_turn(l, d);
 	ev_digest_add(&l->sum, ev_digest_hash(l->key, ev_buf_slice(&l->bytes)));
 	return 0;
 }
 
-int ev_counts_letters(const struct ev_digest_key *key, const char *projection, struct ev_store *s,
+int ev_counts_letters(const struct ev_digest_key *key, const struct ev_projection *p, struct ev_store *s,
 		      struct ev_digest *out, struct ev_error *err)
 {
-	static const char *const states[] = { "dead", "held", "dropped", "retried" };
+	static const char *const decided[] = { "dead", "dropped", "retried" };
 	struct letters l = { .key = key };
+	struct ev_buf why = EV_BUF_INIT;
 	int rc = 0;
 
-	for (size_t i = 0; i < sizeof(states) / sizeof(*states) && rc == 0; i++)
-		rc = ev_dead_each(s, projection, states[i], take_letter, &l, err);
+	for (size_t i = 0; i < sizeof(decided) / sizeof(*decided) && rc == 0; i++)
+		rc = ev_dead_each(s, p->name, decided[i], take_letter, &l, err);
+	l.ranked = !ev_projection_commutes(p, &why);
+	if (rc == 0)
+		rc = ev_dead_each_held(s, p->name, take_letter, &l, err);
 	*out = l.sum;
+	ev_buf_release(&why);
 	ev_buf_release(&l.bytes);
+	ev_buf_release(&l.topic);
 	return rc;
 }
 
 int ev_counts_letters_made(struct ev_verifying *w, struct ev_digest *out, struct ev_error *err)
 {
 	*out = (struct ev_digest){ 0 }; /* nothing dead was met where it is folded in memory */
-	return w->reference ? ev_counts_letters(&w->key, w->p->name, w->reference, out, err) : 0;
+	return w->reference ? ev_counts_letters(&w->key, w->p, w->reference, out, err) : 0;
 }
 
 int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err)
 {
-	if (ev_counts_letters(&w->key, w->p->name, s, &w->letters, err) < 0)
+	if (ev_counts_letters(&w->key, w->p, s, &w->letters, err) < 0)
 		return -1;
 	return ev_ids_read(w, s, err);
 }

@@ -105,7 +105,7 @@ int64_t ev_counts_gone(const struct ev_verifying *w);
 /* In the snapshot: the dead letters, and the ids that were seen. */
 int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err);
 /* The dead letters of any store. */
-int ev_counts_letters(const struct ev_digest_key *key, const char *projection, struct ev_store *s,
+int ev_counts_letters(const struct ev_digest_key *key, const struct ev_projection *p, struct ev_store *s,
 		      struct ev_digest *out, struct ev_error *err);
 /* Those of the reference. */
 int ev_counts_letters_made(struct ev_verifying *w, struct ev_digest *out, struct ev_error *err);

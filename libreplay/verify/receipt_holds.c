@@ -63,12 +63,12 @@ static int check_table(const struct ev_receipt *r, const struct ev_receipt_table
 	return rc;
 }
 
-static int check_letters(const struct ev_receipt *r, const struct ev_digest_key *key, struct ev_store *s,
-			 struct ev_error *err)
+static int check_letters(const struct ev_receipt *r, const struct ev_projection *p, const struct ev_digest_key *key,
+			 struct ev_store *s, struct ev_error *err)
 {
 	struct ev_digest sum;
 
-	if (ev_counts_letters(key, r->projection, s, &sum, err) < 0)
+	if (ev_counts_letters(key, p, s, &sum, err) < 0)
 		return -1;
 	return same_sum(&sum, r->letters, r->letters_digest)
 		       ? 0
@@ -129,5 +129,5 @@ int ev_receipt_holds(const struct ev_receipt *r, const struct ev_projection *p, 
 	ev_digest_key_init(&key, r->seed, sizeof(r->seed) - 1);
 	for (size_t i = 0; i < r->ntables && rc == 0; i++)
 		rc = check_table(r, &r->tables[i], &key, s, err);
-	return rc || check_letters(r, &key, s, err) < 0 ? -1 : check_ids(r, p, &key, s, err);
+	return rc || check_letters(r, p, &key, s, err) < 0 ? -1 : check_ids(r, p, &key, s, err);
 }

@@ -335,7 +335,7 @@ static int read_both(struct all *all, struct ev_snapshot *second, struct ev_erro
 		if (w->tables[i].wanted)
 			rc = read_again(&all->tables[i], second->store, err);
 	if (rc == 0 && w->p->nreads)
-		rc = ev_counts_letters(&w->key, w->p->name, second->store, &letters, err);
+		rc = ev_counts_letters(&w->key, w->p, second->store, &letters, err);
 	ev_snapshot_let_go(second);
 	for (size_t i = 0; i < w->ntables && rc == 0; i++)
 		if (w->tables[i].wanted)

@@ -141,7 +141,7 @@ static int read_rows(struct ev_verifying *w, struct ev_mode *m, struct ev_error 
 {
 	if (ev_rows_read(w, &w->first, m, err) < 0)
 		return -1;
-	return w->p->nreads ? ev_counts_letters(&w->key, w->p->name, w->first.store, &w->letters, err) : 0;
+	return w->p->nreads ? ev_counts_letters(&w->key, w->p, w->first.store, &w->letters, err) : 0;
 }
 
 /* Alone it folds as well, and as with the rows it must be known into what. */
