@@ -453,6 +453,19 @@ done
 run job "$wide" --job "wide-$$" --dry-run
 check_grep "and a dry run of it finds nothing more" '^0 records' "$out"
 
+# The records that it is known by are taken with their headers, in the source and in the target.
+topic traced 2
+topic traces 2
+put <<END
+put $traced/0 - a v trace=1 flag
+put $traced/1 - b v trace=2
+END
+for all in 2 2; do
+	into=$traces run job "$traced" --partition keep --job "traced-$$"
+	check_status 0 "a job goes on behind records with headers"
+	check "that are there once" test "$(total "$traces")" = $all
+done
+
 # Another job was killed at its commit.
 txn_open other
 txn begin 'put __evreplay_jobs/0 - other x' flush

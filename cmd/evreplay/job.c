@@ -3,9 +3,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/plural.h"
 #include "base/utf8.h"
 #include "event/time.h"
@@ -138,24 +140,37 @@ static int check_parts(const struct replay *r, struct ev_error *err)
 	return 0;
 }
 
+static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *err)
+{
+	const struct replay *r = ctx;
+	const struct ev_partition *p = &r->src->parts[rec->part];
+
+	return ev_job_token_is_last(r->token, p->topic, p->partition, ev_record_hash(rec)) ? 0 :
+		       other_source(r, p, rec->offset, err);
+}
+
 int replay_check_source(struct replay *r, struct ev_error *err)
 {
-	if (r->token && check_parts(r, err))
-		return -1;
-	for (uint32_t i = 0; r->token && !r->src->one_sequence && i < r->src->nparts; i++) {
-		const struct ev_partition *p = &r->src->parts[i];
-		int64_t at = ev_position_get(&r->token->last, p->topic, p->partition);
-		struct ev_record rec;
-		bool found;
+	int64_t *at;
+	int rc;
 
-		if (at < p->low || at >= p->high)
-			continue; /* an end below the position is refused with the range */
-		if (r->src->ops->record_at(r->src, i, at, &rec, &found, err))
-			return -1;
-		if (found && !ev_job_token_is_last(r->token, p->topic, p->partition, ev_record_hash(&rec)))
-			return other_source(r, p, at, err);
+	if (!r->token)
+		return 0;
+	if (check_parts(r, err))
+		return -1;
+	if (r->src->one_sequence)
+		return 0;
+	at = ev_alloc((r->src->nparts + 1) * sizeof(*at));
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		const struct ev_partition *p = &r->src->parts[i];
+
+		at[i] = ev_position_get(&r->token->last, p->topic, p->partition);
+		if (at[i] < p->low || at[i] >= p->high)
+			at[i] = -1; /* an end below the position is refused with the range */
 	}
-	return 0;
+	rc = ev_source_records_at(r->src, at, check_last, r, err);
+	free(at);
+	return rc;
 }
 
 static int check_route(const struct replay *r, const char *from, const char *into, struct ev_error *err)

@@ -69,32 +69,57 @@ bool ev_archive_sink_comparable(const struct ev_manifest *m)
 	return !(ev_manifest_kind(m) & EV_ARCHIVE_RETIMED);
 }
 
-/* Where the archive's last record was, the source must still have that one, or none. */
-static int check_last(const struct ev_manifest *m, const struct ev_archive_log *log, uint32_t part,
-		      struct ev_error *err)
+/* Its last record is looked for in the log, at *at; -1: it is not. */
+static int last_at(const struct ev_manifest *m, const struct ev_partition *p, int64_t *at, struct ev_error *err)
 {
-	struct ev_source *src = log->src;
-	const struct ev_partition *p = &src->parts[part];
 	const struct ev_archive_topic *t = ev_manifest_topic(m, ev_slice_str(p->topic));
 	const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
-	struct ev_record rec;
-	bool found;
 
+	*at = -1;
 	if (!a || a->last_offset < p->low)
 		return 0;
 	if (a->next > p->high)
 		return ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: "
 			       "it ends at offset %" PRId64 ", the archive at %" PRId64, p->topic,
 			       p->partition, p->high, a->next);
-	if (!ev_archive_sink_comparable(m))
-		return 0;
-	if (src->ops->record_at(src, part, a->last_offset, &rec, &found, err))
-		return -1;
-	if (!found || ((!log->change || log->change(log->ctx, &rec)) && ev_record_hash(&rec) == a->last_hash))
+	if (ev_archive_sink_comparable(m))
+		*at = a->last_offset;
+	return 0;
+}
+
+struct lasts {
+	const struct ev_manifest *m;
+	const struct ev_archive_log *log;
+};
+
+static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *err)
+{
+	const struct lasts *l = ctx;
+	const struct ev_partition *p = &l->log->src->parts[rec->part];
+	struct ev_record is = *rec;
+
+	if ((!l->log->change || l->log->change(l->log->ctx, &is)) &&
+	    ev_record_hash(&is) == ev_manifest_part(ev_manifest_topic(l->m, ev_slice_str(p->topic)),
+						    p->partition)->last_hash)
 		return 0;
 	ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: another "
-		"record stands at offset %" PRId64, p->topic, p->partition, a->last_offset);
+		"record stands at offset %" PRId64, p->topic, p->partition, rec->offset);
 	return ev_hint(err, "the topic was deleted and created again; write another archive");
+}
+
+/* Where the archive's last records were, the source must still have those, or none. */
+static int check_lasts(const struct ev_manifest *m, const struct ev_archive_log *log, struct ev_error *err)
+{
+	struct lasts l = { m, log };
+	int64_t *at = ev_alloc((log->src->nparts + 1) * sizeof(*at));
+	int rc = 0;
+
+	for (size_t i = 0; i < log->src->nparts && !rc; i++)
+		rc = last_at(m, &log->src->parts[i], &at[i], err);
+	if (!rc)
+		rc = ev_source_records_at(log->src, at, check_last, &l, err);
+	free(at);
+	return rc;
 }
 
 static void need_parts(struct archive_sink *as)
@@ -125,10 +150,10 @@ int ev_archive_sink_begin(struct ev_sink *s, const struct ev_archive_log *log, s
 	const struct ev_manifest *m = ev_archive_writer_manifest(as->writer);
 
 	as->spec = log->spec;
-	if (check_parts(m, log->src, log->spec, err))
+	if (check_parts(m, log->src, log->spec, err) || (!log->src->one_sequence && check_lasts(m, log, err)))
 		return -1;
 	for (uint32_t i = 0; i < log->nspans && !log->src->one_sequence; i++)
-		if (check_last(m, log, i, err) || begin_part(as, i, log->spans[i].begin, err))
+		if (begin_part(as, i, log->spans[i].begin, err))
 			return -1;
 	return 0;
 }
@@ -140,7 +165,7 @@ const struct ev_manifest *ev_archive_sink_manifest(struct ev_sink *s)
 
 int ev_archive_sink_plan(const struct ev_manifest *m, const struct ev_archive_log *log, struct ev_error *err)
 {
-	if (check_parts(m, log->src, log->spec, err))
+	if (check_parts(m, log->src, log->spec, err) || (!log->src->one_sequence && check_lasts(m, log, err)))
 		return -1;
 	for (uint32_t i = 0; i < log->nspans && !log->src->one_sequence; i++) {
 		const struct ev_partition *p = &log->src->parts[i];
@@ -148,8 +173,7 @@ int ev_archive_sink_plan(const struct ev_manifest *m, const struct ev_archive_lo
 		const struct ev_archive_topic *t = ev_manifest_topic(m, topic);
 		const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
 
-		if (check_last(m, log, i, err) ||
-		    (a && ev_archive_gap(topic, p->partition, a->next, log->spans[i].begin, err)))
+		if (a && ev_archive_gap(topic, p->partition, a->next, log->spans[i].begin, err))
 			return -1;
 	}
 	return 0;

@@ -123,22 +123,50 @@ static int made_anew(const char *job, const struct ev_partition *p, int64_t at, 
 	return ev_hint(err, "the topic was deleted and made again; --new-job copies everything into it");
 }
 
-/* Where nothing stands there any more (compaction, retention) that cannot be told. */
-static int check_witness(const char *job, const struct ev_job_token *t, struct ev_source *src, uint32_t part,
-			 struct ev_error *err)
-{
-	const struct ev_partition *p = &src->parts[part];
-	int64_t at = ev_position_get(&t->witness, p->topic, p->partition);
-	struct ev_record r;
-	bool found;
+struct witnesses {
+	const char *job;
+	const struct ev_job_token *token;
+	const struct ev_source *src;
+	bool other; /* one is another record */
+};
 
-	if (at < 0)
-		return 0;
-	if (src->ops->record_at(src, part, at, &r, &found, err))
-		return ev_context(err, "job '%s'", job);
-	if (!found || ev_job_token_is_witness(t, p->topic, p->partition, ev_record_hash(&r)))
-		return 0;
-	return made_anew(job, p, at, err);
+static int check_witness(void *ctx, const struct ev_record *r, struct ev_error *err)
+{
+	struct witnesses *w = ctx;
+	const struct ev_partition *p = &w->src->parts[r->part];
+
+	w->other = !ev_job_token_is_witness(w->token, p->topic, p->partition, ev_record_hash(r));
+	return w->other ? made_anew(w->job, p, r->offset, err) : 0;
+}
+
+/* Whose witness is doubted; NULL: it is not. */
+static struct sink_end *doubted(const struct sink_target *t, int32_t partition)
+{
+	struct sink_end *end = partition < t->partitions ? &t->ends[partition] : NULL;
+
+	return end && end->doubted ? end : NULL;
+}
+
+/*
+ * Of all partitions, or of those where one of `only` is doubted. Where nothing stands there any more (compaction,
+ * retention) that cannot be told.
+ */
+static int check_witnesses(const char *job, const struct ev_job_token *t, const struct sink_target *only,
+			   struct ev_source *src, struct ev_error *err)
+{
+	struct witnesses w = { job, t, src, false };
+	int64_t *at = ev_alloc((src->nparts + 1) * sizeof(*at));
+	int rc;
+
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		bool asked = !only || doubted(only, p->partition);
+
+		at[i] = asked ? ev_position_get(&t->witness, p->topic, p->partition) : -1;
+	}
+	rc = ev_source_records_at(src, at, check_witness, &w, err);
+	free(at);
+	return rc && !w.other ? ev_context(err, "job '%s'", job) : rc;
 }
 
 static int gone(const char *job, const char *topic, struct ev_error *err)
@@ -162,14 +190,14 @@ static int check_end(const char *job, const struct ev_job_token *t, const struct
 /* Of the partitions where it is doubted: is the witness there still? Then the new one takes its place. */
 static int check_doubted(struct kafka_sink *k, struct sink_target *t, struct ev_source *src, struct ev_error *err)
 {
-	for (uint32_t i = 0; i < src->nparts; i++) {
+	if (check_witnesses(k->job, &k->kept, t, src, err))
+		return -1;
+	for (size_t i = 0; i < src->nparts; i++) {
 		int32_t p = src->parts[i].partition;
-		struct sink_end *end = p < t->partitions ? &t->ends[p] : NULL;
+		struct sink_end *end = doubted(t, p);
 
-		if (!end || !end->doubted)
+		if (!end)
 			continue;
-		if (check_witness(k->job, &k->kept, src, i, err))
-			return -1;
 		ev_job_token_set_witness(&k->kept, t->name, p, end->doubted, end->doubted_hash);
 		end->doubted = 0;
 	}
@@ -179,7 +207,7 @@ static int check_doubted(struct kafka_sink *k, struct sink_target *t, struct ev_
 static bool is_doubted(const struct sink_target *t)
 {
 	for (int32_t p = 0; p < t->partitions; p++)
-		if (t->ends[p].doubted)
+		if (doubted(t, p))
 			return true;
 	return false;
 }
@@ -225,8 +253,8 @@ static int check_still(struct kafka_sink *k, const char *job, const struct ev_jo
 		return ev_context(err, "job '%s'", job);
 	for (uint32_t i = 0; !rc && i < src->nparts; i++)
 		rc = check_end(job, t, &src->parts[i], err);
-	for (uint32_t i = 0; !rc && i < src->nparts; i++)
-		rc = check_witness(job, t, src, i, err);
+	if (!rc)
+		rc = check_witnesses(job, t, NULL, src, err);
 	src->ops->close(src);
 	if (rc && err->class == EV_SOURCE)
 		err->class = EV_STORE; /* it is the target that was read */

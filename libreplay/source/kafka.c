@@ -50,6 +50,7 @@ static const struct ev_source_ops kafka_ops = {
 	.commit_group = ev_kafka_commit_group,
 	.hold_group = ev_kafka_hold_group,
 	.record_at = ev_kafka_record_at,
+	.records_at = ev_kafka_records_at,
 	.start = ev_kafka_start,
 	.spare = ev_kafka_spare,
 	.fetch = ev_kafka_fetch,

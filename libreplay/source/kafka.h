@@ -203,6 +203,8 @@ int64_t ev_kafka_passed(struct ev_source *s, uint32_t part);
 void ev_kafka_stop(struct ev_kafka *k);
 int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,
 		       bool *found, struct ev_error *err);
+int ev_kafka_records_at(struct ev_source *s, const int64_t *offsets, ev_source_take *each, void *ctx,
+			struct ev_error *err);
 
 /* kafka_rouse.c */
 /* Nothing is there on the lane. Where the log has more, see to it that the client asks for it. */

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "source/kafka.h"
 
-enum { DISCOVER_MS = 3000, GONE_MS = 2500, GONE_TURN_MS = 500, TURN_MS = 20, MARKS_MS = 200 };
+enum { DISCOVER_MS = 3000, GONE_MS = 2500, GONE_TURN_MS = 500, TURN_MS = 20, MARKS_MS = 200, WAIT_MS = 1000 };
 enum { BATCH = 1024, BATCH_MIN = 64 };
 
 static void stop_part(struct ev_kafka *k, size_t part)
@@ -448,5 +448,57 @@ int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struc
 	}
 	rd_kafka_consume_stop(rkt, s->parts[part].partition);
 	rd_kafka_queue_destroy(q);
+	return rc;
+}
+
+static int take_all(struct ev_kafka *k, ev_source_take *each, void *ctx, struct ev_error *err)
+{
+	struct ev_batch b;
+	enum ev_fetch got;
+	int rc = 0;
+
+	for (size_t lane = 0; lane < k->base.nlanes; lane++) {
+		while ((got = ev_kafka_fetch(&k->base, lane, &b, WAIT_MS, err)) != EV_FETCH_DONE) {
+			if (got == EV_FETCH_ERROR)
+				return -1;
+			if (got == EV_FETCH_WAIT)
+				continue;
+			for (size_t i = 0; i < b.n && !rc; i++)
+				rc = each(ctx, &b.records[i], err);
+			ev_kafka_release(&k->base, &b);
+			if (rc)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* As a read of that much of each partition: one by one each would wait for a fetch of its own. */
+int ev_kafka_records_at(struct ev_source *s, const int64_t *offsets, ev_source_take *each, void *ctx,
+			struct ev_error *err)
+{
+	struct ev_kafka *k = (struct ev_kafka *)s;
+	struct ev_span *spans;
+	bool behind = false, some = false, headers = k->need_headers;
+	int rc = 0;
+
+	for (size_t i = 0; i < s->nparts; i++)
+		behind |= offsets[i] >= ev_kafka_readable(k, i);
+	if (behind && ev_kafka_watermarks(k, 0, k->timeout_ms, err))
+		return -1;
+	spans = ev_alloc((s->nparts + 1) * sizeof(*spans));
+	for (size_t i = 0; i < s->nparts; i++) {
+		bool is = offsets[i] >= s->parts[i].low && offsets[i] < ev_kafka_readable(k, i);
+
+		spans[i].begin = is ? offsets[i] : s->parts[i].high;
+		spans[i].end = spans[i].begin + is;
+		some |= is;
+	}
+	k->need_headers = true;
+	if (some)
+		rc = ev_kafka_start(s, spans, true, false, err) || take_all(k, each, ctx, err) ? -1 : 0;
+	k->need_headers = headers;
+	ev_kafka_stop(k);
+	free(spans);
 	return rc;
 }

@@ -39,6 +39,23 @@ bool ev_source_has_topic(const struct ev_source *s, const char *topic)
 	return false;
 }
 
+int ev_source_records_at(struct ev_source *s, const int64_t *offsets, ev_source_take *each, void *ctx,
+			 struct ev_error *err)
+{
+	if (s->ops->records_at)
+		return s->ops->records_at(s, offsets, each, ctx, err);
+	for (uint32_t i = 0; i < s->nparts; i++) {
+		struct ev_record rec;
+		bool found;
+
+		if (offsets[i] < 0)
+			continue;
+		if (s->ops->record_at(s, i, offsets[i], &rec, &found, err) || (found && each(ctx, &rec, err)))
+			return -1;
+	}
+	return 0;
+}
+
 void ev_source_release_table(struct ev_source *s)
 {
 	for (size_t i = 0; i < s->nparts; i++)

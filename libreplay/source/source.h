@@ -45,6 +45,8 @@ enum ev_fetch {
 
 struct ev_source;
 
+typedef int ev_source_take(void *ctx, const struct ev_record *rec, struct ev_error *err);
+
 struct ev_source_ops {
 	const char *name; /* "kafka", "file", ... */
 
@@ -82,6 +84,13 @@ struct ev_source_ops {
 	 */
 	int (*record_at)(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,
 			 bool *found, struct ev_error *err);
+
+	/*
+	 * The same for one offset of each partition (-1: none of it) at once: those that are there to each(), in any
+	 * order, borrowed for the call; its -1 ends it. NULL: the source has no quicker way. By ev_source_records_at.
+	 */
+	int (*records_at)(struct ev_source *s, const int64_t *offsets, ev_source_take *each, void *ctx,
+			  struct ev_error *err);
 
 	/*
 	 * One_sequence sources only (NULL for others), never while a read is under way. scan() reads
@@ -179,6 +188,8 @@ struct ev_source {
 
 /* Of the table; NULL, false: the source does not have it, or not yet. */
 const struct ev_partition *ev_source_partition(const struct ev_source *s, const char *topic, int32_t partition);
+int ev_source_records_at(struct ev_source *s, const int64_t *offsets, ev_source_take *each, void *ctx,
+			 struct ev_error *err);
 bool ev_source_has_topic(const struct ev_source *s, const char *topic);
 
 /* For close: the table and the cluster's id. */
