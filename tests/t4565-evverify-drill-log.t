@@ -44,6 +44,16 @@ check_no_grep "the log is not drilled" 'seen by .*against' "$out"
 verify s.db ./log.ndjson --drill --counts --log
 check_status 0 "with --log, too"
 check_grep "it is" 'a record is lost, and its offset is a hole, .*: seen by log$' "$out"
+jq -c '.offset += 50000' log.ndjson >late.ndjson
+project late.db ./late.ndjson
+verify late.db ./late.ndjson --drill --log --sequence '$.v'
+check_status 0 "a file whose offsets begin at 50000"
+check_no_grep "is drilled, too" '^  a record .*not possible' "$out"
+: >empty.ndjson
+project none.db ./empty.ndjson
+verify none.db ./empty.ndjson --drill --log --allow-empty
+check_status 5 "a log without a record is not"
+check_grep "which is said" 'the log has no record that could be damaged' "$err"
 verify s.db ./log.ndjson --drill --against ./log.ndjson
 check_status 2 "what --against reads is made by the drill"
 done_testing

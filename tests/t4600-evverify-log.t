@@ -116,6 +116,17 @@ evarchive --filter 'key a' some <lost.ndjson >/dev/null
 log ./some
 check_status 5 "a filtered one does not know"
 
+# a part of a file: partitions that have no record there, and such as begin in it behind another
+{ event 0 5 a a5 1; event 1 100 b b100 1; event 1 101 b b101 2; } >part.ndjson
+log ./part.ndjson --from 100
+check_status 0 "a part of a file in which a partition has nothing"
+check_grep "which is named" '^  o/0: offsets 0 = records 0$' "$out"
+check_grep "beside the one that has" '^  o/1: offsets 2 = records 2$' "$out"
+event 0 101 a b100 6 >>part.ndjson
+log ./part.ndjson --from 100
+check_status 1 "an id of one partition, again in one that stands before it in the file"
+check_grep "is told" "duplicate o/0@101: id 'b100' again, first at o/1@100" "$out"
+
 # beside a view
 { rec add k1 1 0; rec add k2 2 1; rec add k1 3 2; } >log.ndjson
 project s.db ./log.ndjson

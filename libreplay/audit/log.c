@@ -66,8 +66,8 @@ static void name_part(struct ev_log *l, uint32_t part, struct ev_slice topic, in
 	p->topic = ev_slice_dup(topic);
 	p->partition = partition;
 	l->parts[part].topic = part;
-	for (uint32_t i = 0; i < part; i++)
-		if (l->result.parts[i].topic && strcmp(l->result.parts[i].topic, p->topic) == 0) {
+	for (uint32_t i = 0; i < l->result.nparts; i++) /* one behind it may have had a record before */
+		if (i != part && l->result.parts[i].topic && strcmp(l->result.parts[i].topic, p->topic) == 0) {
 			l->parts[part].topic = i;
 			break;
 		}
@@ -203,12 +203,23 @@ static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
 	return 0;
 }
 
+/* A file's, of which no record is in the span; the source knows more of them the further it is read. */
+static void name_empty(struct ev_log *l, const struct ev_source *src)
+{
+	for (uint32_t i = 0; i < src->nparts; i++) {
+		part_at(l, i);
+		name_part(l, i, ev_slice_str(src->parts[i].topic), src->parts[i].partition);
+	}
+}
+
 /* Holes first: what compaction may have taken is known then. */
 static int finish(struct ev_log *l, struct ev_source *src, struct ev_source *beside,
 		  struct ev_error *err)
 {
-	int rc = ev_log_finish_holes(l, src, beside, err);
+	int rc;
 
+	name_empty(l, src);
+	rc = ev_log_finish_holes(l, src, beside, err);
 	if (!rc && l->ids)
 		rc = ev_log_finish_ids(l, src, err);
 	return !rc && l->keys ? ev_log_finish_keys(l, err) : rc;

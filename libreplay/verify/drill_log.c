@@ -33,37 +33,56 @@ struct ev_drill_log {
 	struct said before[EV_DRILL_MODES];
 };
 
+#define ENOUGH 2 /* behind EV_READ_STOPPED */
+
 static int take(void *ctx, const struct ev_record *r, struct ev_error *err)
 {
 	struct ev_drill_log *d = ctx;
 
-	if (d->lines.len > d->opt->memory / 8)
-		return 0;
+	if (d->nlines >= EV_DRILL_LOG_RECORDS || d->lines.len > d->opt->memory / 8)
+		return ENOUGH;
 	ev_line_write(&d->lines, r);
 	*EV_PUSH(d->records.part, d->nlines) = r->part;
 	return d->lines.failed ? ev_fail(err, EV_SOURCE, "no memory for the records of the drill") : 0;
 }
 
-static int read_some(struct ev_drill_log *d, struct ev_source *src, struct ev_error *err)
+/* The first of each partition, so that all have some. */
+static struct ev_span *first_spans(const struct ev_source *src)
 {
-	struct ev_span *spans;
-	struct ev_read_hooks hooks = { .ctx = d->hooks->ctx, .stop = d->hooks->stop };
-	int64_t each;
-	int rc;
+	struct ev_span *spans = ev_alloc((src->nparts + 1) * sizeof(*spans));
+	int64_t each = EV_DRILL_LOG_RECORDS / (int64_t)(src->nparts ? src->nparts : 1);
 
-	if (src->ops->refresh(src, err) < 0)
-		return -1;
-	spans = ev_alloc((src->nparts + 1) * sizeof(*spans));
-	each = EV_DRILL_LOG_RECORDS / (int64_t)(src->nparts ? src->nparts : 1);
 	for (size_t i = 0; i < src->nparts; i++) {
 		const struct ev_partition *at = &src->parts[i];
 		int64_t n = at->stable - at->low;
 
 		spans[i] = (struct ev_span){ at->low, at->low + (n < 0 ? 0 : n < each ? n : each) };
 	}
-	rc = ev_read_spans(src, spans, true, take, d, &hooks, err);
+	return spans;
+}
+
+/* Where a file's partitions begin and end is not known before it is read: of it the first records are taken. */
+static int read_some(struct ev_drill_log *d, struct ev_source *src, struct ev_error *err)
+{
+	struct ev_read_hooks hooks = { .ctx = d->hooks->ctx, .stop = d->hooks->stop };
+	struct ev_range_args whole = EV_RANGE_ARGS_INIT;
+	struct ev_span *spans = NULL;
+	int rc = src->ops->refresh(src, err);
+
+	if (rc == 0 && src->one_sequence)
+		rc = ev_range_resolve(src, &whole, NULL, &spans, err);
+	else if (rc == 0)
+		spans = first_spans(src);
+	if (rc == 0)
+		rc = ev_read_spans(src, spans, true, take, d, &hooks, err);
 	free(spans);
-	return rc == EV_READ_STOPPED ? ev_fail(err, EV_SOURCE, "stopped before the log was read") : rc;
+	if (rc == EV_READ_STOPPED)
+		return ev_fail(err, EV_SOURCE, "stopped before the log was read");
+	if (rc >= 0 && !d->nlines) {
+		ev_fail(err, EV_DATA, "the log has no record that could be damaged");
+		return ev_hint(err, "--drill with --rows, --counts and --checks leaves the log out");
+	}
+	return rc < 0 ? -1 : 0;
 }
 
 /* The lines as records, which stay as long as their reader. */
