@@ -174,6 +174,26 @@ check_status 0 "a first build takes copies as a run does"
 check "the same letters again" test "$(letters c)" = "$(letters cw)"
 check "and the same rows and indexes" equal c cw
 
+# so is a letter that is decided on while the indexes of a first build wait
+if on postgresql; then
+	sed 's/^-- @envelope.*/&\n-- @key $.k/; s/^-- @on copy/& must touch/' copies.sql >late.sql
+	n=0
+	for event in "put zero" "copy one" "copy two"; do
+		printf '{"topic":"t","partition":0,"offset":%d,"timestamp":1,"key":"%s","headers":[],"value":{"type":"%s","k":"%s"}}\n' \
+			$((n++)) "${event#* }" "${event% *}" "${event#* }"
+	done >late.ndjson
+	rebuild late.sql late --on-error dead --max-dead 1 ./late.ndjson
+	check_status 5 "a first build that ends in its midst"
+	check "its index waits" test "$(indexes late | grep -c acc_note)" = 0
+	sql late "INSERT INTO acc VALUES ('one', '$text')"
+	run evproject dead retry late.sql --store "$(store late)" t/0@1
+	check_status 5 "a letter that an index cannot hold fails again"
+	check_grep "by its name" 'acc_note' "$err"
+	rebuild late.sql late --on-error dead ./late.ndjson
+	check_status 0 "the build goes on"
+	check "and has its index" test "$(indexes late | grep -c acc_note)" = 1
+fi
+
 # a collation that the session's search path finds, and that of the store does not
 if on postgresql; then
 	sql "$_stores" "CREATE COLLATION public.theirs (locale = 'C')"

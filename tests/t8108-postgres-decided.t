@@ -92,7 +92,7 @@ rec put never 7 >&9
 check "one more letter" wait_for 60 stands_at $off
 for n in {1..7}; do
 	proxied before $n
-	run timeout 120 evproject dead retry kept.sql --store "$through/$name" --store-timeout 1s "t/0@$((off - 1))"
+	run timeout -k 5 120 evproject dead retry kept.sql --store "$through/$name" --store-timeout 1s "t/0@$((off - 1))"
 	check "each COMMIT of $n is lost: it ends" test $status = 4 -o $status = 5
 	[ $status != 4 ] || check_grep "  and says for how long it tried" 'gave up after [0-9.]+ s \(--store-timeout\)' "$err"
 	proxied_end

@@ -8,6 +8,7 @@
 #include "common/term.h"
 #include "event/time.h"
 #include "evproject/evproject.h"
+#include "rebuild/plan.h"
 #include "record/line.h"
 #include "sink/origin.h"
 #include "store/dead.h"
@@ -193,17 +194,29 @@ static int export_letters(struct ev_store *s, const char *projection, struct ev_
 	return rc;
 }
 
+static int load_plan(struct ev_store *s, const char *projection, struct ev_plan *plan, struct ev_error *err)
+{
+	struct ev_trouble trouble = { 0 };
+	int rc;
+
+	while ((rc = ev_plan_load(s, projection, plan, err)) < 0 && ev_store_recover(s, &trouble, err))
+		ev_plan_release(plan);
+	return rc;
+}
+
 static int decide(struct ev_store *s, const struct ev_projection *p, const struct letters *l,
 		  bool drop, struct ev_messages *msg, struct ev_error *err)
 {
 	struct ev_apply_options ao = EV_APPLY_OPTIONS_INIT;
-	struct ev_apply *a;
-	int rc = 0;
+	struct ev_apply *a = NULL;
+	struct ev_plan plan = { 0 };
+	int rc = load_plan(s, p->name, &plan, err);
 
 	ao.beside = true;
-	a = ev_apply_open(s, p, &ao, err);
-	if (!a)
-		return -1;
+	ao.waiting = plan.phase == EV_PHASE_BUILD ? &plan.waiting : NULL; /* others are of tables that do not serve */
+	if (rc == 0)
+		a = ev_apply_open(s, p, &ao, err);
+	rc = a ? 0 : -1;
 	for (size_t i = 0; i < l->n && rc == 0; i++) {
 		int64_t applied = 0;
 
@@ -215,6 +228,7 @@ static int decide(struct ev_store *s, const struct ev_projection *p, const struc
 			       ev_plural(applied));
 	}
 	ev_apply_close(a);
+	ev_plan_release(&plan);
 	return rc;
 }
 

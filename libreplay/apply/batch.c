@@ -30,6 +30,7 @@ void ev_batch_snapshot(struct ev_apply *a)
 	a->saved_cut_first = a->cut_first;
 	a->saved_skipped = a->skipped;
 	a->saved_guarded = a->guarded;
+	a->saved_indexed = a->indexed;
 	a->saved_letters = a->letters;
 }
 
@@ -63,6 +64,7 @@ void ev_transaction_undo(struct ev_apply *a)
 	a->cut_first = a->saved_cut_first || (a->nsaved < 2 && a->ledger.nparts > 1); /* the second has come since */
 	a->skipped = a->saved_skipped;
 	a->guarded = a->saved_guarded; /* those made since are gone with the transaction */
+	a->indexed = a->saved_indexed;
 	a->letters = a->saved_letters;
 }
 

@@ -28,7 +28,7 @@ struct ev_apply {
 	struct ev_ledger_part *saved; /* counts at the start of the transaction, for rollback */
 	size_t nsaved;
 	int64_t saved_watermark, saved_cuts, saved_generation, saved_skipped;
-	bool saved_cut_first, saved_guarded;
+	bool saved_cut_first, saved_guarded, saved_indexed;
 
 	struct ev_query ***queries;   /* [handler][statement] */
 	size_t *numbers;              /* [handler]: of its first statement among all */
