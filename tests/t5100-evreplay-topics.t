@@ -89,6 +89,21 @@ check_status 2 "into a pipe, too"
 run evreplay "$few" "$more" --map '*=x' --into -
 check_status 2 "where two topics are not made one"
 check "before a line of it is printed" test ! -s "$out"
+# Lines may be of the cluster that is written: a slip would write each of them into their own topic once more.
+run evtail "$few" --from begin -q
+cp "$out" few.lines
+held=$(evadmin marks "$few/0")
+for n in -n ''; do
+	run evreplay ./few.lines --map "x$few=$dst" $n
+	check_status 2 "of a file a topic that no rule fits is refused $n"
+	check_grep "by its name" "option '--map': no rule fits topic '$few', which would keep its name" "$err"
+	run evreplay - --map "x$few=$dst" $n <few.lines
+	check_status 2 "of a pipe, too $n"
+done
+check "nothing was written" test "$(evadmin marks "$few/0")" = "$held"
+run evreplay ./few.lines --map "x$few=y" --map '*=z' --into -
+check_status 0 "a rule that fits no topic of a file"
+check_grep "is said at its end" "warning: option '--map': 'x$few=y' fits no topic that was read" "$err"
 run evreplay "$few" --map 'few-*=copy.\2'
 check_status 2 "a rule that names a star too many is refused"
 

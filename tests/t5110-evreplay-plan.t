@@ -116,6 +116,15 @@ check_grep "and says so" "made topic 'made-$$', 5 partitions" "$err"
 check "with the record where it was" test "$(evtail "made-$$/4" -q -o %v)" = v
 run evreplay "made-$$" --into "twice-$$" --create
 check_status 0 "its settings come along"
+evadmin create "one-$$" 1
+for order in "one-$$ made-$$" "made-$$ one-$$"; do
+	run evreplay $order --into "both-$$" --create --partition keep --dry-run
+	check_status 0 "--create for two sources, $order"
+	check_grep "has as many partitions as the larger" "^topic both-$$: 5 partitions, to be made" "$out"
+done
+run evreplay "one-$$" "made-$$" --map "*-$$=all-$$" --create --partition keep
+check_status 0 "by --map, too"
+check_grep "and makes them" "made topic 'all-$$', 5 partitions" "$err"
 topic big 1 max.message.bytes=3000000
 printf 'put %s/0 %s k %s\n' "$big" "$now" "$(head -c 600000 /dev/urandom | base64 -w 0)" | put
 run evreplay "$big" --into "twice-$$"

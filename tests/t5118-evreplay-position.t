@@ -33,6 +33,17 @@ for end in --from --to; do
 	check_status 2 "$end with a position that names none of the topics is refused"
 	check_grep "with what it names" "position 'other.json' names none of the topics that are read, but 'ordres'" "$err"
 done
+run evtail "$src" --from begin -q
+cp "$out" src.lines
+for end in --from --to; do
+	for file in ./src.lines -; do
+		run evreplay $file --into "$dst" $end other.json <src.lines
+		check_status 0 "of $file, which shows its topics late, $end with it"
+		check_grep "is told at its end" "position 'other.json' names none of the topics that were read, but 'ordres'" "$err"
+	done
+	run evreplay ./src.lines --into "$dst" $end live.json
+	check_no_grep "one that fits is not" "names none" "$err"
+done
 
 # It cannot be written any more: what the job has committed is safe all the same.
 topic kept 1

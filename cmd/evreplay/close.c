@@ -76,6 +76,30 @@ void replay_advise(const struct replay *r, bool saved, struct ev_error *err)
 		ev_hint(err, "when that is mended, --from %s goes on there", a->position);
 }
 
+static void report_point(const struct replay *r, const struct ev_point *point)
+{
+	if (point->kind != EV_POINT_FILE || !point->position.n)
+		return;
+	for (size_t i = 0; i < point->position.n; i++)
+		if (ev_source_has_topic(r->src, point->position.v[i].topic))
+			return;
+	ev_warn(r->msg, "position '%s' names none of the topics that were read, but '%s': it is of another source",
+		point->name, point->position.v[0].topic);
+}
+
+void replay_report_slips(const struct replay *r)
+{
+	const char *idle;
+
+	if (!r->src->one_sequence || !r->src->nparts)
+		return;
+	idle = replay_idle_map(r);
+	if (idle)
+		ev_warn(r->msg, "option '--map': '%s' fits no topic that was read", idle);
+	report_point(r, &r->args->src.range.from);
+	report_point(r, &r->args->src.range.to);
+}
+
 /* A path of --redact or --hash that was met nowhere is as likely a slip as good news. */
 static void report_paths(struct replay *r)
 {

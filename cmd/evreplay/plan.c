@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/plural.h"
-#include "sink/rename.h"
 
 const char *const replay_allow_words[] = { "same-topic", "fewer-partitions", "log-append-time", "other-job",
 					   "other-partitions", "retention", "timestamp-bounds", "null-keys", NULL };
@@ -442,27 +441,12 @@ int replay_check_part(struct replay *r, struct replay_part *p, int32_t partition
 		      struct ev_error *err)
 {
 	p->into = replay_topic_named(r, p->topic, from, err);
-	return p->into ? check_partitions(r, p, partition, err) : -1;
-}
-
-/* A rule that fits no topic is a slip, and its topics would keep their names. A file shows its topics later. */
-static int check_maps(struct replay *r, struct ev_error *err)
-{
-	const struct ev_list *maps = &r->args->maps;
-	struct ev_buf name = EV_BUF_INIT;
-
-	for (size_t m = 0; m < maps->n; m++) {
-		bool fits = r->src->one_sequence;
-
-		for (size_t i = 0; i < r->src->nparts && !fits; i++)
-			fits = ev_rename(&maps->v[m], 1, ev_slice_str(r->src->parts[i].topic), &name);
-		ev_buf_release(&name);
-		if (fits)
-			continue;
-		ev_fail(err, EV_USAGE, "option '--map': '%s' fits no topic that is read", maps->v[m]);
-		return ev_hint(err, "a pattern is the whole name, * stands for any text, and a dot for a dot");
-	}
-	return 0;
+	if (!p->into)
+		return -1;
+	/* several that go into one are met one by one, before it is made */
+	if (p->into->create && have_partition(&p->into->info, from, partition, err))
+		return -1;
+	return check_partitions(r, p, partition, err);
 }
 
 /* A file shows its topics late, but the one that all go to is known, and may be there. */
@@ -486,7 +470,7 @@ int replay_look(struct replay *r, struct ev_error *err)
 {
 	if (r->redrive)
 		return 0; /* a dead letter's home is known when it is read */
-	if (check_maps(r, err) || look_ahead(r, err))
+	if (replay_check_maps(r, err) || look_ahead(r, err))
 		return -1;
 	for (uint32_t i = 0; i < r->src->nparts; i++)
 		if (!replay_part(r, i, ev_slice_str(r->src->parts[i].topic), r->src->parts[i].partition,

@@ -205,6 +205,14 @@ struct replay_part *replay_part_at(struct replay *r, uint32_t part);
 struct replay_part *replay_part(struct replay *r, uint32_t part, struct ev_slice topic,
 				int32_t partition, struct ev_error *err);
 
+/*
+ * The first rule of --map that fits none of the topics that are known; NULL: each fits one. A slip: what it means would
+ * keep its name.
+ */
+const char *replay_idle_map(const struct replay *r);
+/* There is none; a file shows its topics later. EV_USAGE. */
+int replay_check_maps(struct replay *r, struct ev_error *err);
+
 /* ---- archive.c ---- */
 
 int replay_open_archive(struct replay *r, struct ev_error *err);
@@ -309,6 +317,8 @@ void replay_position(struct replay *r, struct ev_position *pos);
 bool replay_settle(struct replay *r, struct ev_position *pos);
 /* What to do after a copy that was under way has failed, where nothing else is said already; `saved`: its position. */
 void replay_advise(const struct replay *r, bool saved, struct ev_error *err);
+/* A file has ended, and its topics are known: what options name, and none of them is, is said. */
+void replay_report_slips(const struct replay *r);
 /* `stopped`: by a signal, before its end. */
 void replay_report(struct replay *r, bool stopped);
 

@@ -277,6 +277,7 @@ static int copy(struct replay *r, struct ev_error *err)
 		ev_progress_read(&r->progress, r->src, r->merge, r->spans, r->args->follow ? 0 : r->nspans, r->read);
 		done = done && !n;
 	}
+	replay_report_slips(r);
 	return replay_check_ends(r, err);
 }
 

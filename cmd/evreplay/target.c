@@ -300,6 +300,21 @@ int replay_open_target(struct replay *r, struct ev_error *err)
 	}
 }
 
+/* Of a topic that is read, and of an archive, the cluster is known; lines may have come from the one they go to. */
+static bool keeps_home(const struct replay *r)
+{
+	return r->kafka && r->src->one_sequence && !r->args->into_broker && !r->args->into_config;
+}
+
+static char *no_rule(struct ev_slice topic, struct ev_error *err)
+{
+	ev_fail(err, EV_USAGE, "option '--map': no rule fits topic '%.*s', which would keep its name",
+		(int)topic.len, topic.ptr);
+	ev_hint(err, "a rule like '%.*s=NAME' says where it goes; --into-broker keeps names on another cluster",
+		(int)topic.len, topic.ptr);
+	return NULL;
+}
+
 static char *target_topic(struct replay *r, struct ev_slice topic, struct ev_error *err)
 {
 	const struct replay_args *a = r->args;
@@ -308,8 +323,11 @@ static char *target_topic(struct replay *r, struct ev_slice topic, struct ev_err
 
 	if (r->kafka && a->into)
 		return ev_strdup(a->into);
-	if (!ev_rename(a->maps.v, a->maps.n, topic, &name))
+	if (!ev_rename(a->maps.v, a->maps.n, topic, &name)) {
+		if (keeps_home(r))
+			return no_rule(topic, err);
 		ev_buf_add_slice(&name, topic);
+	}
 	made = ev_slice_dup(ev_buf_slice(&name));
 	ev_buf_release(&name);
 	if (ev_topic_valid(ev_slice_str(made)))
@@ -318,6 +336,33 @@ static char *target_topic(struct replay *r, struct ev_slice topic, struct ev_err
 		(int)topic.len, topic.ptr);
 	free(made);
 	return NULL;
+}
+
+const char *replay_idle_map(const struct replay *r)
+{
+	const struct ev_list *maps = &r->args->maps;
+	struct ev_buf name = EV_BUF_INIT;
+	bool fits = true;
+
+	for (size_t m = 0; m < maps->n; m++) {
+		fits = false;
+		for (size_t i = 0; i < r->src->nparts && !fits; i++)
+			fits = ev_rename(&maps->v[m], 1, ev_slice_str(r->src->parts[i].topic), &name);
+		ev_buf_release(&name);
+		if (!fits)
+			return maps->v[m];
+	}
+	return NULL;
+}
+
+int replay_check_maps(struct replay *r, struct ev_error *err)
+{
+	const char *idle = r->src->one_sequence ? NULL : replay_idle_map(r);
+
+	if (!idle)
+		return 0;
+	ev_fail(err, EV_USAGE, "option '--map': '%s' fits no topic that is read", idle);
+	return ev_hint(err, "a pattern is the whole name, * stands for any text, and a dot for a dot");
 }
 
 /* The lines of both would be of one log, in which offsets come twice. */
