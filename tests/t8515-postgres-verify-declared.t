@@ -239,4 +239,24 @@ check_status 2 "wants a scratch database"
 check_grep "and it is said why" 'does not fold in memory alone: .*cuts names after 63 bytes' "$err"
 run evverify long.sql --store "$(store long.db)" --scratch "$_stores" ./log.ndjson
 check_status 0 "with one it is consistent"
+
+# who may read the view and nothing else
+sql s.db "DROP POLICY p ON acc; ALTER TABLE acc DISABLE ROW LEVEL SECURITY; DELETE FROM acc WHERE k = 'hidden'"
+reads() { run evverify p.sql --store "$(store s.db | sed 's|//[^@]*@|//poor@|')" ./log.ndjson; }
+reads
+check_status 0 "a role that may only read proves it, too"
+sql s.db "REVOKE SELECT ON acc FROM poor"
+reads
+check_status 4 "one that may not read a table does not"
+check_grep "why is said" "permission denied for table acc" "$err"
+
+# what is wrong is said, and not that it is not there to be folded
+sql none.db "SELECT 1" >/dev/null
+memory none.db
+check_status 2 "a schema without the view"
+check_grep "is not the right one" "has no view 'times'" "$err"
+sed -i 's/version 1/version 2/; s/, w)/, x)/; s/, w timestamptz/, x timestamptz/' p.sql
+memory s.db
+check_status 2 "a file with other columns than the view's"
+check_grep "is not its file" "not the projection that the view was built with" "$err"
 done_testing

@@ -72,10 +72,10 @@ static void spoil(struct ev_fold *f, const struct ev_statement *s, const char *r
 	free(t);
 }
 
-/* For the types of its parameters; NULL where they have none, or the store does not take it. */
-static struct ev_query *prepare_for_types(struct ev_fold *f, const struct ev_statement *s, const struct ev_buf *tables)
+/* For the types of its parameters; NULL where they have none, or the store does not take it: `err` says why. */
+static struct ev_query *prepare_for_types(struct ev_fold *f, const struct ev_statement *s, const struct ev_buf *tables,
+					  struct ev_error *err)
 {
-	struct ev_error err = EV_ERROR_INIT;
 	struct ev_buf reads = EV_BUF_INIT;
 	struct ev_query *q = NULL;
 	size_t at;
@@ -83,7 +83,7 @@ static struct ev_query *prepare_for_types(struct ev_fold *f, const struct ev_sta
 	for (size_t i = 0; i < f->projection->nreads; i++)
 		ev_buf_add(&reads, f->projection->reads[i], strlen(f->projection->reads[i]) + 1);
 	if (f->store->ops->param_type)
-		q = f->store->ops->prepare(f->store, s->sql[f->store->ops->dialect], true, tables, &reads, &at, &err);
+		q = f->store->ops->prepare(f->store, s->sql[f->store->ops->dialect], true, tables, &reads, &at, err);
 	ev_buf_release(&reads);
 	return q;
 }
@@ -93,9 +93,10 @@ static void read_statement(struct ev_fold *f, size_t h, size_t i, struct ev_quer
 {
 	const struct ev_statement *s = &f->projection->handlers[h].statements[i];
 	struct ev_fold_statement *read = &f->statements[h][i];
-	struct ev_query *own = q ? NULL : prepare_for_types(f, s, tables);
+	struct ev_error refused = EV_ERROR_INIT;
+	struct ev_query *own = q ? NULL : prepare_for_types(f, s, tables, &refused);
 
-	ev_fold_read(f, s, q ? q : own, read);
+	ev_fold_read(f, s, q ? q : own, refused.text, read);
 	if (own)
 		f->store->ops->finish(f->store, own);
 	if (!read->table)

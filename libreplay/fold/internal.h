@@ -330,8 +330,11 @@ char *ev_fold_lower(const char *name); /* as ev_token_name gives names; free it 
 /* A type of PostgreSQL by its name; NULL: of SQLite, any. */
 void ev_fold_param_type(const char *name, struct ev_fold_param *p);
 
-/* plan.c: `out` filled, table NULL when it is not understood; `q` is the same statement, prepared. */
-void ev_fold_read(struct ev_fold *f, const struct ev_statement *s, struct ev_query *q,
+/*
+ * plan.c: `out` filled, table NULL when it is not understood; `q` is the same statement, prepared, or NULL and
+ * `refused` why it was not.
+ */
+void ev_fold_read(struct ev_fold *f, const struct ev_statement *s, struct ev_query *q, const char *refused,
 		  struct ev_fold_statement *out);
 void ev_fold_statement_release(struct ev_fold_statement *s);
 /* A constant as the store writes one; DOUBT when it is not understood. Its text belongs to t->rules. */

@@ -236,13 +236,16 @@ static char *reason(const struct ev_fold_reader *r)
 	return ev_strdup(text);
 }
 
-void ev_fold_read(struct ev_fold *f, const struct ev_statement *s, struct ev_query *q,
+void ev_fold_read(struct ev_fold *f, const struct ev_statement *s, struct ev_query *q, const char *refused,
 		  struct ev_fold_statement *out)
 {
 	struct ev_fold_reader r = { .f = f, .out = out };
 
-	if (!q && f->store->ops->param_type) { /* a table that it names is gone, say */
-		out->why = ev_strdup("the store does not take it");
+	if (!q && f->store->ops->param_type) {
+		char text[sizeof(((struct ev_error *)NULL)->text) + 64];
+
+		snprintf(text, sizeof(text), "the store does not take it: %s", refused);
+		out->why = ev_strdup(text);
 		return;
 	}
 	ev_fold_reader_init(&r, s->sql[f->store->ops->dialect]);

@@ -385,7 +385,7 @@ static int prepare_checked(struct ev_pg *s, struct ev_query *q, const struct ev_
 	rc = compile(s, q, at, &why);
 	if (rc == 0)
 		rc = check_relations(s, before, tables, reads, &why);
-	if (rc == 0)
+	if (rc == 0 && (!tables || !s->read_only)) /* who only reads never runs a handler, and needs no right to */
 		rc = plan(s, q, &why);
 	PQclear(locks);
 	if (ev_pg_exec(s, "ROLLBACK TO SAVEPOINT ev_prepare; RELEASE SAVEPOINT ev_prepare", err) < 0)

@@ -49,6 +49,9 @@ struct ev_verifying {
 	struct ev_ids ids;            /* of @dedupe, that the store has seen; empty without it */
 };
 
+/* verify.c: was the view built with this file? EV_USAGE where not. */
+int ev_verify_same_projection(const struct ev_verifying *w, const struct ev_ledger *l, struct ev_error *err);
+
 /* reference.c: open the empty reference and learn the tables' shapes. EV_USAGE passes through. */
 int ev_reference_open(struct ev_verifying *w, struct ev_error *err);
 void ev_reference_close(struct ev_verifying *w);

@@ -181,6 +181,18 @@ static int refuse_views(const struct ev_verifying *w, struct ev_error *err)
 	return wants_scratch(err);
 }
 
+/* Asked before what the fold says of tables that are not there, or are of another file. */
+static int view_there(const struct ev_verifying *w, struct ev_error *err)
+{
+	struct ev_ledger l = { 0 };
+	int rc = ev_snapshot_ledger(w->catalogue, w->p->name, &l, err);
+
+	if (rc == 0)
+		rc = ev_verify_same_projection(w, &l, err);
+	ev_ledger_release(&l);
+	return rc < 0 ? -1 : ev_reference_tables_there(w->catalogue, w->p->name, err);
+}
+
 /* Without a scratch store, where all of it folds in memory. */
 static int open_memory(struct ev_verifying *w, struct ev_error *err)
 {
@@ -191,7 +203,7 @@ static int open_memory(struct ev_verifying *w, struct ev_error *err)
 		return -1;
 	ro.read_only = true;
 	w->catalogue = ev_store_open(w->opt->url, &ro, err);
-	if (!w->catalogue || ev_reference_tables_there(w->catalogue, w->p->name, err) < 0)
+	if (!w->catalogue || view_there(w, err) < 0)
 		return -1;
 	w->replay.detached = ev_memory_fold_new(w->catalogue, w->p, 0, 1, &why, err);
 	w->replay.memory = w->opt->memory;

@@ -86,9 +86,9 @@ static int load_decisions(struct ev_snapshot *s, int64_t after, struct ev_error 
 	return rc;
 }
 
-static int no_view(const struct ev_snapshot *s, const char *projection, struct ev_error *err)
+static int no_view(const struct ev_store *s, const char *projection, struct ev_error *err)
 {
-	ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->store->url, projection);
+	ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, projection);
 	return ev_hint(err, "is it the right store, or schema?");
 }
 
@@ -126,17 +126,21 @@ bool ev_snapshot_follows(const struct ev_snapshot *was, const struct ev_snapshot
 	return same;
 }
 
-int ev_snapshot_load(struct ev_snapshot *s, const char *projection, int64_t after, struct ev_error *err)
+int ev_snapshot_ledger(struct ev_store *s, const char *projection, struct ev_ledger *l, struct ev_error *err)
 {
-	int present = ev_ledger_present(s->store, err);
+	int present = ev_ledger_present(s, err);
 
 	if (present <= 0)
 		return present < 0 ? -1 : no_view(s, projection, err);
-	if (ev_ledger_readable(s->store, err) < 0 ||
-	    ev_ledger_load(s->store, projection, &s->ledger, err) < 0)
+	if (ev_ledger_readable(s, err) < 0 || ev_ledger_load(s, projection, l, err) < 0)
 		return -1;
-	if (!s->ledger.exists)
-		return no_view(s, projection, err);
+	return l->exists ? 0 : no_view(s, projection, err);
+}
+
+int ev_snapshot_load(struct ev_snapshot *s, const char *projection, int64_t after, struct ev_error *err)
+{
+	if (ev_snapshot_ledger(s->store, projection, &s->ledger, err) < 0)
+		return -1;
 	if (ev_snapshot_rows_key(s->store, projection, &s->rows_key, err) < 0 ||
 	    ev_ledger_tables(s->store, projection, &s->tables, err) < 0 || load_cuts(s, after, err) < 0)
 		return -1;

@@ -29,6 +29,8 @@ int ev_snapshot_take(struct ev_snapshot *s, const char *url, const struct ev_sto
 		     const char *projection, int64_t after, struct ev_error *err);
 /* The same of `s->store`, which the caller has open, and in a transaction; the rest is zeroed. */
 int ev_snapshot_load(struct ev_snapshot *s, const char *projection, int64_t after, struct ev_error *err);
+/* Its ledger alone. To be released, whatever is returned; zeroed before. */
+int ev_snapshot_ledger(struct ev_store *s, const char *projection, struct ev_ledger *l, struct ev_error *err);
 /* By which name the rows of the projection are found now; in place of what `key` held. */
 int ev_snapshot_rows_key(struct ev_store *store, const char *projection, char **key, struct ev_error *err);
 /*

@@ -117,10 +117,8 @@ static void fail_open_modes(struct ev_verifying *w, struct ev_error *err)
 			ev_mode_unproven(w->v->modes[i], err);
 }
 
-static int same_projection(struct ev_verifying *w, struct ev_error *err)
+int ev_verify_same_projection(const struct ev_verifying *w, const struct ev_ledger *l, struct ev_error *err)
 {
-	const struct ev_ledger *l = &w->first.ledger;
-
 	if (strcmp(l->fingerprint, w->p->fingerprint) == 0)
 		return 0;
 	ev_fail(err, EV_USAGE, "%s is not the projection that the view was built with (version %lld in the store, "
@@ -185,7 +183,7 @@ static int read_store(struct ev_verifying *w, struct ev_error *err)
 		ev_freshness_ask(&w->freshness, w->src, w->opt->max_age_ms, &w->trouble);
 	rc = ev_snapshot_take(&w->first, w->opt->url, w->opt->store, w->p->name, 0, err);
 	if (rc == 0)
-		rc = same_projection(w, err);
+		rc = ev_verify_same_projection(w, &w->first.ledger, err);
 	if (rc == 0 && w->opt->base)
 		rc = ev_base_precedes(w, &w->first, err);
 	if (rc < 0)
