@@ -15,6 +15,7 @@ struct collect {
 	struct ev_decisions *out;
 	int64_t after;
 	bool drop;
+	struct ev_error *err;
 };
 
 static int collect(void *ctx, const struct ev_dead_letter *d)
@@ -23,38 +24,27 @@ static int collect(void *ctx, const struct ev_dead_letter *d)
 
 	if (d->decided_seq <= c->after || d->behind >= 0)
 		return 0;
-	EV_GROW(c->out->v, c->out->n, c->out->cap);
-	c->out->v[c->out->n++] = (struct ev_decision){ ev_slice_dup(d->topic), d->partition, d->offset,
-						       d->decided_seq, c->drop };
-	return 0;
-}
-
-static int by_seq(const void *a, const void *b)
-{
-	const struct ev_decision *x = a, *y = b;
-
-	return (x->seq > y->seq) - (x->seq < y->seq);
+	c->out->n++;
+	return ev_taken_add(c->out->taken, d->decided_seq, d->topic, d->partition, d->offset, c->drop, c->err);
 }
 
 int ev_decisions_load(struct ev_store *s, const char *projection, int64_t after,
 		      struct ev_decisions *out, struct ev_error *err)
 {
-	struct collect c = { out, after, true };
-	int rc = ev_dead_each(s, projection, "dropped", collect, &c, err);
+	struct collect c = { out, after, true, err };
+	int rc;
 
+	out->taken = ev_taken_new();
+	rc = ev_dead_each(s, projection, "dropped", collect, &c, err);
 	c.drop = false;
 	if (rc == 0)
 		rc = ev_dead_each(s, projection, "retried", collect, &c, err);
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), by_seq);
-	return rc;
+	return rc == 0 ? ev_taken_first(out->taken, after, &out->at, err) : rc;
 }
 
 void ev_decisions_release(struct ev_decisions *d)
 {
-	for (size_t i = 0; i < d->n; i++)
-		free(d->v[i].topic);
-	free(d->v);
+	ev_taken_free(d->taken);
 	*d = (struct ev_decisions){ 0 };
 }
 
@@ -145,25 +135,31 @@ int ev_rebuilding_know(struct ev_rebuilding *r, struct ev_error *err)
 	return ev_letters_load(r->sh->live, r->p->name, true, &r->decided, err);
 }
 
-int ev_decisions_replay(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_decisions *d,
-			int64_t seq, struct ev_error *err)
+static int take_again(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_taken_decision *d,
+		      struct ev_error *err)
 {
-	for (size_t i = 0; i < d->n; i++) {
-		const struct ev_decision *c = &d->v[i];
-		struct ev_error why = EV_ERROR_INIT;
-		int64_t applied;
+	struct ev_error why = EV_ERROR_INIT;
+	int64_t applied;
 
-		if (c->seq != seq || ev_apply_retry(a, c->topic, c->partition, c->offset, c->drop,
-						    &applied, &why) == 0)
-			continue;
-		if (why.class == EV_DATA) /* it was retried with success, in another version */
-			ev_rebuilding_note(r, "%s/%d@%" PRId64 " was %s in the old version and stays a dead letter in "
-					   "the new one, where this fails: %s", c->topic, c->partition, c->offset,
-					   c->drop ? "dropped" : "retried", why.text);
-		else if (why.class != EV_USAGE) { /* usage: not dead here */
-			*err = why;
-			return -1;
-		}
+	if (ev_apply_retry(a, d->topic, d->partition, d->offset, d->drop, &applied, &why) == 0)
+		return 0;
+	if (why.class == EV_DATA) { /* it was retried with success, in another version */
+		ev_rebuilding_note(r, "%s/%d@%" PRId64 " was %s in the old version and stays a dead letter in "
+				   "the new one, where this fails: %s", d->topic, d->partition, d->offset,
+				   d->drop ? "dropped" : "retried", why.text);
+	} else if (why.class != EV_USAGE) { /* usage: not dead here */
+		*err = why;
+		return -1;
 	}
+	return 0;
+}
+
+int ev_decisions_replay(struct ev_rebuilding *r, struct ev_apply *a, struct ev_decisions *d, int64_t seq,
+			struct ev_error *err)
+{
+	while (d->at && d->at->seq <= seq)
+		if ((d->at->seq == seq && take_again(r, a, d->at, err) < 0) ||
+		    ev_taken_next(d->taken, &d->at, err) < 0)
+			return -1;
 	return 0;
 }

@@ -11,17 +11,13 @@
 
 #include "rebuild/rebuild.h"
 #include "store/dead.h"
+#include "verify/taken.h"
 
-struct ev_decision { /* on a dead letter of the old view */
-	char *topic;
-	int32_t partition;
-	int64_t offset, seq;
-	bool drop;
-};
-
+/* On dead letters of the old view, oldest first: where they are many, in a temporary file. */
 struct ev_decisions {
-	struct ev_decision *v;
-	size_t n, cap;
+	struct ev_taken *taken;
+	const struct ev_taken_decision *at; /* the next; NULL: there are no more */
+	int64_t n;
 };
 
 struct ev_letters { /* names of poison records: "topic/partition@offset", sorted */
@@ -41,6 +37,7 @@ struct ev_rebuilding {
 	struct ev_apply_options ao;
 	struct ev_known_poison known;     /* to the old view: */
 	struct ev_letters letters, decided; /* all of its letters, and those that were dropped or retried */
+	struct ev_decisions *following; /* those that the load goes along, while it does */
 	struct ev_apply *apply; /* on the shadow's store */
 	bool checked;           /* the log's identity was checked in this session */
 	bool began;             /* this session found an empty shadow: all that is in it is of this log */
@@ -173,9 +170,9 @@ int ev_rebuilding_know(struct ev_rebuilding *r, struct ev_error *err);
 int ev_decisions_load(struct ev_store *s, const char *projection, int64_t after,
 		      struct ev_decisions *out, struct ev_error *err);
 void ev_decisions_release(struct ev_decisions *d);
-/* Take those of cut `seq` again, where the letter is dead in the new version too. */
-int ev_decisions_replay(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_decisions *d,
-			int64_t seq, struct ev_error *err);
+/* Take those of cut `seq` again, where the letter is dead in the new version too; `at` is the first behind them. */
+int ev_decisions_replay(struct ev_rebuilding *r, struct ev_apply *a, struct ev_decisions *d, int64_t seq,
+			struct ev_error *err);
 
 /*
  * Old against new: at the old view's position, once; where it has none in this log, at the end of what was read. Each

@@ -197,7 +197,7 @@ static int count_letters(struct ev_shadow *sh, const char *name, struct ev_previ
 		rc = ev_dead_each(sh->live, name, "dead", list_letter, &l, err);
 	if (rc == 0)
 		rc = ev_decisions_load(sh->live, name, -1, &d, err);
-	out->decided = (int64_t)d.n;
+	out->decided = d.n;
 	ev_decisions_release(&d);
 	ev_buf_release(&l.undecided);
 	return rc;

@@ -131,15 +131,16 @@ static int read_range(struct ev_rebuilding *r, const struct ev_plan_range *range
 
 static int replay(struct ev_rebuilding *r, int64_t seq, struct ev_error *err)
 {
-	struct ev_decisions d = { 0 };
+	struct ev_decisions own = { 0 }; /* of a range that another session has stored */
 	int rc = 0;
 
 	if (!seq || r->plan.replayed >= seq)
 		return 0;
-	rc = ev_decisions_load(r->sh->live, r->p->name, seq - 1, &d, err);
+	if (!r->following)
+		rc = ev_decisions_load(r->sh->live, r->p->name, seq - 1, &own, err);
 	if (rc == 0)
-		rc = ev_decisions_replay(r, r->apply, &d, seq, err);
-	ev_decisions_release(&d);
+		rc = ev_decisions_replay(r, r->apply, r->following ? r->following : &own, seq, err);
+	ev_decisions_release(&own);
 	if (rc < 0)
 		return -1;
 	r->plan.replayed = seq;
@@ -300,16 +301,17 @@ static int follow_decisions(struct ev_rebuilding *r, struct ev_error *err)
 	struct ev_decisions d = { 0 };
 	int rc = r->plan.detached ? 0 : ev_decisions_load(r->sh->live, r->p->name, r->plan.replayed, &d, err);
 
-	for (size_t i = 0; i < d.n && rc == 0 && !r->stopped; i++) {
+	r->following = &d;
+	while (rc == 0 && d.at && !r->stopped) {
 		struct ev_position at = EV_POSITION_INIT;
+		int64_t seq = d.at->seq;
 
-		if (d.v[i].seq > r->plan.replayed) {
-			rc = ev_ledger_cut_position(r->sh->live, r->p->name, d.v[i].seq, &at, err);
-			if (rc == 0)
-				rc = go_to(r, &at, d.v[i].seq, err);
-		}
+		rc = ev_ledger_cut_position(r->sh->live, r->p->name, seq, &at, err);
+		if (rc == 0)
+			rc = go_to(r, &at, seq, err);
 		ev_position_release(&at);
 	}
+	r->following = NULL;
 	ev_decisions_release(&d);
 	return rc;
 }
@@ -504,12 +506,10 @@ static int level_decisions(struct ev_rebuilding *r, struct ev_apply *a, const st
 	struct ev_decisions d = { 0 };
 	int rc = ev_decisions_load(r->sh->live, old->projection, r->plan.replayed, &d, err);
 
-	for (size_t i = 0; i < d.n && rc == 0; i++) {
+	while (rc == 0 && d.at) {
 		struct ev_position at = EV_POSITION_INIT;
-		int64_t seq = d.v[i].seq;
+		int64_t seq = d.at->seq;
 
-		if (seq <= r->plan.replayed)
-			continue;
 		rc = ev_ledger_cut_position(r->sh->live, old->projection, seq, &at, err);
 		if (rc == 0)
 			rc = level_to(r, a, &at, left_ms, err);
