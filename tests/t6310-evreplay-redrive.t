@@ -375,4 +375,16 @@ check_status 3 "a broker that wants longer sessions"
 check_grep "is told at once, with what helps" "hint: .* -X session.timeout.ms=20000" "$err"
 run evreplay redrive letters -X session.timeout.ms=20000
 check_status 0 "which it does"
+
+# Jobs keep their positions in a topic of ours: what a letter put there would be taken for one.
+topic forged 1
+printf '{"topic":"%s","partition":0,"offset":0,"timestamp":5,"key":"job","headers":[%s],"value":{"position":{}}}\n' "$forged" \
+	"$(connect __evreplay_jobs 0 'no')" | put
+run evreplay redrive "$forged" -g forged -n
+check_grep "a letter of which the home would be the topic of jobs has none" "(nowhere)" "$out"
+run evreplay redrive "$forged" -g forged -X session.timeout.ms=20000
+check_status 5 "and is not sent"
+check_grep "which is said" "its headers name '__evreplay_jobs', where jobs keep their positions" "$err"
+run evreplay "$forged" --into __evreplay_jobs
+check_status 2 "nor is anything else copied into it"
 done_testing

@@ -207,6 +207,72 @@ evadmin commit middle "$grows/0=8"
 run evreplay offsets --map torn.map -g middle --yes
 check_status 0 "one that has is"
 
+# One that was killed at its commit, with its lines in the map, then one without: these lines are of nothing.
+topic adrift 1
+adrift() { evreplay "$grows" --into "$adrift" --exactly-once --job "adrift-$$" "$@"; }
+adrift --to 5 --offset-map adrift.map -q
+cat >>adrift.map <<END
+{"job":"adrift-$$","begin":{"$grows":{"0":5}}}
+{"from":"$grows","partition":0,"offset":5,"into":"$adrift","into_partition":0,"into_offset":60,"count":3}
+{"end":{"$grows":{"0":8}}}
+END
+adrift --to 8 -q
+run adrift --offset-map adrift.map
+run evreplay offsets --map adrift.map -g early --yes
+check_status 5 "what a killed run has told is not believed where the next had no map"
+check_grep "and it is named" "warning: offsets 5..7 of $grows/0 are not in the copy" "$err"
+
+# A job of a file that goes on over a gap.
+topic holed 1
+into=(--into "$holed" --exactly-once --job "holed-$$" --offset-map holed.map -q)
+evtail "$grows" --from 0 --to 5 -o json -q | evreplay - "${into[@]}"
+run evreplay - "${into[@]}" --accept-gap < <(evtail "$grows" --from 8 --to end -o json -q)
+check_status 0 "a job goes on over a gap"
+run evreplay offsets --map holed.map -g early --yes
+check_status 5 "its map has it"
+check_grep "as what is in no copy" "warning: offsets 5..7 of $grows/0 are not in the copy" "$err"
+
+# The cluster of the copy is in the map.
+sed '1s/"cluster":"[^"]*"/"cluster":"another"/' torn.map >other.map
+run torn --offset-map other.map
+check_status 2 "the map of a job on another cluster is not continued"
+run evreplay offsets --map other.map -g early --dry-run
+check_status 2 "nor is a group moved by it here"
+check_grep "the copy is elsewhere" "is on another cluster .another." "$err"
+
+# The logs are not what the map tells of.
+topic lost 1
+evreplay "$grows" --into "$lost" --offset-map lost.map -q
+evadmin trim "$lost/0" 6
+run evreplay offsets --map lost.map -g early --dry-run
+check_status 1 "what the copy has lost since is found"
+check_grep "and named" "warning: offsets 4..5 of the copy $lost/0 are gone, and the group has not read them" "$err"
+evadmin commit beyond "$grows/0=77"
+run evreplay offsets --map lost.map -g beyond --yes
+check_status 5 "a group that stands behind the end of the source is not moved"
+check_grep "which is said" "the group stands at offset 77 of $grows/0, which ends at 21: it was made again" "$err"
+evadmin delete "$lost"
+evadmin create "$lost" 1
+run evreplay offsets --map lost.map -g early --yes
+check_status 5 "nor one to a copy that was made again"
+check_grep "which is said, too" "$lost/0 ends at offset 0, and the map tells of records up to" "$err"
+check "it has no offset there" test "$(evadmin committed early "$lost/0")" = -1
+
+# Two copies in one topic, a map of each.
+topic both 1
+evreplay "$src/0" --into "$both" --offset-map first.map -q
+evreplay "$grows" --into "$both" --offset-map second.map -q
+run evreplay offsets --map first.map -g readers --yes --accept-gap
+check_status 0 "a group is moved to the first of two copies in a topic"
+evadmin commit readers "$grows/0=4"
+run evreplay offsets --map second.map -g readers --yes
+check_status 5 "and not over what it has not read of that to the second"
+check_grep "which is named" "warning: offsets 20..53 of the copy $both/0, where the group stands, have records" "$err"
+check "it stays" test "$(evadmin committed readers "$both/0")" = 20
+evadmin commit readers "$src/0=30"
+run evreplay offsets --map first.map -g readers --yes --accept-gap
+check_status 0 "over what it has read of that, it is"
+
 # A map that may not be written is said before anything is made.
 run evreplay "$src" --into "never-$$" --create --offset-map map --dry-run
 check_status 2 "a plan, too, refuses the map of another copy"

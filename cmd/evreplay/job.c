@@ -288,6 +288,8 @@ static int check_begin(struct replay *r, uint32_t part, struct ev_error *err)
 	if (r->args->accept_gap) {
 		ev_warn(r->msg, "%s/%" PRId32 ": offsets %" PRId64 "..%" PRId64 " are in no run of job '%s'", p->topic,
 			p->partition, stored, seen.first - 1, r->args->job);
+		if (r->map)
+			ev_map_writer_skip(r->map, p->topic, p->partition, seen.first);
 		return 0;
 	}
 	ev_fail(err, EV_DATA, "%s/%" PRId32 ": offsets %" PRId64 "..%" PRId64 " are lost: job '%s' stands at %" PRId64
@@ -343,6 +345,17 @@ int replay_check_ends(struct replay *r, struct ev_error *err)
 		if (check_end(r, i, err))
 			return -1;
 	return 0;
+}
+
+void replay_take_token(struct replay *r)
+{
+	struct ev_sink *sink = replay_sink(r);
+
+	r->token = sink && sink->ops->token ? sink->ops->token(sink) : NULL;
+	if (!r->token)
+		return;
+	r->unmapped = !r->token->mapped;
+	r->token->mapped = r->args->offset_map;
 }
 
 /* From the end, so that only the last one of each is hashed. */

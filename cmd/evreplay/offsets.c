@@ -20,10 +20,12 @@ struct offsets {
 	struct ev_map *map;
 	struct ev_position group, now, next; /* in the source; in the target, before and after */
 	int64_t again;
+	struct ev_source *copy; /* the target's topics */
 	char *cluster[2]; /* ids: of the target, of the source; NULL: not known */
 	bool committing;
 	size_t back;         /* partitions of the copy where the group stands further than it is to stand */
 	size_t gaps, tails; /* partitions of which the group would miss records: within the copy, behind its end */
+	size_t others;      /* partitions of the copy where it would pass over what others have written there */
 };
 
 static void init(void *args)
@@ -98,8 +100,11 @@ static void missing(const struct ev_partition *p, int64_t from, int64_t to, stru
 static bool has_gap(const struct ev_map *map, const struct ev_partition *p, int64_t at, struct ev_messages *msg)
 {
 	int64_t begin = ev_map_begin(map, p->topic, p->partition), first = at < 0 ? p->low : at, from, to;
-	bool found = begin > first;
+	bool found = begin > first || at > p->high;
 
+	if (at > p->high)
+		ev_warn(msg, "the group stands at offset %" PRId64 " of %s/%d, which ends at %" PRId64 ": it was made "
+			"again", at, p->topic, (int)p->partition, p->high);
 	if (begin < 0 && at >= 0)
 		ev_warn(msg, "%s/%d is not in the copy; the group stands there at offset %" PRId64, p->topic,
 			(int)p->partition, at);
@@ -107,7 +112,7 @@ static bool has_gap(const struct ev_map *map, const struct ev_partition *p, int6
 		ev_warn(msg, "%s/%d is not in the copy, and the group has not read it", p->topic, (int)p->partition);
 	if (begin < 0)
 		return true;
-	if (found)
+	if (begin > first)
 		missing(p, first, begin, msg);
 	for (; ev_map_gap(map, p->topic, p->partition, first, &from, &to); first = to) {
 		missing(p, from > first ? from : first, to, msg);
@@ -116,8 +121,47 @@ static bool has_gap(const struct ev_map *map, const struct ev_partition *p, int6
 	return found;
 }
 
-/* Is there a record in the spans? Into found[], which is set where that is known already. */
-static int look(struct ev_source *src, const struct ev_span *spans, bool *found, struct ev_error *err)
+/* Runs by the place that they have in the copy. */
+struct places {
+	struct ev_map_run *v;
+	size_t n;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct ev_map_run *x = a, *y = b;
+	int c = ev_slice_cmp(x->into, y->into);
+
+	if (!c)
+		c = (x->into_partition > y->into_partition) - (x->into_partition < y->into_partition);
+	return c ? c : (x->into_offset > y->into_offset) - (x->into_offset < y->into_offset);
+}
+
+static bool is_copied(const struct places *p, const struct ev_record *r)
+{
+	struct ev_map_run at = { .into = r->topic, .into_partition = r->partition, .into_offset = r->offset };
+	const struct ev_map_run *before;
+	size_t low = 0, high = p->n; /* the first behind it */
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (by_place(&p->v[mid], &at) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	before = low ? &p->v[low - 1] : NULL;
+	return before && ev_slice_cmp(before->into, r->topic) == 0 && before->into_partition == r->partition &&
+	       r->offset < before->into_offset + before->count;
+}
+
+/*
+ * Is there a record in the spans, other than those that are known (NULL: none is)? Into found[], which is set where
+ * that is known already.
+ */
+static int look(struct ev_source *src, const struct ev_span *spans, const struct places *known, bool *found,
+		struct ev_error *err)
 {
 	struct ev_merge_options opt = { 0 };
 	struct ev_merge *m = ev_merge_new(src, spans, &opt, err);
@@ -128,11 +172,13 @@ static int look(struct ev_source *src, const struct ev_span *spans, bool *found,
 	while (!rc && !(done && !n)) {
 		n = ev_merge_read(m, v, BATCH, BATCH_BYTES, WAIT_MS, &done, err);
 		for (int i = 0; i < n; i++)
-			found[v[i].part] = true;
+			if (!known || !is_copied(known, &v[i]))
+				found[v[i].part] = true;
 		if (n < 0)
 			rc = -1;
 		else if (ev_stopped())
-			rc = ev_fail(err, EV_STORE, "stopped while the end of the source was read");
+			rc = ev_fail(err, EV_STORE, "stopped while it was looked for records that the group has not "
+				     "read");
 	}
 	free(v);
 	ev_merge_free(m);
@@ -158,7 +204,7 @@ static int find_tails(struct offsets *o, struct ev_source *src, const struct ev_
 		spans[i] = begin < end && !found[i] ? (struct ev_span){ begin, end } :
 						      (struct ev_span){ p->high, p->high };
 	}
-	rc = look(src, spans, found, err);
+	rc = look(src, spans, NULL, found, err);
 	for (size_t i = 0; i < src->nparts && !rc; i++) {
 		const struct ev_partition *p = &src->parts[i];
 		int64_t at = ev_position_get(group, p->topic, p->partition);
@@ -190,8 +236,14 @@ static int find_gaps(struct offsets *o, struct ev_source *src, const struct ev_p
 
 static int refuse_gaps(const struct offsets *o, struct ev_error *err)
 {
-	if (!(o->gaps + o->tails) || o->args->accept_gap || o->args->dry_run)
+	if (!(o->gaps + o->tails + o->others) || o->args->accept_gap || o->args->dry_run)
 		return 0;
+	if (!(o->gaps + o->tails)) {
+		ev_fail(err, EV_DATA, "consumer group '%s' would pass over records of the copy that it has not read",
+			o->args->group);
+		return ev_hint(err, "several copies in one topic: let it read from the least of the offsets; or "
+			       "--accept-gap");
+	}
 	ev_fail(err, EV_DATA, "consumer group '%s' would miss records that the copy does not have", o->args->group);
 	if (!o->gaps)
 		return ev_hint(err, "copy what came since: a job goes on by its own command; or --accept-gap");
@@ -234,10 +286,12 @@ static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool s
 		rc = find_gaps(o, src, &all, msg, err);
 	else if (!rc)
 		fill(o, src, &topics, &all);
-	if (src) {
+	if (src)
 		o->cluster[source] = ev_strdup(src->cluster_id);
+	if (src && source)
 		src->ops->close(src);
-	}
+	else
+		o->copy = src;
 	ev_position_release(&all);
 	ev_position_release(&copied);
 	ev_position_release(&topics);
@@ -252,8 +306,12 @@ static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool s
 static int check_clusters(const struct offsets *o, struct ev_error *err)
 {
 	struct ev_position from = EV_POSITION_INIT, into = EV_POSITION_INIT;
-	const char *both = NULL;
+	const char *both = NULL, *cluster = ev_map_cluster(o->map);
 
+	if (cluster && o->cluster[0] && strcmp(cluster, o->cluster[0])) {
+		ev_fail(err, EV_USAGE, "the copy of offset map '%s' is on another cluster (%s)", o->args->map, cluster);
+		return ev_hint(err, "--into-broker or --into-config says which");
+	}
 	ev_map_copied(o->map, &from);
 	ev_map_targets(o->map, &into);
 	for (size_t i = 0; i < from.n && !both; i++)
@@ -270,6 +328,93 @@ static int check_clusters(const struct offsets *o, struct ev_error *err)
 	ev_position_release(&from);
 	ev_position_release(&into);
 	return both ? -1 : 0;
+}
+
+/* The copy's log ends before what the map tells of it. */
+static int check_remade(const struct offsets *o, const struct places *known, struct ev_error *err)
+{
+	for (size_t i = 0; i < known->n; i++) {
+		const struct ev_map_run *r = &known->v[i];
+		const struct ev_partition *p = ev_source_partition(o->copy, r->into.ptr, r->into_partition);
+
+		if (p && r->into_offset + r->count <= p->high)
+			continue;
+		ev_fail(err, EV_DATA, "the copy's %s/%d ends at offset %" PRId64 ", and the map tells of records up to "
+			"%" PRId64, r->into.ptr, (int)r->into_partition, p ? p->high : 0,
+			r->into_offset + r->count - 1);
+		return ev_hint(err, "it was deleted and made again: copy it once more, with a map of its own");
+	}
+	return 0;
+}
+
+/* What the copy has lost since of what the group is to read there. */
+static void find_lost(struct offsets *o, struct ev_messages *msg)
+{
+	for (size_t i = 0; i < o->copy->nparts; i++) {
+		const struct ev_partition *p = &o->copy->parts[i];
+		int64_t next = ev_position_get(&o->next, p->topic, p->partition);
+
+		if (next < 0 || next >= p->low)
+			continue;
+		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of the copy %s/%d are gone, and the group has not read "
+			"them", next, p->low - 1, p->topic, (int)p->partition);
+		ev_position_set(&o->next, p->topic, p->partition, p->low);
+		o->gaps++;
+	}
+}
+
+/*
+ * What others have written between where the group stands in the copy and where it is to stand: by another copy's map,
+ * say, it was put before it.
+ */
+static int find_others(struct offsets *o, const struct places *known, struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_span *spans = ev_alloc((o->copy->nparts + 1) * sizeof(*spans));
+	bool *found = ev_alloc((o->copy->nparts + 1) * sizeof(*found));
+	int rc;
+
+	for (size_t i = 0; i < o->copy->nparts; i++) {
+		const struct ev_partition *p = &o->copy->parts[i];
+		int64_t now = ev_position_get(&o->now, p->topic, p->partition);
+		int64_t next = ev_position_get(&o->next, p->topic, p->partition);
+
+		now = now >= 0 && now < p->low ? p->low : now;
+		next = next > p->high ? p->high : next;
+		spans[i] = now >= 0 && now < next ? (struct ev_span){ now, next } :
+						    (struct ev_span){ p->high, p->high };
+	}
+	rc = look(o->copy, spans, known, found, err);
+	for (size_t i = 0; i < o->copy->nparts && !rc; i++) {
+		const struct ev_partition *p = &o->copy->parts[i];
+
+		if (!found[i])
+			continue;
+		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of the copy %s/%d, where the group stands, have records "
+			"that the map does not know and the group has not read", spans[i].begin, spans[i].end - 1,
+			p->topic, (int)p->partition);
+		o->others++;
+	}
+	free(spans);
+	free(found);
+	return rc;
+}
+
+static int check_target(struct offsets *o, struct ev_messages *msg, struct ev_error *err)
+{
+	struct places known;
+	int rc;
+
+	known.v = ev_map_runs(o->map, &known.n);
+	qsort(known.v, known.n, sizeof(*known.v), by_place);
+	rc = check_remade(o, &known, err);
+	if (!rc) {
+		find_lost(o, msg);
+		rc = find_others(o, &known, msg, err);
+	}
+	free(known.v);
+	if (rc && err->class == EV_SOURCE)
+		err->class = EV_STORE;
+	return rc;
 }
 
 /* It has read the copy before, up to there. */
@@ -369,12 +514,14 @@ static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err
 	if (!o->group.n)
 		return ev_fail(err, EV_USAGE, "consumer group '%s' has no offsets in the source's topics", a->group);
 	ev_map_translate(o->map, &o->group, &o->next, &o->again);
+	if (check_target(o, msg, err))
+		return -1;
 	find_back(o);
 	if (print(o, err) || need_idle(&from, a->group, true, err) ||
 	    need_idle(&to, a->group, false, err) || refuse_gaps(o, err) || refuse_back(o, err))
 		return -1;
 	if (a->dry_run)
-		return (o->gaps + o->tails && !a->accept_gap) || (o->back && !a->rewind) ? EV_NO : 0;
+		return (o->gaps + o->tails + o->others && !a->accept_gap) || (o->back && !a->rewind) ? EV_NO : 0;
 	rc = ev_confirm(a->yes, "Commit these offsets?", err);
 	if (rc <= 0)
 		return rc < 0 ? -1 : ev_declined();
@@ -401,6 +548,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (rc < 0 && !o.committing)
 		rc = replay_stopped_early(msg, err);
 	ev_map_free(o.map);
+	if (o.copy)
+		o.copy->ops->close(o.copy);
 	free(o.cluster[0]);
 	free(o.cluster[1]);
 	ev_position_release(&o.group);

@@ -346,6 +346,11 @@ static struct replay_topic *new_topic(struct replay *r, const char *name, const 
 
 	*EV_PUSH(r->topics, r->ntopics) = t;
 	t->name = ev_strdup(name);
+	if (!strcmp(name, EV_JOBS_TOPIC)) {
+		ev_fail(err, EV_USAGE, "cannot write topic '%s': jobs keep their positions there, and would read what "
+			"is written", name);
+		return NULL;
+	}
 	if (ev_topic_look(r->cluster, name, &t->info, err))
 		return NULL;
 	if (!t->info.partitions ? missing(r, t, from, err) :

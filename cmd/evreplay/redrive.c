@@ -113,8 +113,17 @@ static void count_try(struct redrive *d, struct ev_record *r, int64_t tries)
 	r->headers = d->headers;
 }
 
-static int no_home(struct ev_error *err)
+/* What came to be there would be taken for a job's position. */
+static bool is_ours(const struct ev_origin *o)
 {
+	return ev_slice_is(o->topic, EV_JOBS_TOPIC);
+}
+
+static int no_home(const struct ev_origin *o, struct ev_error *err)
+{
+	if (is_ours(o))
+		return ev_fail(err, EV_DATA, "cannot send this record home: its headers name '" EV_JOBS_TOPIC
+			       "', where jobs keep their positions");
 	ev_fail(err, EV_DATA, "cannot send this record home: no header says where it came from");
 	return ev_hint(err, "headers of Kafka Connect, Spring and evproject are known. This one alone goes aside by "
 		       "'TOPIC/PARTITION --to OFFSET+1 --into ELSEWHERE' and the same --group");
@@ -142,11 +151,12 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_topic *
 	ev_origin_of(rec, &o);
 	if (a->dry_run)
 		count(&d->reasons, &d->nreasons, o.error, o.reason);
-	if (!o.kind && !a->into && !a->dry_run)
-		return no_home(err);
+	if ((!o.kind || is_ours(&o)) && !a->into && !a->dry_run)
+		return no_home(&o, err);
 	out = o.tries >= a->max_redrives;
 	free(d->topic);
-	d->topic = out ? ev_strdup(a->quarantine) : a->into ? ev_strdup(a->into) : ev_slice_dup(o.topic);
+	d->topic = out ? ev_strdup(a->quarantine) : a->into ? ev_strdup(a->into) :
+		   is_ours(&o) ? NULL : ev_slice_dup(o.topic);
 	if (out && !d->topic && !a->dry_run) {
 		ev_fail(err, EV_DATA, "this record was sent home %" PRId64 " times already", o.tries);
 		return ev_hint(err, "--quarantine TOPIC is where such records go, --max-redrives how often");

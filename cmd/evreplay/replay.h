@@ -128,6 +128,7 @@ struct replay {
 	uint64_t flushed_at;   /* sink->records when it was flushed last */
 	int64_t flushed_ms;
 	struct ev_map_writer *map;
+	bool unmapped;           /* the job's run before this one had none */
 	struct ev_position safe; /* behind what the last flush made safe */
 	int64_t metrics_ms;      /* monotonic: when they were written last; 0: never */
 };
@@ -262,6 +263,8 @@ int replay_check_begins(struct replay *r, struct ev_error *err);
  * EV_DATA of lines.
  */
 int replay_check_ends(struct replay *r, struct ev_error *err);
+/* The sink's, once it stands where the last run has left it; NULL where it is of no job. */
+void replay_take_token(struct replay *r);
 /* Records that were taken, the last of each partition in the token. */
 void replay_note_last(struct replay *r, const struct ev_record *v, size_t n);
 

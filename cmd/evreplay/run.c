@@ -36,7 +36,7 @@ static int check_args(const struct replay_args *a, const struct ev_operands *res
 /* What cannot be written is told before anything is copied. */
 static int check_files(const struct replay_args *a, struct ev_error *err)
 {
-	if (a->offset_map && ev_map_writer_check(a->offset_map, a->job, err))
+	if (a->offset_map && ev_map_writer_check(&(struct ev_map_spec){ .path = a->offset_map, .job = a->job }, err))
 		return -1;
 	if (a->metrics && ev_file_replaceable(a->metrics, err))
 		return -1;
@@ -353,16 +353,13 @@ static int check_from(const struct replay *r, struct ev_error *err)
 /* Where the target says that it goes on. */
 static int find_stored(struct replay *r, bool *known, struct ev_error *err)
 {
-	struct ev_sink *sink = replay_sink(r);
-
 	if (r->args->redrive)
 		return redrive_backlog(r, known, err);
 	if (r->sink && r->sink->ops->resume && r->sink->ops->resume(r->sink, &r->stored, known, err))
 		return -1;
 	if (r->args->dry_run && replay_peek_target(r, known, err))
 		return -1;
-	if (sink && sink->ops->token)
-		r->token = sink->ops->token(sink);
+	replay_take_token(r);
 	return *known ? check_from(r, err) : 0;
 }
 
@@ -389,13 +386,17 @@ int replay_claim(struct replay *r, struct ev_error *err)
 static int open_map(struct replay *r, struct ev_error *err)
 {
 	struct ev_position begin = EV_POSITION_INIT;
+	struct ev_map_spec spec = {
+		.path = r->args->offset_map, .job = r->args->job, .cluster = r->target->id,
+		.anew = r->args->new_job, .unmapped = r->stored.n && r->unmapped,
+	};
 
-	if (r->stored.n && !r->args->new_job && access(r->args->offset_map, F_OK))
-		ev_warn(r->msg, "offset map '%s' begins here: what job '%s' has copied before is not in it",
-			r->args->offset_map, r->args->job);
+	if (r->stored.n && !r->args->new_job && access(spec.path, F_OK))
+		ev_warn(r->msg, "offset map '%s' begins here: what job '%s' has copied before is not in it", spec.path,
+			spec.job);
 	begin_position(r, &begin);
 	ev_job_token_advance(&begin, &r->stored); /* a file's job passes over what it has copied */
-	r->map = ev_map_writer_open(r->args->offset_map, r->args->job, r->args->new_job, &begin, err);
+	r->map = ev_map_writer_open(&spec, &begin, err);
 	ev_position_release(&begin);
 	return r->map ? 0 : -1;
 }
@@ -443,6 +444,8 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	}
 	if (rc >= 0 && flush(r, rc != STOPPED, err))
 		rc = -1;
+	if (rc >= 0 && r->map)
+		ev_map_writer_settled(r->map);
 	ev_progress_clear(&r->progress);
 	if (rc < 0) {
 		replay_advise(r, settle(r, err), err);

@@ -222,7 +222,7 @@ static int resume_job(struct replay *r, struct ev_error *err)
 	int rc = r->sink->ops->resume(r->sink, &stored, &known, err);
 
 	ev_position_release(&stored);
-	r->token = r->sink->ops->token(r->sink);
+	replay_take_token(r);
 	return rc ? -1 : replay_check_routes(r, err);
 }
 

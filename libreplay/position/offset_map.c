@@ -57,35 +57,46 @@ static void write_out(struct ev_map_writer *w)
 	ev_buf_clear(&w->out);
 }
 
-/* {"job":"NAME", as a run of the job begins its first line; odd bytes of the name as in a URL. */
-static void head_line(struct ev_buf *out, const char *job)
+/* "MEMBER":"NAME", with odd bytes as in a URL. */
+static void put_name(struct ev_buf *out, const char *member, const char *name)
 {
-	ev_buf_addc(out, '{');
-	if (!job)
+	if (!name)
 		return;
-	ev_buf_adds(out, "\"job\":\"");
-	for (; *job; job++) {
-		bool plain = (unsigned char)*job > ' ' && (unsigned char)*job < 0x7f && !strchr("\"\\%", *job);
+	ev_buf_addf(out, "\"%s\":\"", member);
+	for (; *name; name++) {
+		bool plain = (unsigned char)*name > ' ' && (unsigned char)*name < 0x7f && !strchr("\"\\%", *name);
 
 		if (plain)
-			ev_buf_addc(out, *job);
+			ev_buf_addc(out, *name);
 		else
-			ev_buf_addf(out, "%%%02x", (unsigned)(unsigned char)*job);
+			ev_buf_addf(out, "%%%02x", (unsigned)(unsigned char)*name);
 	}
 	ev_buf_adds(out, "\",");
 }
 
-/* The file is the map of that job: one that was killed before it had committed anything. */
-static bool is_of_job(int fd, const char *job)
+static bool begins_with(const char *text, size_t len, const struct ev_buf *with)
 {
-	struct ev_buf head = EV_BUF_INIT;
+	return with->len <= len && !memcmp(text, with->data, with->len);
+}
+
+/* The file is the map of that job on that cluster: one that was killed before it had committed anything. */
+static bool is_of_job(int fd, const struct ev_map_spec *spec)
+{
+	struct ev_buf head = EV_BUF_INIT, cluster = EV_BUF_INIT;
 	char text[2048];
+	ssize_t len = pread(fd, text, sizeof(text), 0);
 	bool is;
 
-	head_line(&head, job);
-	is = job && head.len <= sizeof(text) && pread(fd, text, head.len, 0) == (ssize_t)head.len &&
-	     !memcmp(text, head.data, head.len);
+	ev_buf_addc(&head, '{');
+	put_name(&head, "job", spec->job);
+	ev_buf_adds(&cluster, "\"cluster\":\"");
+	is = spec->job && len > 0 && begins_with(text, (size_t)len, &head);
+	if (is && spec->cluster && begins_with(text + head.len, (size_t)len - head.len, &cluster)) {
+		put_name(&head, "cluster", spec->cluster);
+		is = begins_with(text, (size_t)len, &head);
+	}
 	ev_buf_release(&head);
+	ev_buf_release(&cluster);
 	return is;
 }
 
@@ -117,31 +128,32 @@ static int no_writer(int fd, const char *path, struct ev_error *err)
 	return -1;
 }
 
-/* What is there already has to be of the same job. */
-static int refuse_other(int fd, const char *path, const char *job, struct ev_error *err)
+/* What is there already has to be of the same job, on the same cluster. */
+static int refuse_other(int fd, const struct ev_map_spec *spec, struct ev_error *err)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size || is_of_job(fd, job))
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size || is_of_job(fd, spec))
 		return 0;
-	ev_fail(err, EV_USAGE, "cannot write offset map '%s': it is there already", path);
+	ev_fail(err, EV_USAGE, "cannot write offset map '%s': it is there already", spec->path);
 	return ev_hint(err, "it is the map of another copy; a job that goes on continues its own");
 }
 
-int ev_map_writer_check(const char *path, const char *job, struct ev_error *err)
+int ev_map_writer_check(const struct ev_map_spec *spec, struct ev_error *err)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC), rc;
+	int fd = open(spec->path, O_RDWR | O_CLOEXEC), rc;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : no_writer(fd, path, err);
-	rc = refuse_other(fd, path, job, err);
+		return errno == ENOENT ? 0 : no_writer(fd, spec->path, err);
+	rc = refuse_other(fd, spec, err);
 	close(fd);
 	return rc;
 }
 
 /* The file, open behind its last whole line. */
-static int open_file(const char *path, const char *job, struct ev_error *err)
+static int open_file(const struct ev_map_spec *spec, struct ev_error *err)
 {
+	const char *path = spec->path;
 	int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	struct stat st;
 	off_t end;
@@ -150,7 +162,7 @@ static int open_file(const char *path, const char *job, struct ev_error *err)
 		return no_writer(fd, path, err);
 	if (!S_ISREG(st.st_mode) || !st.st_size)
 		return fd;
-	if (refuse_other(fd, path, job, err)) {
+	if (refuse_other(fd, spec, err)) {
 		close(fd);
 		return -1;
 	}
@@ -158,24 +170,43 @@ static int open_file(const char *path, const char *job, struct ev_error *err)
 	return end < 0 || (end < st.st_size && ftruncate(fd, end)) ? no_writer(fd, path, err) : fd;
 }
 
-struct ev_map_writer *ev_map_writer_open(const char *path, const char *job, bool anew,
-					 const struct ev_position *begin, struct ev_error *err)
+static void put_begin(struct ev_map_writer *w, const struct ev_position *begin)
 {
-	int fd = open_file(path, job, err);
+	ev_buf_adds(&w->out, "\"begin\":");
+	ev_position_print(begin, &w->out);
+	ev_buf_adds(&w->out, "}\n");
+}
+
+struct ev_map_writer *ev_map_writer_open(const struct ev_map_spec *spec, const struct ev_position *begin,
+					 struct ev_error *err)
+{
+	int fd = open_file(spec, err);
 	struct ev_map_writer *w;
 
 	if (fd < 0)
 		return NULL;
 	w = ev_alloc(sizeof(*w));
 	w->fd = fd;
-	w->path = ev_strdup(path);
-	head_line(&w->out, job);
-	if (anew)
+	w->path = ev_strdup(spec->path);
+	ev_buf_addc(&w->out, '{');
+	put_name(&w->out, "job", spec->job);
+	put_name(&w->out, "cluster", spec->cluster);
+	if (spec->anew)
 		ev_buf_adds(&w->out, "\"anew\":true,");
-	ev_buf_adds(&w->out, "\"begin\":");
-	ev_position_print(begin, &w->out);
-	ev_buf_adds(&w->out, "}\n");
+	if (spec->unmapped)
+		ev_buf_adds(&w->out, "\"unmapped\":true,");
+	put_begin(w, begin);
 	return w;
+}
+
+void ev_map_writer_skip(struct ev_map_writer *w, const char *topic, int32_t partition, int64_t to)
+{
+	struct ev_position begin = EV_POSITION_INIT;
+
+	ev_position_set(&begin, topic, partition, to);
+	ev_buf_addc(&w->out, '{');
+	put_begin(w, &begin);
+	ev_position_release(&begin);
 }
 
 static struct open_run *open_of(struct ev_map_writer *w, const struct ev_map_run *one)
@@ -260,6 +291,12 @@ int ev_map_writer_flush(struct ev_map_writer *w, struct ev_error *err)
 	if (!w->failed)
 		return 0;
 	return ev_fail(err, EV_STORE, "cannot write offset map '%s': %s", w->path, strerror(w->error));
+}
+
+void ev_map_writer_settled(struct ev_map_writer *w)
+{
+	ev_buf_adds(&w->out, "{\"settled\":true}\n");
+	write_out(w);
 }
 
 void ev_map_writer_close(struct ev_map_writer *w)

@@ -18,6 +18,8 @@ struct ev_map {
 	size_t nnames;
 	struct ev_position begin; /* the first of each partition */
 	struct ev_position end;   /* how far the copy has come in each */
+	struct ev_position before; /* and how far before that was written */
+	char *cluster;
 	struct gap {
 		char *topic;
 		int32_t partition;
@@ -85,14 +87,17 @@ static void cut(struct ev_map *m, const struct ev_position *from)
 	}
 }
 
-/* A run began there. What the one before had not flushed is void, too; behind that is what went into no map. */
-static void begin_run(struct ev_map *m, const struct ev_position *begin)
+/*
+ * A run began there. What the one before had not flushed is void, too; behind that is what went into no map. Where a
+ * run without one came between, what it had flushed last may never have been committed.
+ */
+static void begin_run(struct ev_map *m, const struct ev_position *begin, bool unmapped)
 {
 	struct ev_position from = EV_POSITION_INIT;
 
 	for (size_t i = 0; i < begin->n; i++) {
 		const struct ev_position_entry *e = &begin->v[i];
-		int64_t end = ev_position_get(&m->end, e->topic, e->partition);
+		int64_t end = ev_position_get(unmapped ? &m->before : &m->end, e->topic, e->partition);
 
 		ev_position_set(&from, e->topic, e->partition, end >= 0 && end < e->offset ? end : e->offset);
 	}
@@ -107,6 +112,7 @@ static void begin_run(struct ev_map *m, const struct ev_position *begin)
 		if (first < 0 || e->offset < first)
 			ev_position_set(&m->begin, e->topic, e->partition, e->offset);
 		ev_position_set(&m->end, e->topic, e->partition, e->offset);
+		ev_position_set(&m->before, e->topic, e->partition, e->offset);
 	}
 	ev_position_release(&from);
 }
@@ -121,13 +127,16 @@ static bool read_position(const json_t *position, struct ev_position *out)
 	return ok;
 }
 
-static bool take_begin(struct ev_map *m, const json_t *position)
+static bool take_begin(struct ev_map *m, const json_t *position, const json_t *line)
 {
+	const char *cluster = json_string_value(json_object_get(line, "cluster"));
 	struct ev_position begin = EV_POSITION_INIT;
 	bool ok = read_position(position, &begin);
 
 	if (ok)
-		begin_run(m, &begin);
+		begin_run(m, &begin, json_is_true(json_object_get(line, "unmapped")));
+	if (cluster && !m->cluster)
+		m->cluster = ev_strdup(cluster);
 	ev_position_release(&begin);
 	return ok;
 }
@@ -137,6 +146,8 @@ static bool take_end(struct ev_map *m, const json_t *position)
 	struct ev_position end = EV_POSITION_INIT;
 	bool ok = read_position(position, &end);
 
+	if (ok)
+		ev_position_copy(&m->before, &m->end);
 	for (size_t i = 0; ok && i < end.n; i++)
 		if (ev_position_get(&m->end, end.v[i].topic, end.v[i].partition) < end.v[i].offset)
 			ev_position_set(&m->end, end.v[i].topic, end.v[i].partition, end.v[i].offset);
@@ -151,17 +162,21 @@ static void forget(struct ev_map *m)
 	m->nruns = m->ngaps = 0;
 	ev_position_release(&m->begin);
 	ev_position_release(&m->end);
+	ev_position_release(&m->before);
 }
 
 static bool take_line(struct ev_map *m, struct ev_slice line)
 {
 	json_t *j = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
 	const json_t *begin = json_object_get(j, "begin"), *end = json_object_get(j, "end");
-	bool ok;
+	bool ok = j;
 
 	if (begin && json_is_true(json_object_get(j, "anew")))
 		forget(m);
-	ok = j && (begin ? take_begin(m, begin) : end ? take_end(m, end) : take_run(m, j));
+	if (json_is_true(json_object_get(j, "settled")))
+		ev_position_copy(&m->before, &m->end);
+	else
+		ok = ok && (begin ? take_begin(m, begin, j) : end ? take_end(m, end) : take_run(m, j));
 	json_decref(j);
 	return ok;
 }
@@ -205,7 +220,13 @@ void ev_map_free(struct ev_map *m)
 	free(m->runs);
 	forget(m);
 	free(m->gaps);
+	free(m->cluster);
 	free(m);
+}
+
+const char *ev_map_cluster(const struct ev_map *m)
+{
+	return m->cluster;
 }
 
 struct ev_map_run *ev_map_runs(const struct ev_map *m, size_t *n)

@@ -177,6 +177,14 @@ static void test_map(void)
 	CHECK(m && ev_map_end(m, "a", 0) == 8 && !ev_map_gap(m, "a", 0, 2, &from, &to),
 	      "an end behind the last record is no step back from one behind a mark");
 	ev_map_free(m);
+	m = ev_map_read(ev_slice_str("{\"begin\":{\"a\":{\"0\":2}}}\n{\"end\":{\"a\":{\"0\":5}}}\n"
+				     "{\"end\":{\"a\":{\"0\":8}}}\n{\"unmapped\":true,\"begin\":{\"a\":{\"0\":8}}}\n"
+				     "{\"end\":{\"a\":{\"0\":9}}}\n{\"settled\":true}\n"
+				     "{\"unmapped\":true,\"begin\":{\"a\":{\"0\":9}}}\n"), "map", &err);
+	CHECK(m && ev_map_gap(m, "a", 0, 2, &from, &to) && from == 5 && to == 8 &&
+	      !ev_map_gap(m, "a", 0, 8, &from, &to),
+	      "what was flushed last before a run without a map counts where it is settled");
+	ev_map_free(m);
 	CHECK(!ev_map_read(EV_LITERAL("{}\n"), "map", &err) && err.class == EV_DATA &&
 	      strstr(err.text, "map:1"), "what is no map is refused by line");
 }
