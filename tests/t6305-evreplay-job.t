@@ -511,4 +511,38 @@ done
 check_grep "goes on" "job 'bytes-$$' goes on where it stood" "$err"
 run evreplay "$bytes" --into "$kept" --exactly-once --job "bytes-$$" --key $'a\xfe' --key a --allow retention
 check_status 2 "and another such option is told from it"
+
+# The source made again, with the mark of a transaction where the last record stood: it is no record that went.
+topic marked 1
+topic remarked 1
+printf 'many %s/0 1000 4\n' "$marked" | put
+marked() { evreplay "$marked" --into "$remarked" --exactly-once --job "marked-$$" "$@"; }
+marked -q
+evreplay "$marked" --into ./marked -q
+evadmin delete "$marked"
+evadmin create "$marked" 1
+printf 'begin\nmany %s/0 2000 3\ncommit\n' "$marked" | evproduce -t "marked-$$" script >/dev/null
+printf 'many %s/0 3000 2\n' "$marked" | put
+run marked
+check_status 5 "a job does not go on in another log that has a mark where its last record stood"
+check_grep "which is said" "$marked/0 is not the log that job 'marked-$$' has copied: no record stands at offset 3" "$err"
+run evreplay "$marked" --into ./marked --append
+check_status 5 "nor does an archive"
+check_grep "which is said, too" "is not the log that the archive was written from: no record stands at offset 3" "$err"
+check "nothing of it is in either" test "$(evtail "$remarked" --from begin -q -o %k | wc -l) $(evtail ./marked -q -o %k | wc -l)" = "4 4"
+
+# The target made again, with fewer partitions.
+topic third 3
+topic shrunk 3
+printf 'many %s/2 1000 4\n' "$third" | put
+shrunk() {
+	evreplay "$third" --into "$shrunk" --partition keep --allow fewer-partitions --exactly-once --job "shrunk-$$"
+}
+run shrunk
+check_status 0 "a job writes one partition of three"
+evadmin delete "$shrunk"
+evadmin create "$shrunk" 1
+run shrunk
+check_status 5 "it does not go on where the topic lacks that partition now"
+check_grep "which is said" "job 'shrunk-$$' has written '$shrunk/2', and the topic has no such partition" "$err"
 done_testing

@@ -112,11 +112,11 @@ int replay_check_gap(const struct replay_args *a, struct ev_error *err)
 	return ev_hint(err, "--new-job copies what a topic or an archive still has, all of it again");
 }
 
-static int other_source(const struct replay *r, const struct ev_partition *p, int64_t offset,
+static int other_source(const struct replay *r, const struct ev_partition *p, int64_t offset, bool found,
 			struct ev_error *err)
 {
-	ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that job '%s' has copied: another record stands at "
-		"offset %" PRId64, p->topic, p->partition, r->args->job, offset);
+	ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that job '%s' has copied: %s record stands at "
+		"offset %" PRId64, p->topic, p->partition, r->args->job, found ? "another" : "no", offset);
 	return ev_hint(err, "the topic was deleted and created again: another job name, or --new-job to "
 		       "begin anew");
 }
@@ -140,17 +140,40 @@ static int check_parts(const struct replay *r, struct ev_error *err)
 	return 0;
 }
 
+struct lasts {
+	const struct replay *r;
+	bool *found; /* by partition of the source */
+};
+
 static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *err)
 {
-	const struct replay *r = ctx;
-	const struct ev_partition *p = &r->src->parts[rec->part];
+	const struct lasts *l = ctx;
+	const struct ev_partition *p = &l->r->src->parts[rec->part];
 
-	return ev_job_token_is_last(r->token, p->topic, p->partition, ev_record_hash(rec)) ? 0 :
-		       other_source(r, p, rec->offset, err);
+	l->found[rec->part] = true;
+	return ev_job_token_is_last(l->r->token, p->topic, p->partition, ev_record_hash(rec)) ? 0 :
+		       other_source(l->r, p, rec->offset, true, err);
+}
+
+/* Those that did not come: compacted away, or of another log. */
+static int check_missing(const struct lasts *l, const int64_t *at, struct ev_error *err)
+{
+	for (uint32_t i = 0; i < l->r->src->nparts; i++) {
+		const struct ev_partition *p = &l->r->src->parts[i];
+
+		if (at[i] < 0 || l->found[i])
+			continue;
+		if (ev_source_keeps(l->r->src, i))
+			return other_source(l->r, p, at[i], false, err);
+		ev_warn(l->r->msg, "%s/%" PRId32 ": no record at offset %" PRId64 " any more: identity not checkable, "
+			"going on", p->topic, p->partition, at[i]);
+	}
+	return 0;
 }
 
 int replay_check_source(struct replay *r, struct ev_error *err)
 {
+	struct lasts l = { .r = r };
 	int64_t *at;
 	int rc;
 
@@ -168,7 +191,9 @@ int replay_check_source(struct replay *r, struct ev_error *err)
 		if (at[i] < p->low || at[i] >= p->high)
 			at[i] = -1; /* an end below the position is refused with the range */
 	}
-	rc = ev_source_records_at(r->src, at, check_last, r, err);
+	l.found = ev_alloc((r->src->nparts + 1) * sizeof(*l.found));
+	rc = ev_source_records_at(r->src, at, check_last, &l, err) || check_missing(&l, at, err) ? -1 : 0;
+	free(l.found);
 	free(at);
 	return rc;
 }

@@ -387,7 +387,7 @@ static int open_map(struct replay *r, struct ev_error *err)
 {
 	struct ev_position begin = EV_POSITION_INIT;
 	struct ev_map_spec spec = {
-		.path = r->args->offset_map, .job = r->args->job, .cluster = r->target->id,
+		.path = r->args->offset_map, .job = r->args->job, .cluster = r->cluster->id,
 		.anew = r->args->new_job, .unmapped = r->stored.n && r->unmapped,
 	};
 

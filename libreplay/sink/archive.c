@@ -90,6 +90,7 @@ static int last_at(const struct ev_manifest *m, const struct ev_partition *p, in
 struct lasts {
 	const struct ev_manifest *m;
 	const struct ev_archive_log *log;
+	bool *found; /* by partition of the source */
 };
 
 static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *err)
@@ -98,6 +99,7 @@ static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *e
 	const struct ev_partition *p = &l->log->src->parts[rec->part];
 	struct ev_record is = *rec;
 
+	l->found[rec->part] = true;
 	if ((!l->log->change || l->log->change(l->log->ctx, &is)) &&
 	    ev_record_hash(&is) == ev_manifest_part(ev_manifest_topic(l->m, ev_slice_str(p->topic)),
 						    p->partition)->last_hash)
@@ -107,17 +109,34 @@ static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *e
 	return ev_hint(err, "the topic was deleted and created again; write another archive");
 }
 
-/* Where the archive's last records were, the source must still have those, or none. */
+static int check_missing(const struct lasts *l, const int64_t *at, struct ev_error *err)
+{
+	struct ev_source *src = l->log->src;
+
+	for (uint32_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+
+		if (at[i] < 0 || l->found[i] || !ev_source_keeps(src, i))
+			continue;
+		ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: no record "
+			"stands at offset %" PRId64 " any more", p->topic, p->partition, at[i]);
+		return ev_hint(err, "the topic was deleted and created again; write another archive");
+	}
+	return 0;
+}
+
+/* Where the archive's last records were, the source must still have those, or none where compaction takes some. */
 static int check_lasts(const struct ev_manifest *m, const struct ev_archive_log *log, struct ev_error *err)
 {
-	struct lasts l = { m, log };
+	struct lasts l = { m, log, ev_alloc((log->src->nparts + 1) * sizeof(bool)) };
 	int64_t *at = ev_alloc((log->src->nparts + 1) * sizeof(*at));
 	int rc = 0;
 
 	for (size_t i = 0; i < log->src->nparts && !rc; i++)
 		rc = last_at(m, &log->src->parts[i], &at[i], err);
 	if (!rc)
-		rc = ev_source_records_at(log->src, at, check_last, &l, err);
+		rc = ev_source_records_at(log->src, at, check_last, &l, err) || check_missing(&l, at, err) ? -1 : 0;
+	free(l.found);
 	free(at);
 	return rc;
 }

@@ -7,6 +7,7 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -234,6 +235,22 @@ int ev_kafka_witness_settle(struct kafka_sink *k, struct ev_error *err)
 	return rc;
 }
 
+/* A topic loses no partition. */
+static int check_parts(const char *job, const struct ev_job_token *t, const struct ev_source *src, const char *topic,
+		       struct ev_error *err)
+{
+	for (size_t i = 0; i < t->ends.n; i++) {
+		const struct ev_position_entry *e = &t->ends.v[i];
+
+		if (strcmp(e->topic, topic) || ev_source_partition(src, e->topic, e->partition))
+			continue;
+		ev_fail(err, EV_DATA, "job '%s' has written '%s/%d', and the topic has no such partition", job, topic,
+			(int)e->partition);
+		return ev_hint(err, "the topic was deleted and made again; --new-job copies everything into it");
+	}
+	return 0;
+}
+
 /* EV_DATA, where what the token tells is not in the topic any more. */
 static int check_still(struct kafka_sink *k, const char *job, const struct ev_job_token *t, const char *topic,
 		       struct ev_error *err)
@@ -251,6 +268,7 @@ static int check_still(struct kafka_sink *k, const char *job, const struct ev_jo
 	src = open_target(k, topic, err);
 	if (!src)
 		return ev_context(err, "job '%s'", job);
+	rc = check_parts(job, t, src, topic, err);
 	for (uint32_t i = 0; !rc && i < src->nparts; i++)
 		rc = check_end(job, t, &src->parts[i], err);
 	if (!rc)

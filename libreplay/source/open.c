@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_error *err)
 {
 	if (!spec->nfiles && !spec->ntopics && !spec->archive) {
@@ -21,6 +23,18 @@ struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_er
 	if (spec->archive)
 		return spec->ntopics ? ev_join_open(spec, err) : ev_archive_open(spec, err);
 	return ev_kafka_open(spec, err);
+}
+
+bool ev_source_keeps(struct ev_source *s, uint32_t part)
+{
+	int *possible = ev_alloc((s->nparts + 1) * sizeof(*possible));
+	bool keeps;
+
+	if (s->ops->compaction)
+		s->ops->compaction(s, possible);
+	keeps = s->ops->compaction && possible[part] == 0;
+	free(possible);
+	return keeps;
 }
 
 const struct ev_partition *ev_source_partition(const struct ev_source *s, const char *topic, int32_t partition)
