@@ -87,6 +87,23 @@ done
 same_but "DELETE FROM ev_dead"
 verify c.db ./log.ndjson
 check_status 1 "dead letters that are gone are seen"
+
+# a partition of which the view saw only markers, or what compaction emptied: a file cannot show it
+same_but "INSERT INTO ev_ledger (projection, topic, partition, begin_offset, next_offset, target_offset, last_offset,
+		last_hash, applied, ignored, filtered, deduplicated, dead, held, dropped, invisible, untouched)
+	SELECT projection, topic, 9, 0, 2, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0 FROM ev_ledger WHERE topic = 't'"
+verify c.db ./log.ndjson
+check_status 0 "is no difference"
+check_grep "but not checkable" 't/9: offsets 2 = not checkable 2$' "$out"
+{ cat log.ndjson; rec nop a 1 1 9; } >more.ndjson
+verify c.db ./more.ndjson
+check_status 1 "a record there after all is one"
+check_grep "which is told" 'count t/9: ignored: the ledger says 0, the log says 1' "$out"
+sql c.db "UPDATE ev_ledger SET invisible = 0, ignored = 2 WHERE partition = 9"
+verify c.db ./log.ndjson --counts
+check_status 1 "and so is one that the ledger has counted"
+check_grep "and the log not" 'count t/9: the log holds nothing of it' "$out"
+
 cp log.ndjson held.ndjson
 for i in 6 7 8; do rec add zz $i $i 1 u; done >>held.ndjson
 { rec put yy 1 9 1 u; rec add yy 1 10 1 u; } >>held.ndjson

@@ -327,6 +327,16 @@ int64_t ev_counts_gone(const struct ev_verifying *w)
 	return sum;
 }
 
+/* Markers, aborted records, what compaction emptied: a file tells of records alone. */
+static void cover_holes(struct judging *j, const struct ev_ledger_part *store, const char *subject)
+{
+	int64_t n = store->next - store->begin;
+
+	ev_equation_term(ev_mode_equation(j->m, subject, "offsets", n), "not checkable", n);
+	ev_mode_note(j->m, "%s: the view has seen no record in its %" PRId64 " offsets, and a file does not tell of "
+		     "such: not checkable", subject, n);
+}
+
 static void judge_part(struct judging *j, const struct ev_ledger *log, const struct ev_ledger_part *store,
 		       const char *subject)
 {
@@ -335,7 +345,9 @@ static void judge_part(struct judging *j, const struct ev_ledger *log, const str
 	balance(j->m, store, subject);
 	if (q)
 		compare(j, q, store, subject);
-	else if (store->next != store->begin) /* a file that holds nothing of it */
+	else if (store->next != store->begin && !records(store) && j->w->src->one_sequence)
+		cover_holes(j, store, subject);
+	else if (store->next != store->begin)
 		ev_finding_text(ev_mode_finding(j->m, "count", subject), "the log holds nothing of it");
 }
 

@@ -237,13 +237,17 @@ static int read_piece(struct pieces *p, struct ev_error *err)
 	return rc;
 }
 
-/* Is there anything between where the reference stands and the end of the piece? */
+/*
+ * Is there anything between where the reference stands and the end of the piece? Where the view has seen no record the
+ * file may not show the partition; should it have some after all, the last piece gives them.
+ */
 static bool moves(const struct pieces *p)
 {
 	const struct ev_ledger *l = &p->to->ledger;
 
 	for (size_t i = 0; i < l->nparts; i++)
-		if (stop_of(p, &l->parts[i], i) > standing(p, &l->parts[i]))
+		if ((p->last || l->parts[i].last_offset >= 0) &&
+		    stop_of(p, &l->parts[i], i) > standing(p, &l->parts[i]))
 			return true;
 	return false;
 }
