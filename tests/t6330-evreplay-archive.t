@@ -107,6 +107,26 @@ check "with nothing lost and nothing twice" cmp <(evtail ./phoenix -n +1 -q -o '
 run "${restore[@]}"
 check_grep "once more it has nothing to do" "nothing new: 0 records" "$err"
 
+# It is over once the topic has gone on, and the archive with it: what is new in that came from there.
+topic over 1
+printf '%s\n' "many $over/0 1732190400000 3" | put
+evreplay "$over" --into ./over -q
+evadmin delete "$over"
+restore=(evreplay ./over --into "$over" --create --partition keep --exactly-once --job "over-$$" --txn-time 30s)
+run "${restore[@]}"
+check_status 0 "a restore in one transaction"
+printf '%s\n' "many $over/0 1732190500000 2" | put
+run evreplay "$over" --into ./over --append
+check_status 0 "the topic lives on, and its archive with it"
+held=$(evadmin marks "$over/0")
+run "${restore[@]}" --dry-run
+check_status 1 "the plan of a restore that is over"
+check_grep "has it against it" "^conflict: topic $over: .*--allow same-topic" "$out"
+run "${restore[@]}"
+check_status 2 "and the same command is refused"
+check_grep "as what is new came from there" "it has gone on since it was restored" "$err"
+check "nothing is there twice" test "$(evadmin marks "$over/0")" = "$held"
+
 # A topic that grows while it is archived.
 topic growing 2
 printf '%s\n' "put $growing/0 1732190400000 a x" "put $growing/1 1732190400000 b x" | put

@@ -262,12 +262,31 @@ static bool was_allowed(const struct replay *r, const struct replay_topic *t)
 	return true;
 }
 
+/*
+ * A restore into the archive's own topic goes on by the same command, but not when the topic has lived on and the
+ * archive has been kept up with it: what is new in that came from there.
+ */
+static int check_restored(struct replay *r, struct replay_topic *t, struct ev_error *err)
+{
+	bool over = false;
+
+	if (!t->info.partitions || t->create || !reads_it(r, t->name))
+		return 0;
+	if (replay_restore_over(r, t, &over, err))
+		return -1;
+	return !over ? 0 : replay_against(r, t, ALLOW_SAME, err, "it has gone on since it was restored, and what the "
+					  "archive has more came from there");
+}
+
 /* Of a job: what it has done before is known by now. */
 static int check_job_same(struct replay *r, struct ev_error *err)
 {
-	for (size_t i = 0; i < r->ntopics; i++)
-		if (!was_allowed(r, r->topics[i]) && check_same(r, r->topics[i], err))
+	for (size_t i = 0; i < r->ntopics; i++) {
+		struct replay_topic *t = r->topics[i];
+
+		if (was_allowed(r, t) ? check_restored(r, t, err) : check_same(r, t, err))
 			return -1;
+	}
 	return 0;
 }
 

@@ -6,8 +6,9 @@
  *   libreplay/sink; job.c (is a job the same copy as before?); dry.c prints the plan instead; close.c
  *   says how it ended, saves the position
  *
- * archive.c is the target that is an archive, clusters.c says who is where, metrics.c writes the textfile. redrive.c
- * (redrive.h) makes a redrive of a copy; offsets.c is the command `offsets`.
+ * archive.c is the target that is an archive, restore.c tells whether one is copied into its own topic too late,
+ * clusters.c says who is where, metrics.c writes the textfile. redrive.c (redrive.h) makes a redrive of a copy;
+ * offsets.c is the command `offsets`.
  */
 #ifndef EVREPLAY_REPLAY_H
 #define EVREPLAY_REPLAY_H
@@ -297,6 +298,14 @@ struct replay_topic *replay_topic_named(struct replay *r, const char *name, cons
 void replay_missing_way(const struct replay *r, const struct replay_topic *t, struct ev_buf *out);
 const char *replay_allow_verb(size_t what); /* what --allow does then: "does so", "tries" */
 void replay_topics_release(struct replay *r);
+
+/* ---- restore.c ---- */
+
+/*
+ * Of a job that copies an archive into its own topic, when the spans are known: does that hold the archive's last
+ * records at their offsets, though there are some to copy? Then they came from there. EV_STORE.
+ */
+int replay_restore_over(const struct replay *r, const struct replay_topic *t, bool *over, struct ev_error *err);
 
 /* ---- dry.c ---- */
 

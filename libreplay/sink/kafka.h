@@ -86,6 +86,9 @@ int ev_kafka_sink_check_written(struct ev_sink *s, const char *topic, struct ev_
 const char *ev_kafka_job_other(struct ev_sink *s, const char *from, const char *into,
 			       const struct ev_position *begin);
 
+/* Of a sink with a job: the topic as it is now, to be read. The caller closes it. EV_STORE. */
+struct ev_source *ev_kafka_sink_read(struct ev_sink *s, const char *topic, struct ev_error *err);
+
 /* Why the record cannot be produced as it is; NULL when it can. */
 const char *ev_kafka_unproducible(const struct ev_record *r);
 

@@ -288,6 +288,11 @@ int ev_kafka_sink_check_written(struct ev_sink *s, const char *topic, struct ev_
 	return k->token ? check_still(k, k->job, &k->kept, topic, err) : ev_kafka_job_check_mark(k, topic, err);
 }
 
+struct ev_source *ev_kafka_sink_read(struct ev_sink *s, const char *topic, struct ev_error *err)
+{
+	return open_target((struct kafka_sink *)s, topic, err);
+}
+
 bool ev_kafka_target_holds(struct kafka_sink *k, const char *job, const struct ev_job_token *t, const char *topic)
 {
 	struct ev_error err = EV_ERROR_INIT;
