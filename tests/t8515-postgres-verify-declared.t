@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS acc (PRIMARY KEY (k, part), CHECK (n >= 0), CONSTRAIN
 	c character varying(40) DEFAULT 'it''s', ok boolean DEFAULT false, i int DEFAULT -1,
 	w timestamp with time zone, f double precision);
 CREATE TABLE few (m bigint PRIMARY KEY);
+-- @on del
+DELETE FROM acc WHERE k = $.k AND part = :partition;
 -- @on add
 INSERT INTO acc (k, part, n, w) VALUES ($.k, :partition, $.n, :time)
 ON CONFLICT (k, part) DO UPDATE SET n = acc.n + excluded.n;
@@ -21,6 +23,7 @@ for i in {1..20}; do
 	printf '{"topic":"t","partition":0,"offset":%d,"timestamp":%d,"key":"k","headers":[],"value":%s}\n' \
 		"$i" $((1763200000000 + i)) "{\"type\":\"add\",\"k\":\"k$((i % 5))\",\"n\":$i}"
 done >log.ndjson
+echo '{"topic":"t","partition":0,"offset":21,"timestamp":1763200000021,"key":"k","headers":[],"value":{"type":"del","k":"nobody"}}' >>log.ndjson
 project s.db ./log.ndjson
 check_status 0 "there is a view"
 check "which folds in memory" test -z "$(evproject check p.sql --store "$(store s.db)" 2>/dev/null | grep 'as given')"
@@ -33,6 +36,8 @@ seen() {
 	check_status 1 "seen: $1"
 	check_grep "and said" "$2" "$out"
 }
+same_but "UPDATE ev_ledger SET untouched = untouched + 1"
+seen "another number of records that touched no row" "applied without touching a row: the ledger says 2, the log says 1"
 same_but "ALTER TABLE acc DROP COLUMN d; DELETE FROM ev_table WHERE table_name = 'few'; INSERT INTO few VALUES (7)"
 seen "a column is gone" "column d is not in the store"
 check_grep "and a table that the ledger has forgotten" "few: the ledger does not say" "$out"

@@ -62,15 +62,15 @@ static int needs_scratch(const struct ev_record *rec, struct ev_error *err)
 	return 1;
 }
 
-int ev_memory_fold_apply(struct ev_memory_fold *r, const struct ev_record *rec,
-			 enum ev_count *fate, struct ev_error *err)
+int ev_memory_fold_apply(struct ev_memory_fold *r, const struct ev_record *rec, enum ev_count *fate,
+			 int64_t *touched, struct ev_error *err)
 {
 	struct ev_apply *a = r->a;
 	const int *handlers = NULL;
-	int64_t touched = 0;
 	int found;
 
 	err->class = EV_OK;
+	*touched = 0;
 	found = ev_record_route(a, rec, &handlers, err);
 	if (found == EV_FATE_ERROR)
 		return needs_scratch(rec, err);
@@ -79,7 +79,7 @@ int ev_memory_fold_apply(struct ev_memory_fold *r, const struct ev_record *rec,
 		return 0;
 	ev_fold_list_clear(r->list);
 	if (ev_record_apply(a, 0, handlers, err) < 0 ||
-	    ev_fold_list_run(a->fold, r->list, 0, ev_fold_list_length(r->list), &touched, err)) {
+	    ev_fold_list_run(a->fold, r->list, 0, ev_fold_list_length(r->list), touched, err)) {
 		ev_fold_undo(a->fold);
 		return needs_scratch(rec, err);
 	}

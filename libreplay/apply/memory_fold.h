@@ -29,12 +29,13 @@ struct ev_memory_fold *ev_memory_fold_new(struct ev_store *s, const struct ev_pr
 void ev_memory_fold_free(struct ev_memory_fold *r); /* NULL allowed */
 
 /*
- * The next record: 0 and what becomes of it (EV_APPLIED, EV_IGNORED, EV_FILTERED); 1 when it needs a scratch
+ * The next record: 0 and what becomes of it (EV_APPLIED, EV_IGNORED, EV_FILTERED), and how many rows of this slice it
+ * has touched; 1 when it needs a scratch
  * (`err` says why): the record is poison, or not for the fold to say. It has changed nothing then. Neither
  * positions nor dead letters are known here: which records are given, and in which order, is the caller's.
  */
-int ev_memory_fold_apply(struct ev_memory_fold *r, const struct ev_record *rec,
-			 enum ev_count *fate, struct ev_error *err);
+int ev_memory_fold_apply(struct ev_memory_fold *r, const struct ev_record *rec, enum ev_count *fate,
+			 int64_t *touched, struct ev_error *err);
 
 /* Bytes that the rows take by now. */
 size_t ev_memory_fold_bytes(const struct ev_memory_fold *r);

@@ -172,6 +172,19 @@ static int has_names(struct ev_store *s, struct ev_error *err)
 	return rc < 0 ? -1 : !rc;
 }
 
+/* With their lines letters may be more than memory holds. */
+static int walk_all(struct ev_store *s, const char *sql, const struct ev_bind *b, size_t n, struct walk *w,
+		    struct ev_error *err)
+{
+	struct ev_query *q = ev_store_query(s, sql, err);
+
+	if (!q)
+		return -1;
+	if (s->ops->one_by_one)
+		s->ops->one_by_one(q);
+	return ev_store_select(s, sql, b, n, take_letter, w, err);
+}
+
 int ev_dead_each(struct ev_store *s, const char *projection, const char *state, ev_dead_fn fn,
 		 void *ctx, struct ev_error *err)
 {
@@ -180,9 +193,8 @@ int ev_dead_each(struct ev_store *s, const char *projection, const char *state, 
 
 	if (by_name < 0)
 		return -1;
-	return ev_store_select(s, state ? each_state_sql[by_name] : each_sql[by_name],
-			       (struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(state) },
-			       state ? 2 : 1, take_letter, &w, err);
+	return walk_all(s, state ? each_state_sql[by_name] : each_sql[by_name],
+			(struct ev_bind[]){ ev_bind_text(projection), ev_bind_text(state) }, state ? 2 : 1, &w, err);
 }
 
 int ev_dead_each_held(struct ev_store *s, const char *projection, ev_dead_fn fn, void *ctx, struct ev_error *err)
@@ -191,7 +203,7 @@ int ev_dead_each_held(struct ev_store *s, const char *projection, ev_dead_fn fn,
 	struct walk w = { fn, ctx };
 	int by_name = has_names(s, err);
 
-	return by_name < 0 ? -1 : ev_store_select(s, each_held_sql[by_name], name, 1, take_letter, &w, err);
+	return by_name < 0 ? -1 : walk_all(s, each_held_sql[by_name], name, 1, &w, err);
 }
 
 int ev_dead_chain(struct ev_store *s, const char *projection, struct ev_slice topic,

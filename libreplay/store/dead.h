@@ -44,7 +44,7 @@ int ev_dead_add(struct ev_store *s, const char *projection, const struct ev_reco
 int64_t ev_dead_blocking(struct ev_store *s, const char *projection, const struct ev_record *r,
 			 int32_t *partition, struct ev_error *err);
 
-/* Walk letters in (topic, partition, offset) order; `state` NULL: dead and held. */
+/* Walk letters in (topic, partition, offset) order; `state` NULL: dead and held. `fn` asks nothing of the store. */
 int ev_dead_each(struct ev_store *s, const char *projection, const char *state, ev_dead_fn fn,
 		 void *ctx, struct ev_error *err);
 /* What is held, behind one letter after the other, in the order in which it is to be applied. */

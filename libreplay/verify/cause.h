@@ -30,14 +30,14 @@ int ev_cause_find(struct ev_verifying *w, const struct ev_snapshot *at, const st
 
 /* cause_touch.c: the records that touched the rows. */
 struct ev_touch {
-	char *line;       /* record line */
+	char *line;       /* record line; "" where others are forgotten */
 	char *place;      /* topic/partition@offset */
 };
 
 struct ev_touches {   /* of one suspect */
 	struct ev_touch *v;
 	size_t n, cap;
-	size_t forgotten; /* older ones, not kept */
+	size_t forgotten; /* older ones, not kept: then `v` has the last alone */
 };
 
 int ev_touches_find(struct ev_verifying *w, const struct ev_snapshot *at, const struct ev_suspect *suspects,

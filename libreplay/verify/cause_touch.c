@@ -10,6 +10,7 @@
 
 #define KEPT 40   /* touches of a row; with more the cause is not looked for */
 #define BATCH 1000
+#define LINES_PART 16 /* of --memory, for the lines of all */
 
 struct watched {
 	struct ev_row_value *values; /* of the key, owned */
@@ -28,6 +29,7 @@ struct touching {
 	bool watches;
 	int64_t *told;               /* by partition of the source: the next offset to be told of */
 	size_t ntold;
+	size_t bytes, most;          /* of all lines that are kept; how many they may be */
 	struct ev_buf line, now;
 };
 
@@ -132,21 +134,36 @@ static void free_touch(struct ev_touch *t)
 	free(t->place);
 }
 
-/* The oldest goes when there are too many: the last is what is told. */
+static void forget(struct touching *t, struct ev_touches *out)
+{
+	for (size_t i = 0; i < out->n; i++) {
+		t->bytes -= strlen(out->v[i].line);
+		free_touch(&out->v[i]);
+	}
+	out->forgotten += out->n;
+	out->n = 0;
+}
+
+/*
+ * Where there are too many, or they take too much, the last one is what is told, and no cause is looked for: the
+ * others go, and of the last its place is enough.
+ */
 static void keep(struct touching *t, struct ev_touches *out, const struct ev_record *r)
 {
 	struct ev_buf place = EV_BUF_INIT;
 
 	ev_buf_addf(&place, "%.*s/%d@%" PRId64, (int)r->topic.len, r->topic.ptr, r->partition, r->offset);
-	if (out->n == KEPT) {
-		free_touch(&out->v[0]);
-		memmove(out->v, out->v + 1, --out->n * sizeof(*out->v));
-		out->forgotten++;
-	}
 	ev_buf_clear(&t->line);
-	ev_line_write(&t->line, r);
+	if (!out->forgotten)
+		ev_line_write(&t->line, r);
 	while (t->line.len && t->line.data[t->line.len - 1] == '\n')
 		t->line.data[--t->line.len] = '\0';
+	if (out->forgotten || out->n == KEPT || t->line.failed || t->line.len > t->most - t->bytes) {
+		forget(t, out);
+		out->forgotten += !out->forgotten;
+		ev_buf_clear(&t->line);
+	}
+	t->bytes += t->line.len;
 	EV_GROW(out->v, out->n, out->cap);
 	out->v[out->n++] = (struct ev_touch){ ev_strdup(ev_buf_str(&t->line)), ev_strdup(ev_buf_str(&place)) };
 	ev_buf_release(&place);
@@ -212,7 +229,7 @@ static int fold(struct ev_verifying *w, struct touching *t, const struct ev_snap
 int ev_touches_find(struct ev_verifying *w, const struct ev_snapshot *at, const struct ev_suspect *suspects,
 		    size_t n, struct ev_touches *out, struct ev_error *err)
 {
-	struct touching t = { .suspects = suspects, .out = out, .n = n };
+	struct touching t = { .suspects = suspects, .out = out, .n = n, .most = w->opt->memory / LINES_PART };
 	int rc;
 
 	t.store = ev_reference_scratch(w, err);

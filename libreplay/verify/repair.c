@@ -84,16 +84,17 @@ static struct ev_bind bind_text(struct ev_buf *texts, struct ev_slice raw)
 	return ev_bind_slice(ev_slice(texts->data + at, texts->len - at));
 }
 
-static size_t bind_columns(struct repairing *r, struct ev_slice bytes, size_t n, struct ev_bind *out)
+static int bind_columns(struct repairing *r, struct ev_slice bytes, size_t n, struct ev_bind *out,
+			struct ev_error *err)
 {
 	struct ev_slice raw;
-	size_t i = 0;
 
 	ev_buf_clear(&r->texts);
-	ev_buf_reserve(&r->texts, n * 40);
-	for (; i < n && ev_row_column(&bytes, NULL, &raw); i++)
+	if (!ev_buf_reserve(&r->texts, n * 40))
+		return ev_fail(err, EV_STORE, "no memory for a row");
+	for (size_t i = 0; i < n && ev_row_column(&bytes, NULL, &raw); i++)
 		out[i] = r->store->ops->dialect == EV_SQLITE ? bind_typed(raw) : bind_text(&r->texts, raw);
-	return i;
+	return 0;
 }
 
 /* The store may know the type by another name than the reference. */
@@ -153,8 +154,9 @@ static int delete_rows(struct repairing *r, struct ev_error *err)
 	for (size_t i = 0; i < r->n && rc >= 0; i++) {
 		if (r->rows[i].table != r->t)
 			continue;
-		bind_columns(r, r->rows[i].bytes, r->t->shape.nkeys, b);
-		rc = r->store->ops->run(r->store, q, b, r->t->shape.nkeys, err);
+		rc = bind_columns(r, r->rows[i].bytes, r->t->shape.nkeys, b, err);
+		if (rc == 0)
+			rc = r->store->ops->run(r->store, q, b, r->t->shape.nkeys, err);
 		r->deleted += rc > 0 ? rc : 0;
 	}
 	r->store->ops->finish(r->store, q);
@@ -173,8 +175,9 @@ static int insert_row(void *ctx, const struct ev_scanned *row, struct ev_error *
 	if (!bsearch(&want, r->rows, r->n, sizeof(*r->rows), by_table_key))
 		return 0;
 	b = ev_alloc((n + 1) * sizeof(*b));
-	bind_columns(r, row->bytes, n, b);
-	rc = r->store->ops->run(r->store, r->insert, b, n, err);
+	rc = bind_columns(r, row->bytes, n, b, err);
+	if (rc == 0)
+		rc = r->store->ops->run(r->store, r->insert, b, n, err);
 	free(b);
 	r->written += rc > 0 ? rc : 0;
 	return rc < 0 ? -1 : 0;

@@ -44,15 +44,17 @@ static int take(struct ev_replay *r, const struct ev_record *rec, struct ev_erro
 {
 	struct ev_ledger_part *p = part_of(r, rec->part);
 	enum ev_count fate;
+	int64_t touched;
 	int rc;
 
 	if (rec->offset < p->next)
 		return 0;
-	rc = ev_memory_fold_apply(r->detached, rec, &fate, err);
+	rc = ev_memory_fold_apply(r->detached, rec, &fate, &touched, err);
 	if (rc)
 		return rc < 0 ? -1 : need_scratch(err);
 	p->counts[EV_INVISIBLE] += rec->offset - p->next;
 	p->counts[fate]++;
+	p->untouched += fate == EV_APPLIED && !touched;
 	p->next = rec->offset + 1;
 	p->last_offset = rec->offset;
 	p->last_timestamp = rec->timestamp;
@@ -70,6 +72,16 @@ static void settle(struct ev_replay *r, const struct ev_record *records, size_t 
 	}
 }
 
+/* After each record, as one of them may make many rows. */
+static int look_at_memory(struct ev_replay *r, struct ev_error *err)
+{
+	if (ev_memory_fold_bytes(r->detached) <= r->memory)
+		return 0;
+	r->full = true;
+	ev_fail(err, EV_USAGE, "the rows take more than --memory");
+	return need_scratch(err);
+}
+
 int ev_into_records(struct ev_replay *r, struct ev_record *records, size_t n, struct ev_error *err)
 {
 	if (r->change)
@@ -77,14 +89,9 @@ int ev_into_records(struct ev_replay *r, struct ev_record *records, size_t n, st
 	if (r->apply)
 		return ev_apply_batch(r->apply, records, n, NULL, 0, false, false, err);
 	for (size_t i = 0; i < n; i++)
-		if (take(r, &records[i], err) < 0)
+		if (take(r, &records[i], err) < 0 || look_at_memory(r, err) < 0)
 			return -1;
 	settle(r, records, n);
-	if (ev_memory_fold_bytes(r->detached) > r->memory) {
-		r->full = true;
-		ev_fail(err, EV_USAGE, "the rows take more than --memory");
-		return need_scratch(err);
-	}
 	return 0;
 }
 

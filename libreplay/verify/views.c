@@ -40,6 +40,8 @@ static int definition(struct ev_store *s, const char *view, struct ev_buf *out, 
 	q = s->ops->prepare(s, ev_buf_str(&sql), false, NULL, NULL, &at, err);
 	rc = q ? s->ops->select(s, q, NULL, 0, take_text, out, err) : -1;
 	s->ops->finish(s, q);
+	if (rc == 0 && out->failed)
+		rc = ev_fail(err, EV_STORE, "no memory for the definition of view '%s'", view);
 	ev_buf_release(&name);
 	ev_buf_release(&sql);
 	return rc < 0 ? -1 : 0;

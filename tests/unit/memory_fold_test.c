@@ -61,13 +61,14 @@ static int fold(struct ev_store *s, const struct ev_projection *p, const struct 
 	struct ev_memory_fold *r = ev_memory_fold_new(s, p, slice, slices, NULL, &err);
 	struct ev_record odd = l->records[0];
 	enum ev_count fate;
+	int64_t touched;
 	int rc = r ? 0 : -1;
 
 	for (int i = 0; i < RECORDS && rc == 0; i++)
-		rc = ev_memory_fold_apply(r, &l->records[i], &fate, &err);
+		rc = ev_memory_fold_apply(r, &l->records[i], &fate, &touched, &err);
 	odd.value = ev_slice_str("{\"type\":\"put\",\"k\":\"k1\",\"n\":\"many\"}");
 	if (rc == 0 && slices == 1)
-		CHECK(ev_memory_fold_apply(r, &odd, &fate, &err) == 1 && strstr(err.text, "needs a scratch"),
+		CHECK(ev_memory_fold_apply(r, &odd, &fate, &touched, &err) == 1 && strstr(err.text, "needs a scratch"),
 		      "what is not for the fold to say is said so: %s", err.text);
 	if (rc == 0 && (ev_memory_fold_rows(r, "a", add_row, a, &err) ||
 			ev_memory_fold_rows(r, "b", add_row, b, &err)))
