@@ -127,6 +127,24 @@ check_status 2 "and the same command is refused"
 check_grep "as what is new came from there" "it has gone on since it was restored" "$err"
 check "nothing is there twice" test "$(evadmin marks "$over/0")" = "$held"
 
+# An archive that holds some of the records only would take a job past the others.
+topic part 1
+topic copy 1
+printf '%s\n' "many $part/0 1732190400000 8" | put
+evreplay "$part" --key 'k[1-3]' --into ./some -q
+evreplay "$part" --to 4 --into "$copy" --exactly-once --job "part-$$" -q --allow retention
+for n in --dry-run ''; do
+	run evreplay ./some --into "$copy" --exactly-once --job "part-$$" --allow retention $n
+	check_status 2 "a job does not go on from a part of its records ${n:-when it runs}"
+	check_grep "and says by what it differs" "k\[1-3\]" "$err"
+done
+run evreplay "$part" --into "$copy" --exactly-once --job "part-$$" --allow retention
+check "it goes on from all of them" test "$(evtail "$copy" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 8
+run evreplay ./some --into "$copy" --exactly-once --job "some-$$" --allow retention
+check_status 0 "a job that began with the part"
+run evreplay "$part" --key 'k[1-3]' --into "$copy" --exactly-once --job "some-$$" --allow retention
+check_status 0 "goes on with the same part of the topic"
+
 # A topic that grows while it is archived.
 topic growing 2
 printf '%s\n' "put $growing/0 1732190400000 a x" "put $growing/1 1732190400000 b x" | put

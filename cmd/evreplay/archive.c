@@ -11,26 +11,6 @@
 #include "evreplay/replay.h"
 #include "sink/archive.h"
 
-/* Such an archive is not the log, and says so: what made one of the source, and what this copy does to it. */
-static int describe(const struct replay *r, struct ev_buf *filter, struct ev_error *err)
-{
-	const char *dir = r->args->src.spec.archive;
-	struct ev_manifest from = { 0 };
-	struct ev_buf own = EV_BUF_INIT;
-
-	if (dir && ev_manifest_load(&from, dir, err))
-		return -1;
-	if (from.filter)
-		ev_buf_adds(filter, from.filter);
-	replay_describe(r, &own);
-	if (filter->len && own.len)
-		ev_buf_addc(filter, ' ');
-	ev_buf_add_slice(filter, ev_buf_slice(&own));
-	ev_buf_release(&own);
-	ev_manifest_release(&from);
-	return 0;
-}
-
 /* `filter` holds a text of the options. */
 static int options_of(const struct replay *r, struct ev_archive_options *opt, struct ev_buf *filter,
 		      struct ev_error *err)
@@ -38,7 +18,7 @@ static int options_of(const struct replay *r, struct ev_archive_options *opt, st
 	const struct replay_args *a = r->args;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (describe(r, filter, err))
+	if (replay_describe(r, filter, err))
 		return -1;
 	*opt = (struct ev_archive_options)EV_ARCHIVE_OPTIONS_INIT;
 	opt->append = a->append;

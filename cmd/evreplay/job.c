@@ -47,7 +47,7 @@ static void add_time(struct ev_buf *out, const char *name, bool given, int64_t m
 	add_text(out, name, text);
 }
 
-void replay_describe(const struct replay *r, struct ev_buf *out)
+static void describe_options(const struct replay *r, struct ev_buf *out)
 {
 	const struct replay_args *a = r->args;
 	const struct ev_range_args *range = &a->src.range;
@@ -73,6 +73,26 @@ void replay_describe(const struct replay *r, struct ev_buf *out)
 	add_text(out, "timestamps", a->timestamps == TIMESTAMPS_NOW ? "now" :
 		 a->timestamps == TIMESTAMPS_SHIFT ? "shift" : NULL);
 	add_text(out, "partition", a->partition && strcmp(a->partition, "key") ? a->partition : NULL);
+}
+
+/* An archive that is read may not be the log, and says so: what made it comes first, what this copy does to it then. */
+int replay_describe(const struct replay *r, struct ev_buf *out, struct ev_error *err)
+{
+	const char *dir = r->args->src.spec.archive;
+	struct ev_manifest from = { 0 };
+	struct ev_buf own = EV_BUF_INIT;
+
+	if (dir && ev_manifest_load(&from, dir, err))
+		return -1;
+	if (from.filter)
+		ev_buf_adds(out, from.filter);
+	describe_options(r, &own);
+	if (out->len && own.len)
+		ev_buf_addc(out, ' ');
+	ev_buf_add_slice(out, ev_buf_slice(&own));
+	ev_buf_release(&own);
+	ev_manifest_release(&from);
+	return 0;
 }
 
 /* Does the time depend on when it is asked? */

@@ -233,9 +233,9 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 
 /*
  * The options that choose and change records, as one text that stays the same: times as they are, and a key by its
- * fingerprint.
+ * fingerprint. Those that an archive was made with, which is read, as well.
  */
-void replay_describe(const struct replay *r, struct ev_buf *out);
+int replay_describe(const struct replay *r, struct ev_buf *out, struct ev_error *err);
 /* A job and --append have no bound that would be another one in the next run. EV_USAGE. */
 int replay_check_bounds(const struct replay_args *a, struct ev_error *err);
 /* --accept-gap is for sources that cannot tell a hole from a loss. EV_USAGE. */

@@ -237,8 +237,9 @@ int replay_bound_batches(struct replay *r, struct ev_error *err)
 		return 0;
 	if ((r->args->job ? r->read : records > r->flushed_at) && replay_flush_now(r, err))
 		return -1;
+	if (replay_describe(r, &how, err))
+		return -1;
 	topics_spec(r, &spec);
-	replay_describe(r, &how);
 	spec.how = ev_buf_str(&how);
 	spec.new_job = false; /* it has begun */
 	r->token = NULL;
@@ -268,7 +269,8 @@ static int open_topics(struct replay *r, struct ev_error *err)
 	    replay_need_idle(&spec.cluster, false, r->args->group, "its consumers would go on where the job stands: "
 			     "take a --group that nobody reads by", r->msg, err))
 		return -1;
-	replay_describe(r, &how);
+	if (replay_describe(r, &how, err))
+		return -1;
 	spec.how = ev_buf_str(&how);
 	rc = open_sink(r, &spec, err) || replay_look(r, err) ||
 	     (r->sink && bound_batches(r, &spec, err)) ? -1 : 0;
