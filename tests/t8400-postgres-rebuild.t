@@ -63,7 +63,10 @@ check_grep "by name" "tables of projection 'acc': view big, view reports.all_acc
 sql "$db" 'DROP VIEW counted, big, reports.all_acc; CREATE TABLE child (k text REFERENCES acc); CREATE FUNCTION over(acc) RETURNS integer LANGUAGE sql AS $$SELECT 1$$'
 run evproject drop acc --store "$db" --yes
 check_grep "so are a foreign key and a function" "a foreign key of table child, function .*over\(acc\)$" "$err"
-sql "$db" 'DROP TABLE child; DROP FUNCTION over'
+sql "$db" 'DROP TABLE child; DROP FUNCTION over; CREATE SEQUENCE numbers OWNED BY acc.k'
+run evproject drop acc --store "$db" --yes
+check_grep "and a sequence that a column owns and does not use" "tables of projection 'acc': sequence numbers$" "$err"
+sql "$db" 'DROP SEQUENCE numbers'
 run evproject drop acc --store "$db" --yes
 check_status 0 "and goes when they are gone"
 check "with everything" test "$(sql "$db" "SELECT count(*) FROM pg_tables WHERE tablename = 'acc'")$(versions "$db")$(leftovers "$db")" = 0
@@ -91,6 +94,7 @@ refused "CREATE FUNCTION over(acc) RETURNS integer LANGUAGE sql AS 'SELECT 1'" '
 refused 'CREATE TABLE typed (a acc)' 'column a of table typed uses the row type'
 refused 'ALTER TABLE acc REPLICA IDENTITY FULL' "replica identity 'FULL'"
 refused 'CREATE STATISTICS st ON k, n FROM acc' "statistics 'st'"
+refused 'CREATE SEQUENCE theirs; ALTER SEQUENCE theirs OWNER TO app; ALTER SEQUENCE theirs OWNED BY acc.k' "sequence 'theirs' is owned by a column of 'acc'"
 refused 'CREATE TABLE heir () INHERITS (acc)' "table 'heir' inherits"
 refused 'CREATE RULE ru AS ON DELETE TO acc DO ALSO NOTHING' "rule 'ru'"
 refused 'CREATE VIEW theirs AS SELECT k FROM acc' "view 'theirs' .*role 'postgres'"

@@ -34,6 +34,16 @@ struct refusal {
 			   "FROM pg_catalog.pg_depend b WHERE b.classid = 'pg_catalog.pg_class'::regclass " \
 			   "AND b.objid = " r ".oid AND b.refclassid = b.classid AND b.refobjid = ANY (" oids ") " \
 			   "AND b.deptype IN ('a', 'i')))"
+/* Sequences (s) that a column owns and does not take its numbers from, or not it alone: somebody hung them on it. */
+#define USED_BY(whom) "EXISTS (SELECT 1 FROM pg_catalog.pg_depend u JOIN pg_catalog.pg_attrdef f " \
+		      "ON f.oid = u.objid WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass " \
+		      "AND u.refclassid = 'pg_catalog.pg_class'::regclass AND u.refobjid = s.oid " \
+		      "AND f.adrelid " whom ")"
+#define OWNED "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid " \
+	      "JOIN pg_catalog.pg_class c ON c.oid = d.refobjid " \
+	      "WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = d.classid " \
+	      "AND d.refobjid = ANY (oids) AND d.deptype = 'a' AND s.relkind = 'S' " \
+	      "AND (NOT " USED_BY("= d.refobjid") " OR " USED_BY("<> ALL (oids)") ")"
 #define TAKEN "the version that is to serve needs the name '%s', which %s has"
 #define RENAME_IT "give that one another name, by ALTER ... RENAME TO"
 
@@ -96,6 +106,9 @@ static const struct refusal refusals[] = {
 	  "AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) "
 	  "AND r.ev_class <> ALL (oids) AND r.rulename <> '_RETURN'",
 	  "rule %s uses '%s': it would be tied to the old version", DROP_IT },
+	{ "SELECT s.oid::regclass, c.relname " OWNED,
+	  "sequence '%s' is owned by a column of '%s': it would go with the old version",
+	  "ALTER SEQUENCE ... OWNED BY NONE before the rebuild" },
 	/* functions, columns and the like over the row type */
 	{ "SELECT pg_describe_object(d.classid, d.objid, d.objsubid), c.relname "
 	  "FROM own, pg_catalog.pg_class c JOIN pg_catalog.pg_type t ON t.typrelid = c.oid "
@@ -429,7 +442,8 @@ int ev_pgkit_dependents(struct ev_shadow_pg *sh, enum ev_role role, struct ev_bu
 		"WHERE (t.oid IS NOT NULL OR (d.refclassid = 'pg_catalog.pg_class'::regclass "
 		"AND d.refobjid = ANY (oids))) AND (v.oid IS NULL OR v.oid <> ALL (oids)) "
 		"AND (k.oid IS NULL OR k.conrelid <> ALL (oids)) AND (f.oid IS NULL OR f.adrelid <> ALL (oids)) "
-		"AND NOT (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = ANY (oids)) ORDER BY 1";
+		"AND NOT (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = ANY (oids)) "
+		"UNION SELECT 'sequence ' || s.oid::regclass " OWNED " ORDER BY 1";
 	struct ev_buf with = EV_BUF_INIT;
 	int rc;
 
