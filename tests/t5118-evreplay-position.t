@@ -45,6 +45,16 @@ for end in --from --to; do
 	check_no_grep "one that fits is not" "names none" "$err"
 done
 
+# What is replaced as a whole has a file of its own.
+run evreplay "$src" --into "$dst" --position one --metrics one
+check_status 2 "in one file they are refused"
+check_grep "by their names" "options '--position' and '--metrics' name one file, 'one'" "$err"
+cp src.lines kept.lines
+run evreplay ./src.lines --into "$dst" --position src.lines
+check_status 2 "so is a position in the file that is read"
+check_grep "by its name" "option '--position' names a file that is read, 'src.lines'" "$err"
+check "which is still whole" cmp src.lines kept.lines
+
 # It cannot be written any more: what the job has committed is safe all the same.
 topic kept 1
 mkdir place

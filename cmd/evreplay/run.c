@@ -1,6 +1,7 @@
 /* run.c - what evreplay reads, and the loop that puts it into the target */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -33,9 +34,40 @@ static int check_args(const struct replay_args *a, const struct ev_operands *res
 	return 0;
 }
 
+static bool same_file(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	return !strcmp(a, b) || (!stat(a, &sa) && !stat(b, &sb) && S_ISREG(sa.st_mode) && sa.st_dev == sb.st_dev &&
+				 sa.st_ino == sb.st_ino);
+}
+
+/* Each is replaced as a whole: of two in one file the first would be gone, and so would a source. */
+static int check_apart(const struct replay_args *a, struct ev_error *err)
+{
+	const struct {
+		const char *option, *path;
+	} written[] = { { "position", a->position }, { "metrics", a->metrics }, { "offset-map", a->offset_map } };
+	const size_t n = sizeof(written) / sizeof(*written);
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = i + 1; written[i].path && j < n; j++)
+			if (written[j].path && same_file(written[i].path, written[j].path))
+				return ev_fail(err, EV_USAGE, "options '--%s' and '--%s' name one file, '%s'",
+					       written[i].option, written[j].option, written[i].path);
+		for (size_t j = 0; written[i].path && j < a->src.spec.nfiles; j++)
+			if (same_file(written[i].path, a->src.spec.files[j]))
+				return ev_fail(err, EV_USAGE, "option '--%s' names a file that is read, '%s'",
+					       written[i].option, written[i].path);
+	}
+	return 0;
+}
+
 /* What cannot be written is told before anything is copied. */
 static int check_files(const struct replay_args *a, struct ev_error *err)
 {
+	if (check_apart(a, err))
+		return -1;
 	if (a->offset_map && ev_map_writer_check(&(struct ev_map_spec){ .path = a->offset_map, .job = a->job }, err))
 		return -1;
 	if (a->metrics && ev_file_replaceable(a->metrics, err))
@@ -285,9 +317,9 @@ static int prepare(struct replay *r, struct ev_operands *rest, struct ev_error *
 {
 	struct replay_args *a = r->args;
 
-	if (check_args(a, rest, err) || replay_check_target(r, err) || check_files(a, err) ||
-	    replay_prepare_changes(r, err) ||
-	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) || replay_check_bounds(a, err) ||
+	if (check_args(a, rest, err) || replay_check_target(r, err) || replay_prepare_changes(r, err) ||
+	    ev_source_args_finish(&a->src, rest, ev_now_ms(), err) || check_files(a, err) ||
+	    replay_check_bounds(a, err) ||
 	    replay_check_gap(a, err))
 		return -1;
 	if (a->redrive) {
