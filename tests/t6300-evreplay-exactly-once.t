@@ -21,7 +21,8 @@ digest() { # digest BROKER TOPIC: per partition what a read_committed reader see
 digest "$here" "$src" >want
 log_of() { evadmin -b "$1" marks "$2/0"; }
 
-# Killed at random moments, then left to end.
+# Killed at random moments, then left to end. A run that has come to its end gets more to copy: it is no kill.
+made=$records
 killed() { # killed TARGET-BROKER JOB ARGS...: run it until it has been killed $kills times, then to its end
 	local broker=$1 job=$2 n=0 pid rc
 	shift 2
@@ -34,9 +35,12 @@ killed() { # killed TARGET-BROKER JOB ARGS...: run it until it has been killed $
 		wait $pid 2>/dev/null
 		rc=$?
 		[ $rc = 137 ] || [ $rc = 0 ] || { echo "status $rc"; cat "$err"; return 1; }
-		n=$((n + 1))
+		[ $rc = 0 ] || { n=$((n + 1)) && continue; }
+		evproduce orders "$src" 3 "$records" "$made" || return 1
+		made=$((made + records))
 	done
-	timeout 120 evreplay -q "$src" --partition keep --into "$job" --into-broker "$broker" --exactly-once \
+	digest "$here" "$src" >want
+	timeout 300 evreplay -q "$src" --partition keep --into "$job" --into-broker "$broker" --exactly-once \
 		--job "$job" --txn-records 5000 "$@"
 }
 for where in "$here" "$there"; do
@@ -55,7 +59,7 @@ follow() { exec timeout 300 evreplay "$src" -f --partition keep --into fenced --
 follow 2>first.err &
 first=$!
 reached() { [ "$(evtail -b "$there" fenced --from begin -c -q 2>/dev/null | awk '$1 == "total" { print $2 }')" -ge "$1" ]; }
-check "a copy follows" wait_for 60 reached "$records"
+check "a copy follows" wait_for 60 reached "$made"
 follow 2>second.err &
 second=$!
 check "a second one takes over" wait_for 60 grep -q "goes on where it stood" second.err
@@ -68,7 +72,7 @@ status=$?
 cp first.err "$err"
 check_status 6 "the copy that was there ends with status 6"
 check_grep "and says why" "another copy of job 'fenced' has taken over" first.err
-check "the second has it" wait_for 60 reached $((records + 1))
+check "the second has it" wait_for 60 reached $((made + 1))
 pkill -TERM -P "$second" # the copy under timeout, which itself would pass a signal on twice
 wait $second
 status=$?
