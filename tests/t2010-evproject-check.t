@@ -51,6 +51,12 @@ wrong "DDL in a handler" 's/^DELETE FROM acc WHERE k = \$.k/DROP TABLE acc/' '10
 wrong "an unknown column in a check" 's/SELECT k, n FROM acc WHERE/SELECT k, m FROM acc WHERE/' 16:11 '(no such column: m|column "m" does not exist)'
 wrong "a sample that is no query" 's/SELECT k, n FROM acc ORDER/SELEC k, n FROM acc ORDER/' 18:1 'can only SELECT'
 wrong "an open string" "s/\\\$.n!/'open/" '7:42' 'never closed'
+if on sqlite; then
+	sed '5s/at integer);/at integer); CREATE VIEW w AS SELECT k FROM main.acc;/' p.sql >e.sql
+	run evproject check e.sql
+	check_status 2 "a view that says main."
+	check_grep "by name, as it could not be rebuilt" "^evproject check: e.sql: view 'w' says 'main\.'" "$err"
+fi
 : >empty.sql
 run evproject check empty.sql
 check_status 2 "an empty file"

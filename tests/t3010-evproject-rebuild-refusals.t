@@ -24,6 +24,18 @@ refused "a trigger on the own view" 2 "trigger 'watch' on 'big'"
 store 'CREATE TABLE notes (k text REFERENCES acc (k), note text)'
 rebuild v2.sql s.db ./log.ndjson --yes
 refused "a foreign key from outside" 2 "foreign key of table 'notes' points to 'acc'"
+for theirs in "VIEW plain AS SELECT k FROM main.acc" "VIEW far AS SELECT x FROM main.others" \
+	"TRIGGER push AFTER INSERT ON others BEGIN UPDATE acc SET n = (SELECT x FROM main.others); END"; do
+	store "CREATE TABLE others (x); CREATE $theirs"
+	rebuild v2.sql s.db ./log.ndjson --dry-run
+	check_status 2 "what says 'main.' is refused by --dry-run"
+	rebuild v2.sql s.db ./log.ndjson --yes
+	refused "$theirs" 2 "'(plain|far|push)' says 'main\.' before a table's name"
+done
+sed 's/FROM acc WHERE n > 50/FROM main.acc WHERE n > 50/; s/version 2/version 3/' v2.sql >vm.sql
+store
+rebuild vm.sql s.db ./log.ndjson --yes
+refused "a view of the new file that says so" 2 "view 'big' says 'main\.'"
 sed 's/version 2/version 3/; s/at integer/moment integer/; s/(k, n, at)/(k, n, moment)/; s/, at = excluded.at/, moment = excluded.moment/' \
 	v2.sql >v3.sql
 store 'CREATE VIEW latest AS SELECT max(at) FROM acc; CREATE VIEW broken AS SELECT x FROM nowhere;

@@ -1,5 +1,6 @@
 /* check.c - would a store take this projection? See apply.h */
 #include "apply/internal.h"
+#include "store/sqlite_file.h"
 
 struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
 				  const struct ev_query_def *d, struct ev_error *err)
@@ -29,6 +30,14 @@ static int check_queries(struct ev_store *s, const struct ev_projection *p,
 	return 0;
 }
 
+/* A view of the file that a store would take, and that could not be rebuilt then. */
+static int check_views(struct ev_apply *a, struct ev_error *err)
+{
+	if (a->store->ops->dialect != EV_SQLITE || ev_sqlite_check_beside(a->store, &a->tables, err) == 0)
+		return 0;
+	return ev_context(err, "%s", a->projection->file);
+}
+
 int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_buf *folds,
 		   struct ev_error *err)
 {
@@ -36,7 +45,7 @@ int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_
 	struct ev_apply *a = ev_open_new(s, p, &opt);
 	int rc = s->ops->begin(s, err);
 
-	if (rc == 0 && (ev_open_schema(a, err) < 0 || ev_open_compile(a, err) < 0 ||
+	if (rc == 0 && (ev_open_schema(a, err) < 0 || check_views(a, err) < 0 || ev_open_compile(a, err) < 0 ||
 			check_queries(s, p, p->checks, p->nchecks, err) < 0 ||
 			check_queries(s, p, p->samples, p->nsamples, err) < 0))
 		rc = -1;

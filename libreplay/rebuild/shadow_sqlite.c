@@ -44,6 +44,8 @@ static struct ev_store *store(struct ev_shadow *sh, struct ev_error *err)
 	}
 	if (s->store)
 		return s->store;
+	if (ev_sqlite_check_beside(sh->live, NULL, err) < 0)
+		return NULL;
 	s->store = ev_sqlite_open(s->path, &opt, err);
 	/* tables of @reads */
 	if (s->store && ev_sqlite_look_beyond(s->store, sqlite3_db_filename(s->live->db, "main"), err) < 0)

@@ -13,6 +13,7 @@
 #include "rebuild/sqlite_kit.h"
 #include "store/dead.h"
 #include "store/seen.h"
+#include "store/sqlite_file.h"
 
 struct preflight {
 	struct ev_shadow_sqlite *sh;
@@ -324,7 +325,8 @@ int ev_kit_preflight(struct ev_shadow_sqlite *sh, struct ev_store *fresh, bool a
 	struct ev_store *stage;
 	int rc;
 
-	if (check_owners(&f, adopt, err) < 0)
+	if (ev_sqlite_check_beside(sh->base.live, NULL, err) < 0 || ev_sqlite_check_beside(fresh, NULL, err) < 0 ||
+	    check_owners(&f, adopt, err) < 0)
 		return -1;
 	stage = ev_sqlite_open(":memory:", &so, err);
 	if (!stage)

@@ -2,6 +2,7 @@
 #ifndef EV_SQLITE_FILE_H
 #define EV_SQLITE_FILE_H
 
+#include "base/buf.h"
 #include "base/error.h"
 
 /*
@@ -9,5 +10,13 @@
  * Those that are not there do not matter. EV_STORE names the first that cannot be removed.
  */
 int ev_sqlite_unlink(const char *database, struct ev_error *err);
+
+struct ev_store; /* store/store.h */
+
+/*
+ * Can the store's schema be read where its file is attached to another one, as a rebuild does? EV_USAGE names what says
+ * `main.` before a table's name; with `only` (NUL after each name) no others count.
+ */
+int ev_sqlite_check_beside(struct ev_store *s, const struct ev_buf *only, struct ev_error *err);
 
 #endif
