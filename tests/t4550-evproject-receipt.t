@@ -54,6 +54,13 @@ refused() { # refused WHY SENTENCE: r.json is passed over, and it is proven anew
 sed 's/"generation":/"generation":1/' good.json >r.json
 refused 'its digest is wrong: damaged, or edited' "one that was edited by hand is not taken"
 cp good.json r.json
+shadow "UPDATE ev_ledger SET applied = applied + 1, ignored = ignored - 1"
+rebuild v2.sql s.db ./log.ndjson --yes
+check_status 1 "nor one of counts that are others now"
+check_grep "which is said" "not enough: the counts of the ledger are not those" "$err"
+check "the old one serves on" serves 1
+shadow "UPDATE ev_ledger SET applied = applied - 1, ignored = ignored + 1"
+cp good.json r.json
 shadow "UPDATE ev_projection SET generation = generation + 1"
 refused 'it is of generation [0-9]+, the view is of generation' "nor one of an older generation"
 again ./log.ndjson

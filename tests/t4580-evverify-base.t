@@ -63,6 +63,11 @@ damaged "UPDATE acc SET n = n + 1 WHERE k = '$row'"
 base=d.db refuse 5 "the rows of table 'acc' are not those" "a base whose rows are others"
 damaged "UPDATE ev_dead SET state = 'dropped'"
 base=d.db refuse 5 "the dead letters are not those" "or whose dead letters are"
+for count in 'applied = applied + 1, ignored = ignored - 1' 'untouched = untouched + 1' \
+	'last_timestamp = last_timestamp + 1'; do
+	damaged "UPDATE ev_ledger SET $count WHERE partition = 0 AND topic = 't'"
+	base=d.db refuse 5 "the counts of the ledger are not those" "a base whose ledger says $count"
+done
 damaged "UPDATE ev_projection SET generation = generation + 1"
 base=d.db refuse 5 'it is of generation 1, the view is of generation 2' "a receipt of an older generation"
 forget d.db

@@ -20,11 +20,16 @@ struct letters {
 	int64_t rank;      /* of the last one behind it */
 };
 
-static void add(struct letters *l, unsigned number, struct ev_slice text)
+static void encode(struct ev_buf *out, unsigned number, struct ev_slice text)
 {
 	struct ev_cell c = { .kind = text.ptr ? EV_CELL_BYTES : EV_CELL_NULL, .text = text };
 
-	ev_digest_encode(&l->bytes, number, EV_DIGEST_AS_IT_IS, &c);
+	ev_digest_encode(out, number, EV_DIGEST_AS_IT_IS, &c);
+}
+
+static void add(struct letters *l, unsigned number, struct ev_slice text)
+{
+	encode(&l->bytes, number, text);
 }
 
 /*
@@ -88,6 +93,29 @@ int ev_counts_letters(const struct ev_digest_key *key, const struct ev_projectio
 	ev_buf_release(&l.bytes);
 	ev_buf_release(&l.topic);
 	return rc;
+}
+
+int ev_counts_ledger(const struct ev_digest_key *key, const struct ev_ledger *l, struct ev_digest *out,
+		     struct ev_error *err)
+{
+	struct ev_buf bytes = EV_BUF_INIT;
+	bool failed = false;
+
+	*out = (struct ev_digest){ 0 };
+	for (size_t i = 0; i < l->nparts && !failed; i++) {
+		const struct ev_ledger_part *p = &l->parts[i];
+		int64_t at[] = { p->partition, p->begin, p->next, p->last_offset, p->last_timestamp,
+				 (int64_t)p->last_hash, p->untouched };
+
+		ev_buf_clear(&bytes);
+		encode(&bytes, 0, ev_slice_str(p->topic));
+		encode(&bytes, 1, ev_slice((const char *)at, sizeof(at)));
+		encode(&bytes, 2, ev_slice((const char *)p->counts, sizeof(p->counts)));
+		failed = bytes.failed;
+		ev_digest_add(out, ev_digest_hash(key, ev_buf_slice(&bytes)));
+	}
+	ev_buf_release(&bytes);
+	return failed ? ev_fail(err, EV_STORE, "no memory for the ledger") : 0;
 }
 
 int ev_counts_letters_made(struct ev_verifying *w, struct ev_digest *out, struct ev_error *err)

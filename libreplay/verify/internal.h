@@ -107,6 +107,9 @@ int ev_suspects_tell(struct ev_verifying *w, struct ev_mode *m, struct ev_error 
 int64_t ev_counts_gone(const struct ev_verifying *w);
 /* In the snapshot: the dead letters, and the ids that were seen. */
 int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err);
+/* What a ledger counts, and where it stands: a row for each partition. */
+int ev_counts_ledger(const struct ev_digest_key *key, const struct ev_ledger *l, struct ev_digest *out,
+		     struct ev_error *err);
 /* The dead letters of any store. */
 int ev_counts_letters(const struct ev_digest_key *key, const struct ev_projection *p, struct ev_store *s,
 		      struct ev_digest *out, struct ev_error *err);

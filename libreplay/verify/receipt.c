@@ -195,6 +195,7 @@ static void print_digests(const struct ev_receipt *r, struct ev_buf *out)
 	text(out, "seed", r->seed);
 	boolean(out, "portable", r->portable);
 	LIST(out, "tables", r->ntables, print_table(&r->tables[i_], out));
+	sum(out, "ledger", r->ledger, r->ledger_digest);
 	sum(out, "letters", r->letters, r->letters_digest);
 	sum(out, "ids", r->ids, r->ids_digest);
 }

@@ -10,6 +10,7 @@
  *    "partitions":[{"topic","partition","begin","next","last_offset","last_hash"}],   the position
  *    "algorithm", "seed", "portable",                       of the digests (digest.h)
  *    "tables":[{"table","rows","digest","columns":["order_id text"],"key":1,"ignored":["note"]}],
+ *    "ledger":{"rows","digest"},                            the partitions: counts and last records
  *    "letters":{"rows","digest"},                           the dead letters
  *    "ids":{"rows","digest"},                               that @dedupe has seen (ids.h); null without
  *    "independent", "sample",                               how the rows were looked at
@@ -78,6 +79,8 @@ struct ev_receipt {
 	bool portable; /* rows were read as a fold in memory has them (table.h) */
 	struct ev_receipt_table *tables;
 	size_t ntables;
+	int64_t ledger;
+	char ledger_digest[EV_RECEIPT_HEX]; /* "": written before evtools knew how */
 	int64_t letters;
 	char letters_digest[EV_RECEIPT_HEX]; /* "": not looked at */
 	int64_t ids;
@@ -124,8 +127,8 @@ int ev_receipt_fits(const struct ev_receipt *r, const struct ev_receipt_view *v,
 /* Does the view stand just there? */
 bool ev_receipt_is_at(const struct ev_receipt *r, const struct ev_ledger *l);
 /*
- * Are rows, dead letters and ids seen in the store, which stands still, those that the receipt is of? EV_DATA says
- * which table is not, or has other columns.
+ * Are rows, the ledger's counts, dead letters and ids seen in the store, which stands still, those that the receipt is
+ * of? EV_DATA says which table is not, or has other columns.
  */
 int ev_receipt_holds(const struct ev_receipt *r, const struct ev_projection *p, struct ev_store *s,
 		     struct ev_error *err);

@@ -75,25 +75,35 @@ static int check_letters(const struct ev_receipt *r, const struct ev_projection 
 		       : ev_fail(err, EV_DATA, "the dead letters are not those that it is of");
 }
 
-static int check_ids(const struct ev_receipt *r, const struct ev_projection *p, const struct ev_digest_key *key,
-		     struct ev_store *s, struct ev_error *err)
+static int check_ledger(const struct ev_receipt *r, const struct ev_ledger *l, const struct ev_digest_key *key,
+			struct ev_error *err)
 {
-	struct ev_ledger l = { 0 };
+	struct ev_digest sum;
+
+	if (!*r->ledger_digest)
+		return ev_fail(err, EV_DATA, "it does not speak of the ledger's counts");
+	if (ev_counts_ledger(key, l, &sum, err) < 0)
+		return -1;
+	return same_sum(&sum, r->ledger, r->ledger_digest)
+		       ? 0
+		       : ev_fail(err, EV_DATA, "the counts of the ledger are not those that it is of");
+}
+
+static int check_ids(const struct ev_receipt *r, const struct ev_projection *p, const struct ev_ledger *l,
+		     const struct ev_digest_key *key, struct ev_store *s, struct ev_error *err)
+{
 	struct ev_ids ids = { 0 };
-	int rc = 0;
+	int rc;
 
 	if (!p->dedupe)
 		return 0;
 	if (!*r->ids_digest)
 		return ev_fail(err, EV_DATA, "the projection has @dedupe, and it does not speak of the ids that were "
 			       "seen");
-	rc = ev_ledger_load(s, p->name, &l, err);
-	if (rc == 0)
-		rc = ev_ids_digest(key, p, s, l.watermark, &ids, err);
+	rc = ev_ids_digest(key, p, s, l->watermark, &ids, err);
 	if (rc == 0 && !same_sum(&ids.sum, r->ids, r->ids_digest))
 		rc = ev_fail(err, EV_DATA, "the ids that were seen are not those that it is of");
 	ev_ids_release(&ids);
-	ev_ledger_release(&l);
 	return rc;
 }
 
@@ -123,11 +133,18 @@ static int check_tables(const struct ev_receipt *r, struct ev_store *s, struct e
 int ev_receipt_holds(const struct ev_receipt *r, const struct ev_projection *p, struct ev_store *s,
 		     struct ev_error *err)
 {
+	struct ev_ledger l = { 0 };
 	struct ev_digest_key key;
 	int rc = check_tables(r, s, err);
 
 	ev_digest_key_init(&key, r->seed, sizeof(r->seed) - 1);
 	for (size_t i = 0; i < r->ntables && rc == 0; i++)
 		rc = check_table(r, &r->tables[i], &key, s, err);
-	return rc || check_letters(r, p, &key, s, err) < 0 ? -1 : check_ids(r, p, &key, s, err);
+	if (rc == 0)
+		rc = ev_ledger_load(s, p->name, &l, err);
+	if (rc == 0 && (check_ledger(r, &l, &key, err) < 0 || check_letters(r, p, &key, s, err) < 0 ||
+			check_ids(r, p, &l, &key, s, err) < 0))
+		rc = -1;
+	ev_ledger_release(&l);
+	return rc;
 }

@@ -49,6 +49,7 @@ int ev_receipt_begin(struct ev_verifying *w, struct ev_error *err)
 {
 	struct ev_receipt *r = w->v->receipt = ev_alloc(sizeof(*r));
 	struct ev_store *s = w->first.store;
+	struct ev_digest ledger;
 
 	r->store = ev_strdup(s->url);
 	r->dialect = ev_strdup(s->ops->name);
@@ -62,6 +63,10 @@ int ev_receipt_begin(struct ev_verifying *w, struct ev_error *err)
 	snprintf(r->base, sizeof(r->base), "%s", w->base_receipt);
 	snprintf(r->seed, sizeof(r->seed), "%s", w->key.seed);
 	add_parts(r, &w->first.ledger);
+	if (ev_counts_ledger(&w->key, &w->first.ledger, &ledger, err) < 0)
+		return -1;
+	r->ledger = (int64_t)ledger.count;
+	print_digest(&ledger, r->ledger_digest);
 	return ev_receipt_schema(s, &r->schema, err);
 }
 

@@ -186,7 +186,10 @@ static int read_digests(struct ev_receipt *r, json_t *root, struct ev_error *err
 		return -1;
 	if (sum(json_object_get(root, "letters"), &r->letters, r->letters_digest, err))
 		return -1;
-	if (json_object_get(root, "ids") && /* older ones have none */
+	if (json_object_get(root, "ledger") && /* older ones have none */
+	    sum(json_object_get(root, "ledger"), &r->ledger, r->ledger_digest, err))
+		return -1;
+	if (json_object_get(root, "ids") && /* nor this */
 	    sum(json_object_get(root, "ids"), &r->ids, r->ids_digest, err))
 		return -1;
 	if (!json_is_null(base) && hex(base, "base", 32, r->base, err))

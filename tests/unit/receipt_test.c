@@ -26,6 +26,8 @@ static void fill(struct ev_receipt *r)
 	r->projection = ev_strdup("orders");
 	r->fingerprint = ev_strdup("0123456789abcdef");
 	memset(r->seed, 'a', sizeof(r->seed) - 1);
+	r->ledger = 2;
+	memset(r->ledger_digest, '3', sizeof(r->ledger_digest) - 1);
 	memset(r->letters_digest, '1', sizeof(r->letters_digest) - 1);
 	*EV_PUSH(r->parts, r->nparts) = (struct ev_receipt_part){ ev_strdup("t"), 1, 5, 9, 8, 77 };
 	*EV_PUSH(r->parts, r->nparts) = (struct ev_receipt_part){ ev_strdup("t"), 2, 0, 0, -1, 0 };
