@@ -116,6 +116,27 @@ check_status 0 "a rebuild without them"
 check_grep "says so" 'constraint known on acc is NOT carried over' "$err"
 check_no_grep "of no other" 'constraint acc' "$err"
 
+# options of tables and of the file's own views are carried over, settings of columns end, which is said
+database opt
+sed '/^CREATE TABLE/a CREATE VIEW big AS SELECT k, n FROM acc WHERE n > 50;' p.sql >o1.sql
+sed '/^CREATE TABLE/a CREATE VIEW big AS SELECT k, n FROM acc WHERE n > 50;' p2.sql >o2.sql
+run evproject run o1.sql --store "$opt" --quiet ./in.ndjson
+sql "$opt" "ALTER VIEW big SET (security_barrier = true, check_option = local); ALTER TABLE acc SET (fillfactor = 70);
+	ALTER TABLE acc ALTER n SET DEFAULT 7, ALTER n SET STATISTICS 500, ALTER k SET STORAGE EXTERNAL, ALTER at SET NOT NULL,
+	ALTER k SET (n_distinct = 50), CLUSTER ON acc_pkey"
+rebuild o2.sql "$opt" ./in.ndjson --dry-run
+cp "$out" plan.txt
+rebuild o2.sql "$opt" ./in.ndjson
+check_status 0 "a rebuild of tables with settings"
+for what in 'the default of column n' 'the statistics target of column n' 'the storage of column k' 'NOT NULL of column at' \
+	'the options of column k' 'CLUSTER on index acc_pkey'; do
+	check_grep "the plan names what ends: $what" "$what on acc is NOT carried over" plan.txt
+	check_grep "so does the rebuild" "$what on acc is NOT carried over" "$err"
+done
+check "nothing else ends" test "$(grep -c 'NOT carried over' plan.txt)" = 6
+check "options are carried over, of the own view, too" test "$(sql "$opt" "SELECT string_agg(relname || reloptions::text, ' '
+	ORDER BY relname) FROM pg_class WHERE oid IN ('acc'::regclass, 'big'::regclass)")" = 'acc{fillfactor=70} big{security_barrier=true}'
+
 # an index of others is in the plan, whether it survives or not, and what does not is named again by the rebuild
 database ix
 project "$ix" ./in.ndjson

@@ -50,8 +50,11 @@ static const char *const carried[] = {
 	"SELECT format('COMMENT ON COLUMN %I.%I IS %L', relname, attname, col_description(oid, "
 	"attnum)) FROM col WHERE col_description(oid, attnum) IS NOT NULL AND "
 	"col_description(new, new_attnum) IS NULL",
-	"SELECT format('ALTER TABLE %I SET (%s)', relname, array_to_string(reloptions, ', ')) "
-	"FROM pair WHERE relkind = 'r' AND new_kind = 'r' AND reloptions IS NOT NULL AND new_options IS NULL",
+	/* what the new version sets stands; not every view can have the check */
+	"SELECT format('ALTER %s %I SET (%s)', " KIND ", relname, string_agg(o, ', ' ORDER BY at)) "
+	"FROM pair, unnest(reloptions) WITH ORDINALITY u (o, at) WHERE relkind = new_kind "
+	"AND split_part(o, '=', 1) <> 'check_option' AND NOT EXISTS (SELECT 1 FROM unnest(new_options) n "
+	"WHERE split_part(n, '=', 1) = split_part(o, '=', 1)) GROUP BY relname, new_kind",
 	"SELECT format('ALTER %s %I OWNER TO %I', " KIND ", relname, pg_get_userbyid(relowner)) "
 	"FROM pair WHERE relowner <> new_owner",
 	NULL,

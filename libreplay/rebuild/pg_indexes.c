@@ -140,18 +140,36 @@ static void tell(struct ev_buf *out, const PGresult *res, int row, const struct 
 		ev_buf_addf(out, " is NOT carried over: %s", ev_buf_str(why));
 }
 
-/* What is said of constraints that the new file does not declare, of the old one or of others: they end. */
+/* `FROM`: a table of the old version (o) and its namesake in the new one (n). */
+#define PAIRS "FROM own, new, pg_catalog.pg_class o JOIN pg_catalog.pg_class n ON n.relname = o.relname "
+#define IN_BOTH "o.oid = ANY (oids) AND n.oid = ANY (noids) "
+/* `WHERE`: what the new version has a column of that name for. */
+#define COLUMN(what, where) \
+	" UNION ALL SELECT format('" what " of column %I', a.attname), o.relname " PAIRS \
+	"JOIN pg_catalog.pg_attribute a ON a.attrelid = o.oid JOIN pg_catalog.pg_attribute b ON b.attrelid = n.oid " \
+	"AND b.attname = a.attname WHERE " IN_BOTH "AND o.relkind = 'r' AND n.relkind = 'r' AND a.attnum > 0 AND " where
+
+static const char ending_sql[] =
+	"SELECT format('%s on %s is NOT carried over: the new version does not declare it', what, relname) FROM ("
+	"SELECT 'constraint ' || k.conname AS what, o.relname " PAIRS
+	"JOIN pg_catalog.pg_constraint k ON k.conrelid = o.oid WHERE " IN_BOTH "AND k.contype IN ('c', 'f', 'u', 'x') "
+	"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint m WHERE m.conname = k.conname AND m.conrelid = n.oid)"
+	COLUMN("NOT NULL", "a.attnotnull AND NOT b.attnotnull")
+	COLUMN("the default", "a.atthasdef AND NOT b.atthasdef")
+	COLUMN("the statistics target", "coalesce(a.attstattarget, -1) NOT IN (-1, coalesce(b.attstattarget, -1))")
+	COLUMN("the options", "a.attoptions IS NOT NULL AND b.attoptions IS NULL")
+	COLUMN("the storage", "a.attstorage <> b.attstorage AND a.atttypid = b.atttypid")
+	/* 14 and later */
+	COLUMN("the compression", "coalesce(to_jsonb(a) ->> 'attcompression', '') "
+	       "NOT IN ('', coalesce(to_jsonb(b) ->> 'attcompression', ''))")
+	" UNION ALL SELECT format('CLUSTER on index %I', x.relname), o.relname " PAIRS
+	"JOIN pg_catalog.pg_index i ON i.indrelid = o.oid AND i.indisclustered "
+	"JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE " IN_BOTH ") e ORDER BY 1";
+
+/* What is said of constraints and settings of the old file or of others that the new one does not declare: they end. */
 static PGresult *ending(struct ev_shadow_pg *sh, const char *with, struct ev_error *err)
 {
-	return ev_pgkit_rows(sh->live, err,
-			     "%sSELECT format('constraint %%s on %%s is NOT carried over: the new version does not "
-			     "declare it', k.conname, o.relname) FROM own, new, pg_catalog.pg_constraint k "
-			     "JOIN pg_catalog.pg_class o ON o.oid = k.conrelid WHERE o.oid = ANY (oids) "
-			     "AND k.contype IN ('c', 'f', 'u', 'x') AND EXISTS (SELECT 1 FROM pg_catalog.pg_class n "
-			     "WHERE n.oid = ANY (noids) AND n.relname = o.relname) AND NOT EXISTS (SELECT 1 FROM "
-			     "pg_catalog.pg_constraint m JOIN pg_catalog.pg_class n ON n.oid = m.conrelid "
-			     "WHERE m.conname = k.conname AND n.oid = ANY (noids) AND n.relname = o.relname) "
-			     "ORDER BY 1", with);
+	return ev_pgkit_rows(sh->live, err, "%s%s", with, ending_sql);
 }
 
 int ev_pgkit_list_indexes(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *with, struct ev_buf *out,

@@ -71,7 +71,7 @@ void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_ro
 int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
 /*
  * For the plan: which can be made on the tables in the schema of `fresh`, noids in `with`, and which not and why; and
- * constraints that end. A line each, appended.
+ * constraints and settings that end. A line each, appended.
  */
 int ev_pgkit_list_indexes(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *with, struct ev_buf *out,
 			  struct ev_error *err);
