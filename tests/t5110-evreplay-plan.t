@@ -116,13 +116,13 @@ check_grep "and says so" "made topic 'made-$$', 5 partitions" "$err"
 check "with the record where it was" test "$(evtail "made-$$/4" -q -o %v)" = v
 run evreplay "made-$$" --into "twice-$$" --create
 check_status 0 "its settings come along"
-evadmin create "one-$$" 1
-for order in "one-$$ made-$$" "made-$$ one-$$"; do
+evadmin create "a-one-$$" 1
+for order in "a-one-$$ made-$$" "made-$$ a-one-$$"; do
 	run evreplay $order --into "both-$$" --create --partition keep --dry-run
 	check_status 0 "--create for two sources, $order"
 	check_grep "has as many partitions as the larger" "^topic both-$$: 5 partitions, to be made" "$out"
 done
-run evreplay "one-$$" "made-$$" --map "*-$$=all-$$" --create --partition keep
+run evreplay "a-one-$$" "made-$$" --map "*-$$=all-$$" --create --partition keep
 check_status 0 "by --map, too"
 check_grep "and makes them" "made topic 'all-$$', 5 partitions" "$err"
 topic big 1 max.message.bytes=3000000
@@ -239,7 +239,7 @@ check_status 1 "of a pipe, too"
 check_grep "which --create cannot help" "not be seen; make it first; or write the lines to a file" "$out"
 run evreplay ./lines --into "missing-$$"
 check_grep "a file into a topic that is not there" "hint: --create makes it .*; an archive's folder would be ./missing-$$" "$err"
-run evreplay "$jobsrc" --into "$short" --exactly-once --job "none-$$"
+run evreplay "$jobsrc" --into "$short" --exactly-once --job "na-one-$$"
 check_status 2 "what is refused before the first record"
 check_no_grep "says nothing of where it is safe" "safe up to" "$err"
 
