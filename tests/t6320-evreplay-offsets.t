@@ -247,6 +247,10 @@ evadmin trim "$lost/0" 6
 run evreplay offsets --map lost.map -g early --dry-run
 check_status 1 "what the copy has lost since is found"
 check_grep "and named" "warning: offsets 4..5 of the copy $lost/0 are gone, and the group has not read them" "$err"
+evadmin trim "$lost/0" 15
+run evreplay offsets --map lost.map -g through --dry-run
+check_status 0 "a group that has read all of it misses nothing"
+check_grep "and is to stand where the copy starts" "^$lost/0 +- +15\$" "$out"
 evadmin commit beyond "$grows/0=77"
 run evreplay offsets --map lost.map -g beyond --yes
 check_status 5 "a group that stands behind the end of the source is not moved"

@@ -183,7 +183,7 @@ static int check_missing(const struct lasts *l, const int64_t *at, struct ev_err
 
 		if (at[i] < 0 || l->found[i])
 			continue;
-		if (ev_source_keeps(l->r->src, i))
+		if (ev_source_keeps(l->r->src, i, at[i]))
 			return other_source(l->r, p, at[i], false, err);
 		ev_warn(l->r->msg, "%s/%" PRId32 ": no record at offset %" PRId64 " any more: identity not checkable, "
 			"going on", p->topic, p->partition, at[i]);

@@ -347,20 +347,28 @@ static int check_remade(const struct offsets *o, const struct places *known, str
 	return 0;
 }
 
-/* What the copy has lost since of what the group is to read there. */
-static void find_lost(struct offsets *o, struct ev_messages *msg)
+/* What the copy has lost since of what the group is to read there: of records, that is, before their `end`. */
+static void find_lost(struct offsets *o, const struct places *known, struct ev_messages *msg)
 {
+	struct ev_position end = EV_POSITION_INIT;
+
+	for (size_t i = 0; i < known->n; i++) /* they ascend */
+		ev_position_set(&end, known->v[i].into.ptr, known->v[i].into_partition,
+				known->v[i].into_offset + known->v[i].count);
 	for (size_t i = 0; i < o->copy->nparts; i++) {
 		const struct ev_partition *p = &o->copy->parts[i];
 		int64_t next = ev_position_get(&o->next, p->topic, p->partition);
 
 		if (next < 0 || next >= p->low)
 			continue;
+		ev_position_set(&o->next, p->topic, p->partition, p->low);
+		if (next >= ev_position_get(&end, p->topic, p->partition))
+			continue;
 		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of the copy %s/%d are gone, and the group has not read "
 			"them", next, p->low - 1, p->topic, (int)p->partition);
-		ev_position_set(&o->next, p->topic, p->partition, p->low);
 		o->gaps++;
 	}
+	ev_position_release(&end);
 }
 
 /*
@@ -408,7 +416,7 @@ static int check_target(struct offsets *o, struct ev_messages *msg, struct ev_er
 	qsort(known.v, known.n, sizeof(*known.v), by_place);
 	rc = check_remade(o, &known, err);
 	if (!rc) {
-		find_lost(o, msg);
+		find_lost(o, &known, msg);
 		rc = find_others(o, &known, msg, err);
 	}
 	free(known.v);

@@ -97,7 +97,7 @@ static int check_partition(const struct ev_ledger_part *p, struct ev_source *src
 			 p->last_offset);
 		return recreated(p, text, err);
 	}
-	if (!found && p->last_offset >= src->parts[i].low && ev_source_keeps(src, i)) {
+	if (!found && ev_source_keeps(src, i, p->last_offset)) {
 		snprintf(text, sizeof(text), "no record stands at offset %" PRId64, p->last_offset);
 		return recreated(p, text, err);
 	}

@@ -116,7 +116,7 @@ static int check_missing(const struct lasts *l, const int64_t *at, struct ev_err
 	for (uint32_t i = 0; i < src->nparts; i++) {
 		const struct ev_partition *p = &src->parts[i];
 
-		if (at[i] < 0 || l->found[i] || !ev_source_keeps(src, i))
+		if (at[i] < 0 || l->found[i] || !ev_source_keeps(src, i, at[i]))
 			continue;
 		ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: no record "
 			"stands at offset %" PRId64 " any more", p->topic, p->partition, at[i]);

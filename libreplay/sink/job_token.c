@@ -102,7 +102,7 @@ static int read_members(struct ev_job_token *t, json_t *root, struct ev_error *e
 {
 	if (!json_object_get(root, "position"))
 		return ev_fail(err, EV_DATA, "it holds no position");
-	t->mapped = json_is_true(json_object_get(root, "mapped"));
+	t->mapped = !json_is_false(json_object_get(root, "mapped"));
 	if (read_text(root, "source", &t->source, err) || read_text(root, "how", &t->how, err) ||
 	    read_routes(root, t, err) || read_partitions(root, t, err) ||
 	    read_position(root, "position", &t->next, err) ||
@@ -163,7 +163,7 @@ void ev_job_token_print(const struct ev_job_token *t, struct ev_buf *out)
 	ev_buf_adds(out, ",\"partitions\":{");
 	for (size_t i = 0; i < t->ntopics; i++)
 		ev_buf_addf(out, "%s\"%s\":%d", i ? "," : "", t->topics[i].name, (int)t->topics[i].partitions);
-	ev_buf_adds(out, t->mapped ? "},\"mapped\":true}" : "}}");
+	ev_buf_addf(out, "},\"mapped\":%s}", t->mapped ? "true" : "false");
 }
 
 /* ---- parts ---- */

@@ -40,7 +40,7 @@ struct ev_job_token {
 	struct ev_position ends;      /* of the target: as far at least was written */
 	struct ev_position witness;   /* of the target: the offset of a record that the job wrote */
 	struct ev_position witness_hash; /* and its hash, as above */
-	bool mapped;                  /* the run that wrote it had an offset map */
+	bool mapped;                  /* the run that wrote it had an offset map, or did not tell */
 	struct ev_job_topic *topics;  /* how many partitions records were spread over */
 	size_t ntopics;
 };

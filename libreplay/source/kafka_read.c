@@ -451,7 +451,8 @@ int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struc
 	return rc;
 }
 
-static int take_all(struct ev_kafka *k, ev_source_take *each, void *ctx, struct ev_error *err)
+/* *gone: retention has taken one of them meanwhile. */
+static int take_all(struct ev_kafka *k, ev_source_take *each, void *ctx, bool *taken, bool *gone, struct ev_error *err)
 {
 	struct ev_batch b;
 	enum ev_fetch got;
@@ -459,12 +460,16 @@ static int take_all(struct ev_kafka *k, ev_source_take *each, void *ctx, struct 
 
 	for (size_t lane = 0; lane < k->base.nlanes; lane++) {
 		while ((got = ev_kafka_fetch(&k->base, lane, &b, WAIT_MS, err)) != EV_FETCH_DONE) {
-			if (got == EV_FETCH_ERROR)
+			if (got == EV_FETCH_ERROR) {
+				*gone = err->class == EV_DATA;
 				return -1;
+			}
 			if (got == EV_FETCH_WAIT)
 				continue;
-			for (size_t i = 0; i < b.n && !rc; i++)
+			for (size_t i = 0; i < b.n && !rc; i++) {
+				taken[b.records[i].part] = true;
 				rc = each(ctx, &b.records[i], err);
+			}
 			ev_kafka_release(&k->base, &b);
 			if (rc)
 				return -1;
@@ -473,32 +478,48 @@ static int take_all(struct ev_kafka *k, ev_source_take *each, void *ctx, struct 
 	return 0;
 }
 
+/* What of the offsets is there and was not taken yet; true: some. */
+static bool spans_at(struct ev_kafka *k, const int64_t *offsets, const bool *taken, struct ev_span *spans)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < k->base.nparts; i++) {
+		const struct ev_partition *p = &k->base.parts[i];
+		bool is = !taken[i] && offsets[i] >= p->low && offsets[i] < ev_kafka_readable(k, i);
+
+		spans[i].begin = is ? offsets[i] : p->high;
+		spans[i].end = spans[i].begin + is;
+		some |= is;
+	}
+	return some;
+}
+
 /* As a read of that much of each partition: one by one each would wait for a fetch of its own. */
 int ev_kafka_records_at(struct ev_source *s, const int64_t *offsets, ev_source_take *each, void *ctx,
 			struct ev_error *err)
 {
 	struct ev_kafka *k = (struct ev_kafka *)s;
-	struct ev_span *spans;
-	bool behind = false, some = false, headers = k->need_headers;
+	struct ev_span *spans = ev_alloc((s->nparts + 1) * sizeof(*spans));
+	bool *taken = ev_alloc((s->nparts + 1) * sizeof(*taken));
+	bool again = false, headers = k->need_headers;
 	int rc = 0;
 
 	for (size_t i = 0; i < s->nparts; i++)
-		behind |= offsets[i] >= ev_kafka_readable(k, i);
-	if (behind && ev_kafka_watermarks(k, 0, k->timeout_ms, err))
-		return -1;
-	spans = ev_alloc((s->nparts + 1) * sizeof(*spans));
-	for (size_t i = 0; i < s->nparts; i++) {
-		bool is = offsets[i] >= s->parts[i].low && offsets[i] < ev_kafka_readable(k, i);
-
-		spans[i].begin = is ? offsets[i] : s->parts[i].high;
-		spans[i].end = spans[i].begin + is;
-		some |= is;
-	}
+		again |= offsets[i] >= ev_kafka_readable(k, i);
 	k->need_headers = true;
-	if (some)
-		rc = ev_kafka_start(s, spans, true, false, err) || take_all(k, each, ctx, err) ? -1 : 0;
+	do {
+		if (again) {
+			*err = (struct ev_error)EV_ERROR_INIT;
+			rc = ev_kafka_watermarks(k, 0, k->timeout_ms, err);
+		}
+		again = false;
+		if (!rc && spans_at(k, offsets, taken, spans))
+			rc = ev_kafka_start(s, spans, true, false, err) ||
+			     take_all(k, each, ctx, taken, &again, err) ? -1 : 0;
+		ev_kafka_stop(k);
+	} while (again);
 	k->need_headers = headers;
-	ev_kafka_stop(k);
+	free(taken);
 	free(spans);
 	return rc;
 }

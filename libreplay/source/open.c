@@ -25,14 +25,17 @@ struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_er
 	return ev_kafka_open(spec, err);
 }
 
-bool ev_source_keeps(struct ev_source *s, uint32_t part)
+bool ev_source_keeps(struct ev_source *s, uint32_t part, int64_t offset)
 {
-	int *possible = ev_alloc((s->nparts + 1) * sizeof(*possible));
+	struct ev_error ignored = EV_ERROR_INIT;
+	int *possible;
 	bool keeps;
 
-	if (s->ops->compaction)
-		s->ops->compaction(s, possible);
-	keeps = s->ops->compaction && possible[part] == 0;
+	if (!s->ops->compaction || s->ops->refresh(s, &ignored) || offset < s->parts[part].low)
+		return false;
+	possible = ev_alloc((s->nparts + 1) * sizeof(*possible));
+	s->ops->compaction(s, possible);
+	keeps = possible[part] == 0;
 	free(possible);
 	return keeps;
 }

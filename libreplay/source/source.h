@@ -193,10 +193,10 @@ int ev_source_records_at(struct ev_source *s, const int64_t *offsets, ev_source_
 bool ev_source_has_topic(const struct ev_source *s, const char *topic);
 
 /*
- * Are records of the partition only ever taken from its start, as its topic is not compacted? A committed one that is
- * not there behind that then tells another log. False where nobody says.
+ * No record was found at the offset, though a committed one has stood there: is it another log now? Where the topic is
+ * not compacted records go from its start alone. False where nobody says.
  */
-bool ev_source_keeps(struct ev_source *s, uint32_t part);
+bool ev_source_keeps(struct ev_source *s, uint32_t part, int64_t offset);
 
 /* For close: the table and the cluster's id. */
 void ev_source_release_table(struct ev_source *s);

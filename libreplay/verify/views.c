@@ -142,11 +142,30 @@ static bool left_out(const struct ev_verifying *w, const struct places *at, cons
 	       (names_schema(file, i, beyond) && !file_says(w->p, beyond, file->v[i + 2]));
 }
 
+/*
+ * `OPERATOR(schema.+)`, as the server writes an operator that is not on the path, where the store has a plain `+`: the
+ * tokens that this takes in the file's, *i behind those of the store's; 0: it is not.
+ */
+static size_t far_operator(const struct ev_verifying *w, const struct places *at, const struct words *store, size_t *i,
+			   const struct words *file, size_t k)
+{
+	size_t n = k + 4, x = *i;
+
+	if (n >= file->n || !ev_token_is(file->v[k], "OPERATOR") || !ev_token_is(file->v[k + 1], "(") ||
+	    !left_out(w, at, file, k + 2))
+		return 0;
+	for (; n < file->n && !ev_token_is(file->v[n], ")"); n++, x++)
+		if (x >= store->n || !same_token(store->v[x], file->v[n]))
+			return 0;
+	*i = x;
+	return n + 1 - k;
+}
+
 /* SQLite keeps the words of who made it, and layout and comments are no part of what a file means. */
 static bool same_words(const struct ev_verifying *w, const struct places *at, const char *store, const char *file)
 {
 	struct words x = words_of(store), y = words_of(file);
-	size_t i = 0, k = 0;
+	size_t i = 0, k = 0, n;
 
 	while (i < x.n && k < y.n) {
 		if (same_token(x.v[i], y.v[k])) {
@@ -154,6 +173,8 @@ static bool same_words(const struct ev_verifying *w, const struct places *at, co
 			k++;
 		} else if (left_out(w, at, &y, k)) {
 			k += 2;
+		} else if ((n = far_operator(w, at, &x, &i, &y, k))) {
+			k += n;
 		} else {
 			break;
 		}
