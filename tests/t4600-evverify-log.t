@@ -127,6 +127,14 @@ log ./part.ndjson --from 100
 check_status 1 "an id of one partition, again in one that stands before it in the file"
 check_grep "is told" "duplicate o/0@101: id 'b100' again, first at o/1@100" "$out"
 
+{
+	event 0 5 a a5 1; event 1 5 b b5 1; event 2 100 c twice 1
+	event 1 100 b b100 2; event 0 100 a twice 2
+} >three.ndjson
+log ./three.ndjson --from 100
+check_status 1 "the same where three begin in it from the last to the first"
+check_grep "is told, too" "duplicate o/0@100: id 'twice' again, first at o/2@100" "$out"
+
 # beside a view
 { rec add k1 1 0; rec add k2 2 1; rec add k1 3 2; } >log.ndjson
 project s.db ./log.ndjson

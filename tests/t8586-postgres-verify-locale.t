@@ -15,7 +15,7 @@ rec add a '"né"' >log.ndjson
 named() { # NAME LOCALE: $NAME is the URL of a database of its own
 	local name=t8586_$$_$1
 	super "CREATE DATABASE $name OWNER app TEMPLATE template0 ENCODING 'UTF8' $2" || fail "$name is made"
-	at_exit "super 'DROP DATABASE $name WITH (FORCE)' >/dev/null"
+	at_exit "super 'DROP DATABASE $name' >/dev/null"
 	printf -v "$1" %s "${_stores%/*}/$name"
 }
 named accents "LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"

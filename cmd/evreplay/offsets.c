@@ -7,26 +7,8 @@
 #include "base/mem.h"
 #include "base/plural.h"
 #include "common/term.h"
+#include "evreplay/offsets.h"
 #include "evreplay/redrive.h"
-
-struct offsets_args {
-	struct ev_source_args src;
-	const char *map, *group, *into_broker, *into_config;
-	bool dry_run, yes, accept_gap, rewind;
-};
-
-struct offsets {
-	const struct offsets_args *args;
-	struct ev_map *map;
-	struct ev_position group, now, next; /* in the source; in the target, before and after */
-	int64_t again;
-	struct ev_source *copy; /* the target's topics */
-	char *cluster[2]; /* ids: of the target, of the source; NULL: not known */
-	bool committing;
-	size_t back;         /* partitions of the copy where the group stands further than it is to stand */
-	size_t gaps, tails; /* partitions of which the group would miss records: within the copy, behind its end */
-	size_t others;      /* partitions of the copy where it would pass over what others have written there */
-};
 
 static void init(void *args)
 {
@@ -84,172 +66,6 @@ static int need_idle(const struct ev_cluster_spec *c, const char *group, bool so
 				NULL, err);
 }
 
-/* How many offsets behind the end of a copy are looked at for a record: where all are marks it has ended. */
-enum { TAIL = 1000, BATCH = 1000, BATCH_BYTES = 1 << 20, WAIT_MS = 200 };
-
-static void missing(const struct ev_partition *p, int64_t from, int64_t to, struct ev_messages *msg)
-{
-	ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of %s/%d are not in the copy, and the group has not read them",
-		from, to - 1, p->topic, (int)p->partition);
-}
-
-/*
- * What the copy lacks in the partition before its own end, told; the group stands `at` (-1: it has no offset, and
- * reads all that is there).
- */
-static bool has_gap(const struct ev_map *map, const struct ev_partition *p, int64_t at, struct ev_messages *msg)
-{
-	int64_t begin = ev_map_begin(map, p->topic, p->partition), first = at < 0 ? p->low : at, from, to;
-	bool found = begin > first || at > p->high;
-
-	if (at > p->high)
-		ev_warn(msg, "the group stands at offset %" PRId64 " of %s/%d, which ends at %" PRId64 ": it was made "
-			"again", at, p->topic, (int)p->partition, p->high);
-	if (begin < 0 && at >= 0)
-		ev_warn(msg, "%s/%d is not in the copy; the group stands there at offset %" PRId64, p->topic,
-			(int)p->partition, at);
-	else if (begin < 0)
-		ev_warn(msg, "%s/%d is not in the copy, and the group has not read it", p->topic, (int)p->partition);
-	if (begin < 0)
-		return true;
-	if (begin > first)
-		missing(p, first, begin, msg);
-	for (; ev_map_gap(map, p->topic, p->partition, first, &from, &to); first = to) {
-		missing(p, from > first ? from : first, to, msg);
-		found = true;
-	}
-	return found;
-}
-
-/* Runs by the place that they have in the copy. */
-struct places {
-	struct ev_map_run *v;
-	size_t n;
-};
-
-static int by_place(const void *a, const void *b)
-{
-	const struct ev_map_run *x = a, *y = b;
-	int c = ev_slice_cmp(x->into, y->into);
-
-	if (!c)
-		c = (x->into_partition > y->into_partition) - (x->into_partition < y->into_partition);
-	return c ? c : (x->into_offset > y->into_offset) - (x->into_offset < y->into_offset);
-}
-
-static bool is_copied(const struct places *p, const struct ev_record *r)
-{
-	struct ev_map_run at = { .into = r->topic, .into_partition = r->partition, .into_offset = r->offset };
-	const struct ev_map_run *before;
-	size_t low = 0, high = p->n; /* the first behind it */
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (by_place(&p->v[mid], &at) <= 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	before = low ? &p->v[low - 1] : NULL;
-	return before && ev_slice_cmp(before->into, r->topic) == 0 && before->into_partition == r->partition &&
-	       r->offset < before->into_offset + before->count;
-}
-
-/*
- * Is there a record in the spans, other than those that are known (NULL: none is)? Into found[], which is set where
- * that is known already.
- */
-static int look(struct ev_source *src, const struct ev_span *spans, const struct places *known, bool *found,
-		struct ev_error *err)
-{
-	struct ev_merge_options opt = { 0 };
-	struct ev_merge *m = ev_merge_new(src, spans, &opt, err);
-	struct ev_record *v = ev_alloc(BATCH * sizeof(*v));
-	bool done = false;
-	int n = 0, rc = m ? 0 : -1;
-
-	while (!rc && !(done && !n)) {
-		n = ev_merge_read(m, v, BATCH, BATCH_BYTES, WAIT_MS, &done, err);
-		for (int i = 0; i < n; i++)
-			if (!known || !is_copied(known, &v[i]))
-				found[v[i].part] = true;
-		if (n < 0)
-			rc = -1;
-		else if (ev_stopped())
-			rc = ev_fail(err, EV_STORE, "stopped while it was looked for records that the group has not "
-				     "read");
-	}
-	free(v);
-	ev_merge_free(m);
-	return rc;
-}
-
-/* Behind its end: records that came since. What is open, or goes on behind what is looked at, counts as some. */
-static int find_tails(struct offsets *o, struct ev_source *src, const struct ev_position *group,
-		      struct ev_messages *msg, struct ev_error *err)
-{
-	struct ev_span *spans = ev_alloc(src->nparts * sizeof(*spans));
-	bool *found = ev_alloc(src->nparts * sizeof(*found));
-	int rc;
-
-	for (size_t i = 0; i < src->nparts; i++) {
-		const struct ev_partition *p = &src->parts[i];
-		int64_t at = ev_position_get(group, p->topic, p->partition);
-		int64_t begin = ev_map_end(o->map, p->topic, p->partition), end;
-
-		begin = begin < 0 ? p->high : begin < at ? at : begin < p->low ? p->low : begin;
-		end = p->high - begin > TAIL ? begin + TAIL : p->high;
-		found[i] = end < p->high || (begin < p->high && p->stable < p->high);
-		spans[i] = begin < end && !found[i] ? (struct ev_span){ begin, end } :
-						      (struct ev_span){ p->high, p->high };
-	}
-	rc = look(src, spans, NULL, found, err);
-	for (size_t i = 0; i < src->nparts && !rc; i++) {
-		const struct ev_partition *p = &src->parts[i];
-		int64_t at = ev_position_get(group, p->topic, p->partition);
-		int64_t end = ev_map_end(o->map, p->topic, p->partition);
-
-		if (!found[i])
-			continue;
-		missing(p, end < at ? at : end < p->low ? p->low : end, p->high, msg);
-		o->tails++;
-	}
-	free(spans);
-	free(found);
-	return rc;
-}
-
-/* Records that the group has still to read, and that the copy does not have. */
-static int find_gaps(struct offsets *o, struct ev_source *src, const struct ev_position *group, struct ev_messages *msg,
-		     struct ev_error *err)
-{
-	for (size_t i = 0; i < src->nparts; i++) {
-		const struct ev_partition *p = &src->parts[i];
-		int64_t at = ev_position_get(group, p->topic, p->partition);
-
-		if (at >= 0 || p->low < p->high)
-			o->gaps += has_gap(o->map, p, at, msg);
-	}
-	return find_tails(o, src, group, msg, err);
-}
-
-static int refuse_gaps(const struct offsets *o, struct ev_error *err)
-{
-	if (!(o->gaps + o->tails + o->others) || o->args->accept_gap || o->args->dry_run)
-		return 0;
-	if (!(o->gaps + o->tails)) {
-		ev_fail(err, EV_DATA, "consumer group '%s' would pass over records of the copy that it has not read",
-			o->args->group);
-		return ev_hint(err, "several copies in one topic: let it read from the least of the offsets; or "
-			       "--accept-gap");
-	}
-	ev_fail(err, EV_DATA, "consumer group '%s' would miss records that the copy does not have", o->args->group);
-	if (!o->gaps)
-		return ev_hint(err, "copy what came since: a job goes on by its own command; or --accept-gap");
-	return ev_hint(err, "copy from where it stands (--from group:%s), or --accept-gap", o->args->group);
-}
-
 /*
  * A partition of the copy that holds no record of it yet: without an offset the group would begin where its own
  * settings say, and that may be behind what comes until then.
@@ -266,6 +82,33 @@ static void fill(struct offsets *o, const struct ev_source *src, const struct ev
 	}
 }
 
+/* A topic of which nothing was copied may be gone by now, or never have been here: nothing of it is missed. */
+static int leave_gone(const struct ev_cluster_spec *c, const struct ev_position *copied, struct ev_position *topics,
+		      struct ev_error *err)
+{
+	struct ev_cluster *cluster = ev_cluster_open(c, NULL, NULL, NULL, ev_stopped, err);
+	struct ev_position left = EV_POSITION_INIT;
+	int rc = cluster ? 0 : -1;
+
+	for (size_t i = 0; !rc && i < topics->n; i++) {
+		const struct ev_position_entry *e = &topics->v[i];
+		struct ev_topic_info is = { .partitions = 1 };
+
+		if (ev_position_get(copied, e->topic, e->partition) < 0) {
+			is.partitions = 0;
+			rc = ev_topic_look(cluster, e->topic, &is, err);
+		}
+		if (!rc && is.partitions)
+			ev_position_set(&left, e->topic, e->partition, 0);
+	}
+	ev_cluster_close(cluster);
+	ev_position_release(topics);
+	*topics = left;
+	if (rc && err->class == EV_STORE)
+		err->class = EV_SOURCE;
+	return rc;
+}
+
 static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool source,
 		      struct ev_messages *msg, struct ev_error *err)
 {
@@ -276,14 +119,14 @@ static int read_group(struct offsets *o, const struct ev_cluster_spec *c, bool s
 
 	source ? ev_map_sources(o->map, &topics) : ev_map_targets(o->map, &topics);
 	ev_map_copied(o->map, &copied);
-	src = open_topics(c, &topics, err);
+	src = source && leave_gone(c, &copied, &topics, err) ? NULL : open_topics(c, &topics, err);
 	rc = src ? src->ops->group_offsets(src, o->args->group, &all, err) : -1;
 	for (size_t i = 0; !rc && i < all.n; i++) /* of these partitions alone */
 		if (ev_position_get(mine, all.v[i].topic, all.v[i].partition) >= 0)
 			ev_position_set(source ? &o->group : &o->now, all.v[i].topic, all.v[i].partition,
 					all.v[i].offset);
 	if (!rc && source)
-		rc = find_gaps(o, src, &all, msg, err);
+		rc = offsets_find_gaps(o, src, &all, msg, err);
 	else if (!rc)
 		fill(o, src, &topics, &all);
 	if (src)
@@ -328,101 +171,6 @@ static int check_clusters(const struct offsets *o, struct ev_error *err)
 	ev_position_release(&from);
 	ev_position_release(&into);
 	return both ? -1 : 0;
-}
-
-/* The copy's log ends before what the map tells of it. */
-static int check_remade(const struct offsets *o, const struct places *known, struct ev_error *err)
-{
-	for (size_t i = 0; i < known->n; i++) {
-		const struct ev_map_run *r = &known->v[i];
-		const struct ev_partition *p = ev_source_partition(o->copy, r->into.ptr, r->into_partition);
-
-		if (p && r->into_offset + r->count <= p->high)
-			continue;
-		ev_fail(err, EV_DATA, "the copy's %s/%d ends at offset %" PRId64 ", and the map tells of records up to "
-			"%" PRId64, r->into.ptr, (int)r->into_partition, p ? p->high : 0,
-			r->into_offset + r->count - 1);
-		return ev_hint(err, "it was deleted and made again: copy it once more, with a map of its own");
-	}
-	return 0;
-}
-
-/* What the copy has lost since of what the group is to read there: of records, that is, before their `end`. */
-static void find_lost(struct offsets *o, const struct places *known, struct ev_messages *msg)
-{
-	struct ev_position end = EV_POSITION_INIT;
-
-	for (size_t i = 0; i < known->n; i++) /* they ascend */
-		ev_position_set(&end, known->v[i].into.ptr, known->v[i].into_partition,
-				known->v[i].into_offset + known->v[i].count);
-	for (size_t i = 0; i < o->copy->nparts; i++) {
-		const struct ev_partition *p = &o->copy->parts[i];
-		int64_t next = ev_position_get(&o->next, p->topic, p->partition);
-
-		if (next < 0 || next >= p->low)
-			continue;
-		ev_position_set(&o->next, p->topic, p->partition, p->low);
-		if (next >= ev_position_get(&end, p->topic, p->partition))
-			continue;
-		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of the copy %s/%d are gone, and the group has not read "
-			"them", next, p->low - 1, p->topic, (int)p->partition);
-		o->gaps++;
-	}
-	ev_position_release(&end);
-}
-
-/*
- * What others have written between where the group stands in the copy and where it is to stand: by another copy's map,
- * say, it was put before it.
- */
-static int find_others(struct offsets *o, const struct places *known, struct ev_messages *msg, struct ev_error *err)
-{
-	struct ev_span *spans = ev_alloc((o->copy->nparts + 1) * sizeof(*spans));
-	bool *found = ev_alloc((o->copy->nparts + 1) * sizeof(*found));
-	int rc;
-
-	for (size_t i = 0; i < o->copy->nparts; i++) {
-		const struct ev_partition *p = &o->copy->parts[i];
-		int64_t now = ev_position_get(&o->now, p->topic, p->partition);
-		int64_t next = ev_position_get(&o->next, p->topic, p->partition);
-
-		now = now >= 0 && now < p->low ? p->low : now;
-		next = next > p->high ? p->high : next;
-		spans[i] = now >= 0 && now < next ? (struct ev_span){ now, next } :
-						    (struct ev_span){ p->high, p->high };
-	}
-	rc = look(o->copy, spans, known, found, err);
-	for (size_t i = 0; i < o->copy->nparts && !rc; i++) {
-		const struct ev_partition *p = &o->copy->parts[i];
-
-		if (!found[i])
-			continue;
-		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of the copy %s/%d, where the group stands, have records "
-			"that the map does not know and the group has not read", spans[i].begin, spans[i].end - 1,
-			p->topic, (int)p->partition);
-		o->others++;
-	}
-	free(spans);
-	free(found);
-	return rc;
-}
-
-static int check_target(struct offsets *o, struct ev_messages *msg, struct ev_error *err)
-{
-	struct places known;
-	int rc;
-
-	known.v = ev_map_runs(o->map, &known.n);
-	qsort(known.v, known.n, sizeof(*known.v), by_place);
-	rc = check_remade(o, &known, err);
-	if (!rc) {
-		find_lost(o, &known, msg);
-		rc = find_others(o, &known, msg, err);
-	}
-	free(known.v);
-	if (rc && err->class == EV_SOURCE)
-		err->class = EV_STORE;
-	return rc;
 }
 
 /* It has read the copy before, up to there. */
@@ -522,14 +270,14 @@ static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err
 	if (!o->group.n)
 		return ev_fail(err, EV_USAGE, "consumer group '%s' has no offsets in the source's topics", a->group);
 	ev_map_translate(o->map, &o->group, &o->next, &o->again);
-	if (check_target(o, msg, err))
+	if (offsets_check_copy(o, msg, err))
 		return -1;
 	find_back(o);
 	if (print(o, err) || need_idle(&from, a->group, true, err) ||
-	    need_idle(&to, a->group, false, err) || refuse_gaps(o, err) || refuse_back(o, err))
+	    need_idle(&to, a->group, false, err) || offsets_refuse_gaps(o, err) || refuse_back(o, err))
 		return -1;
 	if (a->dry_run)
-		return (o->gaps + o->tails + o->others && !a->accept_gap) || (o->back && !a->rewind) ? EV_NO : 0;
+		return offsets_misses(o) || (o->back && !a->rewind) ? EV_NO : 0;
 	rc = ev_confirm(a->yes, "Commit these offsets?", err);
 	if (rc <= 0)
 		return rc < 0 ? -1 : ev_declined();

@@ -68,7 +68,7 @@ static void name_part(struct ev_log *l, uint32_t part, struct ev_slice topic, in
 	l->parts[part].topic = part;
 	for (uint32_t i = 0; i < l->result.nparts; i++) /* one behind it may have had a record before */
 		if (i != part && l->result.parts[i].topic && strcmp(l->result.parts[i].topic, p->topic) == 0) {
-			l->parts[part].topic = i;
+			l->parts[part].topic = l->parts[i].topic;
 			break;
 		}
 }

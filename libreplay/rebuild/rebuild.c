@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "projection/ddl.h"
 #include "rebuild/internal.h"
 
 #define MAX_TRIES 500 /* of one phase, after lost connections */
@@ -431,6 +432,12 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 		return -1;
 	if (r->opt->receipt && r->opt->pipe)
 		return ev_fail(err, EV_USAGE, "a proof reads its source once more: give a file instead of a pipe");
+	if (r->opt->receipt && !r->opt->scratch && r->plan.phase == EV_PHASE_NONE &&
+	    !ev_rebuilding_serves(r) && r->sh->live->ops->dialect == EV_POSTGRESQL &&
+	    ev_makes_views(r->p, EV_POSTGRESQL)) {
+		ev_fail(err, EV_USAGE, "the file has SQL views, and a proof wants a database to make them in");
+		return ev_hint(err, "name one where a schema may be made for the time: --scratch postgresql://...");
+	}
 	r->plan.adopt |= r->opt->adopt; /* a call without it goes on as this one began */
 	r->old_tables = rc || r->plan.adopt;
 	r->ao = (struct ev_apply_options){

@@ -75,6 +75,11 @@ static int read_some(struct ev_drill_log *d, struct ev_source *src, struct ev_er
 		spans = first_spans(src);
 	if (rc == 0)
 		rc = ev_read_spans(src, spans, true, take, d, &hooks, err);
+	if (rc == 0 && !d->nlines && !src->one_sequence) { /* compaction may have emptied the heads of all */
+		for (size_t i = 0; i < src->nparts; i++)
+			spans[i].end = src->parts[i].stable > spans[i].begin ? src->parts[i].stable : spans[i].begin;
+		rc = ev_read_spans(src, spans, true, take, d, &hooks, err);
+	}
 	free(spans);
 	if (rc == EV_READ_STOPPED)
 		return ev_fail(err, EV_SOURCE, "stopped before the log was read");

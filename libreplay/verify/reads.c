@@ -19,6 +19,7 @@ struct spreading {
 	bool *handlers; /* that depend on others' tables */
 	char **names;   /* of such tables and views: the others' own first */
 	size_t nnames;
+	bool sqlite;    /* it takes a string for a name, too, where it wants a table */
 };
 
 static bool is_listed(const struct spreading *s, const char *name)
@@ -29,18 +30,18 @@ static bool is_listed(const struct spreading *s, const char *name)
 	return false;
 }
 
-/* As a string to free; NULL: no name. SQLite takes a string for one, too, where it wants a table. */
-static char *name_in(const struct ev_token *t)
+/* As a string to free; NULL: no name. */
+static char *name_in(const struct spreading *s, const struct ev_token *t)
 {
 	struct ev_buf name = EV_BUF_INIT;
-	char *s = NULL;
+	char *found = NULL;
 
 	if (t->kind == EV_TOKEN_WORD || t->kind == EV_TOKEN_QUOTED)
 		return ev_token_name(t);
-	if (ev_sql_string(*t, &name))
-		s = ev_strdup(ev_buf_str(&name));
+	if (s->sqlite && ev_sql_string(*t, &name))
+		found = ev_strdup(ev_buf_str(&name));
 	ev_buf_release(&name);
-	return s;
+	return found;
 }
 
 /* Is one of the tokens before `end` the name of such a table? */
@@ -49,7 +50,7 @@ static bool name_one(const struct spreading *s, const struct ev_token *t, const 
 	bool found = false;
 
 	for (; t < end && !found; t++) {
-		char *name = name_in(t);
+		char *name = name_in(s, t);
 
 		found = name && is_listed(s, name);
 		free(name);
@@ -120,7 +121,7 @@ static char *dependent_view(const struct spreading *s, const struct ev_token *t,
 		t += 3;
 	if (end - t > 2 && ev_token_is(t[1], "."))
 		t += 2;
-	return name_one(s, t + 1, end) ? name_in(t) : NULL;
+	return name_one(s, t + 1, end) ? name_in(s, t) : NULL;
 }
 
 /* The views of a schema that come to depend on it. True: there is one more. */
@@ -167,7 +168,7 @@ static bool spread(struct spreading *s)
 
 size_t ev_reads_mark(struct ev_verifying *w)
 {
-	struct spreading s = { .p = w->p };
+	struct spreading s = { .p = w->p, .sqlite = !ev_url_is_postgres(w->opt->url) };
 	size_t n = 0;
 	bool known;
 

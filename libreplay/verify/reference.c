@@ -32,8 +32,8 @@ static int bring_reads(struct ev_verifying *w, struct ev_store *scratch, struct 
 		struct ev_table_info t = { 0 };
 
 		rc = from->ops->describe(from, w->p->reads[i], &t, err);
-		if (rc > 0)
-			rc = ev_table_make(scratch, &t, err);
+		if (rc > 0) /* it may be named twice */
+			rc = scratch->ops->has_table(scratch, t.name, err) ? 0 : ev_table_make(scratch, &t, err);
 		ev_table_info_release(&t);
 	}
 	from->ops->close(from);

@@ -1,0 +1,283 @@
+/* offsets_gaps.c - what a consumer group would miss that is moved to a copy: in the source, in the map, in the copy */
+#include "evreplay/offsets.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "evreplay/replay.h"
+
+/* How many offsets behind the end of a copy are looked at for a record: where all are marks it has ended. */
+enum { TAIL = 1000, BATCH = 1000, BATCH_BYTES = 1 << 20, WAIT_MS = 200 };
+
+static void missing(const struct ev_partition *p, int64_t from, int64_t to, struct ev_messages *msg)
+{
+	ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of %s/%d are not in the copy, and the group has not read them",
+		from, to - 1, p->topic, (int)p->partition);
+}
+
+/*
+ * What the copy lacks in the partition before its own end, told; the group stands `at` (-1: it has no offset, and
+ * reads all that is there).
+ */
+static bool has_gap(struct offsets *o, const struct ev_partition *p, int64_t at, struct ev_messages *msg)
+{
+	int64_t begin = ev_map_begin(o->map, p->topic, p->partition), first = at < 0 ? p->low : at, from, to;
+	bool found = begin > first || at > p->high;
+
+	if (at > p->high)
+		ev_warn(msg, "the group stands at offset %" PRId64 " of %s/%d, which ends at %" PRId64 ": it was made "
+			"again", at, p->topic, (int)p->partition, p->high);
+	if (begin < 0 && at >= 0)
+		ev_warn(msg, "%s/%d is not in the copy; the group stands there at offset %" PRId64, p->topic,
+			(int)p->partition, at);
+	else if (begin < 0)
+		ev_warn(msg, "%s/%d is not in the copy, and the group has not read it", p->topic, (int)p->partition);
+	if (begin < 0)
+		return true;
+	if (begin > first)
+		missing(p, first, begin, msg);
+	for (; ev_map_gap(o->map, p->topic, p->partition, first, &from, &to); first = to) {
+		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of %s/%d are not in the map, and the group has not read "
+			"them: a run without the map has copied them, or none", from > first ? from : first, to - 1,
+			p->topic, (int)p->partition);
+		o->holes++;
+	}
+	return found;
+}
+
+/* Runs by the place that they have in the copy. */
+struct places {
+	struct ev_map_run *v;
+	size_t n;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct ev_map_run *x = a, *y = b;
+	int c = ev_slice_cmp(x->into, y->into);
+
+	if (!c)
+		c = (x->into_partition > y->into_partition) - (x->into_partition < y->into_partition);
+	return c ? c : (x->into_offset > y->into_offset) - (x->into_offset < y->into_offset);
+}
+
+static bool is_copied(const struct places *p, const struct ev_record *r)
+{
+	struct ev_map_run at = { .into = r->topic, .into_partition = r->partition, .into_offset = r->offset };
+	const struct ev_map_run *before;
+	size_t low = 0, high = p->n; /* the first behind it */
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (by_place(&p->v[mid], &at) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	before = low ? &p->v[low - 1] : NULL;
+	return before && ev_slice_cmp(before->into, r->topic) == 0 && before->into_partition == r->partition &&
+	       r->offset < before->into_offset + before->count;
+}
+
+/*
+ * Is there a record in the spans, other than those that are known (NULL: none is)? Into found[], which is set where
+ * that is known already.
+ */
+static int look(struct ev_source *src, const struct ev_span *spans, const struct places *known, bool *found,
+		struct ev_error *err)
+{
+	struct ev_merge_options opt = { 0 };
+	struct ev_merge *m = ev_merge_new(src, spans, &opt, err);
+	struct ev_record *v = ev_alloc(BATCH * sizeof(*v));
+	bool done = false;
+	int n = 0, rc = m ? 0 : -1;
+
+	while (!rc && !(done && !n)) {
+		n = ev_merge_read(m, v, BATCH, BATCH_BYTES, WAIT_MS, &done, err);
+		for (int i = 0; i < n; i++)
+			if (!known || !is_copied(known, &v[i]))
+				found[v[i].part] = true;
+		if (n < 0)
+			rc = -1;
+		else if (ev_stopped())
+			rc = ev_fail(err, EV_STORE, "stopped while it was looked for records that the group has not "
+				     "read");
+	}
+	free(v);
+	ev_merge_free(m);
+	return rc;
+}
+
+/* Behind its end: records that came since. What is open, or goes on behind what is looked at, counts as some. */
+static int find_tails(struct offsets *o, struct ev_source *src, const struct ev_position *group,
+		      struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_span *spans = ev_alloc(src->nparts * sizeof(*spans));
+	bool *found = ev_alloc(src->nparts * sizeof(*found));
+	int rc;
+
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		int64_t at = ev_position_get(group, p->topic, p->partition);
+		int64_t begin = ev_map_end(o->map, p->topic, p->partition), end;
+
+		begin = begin < 0 ? p->high : begin < at ? at : begin < p->low ? p->low : begin;
+		end = p->high - begin > TAIL ? begin + TAIL : p->high;
+		found[i] = end < p->high || (begin < p->high && p->stable < p->high);
+		spans[i] = begin < end && !found[i] ? (struct ev_span){ begin, end } :
+						      (struct ev_span){ p->high, p->high };
+	}
+	rc = look(src, spans, NULL, found, err);
+	for (size_t i = 0; i < src->nparts && !rc; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		int64_t at = ev_position_get(group, p->topic, p->partition);
+		int64_t end = ev_map_end(o->map, p->topic, p->partition);
+
+		if (!found[i])
+			continue;
+		missing(p, end < at ? at : end < p->low ? p->low : end, p->high, msg);
+		o->tails++;
+	}
+	free(spans);
+	free(found);
+	return rc;
+}
+
+int offsets_find_gaps(struct offsets *o, struct ev_source *src, const struct ev_position *group,
+		      struct ev_messages *msg, struct ev_error *err)
+{
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		int64_t at = ev_position_get(group, p->topic, p->partition);
+
+		if (at >= 0 || p->low < p->high)
+			o->gaps += has_gap(o, p, at, msg);
+	}
+	return find_tails(o, src, group, msg, err);
+}
+
+size_t offsets_misses(const struct offsets *o)
+{
+	return o->args->accept_gap ? 0 : o->gaps + o->tails + o->holes + o->others;
+}
+
+int offsets_refuse_gaps(const struct offsets *o, struct ev_error *err)
+{
+	const char *group = o->args->group;
+
+	if (!offsets_misses(o) || o->args->dry_run)
+		return 0;
+	if (o->gaps + o->tails)
+		ev_fail(err, EV_DATA, "consumer group '%s' would miss records that the copy does not have", group);
+	else if (o->holes)
+		ev_fail(err, EV_DATA, "consumer group '%s' would miss records that the map does not have", group);
+	else
+		ev_fail(err, EV_DATA, "consumer group '%s' would pass over records of the copy that it has not read",
+			group);
+	if (o->gaps)
+		return ev_hint(err, "copy into another topic from where it stands (--from group:%s), or --accept-gap",
+			       group);
+	if (o->holes)
+		return ev_hint(err, "let it read the source until it is past them, and move it then; or --accept-gap");
+	if (o->tails)
+		return ev_hint(err, "copy what came since: a job goes on by its own command; or --accept-gap");
+	return ev_hint(err, "several copies in one topic: let it read from the least of the offsets; or --accept-gap");
+}
+
+/* The copy's log ends before what the map tells of it. */
+static int check_remade(const struct offsets *o, const struct places *known, struct ev_error *err)
+{
+	for (size_t i = 0; i < known->n; i++) {
+		const struct ev_map_run *r = &known->v[i];
+		const struct ev_partition *p = ev_source_partition(o->copy, r->into.ptr, r->into_partition);
+
+		if (p && r->into_offset + r->count <= p->high)
+			continue;
+		ev_fail(err, EV_DATA, "the copy's %s/%d ends at offset %" PRId64 ", and the map tells of records up to "
+			"%" PRId64, r->into.ptr, (int)r->into_partition, p ? p->high : 0,
+			r->into_offset + r->count - 1);
+		return ev_hint(err, "it was deleted and made again: copy it once more, with a map of its own");
+	}
+	return 0;
+}
+
+/* What the copy has lost since of what the group is to read there: of records, that is, before their `end`. */
+static void find_lost(struct offsets *o, const struct places *known, struct ev_messages *msg)
+{
+	struct ev_position end = EV_POSITION_INIT;
+
+	for (size_t i = 0; i < known->n; i++) /* they ascend */
+		ev_position_set(&end, known->v[i].into.ptr, known->v[i].into_partition,
+				known->v[i].into_offset + known->v[i].count);
+	for (size_t i = 0; i < o->copy->nparts; i++) {
+		const struct ev_partition *p = &o->copy->parts[i];
+		int64_t next = ev_position_get(&o->next, p->topic, p->partition);
+
+		if (next < 0 || next >= p->low)
+			continue;
+		ev_position_set(&o->next, p->topic, p->partition, p->low);
+		if (next >= ev_position_get(&end, p->topic, p->partition))
+			continue;
+		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of the copy %s/%d are gone, and the group has not read "
+			"them", next, p->low - 1, p->topic, (int)p->partition);
+		o->gaps++;
+	}
+	ev_position_release(&end);
+}
+
+/*
+ * What others have written between where the group stands in the copy and where it is to stand: by another copy's map,
+ * say, it was put before it.
+ */
+static int find_others(struct offsets *o, const struct places *known, struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_span *spans = ev_alloc((o->copy->nparts + 1) * sizeof(*spans));
+	bool *found = ev_alloc((o->copy->nparts + 1) * sizeof(*found));
+	int rc;
+
+	for (size_t i = 0; i < o->copy->nparts; i++) {
+		const struct ev_partition *p = &o->copy->parts[i];
+		int64_t now = ev_position_get(&o->now, p->topic, p->partition);
+		int64_t next = ev_position_get(&o->next, p->topic, p->partition);
+
+		now = now >= 0 && now < p->low ? p->low : now;
+		next = next > p->high ? p->high : next;
+		spans[i] = now >= 0 && now < next ? (struct ev_span){ now, next } :
+						    (struct ev_span){ p->high, p->high };
+	}
+	rc = look(o->copy, spans, known, found, err);
+	for (size_t i = 0; i < o->copy->nparts && !rc; i++) {
+		const struct ev_partition *p = &o->copy->parts[i];
+
+		if (!found[i])
+			continue;
+		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of the copy %s/%d, where the group stands, have records "
+			"that the map does not know and the group has not read", spans[i].begin, spans[i].end - 1,
+			p->topic, (int)p->partition);
+		o->others++;
+	}
+	free(spans);
+	free(found);
+	return rc;
+}
+
+int offsets_check_copy(struct offsets *o, struct ev_messages *msg, struct ev_error *err)
+{
+	struct places known;
+	int rc;
+
+	known.v = ev_map_runs(o->map, &known.n);
+	qsort(known.v, known.n, sizeof(*known.v), by_place);
+	rc = check_remade(o, &known, err);
+	if (!rc) {
+		find_lost(o, &known, msg);
+		rc = find_others(o, &known, msg, err);
+	}
+	free(known.v);
+	if (rc && err->class == EV_SOURCE)
+		err->class = EV_STORE;
+	return rc;
+}
