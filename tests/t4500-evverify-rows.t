@@ -84,6 +84,11 @@ for set in "begin_offset = -$most - 1" "next_offset = -1001" "last_offset = $mos
 	check_grep "and is named" "the ledger of 'acc' is damaged: ${set%% *} is .* for topic 't', partition [0-9]+$" "$err"
 done
 
+same_but "UPDATE ev_projection SET fingerprint = fingerprint || 'x'"
+verify c.db ./log.ndjson
+check_status 4 "nor can what is longer than a fingerprint"
+check_grep "which is named" "the ledger of 'acc' is damaged: fingerprint is [0-9a-f]{32}x$" "$err"
+
 same_but "DELETE FROM ev_dead"
 verify c.db ./log.ndjson
 check_status 1 "dead letters that are gone are seen"

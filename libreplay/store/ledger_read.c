@@ -13,11 +13,29 @@ static const char load_ledger_sql[] =
 	"last_timestamp, last_hash, applied, ignored, filtered, deduplicated, dead, held, dropped, "
 	"invisible, untouched FROM ev_ledger WHERE projection = ?1 ORDER BY topic, partition";
 
+struct loading {
+	struct ev_ledger *l;
+	const struct ev_store *store;
+	struct ev_error *err;
+};
+
+static int damaged(const struct loading *d)
+{
+	return ev_hint(d->err, "no run writes that: put back a copy of the store, or build the view anew in another "
+			       "one");
+}
+
 static int load_projection(void *ctx, const struct ev_cell *c, size_t n)
 {
-	struct ev_ledger *l = ctx;
+	const struct loading *d = ctx;
+	struct ev_ledger *l = d->l;
 
 	(void)n;
+	if (c[1].text.len >= sizeof(l->fingerprint)) {
+		ev_fail(d->err, EV_STORE, "store '%s': the ledger of '%s' is damaged: fingerprint is %.*s",
+			d->store->url, l->projection, (int)c[1].text.len, c[1].text.ptr);
+		return damaged(d);
+	}
 	l->exists = true;
 	l->version = c[0].i;
 	snprintf(l->fingerprint, sizeof(l->fingerprint), "%.*s", (int)c[1].text.len, c[1].text.ptr);
@@ -30,12 +48,6 @@ static int load_projection(void *ctx, const struct ev_cell *c, size_t n)
 	l->dead = ev_slice_is(c[8].text, "dead");
 	return 0;
 }
-
-struct loading {
-	struct ev_ledger *l;
-	const struct ev_store *store;
-	struct ev_error *err;
-};
 
 /* What no run ever writes, and nothing can be read by. Else NULL. */
 static const char *damaged_column(const struct ev_cell *c, const struct ev_cell **at)
@@ -74,8 +86,7 @@ static int load_part(void *ctx, const struct ev_cell *c, size_t n)
 		ev_fail(d->err, EV_STORE, "store '%s': the ledger of '%s' is damaged: %s is %.*s for topic '%.*s', "
 			"partition %.*s", d->store->url, l->projection, name, (int)at->text.len, at->text.ptr,
 			(int)c[0].text.len, c[0].text.ptr, (int)c[1].text.len, c[1].text.ptr);
-		return ev_hint(d->err, "no run writes that: put back a copy of the store, or build the view anew in "
-			       "another one");
+		return damaged(d);
 	}
 	topic = ev_slice_dup(c[0].text);
 	/* sorted anew, as the store's collation may be another */
@@ -98,13 +109,13 @@ int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger 
 		   struct ev_error *err)
 {
 	struct ev_bind name = ev_bind_text(projection);
-	struct loading parts = { l, s, err };
+	struct loading to = { l, s, err };
 	int present = ev_ledger_present(s, err);
 
 	*l = (struct ev_ledger){ .projection = ev_strdup(projection), .watermark = INT64_MIN };
 	if (present <= 0)
 		return present;
-	if (ev_store_select(s, load_projection_sql, &name, 1, load_projection, l, err) < 0)
+	if (ev_store_select(s, load_projection_sql, &name, 1, load_projection, &to, err) < 0)
 		return -1;
-	return ev_store_select(s, load_ledger_sql, &name, 1, load_part, &parts, err);
+	return ev_store_select(s, load_ledger_sql, &name, 1, load_part, &to, err);
 }
