@@ -67,6 +67,15 @@ sql "$db" 'DROP TABLE child; DROP FUNCTION over; CREATE SEQUENCE numbers OWNED B
 run evproject drop acc --store "$db" --yes
 check_grep "and a sequence that a column owns and does not use" "tables of projection 'acc': sequence numbers$" "$err"
 sql "$db" 'DROP SEQUENCE numbers'
+super "CREATE FUNCTION stay() RETURNS event_trigger LANGUAGE plpgsql AS \$\$BEGIN
+	IF EXISTS (SELECT 1 FROM pg_event_trigger_dropped_objects() WHERE object_identity = 'public.acc') THEN
+		RAISE 'it stays';
+	END IF; END\$\$; CREATE EVENT TRIGGER stays ON sql_drop EXECUTE FUNCTION stay()" "$_super_url"
+as_is=$(versions "$db")$(leftovers "$db")
+run evproject drop acc --store "$db" --yes
+check_status 4 "one that the server refuses at the tables that serve"
+check "leaves the version that is kept, too" test "$(versions "$db")$(leftovers "$db")" = "$as_is"
+super 'DROP EVENT TRIGGER stays; DROP FUNCTION stay()' "$_super_url"
 run evproject drop acc --store "$db" --yes
 check_status 0 "and goes when they are gone"
 check "with everything" test "$(sql "$db" "SELECT count(*) FROM pg_tables WHERE tablename = 'acc'")$(versions "$db")$(leftovers "$db")" = 0

@@ -285,11 +285,13 @@ static int try_drop(struct ev_shadow *sh, struct ev_error *err)
 {
 	int theirs;
 
-	if (give_up(sh, false, err) < 0 || try_forget(sh, err) < 0)
+	if (give_up(sh, false, err) < 0)
 		return -1;
 	theirs = ev_role_adopted(sh->live, sh->projection, err);
 	if (theirs <= 0)
-		return theirs < 0 ? -1 : ev_pgkit_drop_version(of(sh), EV_ROLE_LIVE, err);
+		return theirs < 0 ? -1 : ev_pgkit_drop_view(of(sh), err);
+	if (try_forget(sh, err) < 0)
+		return -1;
 	return ev_pgkit_exec(of(sh)->live, err, "DELETE FROM ev_table WHERE projection = %L", sh->projection);
 }
 
