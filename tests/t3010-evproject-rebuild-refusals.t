@@ -188,6 +188,21 @@ check "with the same rows" same s.db want2.db
 check "it was swapped: the kept one is the same version" test \
 	"$(sqlite3 s.db "SELECT version FROM ev_projection WHERE name = 'acc (kept)'")" = 2
 
+# a store from a copy of yesterday: its plan is of one rebuild, the file beside it of another
+store
+rebuild v2.sql s.db ./log.ndjson --no-swap
+cp s.db yesterday.db
+rebuild v2.sql s.db --abandon
+rebuild v3.sql s.db ./log.ndjson --no-swap
+cp yesterday.db s.db
+rebuild v2.sql s.db ./log.ndjson --yes
+check_status 2 "the shadow of another rebuild is not gone on with"
+check_grep "and is said to be one" "the shadow of projection 'acc' is of another rebuild \(to version 3\)" "$err"
+check_grep "with the way out" '^hint: --abandon gives both up' "$err"
+check "the old version serves" same s.db base.db
+rebuild v2.sql s.db --abandon
+check "--abandon leaves nothing" untouched
+
 # the log
 tail -n +40 log.ndjson >trimmed.ndjson
 store

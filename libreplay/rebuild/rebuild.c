@@ -163,13 +163,28 @@ static int preflight(struct ev_rebuilding *r, struct ev_error *err)
 	return rc;
 }
 
+/* A store that was put back from a copy may have the plan of one rebuild, and beside it the shadow of another. */
+static int check_shadow(struct ev_rebuilding *r, struct ev_store *s, struct ev_error *err)
+{
+	struct ev_ledger l = { 0 };
+	int rc = ev_ledger_load(s, r->p->name, &l, err);
+
+	if (rc == 0 && l.exists && strcmp(l.fingerprint, r->p->fingerprint) != 0) {
+		rc = ev_fail(err, EV_USAGE, "the shadow of projection '%s' is of another rebuild (to version %" PRId64
+			     ") than the one that is under way", r->p->name, l.version);
+		ev_hint(err, "--abandon gives both up, and the next rebuild begins anew");
+	}
+	ev_ledger_release(&l);
+	return rc;
+}
+
 /* The shadow's engine, and that everything stored fits to it. */
 static int open_shadow(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_store *s = r->sh->ops->store(r->sh, err);
 
 	r->ao.alone = true;
-	if (s)
+	if (s && check_shadow(r, s, err) == 0)
 		r->apply = ev_apply_open(s, r->p, &r->ao, err);
 	if (!r->apply)
 		return -1;
