@@ -30,7 +30,7 @@ static const struct ev_option options[] = {
 	EV_STRING(0, "into-config", "FILE", struct replay_args, into_config,
 		  "file of librdkafka properties of the target"),
 	EV_STRING_WORDS(0, "partition", "HOW", struct replay_args, partition, replay_partition_words,
-		  "key (default), keep, librdkafka, or a list 0=3,1=4"),
+		  "by key (default), keep, librdkafka, or 0=3,1=4"),
 	EV_LIST(0, "map", "PATTERN=NAME", struct replay_args, maps,
 		"other names of topics: 'eu.*=test.\\1'; repeatable"),
 	EV_FLAG(0, "create", struct replay_args, create,

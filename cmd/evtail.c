@@ -21,7 +21,7 @@ static const struct ev_option options[] = {
 	EV_STRING('n', NULL, "N", struct tail_args, count, "the last N records (10); +N: from record N on"),
 	EV_FLAG('f', "follow", struct tail_args, follow, "go on with new records as they come"),
 	EV_STRING('o', "output", "FORMAT", struct tail_args, output,
-		  "json, pretty, value, key, or like '%T %k %v'"),
+		  "as json, pretty, value, key, or like '%T %k %v'"),
 	EV_FLAG('0', "null", struct tail_args, nul, "end each record by NUL instead of LF"),
 	EV_FLAG('c', "count", struct tail_args, counting, "count per topic and partition, by reading"),
 	EV_FLAG(0, "summary", struct tail_args, summary, "a table per event type, records over time"),

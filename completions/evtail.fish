@@ -1,7 +1,7 @@
 # fish completion of evtail; made by: evtail --dump-options fish
 complete -c evtail -s n -x -d 'the last N records (10); +N: from record N on'
 complete -c evtail -s f -l follow -d 'go on with new records as they come'
-complete -c evtail -s o -l output -x -d 'json, pretty, value, key, or like \'%T %k %v\''
+complete -c evtail -s o -l output -x -d 'as json, pretty, value, key, or like \'%T %k %v\''
 complete -c evtail -s 0 -l null -d 'end each record by NUL instead of LF'
 complete -c evtail -s c -l count -d 'count per topic and partition, by reading'
 complete -c evtail -l summary -d 'a table per event type, records over time'

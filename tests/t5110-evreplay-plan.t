@@ -29,7 +29,9 @@ for plan in -n ''; do
 	check_grep "one that has records is said to have them $plan" "warning: topic '$twice' has up to 72 records already" "$err"
 done
 run evreplay "$src" --into "$twice" --exactly-once --job "twice-$$"
-check_no_grep "a job knows what it does" "already" "$err"
+check_grep "and so is it of a job's first run" "already, and none of job 'twice-$$'" "$err"
+run evreplay "$src" --into "$twice" --exactly-once --job "twice-$$"
+check_no_grep "which its next knows" "already" "$err"
 
 refused() { # refused WORD TEXT ARGS...: refused without --allow WORD, and seen by a dry run
 	local word=$1 text=$2

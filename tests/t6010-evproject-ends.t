@@ -150,4 +150,18 @@ project two.db
 check_status 0 "a partition that was added"
 check "is read from its first offset" test "$(chain two.db)" = 61
 
+
+# A copy under another name: what is of the topic itself is never called
+cat >of.sql <<'SQL'
+-- @projection of version 1
+-- @topics first second
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE of_one (k text PRIMARY KEY);
+-- @on tombstone of second
+DELETE FROM of_one WHERE k = :key;
+SQL
+run evproject run of.sql --store "$(store of.db)" "$headers"
+check_status 0 "a view of a topic that a handler is not of"
+check_grep "says that the handler is never called" "warning: of.sql:6: this handler is of topic 'second', which is not read" "$err"
 done_testing

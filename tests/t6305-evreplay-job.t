@@ -545,4 +545,15 @@ evadmin create "$shrunk" 1
 run shrunk
 check_status 5 "it does not go on where the topic lacks that partition now"
 check_grep "which is said" "job 'shrunk-$$' has written '$shrunk/2', and the topic has no such partition" "$err"
+
+# A job begins into what a copy without one has filled.
+topic filled 1
+evreplay "$third" --into "$filled" -q
+for n in --dry-run ''; do
+	run evreplay "$third" --into "$filled" --exactly-once --job "filled-$$" $n
+	check_grep "a job's first run says what the topic has already ${n:-when it runs}" \
+		"warning: topic '$filled' has up to 4 records already, and none of job 'filled-$$'" "$err"
+done
+run evreplay "$third" --into "$filled" --exactly-once --job "filled-$$"
+check "and its next does not" test -z "$(grep already "$err")"
 done_testing

@@ -360,9 +360,11 @@ cat >kinds.ndjson <<END
 {"topic":"x","partition":0,"offset":0,"timestamp":1732190400000,"key":"a","headers":[["evproject.dead.topic","px"],["__connect.errors.topic","py"]],"value":1}
 {"topic":"x","partition":0,"offset":1,"timestamp":1732190400000,"key":"b","headers":[["__connect.errors.topic","py"],["kafka_dlt-original-topic","pz"]],"value":1}
 {"topic":"x","partition":0,"offset":2,"timestamp":1732190400000,"key":"c","headers":[["kafka_dlt-original-topic","pz"],["__connect.errors.topic","no such"],["evproject.dead.topic","px"]],"value":1}
+{"topic":"x","partition":0,"offset":3,"timestamp":1732190400000,"key":"d","headers":[["kafka_original-topic","pq"],["kafka_exception-message","of a retry topic"]],"value":1}
 END
 run evreplay redrive ./kinds.ndjson --dry-run
-check "the origin that stands last counts" test "$(awk '/^ +1 .* x +p/ { print $NF }' "$out" | sort | tr '\n' ' ')" = "px py pz "
+check "the origin that stands last counts" test "$(awk '/^ +1 .* x +p/ { print $NF }' "$out" | sort | tr '\n' ' ')" = "pq px py pz "
+check_grep "letters of Spring's @RetryableTopic say why, too" "of a retry topic" "$out"
 
 # A broker that takes no sessions as short as ours.
 KAFKA_CONF="group.min.session.timeout.ms=10000" own_broker

@@ -29,6 +29,17 @@ int ev_no_operands(const struct ev_operands *rest, struct ev_error *err)
 	return 0;
 }
 
+void ev_warn_unread(const struct ev_projection *p, const struct ev_source *src, struct ev_messages *msg)
+{
+	for (size_t i = 0; i < p->nhandlers && !src->one_sequence; i++) {
+		const struct ev_handler *h = &p->handlers[i];
+
+		if (h->of_topic && !ev_source_has_topic(src, h->of_topic))
+			ev_warn(msg, "%s:%d: this handler is of topic '%s', which is not read: it is never called",
+				p->file, h->of_place.line, h->of_topic);
+	}
+}
+
 int ev_use_topics(struct ev_source_args *src, const struct ev_projection *p, struct ev_error *err)
 {
 	/* also where no handler asks: they are in the last record's hash, in dead and held records */

@@ -12,6 +12,9 @@ char *ev_operand_shift(struct ev_operands *rest);
 struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_error *err);
 int ev_no_operands(const struct ev_operands *rest, struct ev_error *err);
 
+/* A word of each handler that is for a topic which is not read: of a copy under another name, say. */
+void ev_warn_unread(const struct ev_projection *p, const struct ev_source *src, struct ev_messages *msg);
+
 /* The records whole, with headers; without a source in the words: of the topics of the file. */
 int ev_use_topics(struct ev_source_args *src, const struct ev_projection *p, struct ev_error *err);
 

@@ -542,6 +542,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (p && ev_store_args_check(&a->store, err) == 0 && check_args(a, rest, p, err) == 0) {
 		if (!a->abandon && !a->forget)
 			src = ev_source_open(&a->src.spec, err);
+		if (src)
+			ev_warn_unread(p, src, msg);
 		if (src || a->abandon || a->forget)
 			rc = with_store(&st, src, err);
 	}

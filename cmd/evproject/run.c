@@ -441,6 +441,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (src) {
 		if (in_memory(a->store.url))
 			ev_warn(msg, "the store is in memory: nothing is kept when the run ends");
+		ev_warn_unread(p, src, msg);
 		rc = with_source(&st, src, err);
 		src->ops->close(src);
 	}

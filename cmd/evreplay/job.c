@@ -267,6 +267,8 @@ int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err)
 			return -1;
 		t->checked = true;
 		t->was = ev_job_token_partitions(r->token, t->name);
+		if (!ev_job_token_wrote(r->token, t->name))
+			replay_say_filled(r, t);
 	}
 	if (check_grown(r, t, r->src->parts[part].partition, err))
 		return -1;

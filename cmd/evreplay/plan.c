@@ -344,16 +344,19 @@ static int make(struct replay *r, struct replay_topic *t, struct ev_error *err)
 	return 0;
 }
 
-/* The same line again would copy all of it again. */
-static void say_filled(struct replay *r, const struct replay_topic *t)
+void replay_say_filled(const struct replay *r, const struct replay_topic *t)
 {
 	const struct replay_args *a = r->args;
-	int64_t n = a->job || a->redrive || a->quiet || a->src.from || !t->info.partitions || t->create ? 0 :
+	int64_t n = a->redrive || a->quiet || (a->src.from && !a->job) || !t->info.partitions || t->create ? 0 :
 		    ev_topic_offsets(r->cluster, t->name, t->info.partitions);
 
-	if (n)
-		ev_warn(r->msg, "topic '%s' has up to %" PRId64 " record%s already, and the copy comes behind; with "
-			"--exactly-once --job NAME a second run copies nothing twice", t->name, n, ev_plural(n));
+	if (n && a->job)
+		ev_warn(r->msg, "topic '%s' has up to %" PRId64 " record%s already, and none of job '%s': of those "
+			"that are a copy of the same each comes once more", t->name, n, ev_plural(n), a->job);
+	else if (n)
+		ev_warn(r->msg, "topic '%s' has up to %" PRId64 " record%s already, and the copy comes behind; where "
+			"all runs are of one job (--exactly-once --job NAME) none copies what another has", t->name, n,
+			ev_plural(n));
 }
 
 /* Look at it once; `from` is the first of the source's topics that goes there. */
@@ -381,7 +384,8 @@ static struct replay_topic *new_topic(struct replay *r, const char *name, const 
 	set_bounds(t);
 	if (check_settings(r, t, err))
 		return NULL;
-	say_filled(r, t);
+	if (!r->args->job)
+		replay_say_filled(r, t);
 	return t;
 }
 

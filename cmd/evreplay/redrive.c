@@ -445,7 +445,7 @@ static const struct ev_option options[] = {
 	EV_STRING(0, "into-config", "FILE", struct replay_args, into_config,
 		  "file of librdkafka properties of the target"),
 	EV_STRING_WORDS(0, "partition", "HOW", struct replay_args, partition, replay_partition_words,
-		  "key (default), keep (the origin's), librdkafka, 0=3"),
+		  "by key (default), keep (origin's), librdkafka, 0=3"),
 	EV_LIST_WORDS(0, "allow", "CONFLICT", struct replay_args, allow, replay_allow_words,
 		      "write in spite of it; repeatable"),
 	EV_FLAG(0, "lossy", struct replay_args, lossy, "leave out what cannot be produced as it is"),

@@ -294,6 +294,8 @@ int replay_check_record(struct replay *r, struct replay_topic *t, const struct e
 /* What is known of the topic; looked at when it is new. `from`: a topic that goes there (NULL: it is not made). */
 struct replay_topic *replay_topic_named(struct replay *r, const char *name, const char *from,
 					  struct ev_error *err);
+/* A word of what the topic holds already: the same line again copies all of it again, and so does a job's first run. */
+void replay_say_filled(const struct replay *r, const struct replay_topic *t);
 /* What helps where the topic is not there. */
 void replay_missing_way(const struct replay *r, const struct replay_topic *t, struct ev_buf *out);
 const char *replay_allow_verb(size_t what); /* what --allow does then: "does so", "tries" */

@@ -266,7 +266,8 @@ void ev_lanes_free(struct ev_lanes *l)
 /* Nothing is at hand, nothing ahead. */
 static void reset(struct ev_lanes *l)
 {
-	l->next = end_of_all(l);
+	if (l->nfeeds) /* else it stands there: numbers never begin again, as what is passed bounds them */
+		l->next = end_of_all(l);
 	while (l->busy)
 		pthread_cond_wait(&l->done, &l->lock);
 	pass(l, l->next);

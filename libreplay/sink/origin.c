@@ -2,6 +2,7 @@
 #include "sink/origin.h"
 
 #include <stdint.h>
+#include <stdio.h>
 
 static struct ev_slice text_of(const struct ev_record *r, const char *name)
 {
@@ -53,7 +54,8 @@ static void take_topic(const struct ev_record *r, struct ev_origin *out)
 		enum ev_origin_kind kind;
 	} kinds[] = { { EV_DEAD_TOPIC, EV_ORIGIN_EVPROJECT },
 		      { "__connect.errors.topic", EV_ORIGIN_CONNECT },
-		      { "kafka_dlt-original-topic", EV_ORIGIN_SPRING } };
+		      { "kafka_dlt-original-topic", EV_ORIGIN_SPRING },
+		      { "kafka_original-topic", EV_ORIGIN_SPRING_RETRY } };
 	const struct ev_header *last = NULL;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
@@ -91,6 +93,22 @@ static int64_t tries_of(const struct ev_record *r)
 	return tries;
 }
 
+static struct ev_slice spring(const struct ev_record *r, const char *prefix, const char *rest)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s", prefix, rest);
+	return text_of(r, name);
+}
+
+static void take_spring(const struct ev_record *r, const char *prefix, struct ev_origin *out)
+{
+	out->partition = (int32_t)bytes_of(spring(r, prefix, "original-partition"), 4, INT32_MAX);
+	out->offset = bytes_of(spring(r, prefix, "original-offset"), 8, INT64_MAX);
+	out->error = first_of(spring(r, prefix, "exception-cause-fqcn"), spring(r, prefix, "exception-fqcn"));
+	out->reason = spring(r, prefix, "exception-message");
+}
+
 void ev_origin_of(const struct ev_record *r, struct ev_origin *out)
 {
 	*out = (struct ev_origin){ .partition = -1, .offset = -1 };
@@ -111,11 +129,10 @@ void ev_origin_of(const struct ev_record *r, struct ev_origin *out)
 		out->reason = text_of(r, "__connect.errors.exception.message");
 		break;
 	case EV_ORIGIN_SPRING:
-		out->partition = (int32_t)bytes_of(text_of(r, "kafka_dlt-original-partition"), 4, INT32_MAX);
-		out->offset = bytes_of(text_of(r, "kafka_dlt-original-offset"), 8, INT64_MAX);
-		out->error = first_of(text_of(r, "kafka_dlt-exception-cause-fqcn"),
-				      text_of(r, "kafka_dlt-exception-fqcn"));
-		out->reason = text_of(r, "kafka_dlt-exception-message");
+		take_spring(r, "kafka_dlt-", out);
+		break;
+	case EV_ORIGIN_SPRING_RETRY:
+		take_spring(r, "kafka_", out);
 		break;
 	}
 }

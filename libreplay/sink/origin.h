@@ -4,7 +4,8 @@
  *   Kafka Connect   __connect.errors.topic, .partition, .offset (text), .exception.class.name,
  *                   .exception.message
  *   Spring          kafka_dlt-original-topic (text), -partition (4 bytes), -offset (8 bytes, most
- *                   significant first), kafka_dlt-exception-fqcn, -cause-fqcn, -message
+ *                   significant first), kafka_dlt-exception-fqcn, -cause-fqcn, -message; of @RetryableTopic the same
+ *                   with kafka_ in the place of kafka_dlt-
  *   evproject       evproject.dead.topic, .partition, .offset, .reason (text)
  *
  * Of several headers of one name the last counts (a letter that died again), of counts of tries the largest. Where
@@ -18,7 +19,8 @@
 /* How often a record was sent home, in decimal digits; ours. */
 #define EV_TRIES_HEADER "evreplay.redrives"
 
-enum ev_origin_kind { EV_ORIGIN_NONE, EV_ORIGIN_CONNECT, EV_ORIGIN_SPRING, EV_ORIGIN_EVPROJECT };
+enum ev_origin_kind { EV_ORIGIN_NONE, EV_ORIGIN_CONNECT, EV_ORIGIN_SPRING, EV_ORIGIN_SPRING_RETRY,
+		      EV_ORIGIN_EVPROJECT };
 
 struct ev_origin {
 	enum ev_origin_kind kind;
