@@ -5,6 +5,7 @@
 #include "source/kafka.h"
 
 enum { DISCOVER_MS = 3000, GONE_MS = 2500, GONE_TURN_MS = 500, TURN_MS = 20, MARKS_MS = 200, WAIT_MS = 1000 };
+enum { RETENTION_TRIES = 5 }; /* each time some of what was looked for has gone */
 enum { BATCH = 1024, BATCH_MIN = 64 };
 
 static void stop_part(struct ev_kafka *k, size_t part)
@@ -502,7 +503,7 @@ int ev_kafka_records_at(struct ev_source *s, const int64_t *offsets, ev_source_t
 	struct ev_span *spans = ev_alloc((s->nparts + 1) * sizeof(*spans));
 	bool *taken = ev_alloc((s->nparts + 1) * sizeof(*taken));
 	bool again = false, headers = k->need_headers;
-	int rc = 0;
+	int rc = 0, tries = 0;
 
 	for (size_t i = 0; i < s->nparts; i++)
 		again |= offsets[i] >= ev_kafka_readable(k, i);
@@ -517,7 +518,7 @@ int ev_kafka_records_at(struct ev_source *s, const int64_t *offsets, ev_source_t
 			rc = ev_kafka_start(s, spans, true, false, err) ||
 			     take_all(k, each, ctx, taken, &again, err) ? -1 : 0;
 		ev_kafka_stop(k);
-	} while (again);
+	} while (again && ++tries < RETENTION_TRIES);
 	k->need_headers = headers;
 	free(taken);
 	free(spans);
