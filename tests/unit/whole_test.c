@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "apply/apply.h"
+#include "apply/lane.h"
 #include "base/mem.h"
 
 #define RECORDS 12000
@@ -231,6 +232,34 @@ static void unanswered(struct log *l)
 	ev_projection_free(p);
 }
 
+/*
+ * Pieces are numbered through all batches, also where one ends with none behind it: what is passed bounds how far they
+ * are made ahead. So few records that there is no second thread.
+ */
+static void numbers_go_on(const struct ev_projection *p, const struct log *log)
+{
+	enum { N = 4 * EV_LANE_PIECE };
+	struct ev_store_options so = EV_STORE_OPTIONS_INIT;
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_store *s = ev_store_open(":memory:", &so, &err);
+	struct ev_apply *a = open_apply(s, p, false, false);
+	struct ev_lanes *l = ev_lanes_new(a);
+
+	for (int batch = 0; batch < 3; batch++) {
+		ev_lanes_begin(l, log->records, N);
+		for (size_t i = 0; i < N / EV_LANE_PIECE; i++) {
+			ev_lanes_passed(l, i);
+			ev_lanes_piece(l, i);
+			CHECK(ev_lanes_bytes(l) > 0, "piece %d of batch %d is one that is not passed", (int)i, batch);
+		}
+		ev_lanes_end(l);
+		CHECK(ev_lanes_bytes(l) == 0, "behind the batch all are");
+	}
+	ev_lanes_free(l);
+	ev_apply_close(a);
+	s->ops->close(s);
+}
+
 int main(void)
 {
 	struct ev_error err = EV_ERROR_INIT;
@@ -249,6 +278,7 @@ int main(void)
 		apply(p, l, false, ways[i].hold, ways[i].size, 0, &got);
 		CHECK(ev_slice_eq(ev_buf_slice(&want), ev_buf_slice(&got)), "%s come to the same", ways[i].what);
 	}
+	numbers_go_on(p, l);
 	for (int i = 0; i < RECORDS; i++) /* poison would open a transaction, which nobody comes between */
 		l->records[i].value = ev_slice_str("{\"type\":\"put\",\"k\":\"a\",\"n\":1,\"no\":0,\"at\":1}");
 	ev_buf_clear(&want);
