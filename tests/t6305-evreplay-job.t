@@ -41,8 +41,55 @@ check "nothing was doubled" test "$(total "$t")" = 50
 run job "$a" --job "slip-$$" --dry-run
 check_status 1 "a plan has it against it"
 check_grep "by name" "^conflict: topic $t: other-job \(job 'job-$$' has" "$out"
-run job "$a" --job "part-$$" --key k1 --dry-run
+run job "$a" --job "slip-$$" --new-job --dry-run
+check_status 1 "also of a job that begins anew"
+for how in '--partition keep' '--timestamps now' '--until 2099-01-01T00:00:00Z' '--key k1'; do
+	run job "$a" --job "slip-$$" $how --dry-run
+	check_status 1 "what goes elsewhere or is changed, and a part of it, is the same: $how"
+done
+run job "$a" --job "slip-$$" --partition keep
+check_status 2 "it is refused"
+pipe() { evtail "$a" -q --from "${from:-begin}" -o json | job - --job "slip-$$" "$@"; }
+run pipe
+check_status 2 "so is what comes by a pipe"
+check_grep "by the same words" "topic '$t': job 'job-$$' has copied topic '$a' into it already" "$err"
+run pipe -n
+check_status 1 "a plan of it has it against it"
+from=19 run pipe
+check_status 2 "also where it begins later"
+printf '{"topic":"%s","partition":0,"offset":0,"timestamp":1732190400000,"key":"n","headers":[],"value":{}}\n' "$a" >one
+evtail "$a" -q --from begin --to 3 -o json >three
+run job ./three --job "slip-$$"
+check_status 2 "and what comes by a file"
+check "nothing was doubled by all these" test "$(total "$t")" = 50
+topic chosen 1
+into=$chosen run job "$a" --job "k1-$$" --key k1
+check_status 0 "a job by a filter"
+into=$chosen run job "$a" --job "k2-$$" --key k2
 check_status 0 "other records by a filter are not the same"
+check_grep "but may be, which is said" "warning: topic '$chosen': job 'k1-$$' has copied topic '$a' into it already, by filters of its own" "$err"
+check_no_grep "in one line" "has up to" "$err"
+into=$chosen run job "$a" --job "k3-$$"
+check_status 2 "all are"
+into=$chosen run job ./one --job "one-$$"
+check_status 2 "what may be of the same log is taken for it"
+topic logs 1
+for i in 1 2; do
+	sed "s/\"n\"/\"$i\"/" one >"one$i"
+	into=$logs run job "./one$i" --job "one$i-$$"
+	check_status 0 "another file, by its first record, is none: $i"
+done
+into=$logs run job ./one2 --job "one3-$$"
+check_status 2 "the same one is"
+check "each is there once" test "$(total "$logs")" = 2
+
+# A copy that is no job is told of what is there, unless it goes on by its position.
+run evreplay "$a" --into "$chosen" --from -1 --to end -n
+check_status 0 "a plain copy into what others have filled"
+check_grep "is told, wherever it begins" "warning: topic '$chosen' has up to [0-9]+ records already" "$err"
+echo "{\"$a\":{\"0\":20,\"1\":20}}" >pos.json
+run evreplay "$a" --into "$chosen" --from pos.json -n
+check_no_grep "but not where it goes on" warning "$err"
 into=$other run job "$a" --job "slip-$$" --dry-run
 check_status 0 "nor is another target"
 topic c 1
@@ -160,7 +207,7 @@ check_grep "by its end" "has written 'mapped-$$/0' up to offset 5, and now it en
 # What chooses and changes records stays: other keys, other envelopes, and times that move are another copy.
 printf 'a key of more than 16 bytes\n' >key
 printf 'another key of more bytes\n' >key2
-changed() { evreplay ./five --into "$lines" --exactly-once --job "changed-$$" --hash '$.a' "$@" 2>"$err"; status=$?; }
+changed() { evreplay ./five --into "$lines" --exactly-once --job "changed-$$" --hash '$.a' --allow other-job "$@" 2>"$err"; status=$?; }
 changed --key-file key
 check_status 0 "a job with a key"
 check_no_grep "whose bytes are not in its token" "a key of" <(evtail __evreplay_jobs --from begin -o %v -q)
@@ -168,7 +215,7 @@ changed --key-file key2
 check_status 2 "goes on with no other"
 changed --key-file key --redact-other drop
 check_status 2 "nor with another way with what is no JSON"
-run of_file ./five --job "type-$$" --type 'a*' --envelope 'type=$.t'
+run of_file ./five --job "type-$$" --type 'a*' --envelope 'type=$.t' --allow other-job
 check_status 0 "a job of some types"
 run of_file ./five --job "type-$$" --type 'a*' --envelope 'type=$.kind'
 check_status 2 "does not go on by another envelope"
@@ -177,7 +224,7 @@ for bound in '--since -90m' '--since today' '--until -1h'; do
 	check_status 2 "$bound is another time in the next run"
 	check_grep "so one is named that stays" "^hint: now it is 20.*Z: give that, in every run" "$err"
 done
-run of_file ./five --job "time-$$" --since 1970-01-01T00:00:00Z
+run of_file ./five --job "time-$$" --since 1970-01-01T00:00:00Z --allow other-job
 check_status 0 "a time that stays is none"
 run of_file ./five --job "time-$$" --since 1970-01-01T01:00+01:00
 check_status 0 "however it is spelled"

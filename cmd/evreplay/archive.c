@@ -17,8 +17,9 @@ static int options_of(const struct replay *r, struct ev_archive_options *opt, st
 {
 	const struct replay_args *a = r->args;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t chosen;
 
-	if (replay_describe(r, filter, err))
+	if (replay_describe(r, filter, &chosen, err))
 		return -1;
 	*opt = (struct ev_archive_options)EV_ARCHIVE_OPTIONS_INIT;
 	opt->append = a->append;

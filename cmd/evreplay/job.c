@@ -47,22 +47,30 @@ static void add_time(struct ev_buf *out, const char *name, bool given, int64_t m
 	add_text(out, name, text);
 }
 
-static void describe_options(const struct replay *r, struct ev_buf *out)
+/* What leaves some of a range out. --until does not: another copy goes on from there, or copies that, too. */
+static void describe_choice(const struct replay *r, struct ev_buf *out)
 {
 	const struct replay_args *a = r->args;
 	const struct ev_range_args *range = &a->src.range;
-	char key[EV_REDACT_KEY_ID];
 
-	if (r->src && r->src->uncommitted)
-		ev_buf_adds(out, "-X isolation.level=read_uncommitted");
 	add_list(out, "type", &a->src.types);
 	add_list(out, "key", &a->src.keys);
 	add_list(out, "where", &a->src.wheres);
 	add_list(out, "header", &a->src.headers);
 	add_text(out, "envelope", a->src.types.n || a->src.wheres.n ? a->src.envelope : NULL);
 	add_time(out, "since", range->has_since, range->since);
-	add_time(out, "until", range->has_until, range->until);
 	add_text(out, "tombstones", a->src.tombstones ? ev_tombstone_words[a->src.tombstones] : NULL);
+}
+
+static void describe_rest(const struct replay *r, struct ev_buf *out)
+{
+	const struct replay_args *a = r->args;
+	const struct ev_range_args *range = &a->src.range;
+	char key[EV_REDACT_KEY_ID];
+
+	if (r->src && r->src->uncommitted)
+		ev_buf_addf(out, "%s-X isolation.level=read_uncommitted", out->len ? " " : "");
+	add_time(out, "until", range->has_until, range->until);
 	add_list(out, "redact", &a->redacts);
 	add_list(out, "hash", &a->hashes);
 	if (a->hashes.n) {
@@ -76,21 +84,18 @@ static void describe_options(const struct replay *r, struct ev_buf *out)
 }
 
 /* An archive that is read may not be the log, and says so: what made it comes first, what this copy does to it then. */
-int replay_describe(const struct replay *r, struct ev_buf *out, struct ev_error *err)
+int replay_describe(const struct replay *r, struct ev_buf *out, size_t *chosen, struct ev_error *err)
 {
 	const char *dir = r->args->src.spec.archive;
 	struct ev_manifest from = { 0 };
-	struct ev_buf own = EV_BUF_INIT;
 
 	if (dir && ev_manifest_load(&from, dir, err))
 		return -1;
 	if (from.filter)
 		ev_buf_adds(out, from.filter);
-	describe_options(r, &own);
-	if (out->len && own.len)
-		ev_buf_addc(out, ' ');
-	ev_buf_add_slice(out, ev_buf_slice(&own));
-	ev_buf_release(&own);
+	describe_choice(r, out);
+	*chosen = out->len;
+	describe_rest(r, out);
 	ev_manifest_release(&from);
 	return 0;
 }
@@ -285,6 +290,63 @@ int replay_check_routes(struct replay *r, struct ev_error *err)
 	return 0;
 }
 
+static int against_other(struct replay *r, struct replay_topic *t, const char *from, const struct ev_position *begin,
+			 const struct ev_record *first, struct ev_error *err)
+{
+	struct ev_buf text = EV_BUF_INIT;
+	const char *job;
+	enum ev_kafka_other other = ev_kafka_job_other(replay_sink(r), from, t->name, begin, first, &job);
+	int rc = 0;
+
+	if (!other)
+		return 0;
+	ev_buf_addf(&text, "job '%s' has copied topic '%s' into it already", job, from);
+	t->other = ev_slice_dup(ev_buf_slice(&text));
+	if (other == EV_OTHER_ALL)
+		rc = replay_against(r, t, ALLOW_OTHER_JOB, err, t->other);
+	else if (!r->args->quiet)
+		ev_warn(r->msg, "topic '%s': %s, by filters of its own: what both choose is there twice", t->name,
+			t->other);
+	ev_buf_release(&text);
+	return rc;
+}
+
+int replay_check_others(struct replay *r, struct ev_error *err)
+{
+	struct ev_position begin = EV_POSITION_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < r->nspans; i++)
+		if (r->spans[i].begin < r->spans[i].end)
+			ev_position_set(&begin, r->src->parts[i].topic, r->src->parts[i].partition, r->spans[i].begin);
+	for (size_t i = 0; !rc && i < r->nparts && i < r->src->nparts; i++) {
+		const char *from = r->src->parts[i].topic;
+		struct replay_topic *t = r->parts[i].into;
+
+		if (!t || t->other || !t->info.partitions || ev_job_token_route(r->token, from) ||
+		    (i && !strcmp(r->src->parts[i - 1].topic, from))) /* they are sorted */
+			continue;
+		rc = against_other(r, t, from, &begin, NULL, err);
+	}
+	ev_position_release(&begin);
+	return rc;
+}
+
+int replay_check_other(struct replay *r, const struct ev_record *first, struct ev_error *err)
+{
+	const char *from = r->src->parts[first->part].topic;
+	struct replay_topic *t = r->parts[first->part].into;
+	struct ev_position begin = EV_POSITION_INIT;
+	int rc = 0;
+
+	if (!t || t->other || !t->info.partitions || ev_position_get(&r->stored, from, first->partition) >= 0)
+		return 0;
+	ev_position_set(&begin, from, first->partition, first->offset);
+	rc = against_other(r, t, from, &begin, first, err);
+	ev_position_release(&begin);
+	return rc;
+}
+
 /* Each of the two that are kept tells, where it comes. */
 static bool is_other(const struct ev_job_token *t, const struct ev_partition *p, const struct ev_record *rec)
 {
@@ -307,8 +369,11 @@ int replay_passed(struct replay *r, const struct ev_record *rec, struct ev_error
 			"%" PRId64, p->topic, p->partition, r->args->job, rec->offset);
 		return ev_hint(err, "it is another file: another job name, or --new-job to begin anew");
 	}
-	if (ev_position_get(&r->token->first, p->topic, p->partition) < 0)
+	if (ev_position_get(&r->token->first, p->topic, p->partition) < 0) {
+		if (replay_check_other(r, rec, err))
+			return -1;
 		ev_job_token_set_first(r->token, p->topic, p->partition, rec->offset, ev_record_hash(rec));
+	}
 	return rec->offset < ev_position_get(&r->stored, p->topic, p->partition);
 }
 

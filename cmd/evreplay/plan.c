@@ -290,36 +290,6 @@ static int check_job_same(struct replay *r, struct ev_error *err)
 	return 0;
 }
 
-/* A slip in the job's name would double each record. What this one has begun it goes on with. */
-static int check_other_jobs(struct replay *r, struct ev_error *err)
-{
-	struct ev_position begin = EV_POSITION_INIT;
-	struct ev_buf text = EV_BUF_INIT;
-	int rc = 0;
-
-	for (size_t i = 0; i < r->nspans; i++)
-		if (r->spans[i].begin < r->spans[i].end)
-			ev_position_set(&begin, r->src->parts[i].topic, r->src->parts[i].partition, r->spans[i].begin);
-	for (size_t i = 0; !rc && i < r->nparts && i < r->src->nparts; i++) {
-		const char *from = r->src->parts[i].topic, *job;
-		struct replay_topic *t = r->parts[i].into;
-
-		if (!t || t->other || !t->info.partitions || ev_job_token_route(r->token, from) ||
-		    (i && !strcmp(r->src->parts[i - 1].topic, from))) /* they are sorted */
-			continue;
-		job = ev_kafka_job_other(replay_sink(r), from, t->name, &begin);
-		if (!job)
-			continue;
-		ev_buf_clear(&text);
-		ev_buf_addf(&text, "job '%s' has copied topic '%s' into it already", job, from);
-		t->other = ev_slice_dup(ev_buf_slice(&text));
-		rc = replay_against(r, t, ALLOW_OTHER_JOB, err, t->other);
-	}
-	ev_position_release(&begin);
-	ev_buf_release(&text);
-	return rc;
-}
-
 /* What the settings alone tell. */
 static int check_settings(struct replay *r, struct replay_topic *t, struct ev_error *err)
 {
@@ -347,7 +317,8 @@ static int make(struct replay *r, struct replay_topic *t, struct ev_error *err)
 void replay_say_filled(const struct replay *r, const struct replay_topic *t)
 {
 	const struct replay_args *a = r->args;
-	int64_t n = a->redrive || a->quiet || (a->src.from && !a->job) || !t->info.partitions || t->create ? 0 :
+	bool goes_on = a->src.range.from.kind == EV_POINT_FILE && !a->job;
+	int64_t n = a->redrive || a->quiet || goes_on || t->other || !t->info.partitions || t->create ? 0 :
 		    ev_topic_offsets(r->cluster, t->name, t->info.partitions);
 
 	if (n && a->job)
@@ -538,7 +509,7 @@ int replay_plan(struct replay *r, struct ev_error *err)
 	if (!r->cluster || r->redrive)
 		return 0;
 	if ((!r->src->one_sequence && check_ranges(r, err)) || (r->args->job && check_job_same(r, err)) ||
-	    (r->args->job && !r->src->one_sequence && check_other_jobs(r, err)) ||
+	    (r->args->job && !r->src->one_sequence && replay_check_others(r, err)) ||
 	    replay_check_routes(r, err) || claim(r, err))
 		return -1;
 	for (size_t i = 0; i < r->ntopics; i++)

@@ -233,9 +233,9 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 
 /*
  * The options that choose and change records, as one text that stays the same: times as they are, and a key by its
- * fingerprint. Those that an archive was made with, which is read, as well.
+ * fingerprint. Those that an archive was made with, which is read, as well. *chosen: behind those that choose.
  */
-int replay_describe(const struct replay *r, struct ev_buf *out, struct ev_error *err);
+int replay_describe(const struct replay *r, struct ev_buf *out, size_t *chosen, struct ev_error *err);
 /* A job and --append have no bound that would be another one in the next run. EV_USAGE. */
 int replay_check_bounds(const struct replay_args *a, struct ev_error *err);
 /* --accept-gap is for sources that cannot tell a hole from a loss. EV_USAGE. */
@@ -249,6 +249,13 @@ int replay_check_source(struct replay *r, struct ev_error *err);
 int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err);
 /* The same of all that are known. */
 int replay_check_routes(struct replay *r, struct ev_error *err);
+/*
+ * A slip in the job's name would double each record: has another one copied the same into the same topic? What this one
+ * has begun it goes on with. When the spans are known. EV_USAGE.
+ */
+int replay_check_others(struct replay *r, struct ev_error *err);
+/* The same of a file, by the first record of a partition. */
+int replay_check_other(struct replay *r, const struct ev_record *first, struct ev_error *err);
 /*
  * The record is of a file: 1, the job has copied it before; 0; EV_DATA where it is another than the one that was the
  * first or last there.

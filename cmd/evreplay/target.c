@@ -237,9 +237,9 @@ int replay_bound_batches(struct replay *r, struct ev_error *err)
 		return 0;
 	if ((r->args->job ? r->read : records > r->flushed_at) && replay_flush_now(r, err))
 		return -1;
-	if (replay_describe(r, &how, err))
-		return -1;
 	topics_spec(r, &spec);
+	if (replay_describe(r, &how, &spec.chosen, err))
+		return -1;
 	spec.how = ev_buf_str(&how);
 	spec.new_job = false; /* it has begun */
 	r->token = NULL;
@@ -269,7 +269,7 @@ static int open_topics(struct replay *r, struct ev_error *err)
 	    replay_need_idle(&spec.cluster, false, r->args->group, "its consumers would go on where the job stands: "
 			     "take a --group that nobody reads by", r->msg, err))
 		return -1;
-	if (replay_describe(r, &how, err))
+	if (replay_describe(r, &how, &spec.chosen, err))
 		return -1;
 	spec.how = ev_buf_str(&how);
 	rc = open_sink(r, &spec, err) || replay_look(r, err) ||

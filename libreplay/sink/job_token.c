@@ -21,6 +21,7 @@ void ev_job_token_release(struct ev_job_token *t)
 	free(t->topics);
 	free(t->source);
 	free(t->how);
+	free(t->chosen);
 	ev_position_release(&t->next);
 	ev_position_release(&t->first);
 	ev_position_release(&t->first_hash);
@@ -104,7 +105,7 @@ static int read_members(struct ev_job_token *t, json_t *root, struct ev_error *e
 		return ev_fail(err, EV_DATA, "it holds no position");
 	t->mapped = !json_is_false(json_object_get(root, "mapped"));
 	if (read_text(root, "source", &t->source, err) || read_text(root, "how", &t->how, err) ||
-	    read_routes(root, t, err) || read_partitions(root, t, err) ||
+	    read_text(root, "chosen", &t->chosen, err) || read_routes(root, t, err) || read_partitions(root, t, err) ||
 	    read_position(root, "position", &t->next, err) ||
 	    read_position(root, "first", &t->first, err) ||
 	    read_position(root, "first_hash", &t->first_hash, err) ||
@@ -148,6 +149,7 @@ void ev_job_token_print(const struct ev_job_token *t, struct ev_buf *out)
 	ev_buf_addc(out, '{');
 	print_text(out, "source", t->source);
 	print_text(out, "how", t->how);
+	print_text(out, "chosen", t->chosen);
 	ev_buf_adds(out, "\"into\":{");
 	for (size_t i = 0; i < t->nroutes; i++) /* names of topics need no escapes */
 		ev_buf_addf(out, "%s\"%s\":\"%s\"", i ? "," : "", t->routes[i].from, t->routes[i].into);

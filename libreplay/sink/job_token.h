@@ -3,7 +3,7 @@
  *
  * A token is JSON, written in the transaction of the records that it stands behind:
  *
- *	{"source":CLUSTER,"how":TEXT,"into":{"a":"copy"},"position":{"a":{"0":12}},
+ *	{"source":CLUSTER,"how":TEXT,"chosen":TEXT,"into":{"a":"copy"},"position":{"a":{"0":12}},
  *	 "first":{"a":{"0":3}},"first_hash":{"a":{"0":HASH}},"last":{"a":{"0":11}},"last_hash":{"a":{"0":HASH}},
  *	 "ends":{"copy":{"0":12}},"witness":{"copy":{"0":4}},"witness_hash":{"copy":{"0":HASH}},
  *	 "partitions":{"copy":3},"mapped":true}
@@ -30,6 +30,7 @@ struct ev_job_topic { /* of the target */
 struct ev_job_token {
 	char *source;  /* id of the source's cluster; NULL: it has none, or it is not known */
 	char *how;     /* the options that choose and change records; NULL: not known */
+	char *chosen;  /* those of them that leave some of a range out; NULL: not known */
 	struct ev_job_route *routes;
 	size_t nroutes;
 	struct ev_position next;      /* of the source: where the copy goes on */

@@ -50,6 +50,7 @@ struct ev_kafka_sink_spec {
 	const char *job;         /* exactly once under this name; NULL: not */
 	const struct ev_source *source; /* borrowed: outlives the sink. Its cluster is kept in the token */
 	const char *how;         /* the options that choose and change records, kept there, too */
+	size_t chosen;           /* so many bytes of it, from the first, are those that choose */
 	bool new_job;            /* begin anew, whatever was stored */
 	const char *gone_hint;   /* without a job: what to do where a topic was deleted under way; or NULL */
 	const char *group;       /* commit the position to it, too, in each transaction; or NULL */
@@ -80,11 +81,18 @@ int ev_kafka_sink_claim(struct ev_sink *s, const struct ev_position *begin, stru
  */
 int ev_kafka_sink_check_written(struct ev_sink *s, const char *topic, struct ev_error *err);
 /*
- * Which other job has copied records of the source's topic from these offsets on into the topic, by the same options,
- * where they still are? The sink's; NULL: none. After resume or peek; a new job does not know.
+ * What another job has copied of the same log into the same topic. EV_OTHER_SOME: each of the two chooses by filters
+ * of its own, so only what both choose is there twice.
  */
-const char *ev_kafka_job_other(struct ev_sink *s, const char *from, const char *into,
-			       const struct ev_position *begin);
+enum ev_kafka_other { EV_OTHER_NONE, EV_OTHER_SOME, EV_OTHER_ALL };
+/*
+ * Which other job has copied records of the source's topic from these offsets on into the topic, where they still are?
+ * To *job, which is the sink's. `first` (of a file; or NULL): the record that stands at the beginning, by which another
+ * file is told. After resume or peek.
+ */
+enum ev_kafka_other ev_kafka_job_other(struct ev_sink *s, const char *from, const char *into,
+				       const struct ev_position *begin, const struct ev_record *first,
+				       const char **job);
 
 /* Of a sink with a job: the topic as it is now, to be read. The caller closes it. EV_STORE. */
 struct ev_source *ev_kafka_sink_read(struct ev_sink *s, const char *topic, struct ev_error *err);

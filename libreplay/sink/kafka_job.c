@@ -75,8 +75,10 @@ static int take_token(struct kafka_sink *k, struct ev_slice value, struct ev_err
 	}
 	free(t.source);
 	free(t.how);
+	free(t.chosen);
 	t.source = source;
 	t.how = k->kept.how;
+	t.chosen = k->kept.chosen;
 	k->kept = t;
 	k->token = true;
 	return 0;
@@ -105,7 +107,7 @@ static void tell_wait(const struct kafka_sink *k)
 		k->note(k->note_ctx, text);
 }
 
-/* All tokens up to the end; the last one of the job counts. */
+/* All tokens up to the end; the last one of the job counts, unless it begins anew. */
 static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_span span = { src->parts[0].low, src->parts[0].high };
@@ -125,7 +127,7 @@ static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct ev_erro
 				continue;
 			}
 			ev_buf_clear(&last);
-			found = v[i].value.ptr != NULL;
+			found = v[i].value.ptr && !k->new_job;
 			ev_buf_add_slice(&last, v[i].value);
 		}
 		if (!n && !done && ev_clock_ms() >= tell_at) {
@@ -165,8 +167,6 @@ int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *kno
 	if (need_jobs_topic(k, err) || ev_kafka_txn_init(k, err))
 		return -1;
 	k->jobs = rd_kafka_topic_new(k->cluster->rk, EV_JOBS_TOPIC, NULL);
-	if (k->new_job)
-		return 0;
 	if (find_token(k, known, err))
 		return -1;
 	ev_position_copy(stored, &k->kept.next);
@@ -179,8 +179,6 @@ int ev_kafka_job_peek(struct ev_sink *s, struct ev_position *stored, bool *known
 	struct ev_topic_info is = { 0 };
 
 	*known = false;
-	if (k->new_job)
-		return 0;
 	if (ev_topic_look(k->cluster, EV_JOBS_TOPIC, &is, err) || (is.partitions && find_token(k, known, err)))
 		return -1;
 	ev_position_copy(stored, &k->kept.next);

@@ -31,19 +31,22 @@ void ev_kafka_others_release(struct kafka_sink *k)
 	free(k->others);
 }
 
-static bool same_text(const char *a, const char *b)
+/* Lines of a file or a pipe, and a broker that does not say, have no cluster: then the name tells. */
+static bool is_log(const struct kafka_sink *k, const struct ev_job_token *t, const char *from,
+		   const struct ev_record *first)
 {
-	return !strcmp(a ? a : "", b ? b : "");
+	if (t->source && k->kept.source)
+		return !strcmp(t->source, k->kept.source);
+	return !first || ev_position_get(&t->first, from, first->partition) != first->offset ||
+	       ev_job_token_is_first(t, from, first->partition, ev_record_hash(first));
 }
 
-/* Chosen and changed by other options they are other records. */
 static bool has_copied(const struct kafka_sink *k, const struct ev_job_token *t, const char *from, const char *into,
-		       const struct ev_position *begin)
+		       const struct ev_position *begin, const struct ev_record *first)
 {
 	const char *was = ev_job_token_route(t, from);
 
-	if (!was || strcmp(was, into) || !t->source || !same_text(t->source, k->kept.source) ||
-	    !same_text(t->how, k->kept.how) || !ev_job_token_wrote(t, into))
+	if (!was || strcmp(was, into) || !ev_job_token_wrote(t, into) || !is_log(k, t, from, first))
 		return false;
 	for (size_t i = 0; i < begin->n; i++) {
 		const struct ev_position_entry *e = &begin->v[i];
@@ -54,21 +57,30 @@ static bool has_copied(const struct kafka_sink *k, const struct ev_job_token *t,
 	return false;
 }
 
-const char *ev_kafka_job_other(struct ev_sink *s, const char *from, const char *into,
-			       const struct ev_position *begin)
+/* Where one of the two copies all, what the other copies is among it. */
+static bool is_choice(const char *one, const char *other)
+{
+	return one && other && *one && *other && strcmp(one, other);
+}
+
+enum ev_kafka_other ev_kafka_job_other(struct ev_sink *s, const char *from, const char *into,
+				       const struct ev_position *begin, const struct ev_record *first,
+				       const char **job)
 {
 	struct kafka_sink *k = (struct kafka_sink *)s;
-	const char *job = NULL;
+	enum ev_kafka_other worst = EV_OTHER_NONE;
 
-	for (size_t i = 0; !job && i < k->nothers; i++) {
+	for (size_t i = 0; worst != EV_OTHER_ALL && i < k->nothers; i++) {
 		const struct sink_other *o = &k->others[i];
 		struct ev_job_token t = { 0 };
 		struct ev_error unread;
 
-		if (!ev_job_token_read(&t, ev_buf_slice(&o->token), &unread) && has_copied(k, &t, from, into, begin) &&
-		    ev_kafka_target_holds(k, o->job, &t, into))
-			job = o->job;
+		if (!ev_job_token_read(&t, ev_buf_slice(&o->token), &unread) &&
+		    has_copied(k, &t, from, into, begin, first) && ev_kafka_target_holds(k, o->job, &t, into)) {
+			worst = is_choice(t.chosen, k->kept.chosen) ? EV_OTHER_SOME : EV_OTHER_ALL;
+			*job = o->job;
+		}
 		ev_job_token_release(&t);
 	}
-	return job;
+	return worst;
 }
