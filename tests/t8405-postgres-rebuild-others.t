@@ -103,6 +103,22 @@ rebuild less.sql "$db" ./in.ndjson
 check_status 0 "when the session has ended the same command swaps"
 check_no_grep "  and tells nothing of it" 'temporary view' "$err"
 
+# the plan names all that the swap locks: views of others, which it defines anew, and the version that is kept, too
+database lk
+project "$lk" ./in.ndjson
+sql "$lk" 'CREATE VIEW sees AS SELECT k FROM acc; CREATE VIEW sees_it AS SELECT k FROM sees'
+rebuild p2.sql "$lk" ./in.ndjson
+rebuild p.sql "$lk" ./in.ndjson --dry-run
+sed -n '/^locks/,/^[^l ]/p' "$out" | grep -o "^\(locks\)\? *\(SHARE UPDATE EXCLUSIVE on the tables\|the ledger's row\|ACCESS EXCLUSIVE on [a-z_. ]*\)" |
+	sed 's/^locks//; s/^ *//' >locks.txt
+check "the plan names all that the swap locks, in its order" diff - locks.txt <<'EOF'
+SHARE UPDATE EXCLUSIVE on the tables
+the ledger's row
+ACCESS EXCLUSIVE on ev_kept_public_acc.acc
+ACCESS EXCLUSIVE on view sees
+ACCESS EXCLUSIVE on acc
+EOF
+
 # a constraint that somebody put there does not go without a word
 database con
 project "$con" ./in.ndjson
@@ -123,19 +139,65 @@ sed '/^CREATE TABLE/a CREATE VIEW big AS SELECT k, n FROM acc WHERE n > 50;' p2.
 run evproject run o1.sql --store "$opt" --quiet ./in.ndjson
 sql "$opt" "ALTER VIEW big SET (security_barrier = true, check_option = local); ALTER TABLE acc SET (fillfactor = 70);
 	ALTER TABLE acc ALTER n SET DEFAULT 7, ALTER n SET STATISTICS 500, ALTER k SET STORAGE EXTERNAL, ALTER at SET NOT NULL,
-	ALTER k SET (n_distinct = 50), CLUSTER ON acc_pkey"
+	ALTER k SET (n_distinct = 50), CLUSTER ON acc_pkey; ALTER TABLE acc SET UNLOGGED"
 rebuild o2.sql "$opt" ./in.ndjson --dry-run
 cp "$out" plan.txt
 rebuild o2.sql "$opt" ./in.ndjson
 check_status 0 "a rebuild of tables with settings"
 for what in 'the default of column n' 'the statistics target of column n' 'the storage of column k' 'NOT NULL of column at' \
-	'the options of column k' 'CLUSTER on index acc_pkey'; do
+	'the options of column k' 'CLUSTER on index acc_pkey' UNLOGGED; do
 	check_grep "the plan names what ends: $what" "$what on acc is NOT carried over" plan.txt
 	check_grep "so does the rebuild" "$what on acc is NOT carried over" "$err"
 done
-check "nothing else ends" test "$(grep -c 'NOT carried over' plan.txt)" = 6
+check "nothing else ends" test "$(grep -c 'NOT carried over' plan.txt)" = 7
 check "options are carried over, of the own view, too" test "$(sql "$opt" "SELECT string_agg(relname || reloptions::text, ' '
 	ORDER BY relname) FROM pg_class WHERE oid IN ('acc'::regclass, 'big'::regclass)")" = 'acc{fillfactor=70} big{security_barrier=true}'
+
+# what is said of constraints and indexes, statistics and options of indexes, options of a table's TOAST and what its owner
+# has taken from himself go with them; back with the version before
+database said
+super 'CREATE ROLE team' >/dev/null 2>&1
+super 'GRANT team TO app; GRANT CREATE ON SCHEMA public TO team' "$_super_url"
+sed '/^CREATE TABLE/a CREATE INDEX by_sum ON acc ((n + at));' p.sql >s1.sql
+sed '/^CREATE TABLE/a CREATE INDEX by_sum ON acc ((n + at));' p2.sql >s2.sql
+run evproject run s1.sql --store "$said" --quiet ./in.ndjson
+sql "$said" "COMMENT ON CONSTRAINT acc_pkey ON acc IS 'the key'; COMMENT ON INDEX acc_pkey IS 'its index'; COMMENT ON INDEX by_sum IS 'of the sum';
+	ALTER INDEX by_sum ALTER COLUMN 1 SET STATISTICS 77; ALTER INDEX by_sum SET (fillfactor = 60);
+	CREATE INDEX theirs ON acc ((n * 2)); COMMENT ON INDEX theirs IS 'not ours'; ALTER INDEX theirs ALTER COLUMN 1 SET STATISTICS 88;
+	ALTER TABLE acc SET (toast.autovacuum_enabled = false); REVOKE TRUNCATE, TRIGGER, REFERENCES ON acc FROM app;
+	GRANT SELECT ON acc TO reader"
+hung() {
+	sql "$1" "SELECT x.relname, obj_description(x.oid, 'pg_class'), obj_description(k.oid, 'pg_constraint'), a.attstattarget, x.reloptions
+		FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_attribute a ON a.attrelid = x.oid AND a.attnum = 1
+		LEFT JOIN pg_constraint k ON k.conindid = x.oid WHERE i.indrelid = 'acc'::regclass ORDER BY 1"
+	sql "$1" "SELECT relacl, relowner::regrole, (SELECT t.reloptions FROM pg_class t WHERE t.oid = c.reltoastrelid) FROM pg_class c
+		WHERE oid = 'acc'::regclass"
+}
+hung "$said" >hung.1
+rebuild s2.sql "$said" ./in.ndjson --dry-run
+check_no_grep "nothing of that ends" 'NOT carried over' "$out"
+rebuild s2.sql "$said" ./in.ndjson
+check_status 0 "a rebuild of a table with comments on its constraints and indexes"
+hung "$said" >hung.2
+check "all of that is on the new one" diff hung.1 hung.2
+sql "$said" 'GRANT TRUNCATE ON acc TO app; REVOKE DELETE ON acc FROM app'
+hung "$said" >hung.1
+run evproject rollback s1.sql --store "$said"
+check_status 0 "the owner takes something else from himself"
+hung "$said" >hung.2
+check "which stays so when the version before serves again" diff hung.1 hung.2
+sql "$said" 'REVOKE ALL ON acc FROM app; GRANT SELECT ON acc TO app'
+rebuild s2.sql "$said" ./in.ndjson
+check_status 2 "an owner who may only read his table cannot swap it, which is said before the load"
+check_grep "by name" "role 'app' may neither update, delete nor truncate 'acc': it could not lock it for the swap" "$err"
+sql "$said" 'GRANT UPDATE ON acc TO app'
+# the table is given to another role, which has granted something to the one that rebuilds it
+sql "$said" 'ALTER TABLE acc OWNER TO team; GRANT SELECT, INSERT ON acc TO app'
+hung "$said" >hung.1
+rebuild s2.sql "$said" ./in.ndjson --again
+check_status 0 "a rebuild by a member of the role that owns the table"
+hung "$said" >hung.2
+check "which is given the new one, with its grants to him" diff hung.1 hung.2
 
 # an index of others is in the plan, whether it survives or not, and what does not is named again by the rebuild
 database ix

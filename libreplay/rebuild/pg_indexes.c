@@ -10,7 +10,7 @@
 
 #include "rebuild/pg_kit.h"
 
-enum column { DEFINITION, QUALIFIED, TABLE, NAME, COMMENT, UNIQUE, KIND };
+enum column { DEFINITION, QUALIFIED, TABLE, NAME, UNIQUE, KIND };
 
 /*
  * Indexes of the old tables that those of the new version have not, by their names. Not those of constraints.
@@ -20,8 +20,7 @@ static PGresult *lacking(struct ev_shadow_pg *sh, const char *with, struct ev_er
 {
 	return ev_pgkit_rows(sh->live, err,
 			     "%sSELECT pg_get_indexdef(i.indexrelid), format('%%s.%%I', o.relnamespace::regnamespace, "
-			     "o.relname), o.relname, x.relname, obj_description(x.oid, 'pg_class'), "
-			     "i.indisunique, n.relkind "
+			     "o.relname), o.relname, x.relname, i.indisunique, n.relkind "
 			     "FROM own, new, pg_catalog.pg_class o "
 			     "JOIN pg_catalog.pg_class n ON n.relname = o.relname "
 			     "JOIN pg_catalog.pg_index i ON i.indrelid = o.oid "
@@ -157,11 +156,16 @@ static const char ending_sql[] =
 	COLUMN("NOT NULL", "a.attnotnull AND NOT b.attnotnull")
 	COLUMN("the default", "a.atthasdef AND NOT b.atthasdef")
 	COLUMN("the statistics target", "coalesce(a.attstattarget, -1) NOT IN (-1, coalesce(b.attstattarget, -1))")
+	COLUMN("the identity", "a.attidentity <> '' AND b.attidentity = ''")
 	COLUMN("the options", "a.attoptions IS NOT NULL AND b.attoptions IS NULL")
 	COLUMN("the storage", "a.attstorage <> b.attstorage AND a.atttypid = b.atttypid")
 	/* 14 and later */
 	COLUMN("the compression", "coalesce(to_jsonb(a) ->> 'attcompression', '') "
 	       "NOT IN ('', coalesce(to_jsonb(b) ->> 'attcompression', ''))")
+	" UNION ALL SELECT 'UNLOGGED', o.relname " PAIRS "WHERE " IN_BOTH "AND o.relpersistence = 'u' "
+	"AND n.relpersistence = 'p'"
+	" UNION ALL SELECT 'the tablespace', o.relname " PAIRS "WHERE " IN_BOTH "AND o.relkind = 'r' "
+	"AND n.relkind = 'r' AND o.reltablespace <> n.reltablespace"
 	" UNION ALL SELECT format('CLUSTER on index %I', x.relname), o.relname " PAIRS
 	"JOIN pg_catalog.pg_index i ON i.indrelid = o.oid AND i.indisclustered "
 	"JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE " IN_BOTH ") e ORDER BY 1";
@@ -207,9 +211,6 @@ static int create(struct ev_shadow_pg *sh, const PGresult *res, int row, struct 
 			     PQgetvalue(res, row, NAME), PQgetvalue(res, row, TABLE), ev_buf_str(&why));
 		ev_hint(err, "drop it, and the next call goes on without it");
 	}
-	if (rc == 0 && !PQgetisnull(res, row, COMMENT))
-		rc = ev_pgkit_exec(sh->live, err, "COMMENT ON INDEX %I.%I IS %L", schema, PQgetvalue(res, row, NAME),
-				   PQgetvalue(res, row, COMMENT));
 	ev_buf_release(&sql);
 	ev_buf_release(&why);
 	return rc;

@@ -52,6 +52,10 @@ static const struct refusal refusals[] = {
 	  "WHERE c.oid = ANY (oids) AND NOT pg_has_role(c.relowner, 'USAGE')",
 	  "role '%s' owns table '%s': only its members can swap it",
 	  "run the rebuild as that role, or grant it" },
+	{ "SELECT current_user, c.relname FROM own, new, pg_catalog.pg_class c WHERE c.oid = ANY (oids || noids) "
+	  "AND NOT has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')",
+	  "role '%s' may neither update, delete nor truncate '%s': it could not lock it for the swap",
+	  "GRANT UPDATE ON it TO that role; an owner may have taken that from himself" },
 	{ "SELECT k.conrelid::regclass, c.relname FROM own, pg_catalog.pg_constraint k "
 	  "JOIN pg_catalog.pg_class c ON c.oid = k.confrelid WHERE k.contype = 'f' "
 	  "AND k.confrelid = ANY (oids) AND k.conrelid <> ALL (oids)",
@@ -309,6 +313,35 @@ static int take_lines(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_err
 	return res ? 0 : -1;
 }
 
+/* In the order in which the swap asks for them; what it locks of the new version nobody else has. */
+#define FOR_THE_SWAP ", for the swap alone' "
+static const char locks_sql[] =
+	"SELECT text FROM (SELECT 1 AS at, 'SHARE UPDATE EXCLUSIVE on the tables below, from a moment before the swap: "
+	"a vacuum of the server''s own gives way' AS text FROM own WHERE cardinality(oids) > 0 "
+	"UNION ALL SELECT 2, 'the ledger''s row of the version that serves" FOR_THE_SWAP "FROM own "
+	"WHERE cardinality(oids) > 0 "
+	"UNION ALL SELECT 3, 'ACCESS EXCLUSIVE on ' || o::regclass || '" FOR_THE_SWAP "FROM kept, unnest(koids) o "
+	"UNION ALL SELECT DISTINCT 4, 'ACCESS EXCLUSIVE on view ' || v.oid::regclass || ', of others" FOR_THE_SWAP
+	VIEWS "v.relkind = 'v' "
+	"UNION ALL SELECT 5, 'ACCESS EXCLUSIVE on ' || o::regclass || '" FOR_THE_SWAP "FROM own, unnest(oids) o) l "
+	"ORDER BY at, text";
+
+static int list_locks(struct ev_shadow_pg *sh, const char *with, struct ev_buf *out, struct ev_error *err)
+{
+	struct ev_buf all = EV_BUF_INIT;
+	int rc;
+
+	ev_buf_addf(&all, "%.*s, kept AS (SELECT ", (int)strlen(with) - 1, with);
+	if (sh->bare)
+		ev_buf_adds(&all, "ARRAY[]::oid[]");
+	else
+		ev_pgkit_oids(&all, sh, EV_ROLE_KEPT);
+	ev_buf_adds(&all, " AS koids) ");
+	rc = take_lines(sh, out, err, ev_buf_str(&all), locks_sql);
+	ev_buf_release(&all);
+	return rc;
+}
+
 static int describe(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *with,
 		    struct ev_shadow_report *out, struct ev_error *err)
 {
@@ -333,9 +366,7 @@ static int describe(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *wi
 		       "SELECT DISTINCT 'view ' || v.oid::regclass " VIEWS "v.relkind = 'v' ORDER BY 1") < 0 ||
 	    ev_pgkit_list_indexes(sh, fresh, with, &out->survive, err) < 0)
 		return -1;
-	return take_lines(sh, &out->locks, err, with,
-			  "SELECT 'ACCESS EXCLUSIVE on ' || o::regclass || ', for the swap alone' "
-			  "FROM own, unnest(oids) o ORDER BY 1");
+	return list_locks(sh, with, &out->locks, err);
 }
 
 static int check_rights(struct ev_shadow_pg *sh, struct ev_error *err)
