@@ -71,8 +71,9 @@ static int ask(const char *name, const char *what, bool yes, struct ev_error *er
 }
 
 /* Any role: what a killed drop has left goes too, and a rebuild that has nothing in place yet. */
-static int present(struct ev_store *s, const char *name, struct ev_error *err)
+static int present(struct ev_versions *v, const char *name, struct ev_error *err)
 {
+	struct ev_store *s = v->store;
 	struct ev_plan plan = { 0 };
 	bool rebuilds;
 	int rc = ev_plan_load(s, name, &plan, err);
@@ -86,7 +87,8 @@ static int present(struct ev_store *s, const char *name, struct ev_error *err)
 		if (rc)
 			return rc;
 	}
-	return ev_fail(err, EV_USAGE, "%s has no projection '%s'", s->url, name);
+	rc = v->shadow->ops->present(v->shadow, err);
+	return rc ? rc : ev_fail(err, EV_USAGE, "%s has no projection '%s'", s->url, name);
 }
 
 /* What of others would break is for its owner to settle first. */
@@ -111,7 +113,7 @@ static int prepare(struct ev_versions *v, const char *name, struct ev_buf *what,
 {
 	int adopted;
 
-	if (present(v->store, name, err) < 0)
+	if (present(v, name, err) < 0)
 		return -1;
 	if (v->store->ops->lock(v->store, name, err) < 0) {
 		if (err->class == EV_HELD)

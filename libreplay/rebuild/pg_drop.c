@@ -74,8 +74,7 @@ static int drop_ledger(struct ev_shadow_pg *s, const char *name, struct ev_error
 	return rc;
 }
 
-/* In the open transaction. */
-static int drop_one(struct ev_shadow_pg *s, enum ev_role role, struct ev_error *err)
+int ev_pgkit_drop_role(struct ev_shadow_pg *s, enum ev_role role, struct ev_error *err)
 {
 	struct ev_buf name = EV_BUF_INIT;
 	int rc;
@@ -90,32 +89,19 @@ static int drop_one(struct ev_shadow_pg *s, enum ev_role role, struct ev_error *
 	return rc;
 }
 
-static int drop_in_one(struct ev_shadow_pg *s, const enum ev_role *roles, size_t n, struct ev_error *err)
+int ev_pgkit_drop_version(struct ev_shadow_pg *s, enum ev_role role, struct ev_error *err)
 {
 	struct ev_store *live = s->base.live;
 	int rc = live->ops->begin(live, err);
 
 	if (rc < 0)
 		return -1;
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = drop_one(s, roles[i], err);
+	rc = ev_pgkit_drop_role(s, role, err);
 	if (rc == 0)
 		rc = live->ops->commit(live, err);
 	if (rc < 0)
 		live->ops->rollback(live);
 	return rc;
-}
-
-int ev_pgkit_drop_version(struct ev_shadow_pg *s, enum ev_role role, struct ev_error *err)
-{
-	return drop_in_one(s, &role, 1, err);
-}
-
-int ev_pgkit_drop_view(struct ev_shadow_pg *s, struct ev_error *err)
-{
-	static const enum ev_role roles[] = { EV_ROLE_KEPT, EV_ROLE_LIVE };
-
-	return drop_in_one(s, roles, sizeof(roles) / sizeof(*roles), err);
 }
 
 int ev_pgkit_has_table(struct ev_shadow_pg *s, const char *name, struct ev_error *err)

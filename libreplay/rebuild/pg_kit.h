@@ -130,8 +130,8 @@ int ev_pgkit_check_shadow(struct ev_shadow_pg *sh, struct ev_error *err);
 
 /* Tables and ledger rows of a version; what others have tied to them is an error, which names it. */
 int ev_pgkit_drop_version(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
-/* The one that serves and the one that is kept, or neither. */
-int ev_pgkit_drop_view(struct ev_shadow_pg *sh, struct ev_error *err);
+/* The same in the open transaction. */
+int ev_pgkit_drop_role(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
 /*
  * The shadow's schema with what is ours in it; with `rows` its cuts, letters and ids as well. What others have put
  * there, or tied to it, is an error.

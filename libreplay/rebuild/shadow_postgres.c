@@ -264,16 +264,17 @@ static int clean(struct ev_shadow *sh, struct ev_error *err)
 }
 
 /* At once, or a kill would leave a plan that is ready, and nothing to serve. */
-static int give_up(struct ev_shadow *sh, bool stays, struct ev_error *err)
+static int give_up(struct ev_shadow *sh, bool stays, int (*first)(struct ev_shadow *, struct ev_error *),
+		   struct ev_error *err)
 {
-	if (ev_plan_give_up(sh->live, sh->projection, stays, drop_shadow, sh, err) < 0)
+	if (ev_plan_give_up(sh->live, sh->projection, stays, first, sh, err) < 0)
 		return -1;
 	return clean(sh, err);
 }
 
 static int try_abandon(struct ev_shadow *sh, struct ev_error *err)
 {
-	return give_up(sh, true, err);
+	return give_up(sh, true, drop_shadow, err);
 }
 
 static int try_forget(struct ev_shadow *sh, struct ev_error *err)
@@ -281,18 +282,22 @@ static int try_forget(struct ev_shadow *sh, struct ev_error *err)
 	return ev_pgkit_drop_version(of(sh), EV_ROLE_KEPT, err);
 }
 
+/* In the open transaction: the shadow, what is kept, and what serves, where it is ours. */
+static int drop_view(struct ev_shadow *sh, struct ev_error *err)
+{
+	int theirs = drop_shadow(sh, err) < 0 ? -1 : ev_role_adopted(sh->live, sh->projection, err);
+
+	if (theirs < 0 || ev_pgkit_drop_role(of(sh), EV_ROLE_KEPT, err) < 0)
+		return -1;
+	if (!theirs)
+		return ev_pgkit_drop_role(of(sh), EV_ROLE_LIVE, err);
+	return ev_pgkit_exec(of(sh)->live, err, "DELETE FROM ev_table WHERE projection = %L", sh->projection);
+}
+
+/* All of it goes, with the plan, or nothing does. */
 static int try_drop(struct ev_shadow *sh, struct ev_error *err)
 {
-	int theirs;
-
-	if (give_up(sh, false, err) < 0)
-		return -1;
-	theirs = ev_role_adopted(sh->live, sh->projection, err);
-	if (theirs <= 0)
-		return theirs < 0 ? -1 : ev_pgkit_drop_view(of(sh), err);
-	if (try_forget(sh, err) < 0)
-		return -1;
-	return ev_pgkit_exec(of(sh)->live, err, "DELETE FROM ev_table WHERE projection = %L", sh->projection);
+	return give_up(sh, false, drop_view, err);
 }
 
 /* What may be done twice. */

@@ -307,17 +307,21 @@ static int disown_new(struct ev_shadow *sh, struct ev_error *err)
 	return rc;
 }
 
-/* The plan goes first, at once: nobody shall go on with half of a copy. Killed after that, clean does the rest. */
-static int give_up(struct ev_shadow *sh, bool stays, struct ev_error *err)
+/*
+ * The plan goes first, at once: nobody shall go on with half of a copy; with it what `first` does. Killed after that,
+ * clean does the rest.
+ */
+static int give_up(struct ev_shadow *sh, bool stays, int (*first)(struct ev_shadow *, struct ev_error *),
+		   struct ev_error *err)
 {
-	if (ev_plan_give_up(sh->live, sh->projection, stays, disown_new, sh, err) < 0)
+	if (ev_plan_give_up(sh->live, sh->projection, stays, first, sh, err) < 0)
 		return -1;
 	return clean(sh, err);
 }
 
 static int abandon(struct ev_shadow *sh, struct ev_error *err)
 {
-	return give_up(sh, true, err);
+	return give_up(sh, true, disown_new, err);
 }
 
 static int forget(struct ev_shadow *sh, struct ev_error *err)
@@ -325,28 +329,23 @@ static int forget(struct ev_shadow *sh, struct ev_error *err)
 	return drop_role(sh, EV_ROLE_KEPT, true, err);
 }
 
-/* All tables of the serving version go at once, where they are ours; a killed drop has dropped it or not. */
-static int drop_live(struct ev_shadow *sh, struct ev_error *err)
+/* In the open transaction: what serves, where it is ours, and what is kept of it. */
+static int drop_view(struct ev_shadow *sh, struct ev_error *err)
 {
-	int rc = ev_kit_foreign_keys(of(sh)->live, false, err);
+	struct ev_sqlite *live = of(sh)->live;
+	int theirs = disown_new(sh, err) < 0 ? -1 : ev_role_adopted(sh->live, sh->projection, err);
 
-	if (rc < 0 || sh->live->ops->begin(sh->live, err) < 0)
+	if (theirs < 0 || ev_kit_drop(live, sh->projection, EV_ROLE_KEPT, false, err) < 0)
 		return -1;
-	rc = ev_role_adopted(sh->live, sh->projection, err);
-	if (rc >= 0)
-		rc = rc ? disown(sh, err) : ev_kit_drop(of(sh)->live, sh->projection, EV_ROLE_LIVE, false, err);
-	if (rc == 0)
-		rc = sh->live->ops->commit(sh->live, err);
-	if (rc < 0)
-		sh->live->ops->rollback(sh->live);
-	return rc;
+	return theirs ? disown(sh, err) : ev_kit_drop(live, sh->projection, EV_ROLE_LIVE, false, err);
 }
 
+/* All that may serve again goes at once, with the plan: killed, or refused by the store, it is all there or not. */
 static int drop(struct ev_shadow *sh, struct ev_error *err)
 {
-	if (give_up(sh, false, err) < 0 || forget(sh, err) < 0)
+	if (ev_kit_foreign_keys(of(sh)->live, false, err) < 0)
 		return -1;
-	return drop_live(sh, err);
+	return give_up(sh, false, drop_view, err);
 }
 
 static int dependents(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err)
