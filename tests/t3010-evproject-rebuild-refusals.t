@@ -76,6 +76,23 @@ rebuild v5.sql s.db ./log.ndjson --yes
 check_status 2 "a table that nobody owns is refused"
 check_grep "by name" "table 'others' exists already, and no ledger" "$err"
 
+# a full-text table that finds the view's rows by rowids, which a rebuild gives anew
+store "CREATE VIRTUAL TABLE own USING fts5(k); CREATE VIRTUAL TABLE words USING fts5(k, content = 'acc')"
+rebuild v2.sql s.db ./log.ndjson --yes
+refused "a full-text table over a table of the view" 2 "virtual table 'words' finds rows of 'acc' by their rowids"
+rebuild v2.sql s.db ./log.ndjson --dry-run
+refused "so by the plan" 2 "virtual table 'words' finds rows of 'acc' by their rowids"
+sqlite3 s.db 'DROP TABLE words; CREATE VIRTUAL TABLE older USING fts4(content="ACC", k)'
+rebuild v2.sql s.db ./log.ndjson --yes
+refused "of the older kind, too" 2 "virtual table 'older' finds rows of 'acc' by their rowids"
+sqlite3 s.db "DROP TABLE older; CREATE VIRTUAL TABLE by_n USING fts5(k, content = 'acc', content_rowid = 'n')"
+rebuild v2.sql s.db ./log.ndjson --yes
+check_status 0 "one that finds them by a column is none of its business"
+sqlite3 s.db "CREATE VIRTUAL TABLE words USING fts5(k, content = 'acc')"
+run evproject rollback v1.sql --store s.db
+check_status 2 "a rollback would change them as well"
+check_grep "and says so" "virtual table 'words' finds rows of 'acc'" "$err"
+
 # a file that gives up its unique index: rows that only the new one lets in
 unique() { # unique VERSION INDEX
 	printf '%s\n' "-- @projection u version $1" '-- @topics t' '-- @envelope type=$.type' '-- @schema' \
@@ -89,6 +106,7 @@ head -n 3 u.ndjson >u3.ndjson
 for first in u3 u; do # rows that come after the rebuild, and before it
 	rm -f u.db*
 	evproject run u1.sql --store u.db --quiet --lines t ./u3.ndjson
+	sqlite3 u.db "CREATE VIRTUAL TABLE words USING fts5(v, content = 'u')" # by what is a column of u
 	rebuild u2.sql u.db --dry-run --lines t ./$first.ndjson
 	check_grep "the plan says what ends" 'index ux on u is NOT carried over: it is UNIQUE' "$out"
 	rebuild u2.sql u.db --yes --lines t ./$first.ndjson

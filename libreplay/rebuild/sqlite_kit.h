@@ -94,6 +94,12 @@ int ev_kit_preflight(struct ev_shadow_sqlite *sh, struct ev_store *fresh, bool a
 int ev_kit_recheck(struct ev_shadow_sqlite *sh, enum ev_role next, struct ev_error *err);
 /* On empty tables, which are changed: an index of the old ones that the copied new ones lack, and could have. */
 int ev_kit_check_indexes(struct ev_sqlite *stage, const char *projection, struct ev_error *err);
+/*
+ * No full-text table of others in the live store finds rows of the projection's tables, as they are on the stage, by
+ * rowids that a rebuild changes.
+ */
+int ev_kit_check_searched(struct ev_sqlite *live, struct ev_sqlite *stage, const char *projection,
+			  struct ev_error *err);
 int ev_kit_dependents(struct ev_shadow_sqlite *sh, struct ev_buf *out, struct ev_error *err);
 
 #endif

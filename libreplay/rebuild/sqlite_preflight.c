@@ -107,8 +107,10 @@ static int check_dependents(struct preflight *f, struct ev_error *err)
 	    refuse_found(f, FOREIGN_KEYS, "a foreign key of table '%s' points to '%s': it would be tied to the old "
 			 "version", "drop the foreign key before the rebuild", err) < 0)
 		return -1;
-	return refuse_found(f, virtuals, "'%s' is a virtual table, which cannot be swapped",
-			    "drop it before the rebuild", err);
+	if (refuse_found(f, virtuals, "'%s' is a virtual table, which cannot be swapped",
+			 "drop it before the rebuild", err) < 0)
+		return -1;
+	return ev_kit_check_searched(f->live, f->stage, f->projection, err);
 }
 
 /* The live schema in memory; what does not compile there did not work before either. */
