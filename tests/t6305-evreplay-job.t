@@ -46,6 +46,7 @@ check_status 1 "also of a job that begins anew"
 for how in '--partition keep' '--timestamps now' '--until 2099-01-01T00:00:00Z' '--key k1'; do
 	run job "$a" --job "slip-$$" $how --dry-run
 	check_status 1 "what goes elsewhere or is changed, and a part of it, is the same: $how"
+	check_grep "which is said" "^conflict: topic $t: other-job" "$out"
 done
 run job "$a" --job "slip-$$" --partition keep
 check_status 2 "it is refused"

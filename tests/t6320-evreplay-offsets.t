@@ -207,9 +207,46 @@ check_status 0 "a job goes on with its map, without what another run has copied"
 run evreplay offsets --map torn.map -g early --yes
 check_status 5 "a group that has not read that is not moved"
 check_grep "and it is named" "warning: offsets 5..7 of $grows/0 are not in the map" "$err"
+check_grep "with a hint that is of use" "^hint: let it read the source until it is past them" "$err"
 evadmin commit middle "$grows/0=8"
 run evreplay offsets --map torn.map -g middle --yes
 check_status 0 "one that has is"
+check_grep "and reads nothing twice" "^0 records that" "$out"
+
+# What the group has read and the copy, or the map, does not have comes behind its place there.
+topic ahead 1
+ahead() { evreplay "$grows" --into "$ahead" --partition keep --exactly-once --job "ahead-$$" "$@" -q; }
+ahead --to 5 --offset-map ahead.map
+move() { run evreplay offsets --map ahead.map -g through --dry-run; }
+move
+check_status 0 "a group that is ahead of the copy is moved"
+check_grep "to its end" "^$ahead/0 +- +5$" "$out"
+check_grep "and told what it reads again when that goes on" "warning: the group stands at offset 21 of $grows/0, and the copy, by its map, has come to 5" "$err"
+check_grep "which is not counted" "^at least 0 records that the group has seen" "$out"
+ahead --to 8
+ahead --to 10 --offset-map ahead.map 2>"$err"
+check_grep "a run with a map behind one without says so" "warning: offset map 'ahead.map' lacks what the runs of job 'ahead-$$' without it" "$err"
+move
+check_no_grep "what that has copied lies before what came since" "are not in the map" "$err"
+ahead
+ahead --offset-map ahead.map 2>/dev/null
+move
+check_status 0 "when the rest was copied without the map, too"
+check_grep "that is in no place that is known" "warning: offsets 10..20 of $grows/0 are not in the map, and the group has read them" "$err"
+check_grep "and may be read again" "^at least 0 records" "$out"
+
+# Begun anew without its map, into another place.
+topic anew 1
+printf 'many %s/0 1000 5\n' "$anew" | put
+anew() { evreplay "$grows" --into "$anew" --partition keep --exactly-once --job "anew-$$" "$@" -q; }
+anew --to 8 --offset-map anew.map 2>/dev/null
+evadmin delete "$anew"
+evadmin create "$anew" 1
+anew --to 8 --new-job
+anew --offset-map anew.map 2>/dev/null
+run evreplay offsets --map anew.map -g early --yes
+check_status 5 "the map of a job that was begun anew without it knows nothing of before"
+check_grep "which is said" "warning: offsets 4..7 of $grows/0 are not in the map" "$err"
 
 # One that was killed at its commit, with its lines in the map, then one without: these lines are of nothing.
 topic adrift 1

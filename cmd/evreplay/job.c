@@ -468,6 +468,9 @@ void replay_take_token(struct replay *r)
 		return;
 	r->unmapped = !r->token->mapped;
 	r->token->mapped = r->args->offset_map;
+	if (!r->begun)
+		r->begun = r->token->begun ? r->token->begun : ev_now_ms();
+	r->token->begun = r->begun;
 }
 
 /* From the end, so that only the last one of each is hashed. */

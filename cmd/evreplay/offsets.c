@@ -219,8 +219,8 @@ static int print(struct offsets *o, struct ev_error *err)
 		ev_table_addf(&tb, "%" PRId64, e->offset);
 	}
 	ev_table_print(&tb, &term, true, &out);
-	ev_buf_addf(&out, "%" PRId64 " record%s that the group has seen would be read again\n", o->again,
-		    ev_plural(o->again));
+	ev_buf_addf(&out, "%s%" PRId64 " record%s that the group has seen would be read again\n",
+		    o->early ? "at least " : "", o->again, ev_plural(o->again));
 	rc = ev_stdout_write(out.data, out.len, err);
 	ev_table_release(&tb);
 	ev_buf_release(&out);

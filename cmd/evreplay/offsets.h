@@ -24,6 +24,7 @@ struct offsets {
 	size_t back;         /* partitions of the copy where the group stands further than it is to stand */
 	size_t gaps, tails; /* partitions of which the copy lacks what it has not read: within, behind its end */
 	size_t holes;       /* spans of which the map does not know where they are, if they are in the copy */
+	size_t early;       /* spans that it has read and that the copy, or its map, lacks: more is read again */
 	size_t others;      /* partitions of the copy where it would pass over what others have written there */
 };
 

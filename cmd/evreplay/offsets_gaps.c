@@ -146,6 +146,41 @@ static int find_tails(struct offsets *o, struct ev_source *src, const struct ev_
 	return rc;
 }
 
+/* Between its end and where the group stands: what the next run brings comes behind that in the copy. */
+static int find_early(struct offsets *o, struct ev_source *src, const struct ev_position *group,
+		      struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_span *spans = ev_alloc(src->nparts * sizeof(*spans));
+	bool *found = ev_alloc(src->nparts * sizeof(*found));
+	int rc;
+
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		int64_t at = ev_position_get(group, p->topic, p->partition);
+		int64_t end = ev_map_end(o->map, p->topic, p->partition);
+
+		end = end < 0 ? p->high : end < p->low ? p->low : end;
+		at = at > p->high ? p->high : at;
+		found[i] = at - end > TAIL;
+		spans[i] = end < at && !found[i] ? (struct ev_span){ end, at } : (struct ev_span){ p->high, p->high };
+	}
+	rc = look(src, spans, NULL, found, err);
+	for (size_t i = 0; i < src->nparts && !rc; i++) {
+		const struct ev_partition *p = &src->parts[i];
+
+		if (!found[i])
+			continue;
+		ev_warn(msg, "the group stands at offset %" PRId64 " of %s/%d, and the copy, by its map, has come to %"
+			PRId64 ": what lies between it reads again once that is copied; run the copy once more first",
+			ev_position_get(group, p->topic, p->partition), p->topic, (int)p->partition,
+			ev_map_end(o->map, p->topic, p->partition));
+		o->early++;
+	}
+	free(spans);
+	free(found);
+	return rc;
+}
+
 int offsets_find_gaps(struct offsets *o, struct ev_source *src, const struct ev_position *group,
 		      struct ev_messages *msg, struct ev_error *err)
 {
@@ -156,7 +191,7 @@ int offsets_find_gaps(struct offsets *o, struct ev_source *src, const struct ev_
 		if (at >= 0 || p->low < p->high)
 			o->gaps += has_gap(o, p, at, msg);
 	}
-	return find_tails(o, src, group, msg, err);
+	return find_tails(o, src, group, msg, err) || find_early(o, src, group, msg, err) ? -1 : 0;
 }
 
 size_t offsets_misses(const struct offsets *o)
@@ -264,6 +299,53 @@ static int find_others(struct offsets *o, const struct places *known, struct ev_
 	return rc;
 }
 
+/* Spans that the group has passed and the map does not know. */
+static size_t say_passed(const struct offsets *o, struct ev_messages *msg)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->group.n; i++) {
+		const struct ev_position_entry *e = &o->group.v[i];
+		int64_t at = 0, from, to;
+
+		for (; ev_map_gap(o->map, e->topic, e->partition, at, &from, &to) && from < e->offset; at = to, n++)
+			if (msg)
+				ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of %s/%d are not in the map, and the "
+					"group has read them: what the copy has of them behind the new place it reads "
+					"again", from, (to < e->offset ? to : e->offset) - 1, e->topic,
+					(int)e->partition);
+	}
+	return n;
+}
+
+/* Does the copy hold, behind where the group is to stand, what may be of those? */
+static int find_passed(struct offsets *o, const struct places *known, struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_span *spans;
+	bool *found, any = false;
+	int rc;
+
+	if (!say_passed(o, NULL))
+		return 0;
+	spans = ev_alloc((o->copy->nparts + 1) * sizeof(*spans));
+	found = ev_alloc((o->copy->nparts + 1) * sizeof(*found));
+	for (size_t i = 0; i < o->copy->nparts; i++) {
+		const struct ev_partition *p = &o->copy->parts[i];
+		int64_t next = ev_position_get(&o->next, p->topic, p->partition);
+
+		spans[i] = next >= p->low && next < p->high ? (struct ev_span){ next, p->high } :
+							      (struct ev_span){ p->high, p->high };
+	}
+	rc = look(o->copy, spans, known, found, err);
+	for (size_t i = 0; i < o->copy->nparts; i++)
+		any |= found[i];
+	if (!rc && any)
+		o->early += say_passed(o, msg);
+	free(spans);
+	free(found);
+	return rc;
+}
+
 int offsets_check_copy(struct offsets *o, struct ev_messages *msg, struct ev_error *err)
 {
 	struct places known;
@@ -274,7 +356,7 @@ int offsets_check_copy(struct offsets *o, struct ev_messages *msg, struct ev_err
 	rc = check_remade(o, &known, err);
 	if (!rc) {
 		find_lost(o, &known, msg);
-		rc = find_others(o, &known, msg, err);
+		rc = find_others(o, &known, msg, err) || find_passed(o, &known, msg, err) ? -1 : 0;
 	}
 	free(known.v);
 	if (rc && err->class == EV_SOURCE)

@@ -130,6 +130,7 @@ struct replay {
 	int64_t flushed_ms;
 	struct ev_map_writer *map;
 	bool unmapped;           /* the job's run before this one had none */
+	int64_t begun;           /* when the job was begun, or begun anew; 0: not known yet */
 	struct ev_position safe; /* behind what the last flush made safe */
 	int64_t metrics_ms;      /* monotonic: when they were written last; 0: never */
 };

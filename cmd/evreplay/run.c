@@ -419,12 +419,16 @@ static int open_map(struct replay *r, struct ev_error *err)
 {
 	struct ev_position begin = EV_POSITION_INIT;
 	struct ev_map_spec spec = {
-		.path = r->args->offset_map, .job = r->args->job, .cluster = r->cluster->id,
-		.anew = r->args->new_job, .unmapped = r->stored.n && r->unmapped,
+		.path = r->args->offset_map, .job = r->args->job, .cluster = r->cluster->id, .begun = r->begun,
 	};
+	bool goes_on = r->stored.n && !r->args->new_job, is_new = access(spec.path, F_OK);
 
-	if (r->stored.n && !r->args->new_job && access(spec.path, F_OK))
+	spec.unmapped = goes_on && (r->unmapped || is_new);
+	if (goes_on && is_new)
 		ev_warn(r->msg, "offset map '%s' begins here: what job '%s' has copied before is not in it", spec.path,
+			spec.job);
+	else if (spec.unmapped)
+		ev_warn(r->msg, "offset map '%s' lacks what the runs of job '%s' without it have copied", spec.path,
 			spec.job);
 	begin_position(r, &begin);
 	ev_job_token_advance(&begin, &r->stored); /* a file's job passes over what it has copied */

@@ -191,8 +191,8 @@ struct ev_map_writer *ev_map_writer_open(const struct ev_map_spec *spec, const s
 	ev_buf_addc(&w->out, '{');
 	put_name(&w->out, "job", spec->job);
 	put_name(&w->out, "cluster", spec->cluster);
-	if (spec->anew)
-		ev_buf_adds(&w->out, "\"anew\":true,");
+	if (spec->begun)
+		ev_buf_addf(&w->out, "\"begun\":%" PRId64 ",", spec->begun);
 	if (spec->unmapped)
 		ev_buf_adds(&w->out, "\"unmapped\":true,");
 	put_begin(w, begin);

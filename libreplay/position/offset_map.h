@@ -2,13 +2,14 @@
  * offset_map.h - which offset of the target each copied record has (--offset-map), run-length
  *
  * A file of JSON lines, written before the records are committed or reported as done:
- *   {"job":"j","cluster":"ID","begin":{"orders":{"0":12}}}
+ *   {"job":"j","cluster":"ID","begun":MS,"begin":{"orders":{"0":12}}}
  *                                     a run (of that job, if it is one, into that cluster, if it has a name) begins
  *                                     there: what stands above for these and later offsets of the source is void (an
- *                                     aborted transaction); with "anew":true, of all offsets: the job was begun again,
- *                                     and what it had copied before does not count; with "unmapped":true the run
- *                                     before had no map, so nobody knows of what stands above between the last two
- *                                     "end" whether it was committed: a gap
+ *                                     aborted transaction); of all offsets, where "begun" is another than above it:
+ *                                     the job was begun again, and what it had copied before does not count; with
+ *                                     "unmapped":true the run before had no map, so nobody knows of what stands above
+ *                                     between the last two "end" whether it was committed, or, where nothing stands
+ *                                     above, of what lies before the beginning: a gap
  *   {"from":"orders","partition":0,"offset":12,"into":"copy","into_partition":1,"into_offset":5,
  *    "count":40}
  *   {"end":{"orders":{"0":52}}}       so far the copy has come, in partitions where it has got on: lines above it
@@ -39,7 +40,7 @@ struct ev_map_spec {
 	const char *path;
 	const char *job;     /* NULL: none */
 	const char *cluster; /* id of the target's; NULL: it has none, or it is not known yet */
-	bool anew;           /* what the job has written before is void */
+	int64_t begun;       /* of the job; what it has written with another is void. 0: not known */
 	bool unmapped;       /* the job's run before this one had no map */
 };
 

@@ -20,6 +20,7 @@ struct ev_map {
 	struct ev_position end;   /* how far the copy has come in each */
 	struct ev_position before; /* and how far before that was written */
 	char *cluster;
+	int64_t begun; /* of the job; 0: not known */
 	struct gap {
 		char *topic;
 		int32_t partition;
@@ -89,7 +90,8 @@ static void cut(struct ev_map *m, const struct ev_position *from)
 
 /*
  * A run began there. What the one before had not flushed is void, too; behind that is what went into no map. Where a
- * run without one came between, what it had flushed last may never have been committed.
+ * run without one came between, what it had flushed last may never have been committed; where it came first, all that
+ * lies before may be its copy.
  */
 static void begin_run(struct ev_map *m, const struct ev_position *begin, bool unmapped)
 {
@@ -99,6 +101,8 @@ static void begin_run(struct ev_map *m, const struct ev_position *begin, bool un
 		const struct ev_position_entry *e = &begin->v[i];
 		int64_t end = ev_position_get(unmapped ? &m->before : &m->end, e->topic, e->partition);
 
+		if (unmapped && end < 0 && ev_map_begin(m, e->topic, e->partition) < 0)
+			end = 0;
 		ev_position_set(&from, e->topic, e->partition, end >= 0 && end < e->offset ? end : e->offset);
 	}
 	cut(m, &from);
@@ -110,7 +114,7 @@ static void begin_run(struct ev_map *m, const struct ev_position *begin, bool un
 			*EV_PUSH(m->gaps, m->ngaps) =
 				(struct gap){ ev_strdup(e->topic), e->partition, end, e->offset };
 		if (first < 0 || e->offset < first)
-			ev_position_set(&m->begin, e->topic, e->partition, e->offset);
+			ev_position_set(&m->begin, e->topic, e->partition, first < 0 ? end : e->offset);
 		ev_position_set(&m->end, e->topic, e->partition, e->offset);
 		ev_position_set(&m->before, e->topic, e->partition, e->offset);
 	}
@@ -127,12 +131,27 @@ static bool read_position(const json_t *position, struct ev_position *out)
 	return ok;
 }
 
+static void forget(struct ev_map *m)
+{
+	for (size_t i = 0; i < m->ngaps; i++)
+		free(m->gaps[i].topic);
+	m->nruns = m->ngaps = 0;
+	ev_position_release(&m->begin);
+	ev_position_release(&m->end);
+	ev_position_release(&m->before);
+}
+
 static bool take_begin(struct ev_map *m, const json_t *position, const json_t *line)
 {
+	int64_t begun = json_integer_value(json_object_get(line, "begun"));
 	const char *cluster = json_string_value(json_object_get(line, "cluster"));
 	struct ev_position begin = EV_POSITION_INIT;
 	bool ok = read_position(position, &begin);
 
+	if (ok && begun && m->begun && begun != m->begun)
+		forget(m);
+	if (ok && begun)
+		m->begun = begun;
 	if (ok)
 		begin_run(m, &begin, json_is_true(json_object_get(line, "unmapped")));
 	if (cluster && !m->cluster)
@@ -155,24 +174,12 @@ static bool take_end(struct ev_map *m, const json_t *position)
 	return ok;
 }
 
-static void forget(struct ev_map *m)
-{
-	for (size_t i = 0; i < m->ngaps; i++)
-		free(m->gaps[i].topic);
-	m->nruns = m->ngaps = 0;
-	ev_position_release(&m->begin);
-	ev_position_release(&m->end);
-	ev_position_release(&m->before);
-}
-
 static bool take_line(struct ev_map *m, struct ev_slice line)
 {
 	json_t *j = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
 	const json_t *begin = json_object_get(j, "begin"), *end = json_object_get(j, "end");
 	bool ok = j;
 
-	if (begin && json_is_true(json_object_get(j, "anew")))
-		forget(m);
 	if (json_is_true(json_object_get(j, "settled")))
 		ev_position_copy(&m->before, &m->end);
 	else

@@ -1,6 +1,7 @@
 /* job_token.c - see job_token.h */
 #include "sink/job_token.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,7 @@ static int read_members(struct ev_job_token *t, json_t *root, struct ev_error *e
 {
 	if (!json_object_get(root, "position"))
 		return ev_fail(err, EV_DATA, "it holds no position");
+	t->begun = json_integer_value(json_object_get(root, "begun"));
 	t->mapped = !json_is_false(json_object_get(root, "mapped"));
 	if (read_text(root, "source", &t->source, err) || read_text(root, "how", &t->how, err) ||
 	    read_text(root, "chosen", &t->chosen, err) || read_routes(root, t, err) || read_partitions(root, t, err) ||
@@ -165,7 +167,7 @@ void ev_job_token_print(const struct ev_job_token *t, struct ev_buf *out)
 	ev_buf_adds(out, ",\"partitions\":{");
 	for (size_t i = 0; i < t->ntopics; i++)
 		ev_buf_addf(out, "%s\"%s\":%d", i ? "," : "", t->topics[i].name, (int)t->topics[i].partitions);
-	ev_buf_addf(out, "},\"mapped\":%s}", t->mapped ? "true" : "false");
+	ev_buf_addf(out, "},\"begun\":%" PRId64 ",\"mapped\":%s}", t->begun, t->mapped ? "true" : "false");
 }
 
 /* ---- parts ---- */

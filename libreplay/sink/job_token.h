@@ -6,7 +6,7 @@
  *	{"source":CLUSTER,"how":TEXT,"chosen":TEXT,"into":{"a":"copy"},"position":{"a":{"0":12}},
  *	 "first":{"a":{"0":3}},"first_hash":{"a":{"0":HASH}},"last":{"a":{"0":11}},"last_hash":{"a":{"0":HASH}},
  *	 "ends":{"copy":{"0":12}},"witness":{"copy":{"0":4}},"witness_hash":{"copy":{"0":HASH}},
- *	 "partitions":{"copy":3},"mapped":true}
+ *	 "partitions":{"copy":3},"begun":MS,"mapped":true}
  *
  * The position is what the next run goes on from; all else is there to tell that it would go on in
  * the wrong place: with other options, into another topic, from a topic or into one that was
@@ -41,6 +41,7 @@ struct ev_job_token {
 	struct ev_position ends;      /* of the target: as far at least was written */
 	struct ev_position witness;   /* of the target: the offset of a record that the job wrote */
 	struct ev_position witness_hash; /* and its hash, as above */
+	int64_t begun;                /* when the job was begun, or begun anew; 0: not known */
 	bool mapped;                  /* the run that wrote it had an offset map, or did not tell */
 	struct ev_job_topic *topics;  /* how many partitions records were spread over */
 	size_t ntopics;
