@@ -127,4 +127,27 @@ fi
 evproject check p.sql >/dev/full 2>"$err"
 status=$?
 check_status 4 "a full disk behind stdout is exit 4"
+
+# what could not be rebuilt a first run does not begin either
+: >none.ndjson
+left() { sql names.db "$(on sqlite "SELECT count(*) FROM sqlite_schema" postgresql \
+	"SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace")"; }
+names() { # NAME SED WANT: run refuses p.sql so changed, and makes nothing
+	sed "$2" p.sql >e.sql
+	run evproject run e.sql --store "$(store names.db)" ./none.ndjson
+	check_status 2 "$1 ends a first run"
+	check_grep "and says why" "$3" "$err"
+	check "nothing is left behind" test "$(left)" = 0
+}
+if on sqlite; then
+	names "a view that says main." '5s/at integer);/at integer); CREATE VIEW w AS SELECT k FROM main.acc;/' "view 'w' says 'main\."
+else
+	names "a view that names the schema" '5s/at integer);/at integer); CREATE VIEW w AS SELECT k FROM names_db.acc;/' \
+		"^evproject run: e.sql:5:[0-9]+: 'names_db\.' before the projection's own 'acc': name tables plainly"
+	names "a table that is made in it" '5s/TABLE acc/TABLE "names_db".acc/' "e.sql:5:14: 'names_db\.' before"
+	names "a handler that names it" 's/^DELETE FROM acc WHERE k = \$/DELETE FROM Names_DB.acc WHERE k = $/' "e.sql:10:13: 'names_db\.' before"
+	run evproject check e.sql --store "$(store names.db)"
+	check_status 2 "check refuses it, too"
+	check_grep "and names it" "e.sql:10:13: 'names_db\.' before" "$err"
+fi
 done_testing

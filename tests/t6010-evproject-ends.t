@@ -164,4 +164,21 @@ SQL
 run evproject run of.sql --store "$(store of.db)" "$headers"
 check_status 0 "a view of a topic that a handler is not of"
 check_grep "says that the handler is never called" "warning: of.sql:6: this handler is of topic 'second', which is not read" "$err"
+run evverify of.sql --store "$(store of.db)" --allow-empty "$headers"
+check_status 0 "evverify proves what the log makes"
+check_grep "and says so as well" "of.sql:6: this handler is of topic 'second', which is not read" "$out"
+run evproject rebuild of.sql --store "$(store of2.db)" "$headers"
+check_grep "a first rebuild says so" "warning: of.sql:6: .*'second', which is not read" "$err"
+
+# A file shows its topics while it is read: one that lacks a topic may have it the next time, one with others is a copy
+evtail "$headers" -n 2 -o json | jq -c '.topic = "copied"' >copied.ndjson
+jq -c '.topic = "first"' copied.ndjson >first.ndjson
+run evproject run of.sql --store "$(store copied.db)" ./copied.ndjson
+check_status 0 "a file of a copy"
+check_grep "says so when it was read" "warning: of.sql:6: .*'second', which is not read" "$err"
+run evverify of.sql --store "$(store copied.db)" --allow-empty ./copied.ndjson
+check_grep "evverify, too" "of.sql:6: this handler is of topic 'second'" "$out"
+run evproject run of.sql --store "$(store first.db)" ./first.ndjson
+check_status 0 "a file of the file's topics alone"
+check_no_grep "that has no record of one says nothing" "second" "$err"
 done_testing

@@ -112,6 +112,23 @@ check_status 5 "and one with more records"
 check_grep "it says so" 'not the log' "$err"
 check "the view is still as it was" test "$(rows follow.db)" = "$before"
 
+# a first run takes the log from where it begins, and says where that is; who asks for a beginning knows
+topic log 2
+projection last.sql
+for i in 1 2 3 4 5 6; do event $((i % 2)) $((1000 + i)) x put x $i; done | send
+evadmin trim "$log/1" 2
+for step in 'run trimmed.db' 'rebuild built.db'; do
+	set -- $step
+	run evproject "$1" last.sql --store "$(store "$2")"
+	check_status 0 "$1: a first view of a log that lost its beginning"
+	check_grep "names where the log begins, and what to do" "$log/1: the log begins at offset 2, not at 0.*: ./archive $log" "$err"
+	run evproject "$1" last.sql --store "$(store "$2")"
+	check_no_grep "the next one does not say it again" "the log begins" "$err"
+done
+run evproject run last.sql --store "$(store asked.db)" --from begin
+check_status 0 "one from a beginning that was asked for"
+check_no_grep "does not say it" "the log begins" "$err"
+
 # what cannot be read leaves the store alone
 run evproject run last.sql --store "$(store none.db)" -b 127.0.0.1:1 --timeout 1s
 check_status 3 "no broker"

@@ -156,7 +156,7 @@ check "each value is named, with its column" diff named.out - <<'WANT'
 4|named.sql:11: value too long for type character varying(3) (with $.k = "a")
 5|named.sql:13: $.by: division by zero (column i of named): "0"
 6|named.sql:13: $.d: numeric field overflow: A field with precision 4, scale 1 must round to an absolute value less than 10^3. (column d of named): "12345.67"
-7|named.sql:15: $.k: value too long for type character varying(3): "long"
+7|named.sql:15: $.k: value too long for type character varying(3) (column c of named): "long"
 WANT
 check "the others are applied" test "$(sql "$named" 'SELECT count(*), sum(i) FROM named')" = '2|2147483652'
 reasons --exact-statements >exact.out

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "apply/identity.h"
+
 char *ev_operand_shift(struct ev_operands *rest)
 {
 	char *first = rest->n ? rest->v[0] : NULL;
@@ -31,13 +33,11 @@ int ev_no_operands(const struct ev_operands *rest, struct ev_error *err)
 
 void ev_warn_unread(const struct ev_projection *p, const struct ev_source *src, struct ev_messages *msg)
 {
-	for (size_t i = 0; i < p->nhandlers && !src->one_sequence; i++) {
-		const struct ev_handler *h = &p->handlers[i];
+	struct ev_buf text = EV_BUF_INIT;
 
-		if (h->of_topic && !ev_source_has_topic(src, h->of_topic))
-			ev_warn(msg, "%s:%d: this handler is of topic '%s', which is not read: it is never called",
-				p->file, h->of_place.line, h->of_topic);
-	}
+	for (size_t i = 0; ev_identity_unread(p, src, &i, &text); ev_buf_clear(&text))
+		ev_warn(msg, "%s", ev_buf_str(&text));
+	ev_buf_release(&text);
 }
 
 int ev_use_topics(struct ev_source_args *src, const struct ev_projection *p, struct ev_error *err)

@@ -12,7 +12,7 @@ char *ev_operand_shift(struct ev_operands *rest);
 struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_error *err);
 int ev_no_operands(const struct ev_operands *rest, struct ev_error *err);
 
-/* A word of each handler that is for a topic which is not read: of a copy under another name, say. */
+/* A word of each handler of a topic that is not read (apply/identity.h); of a file when it was read. */
 void ev_warn_unread(const struct ev_projection *p, const struct ev_source *src, struct ev_messages *msg);
 
 /* The records whole, with headers; without a source in the words: of the topics of the file. */

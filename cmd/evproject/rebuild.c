@@ -546,6 +546,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 			ev_warn_unread(p, src, msg);
 		if (src || a->abandon || a->forget)
 			rc = with_store(&st, src, err);
+		if (src && src->one_sequence)
+			ev_warn_unread(p, src, msg);
 	}
 	if (src)
 		src->ops->close(src);

@@ -443,6 +443,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 			ev_warn(msg, "the store is in memory: nothing is kept when the run ends");
 		ev_warn_unread(p, src, msg);
 		rc = with_source(&st, src, err);
+		if (src->one_sequence)
+			ev_warn_unread(p, src, msg);
 		src->ops->close(src);
 	}
 	else if (ev_stopped() && a->follow)

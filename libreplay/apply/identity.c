@@ -136,6 +136,32 @@ int ev_identity_check(const struct ev_ledger *l, struct ev_source *src,
 	return same_partitions(l, src, err);
 }
 
+static bool names_topic(const struct ev_projection *p, const char *topic)
+{
+	for (size_t i = 0; i < p->ntopics; i++)
+		if (strcmp(p->topics[i], topic) == 0)
+			return true;
+	return false;
+}
+
+bool ev_identity_unread(const struct ev_projection *p, const struct ev_source *src, size_t *i, struct ev_buf *out)
+{
+	bool other = !src->one_sequence;
+
+	for (size_t k = 0; k < src->nparts && !other; k++)
+		other = !names_topic(p, src->parts[k].topic);
+	while (other && *i < p->nhandlers) {
+		const struct ev_handler *h = &p->handlers[(*i)++];
+
+		if (!h->of_topic || ev_source_has_topic(src, h->of_topic))
+			continue;
+		ev_buf_addf(out, "%s:%d: this handler is of topic '%s', which is not read: it is never called",
+			    p->file, h->of_place.line, h->of_topic);
+		return true;
+	}
+	return false;
+}
+
 static int lost(const struct ev_file_identity *f, const struct ev_record *rec, struct ev_error *err)
 {
 	ev_fail(err, EV_DATA, "%.*s/%d: offsets %" PRId64 "..%" PRId64 " are lost: the view stands at %"

@@ -23,6 +23,13 @@ int ev_identity_partitions(const struct ev_ledger *l, struct ev_source *src,
 			   const struct ev_run_hooks *hooks, struct ev_error *err);
 
 /*
+ * The next handler from number *i on, which is moved past it, that is of a topic which is not read (of one whose copy
+ * under another name is read, say): appended as a sentence; false: there is none. Of a file it is asked when it was
+ * read. One that lacks a topic may have it the next time, so there it must have another than the projection's.
+ */
+bool ev_identity_unread(const struct ev_projection *p, const struct ev_source *src, size_t *i, struct ev_buf *out);
+
+/*
  * A file shows its partitions only while it is read, and is read from its beginning, so what lies
  * below the position tells whether it is the log that the view was built from. One for each of the
  * source's partitions, zeroed.

@@ -410,10 +410,33 @@ static int resolve(struct run *r, struct ev_span **spans, struct ev_error *err)
 	return rc;
 }
 
+/* A first run that was told of no beginning takes the log's, which retention may have moved: only the user knows. */
+static void tell_trimmed(struct run *r, const struct ev_span *spans)
+{
+	bool asked = r->opt->range->from.kind != EV_POINT_NONE || r->opt->range->has_since;
+	size_t n = asked || r->src->one_sequence || ev_apply_ledger(r->a)->nparts ? 0 : r->src->nparts;
+	char text[512];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ev_partition *p = &r->src->parts[i];
+
+		if (spans[i].begin <= 0)
+			continue;
+		snprintf(text, sizeof(text), "%s/%d: the log begins at offset %" PRId64 ", not at 0, and so does the "
+			 "view; an archive that has what stood before is to be named before the topic: ./archive %s",
+			 p->topic, p->partition, spans[i].begin, p->topic);
+		note(r, text);
+		return; /* one is enough */
+	}
+}
+
 static int bounded(struct run *r, struct ev_error *err)
 {
 	struct ev_span *spans = NULL, *first;
 	int rc = resolve(r, &spans, err);
+
+	if (rc == 0)
+		tell_trimmed(r, spans);
 
 	first = ev_alloc((r->src->nparts + 1) * sizeof(*first));
 	if (rc == 0 && !r->src->one_sequence && stored_range(r, spans, first)) {

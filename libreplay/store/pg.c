@@ -189,6 +189,13 @@ static int rollback_to(struct ev_store *store, struct ev_error *err)
 	return ev_pg_exec(s, "ROLLBACK TO SAVEPOINT ev_record; RELEASE SAVEPOINT ev_record", err);
 }
 
+static const char *home(struct ev_store *store)
+{
+	const struct ev_pg *s = ev_pg_of(store);
+
+	return s->beyond ? s->beyond : s->schema;
+}
+
 static int has_table(struct ev_store *store, const char *name, struct ev_error *err)
 {
 	static const char sql[] =
@@ -442,6 +449,7 @@ static const struct ev_store_ops ops = {
 	.dialect = EV_POSTGRESQL,
 	.script = script,
 	.schema = ev_pg_schema,
+	.home = home,
 	.has_table = has_table,
 	.prepare = ev_pg_prepare,
 	.finish = ev_pg_finish,

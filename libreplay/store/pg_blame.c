@@ -72,8 +72,52 @@ static void step(struct place *p, const struct ev_token *t, size_t n, size_t i)
 
 enum putting { NOWHERE, INTO_COLUMN, INTO_KEY };
 
+/* The table of an INSERT that names no columns: they are the table's own, in its order. NULL: it is none. */
+static const struct ev_token *whole_table(const struct ev_token *t, size_t n)
+{
+	size_t i = 0, end;
+	int depth = 0;
+
+	for (; i < n && (depth || !ev_token_is(t[i], "into")); i++)
+		depth += ev_token_is(t[i], "(") - ev_token_is(t[i], ")");
+	end = i + 2 + (i + 2 < n && ev_token_is(t[i + 2], "as") ? 2 : 0);
+	return end < n && (ev_token_is(t[end], "values") || ev_token_is(t[end], "select")) ? &t[i + 1] : NULL;
+}
+
+int ev_pg_find_targets(struct ev_pg *s, struct ev_query *q, struct ev_error *err)
+{
+	static const char sql[] = "SELECT attname FROM pg_catalog.pg_attribute WHERE attnum > 0 AND NOT attisdropped "
+				  "AND attrelid = pg_catalog.to_regclass($1) ORDER BY attnum";
+	size_t n;
+	struct ev_token *t = ev_sql_tokens(q->sql, &n);
+	const struct ev_token *table = whole_table(t, n);
+	char *name = table ? ev_slice_dup(table->text) : NULL;
+	const char *values[] = { name };
+	PGresult *res = name ? ev_pg_ask(s, sql, 1, values, err) : NULL;
+
+	for (int i = 0; res && i < PQntuples(res); i++)
+		ev_buf_add(&q->targets, PQgetvalue(res, i, 0), strlen(PQgetvalue(res, i, 0)) + 1);
+	free(t);
+	free(name);
+	if (table && !res)
+		return -1;
+	PQclear(res);
+	return 0;
+}
+
+/* Its column `nth`, appended, where it has one. */
+static void add_target(const struct ev_query *q, size_t nth, struct ev_buf *out)
+{
+	const char *p = ev_buf_str(&q->targets), *end = p + q->targets.len;
+
+	for (; p < end && nth; nth--)
+		p += strlen(p) + 1;
+	if (p < end)
+		ev_buf_adds(out, p);
+}
+
 /* Is the name among those of ON CONFLICT (...)? */
-static bool in_conflict(const struct ev_token *t, size_t n, size_t name)
+static bool in_conflict(const struct ev_token *t, size_t n, const char *name)
 {
 	size_t i = 0;
 
@@ -81,17 +125,18 @@ static bool in_conflict(const struct ev_token *t, size_t n, size_t name)
 			      ev_token_is(t[i + 2], "(")))
 		i++;
 	for (i += 3; i < n && !ev_token_is(t[i], ")"); i++)
-		if (t[i].text.len == t[name].text.len && memcmp(t[i].text.ptr, t[name].text.ptr, t[i].text.len) == 0)
+		if (ev_token_named(&t[i], name))
 			return true;
 	return false;
 }
 
 /* Where is parameter `k`, from 1 on, put? ` (column c of t)` is appended where the words say which. */
-static enum putting add_column(const char *sql, size_t k, struct ev_buf *out)
+static enum putting add_column(const struct ev_query *q, size_t k, struct ev_buf *out)
 {
 	struct place p = { .list = -1 };
+	struct ev_buf name = EV_BUF_INIT;
 	size_t n, column = 0;
-	struct ev_token *t = ev_sql_tokens(sql, &n);
+	struct ev_token *t = ev_sql_tokens(q->sql, &n);
 	enum putting found = NOWHERE;
 
 	for (size_t i = 0; i < n && !found; i++) {
@@ -101,15 +146,18 @@ static enum putting add_column(const char *sql, size_t k, struct ev_buf *out)
 	}
 	if (found)
 		column = p.at ? p.at : nth_column(t, n, &p);
-	if (column && (t[column].kind == EV_TOKEN_WORD || t[column].kind == EV_TOKEN_QUOTED)) {
-		ev_buf_adds(out, " (column ");
-		ev_sql_name(t[column], out);
-		ev_buf_adds(out, " of ");
+	if (column && (t[column].kind == EV_TOKEN_WORD || t[column].kind == EV_TOKEN_QUOTED))
+		ev_sql_name(t[column], &name);
+	else if (found && !column)
+		add_target(q, p.nth, &name);
+	if (name.len) {
+		ev_buf_addf(out, " (column %s of ", ev_buf_str(&name));
 		ev_sql_name(t[p.table], out);
 		ev_buf_addc(out, ')');
-		if (!p.at && in_conflict(t, n, column))
+		if (!p.at && in_conflict(t, n, ev_buf_str(&name)))
 			found = INTO_KEY;
 	}
+	ev_buf_release(&name);
 	free(t);
 	return found;
 }
@@ -137,7 +185,7 @@ void ev_pg_name_value(const struct ev_query *q, size_t k, const char *value, str
 
 	if (!q->labels[k - 1])
 		return;
-	add_column(q->sql, k, &text);
+	add_column(q, k, &text);
 	if (value) {
 		ev_buf_adds(&text, ": ");
 		add_value(&text, value);
@@ -242,7 +290,7 @@ static int find(struct ev_pg *s, const struct ev_query *q, const PGresult *fault
 		for (size_t i = 0; i < q->nparams && !found; i++) {
 			enum outcome is = SAME_FAULT;
 
-			if (values[i] && add_column(q->sql, i + 1, &ignored) == put)
+			if (values[i] && add_column(q, i + 1, &ignored) == put)
 				is = try_value(s, q, i, fault, err);
 			if (is == OTHER_FAULT && !likely)
 				likely = (int)i + 1;

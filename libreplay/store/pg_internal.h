@@ -40,6 +40,7 @@ struct ev_query {
 	size_t nnullness;
 	char **columns;
 	const char **labels; /* what the projection calls the parameters; NULL for what has no name */
+	struct ev_buf targets; /* an INSERT that names no columns: the table's, NUL after each */
 };
 
 struct ev_pg_pending { /* sent in pipeline mode, no result yet */
@@ -155,6 +156,7 @@ const char *ev_pg_type_name(Oid type);
  * pg_blame.c: say of a fault which parameter, from 1 on, and column it is of, and `value` where it is not said yet
  * (or NULL). Of one that has no name in the projection nothing.
  */
+int ev_pg_find_targets(struct ev_pg *s, struct ev_query *q, struct ev_error *err); /* once, when it is prepared */
 void ev_pg_name_value(const struct ev_query *q, size_t k, const char *value, struct ev_error *err);
 /* Run a statement whose values are bound: rows touched, or -1 and `why`, EV_DATA, with the value that it is for. */
 int ev_pg_run_closely(struct ev_pg *s, const struct ev_query *q, int64_t *touched, struct ev_error *why,

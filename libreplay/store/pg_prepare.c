@@ -419,6 +419,8 @@ struct ev_query *ev_pg_prepare(struct ev_store *store, const char *sql, bool han
 		rc = handler ? prepare_checked(s, q, tables, reads, at, err) : compile(s, q, at, err);
 	if (rc == 0)
 		rc = find_elements(s, q, err);
+	if (rc == 0 && handler && tables)
+		rc = ev_pg_find_targets(s, q, err);
 	if (ev_pg_leave(s, own, rc, err) == 0)
 		return q;
 	ev_pg_finish(store, q);
@@ -462,6 +464,7 @@ void ev_pg_finish(struct ev_store *store, struct ev_query *q)
 		free(q->columns[i]);
 	free(q->columns);
 	free(q->labels);
+	ev_buf_release(&q->targets);
 	free(q->nullness);
 	free(q->params);
 	free(q->elements);

@@ -121,6 +121,12 @@ struct ev_store_ops {
 	int (*schema)(struct ev_store *s, const char *sql, struct ev_buf *tables, size_t *at,
 		      struct ev_error *err);
 
+	/*
+	 * The name of the schema where the tables are; of a scratch or a shadow, of that where they would be. NULL: the
+	 * store has no schemas.
+	 */
+	const char *(*home)(struct ev_store *s);
+
 	/* Does a table or view of this name exist? 1, 0 or -1. */
 	int (*has_table)(struct ev_store *s, const char *name, struct ev_error *err);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply/identity.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/plural.h"
@@ -285,6 +286,16 @@ static void tell_base(struct ev_verifying *w)
 	ev_buf_release(&at);
 }
 
+/* The view may be what the log makes, and yet not all that its file would have. */
+static void tell_unread(struct ev_verifying *w, struct ev_mode *rows)
+{
+	struct ev_buf text = EV_BUF_INIT;
+
+	for (size_t i = 0; ev_identity_unread(w->p, w->src, &i, &text); ev_buf_clear(&text))
+		ev_mode_note(rows, "%s", ev_buf_str(&text));
+	ev_buf_release(&text);
+}
+
 /* The counts between the rows and the suspects: these move the reference on. */
 static int judge(struct ev_verifying *w, struct ev_error *err)
 {
@@ -312,8 +323,10 @@ static int judge(struct ev_verifying *w, struct ev_error *err)
 	if (differ > 0 && settle(w, rows, ev_suspects_tell(w, rows, err), err) < 0)
 		return -1;
 	refuse_reads(w);
-	if (rows)
+	if (rows) {
+		tell_unread(w, rows);
 		ev_mode_done(rows);
+	}
 	tell_base(w);
 	return 0;
 }
