@@ -173,6 +173,7 @@ static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 		.stopped = ev_stopped, .job = r->args->job, .group = r->args->job ? r->args->group : NULL,
 		.note = r->args->src.spec.note, .note_ctx = r->args->src.spec.note_ctx,
 		.new_job = r->args->new_job, .source = r->src,
+		.lent = !r->redact && !r->redrive, /* else it is made anew in the room of the one before */
 		.quick = ev_pace_on(&r->pace) || r->args->follow,
 		.gone_hint = r->redrive ? "make it again; the next run sends the rest of the backlog" :
 					  "--create makes it, and the copy begins anew",

@@ -7,14 +7,18 @@
 
 static int kafka_turn(struct ev_sink *s, int wait_ms, struct ev_error *err)
 {
+	struct kafka_sink *k = (struct kafka_sink *)s;
+
 	(void)wait_ms; /* the client sends on its own */
-	return ev_kafka_sink_serve((struct kafka_sink *)s, 0, err);
+	return ev_kafka_sink_pass_on(k, err) ? -1 : ev_kafka_sink_serve(k, 0, err);
 }
 
 static int kafka_flush(struct ev_sink *s, const struct ev_position *next, struct ev_error *err)
 {
+	struct kafka_sink *k = (struct kafka_sink *)s;
+
 	(void)next;
-	return ev_kafka_sink_drain((struct kafka_sink *)s, err);
+	return ev_kafka_sink_pass_on(k, err) ? -1 : ev_kafka_sink_drain(k, err);
 }
 
 static int64_t kafka_undone(struct ev_sink *s, uint32_t part, uint64_t *beyond)
@@ -22,9 +26,9 @@ static int64_t kafka_undone(struct ev_sink *s, uint32_t part, uint64_t *beyond)
 	struct kafka_sink *k = (struct kafka_sink *)s;
 	struct ev_error ignored;
 
-	if (rd_kafka_outq_len(k->cluster->rk)) { /* a refused put, say, with others under way */
+	ev_kafka_sink_pass_on(k, &ignored); /* a refused put, say, with others under way */
+	if (rd_kafka_outq_len(k->cluster->rk))
 		ev_kafka_sink_drain(k, &ignored);
-	}
 	return ev_kafka_sink_undone(s, part, beyond);
 }
 
@@ -70,6 +74,8 @@ static void kafka_close(struct ev_sink *s)
 	free(k->job);
 	free(k->group);
 	free(k->targets);
+	free(k->held);
+	free(k->queues);
 	free(k->parts);
 	free(s->target);
 	free(k);
@@ -170,6 +176,7 @@ struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct
 	k->base.ops = &kafka_ops;
 	k->spread = spec->spread;
 	k->lossy = spec->lossy;
+	k->lent = spec->lent;
 	k->gone_hint = spec->gone_hint;
 	k->source = spec->source;
 	k->stopped = spec->stopped;

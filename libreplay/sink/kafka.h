@@ -33,6 +33,7 @@ struct ev_kafka_sink_spec {
 	struct ev_spread spread; /* borrowed: outlives the sink */
 	size_t memory;           /* bytes of the queue */
 	bool lossy;
+	bool lent;               /* what is put stays as it is until the next turn, flush or undone */
 	size_t batch_bytes;      /* of a batch at most; 0: EV_BATCH_BYTES */
 	bool quick;              /* each record at once (a paced copy), not gathered into batches */
 	bool (*stopped)(void);   /* while waiting for a broker: give up? or NULL */

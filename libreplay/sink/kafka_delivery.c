@@ -28,14 +28,6 @@ void *ev_kafka_sink_flight(struct kafka_sink *k, const struct ev_record *r)
 	return (void *)(uintptr_t)((uint64_t)r->part << NUMBER_BITS | (p->put++ & NUMBER_MASK));
 }
 
-void ev_kafka_sink_unflight(struct kafka_sink *k, const struct ev_record *r)
-{
-	struct sink_part *p = part_of(k, r->part);
-
-	p->put--;
-	p->next = -1; /* the run may stand; the next record begins another */
-}
-
 /* The offset of the record with that number. */
 static int64_t offset_of(const struct sink_part *p, uint64_t number)
 {
@@ -121,6 +113,18 @@ static void note_end(struct kafka_sink *k, struct sink_target *t, const rd_kafka
 	ev_kafka_witness_note(k, t, m, jump);
 }
 
+/* It is not in the target, and will not be. */
+void ev_kafka_sink_unsent(struct kafka_sink *k, const void *flight)
+{
+	uint64_t tag = (uint64_t)(uintptr_t)flight, number = tag & NUMBER_MASK;
+	struct sink_part *p = &k->parts[tag >> NUMBER_BITS];
+
+	if (!p->failed || number < p->first_failed)
+		p->first_failed = number;
+	p->failed++;
+	k->base.failed++;
+}
+
 static void note_delivery(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m)
 {
 	uint64_t tag = (uint64_t)(uintptr_t)m->_private, number = tag & NUMBER_MASK;
@@ -133,10 +137,7 @@ static void note_delivery(struct kafka_sink *k, struct sink_target *t, const rd_
 				     t->name, m->partition, m->offset);
 		return;
 	}
-	if (!p->failed || number < p->first_failed)
-		p->first_failed = number;
-	p->failed++;
-	k->base.failed++;
+	ev_kafka_sink_unsent(k, m->_private);
 	/* what was taken back because of the failure is not the failure */
 	if (!k->error.class && m->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE)
 		first_error(k, m, t, (uint32_t)(tag >> NUMBER_BITS), offset_of(p, number));
@@ -189,7 +190,7 @@ static int stalled(struct kafka_sink *k, struct ev_error *err)
 {
 	struct ev_cluster *c = k->cluster;
 	int queued = rd_kafka_outq_len(c->rk);
-	uint64_t done = k->base.records - (uint64_t)(queued > 0 ? queued : 0);
+	uint64_t done = k->handed - (uint64_t)(queued > 0 ? queued : 0);
 	int64_t now = ev_clock_ms(), gone = k->looked_at ? now - k->looked_at : 0;
 	int64_t most = c->timeout_ms < 2 * LOOK_MOST_MS ? (c->timeout_ms + 1) / 2 : LOOK_MOST_MS;
 

@@ -44,6 +44,7 @@ struct sink_end {
 	int64_t next;     /* behind the last offset that was acknowledged; or as far as a token says */
 	int64_t under_way; /* records that were put behind it */
 	bool opened;       /* a record was acknowledged in this run */
+	uint32_t last_held; /* place of the last one in `held`, from 1; 0: there is none */
 	uint64_t witnessed; /* the transaction of its witness; 0: none yet */
 	int64_t doubted;    /* offset of the next witness, which waits until the old one was looked at; 0: none */
 	uint64_t doubted_hash;
@@ -57,6 +58,14 @@ struct sink_target {
 	struct sink_end *ends; /* of each partition */
 	int64_t asked_ms;  /* when its witnesses were looked at, monotonic; 0: not yet */
 	int64_t marked_ms; /* by the job, monotonic: a group's offset is forgotten after some days; 0: not yet */
+};
+
+struct sink_held { /* a record that was put, and not handed over to the client yet */
+	struct ev_record record; /* borrowed until it is */
+	struct sink_target *target;
+	int32_t partition;
+	uint32_t next; /* place of the one behind it in its partition; 0: there is none */
+	void *flight;
 };
 
 struct sink_other { /* another job that has a token on the cluster */
@@ -79,7 +88,17 @@ struct kafka_sink {
 	struct sink_target *last; /* of the record before */
 	struct sink_part *parts;
 	size_t nparts, nruns;
-	uint64_t unpolled;        /* puts since callbacks were served */
+	/*
+	 * What was put since the last turn, and for each partition of the target the first one there: they are
+	 * handed over by partition, so that the client's messages of a batch, which it walks again and again,
+	 * stand in memory as they stand in its lists.
+	 */
+	struct sink_held *held;
+	uint32_t *queues;
+	size_t nheld, held_cap, nqueues, queues_cap;
+	bool lent;                /* what is put stays until then; else each is handed over at once */
+	uint64_t handed;          /* messages that the client took */
+	uint64_t unpolled;        /* of these, since callbacks were served */
 	int64_t looked_at;        /* ms: when it was last looked how many messages are done; 0: never */
 	int64_t silent_ms;        /* for so long there were no more */
 	int64_t stop_ms;          /* until then a broker is waited for since a signal; 0: there was none */
@@ -114,12 +133,14 @@ int ev_kafka_sink_fail(struct kafka_sink *k, const struct sink_target *t, int32_
 		       int64_t offset, const char *why);
 #define EV_SINK_PARTS (1u << 16) /* of the source: a message's opaque has room for no more */
 int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err);
+/* Hand over all that is held; where the sink has failed, or does now, what is left is not sent. */
+int ev_kafka_sink_pass_on(struct kafka_sink *k, struct ev_error *err);
 
 /* kafka_delivery.c */
 /* Note that a record is put: the opaque of its message. */
 void *ev_kafka_sink_flight(struct kafka_sink *k, const struct ev_record *r);
-/* That put has not come about. */
-void ev_kafka_sink_unflight(struct kafka_sink *k, const struct ev_record *r);
+/* It has failed before it was on its way. */
+void ev_kafka_sink_unsent(struct kafka_sink *k, const void *flight);
 void ev_kafka_sink_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque);
 /*
  * For how long a broker that is silent may be waited for: --timeout, or what is left of one since a signal, that all

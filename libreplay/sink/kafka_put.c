@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "sink/kafka_impl.h"
 
-enum { SERVE_EVERY = 512, FULL_WAIT_MS = 50, FIRST_WAIT_MS = 100 };
+enum { SERVE_EVERY = 512, FULL_WAIT_MS = 50, FIRST_WAIT_MS = 100, MOST_HELD = 4096 };
 #define MAX_RUNS (1u << 20) /* 16 MiB; then all that is under way is awaited */
 
 const char *ev_kafka_unproducible(const struct ev_record *r)
@@ -96,41 +96,38 @@ static rd_kafka_headers_t *headers_of(const struct ev_record *r)
 	return hs;
 }
 
-static rd_kafka_resp_err_t produce(struct kafka_sink *k, struct sink_target *t, int32_t partition,
-				   const struct ev_record *r, void *flight)
+static rd_kafka_resp_err_t produce(struct kafka_sink *k, const struct sink_held *h)
 {
+	const struct ev_record *r = &h->record;
 	int64_t ms = r->timestamp == EV_NO_TIMESTAMP || r->timestamp < 0 ? 0 : r->timestamp;
 	rd_kafka_headers_t *hs = r->nheaders ? headers_of(r) : NULL;
 	rd_kafka_resp_err_t e;
 
-	e = hs ? rd_kafka_producev(k->cluster->rk, RD_KAFKA_V_RKT(t->rkt),
-				   RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+	e = hs ? rd_kafka_producev(k->cluster->rk, RD_KAFKA_V_RKT(h->target->rkt),
+				   RD_KAFKA_V_PARTITION(h->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 				   RD_KAFKA_V_VALUE((void *)(uintptr_t)r->value.ptr, r->value.len),
 				   RD_KAFKA_V_KEY(r->key.ptr, r->key.len), RD_KAFKA_V_TIMESTAMP(ms),
-				   RD_KAFKA_V_HEADERS(hs), RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END) :
-		 rd_kafka_producev(k->cluster->rk, RD_KAFKA_V_RKT(t->rkt),
-				   RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+				   RD_KAFKA_V_HEADERS(hs), RD_KAFKA_V_OPAQUE(h->flight), RD_KAFKA_V_END) :
+		 rd_kafka_producev(k->cluster->rk, RD_KAFKA_V_RKT(h->target->rkt),
+				   RD_KAFKA_V_PARTITION(h->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 				   RD_KAFKA_V_VALUE((void *)(uintptr_t)r->value.ptr, r->value.len),
 				   RD_KAFKA_V_KEY(r->key.ptr, r->key.len), RD_KAFKA_V_TIMESTAMP(ms),
-				   RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
+				   RD_KAFKA_V_OPAQUE(h->flight), RD_KAFKA_V_END);
 	if (e && hs)
 		rd_kafka_headers_destroy(hs);
 	return e;
 }
 
 /* Wait while the queue is full; any other refusal is the record's. */
-static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partition,
-		     const struct ev_record *r, struct ev_error *err)
+static int hand_over(struct kafka_sink *k, const struct sink_held *h, struct ev_error *err)
 {
+	const struct ev_record *r = &h->record;
 	rd_kafka_resp_err_t e;
 
 	for (;;) {
-		void *flight = ev_kafka_sink_flight(k, r);
-
-		e = produce(k, t, partition, r, flight);
+		e = produce(k, h);
 		if (!e)
 			return 0;
-		ev_kafka_sink_unflight(k, r);
 		if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL || !rd_kafka_outq_len(k->cluster->rk))
 			break;
 		if (ev_kafka_sink_serve(k, FULL_WAIT_MS, err))
@@ -138,7 +135,7 @@ static int hand_over(struct kafka_sink *k, struct sink_target *t, int32_t partit
 	}
 	if (ev_kafka_txn_refused(k, e, err))
 		return -1;
-	ev_kafka_sink_fail(k, t, partition, r->part, r->offset,
+	ev_kafka_sink_fail(k, h->target, h->partition, r->part, r->offset,
 			   ev_kafka_is_gone(e) ? EV_TARGET_GONE : rd_kafka_err2str(e));
 	if (ev_kafka_is_gone(e))
 		ev_kafka_target_hint(k, &k->error);
@@ -166,6 +163,68 @@ static int open_end(struct kafka_sink *k, struct sink_end *end, struct ev_error 
 	return 0;
 }
 
+static int pass_on(struct kafka_sink *k, const struct sink_held *h, struct sink_end *end, struct ev_error *err)
+{
+	if (ev_kafka_txn_begin(k, err) || hand_over(k, h, err)) {
+		ev_kafka_sink_unsent(k, h->flight);
+		return -1;
+	}
+	end->under_way++;
+	k->handed++;
+	if (!end->opened && open_end(k, end, err))
+		return -1;
+	return ++k->unpolled >= SERVE_EVERY ? ev_kafka_sink_serve(k, 0, err) : 0;
+}
+
+/* Those of one partition, as they were put; behind a failure none goes. */
+static int pass_all_on(struct kafka_sink *k, uint32_t first, bool failed, struct ev_error *err)
+{
+	struct sink_end *end = &k->held[first - 1].target->ends[k->held[first - 1].partition];
+	int rc = failed ? -1 : 0;
+
+	end->last_held = 0;
+	for (uint32_t i = first; i; i = k->held[i - 1].next) {
+		const struct sink_held *h = &k->held[i - 1];
+
+		if (h->next)
+			__builtin_prefetch(k->held[h->next - 1].record.value.ptr);
+		if (rc)
+			ev_kafka_sink_unsent(k, h->flight);
+		else
+			rc = pass_on(k, h, end, err);
+	}
+	return rc;
+}
+
+int ev_kafka_sink_pass_on(struct kafka_sink *k, struct ev_error *err)
+{
+	int rc = 0;
+
+	if (k->error.class && k->nheld) {
+		*err = k->error;
+		rc = -1;
+	}
+	for (size_t i = 0; i < k->nqueues; i++)
+		rc = pass_all_on(k, k->queues[i], rc < 0, err);
+	k->nheld = k->nqueues = 0;
+	return !rc && k->nruns > MAX_RUNS && !k->job ? ev_kafka_sink_drain(k, err) : rc;
+}
+
+static void hold(struct kafka_sink *k, struct sink_target *t, int32_t partition, const struct ev_record *r)
+{
+	struct sink_end *end = &t->ends[partition];
+
+	EV_GROW(k->held, k->nheld, k->held_cap);
+	k->held[k->nheld++] = (struct sink_held){ *r, t, partition, 0, ev_kafka_sink_flight(k, r) };
+	if (end->last_held) {
+		k->held[end->last_held - 1].next = (uint32_t)k->nheld;
+	} else {
+		EV_GROW(k->queues, k->nqueues, k->queues_cap);
+		k->queues[k->nqueues++] = (uint32_t)k->nheld;
+	}
+	end->last_held = (uint32_t)k->nheld;
+}
+
 int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_error *err)
 {
 	struct kafka_sink *k = (struct kafka_sink *)s;
@@ -182,13 +241,7 @@ int ev_kafka_sink_put(struct ev_sink *s, const struct ev_record *r, struct ev_er
 			t->name, (int)r->partition);
 		return ev_hint(err, "--partition key spreads by key");
 	}
-	if (ev_kafka_txn_begin(k, err) || hand_over(k, t, partition, r, err))
-		return -1;
-	t->ends[partition].under_way++;
+	hold(k, t, partition, r);
 	ev_sink_count(s, r);
-	if (!t->ends[partition].opened && open_end(k, &t->ends[partition], err))
-		return -1;
-	if (k->nruns > MAX_RUNS && !k->job && ev_kafka_sink_drain(k, err))
-		return -1;
-	return ++k->unpolled >= SERVE_EVERY ? ev_kafka_sink_serve(k, 0, err) : 0;
+	return k->lent && k->nheld < MOST_HELD ? 0 : ev_kafka_sink_pass_on(k, err);
 }

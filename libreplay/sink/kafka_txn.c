@@ -267,6 +267,8 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 	struct ev_position all = EV_POSITION_INIT;
 	bool same;
 
+	if (ev_kafka_sink_pass_on(k, err))
+		return give_up(k, err);
 	ev_position_copy(&all, &k->kept.next);
 	ev_job_token_advance(&all, next);
 	same = ev_position_eq(&all, &k->kept.next);
