@@ -207,6 +207,19 @@ static int outlive(struct attempt *t, enum ev_pgkit_which which, struct ev_error
 	return rc < 0 ? -1 : !rc;
 }
 
+/* A dead letter that the old version has, too, is one since then; the same place in another log has other bytes. */
+static int keep_since(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	const char *name = s->base.projection;
+
+	return ev_pgkit_exec(s->live, err, "UPDATE ev_dead n SET created_at = o.created_at FROM ev_dead o "
+			     "WHERE n.projection = (SELECT rows_key FROM %I.ev_rows WHERE projection = %L) "
+			     "AND o.projection = " EV_ROWS_KEY("%L") " AND o.topic = n.topic "
+			     "AND o.partition = n.partition AND o.record_offset = n.record_offset "
+			     "AND o.line = n.line AND o.created_at < n.created_at", s->schemas[EV_ROLE_NEW], name,
+			     name, name);
+}
+
 /* What takes time, while the old view goes on: its writer waits for nothing of ours. */
 static int before_swap(struct attempt *t, struct ev_error *err)
 {
@@ -214,7 +227,9 @@ static int before_swap(struct attempt *t, struct ev_error *err)
 
 	if (rc == 0)
 		rc = outlive(t, EV_PGKIT_ALL, err);
-	return rc ? rc : approach(t, err);
+	if (rc == 0)
+		rc = approach(t, err);
+	return rc ? rc : keep_since(of(t->sh), err);
 }
 
 /* The old view stands still: how far was it, and the shadow there. 0, 1 not this time, -1. */

@@ -154,6 +154,19 @@ static char *new_key(struct copy *cp)
 			       cp->sh->base.projection);
 }
 
+/* A dead letter that the old version has, too, is one since then; the same place in another log has other bytes. */
+static void add_since(struct copy *cp, struct ev_buf *values)
+{
+	char *since = sqlite3_mprintf(
+		", min(created_at, coalesce((SELECT o.created_at FROM main.ev_dead o WHERE o.projection = "
+		EV_ROWS_KEY("%Q") " AND o.topic = ev_shadow.ev_dead.topic AND o.partition = ev_shadow.ev_dead.partition "
+		"AND o.record_offset = ev_shadow.ev_dead.record_offset AND o.line = ev_shadow.ev_dead.line), created_at))",
+		cp->sh->base.projection, cp->sh->base.projection);
+
+	ev_buf_adds(values, since ? since : "");
+	sqlite3_free(since);
+}
+
 /* Rows of ours: those of the shadow's projection, under the key of the new version's rows. */
 static int ledger_step(struct copy *cp, const char *table, struct step *st, struct ev_error *err)
 {
@@ -168,6 +181,8 @@ static int ledger_step(struct copy *cp, const char *table, struct step *st, stru
 		add_name(&st->into, c, "");
 		if (strcmp(c, "projection") == 0)
 			ev_buf_addf(&st->values, "%s%s", st->values.len ? ", " : "", key ? key : "");
+		else if (strcmp(c, "created_at") == 0)
+			add_since(cp, &st->values);
 		else
 			add_name(&st->values, c, "");
 	}
