@@ -137,6 +137,21 @@ sqlite3 f.db "UPDATE ev_rebuild SET plan = json_remove(plan, '\$.rows'); DROP TA
 run evproject status --store f.db
 check_status 0 "status of a store without keys of rows"
 
+# a first load keeps readers out of the file until it commits: a plan does not wait for that
+evproject run v1.sql --store l.db --quiet ./log.ndjson
+sqlite3 l.db 'PRAGMA journal_mode=DELETE' >/dev/null
+mkfifo hold
+sqlite3 l.db <hold >hold.out & holder=$!
+exec 8>hold
+echo "BEGIN EXCLUSIVE; SELECT 'held';" >&8
+check "(the file is held)" wait_for 60 grep -q held hold.out
+run timeout 60 evproject rebuild v2.sql --store l.db --dry-run --lock-wait 10m ./log.ndjson 8>&-
+check_status 6 "a plan of a store that nobody can read is given up at once"
+check_grep "and says what it is" "store 'l.db' is locked by another process, which lets nobody read it" "$err"
+check_grep "with what to do" 'hint: a first load does so until it commits' "$err"
+exec 8>&-
+wait $holder
+
 # a comparison is stopped by a signal
 sqlite3 m.db "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 3000000) INSERT INTO more SELECT i FROM c"
 cp m.db m2.db

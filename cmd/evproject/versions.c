@@ -3,6 +3,8 @@
 
 #include "store/ledger.h"
 
+#define LOOK_MS 1000
+
 int ev_has_view(struct ev_store *s, const char *projection, struct ev_error *err)
 {
 	struct ev_trouble trouble = { 0 };
@@ -67,8 +69,14 @@ static int try_open(struct ev_versions *v, const struct ev_store_args *a, const 
 int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const char *projection,
 		     enum ev_versions_use use, int swap_wait_ms, struct ev_error *err)
 {
+	struct ev_store_args at_once = *a;
 	int left;
 
+	/* nobody can read an SQLite file in its first load: a plan is not worth the wait */
+	if (use == EV_VERSIONS_LOOK && a->lock_wait_ms > LOOK_MS && a->url && !ev_url_is_postgres(a->url)) {
+		at_once.lock_wait_ms = LOOK_MS;
+		a = &at_once;
+	}
 	if (try_open(v, a, projection, use, swap_wait_ms, err) < 0)
 		return -1;
 	left = use == EV_VERSIONS_WORK && v->dry ? v->shadow->ops->present(v->shadow, err) : 0;

@@ -159,8 +159,10 @@ static void add_since(struct copy *cp, struct ev_buf *values)
 {
 	char *since = sqlite3_mprintf(
 		", min(created_at, coalesce((SELECT o.created_at FROM main.ev_dead o WHERE o.projection = "
-		EV_ROWS_KEY("%Q") " AND o.topic = ev_shadow.ev_dead.topic AND o.partition = ev_shadow.ev_dead.partition "
-		"AND o.record_offset = ev_shadow.ev_dead.record_offset AND o.line = ev_shadow.ev_dead.line), created_at))",
+		EV_ROWS_KEY("%Q") " AND o.topic = ev_shadow.ev_dead.topic "
+		"AND o.partition = ev_shadow.ev_dead.partition "
+		"AND o.record_offset = ev_shadow.ev_dead.record_offset "
+		"AND o.line = ev_shadow.ev_dead.line), created_at))",
 		cp->sh->base.projection, cp->sh->base.projection);
 
 	ev_buf_adds(values, since ? since : "");

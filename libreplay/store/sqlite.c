@@ -18,7 +18,13 @@ int ev_sqlite_error(struct ev_sqlite *s, int rc, bool handler, struct ev_error *
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		ev_fail(err, EV_HELD, "the store '%s' is locked by another writer", s->base.url);
+		if (sqlite3_db_readonly(s->db, "main") > 0) {
+			ev_fail(err, EV_HELD, "the store '%s' is locked by another process, which lets nobody read it",
+				s->base.url);
+			ev_hint(err, "a first load does so until it commits: call it again then");
+		} else {
+			ev_fail(err, EV_HELD, "the store '%s' is locked by another writer", s->base.url);
+		}
 		err->retriable = true;
 		return -1;
 	case SQLITE_ERROR:
