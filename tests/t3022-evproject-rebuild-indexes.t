@@ -137,6 +137,23 @@ check_status 0 "a first build takes it as a run does"
 check "the same letters" test "$(letters l)" = "$(letters lw)"
 check "the same rows and indexes" equal l lw
 rm in
+killed run_on
+evproject run v1.sql --store "$(store run_on)" --quiet --on-error dead ./long.ndjson 2>"$err"
+check "a run that goes on with one that was killed knows of the indexes that wait: $(cat "$err")" test $? = 0
+check "the same letters" test "$(letters run_on)" = "$(letters lw)"
+check "and rows and indexes" equal run_on lw
+killed repaired
+sql repaired "UPDATE acc SET note = 'by hand' WHERE k = (SELECT min(k) FROM acc)"
+evverify v1.sql --store "$(store repaired)" --quiet --rows --repair --yes ./long.ndjson >"$out" 2>"$err"
+check "a repair beside one that was killed: $(cat "$err")" test $? = 0
+rebuild v1.sql repaired --on-error dead ./long.ndjson
+check_status 0 "leaves what goes on as before"
+check "with the same rows and indexes" equal repaired lw
+killed folded
+rebuild v1.sql folded --on-error dead ./long.ndjson
+check_status 0 "one that goes on with one that was killed knows of the indexes that wait"
+check "the same letters" test "$(letters folded)" = "$(letters lw)"
+check "and rows and indexes" equal folded lw
 killed exact
 rebuild v1.sql exact --exact-statements --on-error dead ./long.ndjson
 check_status 0 "statements that go on with one that was killed"

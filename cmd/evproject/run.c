@@ -223,24 +223,41 @@ static int check(struct state *st, struct ev_store *s, struct ev_error *err)
 }
 
 /*
- * A first build by `rebuild` is finished by any run: `step` is what becomes of its plan. What it read and committed
- * counts: that the plan stands on for the time, or may not be seen by this role, is no reason to fail.
+ * A first build by `rebuild` is finished by any run. What that read and committed counts: that the plan stands on for
+ * the time, or may not be seen by this role, is no reason to fail.
  */
-static void settle_plan(struct state *st, struct ev_store *s,
-			int (*step)(struct ev_store *s, const char *projection, struct ev_error *err))
+static void not_settled(struct state *st, const struct ev_error *err)
+{
+	st->store->ops->rollback(st->store);
+	if (!ev_stopped())
+		ev_warn(st->msg, "what a first build has left was not seen to: %s", err->text);
+}
+
+static void end_plan(struct state *st)
 {
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_trouble trouble = { 0 };
 	int rc;
 
 	do
-		rc = step(s, st->projection->name, &err);
-	while (rc < 0 && ev_store_recover(s, &trouble, &err));
-	if (rc == 0)
-		return;
-	s->ops->rollback(s);
-	if (!ev_stopped())
-		ev_warn(st->msg, "what a first build has left was not seen to: %s", err.text);
+		rc = ev_plan_built(st->store, st->projection->name, &err);
+	while (rc < 0 && ev_store_recover(st->store, &trouble, &err));
+	if (rc < 0)
+		not_settled(st, &err);
+}
+
+/* Its indexes first: what they cannot hold is then known from the tables. */
+static int settle(void *ctx, struct ev_error *err)
+{
+	struct state *st = ctx;
+
+	if (ev_plan_make_indexes(st->store, st->projection->name, err) == 0)
+		return 0;
+	if (err->class == EV_STORE && err->retriable)
+		return -1;
+	not_settled(st, err);
+	*err = (struct ev_error)EV_ERROR_INIT;
+	return 0;
 }
 
 static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
@@ -260,7 +277,8 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 	opt.group = st->a->group;
 	if (st->a->batch)
 		opt.batch = (size_t)st->a->batch;
-	settle_plan(st, s, st->a->follow ? ev_plan_built : ev_plan_make_indexes);
+	if (st->a->follow)
+		end_plan(st);
 	ev_progress_init(&st->progress, st->msg, st->a->quiet);
 	rc = ev_run(st->apply, src, &opt, &hooks, &status, err);
 	ev_progress_clear(&st->progress);
@@ -278,7 +296,7 @@ static int read_all(struct state *st, struct ev_source *src, struct ev_store *s,
 		return -1;
 	if (status.stopped)
 		return ev_stop_status(st->a->follow);
-	settle_plan(st, s, ev_plan_built);
+	end_plan(st);
 	return st->a->check ? check(st, s, err) : 0;
 }
 
@@ -356,6 +374,8 @@ static int with_source(struct state *st, struct ev_source *src, struct ev_error 
 		ao.hold_ms = CATCH_UP_MS;
 		ao.hold_rows = CATCH_UP_ROWS;
 	}
+	ao.settle = settle;
+	ao.settle_ctx = st;
 	st->store = s;
 	st->apply = ev_apply_open(s, st->projection, &ao, err);
 	if (st->apply) {

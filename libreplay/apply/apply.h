@@ -53,6 +53,9 @@ struct ev_apply_options {
 	size_t hold_rows;  /* or so many rows; 0: any number */
 	bool load;         /* nobody else wants these tables yet: their keys may be made after the rows */
 	const struct ev_buf *waiting; /* indexes that are made later, as store/indexes.h lists them; or NULL */
+	/* The run lock is ours, and tables of the same fingerprint are there: see to what another has left; or NULL. */
+	int (*settle)(void *ctx, struct ev_error *err);
+	void *settle_ctx;
 	bool alone;        /* nobody else uses the store: a transaction may stay open while it is held */
 	size_t memory;     /* bytes that rows kept in memory may take; 0: any number */
 	const struct ev_observer *observer; /* or NULL; outlives the apply */

@@ -189,7 +189,7 @@ static int open_fold(struct ev_apply *a, struct ev_error *err)
 {
 	struct ev_error why = EV_ERROR_INIT;
 
-	a->fold = ev_fold_new(a->store, a->projection, a->queries, &a->tables, &a->folds, &why);
+	a->fold = ev_fold_new(a->store, a->projection, a->queries, &a->tables, a->opt.waiting, &a->folds, &why);
 	a->whole = ev_fold_whole(a->fold) && !a->projection->dedupe && !a->opt.observer;
 	if (a->fold)
 		ev_fold_set_limit(a->fold, a->opt.memory, a->whole && a->opt.load);
@@ -285,7 +285,7 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 	if (!a->ledger.exists) {
 		if (build_and_compile(a, err) < 0)
 			return -1;
-	} else if (same_projection(a, err) < 0 ||
+	} else if (same_projection(a, err) < 0 || (a->opt.settle && a->opt.settle(a->opt.settle_ctx, err) < 0) ||
 		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0 || ev_open_compile(a, err) < 0) {
 		return -1;
 	}

@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "fold/internal.h"
 
+#define MOST_FIXED 250 /* columns, of some 16 bytes each */
+
 static const struct type {
 	const char *name;
 	enum ev_fold_class class;
@@ -139,6 +141,7 @@ static const char *take_column(struct ev_fold *f, struct ev_fold_table *t, const
 	c->not_null = k->not_null || k->key;
 	c->collation = k->collation;
 	c->bytewise = k->bytewise;
+	c->in_place = k->in_place;
 	if (strcmp(k->type, "bytea") == 0)
 		return "it holds bytes";
 	if (strcasecmp(k->name, "true") == 0 || strcasecmp(k->name, "false") == 0)
@@ -171,6 +174,16 @@ static const char *take_rules(struct ev_fold *f, struct ev_fold_table *t, const 
 	return t->why;
 }
 
+/* With texts as far as EV_FOLD_MOST_TEXT lets them stay, is a page of PostgreSQL sure to hold the row? */
+static bool fits_page(const struct ev_fold *f, const struct ev_fold_table *t)
+{
+	size_t n = 0;
+
+	for (size_t c = 0; c < t->ncolumns; c++)
+		n += t->columns[c].class != EV_FC_TEXT;
+	return n <= MOST_FIXED || f->store->ops->dialect != EV_POSTGRESQL;
+}
+
 const char *ev_fold_take_table(struct ev_fold *f, struct ev_fold_table *t, const struct ev_table_info *info)
 {
 	const char *why = NULL;
@@ -191,5 +204,7 @@ const char *ev_fold_take_table(struct ev_fold *f, struct ev_fold_table *t, const
 		return "it has no primary key";
 	if (!why && t->nkey > EV_FOLD_MOST_KEYS)
 		return "its key has too many columns";
+	if (!why && !fits_page(f, t))
+		return "it has so many columns that a row may be too large for a page";
 	return why ? why : take_rules(f, t, info);
 }

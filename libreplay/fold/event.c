@@ -104,6 +104,15 @@ static size_t longest_of(const struct ev_fold *f, const struct ev_fold_statement
 	return most;
 }
 
+static size_t longest_text(const struct ev_fold_table *t, const struct ev_fold_row *row)
+{
+	size_t longest = 0;
+
+	for (size_t c = 0; c < t->ncolumns; c++)
+		longest = longer(longest, ev_fold_get(t, row, c).text.len);
+	return longest;
+}
+
 /*
  * No row comes to more than the most that one had and all that statements put into columns. What they copy out of a
  * row may be what one before has put there.
@@ -111,23 +120,25 @@ static size_t longest_of(const struct ev_fold *f, const struct ev_fold_statement
 static void measure(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fold_row *row,
 		    const struct ev_bind *b)
 {
-	size_t had = row && row->state != EV_ROW_UNKNOWN ? row->bytes : EV_FOLD_MOST_TEXT;
+	const struct ev_fold_table *t = s->table;
+	bool known = row && row->state != EV_ROW_UNKNOWN;
 	size_t proposed = 0, set = 0, longest;
 
 	if (s->verb == EV_FOLD_DELETE)
 		return;
-	f->named_most = longer(f->named_most, had);
-	longest = f->named_longest = longer(f->named_longest, had);
-	for (size_t c = 0; s->verb == EV_FOLD_INSERT && c < s->table->ncolumns; c++) {
+	f->named_most = longer(f->named_most, known ? ev_fold_row_weight(t, row) : EV_FOLD_MOST_TEXT);
+	f->named_longest = longer(f->named_longest, known ? longest_text(t, row) : EV_FOLD_MOST_TEXT);
+	longest = f->named_longest;
+	for (size_t c = 0; s->verb == EV_FOLD_INSERT && c < t->ncolumns; c++) {
 		size_t n = given(f, s, c, b);
 
-		proposed += n;
+		proposed += ev_fold_weight(&t->columns[c], n);
 		longest = longer(longest, n);
 	}
 	for (size_t i = 0; i < s->nsets; i++) {
 		size_t n = longest_of(f, s, s->sets[i].expr, b);
 
-		set += n;
+		set += ev_fold_weight(&t->columns[s->sets[i].column], n);
 		longest = longer(longest, n);
 	}
 	f->named_bytes += longer(proposed, set);

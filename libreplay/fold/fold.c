@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "fold/internal.h"
 #include "projection/ddl.h"
+#include "store/indexes.h"
 
 #define ENOUGH 1000 /* statements, before it is judged whether the fold pays */
 
@@ -15,8 +16,15 @@ static void say(struct ev_buf *why, const char *table, const char *reason)
 	ev_buf_addf(why, "table '%s' goes by statements: %s\n", table, reason);
 }
 
-static int describe_tables(struct ev_fold *f, const struct ev_buf *tables, struct ev_buf *why,
-			   struct ev_error *err)
+/* Indexes that wait for the rows are those of the table, too. */
+static void expect_indexes(struct ev_table_info *info, const char *table, const struct ev_buf *waiting)
+{
+	for (size_t i = 0; i < info->ncolumns; i++)
+		info->columns[i].in_place |= ev_indexes_have(waiting, table, info->columns[i].name);
+}
+
+static int describe_tables(struct ev_fold *f, const struct ev_buf *tables, const struct ev_buf *waiting,
+			   struct ev_buf *why, struct ev_error *err)
 {
 	const char *name = ev_buf_str(tables), *end = name + tables->len;
 
@@ -26,6 +34,7 @@ static int describe_tables(struct ev_fold *f, const struct ev_buf *tables, struc
 		int there = f->store->ops->describe(f->store, name, &info, err);
 		const char *reason;
 
+		expect_indexes(&info, name, waiting);
 		t->name = ev_fold_lower(name);
 		reason = there > 0 ? ev_fold_take_table(f, t, &info) : "it is a view";
 		t->plain = !reason;
@@ -191,13 +200,14 @@ static bool any_plain(const struct ev_fold *f)
 }
 
 static struct ev_fold *read_all(struct ev_store *s, const struct ev_projection *p, struct ev_query ***queries,
-				const struct ev_buf *tables, struct ev_buf *why, struct ev_error *err)
+				const struct ev_buf *tables, const struct ev_buf *waiting, struct ev_buf *why,
+				struct ev_error *err)
 {
 	struct ev_fold *f = ev_alloc(sizeof(*f));
 
 	f->store = s;
 	f->projection = p;
-	if (describe_tables(f, tables, why, err) == 0) {
+	if (describe_tables(f, tables, waiting, why, err) == 0) {
 		read_statements(f, queries, tables, why);
 		make_room(f);
 		if (any_plain(f))
@@ -208,9 +218,10 @@ static struct ev_fold *read_all(struct ev_store *s, const struct ev_projection *
 }
 
 struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p, struct ev_query ***queries,
-			    const struct ev_buf *tables, struct ev_buf *why, struct ev_error *err)
+			    const struct ev_buf *tables, const struct ev_buf *waiting, struct ev_buf *why,
+			    struct ev_error *err)
 {
-	struct ev_fold *f = read_all(s, p, queries, tables, why, err);
+	struct ev_fold *f = read_all(s, p, queries, tables, waiting, why, err);
 
 	for (size_t i = 0; f && i < f->ntables; i++)
 		if (f->tables[i].plain && ev_fold_prepare(f, &f->tables[i], err) < 0) {
@@ -223,7 +234,7 @@ struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p, s
 struct ev_fold *ev_fold_detached(struct ev_store *s, const struct ev_projection *p, const struct ev_buf *tables,
 				 uint32_t slice, uint32_t slices, struct ev_buf *why, struct ev_error *err)
 {
-	struct ev_fold *f = read_all(s, p, NULL, tables, why, err);
+	struct ev_fold *f = read_all(s, p, NULL, tables, NULL, why, err);
 
 	if (f && !f->whole) {
 		ev_fold_free(f);

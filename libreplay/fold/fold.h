@@ -27,12 +27,12 @@ struct ev_fold;
 
 /*
  * The fold of a projection's statements, prepared as `queries` [handler][statement], on its tables (NUL after
- * each), which must exist. `why` gets a line for each table that goes by statements. NULL when all of them do,
- * or with `err`.
+ * each), which must exist. `waiting` (NULL allowed): indexes of theirs that are made later, as store/indexes.h lists
+ * them. `why` gets a line for each table that goes by statements. NULL when all of them do, or with `err`.
  */
 struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p,
 			    struct ev_query ***queries, const struct ev_buf *tables,
-			    struct ev_buf *why, struct ev_error *err);
+			    const struct ev_buf *waiting, struct ev_buf *why, struct ev_error *err);
 void ev_fold_free(struct ev_fold *f); /* NULL allowed */
 
 /* Does this statement go through the fold? */

@@ -16,7 +16,12 @@
 #include "projection/sql.h"
 
 #define EV_FOLD_MOST_KEYS 16
-#define EV_FOLD_MOST_TEXT 2000 /* bytes of a row: an entry of an index holds 2704, other columns among them */
+/*
+ * Bytes of a row's texts, as far as an index of PostgreSQL has them: an entry holds 2704, other columns among them.
+ * So many of those that no index has stay in the row, which a page of 8 KiB has to hold; the rest is put elsewhere.
+ */
+#define EV_FOLD_MOST_TEXT 2000
+#define EV_FOLD_STAYS 24
 #define EV_FOLD_APART 64 /* bytes, so that what one thread changes is in no line that another one reads */
 
 enum ev_fv_kind {
@@ -82,6 +87,7 @@ struct ev_fold_column {
 	size_t longest;         /* TEXT: in characters; 0: any */
 	bool dates;             /* NUMERIC in SQLite that also takes texts */
 	bool not_null, has_default;
+	bool in_place;          /* see ev_column_info */
 	struct ev_fv fallback;  /* its default; DOUBT when we cannot say */
 	char *type, *value;     /* see ev_column_info */
 	unsigned collation;     /* see ev_column_info */
@@ -388,6 +394,13 @@ struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_stateme
 /* Rows touched, or -1: for the store to do. The row is known. */
 int ev_fold_step(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *row,
 		 const struct ev_fv *params);
+
+/* ... the bytes of a text, or of all of a row, that EV_FOLD_MOST_TEXT bounds. */
+static inline size_t ev_fold_weight(const struct ev_fold_column *c, size_t bytes)
+{
+	return c->in_place || bytes < EV_FOLD_STAYS ? bytes : EV_FOLD_STAYS;
+}
+size_t ev_fold_row_weight(const struct ev_fold_table *t, const struct ev_fold_row *row);
 
 /* rows.c: the row of a key (ncolumns values, those of the key are used), made when new. */
 struct ev_fold_row *ev_fold_row(struct ev_fold *f, struct ev_fold_table *t, const struct ev_fv *values);

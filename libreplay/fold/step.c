@@ -17,12 +17,50 @@ struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_stateme
 }
 
 /*
- * Could an index of PostgreSQL refuse the row for its size? What is then overwritten before it is written
- * would be refused by the store, and not by us.
+ * PostgreSQL could refuse the row for its size, or an index do so. What is then overwritten before it is written would
+ * be refused by the store, and not by us. `bytes` of all its texts: most rows have so few that they need no weighing.
  */
-static bool too_long(const struct ev_fold *f, size_t bytes)
+static bool needs_weighing(const struct ev_fold *f, size_t bytes)
 {
 	return bytes > EV_FOLD_MOST_TEXT && f->store->ops->dialect == EV_POSTGRESQL;
+}
+
+static size_t text_at(const struct ev_fold_table *t, const struct ev_fold_row *row, size_t c)
+{
+	return ev_fold_get(t, row, c).text.len;
+}
+
+size_t ev_fold_row_weight(const struct ev_fold_table *t, const struct ev_fold_row *row)
+{
+	size_t weight = 0;
+
+	for (size_t c = 0; c < t->ncolumns; c++)
+		weight += ev_fold_weight(&t->columns[c], text_at(t, row, c));
+	return weight;
+}
+
+static size_t fresh_weight(const struct ev_fold *f, const struct ev_fold_table *t)
+{
+	size_t weight = 0;
+
+	for (size_t c = 0; c < t->ncolumns; c++)
+		weight += ev_fold_weight(&t->columns[c], f->fresh[c].text.len);
+	return weight;
+}
+
+/* Of the row as f->after will leave it. */
+static size_t assigned_weight(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fold_row *row)
+{
+	const struct ev_fold_table *t = s->table;
+	size_t weight = ev_fold_row_weight(t, row);
+
+	for (size_t i = 0; i < s->nsets; i++) {
+		size_t c = s->sets[i].column;
+
+		weight += ev_fold_weight(&t->columns[c], f->after[i].text.len) -
+			  ev_fold_weight(&t->columns[c], text_at(t, row, c));
+	}
+	return weight;
 }
 
 /* The row that an INSERT proposes, into f->fresh; false when it is not plain. */
@@ -40,12 +78,9 @@ static bool propose(struct ev_fold *f, const struct ev_fold_statement *s, const 
 			return false;
 		bytes += f->fresh[c].text.len;
 	}
-	return !too_long(f, bytes) && ev_fold_allowed(f, t, f->fresh);
-}
-
-static size_t text_at(const struct ev_fold_table *t, const struct ev_fold_row *row, size_t c)
-{
-	return ev_fold_get(t, row, c).text.len;
+	if (needs_weighing(f, bytes) && fresh_weight(f, t) > EV_FOLD_MOST_TEXT)
+		return false;
+	return ev_fold_allowed(f, t, f->fresh);
 }
 
 /* SET: all of them see the row as it was. */
@@ -65,7 +100,9 @@ static bool assign(struct ev_fold *f, const struct ev_fold_statement *s, struct 
 	}
 	for (size_t i = 0; i < s->nsets; i++)
 		f->old[s->sets[i].column] = f->after[i];
-	if (too_long(f, bytes) || !ev_fold_allowed(f, t, f->old))
+	if (needs_weighing(f, bytes) && assigned_weight(f, s, row) > EV_FOLD_MOST_TEXT)
+		return false;
+	if (!ev_fold_allowed(f, t, f->old))
 		return false;
 	ev_fold_touch(f, t, row);
 	for (size_t i = 0; i < s->nsets; i++)

@@ -1,6 +1,10 @@
 /* indexes.c - see indexes.h */
 #include "store/indexes.h"
 
+#include <strings.h>
+
+#include "projection/sql.h"
+
 /* The next text of a list behind `at`, or its first behind NULL; NULL at its end. */
 static const char *next(const struct ev_buf *list, const char *at)
 {
@@ -86,4 +90,33 @@ int ev_indexes_make(struct ev_store *s, const struct ev_buf *list, struct ev_err
 	}
 	ev_buf_release(&there);
 	return rc;
+}
+
+static bool has_word(const char *sql, const char *name)
+{
+	struct ev_lexer lx = { .at = sql, .end = sql + strlen(sql) };
+	struct ev_buf word = EV_BUF_INIT;
+	struct ev_token t;
+	bool has = false;
+
+	while (!has && (t = ev_sql_next(&lx)).kind != EV_TOKEN_END) {
+		if (t.kind != EV_TOKEN_WORD && t.kind != EV_TOKEN_QUOTED)
+			continue;
+		ev_buf_clear(&word);
+		ev_sql_name(t, &word);
+		has = strcasecmp(ev_buf_str(&word), name) == 0;
+	}
+	ev_buf_release(&word);
+	return has;
+}
+
+bool ev_indexes_have(const struct ev_buf *list, const char *table, const char *column)
+{
+	bool has = false;
+
+	for (const char *of = list ? next(list, NULL) : NULL, *sql; !has && of; of = next(list, sql)) {
+		sql = next(list, of);
+		has = strcasecmp(of, table) == 0 && has_word(sql, column);
+	}
+	return has;
 }

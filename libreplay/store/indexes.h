@@ -18,4 +18,7 @@ int ev_indexes_list(struct ev_store *s, const struct ev_buf *tables, struct ev_b
 int ev_indexes_drop(struct ev_store *s, const struct ev_buf *list, struct ev_error *err);
 int ev_indexes_make(struct ev_store *s, const struct ev_buf *list, struct ev_error *err);
 
+/* Is one of the list (NULL allowed) of this table's column? Also where it has but a word of that name. */
+bool ev_indexes_have(const struct ev_buf *list, const char *table, const char *column);
+
 #endif

@@ -64,6 +64,7 @@ static void add_column(struct ev_table_info *out, const PGresult *res, int row)
 	c->collation = (unsigned)strtoul(PQgetvalue(res, row, 8), NULL, 10);
 	c->bytewise = c->collation ? PQgetvalue(res, row, 9)[0] == 't' : out->bytewise;
 	c->full = ev_strdup(PQgetvalue(res, row, 10));
+	c->in_place = PQgetvalue(res, row, 11)[0] == 't';
 	ev_buf_add_quoted(&quoted, c->name, '"');
 	q = ev_buf_str(&quoted);
 	c->value = expression(sorts_by_value(type) ? "@" : "@::text", q);
@@ -148,7 +149,9 @@ int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_in
 		"FROM pg_catalog.pg_database b WHERE b.datname = current_database()), "
 		"nullif(a.attcollation, 'pg_catalog.default'::regcollation), "
 		"a.attcollation::regcollation::text IN ('\"C\"', '\"POSIX\"', 'ucs_basic'), "
-		"format('%I.%I:%s', m.nspname, t.typname, a.atttypmod) "
+		"format('%I.%I:%s', m.nspname, t.typname, a.atttypmod), "
+		"a.attstorage = 'p' OR EXISTS (SELECT 1 FROM pg_catalog.pg_index x WHERE x.indrelid = c.oid "
+		"AND a.attnum = ANY (x.indkey::int2[])) "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
 		"JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "

@@ -64,6 +64,7 @@ struct ev_column_info {
 	char *portable; /* the same in a form that all kinds of store share (times as :time has them) */
 	unsigned collation; /* a number for it; 0: none, or the store's own that gives way to any other */
 	bool bytewise;  /* text is sorted by its bytes in it */
+	bool in_place;  /* PostgreSQL: an index has it, or the row itself does, whatever its length */
 	char *order;    /* sorts by value, NULL first, text and what is given as text by bytes */
 };
 

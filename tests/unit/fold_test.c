@@ -87,13 +87,13 @@ static void add_schema(struct program *p)
 			  "bigint, ", pick(p, 4) ? "text" : "varchar");
 		else
 			ev_buf_adds(&p->file, "k text, l bigint, ");
-		ev_buf_addf(&p->file, "a %s, b %s, s %s, n %s, at %s", one_of(p, p->tame ? loose : whole),
+		ev_buf_addf(&p->file, "a %s, b %s, s %s, n %s, at %s, d text", one_of(p, p->tame ? loose : whole),
 			    one_of(p, p->tame ? loose : whole), p->tame ? "text" : one_of(p, text),
 			    one_of(p, p->pg ? exact : real), one_of(p, moment));
 		ev_buf_addf(&p->file, "%s%s", p->tame ? "" : one_of(p, more), lone ? "" : ", PRIMARY KEY (l, k)");
 		add_check(p, t);
 		ev_buf_adds(&p->file, ");\n");
-		if (pick(p, 3) == 0)
+		if (pick(p, 2))
 			ev_buf_addf(&p->file, "CREATE INDEX i%d ON t%d (a, s);\n", t, t);
 	}
 }
@@ -115,7 +115,7 @@ static const char *text_expression(struct program *p, bool rows)
 	static const char *const values[] = { "$.s", "'lit'", ":key", "NULL", "$.s!", ":time",
 					      "coalesce($.s, 'x''y')", "$.a", NULL };
 	static const char *const with_rows[] = { "s", "$.s", "t.s", "'lit'", "coalesce(s, $.s)", "s || "
-	  "'x'", NULL };
+	  "'x'", "d", "$.d", NULL };
 
 	return one_of(p, rows ? with_rows : values);
 }
@@ -152,6 +152,8 @@ static void add_sets(struct program *p, int t, bool merging)
 	  "+ $.a",
 					     "coalesce(t.b, excluded.a)", "M(t.a, excluded.a)", NULL };
 	static const char *const columns[] = { "a", "b", NULL };
+	static const char *const texts[] = { "excluded.s", "coalesce(t.s, excluded.s)", "t.d", NULL };
+	static const char *const longs[] = { "excluded.d", "coalesce(excluded.d, t.s)", "excluded.s", NULL };
 	const char *first = one_of(p, columns);
 
 	ev_buf_addf(&p->file, "%s = ", first);
@@ -159,9 +161,11 @@ static void add_sets(struct program *p, int t, bool merging)
 	add_value(p, t, merging, add_number, merging ? one_of(p, fresh) : expression(p, true));
 	if (pick(p, 2)) {
 		ev_buf_adds(&p->file, ", s = ");
-		add_value(p, t, merging, add_text,
-			  merging ? (pick(p, 2) ? "excluded.s" : "coalesce(t.s, excluded.s)")
-				  : text_expression(p, true));
+		add_value(p, t, merging, add_text, merging ? one_of(p, texts) : text_expression(p, true));
+	}
+	if (pick(p, 2)) {
+		ev_buf_adds(&p->file, ", d = ");
+		add_value(p, t, merging, add_text, merging ? one_of(p, longs) : pick(p, 2) ? "$.d" : "s");
 	}
 	if (pick(p, 2)) {
 		ev_buf_adds(&p->file, ", n = ");
@@ -242,12 +246,14 @@ static void add_statement(struct program *p)
 		add_key(p, t, lone && (p->tame || pick(p, 5)));
 		break;
 	default:
-		ev_buf_addf(&p->file, "INSERT INTO t%d (k, l, a, b, s, n, at) VALUES ($.k, $.l, ", t);
+		ev_buf_addf(&p->file, "INSERT INTO t%d (k, l, a, b, s, d, n, at) VALUES ($.k, $.l, ", t);
 		add_value(p, -1, false, add_number, expression(p, false));
 		ev_buf_adds(&p->file, ", ");
 		add_value(p, -1, false, add_number, expression(p, false));
 		ev_buf_adds(&p->file, ", ");
 		add_value(p, -1, false, add_text, text_expression(p, false));
+		ev_buf_adds(&p->file, ", ");
+		add_value(p, -1, false, add_text, pick(p, 4) ? "$.d" : "$.s");
 		ev_buf_adds(&p->file, ", ");
 		add_value(p, -1, false, add_fraction, "$.n");
 		ev_buf_adds(&p->file, pick(p, 4) ? ", :time" : ", NULL");
@@ -278,6 +284,18 @@ static void add_handlers(struct program *p)
 	}
 }
 
+/* A text that no index takes, or several of which none takes, or that any takes but that is long; never compressed. */
+static void add_long(struct program *p, const char *name, struct ev_buf *out)
+{
+	static const size_t lengths[] = { 20, 60, 900, 1500, 1990, 2100, 2600, 3000, 9000 };
+	size_t n = lengths[pick(p, sizeof(lengths) / sizeof(*lengths))];
+
+	ev_buf_addf(out, ",\"%s\":\"", name);
+	while (n--)
+		ev_buf_addc(out, (char)('0' + pick(p, 10) + (pick(p, 2) ? 49 : 0)));
+	ev_buf_addc(out, '"');
+}
+
 static void add_record(struct program *p)
 {
 	static const char *const whole[] = { "1", "2", "-5", "0", "7", "100", "null", "1.0", "2.5",
@@ -304,8 +322,14 @@ static void add_record(struct program *p)
 	ev_buf_addf(&v, ",\"a\":%s", tame ? whole[pick(p, 6)] : one_of(p, whole));
 	if (p->tame || pick(p, 6))
 		ev_buf_addf(&v, ",\"b\":%s", tame ? whole[pick(p, 6)] : one_of(p, whole));
-	if (p->tame || pick(p, 6))
+	if (pick(p, tame ? 25 : 6) == 0)
+		add_long(p, "s", &v);
+	else if (p->tame || pick(p, 6))
 		ev_buf_addf(&v, ",\"s\":%s", tame ? texts[pick(p, 2)] : one_of(p, texts));
+	if (pick(p, 4) == 0)
+		add_long(p, "d", &v);
+	else if (pick(p, 2))
+		ev_buf_addf(&v, ",\"d\":%s", texts[pick(p, 2)]);
 	if (pick(p, 6))
 		ev_buf_addf(&v, ",\"n\":%s", tame ? fractions[pick(p, 8)] : one_of(p, fractions));
 	ev_buf_adds(&v, ",\"e\":[1,2]}");
