@@ -53,4 +53,22 @@ evproject run d.sql --store "$(store other.db)" --quiet ./a.ndjson
 old other.db
 run evproject drop acc --store "$(store other.db)" --yes
 check_status 0 "drop takes such a one too"
+
+# the number of cuts was edited: no cut could be stored, which each run found at its end
+edited() { # COMMAND
+	check_status 5 "$1 with a number of cuts that is not that of the store is refused"
+	check_grep "$1: by what it is" "has 0 in ev_projection.cuts, and its last cut in ev_cut is [1-9][0-9]*: the store was edited" "$err"
+	check_grep "$1: and what to do" "^hint: UPDATE ev_projection SET cuts = [1-9][0-9]* WHERE name = 'acc' mends that" "$err"
+}
+for i in {0..19}; do rec add "p$i" $i $((i / 2)) $((i % 2)); done >c.ndjson # of two partitions: their order is stored
+head -n 10 c.ndjson >some.ndjson
+evproject run d.sql --store "$(store cut.db)" --quiet ./some.ndjson
+evproject run d.sql --store "$(store want3.db)" --quiet ./c.ndjson
+sql cut.db 'UPDATE ev_projection SET cuts = 0'
+run evproject run d.sql --store "$(store cut.db)" ./c.ndjson
+edited run
+sql cut.db "$(sed -n "s/^hint: \(UPDATE .* WHERE name = 'acc'\) mends.*/\1/p" "$err")"
+run evproject run d.sql --store "$(store cut.db)" ./c.ndjson
+check_status 0 "that done it goes on"
+check "to the right rows" cmp <(whole cut.db) <(whole want3.db)
 done_testing

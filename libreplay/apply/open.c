@@ -285,7 +285,8 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 	if (!a->ledger.exists) {
 		if (build_and_compile(a, err) < 0)
 			return -1;
-	} else if (same_projection(a, err) < 0 || (a->opt.settle && a->opt.settle(a->opt.settle_ctx, err) < 0) ||
+	} else if (same_projection(a, err) < 0 || ev_ledger_check_cuts(a->store, p->name, err) < 0 ||
+		   (a->opt.settle && a->opt.settle(a->opt.settle_ctx, err) < 0) ||
 		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0 || ev_open_compile(a, err) < 0) {
 		return -1;
 	}

@@ -373,6 +373,34 @@ int ev_ledger_cut_position(struct ev_store *s, const char *projection, int64_t s
 	return rc;
 }
 
+static int take_cuts(void *ctx, const struct ev_cell *c, size_t n)
+{
+	int64_t *cuts = ctx;
+
+	(void)n;
+	cuts[0] = c[0].i;
+	cuts[1] = c[1].i;
+	return 0;
+}
+
+/* In one statement: another writer may store one at any moment. */
+int ev_ledger_check_cuts(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	static const char sql[] = "SELECT p.cuts, coalesce((SELECT max(c.seq) FROM ev_cut c WHERE c.projection = "
+				  EV_ROWS_KEY("?1") "), 0) FROM ev_projection p WHERE p.name = ?1";
+	struct ev_bind b[] = { ev_bind_text(projection) };
+	int64_t cuts[2] = { 0, 0 };
+
+	if (ev_store_select(s, sql, b, 1, take_cuts, cuts, err) < 0)
+		return -1;
+	if (cuts[1] <= cuts[0])
+		return 0;
+	ev_fail(err, EV_DATA, "projection '%s' has %" PRId64 " in ev_projection.cuts, and its last cut in ev_cut is "
+		"%" PRId64 ": the store was edited", projection, cuts[0], cuts[1]);
+	return ev_hint(err, "UPDATE ev_projection SET cuts = %" PRId64 " WHERE name = '%s' mends that; evverify tells "
+		       "whether more of it is not what the log makes", cuts[1], projection);
+}
+
 static int save(struct ev_store *s, struct ev_ledger *l, bool cut, const char *holder, struct ev_error *err)
 {
 	struct ev_bind watermark = ev_bind_int(l->watermark);

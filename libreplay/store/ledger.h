@@ -125,6 +125,8 @@ int ev_ledger_moved(struct ev_store *s, const struct ev_ledger *l, struct ev_err
 int ev_ledger_save(struct ev_store *s, struct ev_ledger *l, bool cut, struct ev_error *err);
 /* One more cut alone, where `l` stands amid a transaction; who ends that saves the rest. */
 int ev_ledger_cut(struct ev_store *s, struct ev_ledger *l, struct ev_error *err);
+/* The last cut is the one that the projection has counted to, or the next could not be stored. 0, -1. */
+int ev_ledger_check_cuts(struct ev_store *s, const char *projection, struct ev_error *err);
 /* The position of a stored cut; empty when there is none of that number. */
 int ev_ledger_cut_position(struct ev_store *s, const char *projection, int64_t seq, struct ev_position *out,
 			   struct ev_error *err);
