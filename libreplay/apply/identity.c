@@ -3,6 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
 
 static bool ledger_has_topic(const struct ev_ledger *l, const char *topic)
 {
@@ -63,18 +66,24 @@ static int archive_ends(const struct ev_ledger_part *p, int64_t end, struct ev_e
 		       p->topic);
 }
 
-static int check_partition(const struct ev_ledger_part *p, struct ev_source *src,
-			   const struct ev_run_hooks *hooks, struct ev_error *err)
+/* What stands at the last offsets, of each of the source's partitions. */
+struct witness {
+	struct ev_source *src;
+	int64_t *offsets; /* -1: not asked for */
+	uint64_t *hashes;
+	bool *found;
+};
+
+/* Can the record be asked for? 1, 0, -1. */
+static int may_ask(const struct ev_ledger_part *p, struct ev_source *src, struct ev_error *err)
 {
-	struct ev_record rec;
-	char text[256];
 	const struct ev_partition *at = ev_source_partition(src, p->topic, p->partition);
-	uint32_t i;
-	bool found;
+	char text[256];
+	size_t i;
 
 	if (!at)
 		return 0;
-	i = (uint32_t)(at - src->parts); /* the table may move */
+	i = (size_t)(at - src->parts); /* the table may move */
 	if (p->cluster_id && src->cluster_id && strcmp(p->cluster_id, src->cluster_id) != 0)
 		return recreated(p, "the cluster's id is another", err);
 	if (p->last_offset < 0)
@@ -82,42 +91,99 @@ static int check_partition(const struct ev_ledger_part *p, struct ev_source *src
 	/* the view may have been carried on since the source was looked at */
 	if (src->parts[i].high < p->next && src->ops->refresh(src, err) < 0)
 		return -1;
-	if (src->parts[i].high < p->next && strcmp(src->ops->name, "archive") == 0)
+	if (src->parts[i].high >= p->next)
+		return 1;
+	if (strcmp(src->ops->name, "archive") == 0)
 		return archive_ends(p, src->parts[i].high, err);
-	if (src->parts[i].high < p->next) {
-		snprintf(text, sizeof(text),
-			 "it ends at offset %" PRId64 ", the view stands at %" PRId64,
-			 src->parts[i].high, p->next);
+	snprintf(text, sizeof(text), "it ends at offset %" PRId64 ", the view stands at %" PRId64,
+		 src->parts[i].high, p->next);
+	return recreated(p, text, err);
+}
+
+static int take_hash(void *ctx, const struct ev_record *rec, struct ev_error *err)
+{
+	struct witness *w = ctx;
+
+	(void)err;
+	if (rec->offset == w->offsets[rec->part]) {
+		w->found[rec->part] = true;
+		w->hashes[rec->part] = ev_record_hash(rec);
+	}
+	return 0;
+}
+
+static int judge(const struct witness *w, const struct ev_ledger_part *p, const struct ev_run_hooks *hooks,
+		 struct ev_error *err)
+{
+	const struct ev_partition *at = ev_source_partition(w->src, p->topic, p->partition);
+	size_t i = (size_t)(at - w->src->parts);
+	char text[256];
+
+	if (w->found[i] && w->hashes[i] == p->last_hash)
+		return 0;
+	if (w->found[i]) {
+		snprintf(text, sizeof(text), "another record stands at offset %" PRId64, p->last_offset);
 		return recreated(p, text, err);
 	}
-	if (src->ops->record_at(src, i, p->last_offset, &rec, &found, err) < 0)
-		return -1;
-	if (found && ev_record_hash(&rec) != p->last_hash) {
-		snprintf(text, sizeof(text), "another record stands at offset %" PRId64,
-			 p->last_offset);
-		return recreated(p, text, err);
-	}
-	if (!found && ev_source_keeps(src, i, p->last_offset)) {
+	if (ev_source_keeps(w->src, (uint32_t)i, p->last_offset)) {
 		snprintf(text, sizeof(text), "no record stands at offset %" PRId64, p->last_offset);
 		return recreated(p, text, err);
 	}
-	if (!found && hooks->note) {
-		snprintf(text, sizeof(text),
-			 "%s/%d: no record at offset %" PRId64
-			 " any more: identity not checkable, going on by the cluster's id",
-			 p->topic, p->partition, p->last_offset);
+	snprintf(text, sizeof(text), "%s/%d: no record at offset %" PRId64
+		 " any more: identity not checkable, going on by the cluster's id", p->topic, p->partition,
+		 p->last_offset);
+	if (hooks->note)
 		hooks->note(hooks->ctx, text);
-	}
 	return 0;
+}
+
+/* All records at once: one by one each would wait for a fetch of its own. `asked`: of the ledger's partitions. */
+static int ask(struct witness *w, const struct ev_ledger *l, const bool *asked, const struct ev_run_hooks *hooks,
+	       struct ev_error *err)
+{
+	int rc;
+
+	for (size_t i = 0; i < w->src->nparts; i++)
+		w->offsets[i] = -1;
+	for (size_t i = 0; i < l->nparts; i++) {
+		const struct ev_ledger_part *p = &l->parts[i];
+		const struct ev_partition *at = asked[i] ? ev_source_partition(w->src, p->topic, p->partition) : NULL;
+
+		if (at)
+			w->offsets[at - w->src->parts] = p->last_offset;
+	}
+	rc = ev_source_records_at(w->src, w->offsets, take_hash, w, err);
+	for (size_t i = 0; i < l->nparts && !rc; i++)
+		rc = asked[i] ? judge(w, &l->parts[i], hooks, err) : 0;
+	return rc ? -1 : 0;
 }
 
 int ev_identity_partitions(const struct ev_ledger *l, struct ev_source *src,
 			   const struct ev_run_hooks *hooks, struct ev_error *err)
 {
-	for (size_t i = 0; i < l->nparts && !src->one_sequence; i++)
-		if (check_partition(&l->parts[i], src, hooks, err) < 0)
-			return -1;
-	return 0;
+	struct witness w = { .src = src };
+	bool *asked, any = false;
+	int rc = 0;
+
+	if (src->one_sequence)
+		return 0;
+	asked = ev_alloc((l->nparts + 1) * sizeof(*asked));
+	for (size_t i = 0; i < l->nparts && rc >= 0; i++) {
+		rc = may_ask(&l->parts[i], src, err);
+		asked[i] = rc > 0;
+		any |= asked[i];
+	}
+	if (rc >= 0 && any) { /* the table has grown, if it has, by now */
+		w.offsets = ev_alloc((src->nparts + 1) * sizeof(*w.offsets));
+		w.hashes = ev_alloc((src->nparts + 1) * sizeof(*w.hashes));
+		w.found = ev_alloc((src->nparts + 1) * sizeof(*w.found));
+		rc = ask(&w, l, asked, hooks, err);
+	}
+	free(w.offsets);
+	free(w.hashes);
+	free(w.found);
+	free(asked);
+	return rc < 0 ? -1 : 0;
 }
 
 int ev_identity_check(const struct ev_ledger *l, struct ev_source *src,

@@ -145,6 +145,48 @@ static int record_at(struct ev_source *s, uint32_t part, int64_t offset, struct 
 	return 0;
 }
 
+struct taking {
+	const struct ev_join *j;
+	ev_source_take *each;
+	void *ctx;
+};
+
+static int take_old(void *ctx, const struct ev_record *rec, struct ev_error *err)
+{
+	const struct taking *t = ctx;
+	struct ev_record ours = *rec;
+
+	for (ours.part = 0; t->j->old[ours.part] != rec->part; ours.part++)
+		;
+	return t->each(t->ctx, &ours, err);
+}
+
+static int records_at(struct ev_source *s, const int64_t *offsets, ev_source_take *each, void *ctx,
+		      struct ev_error *err)
+{
+	struct ev_join *j = join_of(s);
+	struct taking t = { j, each, ctx };
+	int64_t *old = ev_alloc((j->archive->nparts + 1) * sizeof(*old));
+	int64_t *new = ev_alloc((s->nparts + 1) * sizeof(*new));
+	int rc;
+
+	for (size_t i = 0; i < j->archive->nparts; i++)
+		old[i] = -1;
+	for (uint32_t i = 0; i < s->nparts; i++) {
+		bool archived = offsets[i] >= 0 && offsets[i] < old_end(j, i);
+
+		new[i] = archived ? -1 : offsets[i];
+		if (archived)
+			old[j->old[i]] = offsets[i];
+	}
+	rc = ev_source_records_at(j->archive, old, take_old, &t, err);
+	if (!rc)
+		rc = ev_source_records_at(j->topic, new, each, ctx, err);
+	free(new);
+	free(old);
+	return rc;
+}
+
 static void stop(struct ev_join *j)
 {
 	for (size_t i = 0; j->lanes && i < j->base.nlanes; i++)
@@ -303,6 +345,7 @@ static const struct ev_source_ops ops = {
 	.commit_group = commit_group,
 	.hold_group = hold_group,
 	.record_at = record_at,
+	.records_at = records_at,
 	.start = start,
 	.fetch = fetch,
 	.release = release,

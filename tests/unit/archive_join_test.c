@@ -277,13 +277,22 @@ static void test_differences(void)
 	s->ops->close(s);
 }
 
+static int add_found(void *ctx, const struct ev_record *r, struct ev_error *err)
+{
+	int64_t *found = ctx;
+
+	(void)err;
+	found[r->part] = r->offset;
+	return 0;
+}
+
 static void test_questions(void)
 {
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_span spans[2] = { { 60, 100 }, { 60, 100 } };
 	struct ev_source *s;
 	struct ev_record r;
-	int64_t at[2];
+	int64_t at[2], found_at[2];
 	bool found;
 
 	write_log("a", &(struct log){ SPANS(0, 60, 0, 60) });
@@ -295,6 +304,9 @@ static void test_questions(void)
 	      "a record of the archive is found");
 	CHECK(!s->ops->record_at(s, 1, 90, &r, &found, &err) && found && r.offset == 90, "and one of the topic");
 	CHECK(!s->ops->record_at(s, 1, 44, &r, &found, &err) && !found, "and none in a hole");
+	found_at[0] = found_at[1] = -1;
+	CHECK(!ev_source_records_at(s, (int64_t[]){ 90, 10 }, add_found, found_at, &err) && found_at[0] == 90 &&
+	      found_at[1] == 10, "so are both at once");
 	CHECK(!s->ops->offsets_for_time(s, 105, at, &err) && at[0] == 12 && at[1] == 12, "a time in the archive");
 	CHECK(!s->ops->offsets_for_time(s, 905, at, &err) && at[0] == 91 && at[1] == 91, "a time in the topic");
 	CHECK(!s->ops->offsets_for_time(s, 9999, at, &err) && at[0] == 100, "and none is the end");
