@@ -63,7 +63,7 @@ static const struct ev_option options[] = {
 	EV_STRING(0, "group", "NAME", struct replay_args, group,
 		  "with each transaction commit the position to this consumer group, too"),
 	EV_INT(0, "txn-records", "N", struct replay_args, txn_records, 1, 10000000,
-	       "records in a transaction (100000)"),
+	       "records in a transaction (1000000)"),
 	EV_DURATION(0, "txn-time", "TIME", struct replay_args, txn_ms, "how long one may last (1s)"),
 	EV_BRIEF("Pace and changes"),
 	EV_STRING(0, "rate", "RATE", struct replay_args, rate, "no faster: 5000/s, 300/m, 10MB/s"),

@@ -25,7 +25,7 @@
 
 enum replay_timestamps { TIMESTAMPS_KEEP, TIMESTAMPS_NOW, TIMESTAMPS_SHIFT };
 
-enum { REPLAY_TXN_RECORDS = 100000, REPLAY_TXN_MS = 1000, REPLAY_LEVEL = 1 }; /* where nothing is said */
+enum { REPLAY_TXN_RECORDS = 1000000, REPLAY_TXN_MS = 1000, REPLAY_LEVEL = 1 }; /* where nothing is said */
 
 struct replay_args {
 	struct ev_source_args src;

@@ -1,6 +1,7 @@
 /* target.c - the sink that --into names, and what topics are called in it */
 #include "evreplay/replay.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -253,12 +254,25 @@ int replay_bound_batches(struct replay *r, struct ev_error *err)
 	return r->args->job ? resume_job(r, err) : 0;
 }
 
+/*
+ * The client frees and allocates some MB for each batch, and a block for each message. What a thread has freed is not
+ * given back to the kernel each time, which would have to find its pages anew, and clear them.
+ */
+static void keep_memory(void)
+{
+#ifdef M_TOP_PAD
+	mallopt(M_TOP_PAD, 64 << 20);
+	mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the most that may be set */
+#endif
+}
+
 static int open_topics(struct replay *r, struct ev_error *err)
 {
 	struct ev_kafka_sink_spec spec;
 	struct ev_buf how = EV_BUF_INIT;
 	int rc;
 
+	keep_memory();
 	topics_spec(r, &spec);
 	r->kafka = true;
 	r->batch_bytes = EV_BATCH_BYTES;
