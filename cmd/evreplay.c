@@ -39,7 +39,7 @@ static const struct ev_option options[] = {
 		"read all, write nothing: the plan and its conflicts"),
 	EV_LIST_WORDS(0, "allow", "CONFLICT", struct replay_args, allow, replay_allow_words,
 		"write in spite of it (retention, ...); repeatable"),
-	EV_FLAG(0, "lossy", struct replay_args, lossy, "leave out what cannot be produced as it is"),
+	EV_FLAG(0, "lossy", struct replay_args, lossy, "write what cannot be produced as it is, changed"),
 	EV_FLAG('f', "follow", struct replay_args, follow, "go on with new records as they come"),
 	EV_STRING(0, "position", "FILE", struct replay_args, position,
 		  "save the position up to which all is in the target"),

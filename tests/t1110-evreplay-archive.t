@@ -246,6 +246,61 @@ exec 9>&-
 wait $pid
 check "the first one ends well" test $? = 0
 
+# A session that is closed is a stop like any other, and none to what nohup(1) has started.
+mkfifo line
+evreplay - --into ./hung --append --position hung.json <line 2>"$err" &
+pid=$!
+exec 8>line
+head -n 100 log.ndjson >&8
+flushed() { [ -s hung/archive.json ]; }
+check "an archive is written from a pipe" wait_for 60 flushed
+kill -HUP $pid
+wait $pid
+status=$?
+check_status 129 "a hangup stops it"
+check_grep "as any stop does" "stopped after 100 records" "$err"
+check "its position is saved" test -s hung.json
+exec 8>&-
+(trap '' HUP; exec evreplay - --into ./hung2 --append <line 2>"$err") &
+pid=$!
+exec 8>line
+head -n 100 log.ndjson >&8
+flushed() { [ -s hung2/archive.json ]; }
+check "one that hears of no hangup" wait_for 60 flushed
+kill -HUP $pid
+head -n 200 log.ndjson | tail -n 100 >&8
+exec 8>&-
+wait $pid
+status=$?
+check_status 0 "goes on"
+check_grep "to its end" "200 records" "$err"
+
+# It is removed while it is written.
+evreplay - --into ./gone --position gone.json <line 2>"$err" &
+pid=$!
+exec 8>line
+head -n 100 log.ndjson >&8
+flushed() { [ -s gone/archive.json ]; }
+check "an archive is begun" wait_for 60 flushed
+rm -rf gone
+tail -n 100 log.ndjson >&8
+exec 8>&-
+wait $pid
+status=$?
+check_status 4 "an archive that is removed under a run ends it with 4"
+check_grep "and is not said to hold anything" "^hint: the folder is not there any more, and all that was flushed is gone with it" "$err"
+check_grep "nothing is safe" "t/0: safe up to offset 0" "$err"
+
+# The root of a file system has a folder of its own.
+mkdir -p root/lost+found
+run evreplay ./begin.ndjson --into ./root
+check_status 0 "an archive at the root of a file system"
+run evreplay --verify ./root
+check_status 0 "is whole"
+mkdir -p strange/found
+run evreplay ./begin.ndjson --into ./strange
+check_status 2 "other folders are not overlooked"
+
 # kill -9 at any time: what was flushed is whole, and the next run has all
 { cat log.ndjson; for ((i = 600; i < 2400; i++)); do rec add "k$((i * 7919 % 2311))" $((i * 7919 % 100003)) $((i * 2)) $((i % 3)); done; } >long.ndjson
 for n in 1 2 3 4 5; do

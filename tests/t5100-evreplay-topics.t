@@ -117,6 +117,7 @@ check_status 5 "LogAppendTime is not kept, and refused"
 check_grep "by name" "$odd/0@0: cannot produce this record as it is: .*LogAppendTime" "$err"
 run evreplay "$odd" --into "$dst" --lossy
 check_status 0 "unless --lossy"
+check_grep "which says what it has changed" "evreplay: 1 record was not produced as it is: 1 with the broker's time as their own" "$err"
 printf '%s\n' '{"topic":"t","partition":0,"offset":3,"timestamp":0,"key":null,"headers":[],"value":1}' >zero.ndjson
 run evreplay ./zero.ndjson --into "$dst"
 check_status 5 "so is a timestamp of 0"
@@ -124,6 +125,18 @@ check_grep "with a hint" "hint: --lossy" "$err"
 printf '%s\n' '{"topic":"t","partition":0,"offset":3,"timestamp":4,"key":null,"headers":[["a\u0000b",null]],"value":1}' >nul.ndjson
 run evreplay ./nul.ndjson --into "$dst"
 check_status 5 "and a NUL in a header's name"
+topic less 1
+cat >three.ndjson <<END
+{"topic":"t","partition":0,"offset":3,"timestamp":4,"key":null,"headers":[["a","1"],["a\u0000b",null],["a\u0000c","2"],["d","3"]],"value":1}
+{"topic":"t","partition":0,"offset":4,"timestamp":0,"key":null,"headers":[["\u0000",null]],"value":1}
+{"topic":"t","partition":0,"offset":5,"timestamp":4,"key":null,"headers":[],"value":1}
+END
+run evreplay ./three.ndjson --into "$less" --lossy --allow retention --dry-run
+check_grep "a plan says what --lossy would change" "^2 records would not be produced as they are: 1 with the time of writing, 2 without headers whose names hold a NUL" "$out"
+run evreplay ./three.ndjson --into "$less" --lossy --allow retention
+check_status 0 "such a header is left out by --lossy"
+check "and no other" test "$(evtail "$less" --from begin -q -o json | jq -c .headers | tr '\n' ' ')" = '[["a","1"],["d","3"]] [] [] '
+check_grep "and counted" "2 records were not produced as they are: 1 with the time of writing, 2 without headers" "$err"
 "$TOP/scripts/generate" orders 20 | sed 's/"timestamp":[0-9]*/"timestamp":null/' >none.ndjson
 run evreplay ./none.ndjson --into "$dst"
 check_status 5 "and no timestamp"

@@ -42,8 +42,8 @@ void ev_message_quote(struct ev_buf *out, const char *s);
 void ev_descriptors_claim(void);
 
 /*
- * SIGINT and SIGTERM set a flag once; the second one kills. SIGPIPE and SIGXFSZ are ignored (a write
- * then says EPIPE, EFBIG). Called by ev_command_main.
+ * SIGINT, SIGTERM and SIGHUP, unless that is ignored, set a flag once; the second one kills. SIGPIPE and
+ * SIGXFSZ are ignored (a write then says EPIPE, EFBIG). Called by ev_command_main.
  */
 void ev_signals_install(void);
 bool ev_stopped(void);  /* has a signal asked us to stop? */

@@ -1,6 +1,7 @@
 /* change.c - what a copy changes in a record, and when it is due */
 #include "evreplay/replay.h"
 
+#include <inttypes.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -142,6 +143,29 @@ int replay_change(struct replay *r, struct ev_record *rec, struct ev_error *err)
 	if (!rc)
 		set_timestamp(r, rec); /* now: again when it is due */
 	return rc;
+}
+
+void replay_note_losses(struct replay *r, const struct ev_record *rec)
+{
+	unsigned losses = r->kafka && r->args->lossy ? ev_kafka_losses(rec) : 0;
+
+	r->lossy += losses != 0;
+	for (size_t i = 0; losses && i < EV_NLOSSES; i++)
+		r->losses[i] += losses >> i & 1;
+}
+
+void replay_print_losses(const struct replay *r, struct ev_buf *out)
+{
+	static const char *const what[EV_NLOSSES] = { "with the time of writing", "with the broker's time as their own",
+						      "without headers whose names hold a NUL" };
+	const char *sep = ": ";
+
+	for (size_t i = 0; i < EV_NLOSSES; i++) {
+		if (!r->losses[i])
+			continue;
+		ev_buf_addf(out, "%s%" PRIu64 " %s", sep, r->losses[i], what[i]);
+		sep = ", ";
+	}
 }
 
 /* When it is due, by the pace; 0: at once. */

@@ -153,12 +153,27 @@ static void report_allowed(const struct replay *r)
 	}
 }
 
+/* What --lossy has changed. */
+static void report_losses(const struct replay *r)
+{
+	struct ev_buf text = EV_BUF_INIT;
+
+	if (r->args->quiet || !r->lossy)
+		return;
+	ev_buf_addf(&text, "%" PRIu64 " record%s not produced as %s", r->lossy, ev_agree(r->lossy, " was", "s were"),
+		    ev_agree(r->lossy, "it is", "they are"));
+	replay_print_losses(r, &text);
+	ev_say(r->msg, "%s", ev_buf_str(&text));
+	ev_buf_release(&text);
+}
+
 void replay_report(struct replay *r, bool stopped)
 {
 	uint64_t passed = r->passed + r->sink->passed;
 
 	report_paths(r);
 	report_allowed(r);
+	report_losses(r);
 	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && r->read && !r->args->verbose))
 		return;
 	report_total(r, stopped);

@@ -122,6 +122,12 @@ uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf
 			    "--lossy copies %s\n", odd, ev_plural(odd),
 			    ev_agree(odd, "it is", "they are"), r->unproducible,
 			    ev_agree(odd, "it", "them"));
+	if (r->lossy) {
+		ev_buf_addf(out, "%" PRIu64 " record%s not be produced as %s", r->lossy,
+			    ev_agree(r->lossy, " would", "s would"), ev_agree(r->lossy, "it is", "they are"));
+		replay_print_losses(r, out);
+		ev_buf_addc(out, '\n');
+	}
 	return all + odd;
 }
 

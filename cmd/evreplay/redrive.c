@@ -448,7 +448,7 @@ static const struct ev_option options[] = {
 		  "by key (default), keep (origin's), librdkafka, 0=3"),
 	EV_LIST_WORDS(0, "allow", "CONFLICT", struct replay_args, allow, replay_allow_words,
 		      "write in spite of it; repeatable"),
-	EV_FLAG(0, "lossy", struct replay_args, lossy, "leave out what cannot be produced as it is"),
+	EV_FLAG(0, "lossy", struct replay_args, lossy, "write what cannot be produced as it is, changed"),
 	EV_STRING(0, "rate", "RATE", struct replay_args, rate, "no faster: 50/s, 300/m, 1MB/s"),
 	EV_STRING(0, "metrics", "FILE", struct replay_args, metrics, "write a Prometheus textfile"),
 	EV_FLAG('q', "quiet", struct replay_args, quiet, "no progress, no closing report"),

@@ -117,6 +117,7 @@ struct replay {
 	struct ev_redact *redact; /* NULL: nothing is to be redacted */
 	struct ev_buf changed;    /* the value of the record at hand */
 	int64_t shift_ms;      /* --timestamps shift: is added; INT64_MIN: not known yet */
+	uint64_t losses[EV_NLOSSES], lossy; /* records that --lossy changes, by what, and all */
 	const char *unproducible; /* a dry run: the first reason */
 	uint64_t dropped;      /* no JSON, --redact-other drop */
 	int64_t start_ms;      /* monotonic: when the copy began */
@@ -163,6 +164,10 @@ const char *replay_path(const struct replay *r, size_t i);
  * next call.
  */
 int replay_change(struct replay *r, struct ev_record *rec, struct ev_error *err);
+/* Into topics: a record that is to be written as it is now, and --lossy changes, is counted. */
+void replay_note_losses(struct replay *r, const struct ev_record *rec);
+/* ": 3 with the time of writing", and so on, of those that were counted. */
+void replay_print_losses(const struct replay *r, struct ev_buf *out);
 /* ms: when a record is written that is due now: not before --start-at, and in a plan at its pace, without waiting. */
 int64_t replay_writing_ms(const struct replay *r);
 /* A plan: the record is the next to be written, at its time by the pace. */

@@ -102,6 +102,7 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 		replay_plan_time(r, &out, rec->timestamp);
 		if (target && replay_check_record(r, target, &out, err))
 			return place_error(rec, err);
+		replay_note_losses(r, &out);
 		rc = replay_into(r->args) == INTO_ARCHIVE ? replay_plan_archive(r, p, &out, err) : 0;
 		if (!rc)
 			replay_dry_count(r, p, &out);
@@ -116,6 +117,7 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 		return place_error(rec, err);
 	if (r->sink->ops->put(r->sink, &out, err))
 		return place_error(rec, err);
+	replay_note_losses(r, &out);
 	if (r->redrive)
 		redrive_sent(r);
 	p->copied++;
@@ -485,6 +487,7 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 	ev_progress_clear(&r->progress);
 	if (rc < 0) {
 		replay_advise(r, settle(r, err), err);
+		err->retriable &= !a->follow; /* a stop that has left all safe is 0, and this has not */
 		return -1;
 	}
 	replay_report(r, rc == STOPPED && !r->sink->closed && !a->follow);

@@ -25,6 +25,7 @@
 #define EV_ARCHIVE_VERSION 1
 #define EV_ARCHIVE_MANIFEST "archive.json"
 #define EV_ARCHIVE_LOCK "archive.lock"
+#define EV_ARCHIVE_MOUNT "lost+found" /* of a file system whose root the archive is: nobody's, and no name of a topic */
 #define EV_ARCHIVE_MAX_PARTITIONS 65536
 #define EV_ARCHIVE_MANIFEST_MAX (256u << 20) /* bytes of a manifest, or of one segment's index */
 

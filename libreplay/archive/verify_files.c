@@ -115,7 +115,7 @@ static int check_top(struct ev_archive_verify *v, const char *name, struct ev_er
 	int rc = 0;
 
 	if (strcmp(name, EV_ARCHIVE_MANIFEST) == 0 || strcmp(name, EV_ARCHIVE_LOCK) == 0 ||
-	    strcmp(name, EV_ARCHIVE_MANIFEST ".tmp") == 0)
+	    strcmp(name, EV_ARCHIVE_MANIFEST ".tmp") == 0 || strcmp(name, EV_ARCHIVE_MOUNT) == 0)
 		return 0;
 	v->topic = ev_manifest_topic(&v->manifest, ev_slice_str(name));
 	ev_buf_addf(&folder, "%s/%s", v->check->dir, name);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "archive/writer_impl.h"
 #include "base/clock.h"
@@ -11,9 +12,12 @@ int ev_writer_fail(struct ev_archive_writer *w, const char *verb, const char *pa
 		   struct ev_error *err)
 {
 	ev_fail(err, EV_STORE, "cannot %s '%s': %s", verb, path, strerror(errno));
-	if (!w->failed.class && w->lock >= 0) /* before that there may be none */
-		ev_hint(err, "the archive holds what was flushed before; --append goes on from there");
-	return -1;
+	if (w->failed.class || w->lock < 0) /* before that there may be none */
+		return -1;
+	if (access(w->dir, F_OK))
+		return ev_hint(err, "the folder is not there any more, and all that was flushed is gone with it");
+	return ev_archive_is(w->dir) ? ev_hint(err, "the archive holds what was flushed before; --append goes on from "
+					       "there") : -1;
 }
 
 static int compare(const struct ev_wpart *p, struct ev_slice topic, int32_t partition)

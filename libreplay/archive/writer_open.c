@@ -23,10 +23,11 @@ static const char *path_in(struct ev_archive_writer *w, const char *name)
 static bool is_ours(const char *name)
 {
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	       strcmp(name, EV_ARCHIVE_LOCK) == 0 || strcmp(name, EV_ARCHIVE_MANIFEST ".tmp") == 0;
+	       strcmp(name, EV_ARCHIVE_LOCK) == 0 || strcmp(name, EV_ARCHIVE_MANIFEST ".tmp") == 0 ||
+	       strcmp(name, EV_ARCHIVE_MOUNT) == 0;
 }
 
-/* Nothing but what a writer killed in its first steps leaves. */
+/* Nothing but what a writer killed in its first steps leaves, or a file system has. */
 static int check_empty(struct ev_archive_writer *w, struct ev_error *err)
 {
 	DIR *d = opendir(w->dir);

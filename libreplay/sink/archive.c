@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "record/line.h"
@@ -33,6 +34,7 @@ static int resume(struct ev_sink *s, struct ev_position *stored, bool *known, st
 
 static int add_context(struct ev_sink *s, struct ev_error *err)
 {
+	s->lost = access(sink_of(s)->dir, F_OK); /* somebody has removed it */
 	return ev_context(err, "cannot write %s", s->target);
 }
 

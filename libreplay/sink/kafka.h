@@ -4,7 +4,7 @@
  *
  * Key, value, headers (order, duplicates, null) and timestamp arrive as they were. What librdkafka
  * cannot produce so (a timestamp of 0 or none, a LogAppendTime as such, a NUL in a header's name) is
- * EV_DATA by name, unless `lossy`. The bytes are copied once, into the block that librdkafka
+ * EV_DATA by name, unless `lossy` (see ev_kafka_losses). The bytes are copied once, into the block that librdkafka
  * allocates for a message anyway.
  *
  * A topic is looked up when its first record comes; one that is not there is EV_STORE.
@@ -100,6 +100,13 @@ struct ev_source *ev_kafka_sink_read(struct ev_sink *s, const char *topic, struc
 
 /* Why the record cannot be produced as it is; NULL when it can. */
 const char *ev_kafka_unproducible(const struct ev_record *r);
+
+/* What of it `lossy` changes: bits 1 << enum. */
+enum ev_kafka_loss { EV_LOSS_TIME,    /* none, 0 or before 1970: that of writing */
+		     EV_LOSS_TYPE,    /* the broker's: becomes its own */
+		     EV_LOSS_HEADERS, /* a NUL in the name: left out */
+		     EV_NLOSSES };
+unsigned ev_kafka_losses(const struct ev_record *r);
 
 /* Its connection, for questions about topics; stays the sink's. */
 struct ev_cluster *ev_kafka_sink_cluster(struct ev_sink *s);

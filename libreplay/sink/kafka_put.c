@@ -7,6 +7,20 @@
 enum { SERVE_EVERY = 512, FULL_WAIT_MS = 50, FIRST_WAIT_MS = 100, MOST_HELD = 4096 };
 #define MAX_RUNS (1u << 20) /* 16 MiB; then all that is under way is awaited */
 
+/* The client takes names of headers as texts. */
+static bool has_nul(const struct ev_header *h)
+{
+	return memchr(h->name.ptr, '\0', h->name.len);
+}
+
+static bool has_nul_header(const struct ev_record *r)
+{
+	for (size_t i = 0; i < r->nheaders; i++)
+		if (has_nul(&r->headers[i]))
+			return true;
+	return false;
+}
+
 const char *ev_kafka_unproducible(const struct ev_record *r)
 {
 	if (r->timestamp == EV_NO_TIMESTAMP)
@@ -15,10 +29,15 @@ const char *ev_kafka_unproducible(const struct ev_record *r)
 		return r->timestamp ? "its timestamp is before 1970" : "its timestamp is 0";
 	if (r->log_append)
 		return "its timestamp is the broker's (LogAppendTime)";
-	for (size_t i = 0; i < r->nheaders; i++)
-		if (memchr(r->headers[i].name.ptr, '\0', r->headers[i].name.len))
-			return "the name of a header holds a NUL";
-	return NULL;
+	return has_nul_header(r) ? "the name of a header holds a NUL" : NULL;
+}
+
+unsigned ev_kafka_losses(const struct ev_record *r)
+{
+	bool timeless = r->timestamp == EV_NO_TIMESTAMP || r->timestamp <= 0;
+
+	return (timeless ? 1u << EV_LOSS_TIME : r->log_append ? 1u << EV_LOSS_TYPE : 0) |
+	       (has_nul_header(r) ? 1u << EV_LOSS_HEADERS : 0);
 }
 
 int ev_kafka_sink_fail(struct kafka_sink *k, const struct sink_target *t, int32_t partition, uint32_t part,
@@ -38,7 +57,8 @@ static int check_producible(const struct kafka_sink *k, const struct ev_record *
 	if (!what)
 		return 0;
 	ev_fail(err, EV_DATA, "cannot produce this record as it is: %s", what);
-	return ev_hint(err, "--lossy copies it with what cannot be kept left out");
+	return ev_hint(err, "--lossy copies it: with the time of writing, or the broker's as its own, and without such "
+		       "headers");
 }
 
 static struct sink_target *new_target(struct kafka_sink *k, struct ev_slice topic,
@@ -90,6 +110,8 @@ static rd_kafka_headers_t *headers_of(const struct ev_record *r)
 	for (size_t i = 0; i < r->nheaders; i++) {
 		const struct ev_header *h = &r->headers[i];
 
+		if (has_nul(h))
+			continue; /* lossy */
 		rd_kafka_header_add(hs, h->name.ptr, (ssize_t)h->name.len, h->value.ptr,
 				    h->value.ptr ? (ssize_t)h->value.len : 0);
 	}

@@ -51,6 +51,17 @@ static void hint_rights(struct kafka_sink *k, struct ev_error *err)
 	ev_buf_release(&names);
 }
 
+/* Where its token cannot be written the records go with it. */
+static void check_jobs_there(struct kafka_sink *k, struct ev_error *err)
+{
+	struct ev_topic_info is = { 0 };
+	struct ev_error ignored;
+
+	if (!ev_topic_look(k->cluster, EV_JOBS_TOPIC, &is, &ignored) && !is.partitions)
+		ev_hint(err, "topic '" EV_JOBS_TOPIC "' is not there any more, and with it where the job stands: "
+			"--new-job begins anew, and copies again what is there already");
+}
+
 /* Takes `error`: what it means for the copy. */
 static int fail(struct kafka_sink *k, rd_kafka_error_t *error, enum ev_kafka_txn_what what,
 		struct ev_error *err)
@@ -64,8 +75,8 @@ static int fail(struct kafka_sink *k, rd_kafka_error_t *error, enum ev_kafka_txn
 			rd_kafka_error_string(error));
 	if (is_right(rd_kafka_error_code(error)))
 		hint_rights(k, err);
-	else if (!fenced && !k->error.class)
-		ev_kafka_targets_there(k, err); /* it may be that */
+	else if (!fenced && !k->error.class && !ev_kafka_targets_there(k, err)) /* it may be that */
+		check_jobs_there(k, err);
 	err->retriable = !fenced && !rd_kafka_error_is_fatal(error);
 	rd_kafka_error_destroy(error);
 	if (!k->error.class || fenced)

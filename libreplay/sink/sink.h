@@ -74,7 +74,7 @@ struct ev_sink {
 	uint64_t records, bytes;/* put so far; bytes of keys, values and headers */
 	uint64_t failed;        /* of those put: are known not to be in the target */
 	uint64_t passed;        /* records that it was given, and holds already */
-	bool lost;              /* the target was made anew: what was flushed before is not in it either */
+	bool lost;              /* the target is gone, or was made anew: what was flushed before is not in it either */
 	bool closed;            /* the reader is gone (a pipe), or asleep: nothing more is wanted, end quietly */
 };
 
