@@ -162,10 +162,15 @@ static void take_next(struct ev_lanes *l, struct ev_apply *own)
 	l->bytes[i % EV_LANE_PIECES] = ev_fold_list_bytes(l->pieces[i % EV_LANE_PIECES].list);
 }
 
-/* The second thread goes no further where the lists take too much. */
+/* Nobody goes further ahead where the lists take so much. */
+static bool is_full(const struct ev_lanes *l)
+{
+	return l->most && bytes_of(l) >= l->most;
+}
+
 static bool may_go_on(const struct ev_lanes *l)
 {
-	return has_next(l, l->asked + AHEAD) && (!l->most || bytes_of(l) < l->most);
+	return has_next(l, l->asked + AHEAD) && !is_full(l);
 }
 
 /* Under the lock, which is given back meanwhile. False: there is nothing to do. */
@@ -321,7 +326,7 @@ const struct ev_lane_piece *ev_lanes_piece(struct ev_lanes *l, size_t i)
 	if (number > l->asked)
 		l->asked = number;
 	while (number >= l->next || !l->ready[number % EV_LANE_PIECES]) {
-		if (has_next(l, UINT64_MAX))
+		if (has_next(l, is_full(l) ? number : UINT64_MAX))
 			take_next(l, l->own[0]);
 		else
 			pthread_cond_wait(&l->done, &l->lock);
@@ -382,5 +387,10 @@ size_t ev_lanes_bytes(struct ev_lanes *l)
 
 bool ev_lanes_full(struct ev_lanes *l)
 {
-	return l->most && ev_lanes_bytes(l) >= l->most;
+	bool full;
+
+	pthread_mutex_lock(&l->lock);
+	full = is_full(l);
+	pthread_mutex_unlock(&l->lock);
+	return full;
 }

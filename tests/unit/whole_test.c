@@ -260,6 +260,61 @@ static void numbers_go_on(const struct ev_projection *p, const struct log *log)
 	s->ops->close(s);
 }
 
+/*
+ * Whoever waits for a piece makes others meanwhile, as far as memory lasts. Some pieces take long and come to nothing;
+ * of the others each has as many statements as a list may.
+ */
+static void waited_for(const struct ev_projection *p)
+{
+	enum { PIECES = EV_LANE_PIECES, MEMORY = 8 << 20, MOST = MEMORY / 8, EACH = MOST / 4 + 16384 };
+	struct ev_record *records = ev_alloc(PIECES * EV_LANE_PIECE * sizeof(*records));
+	struct ev_buf slow = EV_BUF_INIT, full = EV_BUF_INIT;
+	struct ev_store_options so = EV_STORE_OPTIONS_INIT;
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_store *s = ev_store_open(":memory:", &so, &err);
+	struct ev_apply_options opt = EV_APPLY_OPTIONS_INIT;
+	struct ev_apply *a;
+	struct ev_lanes *l;
+	size_t peak = 0;
+
+	ev_buf_adds(&slow, "{\"type\":\"other\",\"no\":2,\"list\":[");
+	ev_buf_adds(&full, "{\"type\":\"put\",\"no\":2,\"k\":\"k\",\"n\":1,\"at\":1,\"list\":[");
+	for (int i = 0; i < 20000; i++)
+		ev_buf_adds(&slow, i ? ",1" : "1");
+	for (int i = 0; i < 40; i++)
+		ev_buf_adds(&full, i ? ",1" : "1");
+	ev_buf_adds(&slow, "]}");
+	ev_buf_adds(&full, "]}");
+	for (size_t i = 0; i < PIECES * EV_LANE_PIECE; i++)
+		records[i] = (struct ev_record){
+			.topic = EV_LITERAL("t"), .offset = (int64_t)i,
+			.value = ev_buf_slice(i / EV_LANE_PIECE % 8 == 1 ? &slow : &full),
+		};
+	opt.memory = MEMORY / 3 * 4; /* of which the store takes a quarter */
+	a = ev_apply_open(s, p, &opt, &err);
+	l = ev_lanes_new(a);
+	for (int round = 0; round < 3; round++) {
+		ev_lanes_begin(l, records, PIECES * EV_LANE_PIECE);
+		for (size_t i = 0; i < PIECES; i++) {
+			size_t bytes;
+
+			ev_lanes_passed(l, i);
+			ev_lanes_piece(l, i);
+			bytes = ev_lanes_bytes(l);
+			peak = bytes > peak ? bytes : peak;
+		}
+		ev_lanes_end(l);
+	}
+	CHECK(peak >= EACH / 2, "a piece is as large as its list may be");
+	CHECK(peak <= MOST + 2 * EACH, "no more of them than memory lasts, and what two threads are at: %zu", peak);
+	ev_lanes_free(l);
+	ev_apply_close(a);
+	s->ops->close(s);
+	ev_buf_release(&slow);
+	ev_buf_release(&full);
+	free(records);
+}
+
 int main(void)
 {
 	struct ev_error err = EV_ERROR_INIT;
@@ -279,6 +334,7 @@ int main(void)
 		CHECK(ev_slice_eq(ev_buf_slice(&want), ev_buf_slice(&got)), "%s come to the same", ways[i].what);
 	}
 	numbers_go_on(p, l);
+	waited_for(p);
 	for (int i = 0; i < RECORDS; i++) /* poison would open a transaction, which nobody comes between */
 		l->records[i].value = ev_slice_str("{\"type\":\"put\",\"k\":\"a\",\"n\":1,\"no\":0,\"at\":1}");
 	ev_buf_clear(&want);
