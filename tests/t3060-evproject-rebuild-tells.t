@@ -52,8 +52,18 @@ build v1.sql m.db ./log.ndjson
 rebuild more.sql m.db ./log.ndjson --yes --max-change 50
 check_status 1 "the rows of a new table are change"
 check_grep "with what they are, on stdout" '^more +0 +0 +0 +2[0-9] +a new table' "$out"
+run evproject status more.sql --store m.db
+check_grep "status offers both ways" '^to go on: the same command with a higher --max-change takes them; rebuild --abandon gives it up' "$out"
+check_grep "and says that the file's version does not serve" 'warning: more.sql is not what serves: version 1 does, the file.s is being built' "$err"
 rebuild more.sql m.db --abandon
 rebuild more.sql m.db ./log.ndjson --yes
+run evproject status v1.sql --store m.db
+check_status 0 "status by an older file"
+check_grep "says which version serves, and that its own is kept" 'warning: v1.sql is not what serves: version 2 does, the file.s is kept' "$err"
+run evproject status more.sql --store m.db
+check_no_grep "by the file of what serves it says nothing of the kind" "not what serves" "$err"
+run evverify v1.sql --store m.db ./log.ndjson
+check_grep "evverify by an older file says which one to give" '^hint: the store has the newer version 2: verify it with its file' "$err"
 build v1.sql m1.db ./log.ndjson
 run evproject diff m1.db m.db v1.sql
 check_status 1 "diff finds it"
@@ -151,6 +161,29 @@ check_grep "and says what it is" "store 'l.db' is locked by another process, whi
 check_grep "with what to do" 'hint: a first load does so until it commits' "$err"
 exec 8>&-
 wait $holder
+
+# the dry run of what serves already, and partitions in their order, as a file shows them in that of its records
+off=0
+{ rec add a 1 0 10 u; rec add a 1 0 2 u; rec add a 1 0 0 t; } >parts.ndjson
+build v1.sql parts.db ./parts.ndjson
+rebuild v1.sql parts.db ./parts.ndjson --dry-run
+check_status 0 "a dry run of the version that serves"
+check_grep "says that nothing would be done" "NOTHING WOULD BE DONE, as it serves already; with --again:" "$out"
+check "lists partitions in order" test "$(awk '/^[tu].[0-9]/ { print $1 }' "$out" | xargs)" = "t/0 u/2 u/10"
+rebuild v1.sql parts.db ./parts.ndjson --dry-run --again
+check_no_grep "with --again it would be built" "NOTHING WOULD" "$out"
+
+# two versions whose rows may differ by the order of partitions alone
+rebuild v2.sql parts.db ./parts.ndjson --yes
+check_grep "that is said of a view whose order matters" "the order of partitions matters to this view" "$err"
+
+# what is missing in the call
+run evproject status --store nowhere.db
+check_status 4 "a store that is not there"
+check_grep "is said to be that" "cannot open store 'nowhere.db': there is no such file" "$err"
+check_grep "and what makes it" "^hint: evproject run makes it" "$err"
+run evproject run --store x.db
+check_grep "a missing file is asked for with an example" "^hint: name it first, for example view.sql" "$err"
 
 # a comparison is stopped by a signal
 sqlite3 m.db "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 3000000) INSERT INTO more SELECT i FROM c"

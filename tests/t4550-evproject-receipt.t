@@ -111,6 +111,20 @@ sql s.db "UPDATE acc SET n = n - 1 WHERE k = 'k3'"
 cp good.json r.json
 check "now" serves 2
 
+# a proof that will want a scratch database says so before anything is loaded, and --dry-run does, too
+if on postgresql; then
+	sed 's/version 2/version 3/; s/^DELETE FROM acc WHERE k = \$.k;/DELETE FROM acc WHERE n = $.n;/' v2.sql | grep -v '^CREATE VIEW' >odd.sql
+	for dry in --dry-run --yes; do
+		run evproject rebuild odd.sql --store "$(store s.db)" ./log.ndjson --require-receipt odd.json $dry
+		check_status 2 "$dry: a file that does not all fold in memory, without --scratch"
+		check_grep "is told" "not all of the file folds in memory, and a proof wants a database" "$err"
+		check_grep "and how" "^hint: name one .*--scratch postgresql" "$err"
+		check "nothing is under way" test "$(sql s.db 'SELECT count(*) FROM ev_rebuild')" = 0
+	done
+	run evproject rebuild odd.sql --store "$(store s.db)" ./log.ndjson --require-receipt odd.json --scratch "$_stores" --dry-run
+	check_status 0 "with it the plan is printed"
+fi
+
 sed 's/version 2/version 3/; s/-- @on nop/-- @on nopes/; s/10 \*/20 */' v2.sql >v3.sql
 rm r.json
 rebuild v3.sql s.db --require-receipt nosuch/r.json ./log.ndjson --yes

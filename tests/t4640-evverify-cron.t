@@ -40,8 +40,15 @@ job 1 changed.db
 check_status 1 "a row differs"
 check_grep "the mail says which" "changed acc k='k2': n is 9, should be 2" "$out"
 job 2 s.db
-check_status 5 "the second: these events have no numbers"
-check_grep "it was understood" 'a number at .\.version' "$out"
+check_status 0 "the second: the log"
+check "and no mail" test ! -s "$out"
+series() { grep -ho '^evverify_[^ ]*' evverify-orders.prom evverify-orders-log.prom | sort | uniq -d; }
+check "one collector takes both files: they have no series in common" test -z "$(series)"
+log_success() { grep '^evverify_last_success_timestamp_seconds{projection="acc",check="log"}' evverify-orders-log.prom; }
+before=$(log_success)
+run evverify p.sql --log --metrics evverify-orders-log.prom -q ./nosuch.ndjson
+check_status 3 "a night without its log"
+check "keeps the time of the last success" test -n "$before" -a "$(log_success)" = "$before"
 
 block systemd 1 | sed "s|/usr/local/bin/evverify|$PWD/bin/evverify|" >evverify@orders.service
 block systemd 2 >evverify@orders.timer

@@ -24,7 +24,7 @@ phase() { [ "$(sql "$db" 'SELECT phase FROM ev_rebuild' 2>/dev/null)" = "$1" ]; 
 check "a rebuild comes to its swap" wait_for 60 phase ready
 rebuild p2.sql "$db" --lock-wait 300ms ./all.ndjson
 check_status 6 "a second rebuild is exit 6"
-check_grep "and names the first, and what it does" "pid $pid on .* rebuilds it to version 2 \(ready\)" "$err"
+check_grep "and names the first, and what it does" "pid $pid on .* rebuilds it to version 2 \(swap\)" "$err"
 run evproject rollback p.sql --store "$db" --lock-wait 300ms
 check_status 6 "so is a rollback"
 run evproject drop acc --store "$db" --yes --lock-wait 300ms

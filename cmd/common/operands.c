@@ -21,6 +21,7 @@ struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_
 	if (file)
 		return ev_projection_load(file, err);
 	ev_fail(err, EV_USAGE, "which projection file?");
+	ev_hint(err, "name it first, for example view.sql; evproject draft writes one from a source");
 	return NULL;
 }
 

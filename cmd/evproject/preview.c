@@ -25,6 +25,8 @@ static void print_versions(const struct ev_projection *p, const struct ev_previe
 	ev_buf_clear(&b);
 	ev_buf_addf(&b, "version %" PRId64 ", fingerprint %s", p->version, p->fingerprint);
 	line("new", ev_buf_str(&b));
+	if (v->serves)
+		line("", "NOTHING WOULD BE DONE, as it serves already; with --again:");
 	if (v->kept)
 		line("kept", "a version is kept for rollback, which the swap drops");
 	if (v->plan.phase != EV_PHASE_NONE) {

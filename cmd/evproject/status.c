@@ -437,14 +437,31 @@ static int limits(const struct args *a, const struct view *v, struct ev_messages
 	return passed;
 }
 
-static int one(struct args *a, struct ev_store *s, const char *name, struct ev_messages *msg,
-	       struct ev_error *err)
+/* Who names a file may take what is shown for the state of that very version. */
+static void warn_of_file(const struct view *v, const struct ev_projection *p, struct ev_messages *msg)
+{
+	const char *is = "";
+
+	if (!v->ledger.exists || strcmp(v->ledger.fingerprint, p->fingerprint) == 0)
+		return;
+	if (v->plan.phase != EV_PHASE_NONE && strcmp(v->plan.fingerprint, p->fingerprint) == 0)
+		is = ", the file's is being built";
+	else if (v->kept.exists && strcmp(v->kept.fingerprint, p->fingerprint) == 0)
+		is = ", the file's is kept";
+	ev_warn(msg, "%s is not what serves: version %" PRId64 " does%s", p->file, v->ledger.version, is);
+}
+
+/* `p`: of the file that was named, or NULL. */
+static int one(struct args *a, struct ev_store *s, const char *name, const struct ev_projection *p,
+	       struct ev_messages *msg, struct ev_error *err)
 {
 	struct view v = { .lag = -1 };
 	int rc = load(a, s, name, &v, err);
 
 	if (rc == 0) {
 		a->format ? print_json(&v) : print_text(&v);
+		if (p)
+			warn_of_file(&v, p, msg);
 		rc = limits(a, &v, msg, err);
 	}
 	if (rc >= 0 && v.log.class) { /* last, after all that the store can tell */
@@ -478,7 +495,7 @@ static int all(struct args *a, struct ev_store *s, struct ev_messages *msg, stru
 	for (const char *n = ev_buf_str(&names); rc >= 0 && n < end; n += strlen(n) + 1) {
 		struct ev_error why = EV_ERROR_INIT;
 
-		rc = one(a, s, n, msg, &why);
+		rc = one(a, s, n, NULL, msg, &why);
 		worst = rc > worst ? rc : worst;
 		if (rc >= 0)
 			continue;
@@ -509,7 +526,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (ev_no_operands(rest, err) == 0)
 		s = ev_store_args_open(&a->store, true, err);
 	if (s)
-		rc = p ? one(a, s, p->name, msg, err) : all(a, s, msg, err);
+		rc = p ? one(a, s, p->name, p, msg, err) : all(a, s, msg, err);
 	if (s)
 		s->ops->close(s);
 	ev_projection_free(p);

@@ -8,10 +8,11 @@
 
 #include "base/file.h"
 #include "common/metrics.h"
+#include "evverify/evverify.h"
 
 #define MAX_FILE (4u << 20)
 
-int ev_last_success(const char *file, const char *projection, double *out, struct ev_error *err)
+int ev_last_success(const char *file, const char *projection, const char *check, double *out, struct ev_error *err)
 {
 	struct ev_buf old = EV_BUF_INIT;
 	struct ev_metrics m;
@@ -26,7 +27,7 @@ int ev_last_success(const char *file, const char *projection, double *out, struc
 	/* the line as it would be written, up to its value */
 	ev_metrics_init(&m);
 	m.name = "evverify_last_success_timestamp_seconds";
-	ev_metric_value(&m, 0, "projection", projection ? projection : "", NULL);
+	ev_metric_value(&m, 0, "projection", projection ? projection : "", EV_PROM_LABEL(check));
 	head = m.text.len - 2; /* without `0` and the line feed */
 	rc = ev_file_read(file, MAX_FILE, &old, err);
 	if (rc < 0)

@@ -5,9 +5,9 @@
 #include "base/error.h"
 
 /*
- * The projection's evverify_last_success_timestamp_seconds in the file; -1: there is none, or no file. One that is
- * there and cannot be read is an error, as what it says would be lost.
+ * evverify_last_success_timestamp_seconds of that check (evverify.h) of the projection in the file; -1: there is none,
+ * or no file. One that is there and cannot be read is an error, as what it says would be lost.
  */
-int ev_last_success(const char *file, const char *projection, double *out, struct ev_error *err);
+int ev_last_success(const char *file, const char *projection, const char *check, double *out, struct ev_error *err);
 
 #endif

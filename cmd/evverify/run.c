@@ -259,8 +259,11 @@ static int prepare(struct state *st, struct ev_operands *rest, const struct ev_p
 	a->src.spec.need_headers = true;
 	ev_source_args_notes(&a->src, st->msg);
 	a->src.spec.memory /= 2; /* the other half is for rows, for sorting, and for a second source */
-	if (!p && !a->src.spec.ntopics && !a->src.spec.nfiles && !a->src.spec.archive)
-		return ev_fail(err, EV_USAGE, "which source? or which projection file?");
+	if (!p && !a->src.spec.ntopics && !a->src.spec.nfiles && !a->src.spec.archive) {
+		ev_fail(err, EV_USAGE, "which source? or which projection file?");
+		return ev_hint(err, "name the topic, archive or file that is to be looked at; or a file that ends in "
+				    ".sql, for the topics that it reads");
+	}
 	if (p && (ev_use_topics(&a->src, p, err) || refuse_order(st, p, err)))
 		return -1;
 	if (looks_at_store(a) && fill_options(st, err))
@@ -346,6 +349,12 @@ static int verify(struct state *st, struct ev_operands *rest, struct ev_error *e
 	return rc;
 }
 
+/* For ev_print_prom. */
+static const char *which(const struct args *a)
+{
+	return looks_at_store(a) ? NULL : "log";
+}
+
 static int write_metrics(struct state *st, int status, struct ev_error *err)
 {
 	struct ev_buf out = EV_BUF_INIT;
@@ -355,9 +364,9 @@ static int write_metrics(struct state *st, int status, struct ev_error *err)
 	/* another run reports for itself; a wrong command line says nothing of any view */
 	if (!st->a->metrics || st->locked_out || (status == EV_USAGE && !st->verdict.projection))
 		return 0;
-	if (status && ev_last_success(st->a->metrics, st->verdict.projection, &last, err) < 0)
+	if (status && ev_last_success(st->a->metrics, st->verdict.projection, which(st->a), &last, err) < 0)
 		return -1;
-	ev_print_prom(&st->verdict, status, last, &out);
+	ev_print_prom(&st->verdict, status, last, which(st->a), &out);
 	rc = ev_file_replace(st->a->metrics, ev_buf_slice(&out), err);
 	ev_buf_release(&out);
 	return rc;
@@ -380,7 +389,7 @@ static int print(struct state *st, int status, const struct ev_error *why, struc
 		ev_print_tap(v, status, why, &out);
 		break;
 	case EV_FORMAT_PROM:
-		ev_print_prom(v, status, status ? -1 : (double)v->ended_at / 1000, &out);
+		ev_print_prom(v, status, status ? -1 : (double)v->ended_at / 1000, which(st->a), &out);
 		break;
 	case EV_FORMAT_NAGIOS:
 		ev_print_nagios(v, status, why, &out);

@@ -166,7 +166,7 @@ static int failed_again(struct ev_apply *a, const struct letter *l, struct ev_er
 		return -1;
 	*err = why;
 	ev_context(err, "%s/%d@%" PRId64, l->topic, l->partition, l->offset);
-	return err->class == EV_DATA ? ev_hint(err, "nothing was changed") : -1;
+	return err->class == EV_DATA ? ev_hint(err, "nothing was changed but its count of tries, and the reason") : -1;
 }
 
 /*

@@ -10,6 +10,9 @@ int ev_rebuilding_conclude(struct ev_rebuilding *r, enum ev_rebuild_end end, str
 	if (r->ending || (end != EV_REBUILT_READY && end != EV_REBUILT_REFUSED && end != EV_REBUILT_TOO_MUCH))
 		return 0;
 	ev_plan_conclude(&r->plan, end == EV_REBUILT_READY, r->refusal);
+	if (end == EV_REBUILT_TOO_MUCH)
+		r->plan.advice = ev_strdup("the same command with a higher --max-change takes them; rebuild --abandon "
+					   "gives it up");
 	return ev_plan_save(r->sh->live, &r->plan, err);
 }
 

@@ -192,5 +192,10 @@ int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err);
  * the receipt is written, 1 refused, -1.
  */
 int ev_rebuilding_prove(struct ev_rebuilding *r, bool live, struct ev_error *err);
+/*
+ * Before anything is loaded: has the call what a proof of the file will want? `folds`: what does not fold in memory
+ * (apply.h), as far as it is known. Not asked where a receipt that is there may do.
+ */
+int ev_rebuilding_check_proof(const struct ev_rebuilding *r, const char *folds, struct ev_error *err);
 
 #endif

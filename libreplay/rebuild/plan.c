@@ -95,7 +95,9 @@ void ev_plan_conclude(struct ev_plan *p, bool ready, const char *refused)
 
 const char *ev_plan_word(const struct ev_plan *p)
 {
-	return p->refused ? "refused" : p->ready ? "ready" : ev_phase_names[p->phase];
+	if (p->refused || p->ready)
+		return p->refused ? "refused" : "ready";
+	return p->phase == EV_PHASE_READY ? "swap" : ev_phase_names[p->phase];
 }
 
 static int take_text(void *ctx, const struct ev_cell *c, size_t n)

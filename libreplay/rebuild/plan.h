@@ -60,7 +60,7 @@ struct ev_plan {
 	bool ready;           /* the last session ended with a version that may serve, and was not swapped */
 	char *refused;        /* or by refusing it: why; NULL: not */
 	char *failed;         /* or by an error: which; NULL: none, or it was killed */
-	char *advice;         /* what to do about that, where the same call would end in it again; NULL: it goes on */
+	char *advice;         /* what to do about either, where the same call would end so again; NULL: it goes on */
 	int64_t since;        /* when what ev_plan_word says began */
 	double change;        /* percent of the old rows that differ in it, at most 100 */
 	struct ev_plan_range *ranges;
@@ -123,7 +123,7 @@ int ev_plan_is_beside(struct ev_store *s, const struct ev_plan *p, const struct 
 #define EV_PLAN_IS_VOID "--abandon gives the rebuild up, to begin anew; or another rollback, and it goes on"
 /* The rows_key of what serves, which tells two versions of one fingerprint apart. Appended. */
 int ev_plan_serving_rows(struct ev_store *s, const char *projection, struct ev_buf *key, struct ev_error *err);
-/* Where it is, in a word: "ready", "refused", or the phase's name. */
+/* Where it is, in a word: "ready", "refused", or the phase's name ("swap" where that is all that is left). */
 const char *ev_plan_word(const struct ev_plan *p);
 
 /* One more range at the end of the list; returns it, empty. Pointers move. */

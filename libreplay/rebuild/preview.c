@@ -48,6 +48,15 @@ static int sample(struct ev_apply *a, struct ev_source *src, const struct ev_ran
 	return 0;
 }
 
+/* As people look them up; a file's show up in the order of its records. */
+static int compare_parts(const void *a, const void *b)
+{
+	const struct ev_preview_part *x = a, *y = b;
+	int order = strcmp(x->topic, y->topic);
+
+	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+}
+
 static void add_parts(struct ev_source *src, const struct ev_span *spans, struct ev_preview *out)
 {
 	out->parts = ev_alloc((src->nparts + 1) * sizeof(*out->parts));
@@ -62,6 +71,7 @@ static void add_parts(struct ev_source *src, const struct ev_span *spans, struct
 		};
 		out->records += end > begin ? end - begin : 0;
 	}
+	qsort(out->parts, out->nparts, sizeof(*out->parts), compare_parts);
 }
 
 /* What would be read, and some of it. */
@@ -219,11 +229,14 @@ static int load_old(struct ev_shadow *sh, const char *name, struct ev_preview *o
 }
 
 /* What a rebuild would refuse of the file, and of a log that is not the old view's. */
-static int check(struct ev_rebuilding *r, struct ev_error *err)
+static int check(struct ev_rebuilding *r, const char *folds, struct ev_error *err)
 {
 	bool beside = r->plan.phase != EV_PHASE_BUILD;
 
 	if (ev_rebuilding_admit(r, err) < 0)
+		return -1;
+	if (r->plan.phase <= EV_PHASE_PREPARE && !ev_rebuilding_serves(r) &&
+	    ev_rebuilding_check_proof(r, folds, err) < 0)
 		return -1;
 	if (!beside || !r->old.exists)
 		return 0;
@@ -247,7 +260,8 @@ static int plan_log(struct ev_shadow *sh, const struct ev_projection *p, struct 
 	int rc = ev_plan_load(sh->live, p->name, &r.plan, err);
 
 	if (rc == 0)
-		rc = check(&r, err);
+		rc = check(&r, ev_apply_folds(scratch), err);
+	out->serves = rc == 0 && ev_rebuilding_serves(&r);
 	if (rc == 0)
 		rc = look(&r, scratch, out, err);
 	if (rc == 0)

@@ -20,6 +20,7 @@ struct ev_preview_part {
 struct ev_preview {
 	struct ev_plan plan;           /* of a rebuild that is under way; phase NONE: none */
 	struct ev_ledger old;          /* exists = false: no view serves */
+	bool serves;                   /* the file's version serves, so nothing would be done */
 	bool kept;                     /* a version is kept, which the swap would drop */
 	struct ev_preview_part *parts;
 	size_t nparts;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "projection/ddl.h"
 #include "rebuild/internal.h"
 #include "verify/receipt.h"
 #include "verify/verify.h"
@@ -113,6 +114,18 @@ static int judge(struct ev_rebuilding *r, struct ev_verdict *v, struct ev_error 
 		return ev_rebuilding_refuse(r, "the new version is not what the log makes");
 	*err = why;
 	return ev_context(err, "the %s is not proven", r->as_serves ? "version that serves" : "new version");
+}
+
+int ev_rebuilding_check_proof(const struct ev_rebuilding *r, const char *folds, struct ev_error *err)
+{
+	bool views = ev_makes_views(r->p, EV_POSTGRESQL);
+
+	if (!r->opt->receipt || r->opt->scratch || r->sh->live->ops->dialect != EV_POSTGRESQL ||
+	    !(views || *folds || r->p->dedupe))
+		return 0;
+	ev_fail(err, EV_USAGE, views ? "the file has SQL views, and a proof wants a database to make them in" :
+		"not all of the file folds in memory, and a proof wants a database to fold it in");
+	return ev_hint(err, "name one where a schema may be made for the time: --scratch postgresql://...");
 }
 
 int ev_rebuilding_prove(struct ev_rebuilding *r, bool live, struct ev_error *err)

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "projection/ddl.h"
 #include "rebuild/internal.h"
 
 #define MAX_TRIES 500 /* of one phase, after lost connections */
@@ -219,8 +218,11 @@ static int check_log(struct ev_rebuilding *r, struct ev_error *err)
 
 static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 {
+	ev_rebuilding_step(r, "prepare");
 	if (ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_parts(r, err) < 0 ||
 	    ev_rebuilding_check_asked(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
+	    (r->plan.phase == EV_PHASE_PREPARE &&
+	     ev_rebuilding_check_proof(r, ev_apply_folds(r->apply), err) < 0) ||
 	    check_log(r, err) < 0 || ev_rebuilding_warn_adopted(r, err) < 0) {
 		if (!err->retriable)
 			undo_prepare(r);
@@ -447,12 +449,8 @@ static int start(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 		return -1;
 	if (r->opt->receipt && r->opt->pipe)
 		return ev_fail(err, EV_USAGE, "a proof reads its source once more: give a file instead of a pipe");
-	if (r->opt->receipt && !r->opt->scratch && r->plan.phase == EV_PHASE_NONE &&
-	    !ev_rebuilding_serves(r) && r->sh->live->ops->dialect == EV_POSTGRESQL &&
-	    ev_makes_views(r->p, EV_POSTGRESQL)) {
-		ev_fail(err, EV_USAGE, "the file has SQL views, and a proof wants a database to make them in");
-		return ev_hint(err, "name one where a schema may be made for the time: --scratch postgresql://...");
-	}
+	if (r->plan.phase == EV_PHASE_NONE && !ev_rebuilding_serves(r) && ev_rebuilding_check_proof(r, "", err) < 0)
+		return -1;
 	r->plan.adopt |= r->opt->adopt; /* a call without it goes on as this one began */
 	r->old_tables = rc || r->plan.adopt;
 	r->ao = (struct ev_apply_options){

@@ -51,7 +51,7 @@ int ev_shadow_held(struct ev_store *live, const char *projection, struct ev_erro
 	if (ev_plan_load(live, projection, &plan, &ignored) == 0 && plan.phase != EV_PHASE_NONE && plan.holder)
 		ev_fail(err, EV_HELD, "another process is at work on the versions of projection '%s': %s "
 			"rebuilds it to version %" PRId64 " (%s)", projection, plan.holder, plan.version,
-			ev_phase_names[plan.phase]);
+			ev_plan_word(&plan));
 	else
 		ev_fail(err, EV_HELD, "another process is at work on the versions of projection '%s'",
 			projection);

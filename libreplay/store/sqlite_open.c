@@ -229,6 +229,20 @@ static int is_stopped(void *ctx)
 	return s->stopped();
 }
 
+static int open_failed(struct ev_sqlite *s, const struct ev_store_options *opt, struct ev_error *err)
+{
+	bool absent = access(s->path, F_OK) != 0 && errno == ENOENT;
+
+	if (!absent || !opt->read_only)
+		ev_fail(err, EV_STORE, "cannot open store '%s': %s", s->path, sqlite3_errmsg(s->db));
+	else
+		ev_fail(err, EV_STORE, "cannot open store '%s': there is no such file", s->path);
+	if (absent)
+		ev_hint(err, opt->read_only ? "evproject run makes it; was another file or folder meant?"
+					    : "is its folder there?");
+	return -1;
+}
+
 static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, struct ev_error *err)
 {
 	int flags = opt->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -253,9 +267,7 @@ static int open_file(struct ev_sqlite *s, const struct ev_store_options *opt, st
 		s->stopped = opt->stopped;
 		sqlite3_progress_handler(s->db, LOOK_STEPS, is_stopped, s);
 	}
-	if (rc == SQLITE_OK)
-		return 0;
-	return ev_fail(err, EV_STORE, "cannot open store '%s': %s", s->path, sqlite3_errmsg(s->db));
+	return rc == SQLITE_OK ? 0 : open_failed(s, opt, err);
 }
 
 /*

@@ -124,6 +124,9 @@ int ev_verify_same_projection(const struct ev_verifying *w, const struct ev_ledg
 		return 0;
 	ev_fail(err, EV_USAGE, "%s is not the projection that the view was built with (version %lld in the store, "
 		"%lld in the file)", w->p->file, (long long)l->version, (long long)w->p->version);
+	if (l->version > w->p->version)
+		return ev_hint(err, "the store has the newer version %lld: verify it with its file",
+			       (long long)l->version);
 	return ev_hint(err, "verify it with the file that it was built with, or build it anew: evproject rebuild");
 }
 
