@@ -173,6 +173,20 @@ check "lists partitions in order" test "$(awk '/^[tu].[0-9]/ { print $1 }' "$out
 rebuild v1.sql parts.db ./parts.ndjson --dry-run --again
 check_no_grep "with --again it would be built" "NOTHING WOULD" "$out"
 
+# a plan beside a rebuild that is in a long commit of its side file
+build v1.sql busy.db ./log.ndjson
+rebuild v2.sql busy.db ./log.ndjson --no-swap
+mkfifo statements
+sqlite3 busy.db-evshadow-acc <statements >locked.txt 2>&1 &
+exec {statements}>statements
+echo "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; UPDATE acc SET n = n; SELECT 'locked';" >&$statements
+check "a rebuild keeps its file to itself" wait_for 60 grep -q '^locked' locked.txt
+rebuild v2.sql busy.db ./log.ndjson --dry-run --lock-wait 200ms
+check_status 0 "the dry run prints the plan all the same"
+check_grep "and says what it could not look at" "the rebuild under way is writing: what it has passed is not looked at" "$err"
+exec {statements}>&-
+wait
+
 # two versions whose rows may differ by the order of partitions alone
 rebuild v2.sql parts.db ./parts.ndjson --yes
 check_grep "that is said of a view whose order matters" "the order of partitions matters to this view" "$err"

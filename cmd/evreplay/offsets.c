@@ -267,8 +267,10 @@ static int move(struct offsets *o, struct ev_messages *msg, struct ev_error *err
 	if (!o->map || read_group(o, &from, true, msg, err) || read_group(o, &to, false, msg, err) ||
 	    check_clusters(o, err))
 		return -1;
-	if (!o->group.n)
-		return ev_fail(err, EV_USAGE, "consumer group '%s' has no offsets in the source's topics", a->group);
+	if (!o->group.n) {
+		ev_fail(err, EV_USAGE, "consumer group '%s' has no offsets in the source's topics", a->group);
+		return ev_hint(err, "is that its name, and does it commit to Kafka, on the cluster that is asked?");
+	}
 	ev_map_translate(o->map, &o->group, &o->next, &o->again);
 	if (offsets_check_copy(o, msg, err))
 		return -1;

@@ -187,6 +187,12 @@ static int list_new_letters(struct ev_rebuilding *r, struct ev_store *s, struct 
 	l.known = r->ao.known;
 	if (rc == 0 && !ends)
 		rc = load_passed(r, &passed, err);
+	if (rc < 0 && err->class == EV_HELD) { /* by the rebuild itself, in a long commit: a plan waits for nobody */
+		ev_rebuilding_note(r, "the rebuild under way is writing: what it has passed is not looked at");
+		*err = (struct ev_error)EV_ERROR_INIT;
+		ends = true;
+		rc = 0;
+	}
 	if (rc == 0)
 		rc = ev_dead_each(s, r->p->name, NULL, list_letter, &l, err);
 	out->new_dead = l.n;
