@@ -5,8 +5,8 @@
 for document in "$TOP"/README.md "$TOP"/docs/*.md "$TOP"/docs/man/*.[157]; do
 	examples "$document" local
 done
-# the tour and then the runbook, in one folder
-cat "$TOP/README.md" "$TOP/docs/rebuild-runbook.md" >"$T/both.md"
-examples "$T/both.md" local
+# the tour and then the pages, in one folder
+cat "$TOP"/README.md "$TOP"/docs/{rebuild-runbook,verification,evverify-cron}.md >"$T/one-folder.md"
+examples "$T/one-folder.md" local
 check "the documents have examples" test "$_n" -ge 20
 done_testing

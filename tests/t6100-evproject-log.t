@@ -117,6 +117,8 @@ topic log 2
 projection last.sql
 for i in 1 2 3 4 5 6; do event $((i % 2)) $((1000 + i)) x put x $i; done | send
 evadmin trim "$log/1" 2
+run evproject rebuild last.sql --store "$(store built.db)" --dry-run
+check_grep "a plan says where the log begins" "$log/1: the log begins at offset 2, not at 0" "$err"
 for step in 'run trimmed.db' 'rebuild built.db'; do
 	set -- $step
 	run evproject "$1" last.sql --store "$(store "$2")"

@@ -15,6 +15,7 @@
 
 struct sampling {
 	int64_t start, records;
+	struct ev_rebuilding *of;
 };
 
 static bool enough(void *ctx)
@@ -29,18 +30,23 @@ static void count(void *ctx, const struct ev_run_status *s)
 	((struct sampling *)ctx)->records = s->records;
 }
 
-/* The beginning of the range into the scratch store; poison is counted like any other record. */
-static int sample(struct ev_apply *a, struct ev_source *src, const struct ev_range_args *range, struct ev_preview *out,
-		  struct ev_error *err)
+static void note(void *ctx, const char *text)
 {
-	struct sampling s = { .start = ev_clock_ms() };
-	struct ev_run_hooks hooks = { &s, enough, count, NULL };
+	ev_rebuilding_note(((struct sampling *)ctx)->of, "%s", text);
+}
+
+/* The beginning of the range into the scratch store; poison is counted like any other record. */
+static int sample(struct ev_rebuilding *r, struct ev_apply *a, const struct ev_range_args *range,
+		  struct ev_preview *out, struct ev_error *err)
+{
+	struct sampling s = { .start = ev_clock_ms(), .of = r };
+	struct ev_run_hooks hooks = { &s, enough, count, note };
 	struct ev_run_options opt = EV_RUN_OPTIONS_INIT;
 	struct ev_run_status status;
 
 	opt.range = range;
 	opt.batch = 2000;
-	if (ev_run(a, src, &opt, &hooks, &status, err) < 0)
+	if (ev_run(a, r->src, &opt, &hooks, &status, err) < 0)
 		return -1;
 	out->sample = status.records;
 	out->sample_bytes = status.bytes;
@@ -91,7 +97,7 @@ static int look(struct ev_rebuilding *r, struct ev_apply *scratch, struct ev_pre
 		add_parts(r->src, spans, out);
 	free(spans);
 	if (rc == 0)
-		rc = sample(scratch, r->src, &range, out, err);
+		rc = sample(r, scratch, &range, out, err);
 	ev_rebuilding_drop_start(r, &range);
 	return rc;
 }
