@@ -21,7 +21,7 @@ run timeout 60 evproject rebuild chain2.sql --store "$s" --yes --quiet --txn-wai
 check_status 3 "an open transaction ends its rebuild"
 check "status says so, and that nobody is at work" \
 	wait_for 60 is '.rebuild | .at_work == false and (.failed | contains("transaction"))'
-evproject rebuild chain2.sql --store "$s" --yes --quiet --txn-wait 1h 2>rebuild.err >/dev/null &
+evproject rebuild chain2.sql --store "$s" --yes --quiet --txn-wait 1h --metrics m.prom 2>rebuild.err >/dev/null &
 rebuild=$!
 at_exit "kill $rebuild 2>/dev/null"
 works() { is --arg me "pid $rebuild on " '.rebuild | .at_work and .failed == null and (.holder | startswith($me))'; }
@@ -29,6 +29,7 @@ check "of the next call it says that it is at work, and nothing of the one befor
 run evproject status --store "$s"
 check_grep "to people, too" "^a process is at work on it, last saved by pid $rebuild on " "$out"
 check_no_grep "without the error" 'transaction' "$out"
+check "its metrics tell how far it is behind while it reads" wait_for 60 grep -q '^ev_rebuild_lag_records{projection="chain"} 1$' m.prom
 txn commit
 txn_leave
 wait $rebuild

@@ -14,7 +14,7 @@
 
 struct ev_progress_now {
 	uint64_t records;
-	uint64_t done, total; /* offsets passed of all offsets of the range; total 0: not known */
+	uint64_t done, total; /* offsets (files: bytes) passed of all of the range; total 0: not known */
 	int64_t lag;          /* records behind, -1: not known (a bounded run) */
 	int64_t lag_ms;       /* age of the last record, -1: not known */
 	const char *phase;    /* NULL, or what is being done: "verify" */

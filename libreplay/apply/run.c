@@ -181,14 +181,33 @@ static int64_t lag(const struct run *r)
 	return sum;
 }
 
-static void progress(struct run *r, const struct ev_span *spans, size_t nspans)
+/* A file tells no end by offsets. */
+static bool by_bytes(struct run *r)
+{
+	const struct ev_source_ops *ops = r->src->ops;
+	int64_t passed, span;
+
+	if (!ops->share || !ops->share(r->src, &passed, &span))
+		return false;
+	r->st->passed = passed;
+	r->st->span = span;
+	return true;
+}
+
+static int64_t passed_offsets(const struct run *r, const struct ev_span *spans, size_t nspans)
 {
 	int64_t passed = 0;
 
 	for (size_t i = 0; i < nspans && i < r->at->nnext; i++)
 		if (r->at->next[i] > spans[i].begin)
 			passed += r->at->next[i] - spans[i].begin;
-	r->st->passed = passed;
+	return passed;
+}
+
+static void progress(struct run *r, const struct ev_span *spans, size_t nspans)
+{
+	if (!by_bytes(r))
+		r->st->passed = passed_offsets(r, spans, nspans);
 	r->st->lag = r->st->following ? lag(r) : -1;
 	if (r->hooks->progress)
 		r->hooks->progress(r->hooks->ctx, r->st);

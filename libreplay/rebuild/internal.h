@@ -51,6 +51,7 @@ struct ev_rebuilding {
 	bool stopped;
 	int64_t records;        /* read before the range at hand */
 	struct ev_rebuild_now now;
+	int64_t lag_ms;         /* when its lag was counted last */
 
 	/* of an earlier try in this session, whose connection to the store was lost */
 	bool agreed;            /* the answer was yes: it is not asked for again */

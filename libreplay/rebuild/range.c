@@ -14,6 +14,7 @@
 #include "rebuild/internal.h"
 
 #define LEVEL_BATCH 500
+#define LAG_EVERY_MS 200
 
 /* A file may hold partitions that have not shown up yet. */
 static bool readable(const struct ev_source *src, const char *topic, int32_t partition)
@@ -46,13 +47,36 @@ static bool stop(void *ctx)
 	return r->hooks->stop && r->hooks->stop(r->hooks->ctx);
 }
 
+/* Offsets of the log behind the shadow, as its ends were last asked for. */
+static int64_t lag(const struct ev_rebuilding *r)
+{
+	const struct ev_ledger *l = ev_apply_ledger(r->apply);
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < r->src->nparts; i++) {
+		const struct ev_partition *p = &r->src->parts[i];
+		const struct ev_ledger_part *q =
+			ev_ledger_part((struct ev_ledger *)l, p->topic, p->partition, false);
+
+		if (p->high > (q ? q->next : p->low))
+			sum += p->high - (q ? q->next : p->low);
+	}
+	return sum;
+}
+
+/* The lag of a file is not known before its end; that of many partitions is not counted for each batch. */
 static void progress(void *ctx, const struct ev_run_status *s)
 {
 	struct ev_rebuilding *r = ctx;
+	int64_t now = ev_clock_ms();
 
 	r->now.records = r->records + s->records;
 	r->now.done = s->passed;
 	r->now.total = s->span;
+	if (!r->src->one_sequence && now - r->lag_ms >= LAG_EVERY_MS) {
+		r->now.lag = lag(r);
+		r->lag_ms = now;
+	}
 	ev_rebuilding_tell(r);
 }
 
@@ -380,23 +404,6 @@ int ev_rebuilding_load(struct ev_rebuilding *r, struct ev_error *err)
 		if (r->stopped || now <= r->opt->max_lag)
 			return 0;
 	}
-}
-
-/* Records of the log behind the shadow. */
-static int64_t lag(struct ev_rebuilding *r)
-{
-	const struct ev_ledger *l = ev_apply_ledger(r->apply);
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < r->src->nparts; i++) {
-		const struct ev_partition *p = &r->src->parts[i];
-		const struct ev_ledger_part *q =
-			ev_ledger_part((struct ev_ledger *)l, p->topic, p->partition, false);
-
-		if (p->high > (q ? q->next : p->low))
-			sum += p->high - (q ? q->next : p->low);
-	}
-	return sum;
 }
 
 int ev_rebuilding_catch_up(struct ev_rebuilding *r, struct ev_error *err)

@@ -49,7 +49,7 @@ struct ev_rebuild_now {
 	enum ev_phase phase;
 	const char *what;      /* the step, for people: "load", "index", "swap" */
 	int64_t records;       /* read, or copied rows */
-	int64_t done, total;   /* offsets or rows of this step; total -1: not known */
+	int64_t done, total;   /* offsets, bytes of files or rows of this step; total -1: not known */
 	int64_t lag;           /* behind the log's end; -1: not known */
 };
 

@@ -242,6 +242,20 @@ static int64_t passed(struct ev_source *s, uint32_t part)
 	return st->last + 1 > st->span.begin ? st->last + 1 : st->span.begin;
 }
 
+static bool share(struct ev_source *s, int64_t *done, int64_t *total)
+{
+	int64_t d, t;
+
+	*done = *total = 0;
+	for (size_t i = 0; i < s->nlanes; i++) {
+		if (!ev_input_share(file_of(s)->lanes[i].in, &d, &t))
+			return false;
+		*done += d;
+		*total += t;
+	}
+	return true;
+}
+
 static void close_source(struct ev_source *s)
 {
 	struct ev_file_source *fs = file_of(s);
@@ -267,6 +281,7 @@ static const struct ev_source_ops ops = {
 	.fetch = ev_file_fetch,
 	.release = ev_file_release,
 	.passed = passed,
+	.share = share,
 	.close = close_source,
 };
 

@@ -20,6 +20,7 @@ struct ev_input {
 	bool regular;
 	off_t begin;    /* of a regular file: where it stood when opened */
 	off_t given;    /* bytes read from there on */
+	off_t size;     /* of a regular file, when it was opened */
 	off_t end;      /* of a part of it; 0: its own */
 	bool consumed;  /* something was read since the begin */
 	bool sniffed;   /* it is known whether it is gzip */
@@ -56,6 +57,7 @@ struct ev_input *ev_input_open(const char *path, struct ev_error *err)
 		return NULL;
 	}
 	in->regular = S_ISREG(st.st_mode);
+	in->size = st.st_size;
 	if (in->regular) {
 		in->begin = lseek(in->fd, 0, SEEK_CUR);
 		(void)posix_fadvise(in->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -83,6 +85,13 @@ void ev_input_close(struct ev_input *in)
 bool ev_input_regular(const struct ev_input *in)
 {
 	return in->regular;
+}
+
+bool ev_input_share(const struct ev_input *in, int64_t *done, int64_t *total)
+{
+	*done = in->given;
+	*total = (in->end ? in->end : in->size) - in->begin;
+	return in->regular && *total > 0;
 }
 
 static int seek(struct ev_input *in, struct ev_error *err)

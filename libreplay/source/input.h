@@ -23,6 +23,9 @@ void ev_input_close(struct ev_input *in);
 const char *ev_input_name(const struct ev_input *in); /* for messages: the path, or "stdin" */
 bool ev_input_regular(const struct ev_input *in); /* else it can be read once only, and may wait */
 
+/* Bytes read since the beginning, and how many there are, packed where it is gzip; false: that is not known. */
+bool ev_input_share(const struct ev_input *in, int64_t *done, int64_t *total);
+
 /* Back to the beginning. Of what is not regular EV_USAGE, unless nothing has been read yet. */
 int ev_input_rewind(struct ev_input *in, struct ev_error *err);
 

@@ -158,6 +158,12 @@ struct ev_source_ops {
 	int64_t (*passed)(struct ev_source *s, uint32_t part);
 
 	/*
+	 * One_sequence: how far the read has come in bytes, as offsets do not tell; false where that is not
+	 * known, as of a pipe. NULL: of no source of this kind.
+	 */
+	bool (*share)(struct ev_source *s, int64_t *done, int64_t *total);
+
+	/*
 	 * May compaction have taken records away, or be about to? For each partition, by its topic's
 	 * cleanup.policy: 1 yes, 0 no, -1 where the broker does not say. NULL: there is no such thing.
 	 */

@@ -378,12 +378,16 @@ static void test_bounds(void)
 {
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_position from = EV_POSITION_INIT, to = EV_POSITION_INIT;
+	int64_t done, total;
 	struct ev_source *s;
 
 	put_file("five", ev_slice_str(five));
 	s = open_files("./five", NULL, &err);
 	CHECK(s->one_sequence && s->nparts == 0 && s->nlanes == 1, "no partition is known before the read");
+	CHECK(s->ops->share(s, &done, &total) && done == 0 && total == (int64_t)strlen(five),
+	      "how long it is in bytes");
 	check_offsets(s, NULL, "a/0@3 b/1@7 a/0@5 b/1@8 a/0@9 ", "a file is read as it stands, not by time");
+	CHECK(s->ops->share(s, &done, &total) && done == total, "and that it was read to its end");
 	CHECK(s->nparts == 2 && s->ops->passed(s, 0) == 10 && s->ops->passed(s, 1) == 9,
 	      "at its end every partition has passed its last record");
 	s->ops->close(s);
