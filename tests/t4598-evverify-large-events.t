@@ -44,6 +44,37 @@ run evmeasure .took evverify p.sql --store "$(store heavy.db)" --memory 16m ./lo
 check_status 0 "folded in memory it is consistent"
 within 40 "which takes what was given, and what the program itself takes"
 
+# one event that makes many statements of few rows, and one that makes many rows
+cat >p.sql <<'SQL'
+-- @projection each version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE each_of (i bigint PRIMARY KEY, n bigint NOT NULL);
+-- @on add each $.list
+INSERT INTO each_of (i, n) VALUES ($item, 1) ON CONFLICT (i) DO UPDATE SET n = each_of.n + 1;
+SQL
+event() { # COUNT DISTINCT OFFSET
+	awk -v n="$1" -v d="$2" -v o="$3" 'BEGIN {
+		printf "{\"topic\":\"t\",\"partition\":0,\"offset\":%d,\"timestamp\":1763200000000,\"key\":\"k\",\"headers\":[]," \
+			"\"value\":{\"type\":\"add\",\"list\":[0", o
+		for (i = 1; i < n; i++)
+			printf ",%d", i % d
+		print "]}}" }'
+}
+event 400000 1000 0 >log.ndjson
+project statements.db --quiet ./log.ndjson
+check_status 0 "there is a view of one event with 400,000 statements"
+run evmeasure .took evverify p.sql --store "$(store statements.db)" --memory 16m ./log.ndjson
+check_status 0 "folded in memory it is consistent"
+within 40 "part by part"
+event 200000 200000 1 >>log.ndjson
+project rows.db --quiet ./log.ndjson
+check_status 0 "there is one of an event with 200,000 rows"
+run evmeasure .took evverify p.sql --store "$(store rows.db)" --memory 16m ./log.ndjson
+check_status 0 "it is consistent, too"
+within 64 "slice by slice"
+
 cat >p.sql <<'SQL'
 -- @projection poison version 1
 -- @topics t

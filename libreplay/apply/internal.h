@@ -15,10 +15,10 @@
 #include "store/seen.h"
 
 /*
- * What is done with statements: run by the store; those that fold collected for a batch; bound, for a list; their
- * rows are named.
+ * What is done with statements: run by the store; those that fold collected for a batch; bound, for a list; the same,
+ * and folded where that is full; their rows are named.
  */
-enum ev_way { EV_BY_STORE, EV_BY_BATCH, EV_BY_LIST, EV_BY_NAME };
+enum ev_way { EV_BY_STORE, EV_BY_BATCH, EV_BY_LIST, EV_BY_PARTS, EV_BY_NAME };
 
 struct ev_apply {
 	struct ev_store *store;
@@ -36,7 +36,7 @@ struct ev_apply {
 	struct ev_bind *binds;        /* as many as the widest statement has parameters */
 	struct ev_fold *fold;         /* NULL: all by statements */
 	enum ev_way way;              /* of the statements at hand */
-	struct ev_fold_list *list;    /* EV_BY_LIST: where to */
+	struct ev_fold_list *list;    /* EV_BY_LIST, EV_BY_PARTS: where to */
 	bool whole;                   /* every statement folds: whole.c */
 	struct ev_lanes *lanes;       /* its first half, lane.h */
 	size_t batch_bytes;           /* whole.c: what the records at hand take, and those behind them */
@@ -105,6 +105,8 @@ int ev_record_sync(struct ev_apply *a, struct ev_error *err);
 /* Run the handlers' statements; their results are counted under `index`. 1: a->list has no room for them. */
 int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
 /* The same under a savepoint: a poison record leaves nothing of itself, and its fault says which value it is for. */
+/* EV_BY_PARTS: what stands in the list, and none does then; rows touched are added to touched[0]. 0, 1, -1 as it. */
+int ev_record_fold(struct ev_apply *a, struct ev_error *err);
 int ev_record_guarded(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
 
 /* Receives statements' results (store on_result). */

@@ -6,9 +6,12 @@
 #include "apply/internal.h"
 #include "base/mem.h"
 
+#define LEAST_LIST ((size_t)256 << 10) /* bytes */
+
 struct ev_memory_fold {
 	struct ev_apply *a;
 	struct ev_fold_list *list; /* of the record at hand */
+	bool over;                 /* that was more than memory holds */
 };
 
 /* Of the engine's state what the stages want; nothing of it is ever written. */
@@ -30,7 +33,8 @@ struct ev_memory_fold *ev_memory_fold_new(struct ev_store *s, const struct ev_pr
 	ev_open_number(a);
 	if (a->fold && !p->dedupe) {
 		r->list = a->list = ev_fold_list_new(a->fold);
-		a->way = EV_BY_LIST;
+		a->way = EV_BY_PARTS;
+		a->touched = ev_alloc(sizeof(*a->touched));
 		return r;
 	}
 	if (p->dedupe)
@@ -70,7 +74,7 @@ int ev_memory_fold_apply(struct ev_memory_fold *r, const struct ev_record *rec, 
 	int found;
 
 	err->class = EV_OK;
-	*touched = 0;
+	a->touched[0] = *touched = 0;
 	found = ev_record_route(a, rec, &handlers, err);
 	if (found == EV_FATE_ERROR)
 		return needs_scratch(rec, err);
@@ -78,18 +82,25 @@ int ev_memory_fold_apply(struct ev_memory_fold *r, const struct ev_record *rec, 
 	if (found != EV_APPLIED)
 		return 0;
 	ev_fold_list_clear(r->list);
-	if (ev_record_apply(a, 0, handlers, err) < 0 ||
-	    ev_fold_list_run(a->fold, r->list, 0, ev_fold_list_length(r->list), touched, err)) {
+	if (ev_record_apply(a, 0, handlers, err) || ev_record_fold(a, err)) {
+		r->over = ev_fold_over(a->fold);
 		ev_fold_undo(a->fold);
 		return needs_scratch(rec, err);
 	}
 	ev_fold_keep(a->fold);
+	*touched = a->touched[0];
 	return 0;
 }
 
-size_t ev_memory_fold_bytes(const struct ev_memory_fold *r)
+void ev_memory_fold_limit(struct ev_memory_fold *r, size_t bytes)
 {
-	return ev_fold_bytes(r->a->fold);
+	ev_fold_set_limit(r->a->fold, bytes, false);
+	ev_fold_list_limit(r->list, bytes / 16 > LEAST_LIST ? bytes / 16 : LEAST_LIST);
+}
+
+bool ev_memory_fold_full(const struct ev_memory_fold *r)
+{
+	return r->over || ev_fold_full(r->a->fold);
 }
 
 size_t ev_memory_fold_columns(const struct ev_memory_fold *r, const char *table)

@@ -37,8 +37,14 @@ void ev_memory_fold_free(struct ev_memory_fold *r); /* NULL allowed */
 int ev_memory_fold_apply(struct ev_memory_fold *r, const struct ev_record *rec, enum ev_count *fate,
 			 int64_t *touched, struct ev_error *err);
 
-/* Bytes that the rows take by now. */
-size_t ev_memory_fold_bytes(const struct ev_memory_fold *r);
+/*
+ * One record may come to far more than itself (`each`, `every`): a sixteenth of `bytes` is for its statements, which
+ * are folded in parts; where the rows come to more than all of it in its midst, it needs a scratch.
+ */
+void ev_memory_fold_limit(struct ev_memory_fold *r, size_t bytes);
+
+/* Do the rows take more than that by now, or did they in the midst of the last record? */
+bool ev_memory_fold_full(const struct ev_memory_fold *r);
 
 /* The columns of a table, in the order in which rows are given; NULL: no such table. */
 size_t ev_memory_fold_columns(const struct ev_memory_fold *r, const char *table);

@@ -187,13 +187,23 @@ int ev_record_stages(struct ev_apply *a, const struct ev_record *r, const int **
 	return fate;
 }
 
+int ev_record_fold(struct ev_apply *a, struct ev_error *err)
+{
+	int rc = ev_fold_list_run(a->fold, a->list, 0, ev_fold_list_length(a->list), a->touched, err);
+
+	ev_fold_list_clear(a->list);
+	return rc;
+}
+
 static int run_statement(struct ev_apply *a, size_t handler, size_t i, uint64_t tag, struct ev_error *err)
 {
 	size_t n = a->projection->handlers[handler].statements[i].nparams;
 	struct ev_query *q;
 
-	if (a->way == EV_BY_LIST) {
-		return !ev_fold_list_add(a->list, handler, i, a->binds, n, tag & 1, ev_buf_slice(&a->event.scratch));
+	if (a->way == EV_BY_LIST || a->way == EV_BY_PARTS) {
+		if (ev_fold_list_add(a->list, handler, i, a->binds, n, tag & 1, ev_buf_slice(&a->event.scratch)))
+			return 0;
+		return a->way == EV_BY_LIST ? 1 : ev_record_fold(a, err);
 	}
 	if (a->way == EV_BY_NAME) {
 		ev_fold_want(a->fold, handler, i, a->binds, n);

@@ -90,7 +90,7 @@ int ev_fold_rows(struct ev_fold *f, const char *table, ev_row_fn row, void *ctx,
 
 size_t ev_fold_bytes(const struct ev_fold *f)
 {
-	size_t bytes = f->pool.bytes;
+	size_t bytes = f->pool.bytes + f->copies.len + f->nsaved * sizeof(*f->saved);
 
 	for (size_t i = 0; i < f->ntables; i++)
 		for (const struct ev_fold_table *t = &f->tables[i]; t; t = t->group) {

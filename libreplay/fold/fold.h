@@ -63,6 +63,8 @@ bool ev_fold_whole(const struct ev_fold *f); /* NULL allowed */
  */
 void ev_fold_set_limit(struct ev_fold *f, size_t bytes, bool bulk);
 bool ev_fold_full(const struct ev_fold *f);
+/* ... so much more that the record at hand is left to the store? Looked at now and then, also in its midst. */
+bool ev_fold_over(const struct ev_fold *f);
 void ev_fold_beside(struct ev_fold *f, size_t bytes); /* ... as the records at hand, and their lists, take so many */
 
 /* In a transaction, or outside: which tables are empty, so that all of their rows are in memory from now on? */

@@ -440,12 +440,6 @@ int ev_fold_sweep(struct ev_fold *f, const struct ev_fold_statement *s, struct e
 /* Every row of it that the store has is known. */
 void ev_fold_group_loaded(const struct ev_fold_table *t, struct ev_fold_row *g);
 
-/*
- * event.c: is memory so full that what is at hand must be left to the store? The limit is looked at now and then,
- * between records; this also within one.
- */
-bool ev_fold_over(const struct ev_fold *f);
-
 /* order.c: by key; B-trees like it, and two writers never wait for each other in a circle. */
 void ev_fold_sort(const struct ev_fold_table *t, struct ev_fold_rows *rows);
 

@@ -13,6 +13,7 @@
 #define TAG 0xffff000000000000u /* the hash's part of a slot; addresses have 48 bits */
 #define FIRST_SLOTS 1024
 #define NEAR 64 /* bytes of a text of the key */
+#define MOST_COPIES ((size_t)1 << 20) /* bytes that are kept for the next record */
 
 static struct ev_fold_row *row_in(uint64_t slot)
 {
@@ -300,6 +301,8 @@ static void end_record(struct ev_fold *f)
 		give_text(f, f->spent[i]);
 	f->nspent = f->nsaved = 0;
 	f->copies.len = 0;
+	if (f->copies.cap > MOST_COPIES)
+		ev_buf_release(&f->copies);
 }
 
 void ev_fold_keep(struct ev_fold *f)

@@ -207,6 +207,8 @@ static int open_memory(struct ev_verifying *w, struct ev_error *err)
 		return -1;
 	w->replay.detached = ev_memory_fold_new(w->catalogue, w->p, 0, 1, &why, err);
 	w->replay.memory = w->opt->memory;
+	if (w->replay.detached)
+		ev_memory_fold_limit(w->replay.detached, w->opt->memory);
 	if (!w->replay.detached && err->class == EV_OK) {
 		ev_fail(err, EV_USAGE, "the projection does not fold in memory alone: %.*s",
 			(int)strcspn(ev_buf_str(&why), "\n"), ev_buf_str(&why));

@@ -40,6 +40,16 @@ static int need_scratch(struct ev_error *err)
 	return ev_hint(err, "name a database where a schema may be made for the time: --scratch postgresql://...");
 }
 
+/* After each record, as one of them may make many rows. */
+static int look_at_memory(struct ev_replay *r, struct ev_error *err)
+{
+	if (!ev_memory_fold_full(r->detached))
+		return 0;
+	r->full = true;
+	ev_fail(err, EV_USAGE, "the rows take more than --memory");
+	return need_scratch(err);
+}
+
 static int take(struct ev_replay *r, const struct ev_record *rec, struct ev_error *err)
 {
 	struct ev_ledger_part *p = part_of(r, rec->part);
@@ -50,6 +60,8 @@ static int take(struct ev_replay *r, const struct ev_record *rec, struct ev_erro
 	if (rec->offset < p->next)
 		return 0;
 	rc = ev_memory_fold_apply(r->detached, rec, &fate, &touched, err);
+	if (rc > 0 && look_at_memory(r, err) < 0) /* it may fit in slices */
+		return -1;
 	if (rc)
 		return rc < 0 ? -1 : need_scratch(err);
 	p->counts[EV_INVISIBLE] += rec->offset - p->next;
@@ -70,16 +82,6 @@ static void settle(struct ev_replay *r, const struct ev_record *records, size_t 
 		if (p->last_offset == records[i].offset)
 			p->last_hash = ev_record_hash(&records[i]);
 	}
-}
-
-/* After each record, as one of them may make many rows. */
-static int look_at_memory(struct ev_replay *r, struct ev_error *err)
-{
-	if (ev_memory_fold_bytes(r->detached) <= r->memory)
-		return 0;
-	r->full = true;
-	ev_fail(err, EV_USAGE, "the rows take more than --memory");
-	return need_scratch(err);
 }
 
 int ev_into_records(struct ev_replay *r, struct ev_record *records, size_t n, struct ev_error *err)

@@ -21,7 +21,9 @@ static int begin_slice(struct ev_verifying *w, uint32_t slice, struct ev_error *
 	r->seq = 0; /* what was read is counted on */
 	r->full = false;
 	r->detached = ev_memory_fold_new(w->catalogue, w->p, slice, w->slices, NULL, err);
-	if (!r->detached && err->class == EV_OK)
+	if (r->detached)
+		ev_memory_fold_limit(r->detached, r->memory);
+	else if (err->class == EV_OK)
 		ev_fail(err, EV_BUG, "the projection no longer folds in memory");
 	return r->detached ? 0 : -1;
 }
