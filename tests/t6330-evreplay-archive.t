@@ -140,7 +140,7 @@ for n in --dry-run ''; do
 done
 run evreplay "$part" --into "$copy" --exactly-once --job "part-$$" --allow retention
 check "it goes on from all of them" test "$(evtail "$copy" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 8
-run evreplay ./some --into "$copy" --exactly-once --job "some-$$" --allow retention
+run evreplay ./some --into "$copy" --exactly-once --job "some-$$" --allow retention --allow other-job
 check_status 0 "a job that began with the part"
 run evreplay "$part" --key 'k[1-3]' --into "$copy" --exactly-once --job "some-$$" --allow retention
 check_status 0 "goes on with the same part of the topic"
