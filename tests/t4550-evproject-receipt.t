@@ -123,6 +123,11 @@ if on postgresql; then
 	done
 	run evproject rebuild odd.sql --store "$(store s.db)" ./log.ndjson --require-receipt odd.json --scratch "$_stores" --dry-run
 	check_status 0 "with it the plan is printed"
+	{ rec add k1 1; rec add k1 '"odd"'; } >poison.ndjson
+	grep -v '^CREATE VIEW' v1.sql >plain.sql
+	run evproject rebuild plain.sql --store "$(store p.db)" ./poison.ndjson --on-error dead --require-receipt p.json --dry-run
+	check_status 0 "nor is it known of all that will want one"
+	check_grep "but of poison it is said" "the proof of a version with dead letters ends with 2 without --scratch" "$err"
 fi
 
 sed 's/version 2/version 3/; s/-- @on nop/-- @on nopes/; s/10 \*/20 */' v2.sql >v3.sql

@@ -108,6 +108,7 @@ struct listing {
 	struct ev_buf *out;
 	int64_t n;
 	int64_t new_held;       /* behind those */
+	bool poison;            /* there is some, known or not */
 	bool dead_ahead, held_ahead; /* some of them are not passed */
 	struct ev_buf undecided; /* the first that no decision on it lets pass, nor a rebuild has passed */
 };
@@ -133,6 +134,7 @@ static int list_letter(void *ctx, const struct ev_dead_letter *d)
 						  held ? d->behind : d->offset, &decided);
 
 	ev_letter_name(d, &name);
+	l->poison |= !held;
 	l->new_held += held && !known;
 	l->held_ahead |= held && !known && ahead;
 	l->dead_ahead |= !held && !known && ahead;
@@ -202,6 +204,10 @@ static int list_new_letters(struct ev_rebuilding *r, struct ev_store *s, struct 
 	if (rc == 0)
 		rc = ev_dead_each(s, r->p->name, NULL, list_letter, &l, err);
 	out->new_dead = l.n;
+	if (rc == 0 && !ends && l.poison && r->opt->receipt && !r->opt->scratch &&
+	    r->sh->live->ops->dialect == EV_POSTGRESQL)
+		ev_rebuilding_note(r, "the sample has poison, and the proof of a version with dead letters ends with 2 "
+				   "without --scratch");
 	if (rc == 0 && !ends)
 		judge_letters(r->opt, &l, out);
 	ev_ledger_release(&passed);
