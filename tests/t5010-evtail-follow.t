@@ -67,6 +67,6 @@ put <<<"many $away/0 2000 50"
 wait $patient
 status=$? err=patient.err
 check_status 5 "one that comes back is another"
-check_grep "which is said" "topic '$away' was deleted and made again while it was followed" "$err"
+check_grep "which is said" "topic '$away' was deleted and made again while it was read" "$err"
 check "and nothing of it was taken for the first" test "$(wc -l <patient.out)" = 5
 done_testing

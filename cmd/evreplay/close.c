@@ -2,6 +2,7 @@
 #include "evreplay/redrive.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/plural.h"
@@ -61,10 +62,44 @@ bool replay_settle(struct replay *r, struct ev_position *pos)
 	return whole;
 }
 
-void replay_advise(const struct replay *r, bool saved, struct ev_error *err)
+/* What was flushed before is all that is known to be of the log that was read; nothing behind it is kept. */
+void replay_settle_remade(struct replay *r)
+{
+	uint64_t beyond;
+
+	if (r->sink->ops->undone)
+		r->sink->ops->undone(r->sink, 0, &beyond); /* so that all is acknowledged, or failed */
+	if (r->redrive)
+		redrive_ended(r);
+	else if (replay_into(r->args) == INTO_TOPIC && !r->args->job && r->sink->records)
+		ev_warn(r->msg, "%s may hold records of both logs", r->sink->target);
+}
+
+/* By what stands elsewhere, and is of the log that is gone. */
+static void advise_remade(const struct replay *r, struct ev_error *err)
 {
 	const struct replay_args *a = r->args;
 
+	if (replay_into(a) == INTO_ARCHIVE)
+		ev_hint(err, "the archive holds what was flushed of the log before; this one goes into another "
+			"archive");
+	else if (a->job)
+		ev_hint(err, "job '%s' stands in the log before: another job name, or --new-job to begin anew", a->job);
+	else if (r->redrive && redrive_by_group(r))
+		ev_hint(err, "group '%s' is left where it stood in the log before: --from begin sends all that is "
+			"there now", a->group);
+}
+
+void replay_advise(const struct replay *r, bool saved, struct ev_error *err)
+{
+	const struct replay_args *a = r->args;
+	struct ev_error why = EV_ERROR_INIT;
+
+	if (err->class == EV_DATA && ev_source_still(r->src, &why) && why.class == EV_DATA &&
+	    !strcmp(why.text, err->text)) {
+		advise_remade(r, err);
+		return;
+	}
 	if (*err->hint || replay_into(a) == INTO_LINES || (err->class != EV_SOURCE && err->class != EV_STORE))
 		return;
 	if (a->job) /* a new one has stored its beginning before it copied anything */

@@ -344,6 +344,8 @@ void replay_position(struct replay *r, struct ev_position *pos);
 bool replay_settle(struct replay *r, struct ev_position *pos);
 /* What to do after a copy that was under way has failed, where nothing else is said already; `saved`: its position. */
 void replay_advise(const struct replay *r, bool saved, struct ev_error *err);
+/* Another log stands there now: say what that means for the copy. Nothing is kept of it any more. */
+void replay_settle_remade(struct replay *r);
 /* A file has ended, and its topics are known: what options name, and none of them is, is said. */
 void replay_report_slips(const struct replay *r);
 /* `stopped`: by a signal, before its end. */

@@ -16,12 +16,22 @@ int64_t ev_clock_ms(void)
 	return millis(CLOCK_MONOTONIC);
 }
 
-int64_t ev_clock_us(void)
+static int64_t micros(clockid_t id)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(id, &ts);
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t ev_clock_us(void)
+{
+	return micros(CLOCK_MONOTONIC);
+}
+
+int64_t ev_clock_boot_us(void)
+{
+	return micros(CLOCK_BOOTTIME);
 }
 
 int64_t ev_now_ms(void)

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { ASK_MS = 1000, ASK_MOST_MS = 4000, ASK_PAUSE_MS = 50 };
+enum { ASK_MS = 1000, ASK_MOST_MS = 4000, ASK_PAUSE_MS = 50, DESTROY_S = 5 };
 
 struct kafka_log {
 	pthread_mutex_t lock; /* librdkafka logs from threads of its own */
@@ -110,6 +110,29 @@ int ev_kafka_log_fail(struct kafka_log *log, enum ev_class class, struct ev_erro
 int64_t ev_kafka_log_down_since(const struct kafka_log *log)
 {
 	return log->down_since;
+}
+
+static void *destroy(void *rk)
+{
+	rd_kafka_destroy(rk);
+	return NULL;
+}
+
+bool ev_kafka_destroy(rd_kafka_t *rk)
+{
+	struct timespec until;
+	pthread_t thread;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += DESTROY_S;
+	if (pthread_create(&thread, NULL, destroy, rk)) {
+		rd_kafka_destroy(rk);
+		return true;
+	}
+	if (!pthread_timedjoin_np(thread, NULL, &until))
+		return true;
+	pthread_detach(thread);
+	return false;
 }
 
 bool ev_kafka_is_gone(rd_kafka_resp_err_t e)

@@ -81,6 +81,12 @@ bool ev_kafka_is_passing(rd_kafka_resp_err_t e);
 /* rd_kafka_committed(), asked again while the coordinator is not ready; an error of one partition counts as well. */
 rd_kafka_resp_err_t ev_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *l, int timeout_ms);
 
+/*
+ * rd_kafka_destroy(), from which 2.0.2 was seen not to come back where a topic that had been read was deleted. False:
+ * it has not within some seconds, and goes on; what the client uses (its log) has to stay.
+ */
+bool ev_kafka_destroy(rd_kafka_t *rk);
+
 /* Is it an answer that the topic, or the partition, is not there (or may not be seen)? */
 bool ev_kafka_is_gone(rd_kafka_resp_err_t e);
 

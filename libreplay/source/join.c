@@ -318,6 +318,11 @@ static int64_t passed(struct ev_source *s, uint32_t part)
 	return j->topic->ops->passed(j->topic, part);
 }
 
+static int still(struct ev_source *s, struct ev_error *err)
+{
+	return ev_source_still(join_of(s)->topic, err);
+}
+
 static void close_source(struct ev_source *s)
 {
 	struct ev_join *j = join_of(s);
@@ -350,6 +355,7 @@ static const struct ev_source_ops ops = {
 	.fetch = fetch,
 	.release = release,
 	.passed = passed,
+	.still = still,
 	.close = close_source,
 };
 

@@ -11,6 +11,8 @@ static void free_topics(struct ev_kafka *k)
 			rd_kafka_topic_destroy(k->topics[i].probe);
 		if (k->topics[i].reader)
 			rd_kafka_topic_destroy(k->topics[i].reader);
+		if (k->topics[i].look)
+			rd_kafka_topic_destroy(k->topics[i].look);
 		free(k->topics[i].name);
 		free(k->topics[i].partitions);
 	}
@@ -20,6 +22,7 @@ static void free_topics(struct ev_kafka *k)
 static void kafka_close(struct ev_source *s)
 {
 	struct ev_kafka *k = (struct ev_kafka *)s;
+	bool gone = true;
 
 	ev_kafka_stop(k);
 	ev_kafka_batches_free(k);
@@ -30,14 +33,17 @@ static void kafka_close(struct ev_source *s)
 		ev_kafka_leave_group(k->group);
 	if (k->reader)
 		rd_kafka_destroy(k->reader);
+	if (k->look)
+		gone &= ev_kafka_destroy(k->look);
 	if (k->probe)
-		rd_kafka_destroy(k->probe);
+		gone &= ev_kafka_destroy(k->probe);
 	ev_source_release_table(s);
 	free(k->kp);
 	ev_properties_release(&k->properties);
 	free(k->group_name);
 	free(k->brokers);
-	ev_kafka_log_free(k->log);
+	if (gone)
+		ev_kafka_log_free(k->log);
 	ev_kafka_markers_free(k->markers);
 	free(k);
 }
@@ -59,6 +65,7 @@ static const struct ev_source_ops kafka_ops = {
 	.passed = ev_kafka_passed,
 	.compaction = ev_kafka_compaction,
 	.markers = ev_kafka_markers,
+	.still = ev_kafka_still,
 	.close = kafka_close,
 };
 
@@ -118,6 +125,8 @@ struct ev_source *ev_kafka_open(const struct ev_source_spec *spec, struct ev_err
 	k->memory = spec->memory;
 	k->need_headers = spec->need_headers;
 	k->follow_hint = spec->follow_hint;
+	k->note = spec->note;
+	k->note_ctx = spec->note_ctx;
 	k->shape.queues = 1;
 	k->log = ev_kafka_log_new();
 	if (spec->count_markers) {

@@ -12,6 +12,7 @@
  *   kafka_batch.c   librdkafka's messages as records, the batches that hold them, their release
  *   kafka_rouse.c   a client that sleeps though its queue is empty
  *   kafka_trouble.c errors and silences of a read: wait on, or give up
+ *   kafka_still.c   is it still the log that was read?
  *
  * Two client handles. `probe` reads uncommitted, because under read_committed the broker answers
  * the last stable offset where the high watermark is asked for. `reader` has the user's isolation
@@ -30,6 +31,13 @@
 #include "source/source.h"
 #include "source/spec.h"
 
+struct kafka_known { /* a record that was read */
+	bool is;
+	uint32_t part;
+	int64_t offset;
+	uint64_t hash;
+};
+
 struct kafka_topic {
 	char *name;
 	int32_t *partitions; /* asked for; NULL: all */
@@ -37,6 +45,10 @@ struct kafka_topic {
 	rd_kafka_topic_t *probe, *reader; /* handles of the two clients; NULL until needed */
 	int64_t gone_since, gone_last; /* ms: the first and the last answer that there is none; 0: there is */
 	int64_t away_ms;    /* for how long the answers were so, before it was there again */
+	rd_kafka_topic_t *look;           /* of the client that looks at records again; NULL until needed */
+	struct kafka_known known, latest; /* what is looked at; the last record read, which it will be then */
+	uint64_t noted;     /* as ev_kafka.noting */
+	bool unproven;      /* once there was nothing to look at, which was said */
 };
 
 struct kafka_part {
@@ -117,6 +129,18 @@ struct ev_kafka {
 	int64_t next_discover; /* ms: when new partitions are looked for (follow) */
 	int64_t next_marks;    /* ms: when the ends of the log are taken over (follow) */
 	struct ev_error error; /* of a read that failed: stays */
+
+	/* kafka_still.c */
+	rd_kafka_t *look;       /* its client, where the probe does not give all records; NULL until needed */
+	size_t nknown;          /* topics with a record that is known */
+	uint64_t noting;        /* how often records were noted */
+	int64_t looked;         /* us: when it was looked last, or the first read began */
+	uint64_t looks;         /* how often */
+	int64_t look_us;        /* how long that takes at least */
+	bool proven;            /* this read has come to its end, and it is still the log that was read */
+	struct ev_error remade; /* it is not; stays */
+	void (*note)(void *ctx, const char *text);
+	void *note_ctx;
 };
 
 /* kafka_config.c */
@@ -127,7 +151,7 @@ int ev_kafka_fail(struct ev_kafka *k, struct ev_error *err, rd_kafka_resp_err_t 
 		  ...) __attribute__((format(printf, 4, 5)));
 int ev_kafka_properties(struct ev_kafka *k, const struct ev_source_spec *spec,
 			struct ev_error *err);
-enum kafka_role { KAFKA_PROBE, KAFKA_READER, KAFKA_GROUP, KAFKA_MEMBER };
+enum kafka_role { KAFKA_PROBE, KAFKA_LOOK, KAFKA_READER, KAFKA_GROUP, KAFKA_MEMBER };
 rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char *group,
 			    struct ev_error *err);
 /* The reader, its queues cut for the shape. */
@@ -146,6 +170,8 @@ int ev_kafka_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets,
 
 /* kafka_policy.c */
 void ev_kafka_compaction(struct ev_source *s, int *possible);
+/* Is it known that the topic is not compacted? */
+bool ev_kafka_keeps(struct ev_kafka *k, size_t topic);
 
 /* kafka_markers.c */
 struct kafka_markers *ev_kafka_markers_new(void);
@@ -209,6 +235,8 @@ int ev_kafka_records_at(struct ev_source *s, const int64_t *offsets, ev_source_t
 /* kafka_rouse.c */
 /* Nothing is there on the lane. Where the log has more, see to it that the client asks for it. */
 void ev_kafka_rouse(struct ev_kafka *k, size_t lane);
+/* By a question for something small, which passes through the thread of the partition's broker. */
+void ev_kafka_wake(struct ev_kafka *k, rd_kafka_t *rk, size_t part);
 
 /* kafka_trouble.c */
 /* A message that is an error: 0 when the read may go on. */
@@ -216,5 +244,12 @@ int ev_kafka_trouble(struct ev_kafka *k, uint32_t part, const rd_kafka_message_t
 		     struct ev_error *err);
 /* Nothing arrives on the lane: 0 while it is right to wait on. */
 int ev_kafka_idle(struct ev_kafka *k, size_t lane, struct ev_error *err);
+
+/* kafka_still.c */
+/* Records came into the batch, from there on. */
+void ev_kafka_still_note(struct ev_kafka *k, const struct kafka_batch *b, size_t from);
+int ev_kafka_still(struct ev_source *s, struct ev_error *err);
+/* Before records are given: of a follower, or of a read that takes long. */
+int ev_kafka_still_now_and_then(struct ev_kafka *k, struct ev_error *err);
 
 #endif

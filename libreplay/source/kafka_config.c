@@ -151,8 +151,13 @@ rd_kafka_t *ev_kafka_client(struct ev_kafka *k, enum kafka_role role, const char
 			return NULL;
 		}
 	ev_properties_ours(conf, forced);
-	if (role == KAFKA_PROBE)
-		set(conf, "isolation.level", k->base.uncommitted ? "read_committed" : "read_uncommitted");
+	if (role == KAFKA_PROBE || role == KAFKA_LOOK) {
+		bool all = role == KAFKA_LOOK || !k->base.uncommitted;
+
+		set(conf, "isolation.level", all ? "read_uncommitted" : "read_committed");
+		set(conf, "fetch.message.max.bytes", "65536"); /* it reads single records */
+		set(conf, "fetch.wait.max.ms", "1");
+	}
 	if (role == KAFKA_GROUP)
 		set_group(conf, group);
 	if (role == KAFKA_MEMBER) {

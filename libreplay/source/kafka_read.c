@@ -130,7 +130,10 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	k->last_topic = NULL;
 	k->error = (struct ev_error)EV_ERROR_INIT;
 	k->silences = 0;
+	k->proven = false;
 	k->last_event = ev_clock_ms();
+	if (!k->nknown)
+		k->looked = ev_clock_boot_us();
 	k->next_discover = k->last_event + DISCOVER_MS;
 	k->batch_size = 8192 / shape.queues > BATCH ? BATCH : 8192 / shape.queues < BATCH_MIN ? BATCH_MIN :
 			8192 / shape.queues;
@@ -170,7 +173,7 @@ static int check_there(const struct ev_kafka *k, struct ev_error *err)
 		int64_t gone = t->gone_last - t->gone_since;
 
 		if (t->away_ms >= GONE_MS) {
-			ev_fail(err, EV_DATA, "topic '%s' was deleted and made again while it was followed", t->name);
+			ev_fail(err, EV_DATA, "topic '%s' was deleted and made again while it was read", t->name);
 			return ev_hint(err, "its offsets are those of another log now: what was made of it has to be "
 				       "made anew");
 		}
@@ -189,8 +192,11 @@ static int discover(struct ev_kafka *k, struct ev_error *err)
 
 	answered = !ev_kafka_discover(k, TURN_MS * 10, &ignored);
 	k->next_discover = ev_clock_ms() + (any_gone(k) ? GONE_TURN_MS : DISCOVER_MS);
-	if (check_there(k, err))
+	if (check_there(k, err)) {
+		if (err->class == EV_DATA)
+			k->remade = *err;
 		return -1;
+	}
 	if (!answered)
 		return 0;
 	if (k->base.nparts == known)
@@ -307,6 +313,7 @@ static int turn(struct ev_kafka *k, size_t at, struct kafka_batch *b, int wait_m
 	struct kafka_lane *lane = &k->lanes[at];
 	rd_kafka_message_t *messages[BATCH];
 	ssize_t n = collect(lane->queue, messages, b->cap, wait_ms);
+	size_t from = b->nmessages;
 	int rc = 0;
 
 	if (n <= 0) {
@@ -323,6 +330,7 @@ static int turn(struct ev_kafka *k, size_t at, struct kafka_batch *b, int wait_m
 		else
 			rc = take(k, lane, b, messages[i], err);
 	}
+	ev_kafka_still_note(k, b, from);
 	return rc;
 }
 
@@ -332,6 +340,21 @@ static enum ev_fetch give(struct kafka_batch *b, struct ev_batch *out)
 	out->n = b->nmessages;
 	out->owner = b;
 	return EV_FETCH_SOME;
+}
+
+/* Has this read given all, and was that not proven yet? */
+static bool at_end(const struct ev_kafka *k)
+{
+	for (size_t i = 0; !k->proven && i < k->base.nlanes; i++)
+		if (k->lanes[i].live)
+			return false;
+	return !k->proven;
+}
+
+static int prove(struct ev_kafka *k)
+{
+	k->proven = true;
+	return ev_kafka_still(&k->base, &k->error);
 }
 
 enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *out, int timeout_ms,
@@ -355,12 +378,16 @@ enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *
 			break;
 		}
 		if (!k->follow && !k->lanes[lane].live) {
+			if (at_end(k) && prove(k))
+				continue;
 			rc = EV_FETCH_DONE;
 			break;
 		}
 		turn(k, lane, b, (int)(left > TURN_MS ? TURN_MS : left), &k->error);
 		/* of a topic that was gone these may be another log's */
 		if (b->nmessages && k->follow && !k->error.class && any_gone(k) && discover(k, &k->error))
+			continue;
+		if (b->nmessages && !k->error.class && ev_kafka_still_now_and_then(k, &k->error))
 			continue;
 		if (b->nmessages)
 			return give(b, out);
@@ -442,6 +469,7 @@ int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struc
 	if (m && m->offset == offset) {
 		k->single = ev_kafka_batch(k);
 		ev_kafka_batch_add(k, k->single, m, part, true);
+		ev_kafka_still_note(k, k->single, 0);
 		*rec = k->single->records[0];
 		*found = true;
 	} else if (m) {
@@ -495,6 +523,15 @@ static bool spans_at(struct ev_kafka *k, const int64_t *offsets, const bool *tak
 	return some;
 }
 
+/* Single records, which say by themselves whether it is another log. */
+static int start_some(struct ev_kafka *k, const struct ev_span *spans, struct ev_error *err)
+{
+	int rc = ev_kafka_start(&k->base, spans, true, false, err);
+
+	k->proven = true;
+	return rc;
+}
+
 /* As a read of that much of each partition: one by one each would wait for a fetch of its own. */
 int ev_kafka_records_at(struct ev_source *s, const int64_t *offsets, ev_source_take *each, void *ctx,
 			struct ev_error *err)
@@ -515,7 +552,7 @@ int ev_kafka_records_at(struct ev_source *s, const int64_t *offsets, ev_source_t
 		}
 		again = false;
 		if (!rc && spans_at(k, offsets, taken, spans))
-			rc = ev_kafka_start(s, spans, true, false, err) ||
+			rc = start_some(k, spans, err) ||
 			     take_all(k, each, ctx, taken, &again, err) ? -1 : 0;
 		ev_kafka_stop(k);
 	} while (again && ++tries < RETENTION_TRIES);

@@ -9,6 +9,7 @@ static int out_of_range(struct ev_kafka *k, uint32_t part, struct ev_error *err)
 	const struct ev_partition *p = &k->base.parts[part];
 	int64_t next = k->kp[part].next;
 
+	k->looked = 0; /* whoever asks now wants to know it */
 	if (ev_kafka_watermarks(k, 0, k->timeout_ms, err))
 		return -1;
 	if (p->low > next && p->low <= k->kp[part].spared)
@@ -21,8 +22,8 @@ static int out_of_range(struct ev_kafka *k, uint32_t part, struct ev_error *err)
 			(long long)(spared > next ? spared : next), (long long)p->low - 1, p->topic, (int)p->partition);
 		return ev_hint(err, "retention is shorter than the read took; --from begin starts at what is left");
 	}
-	if (p->high >= next)
-		return 0; /* passing: a leader that was behind for a moment */
+	if (p->high >= next) /* passing: a leader that was behind for a moment, or another log that has come so far */
+		return ev_kafka_still(&k->base, err);
 	ev_fail(err, EV_DATA, "cannot read '%s/%d' at offset %lld: it ends at %lld now", p->topic,
 		(int)p->partition, (long long)next, (long long)p->high);
 	return ev_hint(err, "the topic was deleted and made again, or the broker lost its tail");

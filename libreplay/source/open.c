@@ -73,6 +73,11 @@ int ev_source_records_at(struct ev_source *s, const int64_t *offsets, ev_source_
 	return 0;
 }
 
+int ev_source_still(struct ev_source *s, struct ev_error *err)
+{
+	return s->ops->still ? s->ops->still(s, err) : 0;
+}
+
 void ev_source_release_table(struct ev_source *s)
 {
 	for (size_t i = 0; i < s->nparts; i++)

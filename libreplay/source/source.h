@@ -176,6 +176,13 @@ struct ev_source_ops {
 	 */
 	int64_t (*markers)(struct ev_source *s, uint32_t part, int64_t *upto);
 
+	/*
+	 * Is all that was given so far, by all reads, of one log? By ev_source_still. A read looks itself now and
+	 * then, and when it comes to its end; who keeps what was read for good (a position, say) asks before. NULL: it
+	 * cannot become another.
+	 */
+	int (*still)(struct ev_source *s, struct ev_error *err);
+
 	void (*close)(struct ev_source *s);
 };
 
@@ -197,6 +204,11 @@ const struct ev_partition *ev_source_partition(const struct ev_source *s, const 
 int ev_source_records_at(struct ev_source *s, const int64_t *offsets, ev_source_take *each, void *ctx,
 			 struct ev_error *err);
 bool ev_source_has_topic(const struct ev_source *s, const char *topic);
+/*
+ * EV_DATA where it is another log by now (a topic was deleted and made again): what was given since the last answer may
+ * be of that. The same error from then on, and nobody is asked.
+ */
+int ev_source_still(struct ev_source *s, struct ev_error *err);
 
 /*
  * No record was found at the offset, though a committed one has stood there: is it another log now? Where the topic is

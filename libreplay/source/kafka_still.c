@@ -1,0 +1,327 @@
+/*
+ * kafka_still.c - is it still the log that was read? see kafka.h
+ *
+ * A client of this age is told no ids of topics. It is told nothing at all where a topic is deleted and made again
+ * while it does not ask (its queues are full, the process was stopped, the network away), and reads on in the middle of
+ * another log. So a record that was read is looked at again: where it still stands, all that came behind it until then
+ * came of the same log. A topic is deleted with all its partitions, so one record of it is enough, and the last one of
+ * what is proven by it takes its place.
+ */
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "source/kafka.h"
+
+enum { TURN_MS = 1, AWAY_MS = 2500, ASK_MS = 1000 };
+enum { SURE_US = 20000, SHARE = 20, MOST_US = 1000000, EVERY_US = 10000000, ENOUGH = 4 };
+
+enum answer { ASKED, SAME, OTHER, NONE, PASSED };
+
+struct look {
+	struct ev_kafka *k;
+	rd_kafka_queue_t *q;
+	enum answer *answers; /* of each topic */
+	size_t open;          /* of them: not given yet */
+	int64_t since, next_ask; /* ms */
+};
+
+/* Without headers: not every read has them. */
+static uint64_t hash(const struct ev_record *r)
+{
+	struct ev_record bare = *r;
+
+	bare.headers = NULL;
+	bare.nheaders = 0;
+	return ev_record_hash(&bare);
+}
+
+static struct kafka_known known(const struct ev_record *r)
+{
+	return (struct kafka_known){ .is = true, .part = r->part, .offset = r->offset, .hash = hash(r) };
+}
+
+static struct kafka_topic *topic_of(struct ev_kafka *k, const struct ev_record *r)
+{
+	return &k->topics[k->kp[r->part].topic];
+}
+
+void ev_kafka_still_note(struct ev_kafka *k, const struct kafka_batch *b, size_t from)
+{
+	size_t noted = 0;
+
+	for (size_t i = from; i < b->nmessages && k->nknown < k->ntopics; i++) {
+		struct kafka_topic *t = topic_of(k, &b->records[i]);
+
+		k->nknown += !t->known.is;
+		if (!t->known.is)
+			t->known = known(&b->records[i]);
+	}
+	k->noting++;
+	for (size_t i = b->nmessages; i-- > from && noted < k->ntopics;) {
+		struct kafka_topic *t = topic_of(k, &b->records[i]);
+
+		if (t->noted == k->noting)
+			continue;
+		t->noted = k->noting;
+		t->latest = known(&b->records[i]);
+		noted++;
+	}
+}
+
+/* One that gives what transactions have not committed: the record may be such. */
+static rd_kafka_t *client(struct ev_kafka *k, struct ev_error *err)
+{
+	if (!k->base.uncommitted)
+		return k->probe;
+	if (!k->look)
+		k->look = ev_kafka_client(k, KAFKA_LOOK, NULL, err);
+	return k->look;
+}
+
+static int start(struct look *l, size_t topic, struct ev_error *err)
+{
+	struct ev_kafka *k = l->k;
+	struct kafka_topic *t = &k->topics[topic];
+	const struct ev_partition *p = &k->base.parts[t->known.part];
+	rd_kafka_t *rk = client(k, err);
+
+	if (!rk)
+		return -1;
+	if (!t->look)
+		t->look = rd_kafka_topic_new(rk, t->name, NULL);
+	if (rd_kafka_consume_start_queue(t->look, p->partition, t->known.offset, l->q))
+		return ev_kafka_fail(k, err, rd_kafka_last_error(), "cannot start to read '%s/%d'", p->topic,
+				     (int)p->partition);
+	return 0;
+}
+
+static void stop(struct look *l, size_t topic)
+{
+	struct kafka_topic *t = &l->k->topics[topic];
+
+	rd_kafka_consume_stop(t->look, l->k->base.parts[t->known.part].partition);
+}
+
+static void answered(struct look *l, size_t topic, enum answer is)
+{
+	l->answers[topic] = is;
+	l->open--;
+	stop(l, topic);
+}
+
+/* Takes the message. */
+static enum answer compare(struct ev_kafka *k, const struct kafka_known *was, rd_kafka_message_t *m)
+{
+	struct kafka_batch *b = ev_kafka_batch(k);
+	bool same;
+
+	ev_kafka_batch_add(k, b, m, was->part, false);
+	same = hash(&b->records[0]) == was->hash;
+	ev_kafka_batch_rest(k, b);
+	return same ? SAME : OTHER;
+}
+
+static int take(struct look *l, rd_kafka_message_t *m, struct ev_error *err)
+{
+	struct ev_kafka *k = l->k;
+	size_t topic = 0;
+	int rc = 0;
+
+	while (topic < k->ntopics && k->topics[topic].look != m->rkt)
+		topic++;
+	if (topic == k->ntopics || l->answers[topic] != ASKED) {
+		rd_kafka_message_destroy(m);
+		return 0;
+	}
+	if (!m->err && m->offset == k->topics[topic].known.offset) {
+		answered(l, topic, compare(k, &k->topics[topic].known, m));
+		return 0;
+	}
+	if (!m->err || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+	    m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+		answered(l, topic, NONE);
+	else if (ev_kafka_is_gone(m->err))
+		l->next_ask = 0;
+	else
+		rc = ev_kafka_trouble(k, k->topics[topic].known.part, m, err);
+	rd_kafka_message_destroy(m);
+	return rc;
+}
+
+/*
+ * Of a topic that is not there nothing was read since, and nobody can say more: when it is there again, it will be
+ * looked at. A broker that has just started may not know it yet.
+ */
+static int ask_again(struct look *l, struct ev_error *err)
+{
+	struct ev_kafka *k = l->k;
+
+	for (size_t i = 0; i < k->ntopics; i++) {
+		const struct kafka_known *was = &k->topics[i].known;
+		const struct rd_kafka_metadata *md;
+		rd_kafka_resp_err_t e;
+		int n;
+
+		if (l->answers[i] != ASKED)
+			continue;
+		if (rd_kafka_metadata(client(k, err), 0, k->topics[i].look, &md, ASK_MS))
+			continue;
+		e = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+		n = e ? 0 : md->topics[0].partition_cnt;
+		rd_kafka_metadata_destroy(md);
+		if (!e && n <= k->base.parts[was->part].partition) { /* a topic loses no partition */
+			answered(l, i, OTHER);
+		} else if (!e) {
+			stop(l, i);
+			if (start(l, i, err))
+				return -1;
+		} else if (ev_kafka_is_gone(e) && ev_clock_ms() - l->since >= AWAY_MS) {
+			answered(l, i, PASSED);
+		}
+	}
+	l->next_ask = ev_clock_ms() + ASK_MS;
+	return 0;
+}
+
+/* It may sleep, and not know that a partition was begun. */
+static void wake(struct look *l, rd_kafka_t *rk)
+{
+	struct ev_kafka *k = l->k;
+
+	if (ev_kafka_down_since(k, rk))
+		return;
+	for (size_t i = 0; i < k->ntopics; i++)
+		if (l->answers[i] == ASKED)
+			ev_kafka_wake(k, rk, k->topics[i].known.part);
+}
+
+static int await(struct look *l, struct ev_error *err)
+{
+	struct ev_kafka *k = l->k;
+	int rc = 0;
+
+	wake(l, client(k, err));
+	while (!rc && l->open) {
+		rd_kafka_message_t *m = rd_kafka_consume_queue(l->q, TURN_MS);
+
+		if (m) {
+			rc = take(l, m, err);
+			continue;
+		}
+		wake(l, client(k, err));
+		if (ev_clock_ms() - l->since >= k->timeout_ms)
+			return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT,
+					     "cannot look whether '%s' is still what was read", k->topics[0].name);
+		if (ev_clock_ms() >= l->next_ask)
+			rc = ask_again(l, err);
+	}
+	return rc;
+}
+
+static int other(struct ev_kafka *k, const struct kafka_topic *t, struct ev_error *err)
+{
+	const struct ev_partition *p = &k->base.parts[t->known.part];
+
+	ev_fail(err, EV_DATA, "topic '%s' was deleted and made again while it was read: what stood at offset %" PRId64
+		" of '%s/%" PRId32 "' does not stand there any more", t->name, t->known.offset, p->topic, p->partition);
+	return ev_hint(err, "its offsets are those of another log now (or the broker lost its tail): what was made of "
+			    "it has to be made anew");
+}
+
+/* Nothing stands there: compaction and retention may have taken it, and a log that is another one has nothing there. */
+static int look_why(struct ev_kafka *k, size_t topic, struct ev_error *err)
+{
+	struct kafka_topic *t = &k->topics[topic];
+	const struct ev_partition *p = &k->base.parts[t->known.part];
+	int64_t at = t->known.offset;
+
+	if (ev_kafka_watermarks(k, 0, k->timeout_ms, err))
+		return -1;
+	if (p->high <= at || (p->low <= at && ev_kafka_keeps(k, topic)))
+		return other(k, t, err);
+	if (k->note && !t->unproven) {
+		struct ev_buf text = EV_BUF_INIT;
+
+		ev_buf_addf(&text, "%s/%" PRId32 ": no record at offset %" PRId64 " any more: whether it is still the "
+			    "log that was read is not checkable", p->topic, p->partition, at);
+		k->note(k->note_ctx, ev_buf_str(&text));
+		ev_buf_release(&text);
+	}
+	t->unproven = true;
+	t->known = t->latest;
+	return 0;
+}
+
+static int judge(struct look *l, struct ev_error *err)
+{
+	struct ev_kafka *k = l->k;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < k->ntopics; i++) {
+		if (l->answers[i] == OTHER)
+			rc = other(k, &k->topics[i], err);
+		else if (l->answers[i] == NONE)
+			rc = look_why(k, i, err);
+		else if (l->answers[i] == SAME)
+			k->topics[i].known = k->topics[i].latest;
+	}
+	return rc;
+}
+
+static int look(struct ev_kafka *k, struct ev_error *err)
+{
+	struct look l = { .k = k, .since = ev_clock_ms(), .next_ask = ev_clock_ms() + ASK_MS };
+	int rc = 0;
+
+	l.q = rd_kafka_queue_new(client(k, err));
+	l.answers = ev_alloc((k->ntopics + 1) * sizeof(*l.answers));
+	for (size_t i = 0; i < k->ntopics; i++) {
+		l.answers[i] = PASSED;
+		if (rc || !k->topics[i].known.is || (rc = start(&l, i, err)))
+			continue;
+		l.answers[i] = ASKED;
+		l.open++;
+	}
+	rc = rc || await(&l, err) || judge(&l, err) ? -1 : 0;
+	for (size_t i = 0; i < k->ntopics; i++)
+		if (l.answers[i] == ASKED)
+			stop(&l, i);
+	rd_kafka_queue_destroy(l.q);
+	free(l.answers);
+	return rc;
+}
+
+static int still(struct ev_kafka *k, int64_t pause_us, struct ev_error *err)
+{
+	int64_t begin = ev_clock_boot_us(), took;
+	int rc;
+
+	if (k->remade.class) {
+		*err = k->remade;
+		return -1;
+	}
+	if (!k->nknown || begin - k->looked < pause_us)
+		return 0;
+	rc = client(k, err) && !look(k, err) ? 0 : -1;
+	if (rc && err->class == EV_DATA)
+		k->remade = *err;
+	k->looked = ev_clock_boot_us();
+	took = k->looked - begin;
+	if (!k->looks++ || took < k->look_us) /* one that took long is chance */
+		k->look_us = took;
+	return rc;
+}
+
+/* The pause is too short for a topic to be deleted, made, and filled up to where the read stands. */
+int ev_kafka_still(struct ev_source *s, struct ev_error *err)
+{
+	return still((struct ev_kafka *)s, SURE_US, err);
+}
+
+/* A follower looks before all it gives, but not for more than a part of the time, where a look takes long. */
+int ev_kafka_still_now_and_then(struct ev_kafka *k, struct ev_error *err)
+{
+	int64_t share = k->looks < ENOUGH ? SURE_US : SHARE * k->look_us;
+
+	return still(k, k->follow ? (share < MOST_US ? share : MOST_US) : EVERY_US, err);
+}
