@@ -187,10 +187,6 @@ check_grep "and says what it could not look at" "the rebuild under way is writin
 exec {statements}>&-
 wait
 
-# two versions whose rows may differ by the order of partitions alone
-rebuild v2.sql parts.db ./parts.ndjson --yes
-check_grep "that is said of a view whose order matters" "the order of partitions matters to this view" "$err"
-
 # what is missing in the call
 run evproject status --store nowhere.db
 check_status 4 "a store that is not there"

@@ -158,6 +158,28 @@ check "with what a first run has" same a.db w5.db
 run timeout 300 evproject rollback v1.sql --store "$(store a.db)"
 check "the old one is kept" serves a.db 1
 
+# Where the order of partitions matters rows may differ by it alone: the old version has read them as they arrived. A file
+# is read as it stands.
+topic order 2
+last() { sums "$1" "$2" "$order" | sed 's/total = sums.total + excluded.total/total = excluded.total/'; }
+last 1 1 >v1.sql
+last 2 10 >v2.sql
+put <<<"put $order/0 2000000 k {\"type\":\"add\",\"v\":1}"
+run_view v1.sql q.db
+put <<<"put $order/1 1000000 k {\"type\":\"add\",\"v\":2}"
+run_view v1.sql q.db
+evtail "$order" -n +1 -o json >order.ndjson
+rebuild v2.sql q.db --no-swap
+check_status 0 "a view whose order matters"
+check_grep "is told so where its rows change" "the order of partitions matters to this view" "$err"
+rebuild v2.sql q.db --abandon
+rebuild v2.sql q.db --no-swap ./order.ndjson
+check_no_grep "not by a file" "the order of partitions matters" "$err"
+rebuild v2.sql q.db --abandon
+sums 3 10 "$order" >v3.sql
+rebuild v3.sql q.db --no-swap
+check_no_grep "nor of a version to which it does not matter" "the order of partitions matters" "$err"
+
 # Topics that are all replaced: there is no position at which both versions stand, which the comparison says.
 topic before 1
 topic after 1

@@ -205,7 +205,9 @@ static void say_compared(struct ev_rebuilding *r)
 {
 	if (r->plan.compared && !r->opt->quiet)
 		ev_rebuilding_note(r, "%s", r->plan.compared);
-	if (r->plan.change > 0 && r->old.nparts > 1 && !r->opt->quiet && ev_apply_order_matters(r->apply))
+	/* a file is read as it stands, whoever reads it */
+	if (r->plan.change > 0 && r->old.nparts > 1 && !r->src->one_sequence && !r->opt->quiet &&
+	    ev_apply_order_matters(r->apply))
 		ev_rebuilding_note(r, "the order of partitions matters to this view (check says why): rows may differ "
 				   "by it alone, as the old version has applied records as they arrived, and the new "
 				   "one by their time");
