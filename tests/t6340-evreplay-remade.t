@@ -1,4 +1,5 @@
-# evreplay: a source that is deleted, made again and filled past where the copy stands, while that does not look.
+# evreplay: a source that is deleted, made again and filled past where the copy stands, while that does not look; and a
+# target of which no partition is written both before and after.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/kafka.sh"
 keys() { evtail "$1" --from begin -q -o %k | sort | tr '\n' ' '; }
@@ -115,4 +116,43 @@ told dead $? "$dead"
 check_grep "what was sent is told" "^evreplay redrive: [0-9]+ records? sent home" dead.err
 check_grep "and how the others are" "hint: group 'dead-$$' is left .*--from begin" dead.err
 check "the group has not moved" test "$(evadmin committed "dead-$$" "$dead/0")" = "$before"
+
+# The target: of a bounded copy (empty, filled), of a follower, of a job. The source's second partition comes later.
+topic m 2
+for name in empty filled followed job; do topic $name 2; done
+put <<<"many $m/0 1000 5"
+txn_open target
+txn begin "many $m/1 2000 5" flush
+copy() { # copy NAME ARGS...: in the background
+	evreplay "$m" --into "${!1}" --partition keep --txn-wait 10m "${@:2}" >"$1.out" 2>"$1.err" &
+	printf -v "$1_pid" %s $!
+}
+copy empty --no-merge
+copy filled --no-merge
+copy followed -f
+copy job --no-merge --exactly-once --job "target-$$" --txn-time 100ms
+for name in empty filled followed job; do
+	check "$name: the first partition is copied" wait_for 60 holds "${!name}" 5
+	evadmin delete "${!name}"
+	evadmin create "${!name}" 2
+done
+put <<<"many $filled/0 1000000 8"
+txn commit
+txn_leave
+check "followed: the second partition comes" wait_for 60 holds "$followed" 5
+kill -TERM "$followed_pid"
+for name in empty filled followed job; do
+	pid=${name}_pid
+	wait_for 60 test ! -e "/proc/${!pid}" || kill -TERM "${!pid}"
+	wait "${!pid}"
+	status=$? err=$name.err
+	if [ $name = job ]; then
+		check_status 5 "job: its target is another"
+		check_grep "job: which is said" "job 'target-$$' has written '$job/0' up to offset [0-9]+, and now it ends at 0" "$err"
+		continue
+	fi
+	check_status 4 "$name: what was written is gone"
+	check_grep "$name: which is said" "'${!name}/0' was deleted and made again while it was written" "$err"
+	check_grep "$name: up to where it is safe is said" "$m/0: safe up to offset 0" "$err"
+done
 done_testing

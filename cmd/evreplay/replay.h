@@ -129,6 +129,7 @@ struct replay {
 	struct ev_position stored; /* where the job stood when it began; with an entry: go on from there */
 	uint64_t flushed_at;   /* sink->records when it was flushed last */
 	int64_t flushed_ms;
+	bool ending;           /* the next flush is the last one */
 	struct ev_map_writer *map;
 	bool unmapped;           /* the job's run before this one had none */
 	int64_t begun;           /* when the job was begun, or begun anew; 0: not known yet */

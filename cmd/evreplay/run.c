@@ -192,6 +192,8 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 		ev_map_writer_end(r->map, &next);
 	if (!rc)
 		rc = r->sink->ops->flush(r->sink, &next, err);
+	if (!rc && r->ending && replay_into(r->args) == INTO_TOPIC)
+		rc = ev_kafka_sink_check_end(r->sink, err);
 	/* once more: a group's offset does not tell of which log it is, and the flush may have waited */
 	if (!rc && r->redrive)
 		rc = ev_source_still(r->src, err) || redrive_commit(r, &next, err) ? -1 : 0;
@@ -490,6 +492,7 @@ static int open_and_copy(struct replay *r, struct ev_error *err)
 		return rc < 0 ? -1 : rc == STOPPED ? ev_stop_status(false) :
 		       r->redrive ? redrive_print(r, err) : replay_dry_print(r, err);
 	}
+	r->ending = true;
 	if (rc >= 0 && flush(r, rc != STOPPED, err))
 		rc = -1;
 	if (rc >= 0 && r->map)

@@ -144,9 +144,20 @@ static struct ev_cluster *open_producer(const struct ev_kafka_sink_spec *spec, s
 /* Twice what a request may take: group offsets were seen to be waited for past the limit of the call. */
 enum { OVERDUE_MS = 120000 };
 
-static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
+static void set_spec(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 {
 	struct ev_cluster_spec c = spec->cluster;
+
+	k->spec = ev_alloc(sizeof(*k->spec));
+	c.brokers = k->cluster->brokers; /* they may stand in the properties alone */
+	ev_cluster_source(&c, spec->stopped, k->spec);
+	/* whatever the copy itself reads: the token and the witness of a transaction that was given up do not count */
+	*EV_PUSH(k->spec->properties, k->spec->nproperties) = ev_strdup("isolation.level=read_committed");
+	k->spec->memory = 16u << 20;
+}
+
+static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
+{
 	struct ev_error ignored;
 
 	k->base.ops = &job_ops;
@@ -159,14 +170,8 @@ static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 	k->transaction = 1;
 	k->overdue_ms = OVERDUE_MS;
 	pthread_mutex_init(&k->telling, NULL);
-	k->spec = ev_alloc(sizeof(*k->spec));
-	c.brokers = k->cluster->brokers; /* they may stand in the properties alone */
-	ev_cluster_source(&c, spec->stopped, k->spec);
 	ev_source_spec_add(k->spec, EV_JOBS_TOPIC "/0", &ignored); /* where all tokens stand */
-	/* whatever the copy itself reads: the token and the witness of a transaction that was given up do not count */
-	*EV_PUSH(k->spec->properties, k->spec->nproperties) = ev_strdup("isolation.level=read_committed");
 	k->spec->txn_wait_ms = 2 * 60000; /* an open transaction of another job ends by itself */
-	k->spec->memory = 16u << 20;
 }
 
 struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct ev_error *err)
@@ -191,6 +196,7 @@ struct ev_sink *ev_kafka_sink_open(const struct ev_kafka_sink_spec *spec, struct
 		return NULL;
 	}
 	k->base.target = ev_strdup("the target");
+	set_spec(k, spec);
 	if (spec->job)
 		set_job(k, spec);
 	return &k->base;

@@ -87,6 +87,11 @@ int ev_kafka_sink_check_written(struct ev_sink *s, const char *topic, struct ev_
  */
 enum ev_kafka_other { EV_OTHER_NONE, EV_OTHER_SOME, EV_OTHER_ALL };
 /*
+ * At the end, after the last flush: are the topics that were written still those? One that was deleted, or made again,
+ * is EV_STORE; EV_DATA where a job's token tells. What cannot be asked passes.
+ */
+int ev_kafka_sink_check_end(struct ev_sink *s, struct ev_error *err);
+/*
  * Which other job has copied records of the source's topic from these offsets on into the topic, where they still are?
  * To *job, which is the sink's. `first` (of a file; or NULL): the record that stands at the beginning, by which another
  * file is told. After resume or peek.

@@ -8,7 +8,7 @@
  *   kafka_call.c     exactly once: the client's calls for that, none of which may wait for ever
  *   kafka_job.c      exactly once: the token of a job, and its mark on the target topics
  *   kafka_others.c   exactly once: what the tokens of other jobs tell
- *   kafka_target.c   exactly once: is a topic still the one that the job has written?
+ *   kafka_target.c   is a topic still the one that was written, by this run or by its job?
  *
  * Each delivery is reported back by librdkafka, and counted: what is neither queued nor failed was
  * acknowledged. With a job that may be in another thread, while this one waits (kafka_call.c).
@@ -56,6 +56,9 @@ struct sink_target {
 	rd_kafka_topic_t *rkt;
 	int32_t partitions;
 	struct sink_end *ends; /* of each partition */
+	int64_t first;     /* without a job: the offset of the first record that was acknowledged; -1: none was */
+	int32_t first_partition;
+	uint64_t first_hash;
 	int64_t asked_ms;  /* when its witnesses were looked at, monotonic; 0: not yet */
 	int64_t marked_ms; /* by the job, monotonic: a group's offset is forgotten after some days; 0: not yet */
 };
@@ -109,10 +112,10 @@ struct kafka_sink {
 			  int32_t partition, int64_t at);
 	int (*settled)(void *ctx, struct ev_error *err);
 	void *ctx;
+	struct ev_source_spec *spec; /* how the target is read; with a job it names the topic of the tokens */
 
 	/* exactly once; job is NULL without */
 	char *job, *group;
-	struct ev_source_spec *spec; /* how the token is read */
 	bool new_job, token;         /* is there a token by now? */
 	bool open;                   /* a transaction is under way */
 	bool claimed;                /* where it begins is stored: a token before the first record */
@@ -215,7 +218,7 @@ bool ev_kafka_target_holds(struct kafka_sink *k, const char *job, const struct e
 /*
  * A record was acknowledged, `jump` offsets behind the one before: the first one of its transaction is the partition's
  * witness. Behind offsets of others (a mark of our own is one) it may be in a topic that was made again meanwhile: it
- * is taken once the old witness was found.
+ * is taken once the old witness was found. Without a job it is the first one of the run.
  */
 void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m, int64_t jump);
 /* Before a commit: look for old witnesses that are doubted, not too often. EV_DATA: another record is there. */

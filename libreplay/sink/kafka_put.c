@@ -70,6 +70,7 @@ static struct sink_target *new_target(struct kafka_sink *k, struct ev_slice topi
 
 	t->sink = k;
 	t->name = ev_slice_dup(topic);
+	t->first = -1;
 	*EV_PUSH(k->targets, k->ntargets) = t;
 	if (ev_topic_look(k->cluster, t->name, &info, err))
 		return NULL;

@@ -1,9 +1,10 @@
 /*
- * kafka_target.c - is a target topic still the one that the job has written? See kafka_impl.h
+ * kafka_target.c - is a target topic still the one that was written? See kafka_impl.h
  *
  * A client of this age is told no ids of topics, so a topic that was deleted and made again is known
- * by what is in it: it ends below what the job has written, or where a record of the job stood there
- * is another one now. The first record of each transaction in each partition is such a witness.
+ * by what is in it: it ends below what was written, or where a record of ours stood there is another
+ * one now. The first record of each transaction of a job in each partition is such a witness; without
+ * a job it is the first one of the run.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -67,25 +68,44 @@ static void take_headers(const rd_kafka_message_t *m, struct ev_record *r, struc
 	r->nheaders = n;
 }
 
-void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m, int64_t jump)
+static uint64_t hash_of(const rd_kafka_message_t *m)
 {
-	struct sink_end *end = &t->ends[m->partition];
 	struct ev_record r = { .key = ev_slice(m->key, m->key_len), .value = ev_slice(m->payload, m->len) };
 	struct ev_header *headers = NULL;
 	rd_kafka_timestamp_type_t type;
+	uint64_t hash;
 
+	r.timestamp = rd_kafka_message_timestamp(m, &type); /* by now that of the topic, if it sets them */
+	take_headers(m, &r, &headers);
+	hash = ev_record_hash(&r);
+	free(headers);
+	return hash;
+}
+
+static void note_first(struct sink_target *t, const rd_kafka_message_t *m)
+{
+	if (t->first >= 0)
+		return;
+	t->first = m->offset;
+	t->first_partition = m->partition;
+	t->first_hash = hash_of(m);
+}
+
+void ev_kafka_witness_note(struct kafka_sink *k, struct sink_target *t, const rd_kafka_message_t *m, int64_t jump)
+{
+	struct sink_end *end = &t->ends[m->partition];
+
+	if (!k->job)
+		note_first(t, m);
 	if (!k->job || end->witnessed == k->transaction)
 		return;
 	end->witnessed = k->transaction;
-	r.timestamp = rd_kafka_message_timestamp(m, &type); /* by now that of the topic, if it sets them */
-	take_headers(m, &r, &headers);
 	if ((jump > 1 || end->doubted) && ev_position_get(&k->kept.witness, t->name, m->partition) >= 0) {
 		end->doubted = m->offset;
-		end->doubted_hash = ev_record_hash(&r);
+		end->doubted_hash = hash_of(m);
 	} else {
-		ev_job_token_set_witness(&k->kept, t->name, m->partition, m->offset, ev_record_hash(&r));
+		ev_job_token_set_witness(&k->kept, t->name, m->partition, m->offset, hash_of(m));
 	}
-	free(headers);
 }
 
 bool ev_kafka_witness_lacks(const struct kafka_sink *k)
@@ -100,16 +120,22 @@ bool ev_kafka_witness_lacks(const struct kafka_sink *k)
 	return false;
 }
 
-/* Its partitions as they are now. */
+/* Its partitions as they are now; NULL: those of all that were written. */
 static struct ev_source *open_target(struct kafka_sink *k, const char *topic, struct ev_error *err)
 {
 	struct ev_cluster_spec c = ev_cluster_of(k->spec);
 	struct ev_source_spec spec;
 	struct ev_source *src = NULL;
+	int rc = 0;
 
 	ev_cluster_source(&c, k->stopped, &spec);
 	spec.memory = k->spec->memory;
-	if (!ev_source_spec_add(&spec, topic, err))
+	if (topic)
+		rc = ev_source_spec_add(&spec, topic, err);
+	for (size_t i = 0; !topic && !rc && i < k->ntargets; i++)
+		if (k->targets[i]->rkt)
+			rc = ev_source_spec_add(&spec, k->targets[i]->name, err);
+	if (!rc)
 		src = ev_source_open(&spec, err);
 	ev_source_spec_release(&spec);
 	if (!src && err->class == EV_SOURCE)
@@ -298,4 +324,122 @@ bool ev_kafka_target_holds(struct kafka_sink *k, const char *job, const struct e
 	struct ev_error err = EV_ERROR_INIT;
 
 	return !check_still(k, job, t, topic, &err) || err.class != EV_DATA;
+}
+
+/* A topic of the sink that the source's partition is of. */
+static const struct sink_target *target_at(const struct kafka_sink *k, const struct ev_partition *p)
+{
+	for (size_t i = 0; i < k->ntargets; i++)
+		if (!strcmp(k->targets[i]->name, p->topic))
+			return k->targets[i];
+	return NULL;
+}
+
+static int lost(struct kafka_sink *k, struct ev_error *err)
+{
+	k->base.lost = true;
+	return ev_hint(err, "what this run had written before is gone");
+}
+
+struct firsts {
+	struct kafka_sink *k;
+	struct ev_source *src;
+	bool *found; /* of each of its partitions */
+	bool other;  /* one is another record */
+};
+
+static int replaced(struct firsts *f, const struct ev_partition *p, int64_t at, struct ev_error *err)
+{
+	f->other = true;
+	ev_fail(err, EV_STORE, "'%s/%" PRId32 "' was deleted and made again while it was written: what was written at "
+		"offset %" PRId64 " is not there any more", p->topic, p->partition, at);
+	return lost(f->k, err);
+}
+
+static int check_first(void *ctx, const struct ev_record *r, struct ev_error *err)
+{
+	struct firsts *f = ctx;
+	const struct ev_partition *p = &f->src->parts[r->part];
+
+	f->found[r->part] = true;
+	return ev_record_hash(r) == target_at(f->k, p)->first_hash ? 0 : replaced(f, p, r->offset, err);
+}
+
+/* The first record that the run has written to each topic; what cannot be read is no error. */
+static int check_firsts(struct kafka_sink *k, struct ev_source *src, struct ev_error *err)
+{
+	struct firsts f = { k, src, ev_alloc((src->nparts + 1) * sizeof(bool)), false };
+	int64_t *at = ev_alloc((src->nparts + 1) * sizeof(*at));
+	bool read;
+
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct sink_target *t = target_at(k, &src->parts[i]);
+
+		at[i] = t && t->first_partition == src->parts[i].partition ? t->first : -1;
+	}
+	read = !ev_source_records_at(src, at, check_first, &f, err);
+	for (uint32_t i = 0; read && !f.other && i < src->nparts; i++)
+		if (at[i] >= 0 && !f.found[i] && ev_source_keeps(src, i, at[i]))
+			replaced(&f, &src->parts[i], at[i], err);
+	free(f.found);
+	free(at);
+	return f.other ? -1 : 0;
+}
+
+static int check_ends(struct kafka_sink *k, const struct ev_source *src, struct ev_error *err)
+{
+	for (size_t i = 0; i < src->nparts; i++) {
+		const struct ev_partition *p = &src->parts[i];
+		const struct sink_target *t = target_at(k, p);
+		int64_t end = t && p->partition < t->partitions ? t->ends[p->partition].next : 0;
+
+		if (p->high >= end)
+			continue;
+		ev_fail(err, EV_STORE, "'%s/%" PRId32 "' was deleted and made again while it was written: it ends at "
+			"offset %" PRId64 ", and a record was written at %" PRId64, p->topic, p->partition, p->high,
+			end - 1);
+		return lost(k, err);
+	}
+	return 0;
+}
+
+/* By what the token of the last commit tells. */
+static int check_job(struct kafka_sink *k, struct ev_source *src, struct ev_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < k->ntargets; i++)
+		if (k->targets[i]->rkt)
+			rc = check_parts(k->job, &k->kept, src, k->targets[i]->name, err);
+	for (size_t i = 0; !rc && i < src->nparts; i++)
+		rc = check_end(k->job, &k->kept, &src->parts[i], err);
+	return rc || check_witnesses(k->job, &k->kept, NULL, src, err) ? -1 : 0;
+}
+
+int ev_kafka_sink_check_end(struct ev_sink *s, struct ev_error *err)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+	struct ev_error why = EV_ERROR_INIT;
+	struct ev_source *src;
+	bool wrote = false;
+	int rc;
+
+	for (size_t i = 0; i < k->ntargets; i++)
+		wrote |= k->targets[i]->rkt != NULL;
+	if (!wrote)
+		return 0;
+	if (ev_kafka_targets_there(k, err)) {
+		k->base.lost = true;
+		return -1;
+	}
+	src = open_target(k, NULL, &why);
+	if (!src)
+		return 0;
+	rc = k->job ? check_job(k, src, &why) : check_ends(k, src, &why) || check_firsts(k, src, &why);
+	src->ops->close(src);
+	k->base.lost |= rc && why.class == EV_DATA;
+	if (!k->base.lost)
+		return 0;
+	*err = why;
+	return -1;
 }
