@@ -130,6 +130,8 @@ static int commit_group(struct run *r, bool must, struct ev_error *err)
 
 	if (!r->opt->group || r->src->one_sequence)
 		return 0;
+	if (ev_source_still(r->src, err)) /* a group's offset does not tell of which log it is */
+		return must || err->class == EV_DATA ? -1 : group_failed(r, err);
 	ev_ledger_position(ev_apply_ledger(r->a), &pos);
 	rc = r->src->ops->commit_group(r->src, r->opt->group, &pos, must ? -1 : GROUP_WAIT_MS, err);
 	ev_position_release(&pos);
@@ -264,6 +266,8 @@ static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error 
 	if (in->n == 0 && !in->done &&
 	    !(follow && ev_clock_ms() - r->last_commit > IDLE_SAVE_MS && holes_passed(r)))
 		return idle(r, err);
+	if (ev_source_still(r->src, err)) /* so that nothing of another log is ever in the view */
+		return -1;
 	rc = ev_apply_batch(r->a, in->records, (size_t)in->n, in->next, in->nnext, follow || in->done, in->done, err);
 	if (rc)
 		return rc < 0 ? -1 : AGAIN;

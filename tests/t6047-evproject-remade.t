@@ -1,0 +1,35 @@
+# evproject: a topic that is deleted, made again and filled past where the view stands, while that does not look.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/kafka.sh"
+. "$TOP/tests/project.sh"
+
+applied() { [ "$(chain "$1")" = "$2" ]; }
+remake() { # another log, longer than what the view has seen
+	evadmin delete "$log"
+	evadmin create "$log" 1
+	put < <(events 100 40 1)
+}
+told() { # NAME PID
+	wait_for 60 test ! -e "/proc/$2" || kill -TERM "$2"
+	wait "$2"
+	status=$? err=$1.err
+	check_status 5 "$1: another log is bad data"
+	check_grep "$1: which is said" "topic '$log' was deleted and made again while it was read" "$err"
+	check "$1: nothing of it is in the view" applied "$1.db" "$3"
+}
+
+topic log 1 && topic=$log
+chain_projection "$log" >chain.sql
+put < <(events 0 16 1)
+evproject run chain.sql --store "$(store follow.db)" --follow --quiet 2>follow.err &
+follower=$!
+at_exit "kill -9 $follower 2>/dev/null"
+check "a view is followed" wait_for 60 applied follow.db 16
+kill -STOP $follower
+remake
+kill -CONT $follower
+told follow $follower 16
+run timeout 300 evproject run chain.sql --store "$(store follow.db)" --quiet
+check_status 5 "and the next run knows it, too"
+
+done_testing
