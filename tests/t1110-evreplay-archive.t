@@ -252,7 +252,7 @@ evreplay - --into ./hung --append --position hung.json <line 2>"$err" &
 pid=$!
 exec 8>line
 head -n 100 log.ndjson >&8
-flushed() { [ -s hung/archive.json ]; }
+flushed() { [ "$(jq '[.topics[].partitions[].records] | add' hung/archive.json)" = 100 ]; }
 check "an archive is written from a pipe" wait_for 60 flushed
 kill -HUP $pid
 wait $pid
@@ -265,7 +265,7 @@ exec 8>&-
 pid=$!
 exec 8>line
 head -n 100 log.ndjson >&8
-flushed() { [ -s hung2/archive.json ]; }
+flushed() { [ "$(jq '[.topics[].partitions[].records] | add' hung2/archive.json)" = 100 ]; }
 check "one that hears of no hangup" wait_for 60 flushed
 kill -HUP $pid
 head -n 200 log.ndjson | tail -n 100 >&8
@@ -280,7 +280,7 @@ evreplay - --into ./gone --position gone.json <line 2>"$err" &
 pid=$!
 exec 8>line
 head -n 100 log.ndjson >&8
-flushed() { [ -s gone/archive.json ]; }
+flushed() { [ "$(jq '[.topics[].partitions[].records] | add' gone/archive.json)" = 100 ]; }
 check "an archive is begun" wait_for 60 flushed
 rm -rf gone
 tail -n 100 log.ndjson >&8
@@ -290,6 +290,41 @@ status=$?
 check_status 4 "an archive that is removed under a run ends it with 4"
 check_grep "and is not said to hold anything" "^hint: the folder is not there any more, and all that was flushed is gone with it" "$err"
 check_grep "nothing is safe" "t/0: safe up to offset 0" "$err"
+
+# Its manifest is away: both commands say the same.
+evreplay ./begin.ndjson --into ./blank -q
+rm blank/archive.json
+mkdir empty
+for c in "evtail ./NAME" "evreplay --verify ./NAME"; do
+	run ${c/NAME/blank}
+	check_status 5 "an archive without its manifest is damaged: $c"
+	check_grep "which is said" "cannot read './blank/archive.json': it is not there" "$err"
+	run ${c/NAME/empty}
+	check_status 2 "any other folder is none: $c"
+	check_grep "which is said, too" "cannot read folder './empty': it holds no archive" "$err"
+	run ${c/NAME/nowhere}
+	check_status 3 "and one that is not there cannot be read: $c"
+done
+run evreplay --verify ./empty ./a
+check_status 3 "those beside it are looked at all the same"
+check_grep "and told" "^./a: 600 records" "$out"
+cp -r a garbled
+sed -i 's/"records":/"recorde":/' garbled/archive.json
+run evreplay --verify ./garbled
+check_status 5 "a damaged manifest"
+check_grep "is not said to let anything be read" "^hint: without its archive.json nothing of it is read" "$err"
+
+# What a kill has left behind its end is no fault, and -q says nothing of it.
+cp -r a cut
+printf 'left' >>cut/t/1/00000000000000000002.ndjson.gz
+run evreplay --verify ./cut
+check_status 0 "what was not flushed is no fault"
+check_grep "and noted" "were not flushed" "$err"
+run evreplay --verify ./cut -q
+check_status 0 "-q leaves that out"
+check "of an archive that is whole" test ! -s "$err"
+run evreplay --verify ./blind -q
+check_grep "and not of another one" "blind/t/1/.*gz': nothing was looked at behind that" "$err"
 
 # The root of a file system has a folder of its own.
 mkdir -p root/lost+found

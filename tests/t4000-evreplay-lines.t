@@ -155,4 +155,22 @@ check_status 2 "a transaction that a broker would end is a usage error"
 check_grep "which says how long it may be" "option '--txn-time' takes at most 30s" "$err"
 run evreplay --follow --to 3 ./orders.ndjson --into -
 check_status 2 "--follow with an end, too"
+run evreplay redrive ./orders.ndjson --create
+check_no_grep "of a word that is half another nothing is meant" "did you mean" "$err"
+
+# A position file may have any name, to be written and to be read.
+evreplay ./orders.ndjson --into - --position here.pos -q >"$out"
+for c in "evreplay ./orders.ndjson --into -" "evtail ./orders.ndjson -q -o json"; do
+	run $c --from here.pos
+	check_status 0 "a position file of any name is read: ${c%% *}"
+	check "and nothing is behind it" test ! -s "$out"
+	run $c --from there.pos
+	check_status 2 "one that is not there is no position: ${c%% *}"
+done
+
+# Lines of kcat -J name a broker.
+echo '{"topic":"t","partition":0,"offset":3,"tstype":"create","ts":1700000000000,"broker":1,"key":"k","payload":"v"}' >kcat.lines
+run evreplay ./kcat.lines --into - -v
+check_status 0 "a line of kcat -J is copied"
+check_grep "and what of it is not carried is said" "lines of kcat -J: the broker that they name is not carried" "$err"
 done_testing

@@ -60,6 +60,13 @@ run evreplay ./other.ndjson --redact '$.data.email' --into -
 check_status 5 "a value that is no JSON is refused"
 check_grep "by its place" "t/0@6: cannot redact this record" "$err"
 check_no_grep "and does not leak" "a@b.c" "$out"
+run evreplay ./other.ndjson --redact '$.data.email' --into - --dry-run
+check_status 1 "a plan goes on behind it"
+check_grep "and has it against it" "^conflict: 1 record cannot be redacted: no JSON; --redact-other drop leaves it out, pass copies it as it is" "$out"
+check_grep "with all else" "^2 records, " "$out"
+run evreplay ./other.ndjson --redact-other drop --into -
+check_status 2 "what to do with such values is nothing by itself"
+check_grep "and belongs to others" "option '--redact-other' belongs to '--redact' and '--hash'" "$err"
 run evreplay ./other.ndjson --redact '$.data.email' --redact-other drop --into -
 check_status 0 "or dropped"
 check "it alone" test "$(wc -l <"$out")" = 1

@@ -23,6 +23,18 @@ run evreplay "$kept" --into kept --into-broker "$there" --create
 check_status 0 "what the source's topic has for itself goes with it"
 check "and keeps the records" test "$(count -b "$there" kept)" = 2
 
+# What is too large for a target is seen before it ends the run.
+topic small 1 max.message.bytes=2000
+{
+	printf '{"topic":"t","partition":0,"offset":0,"timestamp":%s,"key":"k","headers":[],"text":"%s"}\n' \
+		"$(ms)" "$(head -c 1200 /dev/urandom | base64 -w 0)" "$(ms)" "$(head -c 1500 /dev/urandom | base64 -w 0)"
+} | sed '2s/"offset":0/"offset":1/' >large.ndjson
+run evreplay ./large.ndjson --into "$small" --dry-run
+check_status 1 "a plan finds a record that is too large for the topic"
+check_grep "and says which that is" "^conflict: topic $small: 1 record is above its max.message.bytes, 2000 \(the largest: 2001\)" "$out"
+run evreplay ./large.ndjson --into "$small"
+check_status 4 "the run ends at it"
+
 # The limits go with the clock, however long a copy lasts.
 topic coming 1 message.timestamp.after.max.ms=1000
 run evreplay "$old" --into "$coming" --timestamps shift --start-at $(($(ms) + 20000))

@@ -352,6 +352,7 @@ run evreplay offsets --map map -g modern --yes
 check_status 0 "when they have left it is"
 run evreplay offsets --map map -g nobody --yes
 check_status 2 "a group without offsets is refused"
+check_grep "with what it is looked for by" "^hint: is that its name" "$err"
 # A map without a record, as a run with nothing to do leaves it.
 : >none.map
 run evreplay offsets --map none.map -g readers -n

@@ -87,7 +87,7 @@ int replay_begin_archive(struct replay *r, struct ev_error *err)
 			"is not checkable", r->args->into);
 	rc = r->args->dry_run ? ev_archive_sink_plan(&r->archived, &log, err) :
 				ev_archive_sink_begin(r->sink, &log, err);
-	r->dropped = 0; /* what was compared is not copied */
+	r->dropped = r->unredacted = 0; /* what was compared is not copied */
 	if (r->redact)
 		ev_redact_forget(r->redact);
 	return rc;
@@ -113,14 +113,36 @@ int64_t replay_archive_last(const struct replay *r, const struct ev_partition *p
 	return a ? a->last_offset : -1;
 }
 
+struct findings {
+	struct ev_messages *msg;
+	bool quiet;
+	char **notes; /* -q: said only where the archive is not whole */
+	size_t nnotes;
+};
+
 static void fault(void *ctx, const char *text)
 {
-	ev_warn(ctx, "%s", text);
+	ev_warn(((struct findings *)ctx)->msg, "%s", text);
 }
 
 static void note(void *ctx, const char *text)
 {
-	ev_say(ctx, "%s", text);
+	struct findings *f = ctx;
+
+	if (f->quiet)
+		*EV_PUSH(f->notes, f->nnotes) = ev_strdup(text);
+	else
+		ev_say(f->msg, "%s", text);
+}
+
+static void end_findings(struct findings *f, bool whole)
+{
+	for (size_t i = 0; i < f->nnotes; i++) {
+		if (!whole)
+			ev_say(f->msg, "%s", f->notes[i]);
+		free(f->notes[i]);
+	}
+	free(f->notes);
 }
 
 /* ARCHIVE/TOPIC is a source, and cannot be verified. */
@@ -143,13 +165,16 @@ static int refuse_part(const char *dir, struct ev_error *err)
 	return rc;
 }
 
-static int verify(const char *dir, struct replay *r, struct ev_error *err)
+/* *blind: nothing could be read of it. */
+static int verify(const char *dir, struct replay *r, bool *blind, struct ev_error *err)
 {
-	struct ev_archive_check c = { .dir = dir, .fault = fault, .note = note, .ctx = r->msg,
-				      .stopped = ev_stopped };
+	struct findings f = { .msg = r->msg, .quiet = r->args->quiet };
+	struct ev_archive_check c = { .dir = dir, .fault = fault, .note = note, .ctx = &f, .stopped = ev_stopped };
 	struct ev_buf out = EV_BUF_INIT;
 	int rc = refuse_part(dir, err) ? -1 : ev_archive_verify(&c, err);
 
+	end_findings(&f, !rc && !c.faults);
+	*blind |= c.blind;
 	if (rc)
 		return -1;
 	if (r->args->quiet && !c.faults)
@@ -170,6 +195,7 @@ static int verify(const char *dir, struct replay *r, struct ev_error *err)
 int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_error *err)
 {
 	int status = 0, unread = 0;
+	bool blind = false;
 
 	if (!rest->n) {
 		ev_fail(err, EV_USAGE, "which archive?");
@@ -178,9 +204,10 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 	if (replay_check_options(r->args, err))
 		return -1;
 	for (size_t i = 0; i < rest->n; i++) {
-		int rc = verify(rest->v[i], r, err);
+		int rc = verify(rest->v[i], r, &blind, err);
+		bool unseen = rc < 0 && (err->class == EV_SOURCE || err->class == EV_USAGE);
 
-		if (rc < 0 && (err->class != EV_SOURCE || ev_stopped() || (i + 1 == rest->n && !status)))
+		if (rc < 0 && (!unseen || ev_stopped() || (i + 1 == rest->n && !status && !unread)))
 			return -1;
 		if (rc < 0) { /* the next one is looked at all the same; what is found outweighs what is not read */
 			ev_report(r->msg, err);
@@ -193,6 +220,9 @@ int replay_verify(struct replay *r, const struct ev_operands *rest, struct ev_er
 	if (!status)
 		return ev_fail(err, EV_SOURCE, "%d archive%s could not be verified", unread, ev_plural(unread));
 	ev_fail(err, EV_DATA, "not whole");
+	if (blind)
+		return ev_hint(err, "without its archive.json nothing of it is read: take that from another copy, or "
+			       "archive the topic anew while it has the records");
 	return ev_hint(err, "what stands before a fault is good: --to with its offset reads it; take the damaged "
 			    "files from another copy, or archive the topic anew while it has the records");
 }

@@ -34,6 +34,8 @@ static int prepare_redaction(struct replay *r, struct ev_error *err)
 {
 	const struct replay_args *a = r->args;
 
+	if (!a->redacts.n && !a->hashes.n && a->redact_other)
+		return ev_fail(err, EV_USAGE, "option '--redact-other' belongs to '--redact' and '--hash'");
 	if (!a->redacts.n && !a->hashes.n)
 		return a->key_file ? ev_fail(err, EV_USAGE, "option '--key-file' belongs to '--hash'") : 0;
 	r->redact = ev_redact_new();
@@ -102,6 +104,10 @@ static int redact(struct replay *r, struct ev_record *rec, struct ev_error *err)
 	if (r->args->redact_other == OTHER_DROP) {
 		r->dropped++;
 		return 1;
+	}
+	if (r->args->dry_run) { /* the plan has it against it, and goes on */
+		r->unredacted++;
+		return 0;
 	}
 	ev_fail(err, EV_DATA, "cannot redact this record: its value is no JSON");
 	return ev_hint(err, "--redact-other drop leaves such records out, pass copies them as they are");

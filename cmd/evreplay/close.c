@@ -202,6 +202,12 @@ static void report_losses(const struct replay *r)
 	ev_buf_release(&text);
 }
 
+static void report_kcat(const struct replay *r)
+{
+	if (r->src->kcat && !r->args->quiet)
+		ev_say(r->msg, "lines of kcat -J: the broker that they name is not carried");
+}
+
 void replay_report(struct replay *r, bool stopped)
 {
 	uint64_t passed = r->passed + r->sink->passed;
@@ -209,6 +215,7 @@ void replay_report(struct replay *r, bool stopped)
 	report_paths(r);
 	report_allowed(r);
 	report_losses(r);
+	report_kcat(r);
 	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && r->read && !r->args->verbose))
 		return;
 	report_total(r, stopped);

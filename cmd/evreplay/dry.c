@@ -8,14 +8,22 @@
 #include "common/term.h"
 #include "event/time.h"
 
-void replay_dry_count(struct replay *r, struct replay_part *p, const struct ev_record *rec)
+/* What the broker's limit counts beside key, value and headers: at least the head of a batch. */
+enum { BATCH_HEAD = 61 };
+
+void replay_dry_count(struct replay *r, struct replay_part *p, struct replay_topic *target, const struct ev_record *rec)
 {
 	const char *why = r->kafka && !r->args->lossy ? ev_kafka_unproducible(rec) : NULL;
+	uint64_t bytes = rec->key.len + rec->value.len;
 
-	p->copied++;
-	p->bytes += rec->key.len + rec->value.len;
 	for (size_t i = 0; i < rec->nheaders; i++)
-		p->bytes += rec->headers[i].name.len + rec->headers[i].value.len;
+		bytes += rec->headers[i].name.len + rec->headers[i].value.len;
+	p->copied++;
+	p->bytes += bytes;
+	if (target && bytes + BATCH_HEAD > (uint64_t)target->most_bytes) {
+		target->large++;
+		target->largest = bytes > target->largest ? bytes : target->largest;
+	}
 	if (rec->timestamp != EV_NO_TIMESTAMP && rec->timestamp < p->oldest)
 		p->oldest = rec->timestamp;
 	if (rec->timestamp > p->newest)
@@ -97,6 +105,16 @@ static uint64_t print_conflicts(const struct replay *r, const struct replay_topi
 	return all;
 }
 
+/* It is the batch that is measured, as it is packed. */
+static uint64_t print_large(const struct replay_topic *t, struct ev_buf *out)
+{
+	if (t->large)
+		ev_buf_addf(out, "conflict: topic %s: %" PRIu64 " record%s above its max.message.bytes, %" PRId64
+			    " (the largest: %" PRIu64 "); it takes only what compression makes smaller\n", t->name,
+			    t->large, ev_agree(t->large, " is", "s are"), t->most_bytes, t->largest);
+	return t->large;
+}
+
 uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf *out)
 {
 	uint64_t all = 0, odd = 0;
@@ -113,7 +131,7 @@ uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf
 			ev_buf_addf(out, "topic %s: %d partition%s%s\n", t->name, (int)t->info.partitions,
 				    ev_plural(t->info.partitions), t->create ? ", to be made" : "");
 		}
-		all += print_conflicts(r, t, out);
+		all += print_conflicts(r, t, out) + print_large(t, out);
 	}
 	for (size_t i = 0; i < r->nparts; i++)
 		odd += r->parts[i].unproducible;
@@ -122,13 +140,18 @@ uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf
 			    "--lossy copies %s\n", odd, ev_plural(odd),
 			    ev_agree(odd, "it is", "they are"), r->unproducible,
 			    ev_agree(odd, "it", "them"));
+	if (r->unredacted)
+		ev_buf_addf(out, "conflict: %" PRIu64 " record%s cannot be redacted: no JSON; --redact-other drop "
+			    "leaves %s out, pass copies %s as %s\n", r->unredacted, ev_plural(r->unredacted),
+			    ev_agree(r->unredacted, "it", "them"), ev_agree(r->unredacted, "it", "them"),
+			    ev_agree(r->unredacted, "it is", "they are"));
 	if (r->lossy) {
 		ev_buf_addf(out, "%" PRIu64 " record%s not be produced as %s", r->lossy,
 			    ev_agree(r->lossy, " would", "s would"), ev_agree(r->lossy, "it is", "they are"));
 		replay_print_losses(r, out);
 		ev_buf_addc(out, '\n');
 	}
-	return all + odd;
+	return all + odd + r->unredacted;
 }
 
 /* How long it takes: by the pace that was asked for; else about as long as reading it just took, twice. */

@@ -90,6 +90,7 @@ static void set_bounds(struct replay_topic *t)
 	t->rewrites = type && !strcmp(type, "LogAppendTime");
 	t->compacts = policy && strstr(policy, "compact");
 	t->keep_ms = policy && strstr(policy, "delete") && keep >= 0 ? keep : INT64_MAX;
+	t->most_bytes = number_of(t, "max.message.bytes", INT64_MAX);
 	t->before_ms = number_of(t, "message.timestamp.before.max.ms", INT64_MAX);
 	t->after_ms = number_of(t, "message.timestamp.after.max.ms", INT64_MAX);
 	if (t->before_ms == INT64_MAX) /* brokers before 4.0 heed one for both where these are as they come */
@@ -482,11 +483,8 @@ int64_t replay_least_batch(const struct replay *r)
 {
 	int64_t least = INT64_MAX;
 
-	for (size_t i = 0; i < r->ntopics; i++) {
-		int64_t n = number_of(r->topics[i], "max.message.bytes", INT64_MAX);
-
-		least = n < least ? n : least;
-	}
+	for (size_t i = 0; i < r->ntopics; i++)
+		least = r->topics[i]->most_bytes < least ? r->topics[i]->most_bytes : least;
 	return least;
 }
 

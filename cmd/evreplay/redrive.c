@@ -119,14 +119,20 @@ static bool is_ours(const struct ev_origin *o)
 	return ev_slice_is(o->topic, EV_JOBS_TOPIC);
 }
 
-static int no_home(const struct ev_origin *o, struct ev_error *err)
+static int no_home(const struct replay *r, const struct ev_record *rec, const struct ev_origin *o,
+		   struct ev_error *err)
 {
 	if (is_ours(o))
 		return ev_fail(err, EV_DATA, "cannot send this record home: its headers name '" EV_JOBS_TOPIC
 			       "', where jobs keep their positions");
 	ev_fail(err, EV_DATA, "cannot send this record home: no header says where it came from");
-	return ev_hint(err, "headers of Kafka Connect, Spring and evproject are known. This one alone goes aside by "
-		       "'TOPIC/PARTITION --to OFFSET+1 --into ELSEWHERE' and the same --group");
+	if (!redrive_by_group(r))
+		return ev_hint(err, "headers of Kafka Connect, Spring and evproject are known; --into TOPIC sends all "
+			       "there");
+	return ev_hint(err, "headers of Kafka Connect, Spring and evproject are known; 'evreplay redrive %.*s/%d --to "
+		       "%lld --group %s --into TOPIC' puts it aside, with those before it there, into a topic that is "
+		       "made before", (int)rec->topic.len, rec->topic.ptr, (int)rec->partition,
+		       (long long)rec->offset + 1, r->args->group);
 }
 
 /* A plan goes on behind what would end a run: a home that is not there, or lacks the partition. */
@@ -152,7 +158,7 @@ int redrive_route(struct replay *r, struct ev_record *rec, struct replay_topic *
 	if (a->dry_run)
 		count(&d->reasons, &d->nreasons, o.error, o.reason);
 	if ((!o.kind || is_ours(&o)) && !a->into && !a->dry_run)
-		return no_home(&o, err);
+		return no_home(r, rec, &o, err);
 	out = o.tries >= a->max_redrives;
 	free(d->topic);
 	d->topic = out ? ev_strdup(a->quarantine) : a->into ? ev_strdup(a->into) :
@@ -358,8 +364,12 @@ static void say_sent(const struct replay *r, const char *more)
 {
 	const struct redrive *d = r->redrive;
 
-	ev_say(r->msg, "%" PRIu64 " record%s sent home, %" PRIu64 " into quarantine, %" PRIu64 " left%s", d->sent,
-	       ev_plural(d->sent), d->quarantined, d->left, more);
+	char left[40] = "";
+
+	if (d->left || !redrive_full(r)) /* which has not come to all of them */
+		snprintf(left, sizeof(left), ", %" PRIu64 " left", d->left);
+	ev_say(r->msg, "%" PRIu64 " record%s sent home, %" PRIu64 " into quarantine%s%s", d->sent, ev_plural(d->sent),
+	       d->quarantined, left, more);
 	if (d->left && d->sent + d->quarantined && redrive_by_group(r))
 		ev_warn(r->msg, "group '%s' stands at the first record that was left: what was sent from "
 			"behind it would be sent again", r->args->group);

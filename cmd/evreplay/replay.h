@@ -71,6 +71,8 @@ struct replay_topic { /* one that is written */
 	int32_t was;                /* how many partitions it had then; 0: not known */
 	char *other;                /* that another job has copied the same into it; NULL: none */
 	int64_t keep_ms;            /* records older than that are deleted at once; INT64_MAX: none */
+	int64_t most_bytes;         /* max.message.bytes; INT64_MAX: not known */
+	uint64_t large, largest;    /* a dry run: records above that; bytes of the largest */
 	int64_t before_ms, after_ms; /* and refused, when so much older or newer than the clock */
 	uint64_t conflicts[NCONFLICTS]; /* met: by a dry run, or allowed */
 };
@@ -120,6 +122,7 @@ struct replay {
 	uint64_t losses[EV_NLOSSES], lossy; /* records that --lossy changes, by what, and all */
 	const char *unproducible; /* a dry run: the first reason */
 	uint64_t dropped;      /* no JSON, --redact-other drop */
+	uint64_t unredacted;   /* a dry run: no JSON, --redact-other refuse */
 	int64_t start_ms;      /* monotonic: when the copy began */
 	uint64_t read;         /* records read */
 	uint64_t batch;        /* number of the batch at hand */
@@ -325,7 +328,9 @@ int replay_restore_over(const struct replay *r, const struct replay_topic *t, bo
 
 /* ---- dry.c ---- */
 
-void replay_dry_count(struct replay *r, struct replay_part *p, const struct ev_record *rec);
+/* `target`: the topic that it goes to, or NULL. */
+void replay_dry_count(struct replay *r, struct replay_part *p, struct replay_topic *target,
+		      const struct ev_record *rec);
 /* Lines of what stands against it, with the topics that are written or without. The number of conflicts. */
 uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf *out);
 /* The plan, to stdout. 0, EV_NO when something stands against it, -1. */

@@ -105,7 +105,7 @@ static int pass_on(struct replay *r, struct replay_part *p, const struct ev_reco
 		replay_note_losses(r, &out);
 		rc = replay_into(r->args) == INTO_ARCHIVE ? replay_plan_archive(r, p, &out, err) : 0;
 		if (!rc)
-			replay_dry_count(r, p, &out);
+			replay_dry_count(r, p, target, &out);
 		if (!rc && r->redrive && target)
 			redrive_sent(r);
 		return rc < 0 ? place_error(rec, err) : 0;

@@ -117,5 +117,7 @@ void ev_archive_path(struct ev_buf *out, const char *dir, const char *topic, int
 
 /* Is there an archive in this folder? */
 bool ev_archive_is(const char *dir);
+/* A folder is none: EV_USAGE; EV_DATA where it was one, and has lost its manifest. -1. */
+int ev_archive_none(const char *dir, struct ev_error *err);
 
 #endif

@@ -385,15 +385,28 @@ int ev_manifest_load(struct ev_manifest *m, const char *dir, struct ev_error *er
 	return rc;
 }
 
-bool ev_archive_is(const char *dir)
+static bool holds(const char *dir, const char *name)
 {
 	struct ev_buf path = EV_BUF_INIT;
 	bool is;
 
-	ev_buf_addf(&path, "%s/" EV_ARCHIVE_MANIFEST, dir);
+	ev_buf_addf(&path, "%s/%s", dir, name);
 	is = access(ev_buf_str(&path), F_OK) == 0;
 	ev_buf_release(&path);
 	return is;
+}
+
+bool ev_archive_is(const char *dir)
+{
+	return holds(dir, EV_ARCHIVE_MANIFEST);
+}
+
+int ev_archive_none(const char *dir, struct ev_error *err)
+{
+	if (!holds(dir, EV_ARCHIVE_LOCK))
+		return ev_fail(err, EV_USAGE, "cannot read folder '%s': it holds no archive", dir);
+	return ev_fail(err, EV_DATA, "cannot read '%s/" EV_ARCHIVE_MANIFEST "': it is not there, and the folder held "
+		       "an archive", dir);
 }
 
 void ev_archive_path(struct ev_buf *out, const char *dir, const char *topic, int32_t partition,

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "archive/scan.h"
 #include "archive/verify_impl.h"
@@ -268,10 +269,14 @@ static int check_part(struct ev_archive_verify *v, struct ev_error *err)
 
 static int check_all(struct ev_archive_verify *v, struct ev_error *err)
 {
+	const char *dir = v->check->dir;
 	struct ev_error why;
 
-	if (ev_manifest_load(&v->manifest, v->check->dir, &why))
+	if (!access(dir, F_OK) && !ev_archive_is(dir) ? ev_archive_none(dir, &why) :
+							ev_manifest_load(&v->manifest, dir, &why)) {
+		v->check->blind = true;
 		return take_fault(v, &why, err);
+	}
 	for (size_t i = 0; i < v->manifest.ntopics; i++) {
 		v->topic = &v->manifest.topics[i];
 		for (size_t k = 0; k < v->topic->nparts; k++) {

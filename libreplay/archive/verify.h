@@ -20,6 +20,7 @@ struct ev_archive_check {
 	/* filled */
 	uint64_t faults, partitions, segments, members, records, empty;
 	uint64_t bytes, lines; /* packed; of record lines */
+	bool blind;            /* the manifest could not be read, and so nothing else */
 };
 
 /*

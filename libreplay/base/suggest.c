@@ -54,7 +54,8 @@ const char *ev_suggest(const char *word, const char *const *words)
 		if (m > MAX_WORD || m > n + MAX_DISTANCE || n > m + MAX_DISTANCE)
 			continue;
 		d = distance(word, n, *words, m);
-		if (d < best && d < min(n, m)) { /* of `id` every letter may not be wrong */
+		/* of `id` every letter may not be wrong, and of `rate` not half of them */
+		if (d < best && d < min(n, m) && (d < 2 || min(n, m) > 4)) {
 			best = d;
 			found = *words;
 		}

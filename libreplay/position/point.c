@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "event/time.h"
@@ -17,7 +18,7 @@ void ev_point_release(struct ev_point *p)
 static int fail(const char *text, const char *why, struct ev_error *err)
 {
 	ev_fail(err, EV_USAGE, "cannot read position '%s': %s", text, why);
-	return ev_hint(err, "write begin, end, stable, an offset, -N, @TIME, group:NAME or FILE.json");
+	return ev_hint(err, "write begin, end, stable, an offset, -N, @TIME, group:NAME or a file's name");
 }
 
 /* Nothing but digits that fit 64 bits; else what is wrong. */
@@ -41,6 +42,14 @@ static bool is_file(const char *text)
 	return strchr(text, '/') || (len > 5 && strcmp(text + len - 5, ".json") == 0);
 }
 
+/* --position takes any name. */
+static bool is_there(const char *text)
+{
+	struct stat st;
+
+	return !stat(text, &st) && S_ISREG(st.st_mode);
+}
+
 /* Neither a word nor a number: perhaps a time that lacks its @. */
 static int fail_word(const char *text, const char *why, int64_t now_ms, struct ev_error *err)
 {
@@ -61,6 +70,13 @@ static int parse_time(struct ev_point *p, const char *text, int64_t now_ms, stru
 		return ev_context(err, "cannot read position '%s'", text);
 	p->kind = EV_POINT_TIME;
 	return 0;
+}
+
+static int parse_file(struct ev_point *p, const char *text, struct ev_error *err)
+{
+	p->kind = EV_POINT_FILE;
+	p->name = ev_strdup(text);
+	return ev_position_load(&p->position, text, err);
 }
 
 static int parse(struct ev_point *p, const char *text, int64_t now_ms, struct ev_error *err)
@@ -90,14 +106,13 @@ static int parse(struct ev_point *p, const char *text, int64_t now_ms, struct ev
 		p->name = ev_strdup(text + 6);
 		return 0;
 	}
-	if (*text != '-' && is_file(text)) {
-		p->kind = EV_POINT_FILE;
-		p->name = ev_strdup(text);
-		return ev_position_load(&p->position, text, err);
-	}
+	if (*text != '-' && is_file(text))
+		return parse_file(p, text, err);
 	p->kind = *text == '-' ? EV_POINT_LAST : EV_POINT_OFFSET;
 	wrong = *text ? read_count(text + (*text == '-'), &p->n) : "nothing is given";
-	return wrong ? fail_word(text, wrong, now_ms, err) : 0;
+	if (!wrong)
+		return 0;
+	return is_there(text) ? parse_file(p, text, err) : fail_word(text, wrong, now_ms, err);
 }
 
 int ev_point_parse(struct ev_point *p, const char *text, int64_t now_ms, struct ev_error *err)

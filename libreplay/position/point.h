@@ -1,9 +1,10 @@
 /*
  * point.h - a POS of the argument language: one end of a range before it is resolved
  *
- *   begin | end | stable | OFFSET | -N | @TIME | group:NAME | FILE.json
+ *   begin | end | stable | OFFSET | -N | @TIME | group:NAME | FILE
  *
- * Parsed strictly: `12x`, `-`, `1.5`, `@` are errors that say what is allowed.
+ * FILE has a slash, ends with .json, or is there. Parsed strictly: `12x`, `-`, `1.5`, `@` are errors that say what is
+ * allowed.
  */
 #ifndef EV_POINT_H
 #define EV_POINT_H

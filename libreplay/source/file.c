@@ -117,7 +117,7 @@ static int place(struct ev_file_source *fs, size_t index, struct ev_record *r, s
 }
 
 /* A record line; what begins with a line of kcat -J is read as such to its end. */
-static int read_line(struct ev_file_lane *lane, struct ev_slice text, struct ev_record *r,
+static int read_line(struct ev_file_source *fs, struct ev_file_lane *lane, struct ev_slice text, struct ev_record *r,
 		     struct ev_error *err)
 {
 	struct ev_line_reader *reader = lane->lines.block->decoded;
@@ -126,6 +126,7 @@ static int read_line(struct ev_file_lane *lane, struct ev_slice text, struct ev_
 		return 0;
 	if (lane->lines.number == 1)
 		lane->kcat = ev_kcat_line(text);
+	fs->base.kcat |= lane->kcat;
 	return lane->kcat ? ev_kcat_read(reader, text, r, err) : -1;
 }
 
@@ -139,7 +140,7 @@ static int read_record(struct ev_file_source *fs, size_t index, struct ev_slice 
 		*r = (struct ev_record){ .topic = ev_slice_str(fs->lines_topic), .value = text };
 		r->offset = (int64_t)lane->lines.number;
 		r->timestamp = EV_NO_TIMESTAMP;
-	} else if (read_line(lane, text, r, err)) {
+	} else if (read_line(fs, lane, text, r, err)) {
 		if (whole && lane->lines.number == 1)
 			return ev_hint(err, "--lines TOPIC reads any other text, one value a line; a record is one "
 					    "line, too (jq -c)");

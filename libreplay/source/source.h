@@ -196,6 +196,7 @@ struct ev_source {
 			      which may move), ends are not known without scan(); the spans given
 			      to start() are those of `parts` then known, others follow bounds() */
 	bool uncommitted;  /* records of transactions that were given up, or are open, are given as well */
+	bool kcat;         /* files: lines of kcat -J came, whose broker is not carried */
 	bool holes_known;  /* an archive of all records: an offset without one was empty in the log */
 };
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/archive.h"
 #include "base/mem.h"
 
 static int bad_partitions(const char *word, struct ev_error *err)
@@ -153,24 +154,11 @@ static int add_file(struct ev_source_spec *spec, const char *word, struct ev_err
 			return ev_fail(err, EV_SOURCE, "cannot open '%s': %s", word,
 				       strerror(errno));
 		if (S_ISDIR(st.st_mode))
-			return ev_fail(err, EV_USAGE, "cannot read folder '%s': it holds no archive",
-				       word);
+			return ev_archive_none(word, err);
 	}
 	spec->files = ev_realloc_n(spec->files, spec->nfiles + 1, sizeof(*spec->files));
 	spec->files[spec->nfiles++] = ev_strdup(word);
 	return 0;
-}
-
-static bool is_archive(const char *dir)
-{
-	char *path = ev_alloc(strlen(dir) + sizeof("/archive.json"));
-	bool is;
-
-	memcpy(path, dir, strlen(dir));
-	memcpy(path + strlen(dir), "/archive.json", sizeof("/archive.json"));
-	is = access(path, F_OK) == 0;
-	free(path);
-	return is;
 }
 
 /* Split `path` before its last component; false when there is none. */
@@ -201,7 +189,7 @@ static char *find_archive(const char *word, const char **selected)
 		len--;
 	dir = ev_strndup(word, len);
 	for (int up = 0; up < 3; up++) {
-		if (is_archive(dir)) {
+		if (ev_archive_is(dir)) {
 			*selected = up ? word + strlen(dir) + 1 : NULL;
 			return dir;
 		}
