@@ -153,7 +153,7 @@ int ev_pgkit_lock_views(struct ev_shadow_pg *sh, int64_t until, struct ev_buf *m
  * Views of others that use the version's tables directly; those that use these views keep their
  * oids to look at. With an empty search path the server qualifies every name in a view's text.
  */
-static int carry_views(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)
+int ev_pgkit_carry_views(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
 	int rc;
@@ -176,7 +176,7 @@ static int carry_views(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_er
 int ev_pgkit_carry(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *out, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
-	int rc = carry_views(sh, out, err);
+	int rc = 0;
 
 	for (const char *const *c = carried; *c && rc == 0; c++) {
 		ev_buf_clear(&sql);

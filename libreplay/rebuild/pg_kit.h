@@ -59,11 +59,14 @@ int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err);
 int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err);
 
 /*
- * What hangs on the version in role LIVE, before `next` takes its place: views of others, as SQL that makes them
- * anew on the tables that have the names then, and grants, owners, comments and storage
- * parameters of the tables, as SQL to be run on those in their place. Appended, `;` after each.
+ * What hangs on the version in role LIVE, before `next` takes its place: grants, owners, comments and parameters of the
+ * tables and their indexes, as SQL to be run on those in their place. Appended, `;` after each. To read it takes the
+ * server longer than to move the tables, so it is done before their locks: after stop_vacuums, which keeps who would
+ * change it away, but for grants, as any lock does.
  */
 int ev_pgkit_carry(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *sql, struct ev_error *err);
+/* The same of views of others, as SQL that makes them anew on the tables that have the names then. Under the locks. */
+int ev_pgkit_carry_views(struct ev_shadow_pg *sh, struct ev_buf *sql, struct ev_error *err);
 /* WITH own, of one row, `oids` of the version that serves, and new, `noids` of the one in role `next`. Appended. */
 void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role next);
 

@@ -58,6 +58,7 @@ struct attempt {
 	int hold_ms;         /* that it may wait under the row for who began meanwhile */
 	int queue_ms;        /* that others may queue behind the next try */
 	struct ev_buf first; /* the lock that was not to be had */
+	struct ev_buf carried; /* what hangs on the version that serves, as SQL */
 	int in_hand_ms;      /* that others are waited for with one in hand, at most */
 	bool longer;         /* that was not enough, and is more now */
 	char who[200];       /* was in the way last; empty: nobody known */
@@ -136,33 +137,42 @@ static int state_of(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *e
 	return res ? 0 : -1;
 }
 
-static int exchange(struct ev_shadow_pg *s, enum ev_role from, struct ev_buf *carried, struct ev_error *err)
+static int exchange(struct ev_shadow_pg *s, enum ev_role from, struct ev_buf *views, struct ev_error *err)
 {
-	if (ev_pgkit_carry(s, from, carried, err) < 0 ||
+	if (ev_pgkit_carry_views(s, views, err) < 0 ||
 	    ev_pgkit_move(s, EV_ROLE_LIVE, EV_ROLE_MOVING, err) < 0 ||
 	    ev_pgkit_move(s, from, EV_ROLE_LIVE, err) < 0)
 		return -1;
 	return 0;
 }
 
-/* Under the locks: old to kept, new in its place, the ledger's rows with them. */
-static int move_versions(struct ev_shadow *sh, struct ev_error *err)
+/* The tables are in their places, and what hangs on them comes after. */
+static int hang_on(struct attempt *t, const struct ev_buf *views, struct ev_error *err)
 {
-	struct ev_shadow_pg *s = of(sh);
-	struct ev_buf carried = EV_BUF_INIT;
-	int rc = exchange(s, EV_ROLE_NEW, &carried, err);
+	struct ev_shadow_pg *s = of(t->sh);
+
+	if ((views->len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(views)) < 0) ||
+	    (t->carried.len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&t->carried)) < 0))
+		return -1;
+	return ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]);
+}
+
+/* Under the locks: old to kept, new in its place, the ledger's rows with them. */
+static int move_versions(struct attempt *t, struct ev_error *err)
+{
+	struct ev_shadow_pg *s = of(t->sh);
+	struct ev_buf views = EV_BUF_INIT;
+	int rc = exchange(s, EV_ROLE_NEW, &views, err);
 
 	if (rc == 0 && (ev_pgkit_bring_ledger(s, err) < 0 || ev_pgkit_move(s, EV_ROLE_KEPT, EV_ROLE_GONE, err) < 0 ||
 			ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0))
 		rc = -1;
-	if (rc == 0 && carried.len)
-		rc = ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&carried));
 	if (rc == 0)
-		rc = ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]);
+		rc = hang_on(t, &views, err);
 	if (rc == 0)
 		rc = ev_pgkit_drop_shadow(s, false, err);
-	ev_buf_release(&carried);
-	return rc == 0 ? ev_plan_delete(sh->live, sh->projection, err) : -1;
+	ev_buf_release(&views);
+	return rc == 0 ? ev_plan_delete(t->sh->live, t->sh->projection, err) : -1;
 }
 
 static void say_who(const struct attempt *t)
@@ -359,6 +369,15 @@ static int lock_versions(struct attempt *t, bool shadow, struct ev_error *err)
 	return rc;
 }
 
+/* What hangs on the version that serves is still such that `next` may take its place, and is told. */
+static int look_at_it(struct attempt *t, enum ev_role next, struct ev_error *err)
+{
+	struct ev_shadow_pg *s = of(t->sh);
+
+	ev_buf_clear(&t->carried);
+	return ev_pgkit_recheck(s, next, err) < 0 ? -1 : ev_pgkit_carry(s, next, &t->carried, err);
+}
+
 static int try_swap(struct attempt *t, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(t->sh);
@@ -370,12 +389,12 @@ static int try_swap(struct attempt *t, struct ev_error *err)
 		rc = stand_still(t, err);
 	/* before the locks, behind which readers queue */
 	if (rc == 0)
-		rc = ev_pgkit_recheck(s, EV_ROLE_NEW, err);
+		rc = look_at_it(t, EV_ROLE_NEW, err);
 	if (rc == 0)
 		rc = lock_versions(t, true, err);
 	if (rc)
 		return rc;
-	return move_versions(t->sh, err) < 0 ? next_try(t, err) : 0;
+	return move_versions(t, err) < 0 ? next_try(t, err) : 0;
 }
 
 /* The time is over. */
@@ -443,6 +462,7 @@ int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx
 	ev_buf_release(&t.seen);
 	ev_buf_release(&t.young);
 	ev_buf_release(&t.first);
+	ev_buf_release(&t.carried);
 	return rc;
 }
 
@@ -477,16 +497,17 @@ static int before_rollback(struct attempt *t, struct ev_error *err)
 	return outlive(t, EV_PGKIT_IN_WAY, err);
 }
 
-static int change_over(struct ev_shadow_pg *s, struct ev_error *err)
+static int change_over(struct attempt *t, struct ev_error *err)
 {
-	struct ev_buf carried = EV_BUF_INIT;
-	int rc = exchange(s, EV_ROLE_KEPT, &carried, err);
+	struct ev_shadow_pg *s = of(t->sh);
+	struct ev_buf views = EV_BUF_INIT;
+	int rc = exchange(s, EV_ROLE_KEPT, &views, err);
 
-	if (rc == 0 && (ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0 ||
-			(carried.len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&carried)) < 0) ||
-			ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]) < 0))
+	if (rc == 0 && (ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0))
 		rc = -1;
-	ev_buf_release(&carried);
+	if (rc == 0)
+		rc = hang_on(t, &views, err);
+	ev_buf_release(&views);
 	return rc;
 }
 
@@ -499,13 +520,13 @@ static int try_rollback(struct attempt *t, struct ev_error *err)
 	if (rc == 0)
 		rc = hold_old(t, &old, err);
 	ev_ledger_release(&old);
-	if (rc == 0 && (check_kept(s, err) < 0 || ev_pgkit_recheck(s, EV_ROLE_KEPT, err) < 0))
+	if (rc == 0 && (check_kept(s, err) < 0 || look_at_it(t, EV_ROLE_KEPT, err) < 0))
 		rc = -1;
 	if (rc == 0)
 		rc = lock_versions(t, false, err);
 	if (rc)
 		return rc;
-	return change_over(s, err) < 0 ? next_try(t, err) : 0;
+	return change_over(t, err) < 0 ? next_try(t, err) : 0;
 }
 
 /* Which rows a version has (EV_ROWS_KEY), by its name in the ledger; empty: no ledger describes it. */
@@ -570,5 +591,6 @@ int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err)
 	ev_buf_release(&x.serving);
 	ev_buf_release(&x.kept);
 	ev_buf_release(&t.first);
+	ev_buf_release(&t.carried);
 	return rc < 0 ? -1 : 0;
 }
