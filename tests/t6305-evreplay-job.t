@@ -149,6 +149,22 @@ for i in 12 13; do echo '{"topic":"x","partition":0,"offset":'$i',"timestamp":1,
 run of_file ./behind --since 1970-01-02T00:00:00Z --job "since-$$"
 check_status 5 "what --since has left out it has read"
 check_grep "so what lies between is lost" "x/0: offsets 10..11 are lost: job 'since-$$' stands at 10, the source begins at 12" "$err"
+# A slow job commits in the middle of what it has read at once, and knows by then which record was the last.
+for ((i = 0; i < 400; i++)); do
+	echo '{"topic":"x","partition":0,"offset":'$i',"timestamp":1,"key":"k'$i'","headers":[],"value":{}}'
+done >long
+topic paced 1
+slowly() { run evreplay "$1" --into "$paced" --exactly-once --job "paced-$$" --rate "$2"; }
+timeout --foreground 300 evreplay ./long --into "$paced" --exactly-once --job "paced-$$" --rate 5/s --txn-time 100ms \
+	2>paced.err &
+slow=$!
+check "a paced job commits while the most is still to come" wait_for 60 eval '[ "$(total "$paced")" -ge 3 ]'
+kill -TERM $slow
+wait $slow
+tail -n 10 long >last-ten
+slowly ./last-ten 1000/s
+check_status 5 "one that goes on behind its place is refused"
+check_grep "with what is lost" "x/0: offsets [0-9]*..389 are lost: job 'paced-$$' stands at" "$err"
 { cat five; head -n 1 later; } >holes
 run of_file ./holes
 check_status 0 "with the last record that was copied it is a hole"

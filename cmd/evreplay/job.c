@@ -474,18 +474,19 @@ void replay_take_token(struct replay *r)
 }
 
 /* From the end, so that only the last one of each is hashed. */
-void replay_note_last(struct replay *r, const struct ev_record *v, size_t n)
+void replay_note_last(struct replay *r)
 {
 	r->batch++;
-	for (size_t i = n; r->token && i-- > 0;) {
-		struct replay_part *p = &r->parts[v[i].part];
-		const struct ev_partition *at = &r->src->parts[v[i].part];
+	for (size_t i = r->taken; r->token && i-- > 0;) {
+		const struct ev_record *rec = &r->records[i];
+		struct replay_part *p = &r->parts[rec->part];
+		const struct ev_partition *at = &r->src->parts[rec->part];
 
 		if (p->noted == r->batch)
 			continue;
 		p->noted = r->batch;
-		if (v[i].offset < ev_position_get(&r->token->last, at->topic, at->partition))
+		if (rec->offset < ev_position_get(&r->token->last, at->topic, at->partition))
 			continue; /* of a file, and passed over */
-		ev_job_token_set_last(r->token, at->topic, at->partition, v[i].offset, ev_record_hash(&v[i]));
+		ev_job_token_set_last(r->token, at->topic, at->partition, rec->offset, ev_record_hash(rec));
 	}
 }

@@ -86,7 +86,7 @@ struct replay_part {   /* of the source */
 	int64_t oldest, newest; /* timestamps of what was copied; a dry run only */
 	uint64_t unproducible;
 	bool begun;             /* a job of a file: where that begins was looked at */
-	uint64_t noted;         /* the batch that its last record was noted of */
+	uint64_t noted;         /* the look at last records that its own was met in */
 	int64_t left;           /* redrive: the first that a filter has left; -1: none */
 };
 
@@ -125,7 +125,8 @@ struct replay {
 	uint64_t unredacted;   /* a dry run: no JSON, --redact-other refuse */
 	int64_t start_ms;      /* monotonic: when the copy began */
 	uint64_t read;         /* records read */
-	uint64_t batch;        /* number of the batch at hand */
+	size_t taken;          /* of the batch at hand, which begins at `records` */
+	uint64_t batch;        /* number of the look at last records at hand */
 	uint64_t passed;       /* records of a file that the job had copied before */
 	struct ev_job_token *token; /* of the job, in the sink; NULL: it is none */
 	struct ev_manifest archived; /* a dry run: what the archive holds that would be appended to */
@@ -283,8 +284,8 @@ int replay_check_begins(struct replay *r, struct ev_error *err);
 int replay_check_ends(struct replay *r, struct ev_error *err);
 /* The sink's, once it stands where the last run has left it; NULL where it is of no job. */
 void replay_take_token(struct replay *r);
-/* Records that were taken, the last of each partition in the token. */
-void replay_note_last(struct replay *r, const struct ev_record *v, size_t n);
+/* Records that were taken of the batch at hand, the last of each partition in the token: before it is committed. */
+void replay_note_last(struct replay *r);
 
 /* ---- plan.c ---- */
 

@@ -182,6 +182,7 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 	bool kept;
 	int rc;
 
+	replay_note_last(r);
 	if (whole)
 		replay_position(r, &next);
 	else
@@ -299,6 +300,7 @@ static int copy(struct replay *r, struct ev_error *err)
 		int n = ev_merge_read(r->merge, r->records, room(r), BATCH_BYTES, WAIT_MS, &done,
 				      err);
 
+		r->taken = 0;
 		if (n >= 0 && replay_check_begins(r, err))
 			return -1;
 		for (int i = 0; i < n; i++) {
@@ -306,6 +308,7 @@ static int copy(struct replay *r, struct ev_error *err)
 
 			if (rc)
 				return rc;
+			r->taken++;
 			if (r->redrive && redrive_full(r)) {
 				redrive_rest(r, r->records + i + 1, (size_t)(n - i - 1));
 				return 0;
@@ -313,7 +316,7 @@ static int copy(struct replay *r, struct ev_error *err)
 		}
 		if (n < 0)
 			return -1;
-		replay_note_last(r, r->records, (size_t)n);
+		replay_note_last(r);
 		if (r->sink && r->sink->ops->turn && r->sink->ops->turn(r->sink, n ? 0 : 1, err))
 			return -1;
 		if ((due(r) && flush(r, true, err)) || replay_metrics_due(r, err))
