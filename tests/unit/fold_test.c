@@ -371,6 +371,9 @@ static void dump(struct ev_store *s, const char *sql, struct ev_buf *out)
 /* Everything that must not depend on the way. */
 static void dump_all(struct ev_store *s, struct ev_buf *out)
 {
+	/* where the server had put a row that an index refused says nothing */
+	bool pg = s->ops->dialect == EV_POSTGRESQL;
+
 	for (int t = 0; t < TABLES; t++) {
 		char sql[80];
 
@@ -379,7 +382,9 @@ static void dump_all(struct ev_store *s, struct ev_buf *out)
 		ev_buf_addf(out, "-- %d\n", t);
 	}
 	dump(s, "SELECT next_offset, applied, ignored, dead, held, untouched, last_hash FROM ev_ledger", out);
-	dump(s, "SELECT record_offset, state, reason FROM ev_dead ORDER BY record_offset", out);
+	dump(s, pg ? "SELECT record_offset, state, regexp_replace(reason, 'tuple \\([0-9,]*\\)', 'tuple') FROM ev_dead "
+		     "ORDER BY record_offset"
+		   : "SELECT record_offset, state, reason FROM ev_dead ORDER BY record_offset", out);
 }
 
 static struct ev_store *open_store(const char *url, struct ev_error *err)
