@@ -371,9 +371,6 @@ static void dump(struct ev_store *s, const char *sql, struct ev_buf *out)
 /* Everything that must not depend on the way. */
 static void dump_all(struct ev_store *s, struct ev_buf *out)
 {
-	/* where the server had put a row that an index refused says nothing */
-	bool pg = s->ops->dialect == EV_POSTGRESQL;
-
 	for (int t = 0; t < TABLES; t++) {
 		char sql[80];
 
@@ -382,9 +379,25 @@ static void dump_all(struct ev_store *s, struct ev_buf *out)
 		ev_buf_addf(out, "-- %d\n", t);
 	}
 	dump(s, "SELECT next_offset, applied, ignored, dead, held, untouched, last_hash FROM ev_ledger", out);
-	dump(s, pg ? "SELECT record_offset, state, regexp_replace(reason, 'tuple \\([0-9,]*\\)', 'tuple') FROM ev_dead "
-		     "ORDER BY record_offset"
-		   : "SELECT record_offset, state, reason FROM ev_dead ORDER BY record_offset", out);
+	dump(s, "SELECT record_offset, state, reason FROM ev_dead ORDER BY record_offset", out);
+}
+
+/* Where PostgreSQL had put a row that an index refused depends on what was written before it. */
+static void forget_places(struct ev_buf *out)
+{
+	static const char before[] = "references tuple (";
+
+	for (char *at = out->data; at && (at = strstr(at, before)) != NULL;)
+		for (at += strlen(before); *at && *at != ')'; at++)
+			*at = '.';
+	for (char *at = out->data; at && (at = strstr(at, "tuple (.")) != NULL; at += 7) {
+		char *from = at + 7, *end = strchr(from, ')');
+
+		if (!end)
+			break;
+		memmove(from, end, strlen(end) + 1);
+	}
+	out->len = out->data ? strlen(out->data) : 0;
 }
 
 static struct ev_store *open_store(const char *url, struct ev_error *err)
@@ -472,8 +485,10 @@ static int apply(struct program *p, const char *url, const struct ev_projection 
 		*folds = strstr(ev_apply_folds(a), "t0") == NULL;
 		apply_all(p, s, proj, &w, &a, out);
 	}
-	if (a)
+	if (a) {
 		dump_all(s, out);
+		forget_places(out);
+	}
 	else
 		rc = err.class == EV_USAGE ? 0 : -1;
 	if (rc < 0 || (!rc && getenv("EV_FOLD_REFUSED")))
