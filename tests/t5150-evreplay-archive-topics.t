@@ -7,6 +7,13 @@
 # a log of three partitions: transactions committed and aborted, so that offsets are empty
 topic orders 3
 topic=$orders
+closed() { # a transaction's marker comes a moment after the answer
+	local p low stable high
+	for p in 0 1 2; do
+		read -r low stable high < <(evadmin marks "$orders/$p" | tr '\n' ' ')
+		[ "$stable" = "$high" ] || return
+	done
+}
 send() { # send FROM TO [COMMIT|ABORT]: in a transaction
 	local i
 	txn begin
@@ -14,6 +21,7 @@ send() { # send FROM TO [COMMIT|ABORT]: in a transaction
 		txn "put $orders/$((i % 3)) $((1700000000000 + i * 10)) k$((i % 7)) {\"type\":\"put\",\"k\":\"k$((i % 7))\",\"v\":$i} h=$i"
 	done
 	txn "${3:-commit}"
+	wait_for 60 closed
 }
 txn_open archive
 send 0 90
