@@ -485,14 +485,14 @@ static int apply(struct program *p, const char *url, const struct ev_projection 
 		*folds = strstr(ev_apply_folds(a), "t0") == NULL;
 		apply_all(p, s, proj, &w, &a, out);
 	}
-	if (a) {
+	if (a)
 		dump_all(s, out);
-		forget_places(out);
-	}
 	else
 		rc = err.class == EV_USAGE ? 0 : -1;
 	if (rc < 0 || (!rc && getenv("EV_FOLD_REFUSED")))
 		printf("# %s\n", err.text);
+	if (url) /* else texts may hold NUL */
+		forget_places(out);
 	ev_apply_close(a);
 	if (s)
 		s->ops->close(s);
