@@ -149,5 +149,9 @@ else
 	run evproject check e.sql --store "$(store names.db)"
 	check_status 2 "check refuses it, too"
 	check_grep "and names it" "e.sql:10:13: 'names_db\.' before" "$err"
+	names "a check that names it" 's/^SELECT k, n FROM acc WHERE/SELECT k, n FROM names_db.acc WHERE/' "e.sql:16:18: 'names_db\.' before"
+	names "a sample that names it" 's/^SELECT k, n FROM acc ORDER/SELECT k, n FROM "names_db"."acc" ORDER/' "e.sql:18:18: 'names_db\.' before"
+	run evproject check e.sql --store "$(store names.db)"
+	check_status 2 "check refuses that, too"
 fi
 done_testing

@@ -242,6 +242,21 @@ sql "$ix" 'DROP INDEX over_n'
 rebuild zero.sql "$ix" ./in.ndjson
 check_status 0 "which goes on"
 
+# a check that names the schema would look at the old view as long as it serves
+database named
+project "$named" ./in.ndjson
+sed 's/version 1/version 2/; s/\$\.n!,/-1 - $.n!,/' p.sql >plain.sql
+sed '/^SELECT/s/FROM acc/FROM public.acc/' plain.sql >qualified.sql
+rebuild qualified.sql "$named" ./in.ndjson
+check_status 2 "a check that names the schema is refused"
+check_grep "at its place" "^evproject rebuild: qualified.sql:[0-9]+:18: 'public\.' before the projection's own 'acc'" "$err"
+check "and leaves nothing" test "$(versions "$named")$(leftovers "$named")" = 'acc|1 '
+run evproject rebuild plain.sql --store "$named" --no-swap ./in.ndjson
+check_status 1 "plainly it fails for the new rows"
+rebuild qualified.sql "$named" ./in.ndjson
+check_status 2 "nor does a rebuild that is under way take the other"
+check "and the old version serves" test "$(versions "$named")" = 'acc|1 '
+
 # a table becomes a view, with what hangs on it
 database kind
 project "$kind" ./in.ndjson

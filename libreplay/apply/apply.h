@@ -83,6 +83,13 @@ void ev_apply_close(struct ev_apply *a); /* NULL allowed; what is not committed 
 int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_buf *folds,
 		   struct ev_error *err);
 
+/*
+ * Names of tables that a store would take, and with which the view could not be rebuilt then, or not be checked beside
+ * the one that serves: EV_USAGE with file:line:column. Opening looks at them as it makes the tables; of tables that are
+ * there already who rebuilds has to ask, since checks may have changed.
+ */
+int ev_apply_check_names(struct ev_apply *a, struct ev_error *err);
+
 /* A check or sample, prepared; NULL with file:line:column. The caller finishes it. */
 struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
 				  const struct ev_query_def *d, struct ev_error *err);

@@ -86,30 +86,46 @@ static int check_sql(const struct ev_apply *a, const char *home, const char *sql
 	return *at == SIZE_MAX ? 0 : -1;
 }
 
+/* SQL that stands in the file as it is, from `place` on. */
+static int check_at(const struct ev_apply *a, const char *home, const char *sql, struct ev_place place,
+		    struct ev_error *err)
+{
+	size_t at;
+
+	if (check_sql(a, home, sql, &at, err) == 0)
+		return 0;
+	place = ev_sql_place(sql, place, at);
+	return ev_context(err, "%s:%d:%d", a->projection->file, place.line, place.column);
+}
+
 static int check_homes(const struct ev_apply *a, const char *home, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
-	struct ev_place place;
 	int rc = 0;
-	size_t at;
 
-	for (size_t i = 0; i < p->nschemas && rc == 0; i++) {
-		if (!p->schemas[i].any && p->schemas[i].dialect != a->store->ops->dialect)
-			continue;
-		rc = check_sql(a, home, p->schemas[i].sql, &at, err);
-		place = ev_sql_place(p->schemas[i].sql, p->schemas[i].place, at);
-	}
+	for (size_t i = 0; i < p->nschemas && rc == 0; i++)
+		if (p->schemas[i].any || p->schemas[i].dialect == a->store->ops->dialect)
+			rc = check_at(a, home, p->schemas[i].sql, p->schemas[i].place, err);
 	for (size_t i = 0; i < p->nhandlers; i++)
 		for (size_t j = 0; j < p->handlers[i].nstatements && rc == 0; j++) {
 			const struct ev_statement *s = &p->handlers[i].statements[j];
+			struct ev_place place;
+			size_t at;
 
 			rc = check_sql(a, home, s->sql[a->store->ops->dialect], &at, err);
+			if (rc == 0)
+				continue;
 			place = ev_statement_place(s, a->store->ops->dialect, at);
+			ev_context(err, "%s:%d:%d", p->file, place.line, place.column);
 		}
-	return rc < 0 ? ev_context(err, "%s:%d:%d", p->file, place.line, place.column) : 0;
+	for (size_t i = 0; i < p->nchecks && rc == 0; i++)
+		rc = check_at(a, home, p->checks[i].sql, p->checks[i].place, err);
+	for (size_t i = 0; i < p->nsamples && rc == 0; i++)
+		rc = check_at(a, home, p->samples[i].sql, p->samples[i].place, err);
+	return rc;
 }
 
-int ev_open_names(struct ev_apply *a, struct ev_error *err)
+int ev_apply_check_names(struct ev_apply *a, struct ev_error *err)
 {
 	const char *home = a->store->ops->home ? a->store->ops->home(a->store) : NULL;
 
@@ -127,7 +143,7 @@ int ev_apply_check(struct ev_store *s, const struct ev_projection *p, struct ev_
 	struct ev_apply *a = ev_open_new(s, p, &opt);
 	int rc = s->ops->begin(s, err);
 
-	if (rc == 0 && (ev_open_schema(a, err) < 0 || ev_open_names(a, err) < 0 || ev_open_compile(a, err) < 0 ||
+	if (rc == 0 && (ev_open_schema(a, err) < 0 || ev_apply_check_names(a, err) < 0 || ev_open_compile(a, err) < 0 ||
 			check_queries(s, p, p->checks, p->nchecks, err) < 0 ||
 			check_queries(s, p, p->samples, p->nsamples, err) < 0))
 		rc = -1;

@@ -168,8 +168,6 @@ int ev_open_indexes(struct ev_apply *a, struct ev_error *err);
 void ev_open_free(struct ev_apply *a);
 void ev_open_number(struct ev_apply *a); /* the projection's statements, and room for their parameters */
 int ev_open_schema(struct ev_apply *a, struct ev_error *err);
-/* check.c, behind it: names of tables that a store would take, and with which the view could not be rebuilt then */
-int ev_open_names(struct ev_apply *a, struct ev_error *err);
 int ev_open_compile(struct ev_apply *a, struct ev_error *err);
 
 struct ev_ledger_part *ev_record_part(struct ev_apply *a, const struct ev_record *r);

@@ -62,7 +62,7 @@ static int build(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
 
-	if (ev_open_schema(a, err) < 0 || ev_open_names(a, err) < 0 || create_ledger(a, err) < 0)
+	if (ev_open_schema(a, err) < 0 || ev_apply_check_names(a, err) < 0 || create_ledger(a, err) < 0)
 		return -1;
 	if (ev_ledger_register(a->store, &a->ledger, p->fingerprint, p->version, &a->tables, err) < 0)
 		return -1;

@@ -185,7 +185,7 @@ static int open_shadow(struct ev_rebuilding *r, struct ev_error *err)
 	r->ao.alone = true;
 	if (s && check_shadow(r, s, err) == 0)
 		r->apply = ev_apply_open(s, r->p, &r->ao, err);
-	if (!r->apply)
+	if (!r->apply || ev_apply_check_names(r->apply, err) < 0)
 		return -1;
 	r->began |= !ev_apply_ledger(r->apply)->nparts;
 	if (!ev_apply_ledger(r->apply)->nparts && r->plan.nranges) {
