@@ -305,8 +305,9 @@ static int against_other(struct replay *r, struct replay_topic *t, const char *f
 	if (other == EV_OTHER_ALL)
 		rc = replay_against(r, t, ALLOW_OTHER_JOB, err, t->other);
 	else if (!r->args->quiet)
-		ev_warn(r->msg, "topic '%s': %s, by filters of its own: what both choose is there twice", t->name,
-			t->other);
+		ev_warn(r->msg, "topic '%s': %s, %s", t->name, t->other, other == EV_OTHER_SOME ?
+			"by filters of its own: what both choose is there twice" :
+			"or what begins with the same line: what is of both is there twice");
 	ev_buf_release(&text);
 	return rc;
 }

@@ -168,11 +168,14 @@ static int settled(void *ctx, struct ev_error *err)
 
 static void topics_spec(struct replay *r, struct ev_kafka_sink_spec *spec)
 {
+	const struct ev_range_args *range = &r->args->src.range;
+
 	*spec = (struct ev_kafka_sink_spec){
 		.cluster = replay_target_cluster(&r->args->src.spec, r->args->into_broker, r->args->into_config),
 		.spread = r->spread, .memory = r->args->src.memory, .lossy = r->args->lossy,
 		.stopped = ev_stopped, .job = r->args->job, .group = r->args->job ? r->args->group : NULL,
 		.note = r->args->src.spec.note, .note_ctx = r->args->src.spec.note_ctx,
+		.bounds = { range->has_since, range->has_until, range->since, range->until },
 		.new_job = r->args->new_job, .source = r->src,
 		.lent = !r->redact && !r->redrive, /* else it is made anew in the room of the one before */
 		.quick = ev_pace_on(&r->pace) || r->args->follow,

@@ -100,12 +100,22 @@ static int read_partitions(json_t *root, struct ev_job_token *t, struct ev_error
 	return 0;
 }
 
+static bool read_ms(json_t *root, const char *name, int64_t *out)
+{
+	json_t *v = json_object_get(root, name);
+
+	*out = json_integer_value(v);
+	return json_is_integer(v);
+}
+
 static int read_members(struct ev_job_token *t, json_t *root, struct ev_error *err)
 {
 	if (!json_object_get(root, "position"))
 		return ev_fail(err, EV_DATA, "it holds no position");
 	t->begun = json_integer_value(json_object_get(root, "begun"));
 	t->mapped = !json_is_false(json_object_get(root, "mapped"));
+	t->bounds.has_since = read_ms(root, "since", &t->bounds.since);
+	t->bounds.has_until = read_ms(root, "until", &t->bounds.until);
 	if (read_text(root, "source", &t->source, err) || read_text(root, "how", &t->how, err) ||
 	    read_text(root, "chosen", &t->chosen, err) || read_routes(root, t, err) || read_partitions(root, t, err) ||
 	    read_position(root, "position", &t->next, err) ||
@@ -167,7 +177,12 @@ void ev_job_token_print(const struct ev_job_token *t, struct ev_buf *out)
 	ev_buf_adds(out, ",\"partitions\":{");
 	for (size_t i = 0; i < t->ntopics; i++)
 		ev_buf_addf(out, "%s\"%s\":%d", i ? "," : "", t->topics[i].name, (int)t->topics[i].partitions);
-	ev_buf_addf(out, "},\"begun\":%" PRId64 ",\"mapped\":%s}", t->begun, t->mapped ? "true" : "false");
+	ev_buf_addc(out, '}');
+	if (t->bounds.has_since)
+		ev_buf_addf(out, ",\"since\":%" PRId64, t->bounds.since);
+	if (t->bounds.has_until)
+		ev_buf_addf(out, ",\"until\":%" PRId64, t->bounds.until);
+	ev_buf_addf(out, ",\"begun\":%" PRId64 ",\"mapped\":%s}", t->begun, t->mapped ? "true" : "false");
 }
 
 /* ---- parts ---- */

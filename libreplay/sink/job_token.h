@@ -6,7 +6,7 @@
  *	{"source":CLUSTER,"how":TEXT,"chosen":TEXT,"into":{"a":"copy"},"position":{"a":{"0":12}},
  *	 "first":{"a":{"0":3}},"first_hash":{"a":{"0":HASH}},"last":{"a":{"0":11}},"last_hash":{"a":{"0":HASH}},
  *	 "ends":{"copy":{"0":12}},"witness":{"copy":{"0":4}},"witness_hash":{"copy":{"0":HASH}},
- *	 "partitions":{"copy":3},"begun":MS,"mapped":true}
+ *	 "partitions":{"copy":3},"since":MS,"until":MS,"begun":MS,"mapped":true}
  *
  * The position is what the next run goes on from; all else is there to tell that it would go on in
  * the wrong place: with other options, into another topic, from a topic or into one that was
@@ -27,10 +27,16 @@ struct ev_job_topic { /* of the target */
 	int32_t partitions;
 };
 
+struct ev_job_bounds { /* of the timestamps that the job chooses: from since on, before until */
+	bool has_since, has_until;
+	int64_t since, until;
+};
+
 struct ev_job_token {
 	char *source;  /* id of the source's cluster; NULL: it has none, or it is not known */
 	char *how;     /* the options that choose and change records; NULL: not known */
 	char *chosen;  /* those of them that leave some of a range out; NULL: not known */
+	struct ev_job_bounds bounds; /* what they leave out is in `how`, too; none: not known, or all */
 	struct ev_job_route *routes;
 	size_t nroutes;
 	struct ev_position next;      /* of the source: where the copy goes on */

@@ -166,6 +166,7 @@ static void set_job(struct kafka_sink *k, const struct ev_kafka_sink_spec *spec)
 	k->kept.source = ev_strdup(spec->source->cluster_id);
 	k->kept.how = ev_strdup(spec->how);
 	k->kept.chosen = ev_strndup(spec->how, spec->chosen);
+	k->kept.bounds = spec->bounds;
 	k->new_job = spec->new_job;
 	k->transaction = 1;
 	k->overdue_ms = OVERDUE_MS;

@@ -52,6 +52,7 @@ struct ev_kafka_sink_spec {
 	const struct ev_source *source; /* borrowed: outlives the sink. Its cluster is kept in the token */
 	const char *how;         /* the options that choose and change records, kept there, too */
 	size_t chosen;           /* so many bytes of it, from the first, are those that choose */
+	struct ev_job_bounds bounds; /* which are among them, as numbers */
 	bool new_job;            /* begin anew, whatever was stored */
 	const char *gone_hint;   /* without a job: what to do where a topic was deleted under way; or NULL */
 	const char *group;       /* commit the position to it, too, in each transaction; or NULL */
@@ -83,9 +84,10 @@ int ev_kafka_sink_claim(struct ev_sink *s, const struct ev_position *begin, stru
 int ev_kafka_sink_check_written(struct ev_sink *s, const char *topic, struct ev_error *err);
 /*
  * What another job has copied of the same log into the same topic. EV_OTHER_SOME: each of the two chooses by filters
- * of its own, so only what both choose is there twice.
+ * of its own, so only what both choose is there twice. EV_OTHER_ALIKE: it may be another log, as its first record has
+ * no time that would tell it apart (the head of a file of lines).
  */
-enum ev_kafka_other { EV_OTHER_NONE, EV_OTHER_SOME, EV_OTHER_ALL };
+enum ev_kafka_other { EV_OTHER_NONE, EV_OTHER_SOME, EV_OTHER_ALIKE, EV_OTHER_ALL };
 /*
  * At the end, after the last flush: are the topics that were written still those? One that was deleted, or made again,
  * is EV_STORE; EV_DATA where a job's token tells. What cannot be asked passes.

@@ -79,6 +79,7 @@ static int take_token(struct kafka_sink *k, struct ev_slice value, struct ev_err
 	t.source = source;
 	t.how = k->kept.how;
 	t.chosen = k->kept.chosen;
+	t.bounds = k->kept.bounds;
 	k->kept = t;
 	k->token = true;
 	return 0;

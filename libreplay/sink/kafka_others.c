@@ -41,12 +41,20 @@ static bool is_log(const struct kafka_sink *k, const struct ev_job_token *t, con
 	       ev_job_token_is_first(t, from, first->partition, ev_record_hash(first));
 }
 
+/* Each time is of one of the two at most. */
+static bool apart(const struct ev_job_bounds *a, const struct ev_job_bounds *b)
+{
+	return (a->has_until && b->has_since && a->until <= b->since) ||
+	       (b->has_until && a->has_since && b->until <= a->since);
+}
+
 static bool has_copied(const struct kafka_sink *k, const struct ev_job_token *t, const char *from, const char *into,
 		       const struct ev_position *begin, const struct ev_record *first)
 {
 	const char *was = ev_job_token_route(t, from);
 
-	if (!was || strcmp(was, into) || !ev_job_token_wrote(t, into) || !is_log(k, t, from, first))
+	if (!was || strcmp(was, into) || !ev_job_token_wrote(t, into) || apart(&t->bounds, &k->kept.bounds) ||
+	    !is_log(k, t, from, first))
 		return false;
 	for (size_t i = 0; i < begin->n; i++) {
 		const struct ev_position_entry *e = &begin->v[i];
@@ -63,6 +71,15 @@ static bool is_choice(const char *one, const char *other)
 	return one && other && *one && *other && strcmp(one, other);
 }
 
+/* Is it all, as far as the filters and the first record tell? */
+static enum ev_kafka_other how_much(const struct kafka_sink *k, const struct ev_job_token *t,
+				    const struct ev_record *first)
+{
+	if (is_choice(t->chosen, k->kept.chosen))
+		return EV_OTHER_SOME;
+	return first && first->timestamp == EV_NO_TIMESTAMP ? EV_OTHER_ALIKE : EV_OTHER_ALL;
+}
+
 enum ev_kafka_other ev_kafka_job_other(struct ev_sink *s, const char *from, const char *into,
 				       const struct ev_position *begin, const struct ev_record *first,
 				       const char **job)
@@ -77,7 +94,7 @@ enum ev_kafka_other ev_kafka_job_other(struct ev_sink *s, const char *from, cons
 
 		if (!ev_job_token_read(&t, ev_buf_slice(&o->token), &unread) &&
 		    has_copied(k, &t, from, into, begin, first) && ev_kafka_target_holds(k, o->job, &t, into)) {
-			worst = is_choice(t.chosen, k->kept.chosen) ? EV_OTHER_SOME : EV_OTHER_ALL;
+			worst = how_much(k, &t, first);
 			*job = o->job;
 		}
 		ev_job_token_release(&t);
