@@ -314,7 +314,10 @@ static int try_guarded(struct ev_apply *a, size_t index, const int *handlers, st
 	rc = ev_record_apply(a, index, handlers, err);
 	if (rc == 0 && ops->sync(a->store, err) < 0)
 		rc = -1;
-	if (rc == 0 && a->failed) {
+	/* a statement that is under way may have failed before one whose values cannot be bound */
+	else if (rc && err->class == EV_DATA && ops->sync(a->store, &err2) < 0)
+		*err = err2;
+	if ((rc == 0 || err->class == EV_DATA) && a->failed) {
 		*err = a->poison;
 		rc = -1;
 	}
