@@ -65,6 +65,52 @@ check_status 5 "the job knows it later, too"
 run evreplay "$f" --into ./kept --append
 check_status 5 "and so does the archive"
 
+# The new log ends where a follower stands, which has nothing more to keep; or the follower has read nothing yet, behind
+# records or behind the marker of a transaction.
+topic same 1
+topic end 1
+topic marker 1
+for name in idle job stopped fresh behind; do topic $name 1; done
+put <<END
+many $same/0 1000 5
+many $end/0 1000 5
+END
+txn_open before
+txn begin "many $marker/0 1000 5" flush
+txn commit
+txn_leave
+follow() { # follow NAME TOPIC ARGS...: in the background
+	evreplay "$2" --into "${!1}" -f "${@:3}" >"$1.out" 2>"$1.err" &
+	printf -v "$1_pid" %s $!
+}
+follow idle "$same" --position idle.json
+follow stopped "$same" --position stopped.json
+follow job "$same" --exactly-once --job "idle-$$"
+follow fresh "$end" --from end --position fresh.json
+follow behind "$marker" --from end --position behind.json
+check "job: it copies" wait_for 60 holds "$job" 5
+for name in idle stopped fresh; do check "$name: it stands" wait_for 60 grep -q '"0":5' $name.json; done
+check "behind: it stands" wait_for 60 grep -q '"0":6' behind.json
+# shellcheck disable=SC2154
+kill -STOP "$idle_pid" "$stopped_pid" "$job_pid" "$fresh_pid" "$behind_pid"
+kill -TERM "$stopped_pid"
+remake "$same" 1 5
+remake "$end" 1 15
+remake "$marker" 1 15
+kill -CONT "$idle_pid" "$stopped_pid" "$job_pid" "$fresh_pid" "$behind_pid"
+for name in idle stopped job fresh behind; do
+	pid=${name}_pid
+	wait_for 60 test ! -e "/proc/${!pid}" || kill -TERM "${!pid}"
+	wait "${!pid}"
+	status=$?
+	case $name in
+	fresh) told $name $status "$end" ;;
+	behind) told $name $status "$marker" ;;
+	*) told $name $status "$same" ;;
+	esac
+done
+check "nothing of it is copied" test "$(keys "$fresh")$(keys "$behind")" = ""
+
 # A bounded read waits for a transaction, and its range ends in the new log.
 topic b 1
 topic part 1

@@ -175,6 +175,14 @@ static void handled_position(const struct replay *r, struct ev_position *pos)
 	}
 }
 
+/* A stop asks also where nothing moved: the log may be another one that ends there. */
+static int check_log(struct replay *r, const struct ev_position *next, struct ev_error *err)
+{
+	if (!ev_position_eq(next, &r->safe))
+		return ev_source_still(r->src, err);
+	return r->ending ? ev_source_still_at_stop(r->src, err) : 0;
+}
+
 /* `whole`: all that was read is handed over. */
 static int flush(struct replay *r, bool whole, struct ev_error *err)
 {
@@ -188,7 +196,7 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 	else
 		handled_position(r, &next);
 	ev_messages_clear(r->msg);
-	rc = ev_position_eq(&next, &r->safe) ? 0 : ev_source_still(r->src, err);
+	rc = check_log(r, &next, err);
 	if (!rc && r->map)
 		ev_map_writer_end(r->map, &next);
 	if (!rc)

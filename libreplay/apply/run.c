@@ -365,7 +365,7 @@ static int read_spans(struct run *r, const struct ev_span *spans, bool follow, s
 		free(again);
 		again = rc == AGAIN ? spans_again(r, spans, nspans) : NULL;
 	} while (again);
-	return rc < 0 ? -1 : 0;
+	return rc < 0 || (follow && ev_source_still_at_stop(r->src, err)) ? -1 : 0;
 }
 
 static int read_range(struct run *r, const struct ev_span *spans, struct ev_error *err)

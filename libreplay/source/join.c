@@ -318,9 +318,11 @@ static int64_t passed(struct ev_source *s, uint32_t part)
 	return j->topic->ops->passed(j->topic, part);
 }
 
-static int still(struct ev_source *s, struct ev_error *err)
+static int still(struct ev_source *s, bool must, struct ev_error *err)
 {
-	return ev_source_still(join_of(s)->topic, err);
+	struct ev_source *topic = join_of(s)->topic;
+
+	return topic->ops->still(topic, must, err);
 }
 
 static void close_source(struct ev_source *s)

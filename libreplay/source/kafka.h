@@ -137,6 +137,9 @@ struct ev_kafka {
 	int64_t looked;         /* us: when it was looked last, or the first read began */
 	uint64_t looks;         /* how often */
 	int64_t look_us;        /* how long that takes at least */
+	int64_t turned;         /* us: the last turn of a read */
+	bool slept;             /* no turn was made for a while, and it was not looked since */
+	int64_t next_look;      /* us: when that is tried again */
 	bool proven;            /* this read has come to its end, and it is still the log that was read */
 	struct ev_error remade; /* it is not; stays */
 	void (*note)(void *ctx, const char *text);
@@ -248,8 +251,12 @@ int ev_kafka_idle(struct ev_kafka *k, size_t lane, struct ev_error *err);
 /* kafka_still.c */
 /* Records came into the batch, from there on. */
 void ev_kafka_still_note(struct ev_kafka *k, const struct kafka_batch *b, size_t from);
-int ev_kafka_still(struct ev_source *s, struct ev_error *err);
+int ev_kafka_still(struct ev_source *s, bool must, struct ev_error *err);
 /* Before records are given: of a follower, or of a read that takes long. */
 int ev_kafka_still_now_and_then(struct ev_kafka *k, struct ev_error *err);
+/* At each turn of a read: of a follower that has not turned for a while. Only EV_DATA is an error. */
+int ev_kafka_still_awake(struct ev_kafka *k, struct ev_error *err);
+/* A read begins: of a topic that is not known, and has nothing to give now, what stands before is. */
+void ev_kafka_still_begin(struct ev_kafka *k);
 
 #endif

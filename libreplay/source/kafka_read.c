@@ -132,8 +132,9 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 	k->silences = 0;
 	k->proven = false;
 	k->last_event = ev_clock_ms();
+	k->turned = ev_clock_boot_us();
 	if (!k->nknown)
-		k->looked = ev_clock_boot_us();
+		k->looked = k->turned;
 	k->next_discover = k->last_event + DISCOVER_MS;
 	k->batch_size = 8192 / shape.queues > BATCH ? BATCH : 8192 / shape.queues < BATCH_MIN ? BATCH_MIN :
 			8192 / shape.queues;
@@ -148,9 +149,11 @@ int ev_kafka_start(struct ev_source *s, const struct ev_span *spans, bool merge,
 		k->kp[i].begin = spans[i].begin;
 		k->kp[i].end = spans[i].end;
 		k->kp[i].lane = lanes ? i : 0;
+	}
+	ev_kafka_still_begin(k);
+	for (size_t i = 0; i < s->nparts; i++)
 		if (start_part(k, i, err))
 			return -1;
-	}
 	return 0;
 }
 
@@ -354,7 +357,7 @@ static bool at_end(const struct ev_kafka *k)
 static int prove(struct ev_kafka *k)
 {
 	k->proven = true;
-	return ev_kafka_still(&k->base, &k->error);
+	return ev_kafka_still(&k->base, true, &k->error);
 }
 
 enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *out, int timeout_ms,
@@ -372,6 +375,8 @@ enum ev_fetch ev_kafka_fetch(struct ev_source *s, size_t lane, struct ev_batch *
 	for (;;) {
 		if (k->follow && ev_clock_ms() >= k->next_discover && !k->error.class)
 			discover(k, &k->error);
+		if (!k->error.class)
+			ev_kafka_still_awake(k, &k->error);
 		if (k->error.class) {
 			*err = k->error;
 			rc = EV_FETCH_ERROR;

@@ -13,7 +13,8 @@
 #include "source/kafka.h"
 
 enum { TURN_MS = 1, AWAY_MS = 2500, ASK_MS = 1000 };
-enum { SURE_US = 20000, SHARE = 20, MOST_US = 1000000, EVERY_US = 10000000, ENOUGH = 4 };
+enum { SURE_US = 20000, SHARE = 20, MOST_US = 1000000, EVERY_US = 10000000, ENOUGH = 4, SLEEP_US = 500000 };
+enum { BACK = 2 }; /* from the end: the last one may be a marker */
 
 enum answer { ASKED, SAME, OTHER, NONE, PASSED };
 
@@ -23,6 +24,7 @@ struct look {
 	enum answer *answers; /* of each topic */
 	size_t open;          /* of them: not given yet */
 	int64_t since, next_ask; /* ms */
+	bool must;            /* an answer is waited for */
 };
 
 /* Without headers: not every read has them. */
@@ -121,6 +123,12 @@ static enum answer compare(struct ev_kafka *k, const struct kafka_known *was, rd
 	return same ? SAME : OTHER;
 }
 
+static bool is_none(rd_kafka_resp_err_t e)
+{
+	return e == RD_KAFKA_RESP_ERR__PARTITION_EOF || e == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+	       e == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+}
+
 static int take(struct look *l, rd_kafka_message_t *m, struct ev_error *err)
 {
 	struct ev_kafka *k = l->k;
@@ -137,8 +145,7 @@ static int take(struct look *l, rd_kafka_message_t *m, struct ev_error *err)
 		answered(l, topic, compare(k, &k->topics[topic].known, m));
 		return 0;
 	}
-	if (!m->err || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
-	    m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+	if (!m->err || is_none(m->err))
 		answered(l, topic, NONE);
 	else if (ev_kafka_is_gone(m->err))
 		l->next_ask = 0;
@@ -202,6 +209,7 @@ static int await(struct look *l, struct ev_error *err)
 
 	wake(l, client(k, err));
 	while (!rc && l->open) {
+		int64_t limit = l->must ? k->timeout_ms : ev_kafka_down_since(k, client(k, err)) ? 0 : AWAY_MS;
 		rd_kafka_message_t *m = rd_kafka_consume_queue(l->q, TURN_MS);
 
 		if (m) {
@@ -209,7 +217,7 @@ static int await(struct look *l, struct ev_error *err)
 			continue;
 		}
 		wake(l, client(k, err));
-		if (ev_clock_ms() - l->since >= k->timeout_ms)
+		if (ev_clock_ms() - l->since >= limit)
 			return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT,
 					     "cannot look whether '%s' is still what was read", k->topics[0].name);
 		if (ev_clock_ms() >= l->next_ask)
@@ -268,9 +276,9 @@ static int judge(struct look *l, struct ev_error *err)
 	return rc;
 }
 
-static int look(struct ev_kafka *k, struct ev_error *err)
+static int look(struct ev_kafka *k, bool must, struct ev_error *err)
 {
-	struct look l = { .k = k, .since = ev_clock_ms(), .next_ask = ev_clock_ms() + ASK_MS };
+	struct look l = { .k = k, .must = must, .since = ev_clock_ms(), .next_ask = ev_clock_ms() + ASK_MS };
 	int rc = 0;
 
 	l.q = rd_kafka_queue_new(client(k, err));
@@ -291,7 +299,7 @@ static int look(struct ev_kafka *k, struct ev_error *err)
 	return rc;
 }
 
-static int still(struct ev_kafka *k, int64_t pause_us, struct ev_error *err)
+static int still(struct ev_kafka *k, int64_t pause_us, bool must, struct ev_error *err)
 {
 	int64_t begin = ev_clock_boot_us(), took;
 	int rc;
@@ -302,20 +310,23 @@ static int still(struct ev_kafka *k, int64_t pause_us, struct ev_error *err)
 	}
 	if (!k->nknown || begin - k->looked < pause_us)
 		return 0;
-	rc = client(k, err) && !look(k, err) ? 0 : -1;
+	rc = client(k, err) && !look(k, must, err) ? 0 : -1;
 	if (rc && err->class == EV_DATA)
 		k->remade = *err;
+	if (rc)
+		return -1;
+	k->slept = false;
 	k->looked = ev_clock_boot_us();
 	took = k->looked - begin;
 	if (!k->looks++ || took < k->look_us) /* one that took long is chance */
 		k->look_us = took;
-	return rc;
+	return 0;
 }
 
 /* The pause is too short for a topic to be deleted, made, and filled up to where the read stands. */
-int ev_kafka_still(struct ev_source *s, struct ev_error *err)
+int ev_kafka_still(struct ev_source *s, bool must, struct ev_error *err)
 {
-	return still((struct ev_kafka *)s, SURE_US, err);
+	return still((struct ev_kafka *)s, SURE_US, must, err);
 }
 
 /* A follower looks before all it gives, but not for more than a part of the time, where a look takes long. */
@@ -323,5 +334,163 @@ int ev_kafka_still_now_and_then(struct ev_kafka *k, struct ev_error *err)
 {
 	int64_t share = k->looks < ENOUGH ? SURE_US : SHARE * k->look_us;
 
-	return still(k, k->follow ? (share < MOST_US ? share : MOST_US) : EVERY_US, err);
+	return still(k, k->follow ? (share < MOST_US ? share : MOST_US) : EVERY_US, true, err);
+}
+
+/* The process was stopped, or the machine slept: a log made again meanwhile may end where the read stands. */
+int ev_kafka_still_awake(struct ev_kafka *k, struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+	int64_t now = ev_clock_boot_us();
+	int rc = 0;
+
+	if (now - k->turned > SLEEP_US) {
+		k->slept = true;
+		k->next_look = 0;
+	}
+	if (k->follow && k->slept && now >= k->next_look) {
+		rc = still(k, 0, false, &why) && why.class == EV_DATA ? -1 : 0;
+		now = ev_clock_boot_us();
+		k->next_look = now + SLEEP_US;
+	}
+	k->turned = now;
+	if (rc)
+		*err = why;
+	return rc;
+}
+
+struct begin {
+	struct ev_kafka *k;
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *q;
+	bool *asked; /* of each partition */
+	size_t open, turn;
+};
+
+/* Topics that nothing is known of, and of which the read has nothing to give at once. */
+static bool *waiting_topics(const struct ev_kafka *k)
+{
+	bool *waits = ev_alloc((k->ntopics + 1) * sizeof(*waits));
+	bool *gives = ev_alloc((k->ntopics + 1) * sizeof(*gives));
+
+	for (size_t i = 0; i < k->base.nparts; i++) {
+		const struct kafka_part *p = &k->kp[i];
+		bool live = k->follow || p->begin < p->end;
+
+		waits[p->topic] |= live && !k->topics[p->topic].known.is;
+		gives[p->topic] |= live && p->begin < ev_kafka_readable(k, i);
+	}
+	for (size_t i = 0; i < k->ntopics; i++)
+		waits[i] &= !gives[i];
+	free(gives);
+	return waits;
+}
+
+static void ask_before(struct begin *b, size_t part)
+{
+	const struct ev_partition *p = &b->k->base.parts[part];
+	struct kafka_topic *t = &b->k->topics[b->k->kp[part].topic];
+	int64_t at = b->k->kp[part].begin - BACK;
+
+	if (!t->look)
+		t->look = rd_kafka_topic_new(b->rk, t->name, NULL);
+	if (rd_kafka_consume_start_queue(t->look, p->partition, at < p->low ? p->low : at, b->q))
+		return;
+	b->asked[part] = true;
+	b->open++;
+}
+
+static void end_ask(struct begin *b, size_t part)
+{
+	if (!b->asked[part])
+		return;
+	rd_kafka_consume_stop(b->k->topics[b->k->kp[part].topic].look, b->k->base.parts[part].partition);
+	b->asked[part] = false;
+	b->open--;
+}
+
+/* One record of a topic is enough. */
+static void take_known(struct begin *b, uint32_t part, rd_kafka_message_t *m)
+{
+	struct ev_kafka *k = b->k;
+	struct kafka_topic *t = &k->topics[k->kp[part].topic];
+	struct kafka_batch *batch = ev_kafka_batch(k);
+
+	ev_kafka_batch_add(k, batch, m, part, false);
+	t->known = t->latest = known(&batch->records[0]);
+	k->nknown++;
+	ev_kafka_batch_rest(k, batch);
+	for (size_t i = 0; i < k->base.nparts; i++)
+		if (k->kp[i].topic == k->kp[part].topic)
+			end_ask(b, i);
+}
+
+static void take_before(struct begin *b, rd_kafka_message_t *m)
+{
+	struct ev_kafka *k = b->k;
+	uint32_t part = 0;
+
+	while (part < k->base.nparts && (!b->asked[part] || k->base.parts[part].partition != m->partition ||
+					 k->topics[k->kp[part].topic].look != m->rkt))
+		part++;
+	if (part < k->base.nparts && !m->err && m->offset < k->kp[part].begin) {
+		take_known(b, part, m);
+		return;
+	}
+	if (part < k->base.nparts && (!m->err || is_none(m->err)))
+		end_ask(b, part);
+	rd_kafka_message_destroy(m);
+}
+
+/* The thread of one broker after the other: a partition may be one of many. */
+static void wake_next(struct begin *b)
+{
+	size_t n = b->k->base.nparts;
+
+	for (size_t i = 0; i < n && !b->asked[b->turn % n]; i++)
+		b->turn++;
+	ev_kafka_wake(b->k, b->rk, b->turn++ % n);
+}
+
+static void ask_all_before(struct begin *b, const bool *waits)
+{
+	struct ev_kafka *k = b->k;
+	int64_t since = ev_clock_ms();
+
+	for (size_t i = 0; i < k->base.nparts; i++)
+		if (waits[k->kp[i].topic] && k->kp[i].begin > k->base.parts[i].low)
+			ask_before(b, i);
+	while (b->open && ev_clock_ms() - since < k->timeout_ms && !ev_kafka_down_since(k, b->rk)) {
+		rd_kafka_message_t *m = rd_kafka_consume_queue(b->q, TURN_MS);
+
+		if (m)
+			take_before(b, m);
+		else
+			wake_next(b);
+	}
+	for (size_t i = 0; i < k->base.nparts; i++)
+		end_ask(b, i);
+}
+
+/*
+ * A read that waits for its first record would take any log's for it. Where nothing stands before (it is empty, or
+ * compaction took that) there is nothing to know the log by.
+ */
+void ev_kafka_still_begin(struct ev_kafka *k)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+	struct begin b = { .k = k };
+	bool *waits = waiting_topics(k), any = false;
+
+	for (size_t i = 0; i < k->ntopics; i++)
+		any |= waits[i];
+	b.rk = any ? client(k, &ignored) : NULL;
+	if (b.rk) {
+		b.q = rd_kafka_queue_new(b.rk);
+		b.asked = ev_alloc(k->base.nparts * sizeof(*b.asked));
+		ask_all_before(&b, waits);
+		rd_kafka_queue_destroy(b.q);
+		free(b.asked);
+	}
+	free(waits);
 }

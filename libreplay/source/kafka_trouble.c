@@ -23,7 +23,7 @@ static int out_of_range(struct ev_kafka *k, uint32_t part, struct ev_error *err)
 		return ev_hint(err, "retention is shorter than the read took; --from begin starts at what is left");
 	}
 	if (p->high >= next) /* passing: a leader that was behind for a moment, or another log that has come so far */
-		return ev_kafka_still(&k->base, err);
+		return ev_kafka_still(&k->base, true, err);
 	ev_fail(err, EV_DATA, "cannot read '%s/%d' at offset %lld: it ends at %lld now", p->topic,
 		(int)p->partition, (long long)next, (long long)p->high);
 	return ev_hint(err, "the topic was deleted and made again, or the broker lost its tail");

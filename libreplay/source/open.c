@@ -75,7 +75,17 @@ int ev_source_records_at(struct ev_source *s, const int64_t *offsets, ev_source_
 
 int ev_source_still(struct ev_source *s, struct ev_error *err)
 {
-	return s->ops->still ? s->ops->still(s, err) : 0;
+	return s->ops->still ? s->ops->still(s, true, err) : 0;
+}
+
+int ev_source_still_at_stop(struct ev_source *s, struct ev_error *err)
+{
+	struct ev_error why = EV_ERROR_INIT;
+
+	if (!s->ops->still || !s->ops->still(s, false, &why) || why.class != EV_DATA)
+		return 0;
+	*err = why;
+	return -1;
 }
 
 void ev_source_release_table(struct ev_source *s)

@@ -178,10 +178,10 @@ struct ev_source_ops {
 
 	/*
 	 * Is all that was given so far, by all reads, of one log? By ev_source_still. A read looks itself now and
-	 * then, and when it comes to its end; who keeps what was read for good (a position, say) asks before. NULL: it
-	 * cannot become another.
+	 * then, and when it comes to its end; who keeps what was read for good (a position, say) asks before. An
+	 * answer that is no must is not waited for where no broker is there. NULL: it cannot become another.
 	 */
-	int (*still)(struct ev_source *s, struct ev_error *err);
+	int (*still)(struct ev_source *s, bool must, struct ev_error *err);
 
 	void (*close)(struct ev_source *s);
 };
@@ -210,6 +210,8 @@ bool ev_source_has_topic(const struct ev_source *s, const char *topic);
  * be of that. The same error from then on, and nobody is asked.
  */
 int ev_source_still(struct ev_source *s, struct ev_error *err);
+/* The same for who has nothing more to keep: 0 also where nobody answers. */
+int ev_source_still_at_stop(struct ev_source *s, struct ev_error *err);
 
 /*
  * No record was found at the offset, though a committed one has stood there: is it another log now? Where the topic is
