@@ -257,6 +257,33 @@ rebuild qualified.sql "$named" ./in.ndjson
 check_status 2 "nor does a rebuild that is under way take the other"
 check "and the old version serves" test "$(versions "$named")" = 'acc|1 '
 
+# an index of others may refuse a row of the new version, whenever it is carried over: in the load, or as it catches up
+letters() { sql "$1" "SELECT record_offset FROM ev_dead WHERE projection = coalesce((SELECT rows_key FROM ev_rows
+	WHERE projection = 'acc'), 'acc') ORDER BY 1" | xargs; }
+sed 's/n integer NOT NULL/note text, n integer NOT NULL/; s/(k, n, at) VALUES (\$\.k!/(k, note, n, at) VALUES ($.k!, $.note/
+	s/DO UPDATE SET /&note = excluded.note, /' p.sql >long.sql
+sed 's/version 1/version 2/; s/acc.n + excluded.n/acc.n + 2 * excluded.n/' long.sql >long2.sql
+text=$(for i in {1..120}; do echo "$i" | sha256sum | cut -c-64; done | tr -d '\n')
+for i in {0..299}; do rec add "k$i" 1 "$i" | sed "/\"k[0-9]*50\"/s/\"n\":/\"note\":\"$text\",&/"; done >long.ndjson
+database long
+head -n 40 long.ndjson >begins.ndjson
+run evproject run long.sql --store "$long" --on-error dead ./begins.ndjson
+sql "$long" 'CREATE INDEX theirs ON acc (note)'
+head -n 200 long.ndjson >goes_on.ndjson
+run evproject run long.sql --store "$long" --on-error dead ./goes_on.ndjson
+check "the view has letters for it" test "$(letters "$long")" = '50 150'
+rebuild long2.sql "$long" ./long.ndjson
+check_status 0 "a rebuild takes them over"
+check "and has one for what came since" test "$(letters "$long")" = '50 150 250'
+check "with the index" test "$(indexes "$long")" = 'acc_pkey theirs '
+database catch
+run evproject run long.sql --store "$catch" --on-error dead ./begins.ndjson
+sql "$catch" 'CREATE INDEX theirs ON acc (note); CREATE INDEX short ON acc (length(note)) WHERE n > 0'
+rebuild long2.sql "$catch" ./long.ndjson
+check_status 0 "one that meets the first as it catches up, with an index over an expression"
+check "has the same letters" test "$(letters "$catch")" = '50 150 250'
+check "and the indexes" test "$(indexes "$catch")" = 'acc_pkey short theirs '
+
 # a table becomes a view, with what hangs on it
 database kind
 project "$kind" ./in.ndjson

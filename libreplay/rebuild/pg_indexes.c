@@ -10,7 +10,7 @@
 
 #include "rebuild/pg_kit.h"
 
-enum column { DEFINITION, QUALIFIED, TABLE, NAME, UNIQUE, KIND };
+enum column { DEFINITION, QUALIFIED, TABLE, NAME, UNIQUE, KIND, PLAIN };
 
 /*
  * Indexes of the old tables that those of the new version have not, by their names. Not those of constraints.
@@ -20,7 +20,8 @@ static PGresult *lacking(struct ev_shadow_pg *sh, const char *with, struct ev_er
 {
 	return ev_pgkit_rows(sh->live, err,
 			     "%sSELECT pg_get_indexdef(i.indexrelid), format('%%s.%%I', o.relnamespace::regnamespace, "
-			     "o.relname), o.relname, x.relname, i.indisunique, n.relkind "
+			     "o.relname), o.relname, x.relname, i.indisunique, n.relkind, "
+			     "i.indexprs IS NULL AND i.indpred IS NULL "
 			     "FROM own, new, pg_catalog.pg_class o "
 			     "JOIN pg_catalog.pg_class n ON n.relname = o.relname "
 			     "JOIN pg_catalog.pg_index i ON i.indrelid = o.oid "
@@ -236,31 +237,38 @@ static int leave_constraints(struct ev_shadow_pg *sh, struct ev_error *err)
 	return res ? 0 : -1;
 }
 
-static int carry(struct ev_shadow_pg *sh, const PGresult *res, int row, struct ev_error *err)
+/* 1 made, 0 not, -1. */
+static int carry(struct ev_shadow_pg *sh, const PGresult *res, int row, bool quiet, struct ev_error *err)
 {
 	struct ev_buf why = EV_BUF_INIT, text = EV_BUF_INIT;
 	int rc = judge(sh->live, res, row, sh->schemas[EV_ROLE_NEW], &why, err);
 
-	if (rc == 0 && why.len) {
+	if (rc == 0 && !why.len) {
+		rc = create(sh, res, row, err) < 0 ? -1 : 1;
+	} else if (rc == 0 && !quiet) {
 		tell(&text, res, row, &why);
 		note(sh, ev_buf_str(&text));
-	} else if (rc == 0) {
-		rc = create(sh, res, row, err);
 	}
 	ev_buf_release(&why);
 	ev_buf_release(&text);
 	return rc;
 }
 
-int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
+int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, bool before, struct ev_error *err)
 {
 	PGresult *res = lacking_in(sh, EV_ROLE_NEW, err);
-	int rc = res ? 0 : -1;
+	int rc = res ? 0 : -1, made = 0;
 
-	for (int i = 0; rc == 0 && i < PQntuples(res); i++)
-		rc = carry(sh, res, i, err);
+	for (int i = 0; rc >= 0 && i < PQntuples(res); i++) {
+		if (before && PQgetvalue(res, i, PLAIN)[0] != 't')
+			continue;
+		rc = carry(sh, res, i, before, err);
+		made += rc > 0;
+	}
 	PQclear(res);
-	return rc == 0 ? leave_constraints(sh, err) : -1;
+	if (rc >= 0 && !before)
+		rc = leave_constraints(sh, err);
+	return rc < 0 ? -1 : made;
 }
 
 int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err)

@@ -70,8 +70,11 @@ int ev_pgkit_carry_views(struct ev_shadow_pg *sh, struct ev_buf *sql, struct ev_
 /* WITH own, of one row, `oids` of the version that serves, and new, `noids` of the one in role `next`. Appended. */
 void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role next);
 
-/* pg_indexes.c: indexes that others have put on the old tables, made on the new ones in the shadow; no UNIQUE one. */
-int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
+/*
+ * pg_indexes.c: indexes that others have put on the old tables, made on the new ones in the shadow; no UNIQUE one.
+ * `before` there are rows: only those over columns alone, and nothing is said of the others. How many, or -1.
+ */
+int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, bool before, struct ev_error *err);
 /*
  * For the plan: which can be made on the tables in the schema of `fresh`, noids in `with`, and which not and why; and
  * constraints and settings that end. A line each, appended.

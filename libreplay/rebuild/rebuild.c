@@ -216,6 +216,20 @@ static int check_log(struct ev_rebuilding *r, struct ev_error *err)
 	return r->opt->accept_trimmed && r->plan.phase == EV_PHASE_PREPARE ? ev_rebuilding_check_file(r, err) : 0;
 }
 
+/* Indexes of others that the new tables will have may refuse a row, as those of the file do: they wait with these. */
+static int expect_indexes(struct ev_rebuilding *r, struct ev_error *err)
+{
+	int rc;
+
+	if (!r->sh->ops->expect || ev_apply_ledger(r->apply)->nparts)
+		return 0;
+	rc = r->sh->ops->expect(r->sh, r->plan.adopt, err);
+	if (rc <= 0)
+		return rc;
+	close_apply(r);
+	return open_shadow(r, err);
+}
+
 static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 {
 	ev_rebuilding_step(r, "prepare");
@@ -223,7 +237,7 @@ static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 	    ev_rebuilding_check_asked(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
 	    (r->plan.phase == EV_PHASE_PREPARE &&
 	     ev_rebuilding_check_proof(r, ev_apply_folds(r->apply), err) < 0) ||
-	    check_log(r, err) < 0 || ev_rebuilding_warn_adopted(r, err) < 0) {
+	    check_log(r, err) < 0 || ev_rebuilding_warn_adopted(r, err) < 0 || expect_indexes(r, err) < 0) {
 		if (!err->retriable)
 			undo_prepare(r);
 		return -1;
@@ -256,7 +270,10 @@ static bool asked_to_stop(void *ctx)
 	return r->hooks->stop && r->hooks->stop(r->hooks->ctx);
 }
 
-/* The load has ended: once in a session. To sort takes memory, so the engine lets go of its rows. */
+/*
+ * The load has ended: once in a session. To sort takes memory, so the engine lets go of its rows; opened again, it
+ * knows of all indexes that there are now.
+ */
 static int end_load(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_store *s;
@@ -264,14 +281,12 @@ static int end_load(struct ev_rebuilding *r, struct ev_error *err)
 	if (r->stopped || r->settled)
 		return 0;
 	ev_rebuilding_step(r, "index");
-	if (r->plan.waiting.len) {
-		close_apply(r);
-		s = r->sh->ops->store(r->sh, err);
-		if (!s || ev_rebuilding_make_indexes(r, s, err) < 0 || open_shadow(r, err) < 0)
-			return -1;
-	}
+	close_apply(r);
+	s = r->sh->ops->store(r->sh, err);
+	if (!s || ev_rebuilding_make_indexes(r, s, err) < 0)
+		return -1;
 	r->settled = true;
-	return r->sh->ops->finish_load(r->sh, r->plan.adopt, err);
+	return r->sh->ops->finish_load(r->sh, r->plan.adopt, err) < 0 ? -1 : open_shadow(r, err);
 }
 
 /*

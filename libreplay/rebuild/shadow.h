@@ -88,6 +88,12 @@ struct ev_shadow_ops {
 	/* Where the shadow lies, for whoever opens it to read: the URL, borrowed, and the schema in `opt`. */
 	const char *(*where)(struct ev_shadow *sh, struct ev_store_options *opt);
 
+	/*
+	 * Before the load: indexes of others that the new tables will have, as far as they are over columns alone. Or
+	 * NULL: none of them refuses a row. 1 when some were made. `adopt`: as in preflight.
+	 */
+	int (*expect)(struct ev_shadow *sh, bool adopt, struct ev_error *err);
+
 	/* After the load, before the copy: what makes reading fast (indexes, ANALYZE). `adopt`: as in preflight. */
 	int (*finish_load)(struct ev_shadow *sh, bool adopt, struct ev_error *err);
 
