@@ -33,4 +33,29 @@ check "its lines are there" test "$(total "$heads")" = 6
 printf '%s\n' key,name 3,c >day3.csv
 run head_of ./day3.csv day3
 check_no_grep "one with another head is none" "has copied" "$err"
+
+# Two that are begun in the same moment: the one that commits later looks once more, and keeps nothing.
+topic beside 1
+topic both 1
+for i in 1 2 3; do echo "put $beside/0 1732190400000 k$i v"; done | put
+beside() { evreplay "$beside" --into "$both" --exactly-once --job "$1-$$" "${@:2}"; }
+under_way() { [ "$(evtail "$both" --from begin -q -o %k -X isolation.level=read_uncommitted | wc -l)" -ge 1 ]; }
+evreplay "$beside" --into "$both" --exactly-once --job "slow-$$" --rate 0.01/m --txn-time 30s >slow.out 2>slow.err &
+slow_pid=$!
+check "one has put a record, and not committed it" wait_for 60 under_way
+kill -STOP $slow_pid
+run beside quick
+check_status 0 "the other copies all"
+kill -TERM $slow_pid
+kill -CONT $slow_pid
+wait $slow_pid
+status=$?
+check "the first one is refused then" test $status = 2
+check_grep "by the name of the other" "topic '$both': job 'quick-$$' has copied topic '$beside' into it already" slow.err
+check "each record is there once" test "$(evtail "$both" --from begin -q -o %k | sort | tr '\n' ' ')" = "k1 k2 k3 "
+run beside slow
+check_status 2 "and it is by its next run"
+run beside slow --allow other-job
+check_status 0 "--allow copies them"
+check "again" test "$(total "$both")" = 6
 done_testing

@@ -312,7 +312,8 @@ static int against_other(struct replay *r, struct replay_topic *t, const char *f
 	return rc;
 }
 
-int replay_check_others(struct replay *r, struct ev_error *err)
+/* `begun`: what goes where is in the token, as this run has put it there. */
+static int check_others(struct replay *r, bool begun, struct ev_error *err)
 {
 	struct ev_position begin = EV_POSITION_INIT;
 	int rc = 0;
@@ -324,13 +325,26 @@ int replay_check_others(struct replay *r, struct ev_error *err)
 		const char *from = r->src->parts[i].topic;
 		struct replay_topic *t = r->parts[i].into;
 
-		if (!t || t->other || !t->info.partitions || ev_job_token_route(r->token, from) ||
+		if (!t || t->other || !t->info.partitions || (!begun && ev_job_token_route(r->token, from)) ||
 		    (i && !strcmp(r->src->parts[i - 1].topic, from))) /* they are sorted */
 			continue;
 		rc = against_other(r, t, from, &begin, NULL, err);
 	}
 	ev_position_release(&begin);
 	return rc;
+}
+
+int replay_check_others(struct replay *r, struct ev_error *err)
+{
+	return check_others(r, false, err);
+}
+
+int replay_check_at_work(struct replay *r, struct ev_error *err)
+{
+	if (r->asked_again || !r->token || r->stored.n || r->src->one_sequence || !r->sink->records)
+		return 0;
+	r->asked_again = true;
+	return ev_kafka_job_again(r->sink, err) || check_others(r, true, err) ? -1 : 0;
 }
 
 int replay_check_other(struct replay *r, const struct ev_record *first, struct ev_error *err)

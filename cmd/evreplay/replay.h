@@ -135,6 +135,7 @@ struct replay {
 	int64_t flushed_ms;
 	bool ending;           /* the next flush is the last one */
 	struct ev_map_writer *map;
+	bool asked_again;        /* whether another job has begun meanwhile to copy the same */
 	bool unmapped;           /* the job's run before this one had none */
 	int64_t begun;           /* when the job was begun, or begun anew; 0: not known yet */
 	struct ev_position safe; /* behind what the last flush made safe */
@@ -265,6 +266,8 @@ int replay_check_routes(struct replay *r, struct ev_error *err);
  * has begun it goes on with. When the spans are known. EV_USAGE.
  */
 int replay_check_others(struct replay *r, struct ev_error *err);
+/* Once more, of a new job before its first records are committed: of those begun beside it. EV_USAGE, EV_STORE. */
+int replay_check_at_work(struct replay *r, struct ev_error *err);
 /* The same of a file, by the first record of a partition. */
 int replay_check_other(struct replay *r, const struct ev_record *first, struct ev_error *err);
 /*

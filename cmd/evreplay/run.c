@@ -197,6 +197,8 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 		handled_position(r, &next);
 	ev_messages_clear(r->msg);
 	rc = check_log(r, &next, err);
+	if (!rc)
+		rc = replay_check_at_work(r, err);
 	if (!rc && r->map)
 		ev_map_writer_end(r->map, &next);
 	if (!rc)

@@ -102,6 +102,13 @@ enum ev_kafka_other ev_kafka_job_other(struct ev_sink *s, const char *from, cons
 				       const struct ev_position *begin, const struct ev_record *first,
 				       const char **job);
 
+/*
+ * Before the first records are committed: read the tokens that others have written since resume. From now on
+ * ev_kafka_job_other tells of those; the target is not read for it, where what is under way would keep it back.
+ * EV_STORE.
+ */
+int ev_kafka_job_again(struct ev_sink *s, struct ev_error *err);
+
 /* Of a sink with a job: the topic as it is now, to be read. The caller closes it. EV_STORE. */
 struct ev_source *ev_kafka_sink_read(struct ev_sink *s, const char *topic, struct ev_error *err);
 

@@ -126,8 +126,10 @@ struct kafka_sink {
 					may use, and what it still tells nobody hears */
 	rd_kafka_topic_t *jobs;
 	struct ev_job_token kept;    /* of the last commit; `ends` and the rest are of now */
+	int64_t jobs_read;           /* up to there in the topic of the tokens */
 	struct sink_other *others;
 	size_t nothers;
+	bool at_work;                /* they have written their tokens since this job was begun */
 };
 
 /* kafka_put.c */

@@ -8,7 +8,7 @@
 #include "merge/merge.h"
 #include "sink/kafka_impl.h"
 
-enum { BATCH = 1024, WAIT_MS = 200, FULL_WAIT_MS = 50, TELL_MS = 1000 };
+enum { BATCH = 1024, WAIT_MS = 200, FULL_WAIT_MS = 50, TELL_MS = 1000, AGAIN_MS = 5000 };
 
 /* Made when it is not there: one partition, compacted. A topic that forgets is refused. */
 static int need_jobs_topic(struct kafka_sink *k, struct ev_error *err)
@@ -108,55 +108,92 @@ static void tell_wait(const struct kafka_sink *k)
 		k->note(k->note_ctx, text);
 }
 
-/* All tokens up to the end; the last one of the job counts, unless it begins anew. */
-static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct ev_error *err)
-{
-	struct ev_span span = { src->parts[0].low, src->parts[0].high };
-	int64_t tell_at = src->parts[0].stable < span.end ? ev_clock_ms() + TELL_MS : INT64_MAX;
-	struct ev_merge_options opt = { .merge = true };
-	struct ev_merge *m = ev_merge_new(src, &span, &opt, err);
-	struct ev_record *v = ev_alloc(BATCH * sizeof(*v));
-	struct ev_buf last = EV_BUF_INIT;
-	bool done = false, found = false;
-	int n = 0, rc = m ? 0 : unread(k, err);
+struct own_token {
+	struct ev_buf text;
+	bool found;
+};
 
-	while (!rc && !(done && !n)) {
+/* The last one of the job counts, unless it begins anew. */
+static void note_token(struct kafka_sink *k, const struct ev_record *r, struct own_token *own)
+{
+	if (!ev_slice_is(r->key, k->job)) {
+		ev_kafka_others_note(k, r);
+	} else if (own) {
+		ev_buf_clear(&own->text);
+		own->found = r->value.ptr && !k->new_job;
+		ev_buf_add_slice(&own->text, r->value);
+	}
+}
+
+/*
+ * All tokens up to the end that were not read before. Without `own` it is in the job's own transaction: what another
+ * one keeps back is not waited for as long as that takes to end by itself, since this one would end, too.
+ */
+static int read_jobs(struct kafka_sink *k, struct ev_source *src, struct own_token *own, struct ev_error *err)
+{
+	const struct ev_partition *p = &src->parts[0];
+	struct ev_span span = { k->jobs_read > p->low ? k->jobs_read : p->low, p->high };
+	int64_t tell_at = own && p->stable < span.end ? ev_clock_ms() + TELL_MS : INT64_MAX;
+	int64_t give_up = own ? INT64_MAX : ev_clock_ms() + AGAIN_MS;
+	struct ev_merge_options opt = { .merge = true };
+	struct ev_merge *m;
+	struct ev_record *v;
+	bool done = false;
+	int n = 0, rc;
+
+	if (span.begin >= span.end)
+		return 0;
+	k->jobs_read = span.end;
+	m = ev_merge_new(src, &span, &opt, err);
+	v = ev_alloc(BATCH * sizeof(*v));
+	rc = m ? 0 : unread(k, err);
+	while (!rc && !(done && !n) && (n || ev_clock_ms() < give_up)) {
 		n = ev_merge_read(m, v, BATCH, 1 << 20, WAIT_MS, &done, err);
-		for (int i = 0; i < n; i++) {
-			if (!ev_slice_is(v[i].key, k->job)) {
-				ev_kafka_others_note(k, &v[i]);
-				continue;
-			}
-			ev_buf_clear(&last);
-			found = v[i].value.ptr && !k->new_job;
-			ev_buf_add_slice(&last, v[i].value);
-		}
+		for (int i = 0; i < n; i++)
+			note_token(k, &v[i], own);
 		if (!n && !done && ev_clock_ms() >= tell_at) {
 			tell_wait(k);
 			tell_at = INT64_MAX;
 		}
 		if (n < 0)
 			rc = unread(k, err);
-		else if (!n && !done && k->stopped && k->stopped())
+		else if (own && !n && !done && k->stopped && k->stopped())
 			rc = ev_fail(err, EV_STORE, "stopped while the token of job '%s' was read", k->job);
 	}
-	if (!rc && found)
-		rc = take_token(k, ev_buf_slice(&last), err);
-	ev_buf_release(&last);
 	free(v);
 	ev_merge_free(m);
 	return rc;
 }
 
-static int find_token(struct kafka_sink *k, bool *known, struct ev_error *err)
+static int read_topic(struct kafka_sink *k, struct own_token *own, struct ev_error *err)
 {
 	struct ev_source *src = ev_source_open(k->spec, err);
-	int rc = src ? read_jobs(k, src, err) : unread(k, err);
+	int rc = src ? read_jobs(k, src, own, err) : unread(k, err);
 
 	if (src)
 		src->ops->close(src);
+	return rc;
+}
+
+static int find_token(struct kafka_sink *k, bool *known, struct ev_error *err)
+{
+	struct own_token own = { .text = EV_BUF_INIT };
+	int rc = read_topic(k, &own, err);
+
+	if (!rc && own.found)
+		rc = take_token(k, ev_buf_slice(&own.text), err);
+	ev_buf_release(&own.text);
 	*known = !rc && k->token;
 	return rc;
+}
+
+int ev_kafka_job_again(struct ev_sink *s, struct ev_error *err)
+{
+	struct kafka_sink *k = (struct kafka_sink *)s;
+
+	ev_kafka_others_release(k);
+	k->at_work = true;
+	return read_topic(k, NULL, err);
 }
 
 int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,

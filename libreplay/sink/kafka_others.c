@@ -29,6 +29,8 @@ void ev_kafka_others_release(struct kafka_sink *k)
 		ev_buf_release(&k->others[i].token);
 	}
 	free(k->others);
+	k->others = NULL;
+	k->nothers = 0;
 }
 
 /* Lines of a file or a pipe, and a broker that does not say, have no cluster: then the name tells. */
@@ -93,7 +95,8 @@ enum ev_kafka_other ev_kafka_job_other(struct ev_sink *s, const char *from, cons
 		struct ev_error unread;
 
 		if (!ev_job_token_read(&t, ev_buf_slice(&o->token), &unread) &&
-		    has_copied(k, &t, from, into, begin, first) && ev_kafka_target_holds(k, o->job, &t, into)) {
+		    has_copied(k, &t, from, into, begin, first) &&
+		    (k->at_work || ev_kafka_target_holds(k, o->job, &t, into))) {
 			worst = how_much(k, &t, first);
 			*job = o->job;
 		}
