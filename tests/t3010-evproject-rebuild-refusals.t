@@ -85,6 +85,11 @@ refused "so by the plan" 2 "virtual table 'words' finds rows of 'acc' by their r
 sqlite3 s.db 'DROP TABLE words; CREATE VIRTUAL TABLE older USING fts4(content="ACC", k)'
 rebuild v2.sql s.db ./log.ndjson --yes
 refused "of the older kind, too" 2 "virtual table 'older' finds rows of 'acc' by their rowids"
+sqlite3 s.db "DROP TABLE older; CREATE VIEW ids AS SELECT rowid AS id, k FROM acc; CREATE VIEW more AS SELECT id, k FROM ids;
+	CREATE VIRTUAL TABLE far USING fts5(k, content = 'more', content_rowid = 'id')"
+rebuild v2.sql s.db ./log.ndjson --yes
+refused "one by a view over a view that shows rowids" 2 "virtual table 'far' finds rows of 'more' by their rowids"
+sqlite3 s.db "DROP TABLE far; DROP VIEW more; DROP VIEW ids; CREATE TABLE older (x)"
 sqlite3 s.db "DROP TABLE older; CREATE VIRTUAL TABLE by_n USING fts5(k, content = 'acc', content_rowid = 'n')"
 rebuild v2.sql s.db ./log.ndjson --yes
 check_status 0 "one that finds them by a column is none of its business"

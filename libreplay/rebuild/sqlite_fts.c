@@ -3,12 +3,14 @@
  *
  * An FTS table with `content=orders` keeps no text but rowids of `orders`; the rows of a new version have others, in
  * the order of their keys, and nobody would be told. Where the rowid is a column of the table, or content_rowid= names
- * another column, it is a value like any, and the same in both versions.
+ * another column, it is a value like any, and the same in both versions. A view may show rowids under another name.
  */
 #include <strings.h>
 
 #include "projection/sql.h"
 #include "rebuild/sqlite_kit.h"
+
+#define MOST_VIEWS 8 /* that read one another */
 
 struct content {
 	struct ev_buf table, rowid; /* as they are written, in lower case; empty: none */
@@ -58,7 +60,7 @@ static bool is_rowid(const struct ev_buf *name)
 	static const char *const names[] = { "", "rowid", "oid", "_rowid_", NULL };
 
 	for (const char *const *n = names; *n; n++)
-		if (strcmp(ev_buf_str(name), *n) == 0)
+		if (strcasecmp(ev_buf_str(name), *n) == 0)
 			return true;
 	return false;
 }
@@ -78,6 +80,36 @@ static int has_hidden_rowid(struct ev_sqlite *stage, const char *projection, con
 	return n > 0;
 }
 
+/*
+ * Does a view show rowids of such a table, itself or by a view that it reads? By its words alone: one too many is
+ * refused with a way out. 1, 0, -1.
+ */
+static int shows_rowids(struct ev_sqlite *stage, const char *projection, const char *view, int depth,
+			struct ev_error *err)
+{
+	struct ev_buf sql = EV_BUF_INIT, word = EV_BUF_INIT;
+	int rc = ev_kit_rows(stage, &sql, err, "SELECT sql FROM main.sqlite_schema WHERE type = 'view' "
+			     "AND name = %Q COLLATE NOCASE", view);
+	struct ev_lexer lx = { .at = ev_buf_str(&sql), .end = ev_buf_str(&sql) + sql.len };
+	bool named = false, of_ours = false;
+
+	for (struct ev_token t; rc == 0 && lx.at < lx.end && (t = next_token(&lx)).kind != EV_TOKEN_END &&
+				t.kind != EV_TOKEN_ERROR;) {
+		int ours;
+
+		value_of(t, &word);
+		if (!word.len || strcasecmp(ev_buf_str(&word), view) == 0)
+			continue;
+		named |= is_rowid(&word);
+		ours = has_hidden_rowid(stage, projection, ev_buf_str(&word), err);
+		of_ours |= ours > 0;
+		rc = ours < 0 ? -1 : depth ? shows_rowids(stage, projection, ev_buf_str(&word), depth - 1, err) : 0;
+	}
+	ev_buf_release(&sql);
+	ev_buf_release(&word);
+	return rc ? rc : named && of_ours;
+}
+
 static int check_one(struct ev_sqlite *stage, const char *projection, const char *name, const char *sql,
 		     struct ev_error *err)
 {
@@ -87,6 +119,8 @@ static int check_one(struct ev_sqlite *stage, const char *projection, const char
 	read_options(sql, &c);
 	if (c.table.len && is_rowid(&c.rowid))
 		rc = has_hidden_rowid(stage, projection, ev_buf_str(&c.table), err);
+	if (rc == 0 && c.table.len)
+		rc = shows_rowids(stage, projection, ev_buf_str(&c.table), MOST_VIEWS, err);
 	if (rc > 0) {
 		rc = ev_fail(err, EV_USAGE, "virtual table '%s' finds rows of '%s' by their rowids: after the swap it "
 			     "would find others", name, ev_buf_str(&c.table));
