@@ -90,6 +90,17 @@ static int commit(struct ev_apply *a, bool cut, struct ev_error *err)
 	return ev_transaction_commit(a, err);
 }
 
+/* The store has refused what the fold let through: was it an index that somebody has made meanwhile? */
+static void blame_index(struct ev_apply *a, struct ev_error *err)
+{
+	if (err->class != EV_BUG || !ev_fold_outdated(a->fold))
+		return;
+	err->class = EV_STORE;
+	ev_context(err, "the indexes of the view's tables have changed under it");
+	ev_hint(err, "started again it goes on, and what an index cannot hold is poison: a dead letter with --on-error "
+		     "dead; or drop the index");
+}
+
 /*
  * It went wrong: back to the last commit. 1 when the records are to be given again, from there on, by the
  * caller; 0 when they may be tried again here.
@@ -104,8 +115,10 @@ static int go_back(struct ev_apply *a, struct ev_error *err)
 		ev_transaction_undo(a);
 	if (ev_transaction_retry(a, err))
 		return hold;
-	if (!moved)
+	if (!moved) {
+		blame_index(a, err);
 		return -1;
+	}
 	if (a->store->ops->begin(a->store, err) == 0) {
 		rc = ev_batch_take_over(a, err);
 		a->store->ops->rollback(a->store);

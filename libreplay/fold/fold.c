@@ -313,3 +313,30 @@ bool ev_fold_pays(const struct ev_fold *f)
 {
 	return f->folded + f->left < ENOUGH || f->left * 20 < f->folded;
 }
+
+/* The waiting ones of a first build are not asked for: of them we know. */
+static bool indexed_anew(const struct ev_fold_table *t, const struct ev_table_info *now)
+{
+	bool anew = now->odd || now->ncolumns != t->ncolumns;
+
+	for (size_t c = 0; !anew && c < t->ncolumns; c++)
+		anew = now->columns[c].in_place && !t->columns[c].in_place;
+	return anew;
+}
+
+bool ev_fold_outdated(const struct ev_fold *f)
+{
+	bool outdated = false;
+
+	for (size_t i = 0; i < f->ntables && !outdated; i++) {
+		const struct ev_fold_table *t = &f->tables[i];
+		struct ev_error ignored = EV_ERROR_INIT;
+		struct ev_table_info info;
+
+		if (!t->plain)
+			continue;
+		outdated = f->store->ops->describe(f->store, t->name, &info, &ignored) > 0 && indexed_anew(t, &info);
+		ev_table_info_release(&info);
+	}
+	return outdated;
+}
