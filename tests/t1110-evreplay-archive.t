@@ -248,7 +248,7 @@ check "the first one ends well" test $? = 0
 
 # A session that is closed is a stop like any other, and none to what nohup(1) has started.
 mkfifo line
-evreplay - --into ./hung --append --position hung.json <line 2>"$err" &
+env --default-signal=HUP evreplay - --into ./hung --append --position hung.json <line 2>"$err" &
 pid=$!
 exec 8>line
 head -n 100 log.ndjson >&8

@@ -123,13 +123,13 @@ bool ev_kafka_destroy(rd_kafka_t *rk)
 	struct timespec until;
 	pthread_t thread;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += DESTROY_S;
 	if (pthread_create(&thread, NULL, destroy, rk)) {
 		rd_kafka_destroy(rk);
 		return true;
 	}
-	if (!pthread_timedjoin_np(thread, NULL, &until))
+	if (!pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until))
 		return true;
 	pthread_detach(thread);
 	return false;

@@ -121,7 +121,7 @@ struct ev_source *ev_kafka_open(const struct ev_source_spec *spec, struct ev_err
 	k->base.ops = &kafka_ops;
 	k->timeout_ms = spec->timeout_ms;
 	k->txn_wait_ms = spec->txn_wait_ms;
-	k->stopped = spec->stopped;
+	k->stopped = k->ended = spec->stopped;
 	k->memory = spec->memory;
 	k->need_headers = spec->need_headers;
 	k->follow_hint = spec->follow_hint;

@@ -97,6 +97,7 @@ struct ev_kafka {
 	struct ev_properties properties; /* the user's */
 	int timeout_ms, txn_wait_ms;
 	bool (*stopped)(void); /* while it is opened: does nobody wait for it any more? else NULL */
+	bool (*ended)(void);   /* has somebody asked for an end of all? or NULL */
 	size_t memory;
 	bool need_headers, follow_hint;
 	struct kafka_log *log;
@@ -140,6 +141,7 @@ struct ev_kafka {
 	int64_t turned;         /* us: the last turn of a read */
 	bool slept;             /* no turn was made for a while, and it was not looked since */
 	int64_t next_look;      /* us: when that is tried again */
+	bool unanswered;        /* at a stop it was asked in vain, which is enough */
 	bool proven;            /* this read has come to its end, and it is still the log that was read */
 	struct ev_error remade; /* it is not; stays */
 	void (*note)(void *ctx, const char *text);

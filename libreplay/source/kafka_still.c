@@ -8,12 +8,15 @@
  * what is proven by it takes its place.
  */
 #include <inttypes.h>
+#include <poll.h>
 
 #include "base/mem.h"
 #include "source/kafka.h"
 
 enum { TURN_MS = 1, AWAY_MS = 2500, ASK_MS = 1000 };
 enum { SURE_US = 20000, SHARE = 20, MOST_US = 1000000, EVERY_US = 10000000, ENOUGH = 4, SLEEP_US = 500000 };
+enum { AGAIN = 1, MARK_MS = 100 };
+enum { STOP_MS = 5000 }; /* at a stop an answer is waited for no longer */
 enum { BACK = 2 }; /* from the end: the last one may be a marker */
 
 enum answer { ASKED, SAME, OTHER, NONE, PASSED };
@@ -24,7 +27,9 @@ struct look {
 	enum answer *answers; /* of each topic */
 	size_t open;          /* of them: not given yet */
 	int64_t since, next_ask; /* ms */
+	int64_t stop;         /* ms: when it was met first that an end is asked for; 0: it is not */
 	bool must;            /* an answer is waited for */
+	bool unknown;         /* none came, which is no error */
 };
 
 /* Without headers: not every read has them. */
@@ -202,6 +207,33 @@ static void wake(struct look *l, rd_kafka_t *rk)
 			ev_kafka_wake(k, rk, k->topics[i].known.part);
 }
 
+/* May it be waited on? */
+static bool patient(struct look *l, struct ev_error *err)
+{
+	struct ev_kafka *k = l->k;
+	int64_t now = ev_clock_ms();
+	int64_t limit = l->must ? k->timeout_ms : ev_kafka_down_since(k, client(k, err)) ? 0 : AWAY_MS;
+
+	if (!l->stop && k->ended && k->ended())
+		l->stop = now;
+	return now - l->since < limit && (!l->stop || now - l->stop < STOP_MS);
+}
+
+/*
+ * A broker that does not answer gives nothing of another log, either: a follower waits for it as long as it takes, and
+ * who is to stop keeps what it has. The same record is looked at again later.
+ */
+static int give_up(struct look *l, struct ev_error *err)
+{
+	struct ev_kafka *k = l->k;
+
+	l->unknown = l->must && (k->follow || l->stop);
+	if (l->unknown)
+		return 0;
+	return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot look whether '%s' is still what was read",
+			     k->topics[0].name);
+}
+
 static int await(struct look *l, struct ev_error *err)
 {
 	struct ev_kafka *k = l->k;
@@ -209,7 +241,6 @@ static int await(struct look *l, struct ev_error *err)
 
 	wake(l, client(k, err));
 	while (!rc && l->open) {
-		int64_t limit = l->must ? k->timeout_ms : ev_kafka_down_since(k, client(k, err)) ? 0 : AWAY_MS;
 		rd_kafka_message_t *m = rd_kafka_consume_queue(l->q, TURN_MS);
 
 		if (m) {
@@ -217,9 +248,8 @@ static int await(struct look *l, struct ev_error *err)
 			continue;
 		}
 		wake(l, client(k, err));
-		if (ev_clock_ms() - l->since >= limit)
-			return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT,
-					     "cannot look whether '%s' is still what was read", k->topics[0].name);
+		if (!patient(l, err))
+			return give_up(l, err);
 		if (ev_clock_ms() >= l->next_ask)
 			rc = ask_again(l, err);
 	}
@@ -236,15 +266,33 @@ static int other(struct ev_kafka *k, const struct kafka_topic *t, struct ev_erro
 			    "it has to be made anew");
 }
 
+/* A leader that was made one just now may not know yet how far the log was read: it hears of it within moments. */
+static int await_mark(struct ev_kafka *k, const struct ev_partition *p, int64_t at, bool *lags, struct ev_error *err)
+{
+	int64_t until = ev_clock_ms() + AWAY_MS;
+
+	for (;;) {
+		if (ev_kafka_watermarks(k, 0, k->timeout_ms, err))
+			return -1;
+		if (p->high > at || ev_clock_ms() >= until)
+			return 0;
+		*lags = true;
+		poll(NULL, 0, MARK_MS);
+	}
+}
+
 /* Nothing stands there: compaction and retention may have taken it, and a log that is another one has nothing there. */
 static int look_why(struct ev_kafka *k, size_t topic, struct ev_error *err)
 {
 	struct kafka_topic *t = &k->topics[topic];
 	const struct ev_partition *p = &k->base.parts[t->known.part];
 	int64_t at = t->known.offset;
+	bool lags = false;
 
-	if (ev_kafka_watermarks(k, 0, k->timeout_ms, err))
+	if (await_mark(k, p, at, &lags, err))
 		return -1;
+	if (lags && p->high > at)
+		return AGAIN;
 	if (p->high <= at || (p->low <= at && ev_kafka_keeps(k, topic)))
 		return other(k, t, err);
 	if (k->note && !t->unproven) {
@@ -276,7 +324,7 @@ static int judge(struct look *l, struct ev_error *err)
 	return rc;
 }
 
-static int look(struct ev_kafka *k, bool must, struct ev_error *err)
+static int look_once(struct ev_kafka *k, bool must, bool *unknown, struct ev_error *err)
 {
 	struct look l = { .k = k, .must = must, .since = ev_clock_ms(), .next_ask = ev_clock_ms() + ASK_MS };
 	int rc = 0;
@@ -290,7 +338,8 @@ static int look(struct ev_kafka *k, bool must, struct ev_error *err)
 		l.answers[i] = ASKED;
 		l.open++;
 	}
-	rc = rc || await(&l, err) || judge(&l, err) ? -1 : 0;
+	rc = rc || await(&l, err) ? -1 : judge(&l, err);
+	*unknown = l.unknown;
 	for (size_t i = 0; i < k->ntopics; i++)
 		if (l.answers[i] == ASKED)
 			stop(&l, i);
@@ -299,24 +348,38 @@ static int look(struct ev_kafka *k, bool must, struct ev_error *err)
 	return rc;
 }
 
+static int look(struct ev_kafka *k, bool must, bool *unknown, struct ev_error *err)
+{
+	int rc;
+
+	do
+		rc = look_once(k, must, unknown, err);
+	while (rc == AGAIN);
+	return rc;
+}
+
 static int still(struct ev_kafka *k, int64_t pause_us, bool must, struct ev_error *err)
 {
 	int64_t begin = ev_clock_boot_us(), took;
+	bool unknown = false;
 	int rc;
 
 	if (k->remade.class) {
 		*err = k->remade;
 		return -1;
 	}
-	if (!k->nknown || begin - k->looked < pause_us)
+	if (!k->nknown || begin - k->looked < pause_us || k->unanswered)
 		return 0;
-	rc = client(k, err) && !look(k, must, err) ? 0 : -1;
+	rc = client(k, err) && !look(k, must, &unknown, err) ? 0 : -1;
 	if (rc && err->class == EV_DATA)
 		k->remade = *err;
 	if (rc)
 		return -1;
-	k->slept = false;
 	k->looked = ev_clock_boot_us();
+	k->unanswered = unknown && k->ended && k->ended();
+	if (unknown)
+		return 0;
+	k->slept = false;
 	took = k->looked - begin;
 	if (!k->looks++ || took < k->look_us) /* one that took long is chance */
 		k->look_us = took;
