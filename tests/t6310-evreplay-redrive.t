@@ -148,17 +148,21 @@ INSERT INTO t (id, n) VALUES (:key, \$.n!);
 END
 topic bad 1
 sed -i "s/$orders/$bad/" view.sql
-printf '%s\n' "{\"topic\":\"$bad\",\"partition\":0,\"offset\":0,\"timestamp\":9,\"key\":\"p\",\"headers\":[[\"h\",null]],\"value\":{\"type\":\"add\"}}" | put
+printf '%s\n' "{\"topic\":\"$bad\",\"partition\":0,\"offset\":0,\"timestamp\":9,\"key\":\"p\",\"headers\":[[\"h\",null]],\"value\":{\"type\":\"add\"}}" \
+	"{\"topic\":\"$bad\",\"partition\":0,\"offset\":1,\"timestamp\":9,\"key\":\"p\",\"headers\":[],\"value\":{\"type\":\"add\",\"n\":5}}" | put
 run evproject run view.sql --store v.db --on-error dead
 check_status 0 "a poison record becomes a dead letter"
 run evproject dead export view.sql --store v.db
-check_status 0 "which is exported"
+check_status 0 "which is exported, without what it holds back"
 check "with its origin" test "$(jq -c '.headers' "$out")" = \
 	"[[\"h\",null],[\"evproject.dead.topic\",\"$bad\"],[\"evproject.dead.partition\",\"0\"],[\"evproject.dead.offset\",\"0\"],[\"evproject.dead.reason\",$(jq -c '.headers[] | select(.[0] == "evproject.dead.reason")[1]' "$out")]]"
 cp "$out" letters
 run evreplay redrive - <letters
 check_status 0 "and sent home from a pipe"
-check "as a second record" test "$(evtail "$bad" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 2
+check "behind those that were there" test "$(evtail "$bad" --from begin -c -q | awk '$1 == "total" { print $2 }')" = 3
+run evproject dead drop view.sql --store v.db --all --yes
+check_status 0 "the drop gives it up there"
+check "and applies what it held back" test "$(sqlite3 v.db 'SELECT n FROM t')" = 5
 
 # A dry run says what the run would be refused for.
 topic brief 1 retention.ms=1000

@@ -183,11 +183,14 @@ static int export_one(void *ctx, const struct ev_dead_letter *d)
 	return 0;
 }
 
-/* All letters and what they hold back, as record lines with their origin in headers. */
+/*
+ * All letters, as record lines with their origin in headers. What they hold back is not among them: it is applied when
+ * they are dropped, and at home it would be there twice.
+ */
 static int export_letters(struct ev_store *s, const char *projection, struct ev_error *err)
 {
 	struct export x = { .reader = ev_line_reader_new(), .err = err };
-	int rc = ev_dead_each(s, projection, NULL, export_one, &x, err);
+	int rc = ev_dead_each(s, projection, "dead", export_one, &x, err);
 
 	ev_line_reader_free(x.reader);
 	ev_buf_release(&x.out);
