@@ -161,6 +161,8 @@ void ev_kafka_sink_forget(struct kafka_sink *k);
 int64_t ev_kafka_sink_undone(struct ev_sink *s, uint32_t part, uint64_t *beyond);
 
 /* kafka_txn.c */
+/* Is the topic of tokens gone? Then that is the hint. */
+void ev_kafka_jobs_there(struct kafka_sink *k, struct ev_error *err);
 /* Fence off other copies of the job. What they left open is over then. */
 int ev_kafka_txn_init(struct kafka_sink *k, struct ev_error *err);
 /* See to it that a transaction is open. */

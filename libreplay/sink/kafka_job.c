@@ -193,7 +193,10 @@ int ev_kafka_job_again(struct ev_sink *s, struct ev_error *err)
 
 	ev_kafka_others_release(k);
 	k->at_work = true;
-	return read_topic(k, NULL, err);
+	if (!read_topic(k, NULL, err))
+		return 0;
+	ev_kafka_jobs_there(k, err);
+	return -1;
 }
 
 int ev_kafka_job_resume(struct ev_sink *s, struct ev_position *stored, bool *known,

@@ -52,7 +52,7 @@ static void hint_rights(struct kafka_sink *k, struct ev_error *err)
 }
 
 /* Where its token cannot be written the records go with it. */
-static void check_jobs_there(struct kafka_sink *k, struct ev_error *err)
+void ev_kafka_jobs_there(struct kafka_sink *k, struct ev_error *err)
 {
 	struct ev_topic_info is = { 0 };
 	struct ev_error ignored;
@@ -76,7 +76,7 @@ static int fail(struct kafka_sink *k, rd_kafka_error_t *error, enum ev_kafka_txn
 	if (is_right(rd_kafka_error_code(error)))
 		hint_rights(k, err);
 	else if (!fenced && !k->error.class && !ev_kafka_targets_there(k, err)) /* it may be that */
-		check_jobs_there(k, err);
+		ev_kafka_jobs_there(k, err);
 	err->retriable = !fenced && !rd_kafka_error_is_fatal(error);
 	rd_kafka_error_destroy(error);
 	if (!k->error.class || fenced)
