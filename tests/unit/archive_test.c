@@ -543,6 +543,10 @@ static void test_damage(void)
 	unlink(data);
 	check_fails("./a/t/0", NULL, NULL, EV_DATA, "cannot open './a/t/0/00000000000000000010.ndjson.gz'");
 	unlink("a/archive.json");
+	check_fails("./a", NULL, NULL, EV_DATA, "it is not there, and the folder held an archive");
+	remove_all("a");
+	if (mkdir("a", 0777))
+		abort();
 	check_fails("./a", NULL, NULL, EV_USAGE, "holds no archive");
 	ev_buf_release(&lines);
 	remove_all("a");
