@@ -1,15 +1,16 @@
-# evproject: a topic that is deleted, made again and filled past where the view stands, while that does not look.
+# evproject: a topic that is deleted, made again and filled up to where the view stands, or past that, while it
+# does not look.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/kafka.sh"
 . "$TOP/tests/project.sh"
 
 applied() { [ "$(chain "$1")" = "$2" ]; }
-remake() { # another log, longer than what the view has seen
+remake() { # FIRST: another log
 	evadmin delete "$log"
 	evadmin create "$log" 1
-	put < <(events 100 40 1)
+	put < <(events "$1" 40 1)
 }
-told() { # NAME PID
+told() { # NAME PID RECORDS
 	wait_for 60 test ! -e "/proc/$2" || kill -TERM "$2"
 	wait "$2"
 	status=$? err=$1.err
@@ -26,10 +27,20 @@ follower=$!
 at_exit "kill -9 $follower 2>/dev/null"
 check "a view is followed" wait_for 60 applied follow.db 16
 kill -STOP $follower
-remake
+remake 100
 kill -CONT $follower
 told follow $follower 16
 run timeout 300 evproject run chain.sql --store "$(store follow.db)" --quiet
 check_status 5 "and the next run knows it, too"
+
+# It ends exactly where the view stands.
+evproject run chain.sql --store "$(store idle.db)" --follow --quiet 2>idle.err &
+idle=$!
+at_exit "kill -9 $idle 2>/dev/null"
+check "another view is followed" wait_for 60 applied idle.db 40
+kill -STOP $idle
+remake 200
+kill -CONT $idle
+told idle $idle 40
 
 done_testing
