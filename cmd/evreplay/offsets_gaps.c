@@ -111,74 +111,81 @@ static int look(struct ev_source *src, const struct ev_span *spans, const struct
 	return rc;
 }
 
-/* Behind its end: records that came since. What is open, or goes on behind what is looked at, counts as some. */
-static int find_tails(struct offsets *o, struct ev_source *src, const struct ev_position *group,
-		      struct ev_messages *msg, struct ev_error *err)
+/* What is looked for in some spans of a log, in one read of all. */
+struct search {
+	struct offsets *o;
+	struct ev_source *src;
+	const struct ev_position *group;
+	const struct places *known; /* records that do not count; NULL: all do */
+	struct ev_messages *msg;
+	/* Where to look in the partition; an empty span: nowhere. True: there is some, and no look is needed. */
+	bool (*where)(const struct search *s, const struct ev_partition *p, struct ev_span *span);
+	void (*tell)(const struct search *s, const struct ev_partition *p, const struct ev_span *span); /* or NULL */
+};
+
+/* In how many partitions it was found; -1. */
+static int search(const struct search *s, struct ev_error *err)
 {
-	struct ev_span *spans = ev_alloc(src->nparts * sizeof(*spans));
-	bool *found = ev_alloc(src->nparts * sizeof(*found));
-	int rc;
+	size_t n = s->src->nparts;
+	struct ev_span *wanted = ev_alloc((n + 1) * sizeof(*wanted)), *spans = ev_alloc((n + 1) * sizeof(*spans));
+	bool *found = ev_alloc((n + 1) * sizeof(*found));
+	int rc, met = 0;
 
-	for (size_t i = 0; i < src->nparts; i++) {
-		const struct ev_partition *p = &src->parts[i];
-		int64_t at = ev_position_get(group, p->topic, p->partition);
-		int64_t begin = ev_map_end(o->map, p->topic, p->partition), end;
+	for (size_t i = 0; i < n; i++) {
+		const struct ev_partition *p = &s->src->parts[i];
 
-		begin = begin < 0 ? p->high : begin < at ? at : begin < p->low ? p->low : begin;
-		end = p->high - begin > TAIL ? begin + TAIL : p->high;
-		found[i] = end < p->high || (begin < p->high && p->stable < p->high);
-		spans[i] = begin < end && !found[i] ? (struct ev_span){ begin, end } :
-						      (struct ev_span){ p->high, p->high };
+		found[i] = s->where(s, p, &wanted[i]);
+		spans[i] = !found[i] && wanted[i].begin < wanted[i].end ? wanted[i] :
+									  (struct ev_span){ p->high, p->high };
 	}
-	rc = look(src, spans, NULL, found, err);
-	for (size_t i = 0; i < src->nparts && !rc; i++) {
-		const struct ev_partition *p = &src->parts[i];
-		int64_t at = ev_position_get(group, p->topic, p->partition);
-		int64_t end = ev_map_end(o->map, p->topic, p->partition);
-
-		if (!found[i])
-			continue;
-		missing(p, end < at ? at : end < p->low ? p->low : end, p->high, msg);
-		o->tails++;
+	rc = look(s->src, spans, s->known, found, err);
+	for (size_t i = 0; i < n && !rc; i++) {
+		met += found[i];
+		if (found[i] && s->tell)
+			s->tell(s, &s->src->parts[i], &wanted[i]);
 	}
+	free(wanted);
 	free(spans);
 	free(found);
-	return rc;
+	return rc ? -1 : met;
+}
+
+/* Behind its end: records that came since. What is open, or goes on behind what is looked at, counts as some. */
+static bool where_tail(const struct search *s, const struct ev_partition *p, struct ev_span *span)
+{
+	int64_t at = ev_position_get(s->group, p->topic, p->partition);
+	int64_t begin = ev_map_end(s->o->map, p->topic, p->partition);
+
+	begin = begin < 0 ? p->high : begin < at ? at : begin < p->low ? p->low : begin;
+	*span = (struct ev_span){ begin, p->high - begin > TAIL ? begin + TAIL : p->high };
+	return span->end < p->high || (begin < p->high && p->stable < p->high);
+}
+
+static void tell_tail(const struct search *s, const struct ev_partition *p, const struct ev_span *span)
+{
+	missing(p, span->begin, p->high, s->msg);
+	s->o->tails++;
 }
 
 /* Between its end and where the group stands: what the next run brings comes behind that in the copy. */
-static int find_early(struct offsets *o, struct ev_source *src, const struct ev_position *group,
-		      struct ev_messages *msg, struct ev_error *err)
+static bool where_early(const struct search *s, const struct ev_partition *p, struct ev_span *span)
 {
-	struct ev_span *spans = ev_alloc(src->nparts * sizeof(*spans));
-	bool *found = ev_alloc(src->nparts * sizeof(*found));
-	int rc;
+	int64_t at = ev_position_get(s->group, p->topic, p->partition);
+	int64_t end = ev_map_end(s->o->map, p->topic, p->partition);
 
-	for (size_t i = 0; i < src->nparts; i++) {
-		const struct ev_partition *p = &src->parts[i];
-		int64_t at = ev_position_get(group, p->topic, p->partition);
-		int64_t end = ev_map_end(o->map, p->topic, p->partition);
+	end = end < 0 ? p->high : end < p->low ? p->low : end;
+	*span = (struct ev_span){ end, at > p->high ? p->high : at };
+	return span->end - end > TAIL;
+}
 
-		end = end < 0 ? p->high : end < p->low ? p->low : end;
-		at = at > p->high ? p->high : at;
-		found[i] = at - end > TAIL;
-		spans[i] = end < at && !found[i] ? (struct ev_span){ end, at } : (struct ev_span){ p->high, p->high };
-	}
-	rc = look(src, spans, NULL, found, err);
-	for (size_t i = 0; i < src->nparts && !rc; i++) {
-		const struct ev_partition *p = &src->parts[i];
-
-		if (!found[i])
-			continue;
-		ev_warn(msg, "the group stands at offset %" PRId64 " of %s/%d, and the copy, by its map, has come to %"
-			PRId64 ": what lies between it reads again once that is copied; run the copy once more first",
-			ev_position_get(group, p->topic, p->partition), p->topic, (int)p->partition,
-			ev_map_end(o->map, p->topic, p->partition));
-		o->early++;
-	}
-	free(spans);
-	free(found);
-	return rc;
+static void tell_early(const struct search *s, const struct ev_partition *p, const struct ev_span *span)
+{
+	(void)span;
+	ev_warn(s->msg, "the group stands at offset %" PRId64 " of %s/%d, and the copy, by its map, has come to %"
+		PRId64 ": what lies between it reads again once that is copied; run the copy once more first",
+		ev_position_get(s->group, p->topic, p->partition), p->topic, (int)p->partition,
+		ev_map_end(s->o->map, p->topic, p->partition));
+	s->o->early++;
 }
 
 int offsets_find_gaps(struct offsets *o, struct ev_source *src, const struct ev_position *group,
@@ -191,7 +198,8 @@ int offsets_find_gaps(struct offsets *o, struct ev_source *src, const struct ev_
 		if (at >= 0 || p->low < p->high)
 			o->gaps += has_gap(o, p, at, msg);
 	}
-	return find_tails(o, src, group, msg, err) || find_early(o, src, group, msg, err) ? -1 : 0;
+	return search(&(struct search){ o, src, group, NULL, msg, where_tail, tell_tail }, err) < 0 ||
+	       search(&(struct search){ o, src, group, NULL, msg, where_early, tell_early }, err) < 0 ? -1 : 0;
 }
 
 size_t offsets_misses(const struct offsets *o)
@@ -267,36 +275,22 @@ static void find_lost(struct offsets *o, const struct places *known, struct ev_m
  * What others have written between where the group stands in the copy and where it is to stand: by another copy's map,
  * say, it was put before it.
  */
-static int find_others(struct offsets *o, const struct places *known, struct ev_messages *msg, struct ev_error *err)
+static bool where_others(const struct search *s, const struct ev_partition *p, struct ev_span *span)
 {
-	struct ev_span *spans = ev_alloc((o->copy->nparts + 1) * sizeof(*spans));
-	bool *found = ev_alloc((o->copy->nparts + 1) * sizeof(*found));
-	int rc;
+	int64_t now = ev_position_get(&s->o->now, p->topic, p->partition);
+	int64_t next = ev_position_get(&s->o->next, p->topic, p->partition);
 
-	for (size_t i = 0; i < o->copy->nparts; i++) {
-		const struct ev_partition *p = &o->copy->parts[i];
-		int64_t now = ev_position_get(&o->now, p->topic, p->partition);
-		int64_t next = ev_position_get(&o->next, p->topic, p->partition);
+	next = next > p->high ? p->high : next;
+	*span = (struct ev_span){ now < 0 ? next : now < p->low ? p->low : now, next };
+	return false;
+}
 
-		now = now >= 0 && now < p->low ? p->low : now;
-		next = next > p->high ? p->high : next;
-		spans[i] = now >= 0 && now < next ? (struct ev_span){ now, next } :
-						    (struct ev_span){ p->high, p->high };
-	}
-	rc = look(o->copy, spans, known, found, err);
-	for (size_t i = 0; i < o->copy->nparts && !rc; i++) {
-		const struct ev_partition *p = &o->copy->parts[i];
-
-		if (!found[i])
-			continue;
-		ev_warn(msg, "offsets %" PRId64 "..%" PRId64 " of the copy %s/%d, where the group stands, have records "
-			"that the map does not know and the group has not read", spans[i].begin, spans[i].end - 1,
-			p->topic, (int)p->partition);
-		o->others++;
-	}
-	free(spans);
-	free(found);
-	return rc;
+static void tell_others(const struct search *s, const struct ev_partition *p, const struct ev_span *span)
+{
+	ev_warn(s->msg, "offsets %" PRId64 "..%" PRId64 " of the copy %s/%d, where the group stands, have records that "
+		"the map does not know and the group has not read", span->begin, span->end - 1, p->topic,
+		(int)p->partition);
+	s->o->others++;
 }
 
 /* Spans that the group has passed and the map does not know. */
@@ -318,32 +312,25 @@ static size_t say_passed(const struct offsets *o, struct ev_messages *msg)
 	return n;
 }
 
+static bool where_passed(const struct search *s, const struct ev_partition *p, struct ev_span *span)
+{
+	int64_t next = ev_position_get(&s->o->next, p->topic, p->partition);
+
+	*span = (struct ev_span){ next < p->low ? p->high : next, p->high };
+	return false;
+}
+
 /* Does the copy hold, behind where the group is to stand, what may be of those? */
 static int find_passed(struct offsets *o, const struct places *known, struct ev_messages *msg, struct ev_error *err)
 {
-	struct ev_span *spans;
-	bool *found, any = false;
-	int rc;
+	int met;
 
 	if (!say_passed(o, NULL))
 		return 0;
-	spans = ev_alloc((o->copy->nparts + 1) * sizeof(*spans));
-	found = ev_alloc((o->copy->nparts + 1) * sizeof(*found));
-	for (size_t i = 0; i < o->copy->nparts; i++) {
-		const struct ev_partition *p = &o->copy->parts[i];
-		int64_t next = ev_position_get(&o->next, p->topic, p->partition);
-
-		spans[i] = next >= p->low && next < p->high ? (struct ev_span){ next, p->high } :
-							      (struct ev_span){ p->high, p->high };
-	}
-	rc = look(o->copy, spans, known, found, err);
-	for (size_t i = 0; i < o->copy->nparts; i++)
-		any |= found[i];
-	if (!rc && any)
+	met = search(&(struct search){ o, o->copy, NULL, known, msg, where_passed, NULL }, err);
+	if (met > 0)
 		o->early += say_passed(o, msg);
-	free(spans);
-	free(found);
-	return rc;
+	return met < 0 ? -1 : 0;
 }
 
 int offsets_check_copy(struct offsets *o, struct ev_messages *msg, struct ev_error *err)
@@ -356,7 +343,8 @@ int offsets_check_copy(struct offsets *o, struct ev_messages *msg, struct ev_err
 	rc = check_remade(o, &known, err);
 	if (!rc) {
 		find_lost(o, &known, msg);
-		rc = find_others(o, &known, msg, err) || find_passed(o, &known, msg, err) ? -1 : 0;
+		rc = search(&(struct search){ o, o->copy, NULL, &known, msg, where_others, tell_others }, err) < 0 ||
+		     find_passed(o, &known, msg, err) ? -1 : 0;
 	}
 	free(known.v);
 	if (rc && err->class == EV_SOURCE)
