@@ -175,8 +175,6 @@ int ev_kafka_offsets_for_time(struct ev_source *s, int64_t ms, int64_t *offsets,
 
 /* kafka_policy.c */
 void ev_kafka_compaction(struct ev_source *s, int *possible);
-/* Is it known that the topic is not compacted? */
-bool ev_kafka_keeps(struct ev_kafka *k, size_t topic);
 
 /* kafka_markers.c */
 struct kafka_markers *ev_kafka_markers_new(void);

@@ -65,15 +65,3 @@ void ev_kafka_compaction(struct ev_source *s, int *possible)
 	rd_kafka_queue_destroy(q);
 	free(asked);
 }
-
-bool ev_kafka_keeps(struct ev_kafka *k, size_t topic)
-{
-	int *possible = ev_alloc((k->base.nparts + 1) * sizeof(*possible));
-	bool keeps = false;
-
-	ev_kafka_compaction(&k->base, possible);
-	for (size_t i = 0; i < k->base.nparts; i++)
-		keeps |= k->kp[i].topic == topic && possible[i] == 0;
-	free(possible);
-	return keeps;
-}

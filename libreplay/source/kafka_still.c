@@ -293,7 +293,7 @@ static int look_why(struct ev_kafka *k, size_t topic, struct ev_error *err)
 		return -1;
 	if (lags && p->high > at)
 		return AGAIN;
-	if (p->high <= at || (p->low <= at && ev_kafka_keeps(k, topic)))
+	if (p->high <= at || ev_source_kept(&k->base, t->known.part, at))
 		return other(k, t, err);
 	if (k->note && !t->unproven) {
 		struct ev_buf text = EV_BUF_INIT;

@@ -25,19 +25,25 @@ struct ev_source *ev_source_open(const struct ev_source_spec *spec, struct ev_er
 	return ev_kafka_open(spec, err);
 }
 
-bool ev_source_keeps(struct ev_source *s, uint32_t part, int64_t offset)
+bool ev_source_kept(struct ev_source *s, uint32_t part, int64_t offset)
 {
-	struct ev_error ignored = EV_ERROR_INIT;
 	int *possible;
 	bool keeps;
 
-	if (!s->ops->compaction || s->ops->refresh(s, &ignored) || offset < s->parts[part].low)
+	if (!s->ops->compaction || offset < s->parts[part].low)
 		return false;
 	possible = ev_alloc((s->nparts + 1) * sizeof(*possible));
 	s->ops->compaction(s, possible);
 	keeps = possible[part] == 0;
 	free(possible);
 	return keeps;
+}
+
+bool ev_source_keeps(struct ev_source *s, uint32_t part, int64_t offset)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+
+	return s->ops->compaction && !s->ops->refresh(s, &ignored) && ev_source_kept(s, part, offset);
 }
 
 const struct ev_partition *ev_source_partition(const struct ev_source *s, const char *topic, int32_t partition)

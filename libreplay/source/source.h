@@ -218,6 +218,8 @@ int ev_source_still_at_stop(struct ev_source *s, struct ev_error *err);
  * not compacted records go from its start alone. False where nobody says.
  */
 bool ev_source_keeps(struct ev_source *s, uint32_t part, int64_t offset);
+/* The same within a read, which finds new partitions itself: by the watermarks as they were asked for last. */
+bool ev_source_kept(struct ev_source *s, uint32_t part, int64_t offset);
 
 /* For close: the table and the cluster's id. */
 void ev_source_release_table(struct ev_source *s);
