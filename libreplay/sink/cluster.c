@@ -125,17 +125,20 @@ struct ev_cluster *ev_cluster_open(const struct ev_cluster_spec *spec, const cha
 	return c;
 }
 
-void ev_cluster_close(struct ev_cluster *c)
+bool ev_cluster_close(struct ev_cluster *c)
 {
+	bool gone;
+
 	if (!c)
-		return;
+		return true;
 	if (c->rk) {
 		rd_kafka_purge(c->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
 					      RD_KAFKA_PURGE_F_NON_BLOCKING);
-		rd_kafka_destroy(c->rk);
+		ev_kafka_destroy(c->rk, c->log);
 	}
-	ev_kafka_log_free(c->log);
+	gone = ev_kafka_log_free(c->log);
 	free(c->brokers);
 	free(c->id);
 	free(c);
+	return gone;
 }

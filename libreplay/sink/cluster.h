@@ -40,8 +40,11 @@ struct ev_cluster *ev_cluster_open(const struct ev_cluster_spec *spec, const cha
 				   const char *const *forced,
 				   void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *),
 				   bool (*stopped)(void), struct ev_error *err);
-/* What is still queued is thrown away. NULL is allowed. */
-void ev_cluster_close(struct ev_cluster *c);
+/*
+ * What is still queued is thrown away. NULL is allowed. False: the client has not come to its end, and what the
+ * opaques of its topics point to has to stay.
+ */
+bool ev_cluster_close(struct ev_cluster *c);
 
 /* EV_STORE: "cannot VERB ...: reason", the reason being what the client said last, or `e`. */
 int ev_cluster_fail(struct ev_cluster *c, struct ev_error *err, rd_kafka_resp_err_t e,

@@ -56,7 +56,8 @@ static void kafka_close(struct ev_sink *s)
 		if (k->targets[i]->rkt)
 			rd_kafka_topic_destroy(k->targets[i]->rkt);
 	}
-	ev_cluster_close(k->cluster);
+	if (!ev_cluster_close(k->cluster))
+		return;
 	for (size_t i = 0; i < k->ntargets; i++) { /* its opaque is used until the client has gone */
 		free(k->targets[i]->name);
 		free(k->targets[i]->ends);

@@ -327,7 +327,7 @@ int ev_kafka_job_check_mark(struct kafka_sink *k, const char *topic, struct ev_e
 	if (!rk)
 		return -1;
 	mark = mark_of(rk, topic, k->cluster->timeout_ms, &e);
-	rd_kafka_destroy(rk);
+	ev_kafka_destroy(rk, NULL);
 	if (e)
 		return ev_cluster_fail(k->cluster, err, e, "cannot ask for the mark of job '%s'", k->job);
 	if (mark < 0)

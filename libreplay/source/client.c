@@ -18,6 +18,7 @@ struct kafka_log {
 	void (*debug)(void *ctx, const char *fac, const char *text); /* NULL: not wanted */
 	void *debug_ctx;
 	int64_t down_since; /* touched only by the thread that uses the source */
+	bool used;          /* by a client that did not come to its end */
 };
 
 struct kafka_log *ev_kafka_log_new(void)
@@ -28,10 +29,13 @@ struct kafka_log *ev_kafka_log_new(void)
 	return log;
 }
 
-void ev_kafka_log_free(struct kafka_log *log)
+bool ev_kafka_log_free(struct kafka_log *log)
 {
+	if (log->used)
+		return false;
 	pthread_mutex_destroy(&log->lock);
 	free(log);
+	return true;
 }
 
 void ev_kafka_log_clear(struct kafka_log *log)
@@ -114,11 +118,11 @@ int64_t ev_kafka_log_down_since(const struct kafka_log *log)
 
 static void *destroy(void *rk)
 {
-	rd_kafka_destroy(rk);
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	return NULL;
 }
 
-bool ev_kafka_destroy(rd_kafka_t *rk)
+void ev_kafka_destroy(rd_kafka_t *rk, struct kafka_log *log)
 {
 	struct timespec until;
 	pthread_t thread;
@@ -126,13 +130,14 @@ bool ev_kafka_destroy(rd_kafka_t *rk)
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += DESTROY_S;
 	if (pthread_create(&thread, NULL, destroy, rk)) {
-		rd_kafka_destroy(rk);
-		return true;
+		destroy(rk);
+		return;
 	}
 	if (!pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until))
-		return true;
+		return;
 	pthread_detach(thread);
-	return false;
+	if (log)
+		log->used = true;
 }
 
 bool ev_kafka_is_gone(rd_kafka_resp_err_t e)

@@ -47,7 +47,8 @@ const char *ev_property_of(rd_kafka_conf_t *conf, const char *name, char *out, s
 struct kafka_log;
 
 struct kafka_log *ev_kafka_log_new(void);
-void ev_kafka_log_free(struct kafka_log *log);
+/* False: a client still uses it, and what it gives lines to (ev_kafka_destroy): both have to stay. */
+bool ev_kafka_log_free(struct kafka_log *log);
 void ev_kafka_log_clear(struct kafka_log *log);
 void ev_kafka_log_install(struct kafka_log *log, rd_kafka_conf_t *conf);
 /* Also give lines of the debug log to `fn`, from any thread; before the install. */
@@ -82,10 +83,11 @@ bool ev_kafka_is_passing(rd_kafka_resp_err_t e);
 rd_kafka_resp_err_t ev_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *l, int timeout_ms);
 
 /*
- * rd_kafka_destroy(), from which 2.0.2 was seen not to come back where a topic that had been read was deleted. False:
- * it has not within some seconds, and goes on; what the client uses (its log) has to stay.
+ * rd_kafka_destroy(), from which 2.0.2 was seen not to come back where a topic that had been read was deleted: it goes
+ * on by itself then. `log`: the client's, or NULL where it has none. Who has joined a group leaves it before, and who
+ * has not has nothing to wait for, not even a commit without an answer.
  */
-bool ev_kafka_destroy(rd_kafka_t *rk);
+void ev_kafka_destroy(rd_kafka_t *rk, struct kafka_log *log);
 
 /* Is it an answer that the topic, or the partition, is not there (or may not be seen)? */
 bool ev_kafka_is_gone(rd_kafka_resp_err_t e);

@@ -22,7 +22,6 @@ static void free_topics(struct ev_kafka *k)
 static void kafka_close(struct ev_source *s)
 {
 	struct ev_kafka *k = (struct ev_kafka *)s;
-	bool gone = true;
 
 	ev_kafka_stop(k);
 	ev_kafka_batches_free(k);
@@ -30,21 +29,20 @@ static void kafka_close(struct ev_source *s)
 	ev_kafka_member_leave(k);
 	free_topics(k);
 	if (k->group)
-		ev_kafka_leave_group(k->group);
+		ev_kafka_destroy(k->group, k->log);
 	if (k->reader)
-		rd_kafka_destroy(k->reader);
+		ev_kafka_destroy(k->reader, k->log);
 	if (k->look)
-		gone &= ev_kafka_destroy(k->look);
+		ev_kafka_destroy(k->look, k->log);
 	if (k->probe)
-		gone &= ev_kafka_destroy(k->probe);
+		ev_kafka_destroy(k->probe, k->log);
 	ev_source_release_table(s);
 	free(k->kp);
 	ev_properties_release(&k->properties);
 	free(k->group_name);
 	free(k->brokers);
-	if (gone)
-		ev_kafka_log_free(k->log);
-	ev_kafka_markers_free(k->markers);
+	if (ev_kafka_log_free(k->log))
+		ev_kafka_markers_free(k->markers);
 	free(k);
 }
 

@@ -185,7 +185,6 @@ void ev_kafka_markers_line(void *markers, const char *fac, const char *text);
 int64_t ev_kafka_markers(struct ev_source *s, uint32_t part, int64_t *upto);
 
 /* kafka_group.c */
-void ev_kafka_leave_group(rd_kafka_t *rk);
 int ev_kafka_group_offsets(struct ev_source *s, const char *group, struct ev_position *out,
 			   struct ev_error *err);
 int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct ev_position *pos,

@@ -194,7 +194,7 @@ int ev_kafka_need_reader(struct ev_kafka *k, struct kafka_shape shape, struct ev
 				rd_kafka_topic_destroy(k->topics[i].reader);
 		for (size_t i = 0; i < k->ntopics; i++)
 			k->topics[i].reader = NULL;
-		rd_kafka_destroy(k->reader);
+		ev_kafka_destroy(k->reader, k->log);
 	}
 	k->shape = shape;
 	k->reader = ev_kafka_client(k, KAFKA_READER, NULL, err);

@@ -7,12 +7,6 @@
 
 enum { RETRY_MS = 50 };
 
-/* It never joined the group, so there is nothing to wait for, not even a commit without an answer. */
-void ev_kafka_leave_group(rd_kafka_t *rk)
-{
-	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-}
-
 /* The client of that group; kept, since a follower commits again and again. */
 static rd_kafka_t *client_of(struct ev_kafka *k, const char *group, struct ev_error *err)
 {
@@ -25,7 +19,7 @@ static rd_kafka_t *client_of(struct ev_kafka *k, const char *group, struct ev_er
 		return NULL;
 	}
 	if (k->group)
-		ev_kafka_leave_group(k->group);
+		ev_kafka_destroy(k->group, k->log);
 	free(k->group_name);
 	k->group_name = ev_strdup(group);
 	k->group = ev_kafka_client(k, KAFKA_GROUP, group, err);

@@ -242,7 +242,7 @@ int ev_kafka_hold_group(struct ev_source *s, const char *group, bool (*stopped)(
 	m->rk = ev_kafka_client(k, KAFKA_MEMBER, group, err);
 	if (!m->rk || pthread_create(&m->thread, NULL, answer, m)) {
 		if (m->rk) {
-			rd_kafka_destroy(m->rk);
+			ev_kafka_destroy(m->rk, k->log);
 			ev_fail(err, EV_SOURCE, "cannot start a thread");
 		}
 		free(m);
@@ -343,7 +343,7 @@ void ev_kafka_member_leave(struct ev_kafka *k)
 	m->over = true;
 	pthread_join(m->thread, NULL);
 	rd_kafka_consumer_close(m->rk);
-	rd_kafka_destroy(m->rk);
+	ev_kafka_destroy(m->rk, k->log);
 	if (m->first)
 		rd_kafka_topic_partition_list_destroy(m->first);
 	free(m->group);
