@@ -149,6 +149,29 @@ check "there are rows in all of them" test "$(ends ends2.db | wc -l)" = $((4 * 3
 check "no row is lost" cmp <(ends ends.db) <(ends ends2.db)
 check "the database is sound" sound ends.db
 
+# the load opens the engine again behind indexes that waited for it, once statements had brought the guards
+cat >g1.sql <<'SQL'
+-- @projection guarded version 1
+-- @topics t
+-- @envelope id=$.id type=$.type
+-- @schema
+CREATE TABLE called (id text PRIMARY KEY, rowid integer, "OID" text, n integer);
+CREATE INDEX by_n ON called (n);
+-- @on a
+INSERT INTO called (id, rowid, "OID", n) VALUES ($.id, 1, 'o', $.n)
+ON CONFLICT (id) DO UPDATE SET n = called.n + excluded.n;
+SQL
+sed "s/version 1/version 2/; s/'o'/'p'/" g1.sql >g2.sql
+{ seq 300; printf '%s\n' 7 8; } | sed 's/.*/{"type":"a","id":&,"n":1}/; $ s/"n":1/"n":9223372036854775807/' >guarded.ndjson
+run evproject run g1.sql --store guarded.db --quiet --on-error dead --lines t ./guarded.ndjson
+check "a record is left to statements" test "$status $(sqlite3 guarded.db 'SELECT record_offset FROM ev_dead')" = '0 302'
+rebuild g2.sql guarded.db --lines t ./guarded.ndjson --yes
+check_status 0 "a rebuild with it, of a table that has a column called rowid"
+check "has its rows" test "$(sqlite3 guarded.db "SELECT count(*), sum(n) FROM called WHERE rowid = 1 AND \"OID\" = 'p'")" = '300|301'
+check "and its index" test "$(sqlite3 guarded.db "SELECT count(*) FROM sqlite_schema WHERE name = 'by_n'")" = 1
+rebuild g1.sql guarded.db --lines t ./guarded.ndjson --yes
+check_status 0 "and one back"
+
 # a row that gets lost on the way, here by a trigger of somebody else
 run evproject run e1.sql --store lost.db --quiet --lines t ./ends.ndjson
 sqlite3 lost.db 'CREATE TRIGGER lose AFTER INSERT ON ev_seen BEGIN DELETE FROM ev_new_low WHERE id = 7; END'

@@ -3,6 +3,15 @@
 
 #include "store/sqlite_internal.h"
 
+#define GUARD "ev_guard_" /* what all their names begin with */
+
+bool ev_sqlite_is_guard(struct ev_slice name)
+{
+	if (name.len && strchr("\"'`[", name.ptr[0]))
+		name = ev_slice(name.ptr + 1, name.len - 1);
+	return name.len >= strlen(GUARD) && strncasecmp(name.ptr, GUARD, strlen(GUARD)) == 0;
+}
+
 static bool contains(const char *type, const char *part)
 {
 	return strcasestr(type, part) != NULL;
@@ -113,7 +122,7 @@ static int create_guards(struct ev_sqlite *s, const struct guard *g, struct ev_e
 
 		if (!g->event[i].when.len)
 			continue;
-		ev_buf_addf(&name, "ev_guard_%s_%s", g->table, events[i]);
+		ev_buf_addf(&name, GUARD "%s_%s", g->table, events[i]);
 		ev_buf_clear(&sql);
 		ev_buf_adds(&sql, "CREATE TEMP TRIGGER IF NOT EXISTS ");
 		ev_buf_add_quoted(&sql, ev_buf_str(&name), '"');

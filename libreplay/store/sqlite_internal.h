@@ -17,6 +17,7 @@ enum ev_auth { EV_AUTH_OURS, EV_AUTH_SCHEMA, EV_AUTH_HANDLER, EV_AUTH_QUERY };
 
 struct ev_sqlite_time; /* sqlite_time.c */
 
+
 struct ev_sqlite {
 	struct ev_store base;
 	sqlite3 *db;
@@ -87,6 +88,9 @@ void ev_sqlite_blame(struct ev_query *q);
 int ev_sqlite_schema(struct ev_store *s, const char *sql, struct ev_buf *tables, size_t *at,
 		     struct ev_error *err);
 int ev_sqlite_guard(struct ev_store *s, const struct ev_buf *tables, struct ev_error *err);
+/* Is it a guard's name, quoted or not? SQL of a projection has none, so that the authorizer knows guards by it. */
+bool ev_sqlite_is_guard(struct ev_slice name);
+#define EV_GUARD_TAKEN "names that begin with ev_guard_ are taken"
 int ev_sqlite_watch(struct ev_store *s, const char *table, const struct ev_row_value *v, size_t n,
 		    int64_t *touches, struct ev_error *err);
 

@@ -28,6 +28,8 @@ static int check_words(const char *sql, size_t *at, struct ev_error *err)
 		    (ev_token_is(last[0], "INSERT") || ev_token_is(last[0], "UPDATE")))
 			return ev_fail(err, EV_USAGE, "OR ROLLBACK is not allowed: a poison record "
 				       "must leave the others as they are");
+		if (ev_sqlite_is_guard(t.text))
+			return ev_fail(err, EV_USAGE, "%s", EV_GUARD_TAKEN);
 		if (ev_token_is(t, ";")) {
 			ended = true;
 			continue;

@@ -50,6 +50,8 @@ static struct statement look(const char *sql)
 			st.skip = true;
 		else if (!last.kind && !ev_token_is(t, "CREATE"))
 			fault = "a schema only creates tables, indexes and views";
+		else if (ev_sqlite_is_guard(t.text))
+			fault = EV_GUARD_TAKEN;
 		else if (ev_token_is(t, "AUTOINCREMENT"))
 			fault = "AUTOINCREMENT is not allowed: its numbers depend on the past";
 		else if (ev_token_is(t, "ROLLBACK") && ev_token_is(last, "CONFLICT"))

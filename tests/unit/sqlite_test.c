@@ -274,6 +274,8 @@ static void schemas(void)
 		{ "CREATE TABLE p (x integer PRIMARY KEY); CREATE TABLE t (x REFERENCES p (x) DEFERRABLE "
 		  "INITIALLY !DEFERRED)", "DEFERRED" },
 		{ "CREATE TABLE t (x integer PRIMARY KEY ON CONFLICT !ROLLBACK)", "ROLLBACK" },
+		{ "CREATE TABLE t (x); CREATE VIEW v AS WITH ![ev_guard_t] AS (SELECT oid AS r FROM t) SELECT r "
+		  "FROM ev_guard_t", "taken" },
 		{ "CREATE TABLE a (x);\nCREATE TABLE t (x,, !y)", "syntax" },
 	};
 	struct ev_error err = EV_ERROR_INIT;
@@ -335,6 +337,9 @@ static void handlers(void)
 		"INSERT INTO t (k) VALUES (hex(randomblob(4)))", "UPDATE t SET n = sqrt(n)",
 		"INSERT INTO t (k) SELECT group_concat(x) FROM u",
 		"WITH ev_guard_x AS (SELECT random() AS r FROM other) INSERT INTO t (k) SELECT r FROM ev_guard_x",
+		"WITH ev_Guard_x AS (SELECT rowid AS r FROM t) INSERT INTO t (k) SELECT r FROM ev_Guard_x",
+		"WITH \"ev_guard_x\" AS (SELECT oid AS r FROM t) INSERT INTO t (k) SELECT r FROM ev_guard_x",
+		"WITH 'ev_guard_x' AS (SELECT oid AS r FROM t) INSERT INTO t (k) SELECT r FROM 'ev_guard_x'",
 		"ATTACH 'x' AS y", "PRAGMA user_version = 3", "COMMIT", "SAVEPOINT x", "DROP TABLE t",
 		"CREATE TABLE z (x)", "VACUUM", "EXPLAIN DELETE FROM t", "INSERT OR ROLLBACK INTO t (k) VALUES (1)",
 		"INSERT INTO nowhere VALUES (1)", "INSERT INTO t (nope) VALUES (1)",
