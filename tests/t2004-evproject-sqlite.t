@@ -119,6 +119,24 @@ for way in 'rm gone.db' 'mv gone.db elsewhere.db' 'cp gone.db copy.db; mv copy.d
 	check_grep "and why ($way)" "store 'gone.db' was moved or deleted" "$err"
 done
 
+# somebody puts something on the view under a run that goes on, and that refuses what comes then
+rm -f feed && mkfifo feed
+rec add first 1 0 >under.ndjson
+evproject run p.sql --store under.db - <feed 2>"$err" & pid=$!
+exec 7>feed
+cat under.ndjson >&7
+check "a run waits for its source" wait_for 60 sqlite3 -readonly under.db 'SELECT * FROM acc'
+sqlite3 -cmd '.timeout 60000' under.db "CREATE TRIGGER theirs AFTER INSERT ON acc WHEN NEW.n = 7 BEGIN SELECT RAISE(ABORT, 'not by me'); END"
+rec add second 7 1 | tee -a under.ndjson >&7
+exec 7>&-
+wait $pid
+status=$?
+check_status 4 "a row that a trigger of somebody refuses ends it"
+check_grep "which is told" "table 'acc' has been changed under it: it has a trigger: cannot write rows of table 'acc'.*not by me" "$err"
+check_grep "with what to do" '^hint: started again it goes on' "$err"
+run evproject run p.sql --store under.db --on-error dead ./under.ndjson
+check "started again it goes on, with a letter" test "$status $(sqlite3 under.db 'SELECT record_offset FROM ev_dead')" = '0 1'
+
 # a full disk: nothing torn, and it goes on afterwards
 awk 'BEGIN { for (i = 0; i < 20000; i++)
 	printf "{\"topic\":\"t\",\"partition\":0,\"offset\":%d,\"timestamp\":%d,\"key\":\"k%d\",\"headers\":[],\"value\":" \

@@ -106,7 +106,8 @@ int ev_record_sync(struct ev_apply *a, struct ev_error *err);
 int ev_record_apply(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
 /* EV_BY_PARTS: what stands in the list, and none does then; rows touched are added to touched[0]. 0, 1, -1 as it. */
 int ev_record_fold(struct ev_apply *a, struct ev_error *err);
-/* The same under a savepoint: a poison record leaves nothing of itself, and its fault says which value it is for. */
+
+/* ev_record_apply under a savepoint: a poison record leaves nothing, and its fault says which value it is for. */
 int ev_record_guarded(struct ev_apply *a, size_t index, const int *handlers, struct ev_error *err);
 
 /* Receives statements' results (store on_result). */

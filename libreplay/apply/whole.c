@@ -90,15 +90,18 @@ static int commit(struct ev_apply *a, bool cut, struct ev_error *err)
 	return ev_transaction_commit(a, err);
 }
 
-/* The store has refused what the fold let through: was it an index that somebody has made meanwhile? */
-static void blame_index(struct ev_apply *a, struct ev_error *err)
+/* The store has refused what the fold let through: was it for what somebody has put on a table meanwhile? */
+static void blame_others(struct ev_apply *a, struct ev_error *err)
 {
-	if (err->class != EV_BUG || !ev_fold_outdated(a->fold))
-		return;
-	err->class = EV_STORE;
-	ev_context(err, "the indexes of the view's tables have changed under it");
-	ev_hint(err, "started again it goes on, and what an index cannot hold is poison: a dead letter with --on-error "
-		     "dead; or drop the index");
+	struct ev_buf what = EV_BUF_INIT;
+
+	if (err->class == EV_BUG && ev_fold_outdated(a->fold, &what)) {
+		err->class = EV_STORE;
+		ev_context(err, "%s", ev_buf_str(&what));
+		ev_hint(err, "started again it goes on, and what the table refuses is poison: a dead letter with "
+			     "--on-error dead; or drop what was put there");
+	}
+	ev_buf_release(&what);
 }
 
 /*
@@ -116,7 +119,7 @@ static int go_back(struct ev_apply *a, struct ev_error *err)
 	if (ev_transaction_retry(a, err))
 		return hold;
 	if (!moved) {
-		blame_index(a, err);
+		blame_others(a, err);
 		return -1;
 	}
 	if (a->store->ops->begin(a->store, err) == 0) {

@@ -169,6 +169,7 @@ static const char *take_rules(struct ev_fold *f, struct ev_fold_table *t, const 
 	t->rules = ev_alloc(sizeof(*t->rules));
 	for (size_t i = 0; i < info->ncolumns; i++)
 		t->columns[i].fallback = default_of(f, t, &t->columns[i], info->columns[i].fallback);
+	t->nchecks = info->nchecks;
 	for (size_t i = 0; i < info->nchecks && !t->why; i++)
 		t->why = ev_fold_read_check(f, t, info->checks[i]);
 	return t->why;

@@ -314,29 +314,45 @@ bool ev_fold_pays(const struct ev_fold *f)
 	return f->folded + f->left < ENOUGH || f->left * 20 < f->folded;
 }
 
-/* The waiting ones of a first build are not asked for: of them we know. */
-static bool indexed_anew(const struct ev_fold_table *t, const struct ev_table_info *now)
+/*
+ * What others have done to a table, or NULL; what is certain to refuse rows first. The waiting indexes of a first build
+ * are not asked for: of them we know.
+ */
+static const char *changed(const struct ev_fold_table *t, const struct ev_table_info *now)
 {
-	bool anew = now->odd || now->ncolumns != t->ncolumns;
+	const char *what = NULL;
 
-	for (size_t c = 0; !anew && c < t->ncolumns; c++)
-		anew = now->columns[c].in_place && !t->columns[c].in_place;
-	return anew;
+	if (now->odd || now->ncolumns != t->ncolumns || now->nchecks != t->nchecks)
+		return now->odd ? now->odd : now->ncolumns == t->ncolumns ? "it has other CHECKs" :
+		       "it has other columns";
+	for (size_t c = 0; c < t->ncolumns; c++) {
+		const struct ev_column_info *k = &now->columns[c];
+
+		if (strcmp(k->type, t->columns[c].type) != 0)
+			return "it has a column of another type";
+		if (k->not_null && !t->columns[c].not_null)
+			return "it has a column that is NOT NULL now";
+		if (k->in_place && !t->columns[c].in_place)
+			what = "it has another index";
+	}
+	return what;
 }
 
-bool ev_fold_outdated(const struct ev_fold *f)
+bool ev_fold_outdated(const struct ev_fold *f, struct ev_buf *what)
 {
-	bool outdated = false;
-
-	for (size_t i = 0; i < f->ntables && !outdated; i++) {
+	for (size_t i = 0; i < f->ntables && !what->len; i++) {
 		const struct ev_fold_table *t = &f->tables[i];
 		struct ev_error ignored = EV_ERROR_INIT;
 		struct ev_table_info info;
+		const char *how = NULL;
 
 		if (!t->plain)
 			continue;
-		outdated = f->store->ops->describe(f->store, t->name, &info, &ignored) > 0 && indexed_anew(t, &info);
+		if (f->store->ops->describe(f->store, t->name, &info, &ignored) > 0)
+			how = changed(t, &info);
+		if (how)
+			ev_buf_addf(what, "table '%s' has been changed under it: %s", t->name, how);
 		ev_table_info_release(&info);
 	}
-	return outdated;
+	return what->len > 0;
 }

@@ -139,10 +139,10 @@ int ev_fold_rows(struct ev_fold *f, const char *table, ev_row_fn row, void *ctx,
 /* ---- */
 
 /*
- * Are the indexes of its tables others than when it was made? Where the store refuses a row that it let through. Not in
- * a transaction; false where the store cannot be asked.
+ * Where the store refuses a row that it let through: has somebody changed a table since it was made? Then `what` is
+ * that, in words. Not in a transaction; false where the store cannot be asked.
  */
-bool ev_fold_outdated(const struct ev_fold *f);
+bool ev_fold_outdated(const struct ev_fold *f, struct ev_buf *what);
 
 /* Is it of use? Not where most statements are left to the store. */
 bool ev_fold_pays(const struct ev_fold *f);

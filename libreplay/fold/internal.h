@@ -165,6 +165,7 @@ struct ev_fold_table {
 	size_t *key; /* its columns, in order */
 	size_t nkey;
 	struct ev_fold_statement *rules; /* its CHECKs, as `conds`; owns the texts of defaults */
+	size_t nchecks;
 	char *why;   /* it goes by statements, or NULL */
 	bool plain;  /* goes through the fold */
 	bool view;   /* is none */

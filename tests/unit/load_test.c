@@ -272,8 +272,9 @@ static void refused_at_the_flush(const struct ev_projection *p, const struct log
 	opt.dead = true;
 	a = changed_behind(s, p, l, &opt);
 	CHECK(ev_apply_checkpoint(a, &err) < 0 && err.class == EV_STORE, "a violation at the flush is no poison");
-	CHECK(strstr(err.text, "have changed under it: cannot write rows of table 'a' from key (") &&
-	      strstr(err.text, "UNIQUE"), "the error names row and reason: %s", err.text);
+	CHECK(strstr(err.text, "table 'a' has been changed under it: it has a second unique index, ") &&
+	      strstr(err.text, "cannot write rows of table 'a' from key (") && strstr(err.text, "UNIQUE"),
+	      "the error names row and reason: %s", err.text);
 	CHECK(strstr(err.hint, "started again it goes on"), "and what to do: %s", err.hint);
 	CHECK(says(s, "SELECT (SELECT count(*) FROM a) + (SELECT count(*) FROM b) + (SELECT count(*) FROM ev_dead)",
 		   "0\n"), "nothing of it is in the store");
