@@ -70,7 +70,7 @@ run evproject dead retry p.sql --store "$(store stop.db)" t/0@1
 check_status 5 "a retry that fails again is bad data"
 check_grep "and says why" 't/0@1: p.sql:7' "$err"
 check "nothing has changed" test "$(dump stop.db)" = "$(cat before)"
-check_grep "says so" '^hint: nothing was changed but its count of tries' "$err"
+check_grep "says so" '^hint: nothing of this letter was changed but its count of tries' "$err"
 check "but the tries" test "$(sql stop.db "SELECT tries FROM ev_dead WHERE record_offset = 1")" = 2
 evproject dead drop p.sql --store "$(store stop.db)" t/0@1 </dev/null >"$out" 2>"$err"
 status=$?

@@ -123,11 +123,11 @@ check_grep "says so" 'poison records: 0 as before, 0 new, 4 no longer' "$err"
 sed 's/version 1/version 4/; s/bigint NOT NULL/bigint NOT NULL CHECK (n <> 2)/' v1.sql >v4.sql
 copy base.db s5.db
 rebuild v4.sql s5.db ./two.ndjson --yes --max-dead 0
-check_status 5 "new poison past --max-dead stops it"
-check_grep "it is that which is named" 't/0@12: .*(CHECK|check)' "$err"
+check_status 5 "new poison past --max-dead stops it, also behind a letter that was dropped"
+check_grep "it is that which is named" 't/0@2: .*(CHECK|check)' "$err"
 rebuild v4.sql s5.db ./two.ndjson --yes
 check_status 0 "without the limit it goes on"
-check_grep "new poison is told" 'poison records: 4 as before, 1 new \(first t/0@12\), 0 no longer' "$err"
+check_grep "new poison is told" 'poison records: 4 as before, 2 new \(first t/0@12\), 0 no longer' "$err"
 copy base.db s6.db
 rebuild v2.sql s6.db ./two.ndjson --yes --on-error stop
 check_status 5 "--on-error stop stops at the first that nobody has decided on"

@@ -127,6 +127,12 @@ static int show_one(void *ctx, const struct ev_dead_letter *d)
 	return 0;
 }
 
+static int no_letter(const struct letters *l, size_t i, struct ev_error *err)
+{
+	return ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64, l->v[i].topic, l->v[i].partition,
+		       l->v[i].offset);
+}
+
 /* The letter and what it holds back, as record lines: bytes as they came. */
 static int show(struct ev_store *s, const char *projection, const struct letters *l,
 		struct ev_error *err)
@@ -138,8 +144,7 @@ static int show(struct ev_store *s, const char *projection, const struct letters
 				  l->v[i].offset, show_one, &shown, err) < 0)
 			return -1;
 		if (!shown)
-			return ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64,
-				       l->v[i].topic, l->v[i].partition, l->v[i].offset);
+			return no_letter(l, i, err);
 	}
 	return 0;
 }
@@ -207,6 +212,28 @@ static int load_plan(struct ev_store *s, const char *projection, struct ev_plan 
 	return rc;
 }
 
+/* What came of letter `i` of `n`. */
+static void tell(const struct letters *l, size_t i, bool drop, const struct ev_retried *done, struct ev_messages *msg)
+{
+	ev_say(msg, "%s/%d@%" PRId64 " %s, %" PRId64 " record%s applied", l->v[i].topic, l->v[i].partition,
+	       l->v[i].offset, drop ? "dropped" : "retried", done->applied, ev_plural(done->applied));
+	if (done->offset >= 0)
+		ev_warn(msg, "%s/%d@%" PRId64 ", which waited behind it, is a dead letter itself now, and holds back "
+			"%" PRId64 " record%s: %s", l->v[i].topic, done->partition, done->offset, done->held,
+			ev_plural(done->held), done->why);
+}
+
+static int tell_where(const struct letters *l, size_t i, bool drop, struct ev_error *err)
+{
+	char hint[sizeof(err->hint)];
+
+	if (l->n < 2)
+		return -1;
+	snprintf(hint, sizeof(hint), "%s", err->hint);
+	return ev_hint(err, "%s%s%zu of the %zu letters were %s before it, and those after it were not tried", hint,
+		       *hint ? "; " : "", i, l->n, drop ? "dropped" : "retried");
+}
+
 static int decide(struct ev_store *s, const struct ev_projection *p, const struct letters *l,
 		  bool drop, struct ev_messages *msg, struct ev_error *err)
 {
@@ -216,22 +243,90 @@ static int decide(struct ev_store *s, const struct ev_projection *p, const struc
 	int rc = load_plan(s, p->name, &plan, err);
 
 	ao.beside = true;
+	ao.dead = true; /* what waited is beyond the position: however poison is treated, it can stop no run any more */
 	ao.waiting = plan.phase == EV_PHASE_BUILD ? &plan.waiting : NULL; /* others are of tables that do not serve */
 	if (rc == 0)
 		a = ev_apply_open(s, p, &ao, err);
 	rc = a ? 0 : -1;
 	for (size_t i = 0; i < l->n && rc == 0; i++) {
-		int64_t applied = 0;
+		struct ev_retried done;
 
-		rc = ev_apply_retry(a, l->v[i].topic, l->v[i].partition, l->v[i].offset, drop, &applied,
-				    err);
+		rc = ev_apply_retry(a, l->v[i].topic, l->v[i].partition, l->v[i].offset, drop, &done, err);
 		if (rc == 0)
-			ev_say(msg, "%s/%d@%" PRId64 " %s, %" PRId64 " record%s applied", l->v[i].topic,
-			       l->v[i].partition, l->v[i].offset, drop ? "dropped" : "retried", applied,
-			       ev_plural(applied));
+			tell(l, i, drop, &done, msg);
+		else
+			tell_where(l, i, drop, err);
 	}
 	ev_apply_close(a);
 	ev_plan_release(&plan);
+	return rc;
+}
+
+#define MAX_ASKED 10
+
+struct asked {
+	struct ev_buf line; /* of the letter at hand */
+	int64_t held;       /* behind it */
+	bool found;
+};
+
+static int take_asked(void *ctx, const struct ev_dead_letter *d)
+{
+	struct asked *q = ctx;
+
+	if (d->behind >= 0) {
+		q->held++;
+		return 0;
+	}
+	q->found = true;
+	ev_buf_addf(&q->line, "%.*s/%d@%" PRId64, (int)d->topic.len, d->topic.ptr, d->partition, d->offset);
+	if (d->key.ptr)
+		ev_buf_addf(&q->line, ", key %.*s", (int)d->key.len, d->key.ptr);
+	ev_buf_addf(&q->line, ": %.*s", (int)d->reason.len, d->reason.ptr);
+	return 0;
+}
+
+/* Says which letter it is, and adds what it holds back to `held`. */
+static int ask_of(struct ev_store *s, const char *projection, const struct letters *l, size_t i, int64_t *held,
+		  struct ev_messages *msg, struct ev_error *err)
+{
+	struct asked q = { .line = EV_BUF_INIT };
+	int rc = ev_dead_chain(s, projection, ev_slice_str(l->v[i].topic), l->v[i].partition, l->v[i].offset,
+			       take_asked, &q, err);
+
+	if (rc == 0 && !q.found)
+		rc = no_letter(l, i, err);
+	else if (rc == 0 && i < MAX_ASKED)
+		ev_say(msg, "%s (%" PRId64 " held behind it)", ev_buf_str(&q.line), q.held);
+	*held += q.held;
+	ev_buf_release(&q.line);
+	return rc;
+}
+
+/* 1 yes, 0 no, -1. */
+static int ask(const struct args *a, struct ev_store *s, const char *projection, const struct letters *l,
+	       struct ev_messages *msg, struct ev_error *err)
+{
+	struct ev_buf question = EV_BUF_INIT;
+	int64_t dead, held = 0;
+	int rc = ev_can_confirm(a->yes, err);
+
+	if (rc < 0 || a->yes || !l->n)
+		return rc < 0 ? -1 : 1;
+	for (size_t i = 0; rc == 0 && i < (a->all && l->n > MAX_ASKED ? MAX_ASKED : l->n); i++)
+		rc = ask_of(s, projection, l, i, &held, msg, err);
+	if (rc == 0 && a->all)
+		rc = ev_dead_count(s, projection, &dead, &held, err);
+	if (rc < 0)
+		return -1;
+	if (l->n > MAX_ASKED)
+		ev_say(msg, "and %zu more", l->n - MAX_ASKED);
+	ev_buf_addf(&question, "Give %s for ever", l->n == 1 ? "this record up" : "these records up");
+	if (held)
+		ev_buf_addf(&question, ", and apply the %" PRId64 " held behind %s", held, l->n == 1 ? "it" : "them");
+	ev_buf_addc(&question, '?');
+	rc = ev_confirm(false, ev_buf_str(&question), err);
+	ev_buf_release(&question);
 	return rc;
 }
 
@@ -272,7 +367,7 @@ static int act(struct args *a, const char *action, struct ev_store *s, const str
 		return ev_no_operands(rest, err) < 0 ? -1 : export_letters(s, p->name, err);
 	rc = places(a, s, p->name, rest, &l, err);
 	if (rc == 0 && drop) {
-		rc = ev_confirm(a->yes, "Give these records up for ever?", err);
+		rc = ask(a, s, p->name, &l, msg, err);
 		rc = rc < 0 ? -1 : rc == 0 ? ev_declined() : 0;
 	}
 	if (rc == 0)

@@ -174,15 +174,26 @@ struct ev_slice ev_apply_event_type(struct ev_apply *a);
 bool ev_apply_event_time(struct ev_apply *a, int64_t *ms);
 const char *ev_apply_event_fault(const struct ev_apply *a);
 
+struct ev_retried {
+	int64_t applied;   /* records */
+	/* What waited behind the letter and was poison itself: its place in the topic; offset -1: there was none. */
+	int64_t offset;
+	int32_t partition;
+	int64_t held;      /* what waits behind that now */
+	char why[1024];
+};
+
 /*
  * Dead letters (§5). Retry the letter at topic/partition@offset and then what it held back, or drop
- * it and apply what it held back; one transaction, generation bumped, cut stored. Where a record
- * fails again nothing changes but its tries and reason (EV_DATA). A retry is refused (EV_DATA, hint
+ * it and apply what it held back; one transaction, generation bumped, cut stored. A retry that fails again
+ * changes nothing but the letter's tries and reason (EV_DATA). A retry is refused (EV_DATA, hint
  * `rebuild`) where the letter's rows may be shared with other keys by statements that do not
  * commute: then it makes a difference that it comes late (projection/late.h).
- * *applied: how many records were applied.
+ *
+ * What was held back and is poison itself becomes a letter, as if it had come first, and the rest waits behind it.
+ * Where such poison ends a run (ev_apply_options), it is EV_DATA, `done` says which, and nothing changes.
  */
 int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int64_t offset,
-		   bool drop, int64_t *applied, struct ev_error *err);
+		   bool drop, struct ev_retried *done, struct ev_error *err);
 
 #endif

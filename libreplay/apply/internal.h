@@ -141,6 +141,12 @@ int ev_poison_blocks(struct ev_apply *a, const struct ev_record *r, int64_t *beh
 int ev_poison_keep(struct ev_apply *a, const struct ev_record *r, int64_t behind, const struct ev_error *why,
 		   struct ev_error *err);
 int ev_poison_stops(const struct ev_apply *a, const struct ev_record *r, struct ev_error *err);
+/*
+ * One that waited behind the letter at partition, offset, which is decided on, is poison itself: it becomes a letter,
+ * or ends the run.
+ */
+int ev_poison_promote(struct ev_apply *a, const struct ev_record *r, int32_t partition, int64_t offset,
+		      const struct ev_error *why, struct ev_error *err);
 int ev_poison_count(struct ev_apply *a, struct ev_error *err); /* the letters that the store has */
 /*
  * Does it matter now in which order records of several partitions come? Behind a dead letter it does whatever the

@@ -113,6 +113,21 @@ void ev_poison_decided(struct ev_apply *a, struct ev_slice topic, int32_t partit
 	a->letters.known_held -= known ? (int64_t)held : 0;
 }
 
+int ev_poison_promote(struct ev_apply *a, const struct ev_record *r, int32_t partition, int64_t offset,
+		      const struct ev_error *why, struct ev_error *err)
+{
+	bool known = knows(a) && is_known(a, r->topic, r->partition, r->offset), keeps = ev_poison_keeps(a, r);
+
+	if (!keeps)
+		*err = *why;
+	if (!keeps || (!known && limit_reached(a, false, why, err) < 0))
+		return ev_poison_stops(a, r, err);
+	if (ev_dead_promote(a->store, a->projection->name, r->topic, r->partition, r->offset, partition, offset,
+			    why->text, err) < 0)
+		return -1;
+	return ev_poison_count(a, err); /* what waits is behind another one, which may be known or not */
+}
+
 int ev_poison_blocks(struct ev_apply *a, const struct ev_record *r, int64_t *behind, struct ev_error *err)
 {
 	*behind = -1;

@@ -71,16 +71,7 @@ static int apply_letter(struct ev_apply *a, struct ev_line_reader *lr, const str
 	if (fate == EV_APPLIED && a->projection->dedupe && rec.value.ptr &&
 	    ev_record_id(a, &id, err) < 0)
 		return -1;
-	ev_batch_reserve(a, 1);
-	if (fate == EV_APPLIED && ev_record_apply(a, 0, handlers, err) < 0)
-		return -1;
-	if (a->store->ops->sync(a->store, err) < 0)
-		return -1;
-	if (a->failed) {
-		*err = a->poison;
-		return -1;
-	}
-	return 0;
+	return fate == EV_APPLIED ? ev_record_guarded(a, 0, handlers, err) : 0;
 }
 
 static int forget_id(struct ev_apply *a, struct ev_line_reader *lr, const struct letter *l,
@@ -95,13 +86,17 @@ static int forget_id(struct ev_apply *a, struct ev_line_reader *lr, const struct
 	return ev_seen_forget(a->store, a->projection->name, &rec, err);
 }
 
+static int unknown_part(const struct letter *l, struct ev_error *err)
+{
+	return ev_fail(err, EV_BUG, "a dead letter of %s/%d, which the ledger lacks", l->topic, l->partition);
+}
+
 static int decide(struct ev_apply *a, const struct letter *l, bool dropped, struct ev_error *err)
 {
 	struct ev_ledger_part *p = ev_ledger_part(&a->ledger, l->topic, l->partition, false);
 
 	if (!p)
-		return ev_fail(err, EV_BUG, "a dead letter of %s/%d, which the ledger lacks", l->topic,
-			       l->partition);
+		return unknown_part(l, err);
 	p->counts[l->behind >= 0 ? EV_HELD_BACK : EV_DEAD]--;
 	p->counts[dropped ? EV_DROPPED : EV_APPLIED]++;
 	p->untouched += !dropped && !a->touched[0];
@@ -111,27 +106,62 @@ static int decide(struct ev_apply *a, const struct letter *l, bool dropped, stru
 				 a->ledger.cuts + 1, err);
 }
 
-/* All of the chain in the open transaction; *at is the letter at hand. */
-static int apply_chain(struct ev_apply *a, const struct chain *c, bool drop, size_t *at,
+/*
+ * The chain in the open transaction, up to the letter at *at. -1: `err` is of that; 0: all are applied, or the one at
+ * hand, which was held back, is poison, for `why`, and has left nothing.
+ */
+static int apply_chain(struct ev_apply *a, const struct chain *c, bool drop, size_t *at, struct ev_error *why,
 		       struct ev_error *err)
 {
 	struct ev_line_reader *lr = ev_line_reader_new();
 	int rc = 0;
 
-	a->store->closely = true; /* the reason is kept */
-	for (*at = 0; *at < c->n && rc == 0; ++*at) {
+	for (*at = 0; *at < c->n; ++*at) {
 		bool dropped = drop && *at == 0;
 
-		rc = dropped ? forget_id(a, lr, &c->v[*at], err)
-			     : apply_letter(a, lr, &c->v[*at], err);
-		if (rc == 0)
-			rc = decide(a, &c->v[*at], dropped, err);
+		ev_batch_reserve(a, 1);
+		rc = dropped ? forget_id(a, lr, &c->v[*at], why) : apply_letter(a, lr, &c->v[*at], why);
+		if (rc < 0) {
+			if (*at && why->class == EV_DATA)
+				rc = 0;
+			else
+				*err = *why;
+			break;
+		}
+		rc = decide(a, &c->v[*at], dropped, err);
 		if (rc < 0)
 			break;
 	}
-	a->store->closely = false;
 	ev_line_reader_free(lr);
 	return rc;
+}
+
+/* The letter is decided on, and `at` of its chain are; the next of it, if there is one, is poison for `why`. */
+static int conclude(struct ev_apply *a, const struct chain *c, size_t at, bool drop, const struct ev_error *why,
+		    struct ev_retried *done, struct ev_error *err)
+{
+	const struct letter *first = &c->v[0], *l = &c->v[at];
+	struct ev_ledger_part *p;
+	struct ev_record r = { 0 };
+
+	*done = (struct ev_retried){ .applied = (int64_t)at - drop, .offset = -1 };
+	ev_poison_decided(a, ev_slice_str(first->topic), first->partition, first->offset, at - 1);
+	if (at == c->n)
+		return 0;
+	done->offset = l->offset;
+	done->partition = l->partition;
+	done->held = (int64_t)(c->n - at) - 1;
+	snprintf(done->why, sizeof(done->why), "%s", why->text);
+	r.topic = ev_slice_str(l->topic);
+	r.partition = l->partition;
+	r.offset = l->offset;
+	p = ev_ledger_part(&a->ledger, l->topic, l->partition, false);
+	if (!p)
+		return unknown_part(l, err);
+	p->counts[EV_HELD_BACK]--;
+	p->counts[EV_DEAD]++;
+	p->dirty = true;
+	return ev_poison_promote(a, &r, first->partition, first->offset, why, err);
 }
 
 static int try_to_keep(struct ev_apply *a, const struct letter *l, int64_t most, const struct ev_error *why,
@@ -166,7 +196,9 @@ static int failed_again(struct ev_apply *a, const struct letter *l, struct ev_er
 		return -1;
 	*err = why;
 	ev_context(err, "%s/%d@%" PRId64, l->topic, l->partition, l->offset);
-	return err->class == EV_DATA ? ev_hint(err, "nothing was changed but its count of tries, and the reason") : -1;
+	if (err->class == EV_DATA)
+		ev_hint(err, "nothing of this letter was changed but its count of tries, and the reason");
+	return -1;
 }
 
 /*
@@ -229,8 +261,9 @@ static int find_decision(struct ev_apply *a, struct decision *w, bool drop, stru
 				      w->offset);
 }
 
-static int try_retry(struct ev_apply *a, struct decision *w, bool drop, int64_t *applied, struct ev_error *err)
+static int try_retry(struct ev_apply *a, struct decision *w, bool drop, struct ev_retried *done, struct ev_error *err)
 {
+	struct ev_error why = EV_ERROR_INIT;
 	struct chain c = { 0 };
 	size_t at = 0;
 	int rc = -1;
@@ -251,14 +284,12 @@ static int try_retry(struct ev_apply *a, struct decision *w, bool drop, int64_t 
 		ev_transaction_undo(a);
 	} else if ((!drop || c.n > 1) && ev_open_indexes(a, err) < 0) { /* a drop alone writes no row */
 		ev_transaction_undo(a);
-	} else if (apply_chain(a, &c, drop, &at, err) < 0) {
+	} else if (apply_chain(a, &c, drop, &at, &why, err) < 0) {
 		failed_again(a, &c.v[at], err);
-	} else if (ev_ledger_bump(a->store, &a->ledger, err) < 0) {
+	} else if (conclude(a, &c, at, drop, &why, done, err) < 0 || ev_ledger_bump(a->store, &a->ledger, err) < 0) {
 		ev_transaction_undo(a);
 	} else {
 		w->seq = a->ledger.cuts;
-		ev_poison_decided(a, ev_slice_str(w->topic), w->partition, w->offset, c.n - 1);
-		*applied = (int64_t)c.n - drop;
 		rc = ev_transaction_commit(a, err);
 	}
 	release(&c);
@@ -266,7 +297,7 @@ static int try_retry(struct ev_apply *a, struct decision *w, bool drop, int64_t 
 }
 
 int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int64_t offset,
-		   bool drop, int64_t *applied, struct ev_error *err)
+		   bool drop, struct ev_retried *done, struct ev_error *err)
 {
 	struct decision w = { topic, partition, offset, -1, false };
 	int rc;
@@ -276,8 +307,9 @@ int ev_apply_retry(struct ev_apply *a, const char *topic, int32_t partition, int
 	ev_whole_drop(a); /* it goes by statements */
 	a->way = EV_BY_STORE;
 	a->trouble = (struct ev_trouble){ 0 };
+	*done = (struct ev_retried){ .offset = -1 };
 	do
-		rc = try_retry(a, &w, drop, applied, err);
+		rc = try_retry(a, &w, drop, done, err);
 	while (rc < 0 && ev_transaction_retry(a, err));
 	return rc;
 }

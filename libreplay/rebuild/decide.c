@@ -139,14 +139,13 @@ static int take_again(struct ev_rebuilding *r, struct ev_apply *a, const struct 
 		      struct ev_error *err)
 {
 	struct ev_error why = EV_ERROR_INIT;
-	int64_t applied;
+	struct ev_retried done;
 
-	if (ev_apply_retry(a, d->topic, d->partition, d->offset, d->drop, &applied, &why) == 0)
+	if (ev_apply_retry(a, d->topic, d->partition, d->offset, d->drop, &done, &why) == 0)
 		return 0;
-	if (why.class == EV_DATA) { /* it was retried with success, in another version */
-		ev_rebuilding_note(r, "%s/%d@%" PRId64 " was %s in the old version and stays a dead letter in "
-				   "the new one, where this fails: %s", d->topic, d->partition, d->offset,
-				   d->drop ? "dropped" : "retried", why.text);
+	if (why.class == EV_DATA && done.offset < 0) { /* it was retried with success, in another version */
+		ev_rebuilding_note(r, "%s/%d@%" PRId64 " was retried in the old version and stays a dead letter in "
+				   "the new one, where this fails: %s", d->topic, d->partition, d->offset, why.text);
 	} else if (why.class != EV_USAGE) { /* usage: not dead here */
 		*err = why;
 		return -1;

@@ -59,6 +59,12 @@ static const char chain_sql[] =
 static const char state_sql[] =
 	"UPDATE ev_dead SET state = ?5, decided_seq = ?6 WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND "
 	"partition = ?3 AND record_offset = ?4";
+static const char promote_sql[] =
+	"UPDATE ev_dead SET state = 'dead', behind_partition = -1, behind_offset = -1, reason = ?5, tries = tries + 1 "
+	"WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND partition = ?3 AND record_offset = ?4";
+static const char move_sql[] =
+	"UPDATE ev_dead SET behind_partition = ?5, behind_offset = ?6 WHERE projection = " EV_ROWS_KEY("?1") " AND "
+	"topic = ?2 AND state = 'held' AND behind_partition = ?3 AND behind_offset = ?4";
 static const char tried_sql[] =
 	"UPDATE ev_dead SET tries = tries + CASE WHEN tries <= ?6 THEN 1 ELSE 0 END, reason = ?5 "
 	"WHERE projection = " EV_ROWS_KEY("?1") " AND topic = ?2 AND "
@@ -238,6 +244,28 @@ int ev_dead_set_state(struct ev_store *s, const char *projection, struct ev_slic
 					  ev_bind_int(partition), ev_bind_int(offset),
 					  ev_bind_text(state), ev_bind_int(decided_seq) },
 		      6, err);
+}
+
+int ev_dead_promote(struct ev_store *s, const char *projection, struct ev_slice topic, int32_t partition,
+		    int64_t offset, int32_t behind_partition, int64_t behind, const char *reason,
+		    struct ev_error *err)
+{
+	struct ev_buf text = EV_BUF_INIT;
+	int64_t rc;
+
+	ev_utf8_clean(reason, &text);
+	rc = change(s, promote_sql,
+		    (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic), ev_bind_int(partition),
+					ev_bind_int(offset), ev_bind_text(ev_buf_str(&text)) },
+		    5, err);
+	ev_buf_release(&text);
+	if (rc == 0)
+		rc = ev_store_run(s, move_sql,
+				  (struct ev_bind[]){ ev_bind_text(projection), ev_bind_slice(topic),
+						      ev_bind_int(behind_partition), ev_bind_int(behind),
+						      ev_bind_int(partition), ev_bind_int(offset) },
+				  6, err);
+	return rc < 0 ? -1 : 0;
 }
 
 struct two {

@@ -56,6 +56,13 @@ int ev_dead_chain(struct ev_store *s, const char *projection, struct ev_slice to
 int ev_dead_set_state(struct ev_store *s, const char *projection, struct ev_slice topic,
 		      int32_t partition, int64_t offset, const char *state, int64_t decided_seq,
 		      struct ev_error *err);
+/*
+ * What is held at topic/partition@offset is a letter itself from now on, for `reason`; what waits as it does behind the
+ * letter at behind_partition, behind, waits behind it.
+ */
+int ev_dead_promote(struct ev_store *s, const char *projection, struct ev_slice topic, int32_t partition,
+		    int64_t offset, int32_t behind_partition, int64_t behind, const char *reason,
+		    struct ev_error *err);
 int ev_dead_count(struct ev_store *s, const char *projection, int64_t *dead, int64_t *held,
 		  struct ev_error *err);
 /* A retry that failed again: keeps the new reason, and counts the try where no more than `most` are. */

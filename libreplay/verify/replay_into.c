@@ -114,10 +114,10 @@ int ev_into_pass(struct ev_replay *r, const int64_t *next, size_t n, struct ev_e
 
 int ev_into_decide(struct ev_replay *r, const struct ev_taken_decision *d, struct ev_error *err)
 {
-	int64_t applied;
+	struct ev_retried done;
 
 	if (r->apply)
-		return ev_apply_retry(r->apply, d->topic, d->partition, d->offset, d->drop, &applied, err);
+		return ev_apply_retry(r->apply, d->topic, d->partition, d->offset, d->drop, &done, err);
 	ev_fail(err, EV_USAGE, "a dead letter was decided on");
 	return need_scratch(err);
 }

@@ -323,7 +323,7 @@ static void test_retry(const struct ev_projection *p)
 	struct ev_store *s = ev_sqlite_open(":memory:", &so, &err);
 	struct ev_apply *a = open_apply(s, p, true, &err);
 	struct ev_buf got = EV_BUF_INIT, why = EV_BUF_INIT;
-	int64_t applied = 0;
+	struct ev_retried done;
 	struct ev_record r[4] = {
 		record_of("{\"type\":\"add\",\"k\":\"x\",\"v\":1,\"skip\":false}", "x", 0),
 		record_of("{\"type\":\"add\",\"k\":\"x\",\"v\":10,\"skip\":false}", "x", 1),
@@ -334,9 +334,9 @@ static void test_retry(const struct ev_projection *p)
 	CHECK(ev_apply_batch(a, r, 4, NULL, 0, false, false, &err) == 0, "poison is kept: %s", err.text);
 	dump(s, &got);
 	CHECK(strcmp(ev_buf_str(&got), "x|100|0\nz|3|0\n") == 0, "others go on: %s", ev_buf_str(&got));
-	CHECK(ev_apply_retry(a, "a", 0, 1, false, &applied, &err) < 0 && err.class == EV_USAGE,
+	CHECK(ev_apply_retry(a, "a", 0, 1, false, &done, &err) < 0 && err.class == EV_USAGE,
 	      "a held record is no letter to be retried");
-	CHECK(ev_apply_retry(a, "a", 0, 0, false, &applied, &err) == 0 && applied == 2,
+	CHECK(ev_apply_retry(a, "a", 0, 0, false, &done, &err) == 0 && done.applied == 2,
 	      "the letter and its follower are applied: %s", err.text);
 	ev_buf_clear(&got);
 	dump(s, &got);

@@ -232,7 +232,7 @@ static void beside(const char *path)
 	struct ev_apply *a, *b = open_as(s2, m, true, -1, true);
 	struct ev_record r[4] = { rec(0, 0, "add", "x", 1, 1), rec(1, 0, "add", "x", 1, 2),
 				  rec(0, 1, "put", "x", 5, 3), rec(0, 2, "add", "x", 1, 4) };
-	int64_t applied = 0;
+	struct ev_retried done;
 
 	CHECK(!b && rows_are(s, "SELECT count(*) FROM sqlite_schema", "0 "),
 	      "beside nothing, nothing is created");
@@ -242,13 +242,13 @@ static void beside(const char *path)
 		      rows_are(s, COUNTS, "1|0|0|1|0|0 1|0|0|0|1|0 "),
 	      "a letter, and a follower of it in another partition: %s", err.text);
 	b = open_as(s2, m, true, -1, true);
-	CHECK(b && ev_apply_retry(b, "a", 0, 0, false, &applied, &err) < 0 &&
+	CHECK(b && ev_apply_retry(b, "a", 0, 0, false, &done, &err) < 0 &&
 		      err.class == EV_DATA &&
 		      rows_are(s, "SELECT record_offset, tries FROM ev_dead ORDER BY arrival",
 			       "0|2 0|0 "),
 	      "a retry in vain changes its tries alone: %s", err.text);
 	s2->ops->script(s2, "INSERT INTO t (k, v) VALUES ('x', 10)", &err);
-	CHECK(b && ev_apply_retry(b, "a", 0, 0, true, &applied, &err) == 0 && applied == 1 &&
+	CHECK(b && ev_apply_retry(b, "a", 0, 0, true, &done, &err) == 0 && done.applied == 1 &&
 		      rows_are(s, COUNTS, "1|0|0|0|0|1 1|1|0|0|0|0 "),
 	      "dropped, the follower applied: %s", err.text);
 	s2->ops->begin(s2, &err);
@@ -288,10 +288,10 @@ static void no_id(void)
 	struct ev_store *s = memory(":memory:");
 	struct ev_apply *a = open_as(s, m, true, -1, false);
 	struct ev_record r = rec(0, 0, "put", "x", 1, 0);
-	int64_t applied;
+	struct ev_retried done;
 
 	CHECK(ev_apply_batch(a, &r, 1, NULL, 0, false, false, &err) == 0 &&
-		      ev_apply_retry(a, "a", 0, 0, false, &applied, &err) < 0 &&
+		      ev_apply_retry(a, "a", 0, 0, false, &done, &err) < 0 &&
 		      err.class == EV_DATA && strstr(err.text, "no id"),
 	      "what has no id is poison again at its retry: %s", err.text);
 	CHECK(rows_are(s, COUNTS, "1|0|0|1|0|0 "), "and still a letter");
@@ -367,7 +367,7 @@ static void decisions(const char *path)
 	struct ev_apply *a = open_as(s, m, true, -1, false);
 	struct ev_record r[4] = { rec(0, 0, "add", "x", 1, 1), rec(0, 1, "put", "x", 2, 2),
 				  rec(0, 2, "add", "y", 1, 3), rec(0, 3, "put", "z", 1, 4) };
-	int64_t applied = 0;
+	struct ev_retried done;
 
 	CHECK(rows_are(s, MODE, "dead "), "the mode of the first run is stored");
 	CHECK(ev_apply_batch(a, r, 3, NULL, 0, false, false, &err) == 0 &&
@@ -378,7 +378,7 @@ static void decisions(const char *path)
 	CHECK(rows_are(s, MODE, "stop "), "so is that of the next");
 	ev_apply_close(a);
 	a = open_as(s, m, true, -1, true);
-	CHECK(ev_apply_retry(a, "a", 0, 0, true, &applied, &err) == 0 && applied == 1 &&
+	CHECK(ev_apply_retry(a, "a", 0, 0, true, &done, &err) == 0 && done.applied == 1 &&
 		      rows_are(s, DECISIONS, "dropped|1|{\"a\":{\"0\":3}} "
 					     "retried|1|{\"a\":{\"0\":3}} "
 					     "dead|-1| "),
@@ -388,7 +388,7 @@ static void decisions(const char *path)
 	a = open_as(s, m, true, -1, false);
 	s->ops->script(s, "INSERT INTO t (k, v) VALUES ('y', 1)", &err);
 	CHECK(ev_apply_batch(a, r + 3, 1, NULL, 0, false, false, &err) == 0 &&
-		      ev_apply_retry(a, "a", 0, 2, false, &applied, &err) == 0 &&
+		      ev_apply_retry(a, "a", 0, 2, false, &done, &err) == 0 &&
 		      rows_are(s, DECISIONS, "dropped|1|{\"a\":{\"0\":3}} "
 					     "retried|1|{\"a\":{\"0\":3}} "
 					     "retried|2|{\"a\":{\"0\":4}} "),
