@@ -267,8 +267,8 @@ void ev_batch_advance(struct ev_ledger_part *p, const struct ev_record *r, int f
 }
 
 /*
- * Record `at` is poison by what was seen of it here; one before it, whose statements are still
- * under way, may be poison too, and then comes first.
+ * Record `at` is poison by what was seen of it here; what is still under way, of records before it or of its own
+ * statements, may have failed, too, and then comes first.
  */
 static size_t first_fault(struct ev_apply *a, size_t at, struct ev_error *err)
 {
@@ -284,7 +284,7 @@ static size_t first_fault(struct ev_apply *a, size_t at, struct ev_error *err)
 		*err = why;
 		return at;
 	}
-	if (a->failed && a->failed_at < at) {
+	if (a->failed && a->failed_at <= at) {
 		*err = a->poison;
 		return a->failed_at;
 	}
