@@ -262,7 +262,7 @@ store
 rebuild check.sql s.db ./log.ndjson --yes --max-change 100
 check_status 1 "a check that fails on the new version refuses the swap"
 check_grep "by name" 'check failed: no negatives' "$err"
-check_grep "and says what to do" ': --abandon gives the new version up, and a mended file begins anew$' "$err"
+check_grep "and says what to do" ': else --abandon gives the new version up, and a mended file begins anew$' "$err"
 check_no_grep "nothing of changes, which were few enough" 'max-change' "$err"
 check "the old version serves" same s.db base.db
 rebuild v2.sql s.db --abandon

@@ -94,6 +94,49 @@ rebuild fails.sql --yes --metrics m.prom
 check_status 1 "a first build whose check fails"
 check_grep "says so in metrics" '^ev_rebuild_why\{projection="acc",reason="checks of the file fail"\} 1$' m.prom
 
+# a check that fails, and is wrong itself
+s=$(store w.db)
+project w.db --quiet ./log.ndjson
+sed 's/version 1/version 2/; s/VALUES (\$\.k!, \$\.n!/VALUES ($.k!, 10 * $.n!/; s/WHERE n < 0/WHERE n > 1100/' p.sql >wrong.sql
+rebuild wrong.sql --yes
+check_status 1 "a rebuild whose check fails"
+check_grep "says what goes on with what was loaded" 'acc: where it is the check that is wrong: mend it in the file, and the same command goes on' "$err"
+status_of
+check_grep "so does status" '^to go on: with the check mended in the file, and nothing else, the same command goes on; rebuild --abandon gives it up$' "$out"
+began=$(sql w.db "SELECT plan FROM ev_rebuild" | jq -c ".ranges[:2]")
+rebuild ten.sql --no-swap --quiet
+check_status 0 "which is so"
+check "nothing was read again" test "$(sql w.db "SELECT plan FROM ev_rebuild" | jq -c ".ranges[:2]")" = "$began"
+
+# a swap that did not come through: why
+if on sqlite; then
+	sql w.db "CREATE TRIGGER stop AFTER DELETE ON ev_rebuild BEGIN SELECT RAISE(ABORT, 'stopped by test'); END"
+else
+	sql w.db "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE 'stopped by test'; END \$\$;
+		CREATE TRIGGER stop AFTER DELETE ON ev_rebuild FOR EACH ROW EXECUTE FUNCTION stop()"
+fi
+rebuild ten.sql --yes --quiet
+check_status 4 "a swap fails"
+check "and JSON says with what" is '.rebuild | .phase == "swap" and (.failed | test("stopped by test"))'
+status_of
+check_grep "so does the text" '^nobody is at work on it; the last call ended with: .*stopped by test' "$out"
+sql w.db "DROP TRIGGER stop $(on postgresql && echo ON ev_rebuild)"
+if on postgresql; then
+	db=$s
+	session other
+	say other 'BEGIN; SELECT count(*) FROM acc'
+	rebuild ten.sql --yes --quiet --swap-wait 100ms
+	check_status 6 "a swap is kept out"
+	check "and JSON says by whom" is '.rebuild | .phase == "swap" and (.failed | test("does not let the swap through: pid [0-9]+"))'
+	status_of
+	check_grep "so does the text" 'the last call ended with: .*does not let the swap through: pid' "$out"
+	say other COMMIT
+	bye other
+fi
+rebuild ten.sql --yes --quiet
+check_status 0 "the next one comes through"
+check "and there is nothing to tell any more" is '.rebuild == null'
+
 # one that is ready, and that a rollback has made void, is not to be swapped in
 s=$(store v.db)
 project v.db --quiet ./log.ndjson

@@ -229,15 +229,18 @@ static int confirm(void *ctx, int64_t version, struct ev_error *err)
 }
 
 /* What to do about it, where the answer is that the new version does not serve. */
-static void advise(struct state *st, bool too_much)
+static void advise(struct state *st, enum ev_rebuild_end end)
 {
 	const char *name = st->p->name;
 
-	if (too_much)
+	if (end == EV_REBUILT_TOO_MUCH)
 		ev_say(st->msg, "%s: the rows that change are on stdout (--no-swap, without --quiet, shows them "
 		       "again); a higher --max-change takes them", name);
+	if (end == EV_REBUILT_CHECKED)
+		ev_say(st->msg, "%s: where it is the check that is wrong: mend it in the file, and the same command "
+		       "goes on with what was loaded", name);
 	ev_say(st->msg, "%s: %s--abandon gives the new version up, and a mended file begins anew", name,
-	       too_much ? "else " : "");
+	       end == EV_REBUILT_REFUSED ? "" : "else ");
 }
 
 static void summary(struct state *st, enum ev_rebuild_end end, long long version, double s)
@@ -293,7 +296,8 @@ static int tell(struct state *st, enum ev_rebuild_end end, int64_t version, int6
 		return EV_NO;
 	case EV_REBUILT_REFUSED:
 	case EV_REBUILT_TOO_MUCH:
-		advise(st, end == EV_REBUILT_TOO_MUCH);
+	case EV_REBUILT_CHECKED:
+		advise(st, end);
 		return EV_NO;
 	case EV_REBUILT_STOPPED:
 		ev_say(st->msg, "%s: stopped; the same command goes on, --abandon gives it up", st->p->name);
@@ -358,7 +362,7 @@ static int fill_options(const struct args *a, struct ev_rebuild_options *opt, st
 static const char *const end_words[] = {
 	[EV_REBUILT_BUILT] = "done", [EV_REBUILT_SWAPPED] = "done", [EV_REBUILT_SERVES] = "done",
 	[EV_REBUILT_UNFIT] = "refused", [EV_REBUILT_UNPROVEN] = "refused", [EV_REBUILT_REFUSED] = "refused",
-	[EV_REBUILT_TOO_MUCH] = "refused",
+	[EV_REBUILT_TOO_MUCH] = "refused", [EV_REBUILT_CHECKED] = "refused",
 	[EV_REBUILT_READY] = "ready", [EV_REBUILT_STOPPED] = "stopped",
 };
 

@@ -47,7 +47,7 @@ struct ev_rebuilding {
 	bool working;           /* the plan says that this session is at work on it */
 	bool as_serves;         /* the version that serves is proven, and no new one */
 	char refusal[512];      /* why the new version does not serve */
-	bool too_much;          /* that more of the rows change than was allowed */
+	enum ev_rebuild_end refused; /* the same in a word: REFUSED, TOO_MUCH or CHECKED */
 	bool stopped;
 	int64_t records;        /* read before the range at hand */
 	struct ev_rebuild_now now;

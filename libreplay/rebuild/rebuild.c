@@ -329,11 +329,6 @@ static int complete(struct ev_rebuilding *r, struct ev_error *err)
 	return rc == 0 && !r->stopped ? prove(r, err) : rc;
 }
 
-static enum ev_rebuild_end refused(const struct ev_rebuilding *r)
-{
-	return r->too_much ? EV_REBUILT_TOO_MUCH : EV_REBUILT_REFUSED;
-}
-
 /* Until the answer is yes: 0 with *go, or *end says why not. */
 static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, struct ev_error *err)
 {
@@ -347,7 +342,7 @@ static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, str
 		rc = complete(r, err);
 	if (rc < 0 || r->stopped)
 		return rc < 0 ? -1 : 0;
-	*end = rc ? refused(r) : EV_REBUILT_READY;
+	*end = rc ? r->refused : EV_REBUILT_READY;
 	if (rc || r->opt->no_swap)
 		return 0;
 	if (r->hooks->confirm && !r->agreed)
@@ -409,7 +404,7 @@ static int finish_proven(struct ev_rebuilding *r, enum ev_rebuild_end *end, stru
 	if (rc == 0)
 		rc = ev_rebuilding_prove(r, false, err);
 	r->sh->ops->close_store(r->sh);
-	*end = rc ? refused(r) : r->stopped ? EV_REBUILT_STOPPED : EV_REBUILT_READY;
+	*end = rc ? r->refused : r->stopped ? EV_REBUILT_STOPPED : EV_REBUILT_READY;
 	if (rc || r->stopped || r->opt->no_swap)
 		return rc < 0 ? -1 : 0;
 	return finish(r, end, err);
@@ -561,7 +556,8 @@ static int try(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_erro
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	ev_plan_release(&r->plan);
-	r->ending = r->as_serves = r->too_much = false;
+	r->ending = r->as_serves = false;
+	r->refused = EV_REBUILT_REFUSED;
 	r->refusal[0] = 0;
 	*end = EV_REBUILT_STOPPED;
 	return start(r, end, err) < 0 ? -1 : ev_rebuilding_conclude(r, *end, err);

@@ -60,15 +60,16 @@ enum ev_rebuild_end {
 	EV_REBUILT_SERVES,   /* this fingerprint serves already: nothing was done, but proven if a receipt is wanted */
 	EV_REBUILT_UNPROVEN, /* the same, and it is not what the log makes */
 	EV_REBUILT_READY,    /* no_swap, or the answer was no */
-	EV_REBUILT_REFUSED,  /* a check failed, empty, not proven: a hook has said so */
+	EV_REBUILT_REFUSED,  /* empty, not proven: a hook has said so */
 	EV_REBUILT_TOO_MUCH, /* refused, as more of the rows change than was allowed */
+	EV_REBUILT_CHECKED,  /* refused, as checks of the file fail: a hook has said so */
 	EV_REBUILT_STOPPED,  /* by the hook */
 };
 
 struct ev_rebuilt {
 	enum ev_rebuild_end end;
 	int64_t version;   /* of what was built, or serves already, as the store has it; the file's may be another */
-	char refusal[512]; /* UNFIT, REFUSED, TOO_MUCH: why; else empty */
+	char refusal[512]; /* UNFIT, REFUSED, TOO_MUCH, CHECKED: why; else empty */
 };
 
 #define EV_REBUILD_SAMPLES 5

@@ -65,7 +65,7 @@ int ev_rebuilding_judge(struct ev_rebuilding *r)
 {
 	if (r->opt->max_change < 0 || r->plan.change <= r->opt->max_change)
 		return 0;
-	r->too_much = true;
+	r->refused = EV_REBUILT_TOO_MUCH;
 	return ev_rebuilding_refuse(r, "%.1f %% of the rows change, more than the %g %% of --max-change",
 				    r->plan.change, r->opt->max_change);
 }
@@ -285,7 +285,10 @@ int ev_rebuilding_verify(struct ev_rebuilding *r, struct ev_error *err)
 	if (rc || !r->hooks->check)
 		return rc;
 	rc = r->hooks->check(r->hooks->ctx, shadow, err);
-	return rc > 0 ? ev_rebuilding_refuse(r, "checks of the file fail on the new version") : rc;
+	if (rc <= 0)
+		return rc;
+	r->refused = EV_REBUILT_CHECKED;
+	return ev_rebuilding_refuse(r, "checks of the file fail on the new version");
 }
 
 int ev_rebuilding_warn_adopted(struct ev_rebuilding *r, struct ev_error *err)
