@@ -59,13 +59,32 @@ int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err);
 int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err);
 
 /*
- * What hangs on the version in role LIVE, before `next` takes its place: grants, owners, comments and parameters of the
- * tables and their indexes, as SQL to be run on those in their place. Appended, `;` after each. To read it takes the
- * server longer than to move the tables, so it is done before their locks: after stop_vacuums, which keeps who would
- * change it away, but for grants, as any lock does.
+ * What hangs on the version that serves: grants, owners, comments and parameters of the tables and their indexes. To
+ * read it takes the server longer than to move the tables, so it is done before their locks (look), and under them it
+ * is made certain that nothing has changed since (pg_still.c).
  */
+struct ev_pgkit_hung {
+	struct ev_buf carried; /* as SQL, for the tables in their place; `;` after each */
+	struct ev_buf locks; /* of what is locked alone, before anything is moved; as SQL */
+	struct ev_buf pins;  /* and of what else others could write, when the version that served is in role MOVING */
+	struct ev_buf oids, print;
+	char why[200]; /* what others have done meanwhile; empty: nothing */
+};
+/* In the exchange's transaction, before the locks: is it such that `next` may take the place, and what is it? */
+int ev_pgkit_look(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_hung *h, struct ev_error *err);
+/* When all of it is moved: 1 it has changed since the look, with `why`; 0, -1. */
+int ev_pgkit_changed(struct ev_shadow_pg *sh, struct ev_pgkit_hung *h, struct ev_error *err);
+void ev_pgkit_say_changed(struct ev_pgkit_hung *h);
+/* As the last thing: 1 something of others has come to depend on the version that is kept now, with `why`; 0, -1. */
+int ev_pgkit_tied(struct ev_shadow_pg *sh, struct ev_pgkit_hung *h, struct ev_error *err);
+void ev_pgkit_hung_release(struct ev_pgkit_hung *h);
+/* What ev_pgkit_look reads, as the SQL that it keeps. */
 int ev_pgkit_carry(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *sql, struct ev_error *err);
-/* The same of views of others, as SQL that makes them anew on the tables that have the names then. Under the locks. */
+
+/* Under the locks: the version in role `next` serves, and the one that did is kept. 0, 1 others are to blame, -1. */
+int ev_pgkit_exchange(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_hung *h, struct ev_error *err);
+
+/* Views of others, as SQL that makes them anew on the tables that have the names then. Under the locks. */
 int ev_pgkit_carry_views(struct ev_shadow_pg *sh, struct ev_buf *sql, struct ev_error *err);
 /* WITH own, of one row, `oids` of the version that serves, and new, `noids` of the one in role `next`. Appended. */
 void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role next);

@@ -58,7 +58,7 @@ struct attempt {
 	int hold_ms;         /* that it may wait under the row for who began meanwhile */
 	int queue_ms;        /* that others may queue behind the next try */
 	struct ev_buf first; /* the lock that was not to be had */
-	struct ev_buf carried; /* what hangs on the version that serves, as SQL */
+	struct ev_pgkit_hung hung; /* on the version that serves */
 	int in_hand_ms;      /* that others are waited for with one in hand, at most */
 	bool longer;         /* that was not enough, and is more now */
 	char who[200];       /* was in the way last; empty: nobody known */
@@ -137,44 +137,6 @@ static int state_of(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *e
 	return res ? 0 : -1;
 }
 
-static int exchange(struct ev_shadow_pg *s, enum ev_role from, struct ev_buf *views, struct ev_error *err)
-{
-	if (ev_pgkit_carry_views(s, views, err) < 0 ||
-	    ev_pgkit_move(s, EV_ROLE_LIVE, EV_ROLE_MOVING, err) < 0 ||
-	    ev_pgkit_move(s, from, EV_ROLE_LIVE, err) < 0)
-		return -1;
-	return 0;
-}
-
-/* The tables are in their places, and what hangs on them comes after. */
-static int hang_on(struct attempt *t, const struct ev_buf *views, struct ev_error *err)
-{
-	struct ev_shadow_pg *s = of(t->sh);
-
-	if ((views->len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(views)) < 0) ||
-	    (t->carried.len && ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&t->carried)) < 0))
-		return -1;
-	return ev_pgkit_exec(s->live, err, "DROP SCHEMA IF EXISTS %I", s->schemas[EV_ROLE_MOVING]);
-}
-
-/* Under the locks: old to kept, new in its place, the ledger's rows with them. */
-static int move_versions(struct attempt *t, struct ev_error *err)
-{
-	struct ev_shadow_pg *s = of(t->sh);
-	struct ev_buf views = EV_BUF_INIT;
-	int rc = exchange(s, EV_ROLE_NEW, &views, err);
-
-	if (rc == 0 && (ev_pgkit_bring_ledger(s, err) < 0 || ev_pgkit_move(s, EV_ROLE_KEPT, EV_ROLE_GONE, err) < 0 ||
-			ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0))
-		rc = -1;
-	if (rc == 0)
-		rc = hang_on(t, &views, err);
-	if (rc == 0)
-		rc = ev_pgkit_drop_shadow(s, false, err);
-	ev_buf_release(&views);
-	return rc == 0 ? ev_plan_delete(t->sh->live, t->sh->projection, err) : -1;
-}
-
 static void say_who(const struct attempt *t)
 {
 	char text[300], queue[80] = "";
@@ -186,6 +148,16 @@ static void say_who(const struct attempt *t)
 	snprintf(text, sizeof(text), "the %s waits for a transaction of others: %s; trying again%s", t->what,
 		 t->who[0] ? t->who : "it has just ended", queue);
 	t->sh->note(t->sh->note_ctx, text);
+}
+
+/* The last try could have been the last, but for what others did meanwhile. */
+static void say_why(const struct attempt *t)
+{
+	char text[sizeof(t->hung.why) + 60];
+
+	snprintf(text, sizeof(text), "the %s begins anew: %s meanwhile", t->what, t->hung.why);
+	if (t->sh->note)
+		t->sh->note(t->sh->note_ctx, text);
 }
 
 /* Once of each. */
@@ -358,24 +330,19 @@ static int lock_versions(struct attempt *t, bool shadow, struct ev_error *err)
 {
 	int64_t until = sooner(ev_clock_ms() + IDLE_MS, t->row_until);
 	struct ev_shadow_pg *s = of(t->sh);
-	int rc;
 
 	if (ev_pgkit_lock(s, EV_ROLE_KEPT, until, NULL, err) < 0 ||
 	    (shadow && ev_pgkit_lock(s, EV_ROLE_NEW, until, NULL, err) < 0))
 		return next_try(t, err);
-	rc = lock_serving(t, err);
-	if (rc == 0)
-		rc = ev_pgkit_exec(s->live, err, "SET LOCAL lock_timeout = %d", IDLE_MS);
-	return rc;
+	return lock_serving(t, err);
 }
 
-/* What hangs on the version that serves is still such that `next` may take its place, and is told. */
-static int look_at_it(struct attempt *t, enum ev_role next, struct ev_error *err)
+/* 0, 1 not this time, -1. */
+static int exchange(struct attempt *t, enum ev_role next, struct ev_error *err)
 {
-	struct ev_shadow_pg *s = of(t->sh);
+	int rc = ev_pgkit_exchange(of(t->sh), next, &t->hung, err);
 
-	ev_buf_clear(&t->carried);
-	return ev_pgkit_recheck(s, next, err) < 0 ? -1 : ev_pgkit_carry(s, next, &t->carried, err);
+	return rc < 0 ? next_try(t, err) : rc;
 }
 
 static int try_swap(struct attempt *t, struct ev_error *err)
@@ -389,19 +356,21 @@ static int try_swap(struct attempt *t, struct ev_error *err)
 		rc = stand_still(t, err);
 	/* before the locks, behind which readers queue */
 	if (rc == 0)
-		rc = look_at_it(t, EV_ROLE_NEW, err);
+		rc = ev_pgkit_look(s, EV_ROLE_NEW, &t->hung, err);
 	if (rc == 0)
 		rc = lock_versions(t, true, err);
-	if (rc)
-		return rc;
-	return move_versions(t, err) < 0 ? next_try(t, err) : 0;
+	return rc ? rc : exchange(t, EV_ROLE_NEW, err);
 }
 
 /* The time is over. */
 static int too_long(const struct attempt *t, struct ev_error *err)
 {
-	ev_fail(err, EV_HELD, "store '%s': a transaction of others runs on and does not let the %s through%s%s",
-		t->sh->live->url, t->what, t->who[0] ? ": " : "", t->who);
+	if (t->hung.why[0])
+		ev_fail(err, EV_HELD, "store '%s': the %s does not come through: again and again %s meanwhile",
+			t->sh->live->url, t->what, t->hung.why);
+	else
+		ev_fail(err, EV_HELD, "store '%s': a transaction of others runs on and does not let the %s through%s%s",
+			t->sh->live->url, t->what, t->who[0] ? ": " : "", t->who);
 	err->retriable = ev_pg_told(of(t->sh)->live);
 	return ev_hint(err, t->level ? "see pg_stat_activity; nothing is lost, the next call goes on with the swap (a "
 				       "longer --swap-wait waits longer at a time)"
@@ -414,6 +383,7 @@ static int try_once(struct attempt *t, struct ev_error *err)
 	struct ev_store *live = t->sh->live;
 	int rc = t->before ? t->before(t, err) : 0;
 
+	t->hung.why[0] = '\0';
 	if (rc)
 		return rc;
 	if (live->ops->begin(live, err) < 0)
@@ -441,7 +411,10 @@ static int try_often(struct attempt *t, struct ev_error *err)
 	if (find_in_hand(t, err) < 0)
 		return -1;
 	while ((rc = try_once(t, err)) > 0) {
-		name_who(t);
+		if (t->hung.why[0])
+			say_why(t);
+		else
+			name_who(t);
 		if (ev_clock_ms() >= end || !ev_pg_nap(of(sh)->live, pause))
 			return too_long(t, err);
 		pause = pause * 2 < 1000 ? pause * 2 : 1000;
@@ -462,7 +435,7 @@ int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx
 	ev_buf_release(&t.seen);
 	ev_buf_release(&t.young);
 	ev_buf_release(&t.first);
-	ev_buf_release(&t.carried);
+	ev_pgkit_hung_release(&t.hung);
 	return rc;
 }
 
@@ -497,20 +470,6 @@ static int before_rollback(struct attempt *t, struct ev_error *err)
 	return outlive(t, EV_PGKIT_IN_WAY, err);
 }
 
-static int change_over(struct attempt *t, struct ev_error *err)
-{
-	struct ev_shadow_pg *s = of(t->sh);
-	struct ev_buf views = EV_BUF_INIT;
-	int rc = exchange(s, EV_ROLE_KEPT, &views, err);
-
-	if (rc == 0 && (ev_pgkit_move(s, EV_ROLE_MOVING, EV_ROLE_KEPT, err) < 0 || ev_pgkit_fence(s, err) < 0))
-		rc = -1;
-	if (rc == 0)
-		rc = hang_on(t, &views, err);
-	ev_buf_release(&views);
-	return rc;
-}
-
 static int try_rollback(struct attempt *t, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(t->sh);
@@ -520,13 +479,11 @@ static int try_rollback(struct attempt *t, struct ev_error *err)
 	if (rc == 0)
 		rc = hold_old(t, &old, err);
 	ev_ledger_release(&old);
-	if (rc == 0 && (check_kept(s, err) < 0 || look_at_it(t, EV_ROLE_KEPT, err) < 0))
+	if (rc == 0 && (check_kept(s, err) < 0 || ev_pgkit_look(s, EV_ROLE_KEPT, &t->hung, err) < 0))
 		rc = -1;
 	if (rc == 0)
 		rc = lock_versions(t, false, err);
-	if (rc)
-		return rc;
-	return change_over(t, err) < 0 ? next_try(t, err) : 0;
+	return rc ? rc : exchange(t, EV_ROLE_KEPT, err);
 }
 
 /* Which rows a version has (EV_ROWS_KEY), by its name in the ledger; empty: no ledger describes it. */
@@ -591,6 +548,6 @@ int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err)
 	ev_buf_release(&x.serving);
 	ev_buf_release(&x.kept);
 	ev_buf_release(&t.first);
-	ev_buf_release(&t.carried);
+	ev_pgkit_hung_release(&t.hung);
 	return rc < 0 ? -1 : 0;
 }
