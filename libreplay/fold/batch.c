@@ -111,7 +111,7 @@ static int fold_one(struct ev_fold *f, const struct ev_fold_op *op, int64_t *tou
 		rc = ev_fold_load_one(f, op->s->table, op->row, err);
 	if (rc == 0)
 		*touched = ev_fold_step(f, op->s, op->row, op->params);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 /*

@@ -114,7 +114,7 @@ static int look(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_
 {
 	struct ev_fold_table *t = s->table;
 	struct ev_fold_row **link, *r;
-	int met;
+	int met, rc;
 
 	if (!t->complete && g->state != EV_ROW_PRESENT) {
 		if (!t->group->vast && !ev_fold_over(f) && ev_fold_load_group(f, t, g, err) < 0)
@@ -125,8 +125,9 @@ static int look(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_
 	for (link = link_of(t->group, g); (r = *link);) {
 		if (r->state == EV_ROW_UNKNOWN && ev_fold_over(f))
 			return 1;
-		if (r->state == EV_ROW_UNKNOWN && ev_fold_load_one(f, t, r, err) < 0)
-			return -1;
+		rc = r->state == EV_ROW_UNKNOWN ? ev_fold_load_one(f, t, r, err) : 0;
+		if (rc)
+			return rc;
 		if (is_gone(r)) {
 			*link = *link_of(t, r);
 			r->linked = false;

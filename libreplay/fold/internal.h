@@ -444,10 +444,11 @@ void ev_fold_group_loaded(const struct ev_fold_table *t, struct ev_fold_row *g);
 /* order.c: by key; B-trees like it, and two writers never wait for each other in a circle. */
 void ev_fold_sort(const struct ev_fold_table *t, struct ev_fold_rows *rows);
 
-/* io.c. What would fill memory is not read any more: it stays unknown. */
+/* io.c. What would fill memory is not read any more, nor what only others can have written: it stays unknown. */
 int ev_fold_load_groups(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all wanted ones */
 int ev_fold_load_group(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *g, struct ev_error *err);
 int ev_fold_load(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all wanted rows */
+/* 0; 1: it stays unknown; -1. */
 int ev_fold_load_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row, struct ev_error *err);
 int ev_fold_write(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *err); /* all dirty rows */
 int ev_fold_write_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row, struct ev_error *err);

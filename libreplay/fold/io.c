@@ -192,37 +192,64 @@ struct loading {
 	struct ev_fold_table *t;
 	struct ev_fv *values;
 	bool vital; /* of the record at hand: the rest need not come */
-	bool stopped; /* memory is full: there are more */
 };
 
-static bool is_full(struct loading *l)
+static bool is_full(const struct loading *l)
 {
-	l->stopped = l->vital ? ev_fold_over(l->f) : ev_fold_full(l->f);
-	return l->stopped;
+	return l->vital ? ev_fold_over(l->f) : ev_fold_full(l->f);
+}
+
+/* SQLite's columns, and its keys, take from others what our guard refuses wherever such a row is touched. */
+static bool is_misfit(const struct ev_fold_column *c, const struct ev_cell *cell)
+{
+	switch (cell->kind) {
+	case EV_CELL_NULL:
+		return c->not_null;
+	case EV_CELL_INT:
+		return c->class == EV_FC_INT && c->max == 1 && (cell->i < 0 || cell->i > 1);
+	case EV_CELL_REAL:
+		return c->class == EV_FC_INT;
+	case EV_CELL_TEXT:
+		return c->class != EV_FC_TEXT && !c->dates;
+	default:
+		return true;
+	}
+}
+
+/* False: what becomes of such a row is for the store to say. */
+static bool take_values(struct loading *l, const struct ev_cell *cells, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!in_bulk(l->f) && is_misfit(&l->t->columns[i], &cells[i]))
+			return false;
+		l->values[i] = ev_fold_cell(l->f, &l->t->columns[i], &cells[i]);
+	}
+	return true;
+}
+
+static void put_row(struct loading *l, struct ev_fold_row *row, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ev_fold_put(l->f, l->t, row, i, &l->values[i]);
+	row->state = EV_ROW_PRESENT;
+	row->stored = true;
 }
 
 static int take_row(void *ctx, const struct ev_cell *cells, size_t n)
 {
 	struct loading *l = ctx;
-	struct ev_fold_row *row;
 
-	if (is_full(l))
+	if (is_full(l) || !take_values(l, cells, n))
 		return 1;
-	for (size_t i = 0; i < n; i++)
-		l->values[i] = ev_fold_cell(l->f, &l->t->columns[i], &cells[i]);
-	row = ev_fold_row(l->f, l->t, l->values);
-	for (size_t i = 0; i < n; i++)
-		ev_fold_put(l->f, l->t, row, i, &l->values[i]);
-	row->state = EV_ROW_PRESENT;
-	row->stored = true;
+	put_row(l, ev_fold_row(l->f, l->t, l->values), n);
 	return 0;
 }
 
-/* 0; 1: memory is full, and of some we do not know; -1. */
+/* 0; 1: of some we do not know: memory is full, or they are for the store to say; -1. */
 static int load_rows(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row **rows, size_t n, bool vital,
 		     struct ev_error *err)
 {
-	struct loading l = { f, t, f->fresh, vital, false };
+	struct loading l = { f, t, f->fresh, vital };
 	int rc = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -279,17 +306,24 @@ int ev_fold_load(struct ev_fold *f, struct ev_fold_table *t, struct ev_error *er
 static int take_group_row(void *ctx, const struct ev_cell *cells, size_t n)
 {
 	struct loading *l = ctx;
+	struct ev_fold_row *row;
 
-	for (size_t i = 0; i < n; i++)
-		l->values[i] = ev_fold_cell(l->f, &l->t->columns[i], &cells[i]);
-	return ev_fold_row(l->f, l->t, l->values)->state == EV_ROW_UNKNOWN ? take_row(ctx, cells, n) : 0;
+	if (!take_values(l, cells, n))
+		return 1;
+	row = ev_fold_row(l->f, l->t, l->values);
+	if (row->state != EV_ROW_UNKNOWN)
+		return 0;
+	if (is_full(l))
+		return 1;
+	put_row(l, row, n);
+	return 0;
 }
 
 /* As load_rows. */
 static int load_groups(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row **groups, size_t n, bool vital,
 		       struct ev_error *err)
 {
-	struct loading l = { f, t, f->fresh, vital, false };
+	struct loading l = { f, t, f->fresh, vital };
 	int rc = 0;
 
 	if (in_bulk(f))
@@ -340,7 +374,7 @@ int ev_fold_load_group(struct ev_fold *f, struct ev_fold_table *t, struct ev_fol
 int ev_fold_load_one(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *row,
 		     struct ev_error *err)
 {
-	return load_rows(f, t, &row, 1, true, err) < 0 ? -1 : 0;
+	return load_rows(f, t, &row, 1, true, err);
 }
 
 /* What the fold let through and the store refuses is a fault of ours. */

@@ -224,8 +224,9 @@ int ev_fold_list_run(struct ev_fold *f, const struct ev_fold_list *l, size_t fro
 		if (row->state == EV_ROW_UNKNOWN) {
 			if (ev_fold_over(f))
 				return 1;
-			if (ev_fold_load_one(f, item->s->table, row, err) < 0)
-				return -1;
+			rc = ev_fold_load_one(f, item->s->table, row, err);
+			if (rc)
+				return rc;
 		}
 		rc = ev_fold_step(f, item->s, row, l->values + item->params);
 		if (rc < 0 || (!rc && item->must_touch))
