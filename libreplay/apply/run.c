@@ -453,19 +453,31 @@ static void tell_trimmed(struct run *r, const struct ev_span *spans)
 	}
 }
 
+/* Partitions that were found since, where a broker was asked again meanwhile: the next run reads them. */
+static struct ev_span *cover_found(struct run *r, struct ev_span *spans, size_t n)
+{
+	if (r->src->nparts > n)
+		spans = ev_realloc_n(spans, r->src->nparts, sizeof(*spans));
+	for (; n < r->src->nparts; n++)
+		spans[n] = (struct ev_span){ r->src->parts[n].low, r->src->parts[n].low };
+	return spans;
+}
+
 static int bounded(struct run *r, struct ev_error *err)
 {
 	struct ev_span *spans = NULL, *first;
 	int rc = resolve(r, &spans, err);
+	size_t n = r->src->nparts;
 
 	if (rc == 0)
 		tell_trimmed(r, spans);
 
-	first = ev_alloc((r->src->nparts + 1) * sizeof(*first));
+	first = ev_alloc((n + 1) * sizeof(*first));
 	if (rc == 0 && !r->src->one_sequence && stored_range(r, spans, first)) {
 		rc = read_range(r, first, err);
-		for (size_t i = 0; i < r->src->nparts && rc == 0; i++)
+		for (size_t i = 0; i < n && rc == 0; i++)
 			spans[i].begin = first[i].end;
+		spans = cover_found(r, spans, n);
 	}
 	if (rc == 0 && !r->st->stopped)
 		rc = read_range(r, spans, err);
