@@ -310,6 +310,7 @@ static int with_scratch(struct ev_shadow *sh, struct ev_store *s, const struct e
 	int rc;
 
 	ao.dead = true;
+	ao.memory = opt->memory;
 	a = ev_apply_open(s, p, &ao, err);
 	rc = a ? sh->ops->preflight(sh, s, opt->adopt || out->plan.adopt, &out->report, err) : -1;
 	if (rc == 0)
