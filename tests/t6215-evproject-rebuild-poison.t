@@ -137,6 +137,43 @@ rebuild ten.sql --yes --quiet
 check_status 0 "the next one comes through"
 check "and there is nothing to tell any more" is '.rebuild == null'
 
+# the same version anew, beside a follower: which of the two serves
+s=$(store a.db)
+cp log.ndjson grows.ndjson
+mkfifo feed
+evproject run p.sql --store "$s" --follow --quiet --lock-wait 1m - <feed 2>follow.err & follower=$!
+exec 9>feed
+cat grows.ndjson >&9
+at() { [ "$(sql a.db "SELECT next_offset FROM ev_ledger WHERE projection = 'acc'" 2>/dev/null)" = "$1" ]; }
+check "a follower is at work" wait_for 60 at 12
+run evproject rebuild p.sql --store "$s" --again --yes --quiet ./grows.ndjson
+check_status 0 "the same version is built anew"
+rec add z 5 12 | tee -a grows.ndjson >&9
+check "the follower goes on with it" wait_for 60 at 13
+exec 9>&-
+wait $follower
+check "and ends well" test $? = 0
+check "the rows are the new ones" test "$(sql a.db "SELECT n FROM acc WHERE k = 'z'")" = 5
+check "it has a time, and what a run has built has none" is '.version == 1 and .kept.version == 1 and .rebuilt and .kept.rebuilt == null'
+status_of
+check_grep "nor is one said" '^version 1 is kept for rollback, last commit 2[^ ]*$' "$out"
+run evproject rebuild p.sql --store "$s" --again --yes --quiet ./grows.ndjson
+is '.kept.rebuilt' >old
+is '.rebuilt' >new
+old=$(jq -r . old) new=$(jq -r . new)
+check "times tell two builds of one version apart" test "$new" '>' "$old"
+status_of
+check_grep "of what serves" "^acc version 1, .*, rebuild of $new\$" "$out"
+check_grep "and of what is kept" "^version 1 is kept for rollback, last commit .*, rebuild of $old\$" "$out"
+run evproject rollback p.sql --store "$s"
+check_grep "a rollback says which of them serves again" \
+	"acc: version 1 \(rebuild of $old\) serves again, .*; that \(rebuild of $new\) is kept: rollback changes back" "$err"
+check "status agrees" is --arg old "$old" --arg new "$new" '.rebuilt == $old and .kept.rebuilt == $new'
+run evproject rollback p.sql --store "$s"
+check_grep "and so does one that changes back" "version 1 \(rebuild of $new\) serves again, .*; that \(rebuild of $old\) is kept" "$err"
+sql a.db "UPDATE ev_rows SET rows_key = 'acc/1' WHERE projection = 'acc'"
+check "of what an earlier evproject has built it is not known" is '.rebuilt == null'
+
 # one that is ready, and that a rollback has made void, is not to be swapped in
 s=$(store v.db)
 project v.db --quiet ./log.ndjson

@@ -26,6 +26,9 @@ int ev_versions_open(struct ev_versions *v, const struct ev_store_args *a, const
 		     enum ev_versions_use use, int swap_wait_ms, struct ev_error *err);
 void ev_versions_close(struct ev_versions *v);
 
+/* ` (rebuild of TIME)`, of the version that has `name` in the ledger; nothing where that is not known. Appended. */
+int ev_add_rebuilt(struct ev_store *s, const char *name, struct ev_buf *out, struct ev_error *err);
+
 /* EV_USAGE when the store does not hold the projection's view. */
 int ev_has_view(struct ev_store *s, const char *projection, struct ev_error *err);
 

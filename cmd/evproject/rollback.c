@@ -25,7 +25,16 @@ static void init(void *args)
 
 struct two {
 	struct ev_ledger now, kept; /* what serves since, and what did */
+	struct ev_buf now_of, kept_of; /* ev_add_rebuilt */
 };
+
+static void release(struct two *t)
+{
+	ev_ledger_release(&t->now);
+	ev_ledger_release(&t->kept);
+	ev_buf_release(&t->now_of);
+	ev_buf_release(&t->kept_of);
+}
 
 static int load(struct ev_store *s, const char *name, struct two *t, struct ev_error *err)
 {
@@ -35,11 +44,14 @@ static int load(struct ev_store *s, const char *name, struct two *t, struct ev_e
 
 	ev_role_name(&kept, name, EV_ROLE_KEPT);
 	do {
-		ev_ledger_release(&t->now);
-		ev_ledger_release(&t->kept);
+		release(t);
 		rc = ev_ledger_load(s, name, &t->now, err);
 		if (rc == 0)
 			rc = ev_ledger_load(s, ev_buf_str(&kept), &t->kept, err);
+		if (rc == 0)
+			rc = ev_add_rebuilt(s, name, &t->now_of, err);
+		if (rc == 0)
+			rc = ev_add_rebuilt(s, ev_buf_str(&kept), &t->kept_of, err);
 	} while (rc < 0 && ev_store_recover(s, &trouble, err));
 	ev_buf_release(&kept);
 	return rc;
@@ -80,7 +92,7 @@ static void add_distance(const struct two *t, struct ev_buf *out)
 			    behind < 0 ? "past" : "behind", other, t->kept.version);
 	else
 		ev_buf_addf(out, ", where %s %" PRId64 " stands; that", other, t->kept.version);
-	ev_buf_adds(out, " is kept: rollback changes back");
+	ev_buf_addf(out, "%s is kept: rollback changes back", ev_buf_str(&t->kept_of));
 }
 
 static int tell(struct ev_store *s, const char *name, struct ev_messages *msg, struct ev_error *err)
@@ -91,19 +103,18 @@ static int tell(struct ev_store *s, const char *name, struct ev_messages *msg, s
 	int rc = load(s, name, &t, err);
 
 	if (rc == 0 && t.now.exists) {
-		ev_buf_addf(&text, "version %" PRId64 " serves again, at ", t.now.version);
+		ev_buf_addf(&text, "version %" PRId64 "%s serves again, at ", t.now.version, ev_buf_str(&t.now_of));
 		ev_ledger_position(&t.now, &at);
 		ev_position_print(&at, &text);
 		add_distance(&t, &text);
 		ev_say(msg, "%s: %s", name, ev_buf_str(&text));
 	} else if (rc == 0) {
 		ev_say(msg, "%s: the tables of before serve again, which no ledger of ours describes; version %" PRId64
-		       " is kept: rollback changes back", name, t.kept.version);
+		       "%s is kept: rollback changes back", name, t.kept.version, ev_buf_str(&t.kept_of));
 	}
 	ev_position_release(&at);
 	ev_buf_release(&text);
-	ev_ledger_release(&t.now);
-	ev_ledger_release(&t.kept);
+	release(&t);
 	return rc;
 }
 

@@ -39,6 +39,7 @@ static const struct ev_option options[] = {
 
 struct view {
 	struct ev_ledger ledger, kept; /* kept: what served before */
+	int64_t rebuilt, kept_rebuilt; /* when their rebuilds began, -1 not known */
 	bool kept_alone;               /* tables are kept that no ledger describes: they were adopted */
 	struct ev_plan plan;           /* of a rebuild under way */
 	const char *advice;            /* what goes on with it, where the same call would not; NULL: it does */
@@ -155,6 +156,10 @@ static int load_versions(struct ev_store *s, const char *name, struct view *v, s
 
 	ev_role_name(&kept, name, EV_ROLE_KEPT);
 	rc = ev_ledger_load(s, ev_buf_str(&kept), &v->kept, err);
+	if (rc == 0)
+		rc = ev_rows_key_time(s, name, &v->rebuilt, err);
+	if (rc == 0)
+		rc = ev_rows_key_time(s, ev_buf_str(&kept), &v->kept_rebuilt, err);
 	ev_buf_release(&kept);
 	if (rc == 0 && !v->kept.exists) {
 		rc = ev_role_present(s, name, EV_ROLE_KEPT, err);
@@ -229,14 +234,30 @@ static void print_plan(const struct view *v)
 	ev_buf_release(&advice);
 }
 
+/* What tells two versions of one number apart. */
+static void print_times(const struct ev_ledger *l, int64_t rebuilt)
+{
+	char time[EV_TIME_TEXT];
+
+	ev_time_format(l->updated_at, time);
+	printf(", last commit %s", time);
+	if (rebuilt >= 0) {
+		ev_time_format(rebuilt, time);
+		printf(", rebuild of %s", time);
+	}
+	putchar('\n');
+}
+
 static void print_versions(const struct view *v)
 {
 	if (v->plan.phase != EV_PHASE_NONE)
 		print_plan(v);
-	if (v->kept.exists)
-		printf("version %" PRId64 " is kept for rollback\n", v->kept.version);
-	else if (v->kept_alone)
+	if (v->kept.exists) {
+		printf("version %" PRId64 " is kept for rollback", v->kept.version);
+		print_times(&v->kept, v->kept_rebuilt);
+	} else if (v->kept_alone) {
 		printf("the tables that were adopted are kept for rollback\n");
+	}
 }
 
 static int64_t count_of(const struct ev_ledger_part *p, int c)
@@ -287,7 +308,6 @@ static void print_text(const struct view *v)
 	const struct ev_ledger *l = &v->ledger;
 	struct ev_buf out = EV_BUF_INIT;
 	struct ev_term term;
-	char time[EV_TIME_TEXT];
 
 	if (!l->exists) {
 		printf("%s: the tables of another program serve, which no ledger describes\n", l->projection);
@@ -295,9 +315,8 @@ static void print_text(const struct view *v)
 		return;
 	}
 	ev_term_init(&term, 1);
-	ev_time_format(l->updated_at, time);
-	printf("%s version %" PRId64 ", fingerprint %s, last commit %s\n", l->projection, l->version,
-	       l->fingerprint, time);
+	printf("%s version %" PRId64 ", fingerprint %s", l->projection, l->version, l->fingerprint);
+	print_times(l, v->rebuilt);
 	if (v->lag >= 0)
 		printf("lag %" PRId64 " record%s", v->lag, ev_plural(v->lag));
 	else
@@ -335,6 +354,15 @@ static void add_text(struct ev_buf *o, const char *name, const char *text)
 		ev_buf_adds(o, "null");
 }
 
+static void add_time(struct ev_buf *o, const char *name, int64_t ms)
+{
+	char time[EV_TIME_TEXT];
+
+	if (ms >= 0)
+		ev_time_format(ms, time);
+	add_text(o, name, ms >= 0 ? time : NULL);
+}
+
 static void add_plan(const struct view *v, struct ev_buf *o)
 {
 	static const char *const at_work[] = { "false", "true", [EV_LOCK_UNSEEN] = "null" };
@@ -355,28 +383,31 @@ static void print_json(const struct view *v)
 {
 	const struct ev_ledger *l = &v->ledger;
 	struct ev_buf o = EV_BUF_INIT;
-	char time[EV_TIME_TEXT];
 
-	ev_time_format(l->updated_at, time);
 	ev_buf_adds(&o, "{\"projection\":");
 	ev_json_quote(&o, ev_slice_str(l->projection));
 	if (!l->exists)
-		ev_buf_adds(&o, ",\"version\":null,\"fingerprint\":null,\"generation\":null,"
-				"\"last_commit\":null,");
+		ev_buf_adds(&o, ",\"version\":null,\"fingerprint\":null,\"generation\":null");
 	else
-		ev_buf_addf(&o, ",\"version\":%" PRId64 ",\"fingerprint\":\"%s\",\"generation\":%" PRId64
-			",\"last_commit\":\"%s\",", l->version, l->fingerprint, l->generation, time);
-	ev_buf_adds(&o, "\"rebuild\":");
+		ev_buf_addf(&o, ",\"version\":%" PRId64 ",\"fingerprint\":\"%s\",\"generation\":%" PRId64,
+			    l->version, l->fingerprint, l->generation);
+	add_time(&o, "last_commit", l->exists ? l->updated_at : -1);
+	add_time(&o, "rebuilt", v->rebuilt);
+	ev_buf_adds(&o, ",\"rebuild\":");
 	if (v->plan.phase != EV_PHASE_NONE)
 		add_plan(v, &o);
 	else
 		ev_buf_adds(&o, "null");
 	ev_buf_adds(&o, ",\"kept\":");
-	if (v->kept.exists)
-		ev_buf_addf(&o, "{\"version\":%" PRId64 ",\"fingerprint\":\"%s\"}", v->kept.version,
+	if (v->kept.exists) {
+		ev_buf_addf(&o, "{\"version\":%" PRId64 ",\"fingerprint\":\"%s\"", v->kept.version,
 			    v->kept.fingerprint);
-	else
+		add_time(&o, "last_commit", v->kept.updated_at);
+		add_time(&o, "rebuilt", v->kept_rebuilt);
+		ev_buf_addc(&o, '}');
+	} else {
 		ev_buf_adds(&o, v->kept_alone ? "{\"version\":null,\"fingerprint\":null}" : "null");
+	}
 	ev_buf_adds(&o, ",\"last_error\":");
 	l->last_error && *l->last_error ? ev_json_quote(&o, ev_slice_str(l->last_error))
 					: ev_buf_adds(&o, "null");
@@ -455,7 +486,7 @@ static void warn_of_file(const struct view *v, const struct ev_projection *p, st
 static int one(struct args *a, struct ev_store *s, const char *name, const struct ev_projection *p,
 	       struct ev_messages *msg, struct ev_error *err)
 {
-	struct view v = { .lag = -1 };
+	struct view v = { .lag = -1, .rebuilt = -1, .kept_rebuilt = -1 };
 	int rc = load(a, s, name, &v, err);
 
 	if (rc == 0) {

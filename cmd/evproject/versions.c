@@ -1,6 +1,8 @@
 /* versions.c - a view's store and its versions, for the subcommands */
 #include "evproject/evproject.h"
 
+#include "event/time.h"
+#include "rebuild/plan.h"
 #include "store/ledger.h"
 
 #define LOOK_MS 1000
@@ -17,6 +19,20 @@ int ev_has_view(struct ev_store *s, const char *projection, struct ev_error *err
 		rc = ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, projection);
 	ev_ledger_release(&l);
 	return rc;
+}
+
+int ev_add_rebuilt(struct ev_store *s, const char *name, struct ev_buf *out, struct ev_error *err)
+{
+	char time[EV_TIME_TEXT];
+	int64_t ms;
+
+	if (ev_rows_key_time(s, name, &ms, err) < 0)
+		return -1;
+	if (ms < 0)
+		return 0;
+	ev_time_format(ms, time);
+	ev_buf_addf(out, " (rebuild of %s)", time);
+	return 0;
 }
 
 /*

@@ -1,6 +1,7 @@
 /* plan.c - see plan.h; SQL that SQLite and PostgreSQL both understand */
 #include "rebuild/plan.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,32 @@ int ev_plan_serving_rows(struct ev_store *s, const char *projection, struct ev_b
 
 	return ev_store_select(s, "SELECT " EV_ROWS_KEY("?1") " FROM ev_projection WHERE name = ?1", &name, 1,
 			       take_text, key, err);
+}
+
+void ev_rows_key_free(struct ev_buf *sql, const char *projection)
+{
+	int64_t now = ev_now_ms();
+
+	ev_buf_adds(sql, "(SELECT min(k.key) FROM (");
+	for (int i = 0; i < EV_ROLES + 1; i++) /* one more than there can be */
+		ev_buf_addf(sql, "%sSELECT '%s/%" PRId64 "' AS key", i ? " UNION ALL " : "", projection, now + i);
+	ev_buf_adds(sql, ") k WHERE k.key NOT IN (SELECT rows_key FROM ev_rows))");
+}
+
+int ev_rows_key_time(struct ev_store *s, const char *name, int64_t *ms, struct ev_error *err)
+{
+	struct ev_buf key = EV_BUF_INIT;
+	int rc = s->ops->has_table(s, "ev_rows", err);
+	const char *time;
+
+	*ms = -1;
+	if (rc > 0)
+		rc = ev_plan_serving_rows(s, name, &key, err);
+	time = strchr(ev_buf_str(&key), '/');
+	if (rc == 0 && time && strlen(time) > 2)
+		*ms = strtoll(time + 1, NULL, 10);
+	ev_buf_release(&key);
+	return rc < 0 ? -1 : 0;
 }
 
 int ev_plan_is_beside(struct ev_store *s, const struct ev_plan *p, const struct ev_ledger *old, struct ev_error *err)

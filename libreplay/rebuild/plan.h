@@ -78,11 +78,13 @@ bool ev_role_names_live(const char *name);
 /* Before a table's or index's name: "", "ev_kept_", ... */
 const char *ev_role_prefix(enum ev_role role);
 
-/* A rows_key (ledger.h) that no version has yet, as SQL; `name` is that of the projection, as SQL too. */
-#define EV_FREE_ROWS_KEY(name) \
-	"(SELECT min(k.key) FROM (SELECT " name " || '/1' AS key UNION ALL SELECT " name " || '/2' " \
-	"UNION ALL SELECT " name " || '/3' UNION ALL SELECT " name " || '/4' UNION ALL SELECT " name " || '/5') k " \
-	"WHERE k.key NOT IN (SELECT rows_key FROM ev_rows))"
+/*
+ * A rows_key (ledger.h) for a version whose rebuild begins now, as SQL; appended. It is the projection's name and the
+ * time, in ms, so that two versions of one number can be told apart; an older evproject's has a digit there.
+ */
+void ev_rows_key_free(struct ev_buf *sql, const char *projection);
+/* When the rebuild of a version began, by the name that it has in its role; -1: none of this program has made it. */
+int ev_rows_key_time(struct ev_store *s, const char *name, int64_t *ms, struct ev_error *err);
 
 /* Create ev_rebuild where it is missing. */
 int ev_plan_create(struct ev_store *s, struct ev_error *err);

@@ -105,7 +105,7 @@ static int make_schema(struct ev_shadow_pg *s, struct ev_error *err)
 	const char *shadow = s->schemas[EV_ROLE_NEW], *live = s->schemas[EV_ROLE_LIVE];
 	const char *name = s->base.projection;
 	int there = ev_pgkit_has_schema(s, EV_ROLE_NEW, err);
-	struct ev_buf mark = EV_BUF_INIT;
+	struct ev_buf mark = EV_BUF_INIT, key = EV_BUF_INIT;
 	int rc;
 
 	if (there)
@@ -115,18 +115,17 @@ static int make_schema(struct ev_shadow_pg *s, struct ev_error *err)
 	if (s->base.live->ops->begin(s->base.live, err) < 0)
 		return -1;
 	ev_pgkit_mark(&mark, s, EV_ROLE_NEW);
+	ev_rows_key_free(&key, name);
 	rc = ev_pgkit_exec(s->live, err, "CREATE SCHEMA %I; COMMENT ON SCHEMA %I IS %L; "
 			   "CREATE TABLE %I.ev_rows (projection text PRIMARY KEY, rows_key text NOT NULL); "
 			   "CREATE VIEW %I.ev_cut AS SELECT * FROM %I.ev_cut; "
 			   "CREATE VIEW %I.ev_dead AS SELECT * FROM %I.ev_dead; "
 			   "CREATE VIEW %I.ev_seen AS SELECT * FROM %I.ev_seen; "
-			   "INSERT INTO %I.ev_rows SELECT %L, " EV_FREE_ROWS_KEY("%L") "; "
-			   "DELETE FROM ev_cut WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
-			   "DELETE FROM ev_dead WHERE projection = (SELECT rows_key FROM %I.ev_rows); "
-			   "DELETE FROM ev_seen WHERE projection = (SELECT rows_key FROM %I.ev_rows)",
+			   "INSERT INTO %I.ev_rows SELECT %L, %s",
 			   shadow, shadow, ev_buf_str(&mark), shadow, shadow, live, shadow, live, shadow, live,
-			   shadow, name, name, name, name, name, name, shadow, shadow, shadow);
+			   shadow, name, ev_buf_str(&key));
 	ev_buf_release(&mark);
+	ev_buf_release(&key);
 	if (rc == 0)
 		rc = s->base.live->ops->commit(s->base.live, err);
 	if (rc < 0)

@@ -310,19 +310,21 @@ static int copy_step(struct copy *cp, const struct step *st, struct ev_error *er
 static int copy_ledger(struct copy *cp, struct ev_error *err)
 {
 	const char *name = cp->sh->base.projection;
+	struct ev_buf key = EV_BUF_INIT;
+	int rc;
 
-	return ev_kit_exec(cp->s, err,
+	ev_rows_key_free(&key, name);
+	rc = ev_kit_exec(cp->s, err,
 			   "CREATE TEMP TABLE ev_row AS SELECT * FROM ev_shadow.ev_projection WHERE name = %Q;"
 			   "UPDATE ev_row SET name = name || ' (new)';"
 			   "INSERT INTO main.ev_projection SELECT * FROM ev_row; DROP TABLE ev_row;"
 			   "CREATE TEMP TABLE ev_row AS SELECT * FROM ev_shadow.ev_ledger "
 			   "WHERE projection = %Q; UPDATE ev_row SET projection = projection || ' (new)';"
 			   "INSERT INTO main.ev_ledger SELECT * FROM ev_row; DROP TABLE ev_row;"
-			   "INSERT INTO main.ev_rows SELECT %Q || ' (new)', " EV_FREE_ROWS_KEY("%Q") ";"
-			   "DELETE FROM main.ev_cut WHERE projection = " EV_ROWS_KEY("%Q || ' (new)'") ";"
-			   "DELETE FROM main.ev_dead WHERE projection = " EV_ROWS_KEY("%Q || ' (new)'") ";"
-			   "DELETE FROM main.ev_seen WHERE projection = " EV_ROWS_KEY("%Q || ' (new)'"),
-			   name, name, name, name, name, name, name, name, name, name, name, name, name, name);
+			   "INSERT INTO main.ev_rows SELECT %Q || ' (new)', %s",
+			   name, name, name, ev_buf_str(&key));
+	ev_buf_release(&key);
+	return rc;
 }
 
 /* The first transaction: empty tables, the ledger, and that the copy has begun. */
