@@ -10,6 +10,8 @@
 
 #include "rebuild/pg_kit.h"
 
+#define MARK "evtools: carried over" /* a comment */
+
 enum column { DEFINITION, QUALIFIED, TABLE, NAME, UNIQUE, KIND, PLAIN };
 
 /*
@@ -140,6 +142,14 @@ static void tell(struct ev_buf *out, const PGresult *res, int row, const struct 
 		ev_buf_addf(out, " is NOT carried over: %s", ev_buf_str(why));
 }
 
+/* What such an index makes of a row, and whether it can hold that, no fold can tell. */
+static void tell_load(struct ev_buf *out, const PGresult *res, int row)
+{
+	if (PQgetvalue(res, row, PLAIN)[0] != 't')
+		ev_buf_adds(out, ", which is of an expression or of a part of the rows: its table is loaded by "
+			    "statements, which takes longer than without it");
+}
+
 /* `FROM`: a table of the old version (o) and its namesake in the new one (n). */
 #define PAIRS "FROM own, new, pg_catalog.pg_class o JOIN pg_catalog.pg_class n ON n.relname = o.relname "
 #define IN_BOTH "o.oid = ANY (oids) AND n.oid = ANY (noids) "
@@ -187,6 +197,8 @@ int ev_pgkit_list_indexes(struct ev_shadow_pg *sh, struct ev_pg *fresh, const ch
 	for (int i = 0; rc == 0 && i < PQntuples(res); i++) {
 		rc = judge(fresh, res, i, fresh->schema, &why, err);
 		tell(out, res, i, &why);
+		if (!why.len)
+			tell_load(out, res, i);
 		ev_buf_addc(out, '\n');
 	}
 	ends = rc == 0 ? ending(sh, with, err) : NULL;
@@ -198,7 +210,7 @@ int ev_pgkit_list_indexes(struct ev_shadow_pg *sh, struct ev_pg *fresh, const ch
 	return ends ? 0 : -1;
 }
 
-/* On the table that is loaded: the rows may not fit it. */
+/* On the table that is loaded, or will be: rows that are there already may not fit it. */
 static int create(struct ev_shadow_pg *sh, const PGresult *res, int row, struct ev_error *err)
 {
 	const char *schema = sh->schemas[EV_ROLE_NEW];
@@ -237,38 +249,82 @@ static int leave_constraints(struct ev_shadow_pg *sh, struct ev_error *err)
 	return res ? 0 : -1;
 }
 
-/* 1 made, 0 not, -1. */
-static int carry(struct ev_shadow_pg *sh, const PGresult *res, int row, bool quiet, struct ev_error *err)
+/* The mark of one that was made before the load, until that has ended: where its namesake is dropped it goes, too. */
+static int mark(struct ev_shadow_pg *sh, const PGresult *res, int row, struct ev_error *err)
+{
+	return ev_pgkit_exec(sh->live, err, "COMMENT ON INDEX %I.%I IS '" MARK "'", sh->schemas[EV_ROLE_NEW],
+			     PQgetvalue(res, row, NAME));
+}
+
+/* `before` the load or behind it. 1 made, 0 not, -1. */
+static int carry(struct ev_shadow_pg *sh, const PGresult *res, int row, bool before, struct ev_error *err)
 {
 	struct ev_buf why = EV_BUF_INIT, text = EV_BUF_INIT;
 	int rc = judge(sh->live, res, row, sh->schemas[EV_ROLE_NEW], &why, err);
 
-	if (rc == 0 && !why.len) {
-		rc = create(sh, res, row, err) < 0 ? -1 : 1;
-	} else if (rc == 0 && !quiet) {
+	if (rc == 0 && !why.len)
+		rc = create(sh, res, row, err) < 0 || (before && mark(sh, res, row, err) < 0) ? -1 : 1;
+	if (rc == 1 && before && PQgetvalue(res, row, PLAIN)[0] != 't') {
 		tell(&text, res, row, &why);
-		note(sh, ev_buf_str(&text));
+		tell_load(&text, res, row);
+	} else if (rc == 0 && !before) {
+		tell(&text, res, row, &why);
 	}
+	if (text.len)
+		note(sh, ev_buf_str(&text));
 	ev_buf_release(&why);
 	ev_buf_release(&text);
 	return rc;
 }
 
-int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, bool before, struct ev_error *err)
+/* Those that have the mark: it is taken off, or, of the `gone` ones, they are. How many, or -1. */
+static int unmark(struct ev_shadow_pg *sh, bool gone, struct ev_error *err)
+{
+	struct ev_buf with = EV_BUF_INIT, sql = EV_BUF_INIT;
+	PGresult *res;
+	int rc, n;
+
+	ev_pgkit_with(&with, sh, EV_ROLE_NEW);
+	ev_pgkit_format(&sql, "%sSELECT format(%L, x.oid::regclass) FROM own, new, pg_catalog.pg_index i "
+			"JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = ANY (noids) "
+			"AND obj_description(x.oid, 'pg_class') = '" MARK "'%s", ev_buf_str(&with),
+			gone ? "DROP INDEX %s" : "COMMENT ON INDEX %s IS NULL",
+			gone ? " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index j JOIN pg_catalog.pg_class y "
+			       "ON y.oid = j.indexrelid WHERE j.indrelid = ANY (oids) AND y.relname = x.relname)" : "");
+	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
+	n = res ? PQntuples(res) : 0;
+	rc = res ? 0 : -1;
+	for (int i = 0; rc == 0 && i < n; i++)
+		rc = ev_pg_exec(sh->live, PQgetvalue(res, i, 0), err);
+	PQclear(res);
+	ev_buf_release(&with);
+	ev_buf_release(&sql);
+	return rc < 0 ? -1 : n;
+}
+
+static int carry_all(struct ev_shadow_pg *sh, bool before, struct ev_error *err)
 {
 	PGresult *res = lacking_in(sh, EV_ROLE_NEW, err);
 	int rc = res ? 0 : -1, made = 0;
 
 	for (int i = 0; rc >= 0 && i < PQntuples(res); i++) {
-		if (before && PQgetvalue(res, i, PLAIN)[0] != 't')
-			continue;
 		rc = carry(sh, res, i, before, err);
 		made += rc > 0;
 	}
 	PQclear(res);
-	if (rc >= 0 && !before)
-		rc = leave_constraints(sh, err);
 	return rc < 0 ? -1 : made;
+}
+
+int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, enum ev_shadow_rows rows, struct ev_error *err)
+{
+	int gone = unmark(sh, rows != EV_SHADOW_LOADED, err), made;
+
+	if (gone < 0 || rows == EV_SHADOW_LOADING)
+		return gone;
+	made = carry_all(sh, rows == EV_SHADOW_EMPTY, err);
+	if (made < 0 || (rows == EV_SHADOW_LOADED && leave_constraints(sh, err) < 0))
+		return -1;
+	return gone + made;
 }
 
 int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err)

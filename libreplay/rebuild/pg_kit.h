@@ -91,9 +91,10 @@ void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_ro
 
 /*
  * pg_indexes.c: indexes that others have put on the old tables, made on the new ones in the shadow; no UNIQUE one.
- * `before` there are rows: only those over columns alone, and nothing is said of the others. How many, or -1.
+ * Those made on empty tables go until there are all rows, if the old ones have gone; then what cannot be made is told.
+ * How many have been made or gone, or -1.
  */
-int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, bool before, struct ev_error *err);
+int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, enum ev_shadow_rows rows, struct ev_error *err);
 /*
  * For the plan: which can be made on the tables in the schema of `fresh`, noids in `with`, and which not and why; and
  * constraints and settings that end. A line each, appended.

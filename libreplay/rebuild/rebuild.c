@@ -221,9 +221,10 @@ static int expect_indexes(struct ev_rebuilding *r, struct ev_error *err)
 {
 	int rc;
 
-	if (!r->sh->ops->expect || ev_apply_ledger(r->apply)->nparts)
+	if (!r->sh->ops->expect)
 		return 0;
-	rc = r->sh->ops->expect(r->sh, r->plan.adopt, err);
+	rc = r->sh->ops->expect(r->sh, r->plan.adopt, ev_apply_ledger(r->apply)->nparts ? EV_SHADOW_LOADING
+											 : EV_SHADOW_EMPTY, err);
 	if (rc <= 0)
 		return rc;
 	close_apply(r);

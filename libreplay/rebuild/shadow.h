@@ -65,6 +65,9 @@ struct ev_shadow_report {
 
 struct ev_shadow;
 
+/* How far the new tables are filled. */
+enum ev_shadow_rows { EV_SHADOW_EMPTY, EV_SHADOW_LOADING, EV_SHADOW_LOADED };
+
 struct ev_shadow_ops {
 	/* Is there a shadow (perhaps one that a killed process left)? 1, 0, -1. */
 	int (*present)(struct ev_shadow *sh, struct ev_error *err);
@@ -89,10 +92,10 @@ struct ev_shadow_ops {
 	const char *(*where)(struct ev_shadow *sh, struct ev_store_options *opt);
 
 	/*
-	 * Before the load: indexes of others that the new tables will have, as far as they are over columns alone. Or
-	 * NULL: none of them refuses a row. 1 when some were made. `adopt`: as in preflight.
+	 * Before the load, or before it goes on: indexes of others that the new tables will have. Or NULL: none of them
+	 * refuses a row. 1 when some were made, or have gone with the old ones. `adopt`: as in preflight.
 	 */
-	int (*expect)(struct ev_shadow *sh, bool adopt, struct ev_error *err);
+	int (*expect)(struct ev_shadow *sh, bool adopt, enum ev_shadow_rows rows, struct ev_error *err);
 
 	/* After the load, before the copy: what makes reading fast (indexes, ANALYZE). `adopt`: as in preflight. */
 	int (*finish_load)(struct ev_shadow *sh, bool adopt, struct ev_error *err);

@@ -205,9 +205,9 @@ static int analyze(struct ev_shadow_pg *s, struct ev_error *err)
 }
 
 /* The old tables are on our list for as long as their indexes are looked for; they become ours by the swap. */
-static int carry_adopted(struct ev_shadow_pg *s, bool before, struct ev_error *err)
+static int carry_adopted(struct ev_shadow_pg *s, enum ev_shadow_rows rows, struct ev_error *err)
 {
-	int made = ev_pgkit_adopt(s, err) < 0 ? -1 : ev_pgkit_carry_indexes(s, before, err);
+	int made = ev_pgkit_adopt(s, err) < 0 ? -1 : ev_pgkit_carry_indexes(s, rows, err);
 
 	if (made < 0 || ev_pgkit_exec(s->live, err, "DELETE FROM ev_table WHERE projection = %L AND xmin::text::bigint "
 				      "= pg_catalog.txid_current() %% 4294967296", s->base.projection) < 0)
@@ -215,32 +215,32 @@ static int carry_adopted(struct ev_shadow_pg *s, bool before, struct ev_error *e
 	return made;
 }
 
-/* In one transaction; `before` the load or behind it. How many, or -1. */
-static int carry(struct ev_shadow *sh, bool adopt, bool before, struct ev_error *err)
+/* In one transaction. How many have been made or gone, or -1. */
+static int carry(struct ev_shadow *sh, bool adopt, enum ev_shadow_rows rows, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(sh);
 	int made;
 
 	if (sh->live->ops->begin(sh->live, err) < 0)
 		return -1;
-	made = adopt ? carry_adopted(s, before, err) : ev_pgkit_carry_indexes(s, before, err);
-	if (made < 0 || (!before && analyze(s, err) < 0) || sh->live->ops->commit(sh->live, err) < 0) {
+	made = adopt ? carry_adopted(s, rows, err) : ev_pgkit_carry_indexes(s, rows, err);
+	if (made < 0 || (rows == EV_SHADOW_LOADED && analyze(s, err) < 0) || sh->live->ops->commit(sh->live, err) < 0) {
 		sh->live->ops->rollback(sh->live);
 		return -1;
 	}
 	return made;
 }
 
-static int expect(struct ev_shadow *sh, bool adopt, struct ev_error *err)
+static int expect(struct ev_shadow *sh, bool adopt, enum ev_shadow_rows rows, struct ev_error *err)
 {
-	int made = carry(sh, adopt, true, err);
+	int made = carry(sh, adopt, rows, err);
 
 	return made < 0 ? -1 : made > 0;
 }
 
 static int finish_load(struct ev_shadow *sh, bool adopt, struct ev_error *err)
 {
-	return carry(sh, adopt, false, err) < 0 ? -1 : 0;
+	return carry(sh, adopt, EV_SHADOW_LOADED, err) < 0 ? -1 : 0;
 }
 
 static int copy(struct ev_shadow *sh, struct ev_plan *plan, bool adopt,
