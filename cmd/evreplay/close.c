@@ -95,7 +95,7 @@ void replay_advise(const struct replay *r, bool saved, struct ev_error *err)
 	const struct replay_args *a = r->args;
 	struct ev_error why = EV_ERROR_INIT;
 
-	if (err->class == EV_DATA && ev_source_still(r->src, &why) && why.class == EV_DATA &&
+	if (err->class == EV_DATA && ev_source_still(r->src, true, &why) && why.class == EV_DATA &&
 	    !strcmp(why.text, err->text)) {
 		advise_remade(r, err);
 		return;

@@ -179,7 +179,7 @@ static void handled_position(const struct replay *r, struct ev_position *pos)
 static int check_log(struct replay *r, const struct ev_position *next, struct ev_error *err)
 {
 	if (!ev_position_eq(next, &r->safe))
-		return ev_source_still(r->src, err);
+		return ev_source_still(r->src, true, err);
 	return r->ending ? ev_source_still_at_stop(r->src, err) : 0;
 }
 
@@ -207,7 +207,7 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 		rc = ev_kafka_sink_check_end(r->sink, err);
 	/* once more: a group's offset does not tell of which log it is, and the flush may have waited */
 	if (!rc && r->redrive)
-		rc = ev_source_still(r->src, err) || redrive_commit(r, &next, err) ? -1 : 0;
+		rc = ev_source_still(r->src, true, err) || redrive_commit(r, &next, err) ? -1 : 0;
 	kept = !rc && !r->sink->closed; /* who has gone has not read all of it */
 	ev_position_release(kept ? &r->safe : &next);
 	if (kept)
@@ -271,7 +271,7 @@ static bool settle(struct replay *r, const struct ev_error *failed)
 	bool saved, whole = false;
 
 	ev_messages_clear(r->msg);
-	if (!asks_in_vain(r, failed) && ev_source_still(r->src, &err) && err.class == EV_DATA) {
+	if (!asks_in_vain(r, failed) && ev_source_still(r->src, true, &err) && err.class == EV_DATA) {
 		replay_settle_remade(r);
 		if (strcmp(err.text, failed->text))
 			ev_report(r->msg, &err);

@@ -145,6 +145,13 @@ int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n
 		   struct ev_error *err);
 
 /*
+ * Asked once the records of a batch are at hand, before what they do is committed, and before a transaction is opened
+ * that the commit would end: may they be kept? Of a batch that is held with others one answer, later, is for all. Its
+ * -1 and error are those of the call; nothing since the last commit is kept. NULL: nobody is asked.
+ */
+void ev_apply_proof(struct ev_apply *a, int (*fn)(void *ctx, struct ev_error *err), void *ctx);
+
+/*
  * The records of the next batch, or of the one behind it: a second thread decodes them meanwhile. They stay as
  * they are until that batch is done, or they are forgotten. False: there is no such thread, or it has two already.
  */

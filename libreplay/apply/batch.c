@@ -500,13 +500,30 @@ static int try_batch(struct ev_apply *a, const struct ev_record *records, size_t
 	return finish(a, records, n, next, nparts, cut, finished, err);
 }
 
+void ev_apply_proof(struct ev_apply *a, int (*fn)(void *ctx, struct ev_error *err), void *ctx)
+{
+	a->proof = fn;
+	a->proof_ctx = ctx;
+}
+
+int ev_batch_prove(struct ev_apply *a, struct ev_error *err)
+{
+	if (!a->proven && a->proof && a->proof(a->proof_ctx, err))
+		return -1;
+	a->proven = true;
+	return 0;
+}
+
 int ev_apply_batch(struct ev_apply *a, const struct ev_record *records, size_t n,
 		   const int64_t *next, size_t nparts, bool cut, bool finished, struct ev_error *err)
 {
 	int rc;
 
+	a->proven = false;
 	if (a->whole)
 		return ev_whole_batch(a, records, n, next, nparts, cut, finished, err);
+	if (ev_batch_prove(a, err) < 0)
+		return -1;
 	do
 		rc = try_batch(a, records, n, next, nparts, cut, finished, err);
 	while (rc < 0 && ev_transaction_retry(a, err));

@@ -43,6 +43,9 @@ struct ev_apply {
 	size_t most;                  /* records whose rows are wanted at a time, 0: those of a window; whole.c */
 	bool (*chore)(void *ctx);     /* ev_apply_chore */
 	void *chore_ctx;
+	int (*proof)(void *ctx, struct ev_error *err); /* ev_apply_proof */
+	void *proof_ctx;
+	bool proven;                  /* it was asked of all that is not committed */
 	bool guarded;                 /* ev_open_guard */
 	bool indexed;                 /* ev_open_indexes */
 	bool looked;                  /* it is known which tables were empty */
@@ -124,6 +127,7 @@ void ev_transaction_undo(struct ev_apply *a); /* rollback, counts as before */
 void ev_batch_reserve(struct ev_apply *a, size_t n); /* room for n records' results, zeroed */
 
 /* batch.c, for whole.c */
+int ev_batch_prove(struct ev_apply *a, struct ev_error *err); /* by ev_apply_proof, unless that was asked */
 void ev_batch_snapshot(struct ev_apply *a);
 void ev_batch_advance(struct ev_ledger_part *p, const struct ev_record *r, int fate);
 void ev_batch_settle(struct ev_apply *a, const struct ev_record *records, size_t n);

@@ -41,6 +41,7 @@ struct run {
 	int64_t last_commit, last_group, last_look; /* ms, monotonic */
 	bool group_due;      /* transactions since the last commit to the group */
 	bool group_behind;   /* that failed */
+	bool broken;         /* the read failed: what is held is kept where that can be answered for at once */
 };
 
 static void note(struct run *r, const char *text)
@@ -126,17 +127,20 @@ static int group_failed(struct run *r, struct ev_error *err)
 static int commit_group(struct run *r, bool must, struct ev_error *err)
 {
 	struct ev_position pos = EV_POSITION_INIT;
+	int64_t begin = ev_clock_ms(), left;
 	int rc;
 
 	if (!r->opt->group || r->src->one_sequence)
 		return 0;
-	if (ev_source_still(r->src, err)) /* a group's offset does not tell of which log it is */
-		return must || err->class == EV_DATA ? -1 : group_failed(r, err);
-	ev_ledger_position(ev_apply_ledger(r->a), &pos);
-	rc = r->src->ops->commit_group(r->src, r->opt->group, &pos, must ? -1 : GROUP_WAIT_MS, err);
-	ev_position_release(&pos);
+	rc = ev_source_still(r->src, must, err); /* a group's offset does not tell of which log it is */
+	left = begin + GROUP_WAIT_MS - ev_clock_ms();
+	if (rc == 0) {
+		ev_ledger_position(ev_apply_ledger(r->a), &pos);
+		rc = r->src->ops->commit_group(r->src, r->opt->group, &pos, must ? -1 : left < 1 ? 1 : (int)left, err);
+		ev_position_release(&pos);
+	}
 	r->last_group = ev_clock_ms();
-	if (rc < 0 && !must)
+	if (rc < 0 && !must && err->class != EV_DATA)
 		return group_failed(r, err);
 	r->group_due = r->group_behind = false;
 	return rc;
@@ -266,8 +270,6 @@ static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error 
 	if (in->n == 0 && !in->done &&
 	    !(follow && ev_clock_ms() - r->last_commit > IDLE_SAVE_MS && holes_passed(r)))
 		return idle(r, err);
-	if (ev_source_still(r->src, err)) /* so that nothing of another log is ever in the view */
-		return -1;
 	rc = ev_apply_batch(r->a, in->records, (size_t)in->n, in->next, in->nnext, follow || in->done, in->done, err);
 	if (rc)
 		return rc < 0 ? -1 : AGAIN;
@@ -321,12 +323,22 @@ static int read_once(struct run *r, const struct ev_span *spans, const struct ev
 	return rc;
 }
 
+/* So that nothing of another log is ever in the view. */
+static int prove(void *ctx, struct ev_error *err)
+{
+	struct run *r = ctx;
+
+	return ev_source_still(r->src, !r->broken, err);
+}
+
 /* What is held is committed also where the read was broken off, so that it is not done again. */
 static int end_read(struct run *r, int rc, struct ev_error *err)
 {
 	struct ev_error none = EV_ERROR_INIT;
-	int held = rc == AGAIN ? 0 : ev_apply_checkpoint(r->a, rc < 0 ? &none : err);
+	int held;
 
+	r->broken = rc < 0;
+	held = rc == AGAIN ? 0 : ev_apply_checkpoint(r->a, rc < 0 ? &none : err);
 	return rc < 0 || held < 0 ? -1 : held && !r->st->stopped ? AGAIN : rc;
 }
 
@@ -545,6 +557,7 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 	for (int i = 0; i < 2; i++)
 		r.in[i].records = ev_alloc(r.batch * sizeof(*r.in[i].records));
 	r.at = r.in;
+	ev_apply_proof(a, prove, &r);
 	rc = opt->checked ? 0 : ev_identity_check(ev_apply_ledger(a), src, opt->range, hooks, err);
 	if (rc == 0)
 		rc = bounded(&r, err);
@@ -554,6 +567,7 @@ int ev_run(struct ev_apply *a, struct ev_source *src, const struct ev_run_option
 		rc = follow(&r, err);
 	if (rc == 0)
 		rc = commit_group(&r, !status->stopped, err);
+	ev_apply_proof(a, NULL, NULL);
 	for (int i = 0; i < 2; i++) {
 		free(r.in[i].records);
 		free(r.in[i].next);

@@ -41,6 +41,8 @@ static int open_held(struct ev_apply *a, struct ev_error *err)
 {
 	if (a->open)
 		return 0;
+	if (ev_batch_prove(a, err) < 0)
+		return -1;
 	if (a->store->ops->begin(a->store, err) < 0) {
 		if (err->class == EV_HELD)
 			ev_ledger_name_holder(a->store, a->projection->name, err);
@@ -63,7 +65,7 @@ static int start(struct ev_apply *a, struct ev_error *err)
 	bool held = a->opt.hold_ms && !(a->cut_first && ev_poison_ordered(a));
 
 	if (!held && !a->open) {
-		if (ev_transaction_begin(a, err) < 0)
+		if (ev_batch_prove(a, err) < 0 || ev_transaction_begin(a, err) < 0)
 			return -1;
 		a->open = true;
 	} else if (!a->holding) {
@@ -81,6 +83,8 @@ static int start(struct ev_apply *a, struct ev_error *err)
 
 static int commit(struct ev_apply *a, bool cut, struct ev_error *err)
 {
+	if (ev_batch_prove(a, err) < 0)
+		return -1;
 	if (!a->open && a->opt.load && a->store->ops->load && ev_fold_loads(a->fold))
 		a->store->ops->load(a->store, a->projection->name);
 	if (open_held(a, err) < 0 || ev_fold_write_all(a->fold, err) < 0 ||

@@ -79,16 +79,16 @@ int ev_source_records_at(struct ev_source *s, const int64_t *offsets, ev_source_
 	return 0;
 }
 
-int ev_source_still(struct ev_source *s, struct ev_error *err)
+int ev_source_still(struct ev_source *s, bool must, struct ev_error *err)
 {
-	return s->ops->still ? s->ops->still(s, true, err) : 0;
+	return s->ops->still ? s->ops->still(s, must, err) : 0;
 }
 
 int ev_source_still_at_stop(struct ev_source *s, struct ev_error *err)
 {
 	struct ev_error why = EV_ERROR_INIT;
 
-	if (!s->ops->still || !s->ops->still(s, false, &why) || why.class != EV_DATA)
+	if (!ev_source_still(s, false, &why) || why.class != EV_DATA)
 		return 0;
 	*err = why;
 	return -1;

@@ -207,9 +207,9 @@ int ev_source_records_at(struct ev_source *s, const int64_t *offsets, ev_source_
 bool ev_source_has_topic(const struct ev_source *s, const char *topic);
 /*
  * EV_DATA where it is another log by now (a topic was deleted and made again): what was given since the last answer may
- * be of that. The same error from then on, and nobody is asked.
+ * be of that. The same error from then on, and nobody is asked. An answer that is no must is not waited for for long.
  */
-int ev_source_still(struct ev_source *s, struct ev_error *err);
+int ev_source_still(struct ev_source *s, bool must, struct ev_error *err);
 /* The same for who has nothing more to keep: 0 also where nobody answers. */
 int ev_source_still_at_stop(struct ev_source *s, struct ev_error *err);
 

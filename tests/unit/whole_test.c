@@ -232,6 +232,54 @@ static void unanswered(struct log *l)
 	ev_projection_free(p);
 }
 
+struct proof {
+	int asked;
+	bool refuses;
+};
+
+static int prove(void *ctx, struct ev_error *err)
+{
+	struct proof *p = ctx;
+
+	p->asked++;
+	return p->refuses ? ev_fail(err, EV_DATA, "it is of another log") : 0;
+}
+
+/* Who vouches for records is asked once for all that is committed together, and what is not proven is not kept. */
+static void proven(struct log *l, bool exact, bool hold)
+{
+	struct ev_store_options so = EV_STORE_OPTIONS_INIT;
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_projection *p = ev_projection_parse("s.sql", ev_slice_str(sums), &err);
+	struct ev_store *s = ev_store_open(":memory:", &so, &err);
+	struct ev_apply *a = open_apply(s, p, exact, hold);
+	struct proof proof = { 0 };
+	struct ev_ledger stored = { 0 };
+	int each = hold ? 0 : 1;
+
+	for (size_t i = 0; i < RECORDS; i++)
+		l->records[i].part = l->records[i].partition = 0;
+	ev_apply_proof(a, prove, &proof);
+	for (size_t i = 0; i < 30; i += 10)
+		CHECK(ev_apply_batch(a, l->records + i, 10, NULL, 0, false, false, &err) == 0, "a batch: %s", err.text);
+	CHECK(proof.asked == 3 * each, "none is asked of what is held, and once of what is not: %d", proof.asked);
+	CHECK(ev_apply_checkpoint(a, &err) == 0, "it is committed: %s", err.text);
+	CHECK(ev_apply_checkpoint(a, &err) == 0, "and then there is nothing: %s", err.text);
+	CHECK(proof.asked == (hold ? 1 : 3), "once for all: %d", proof.asked);
+	proof = (struct proof){ .refuses = true };
+	CHECK(ev_apply_batch(a, l->records + 30, 10, NULL, 0, false, !hold, &err) == -each, "more: %s", err.text);
+	CHECK(!hold || ev_apply_checkpoint(a, &err) == -1, "that are not proven");
+	CHECK(err.class == EV_DATA && strstr(err.text, "another log"), "and it is said why: %s", err.text);
+	CHECK(ev_ledger_load(s, "s", &stored, &err) == 0 && stored.parts[0].next == 30 &&
+	      ev_apply_ledger(a)->parts[0].next == 30, "are not kept: %" PRId64, stored.parts[0].next);
+	ev_ledger_release(&stored);
+	ev_apply_proof(a, NULL, NULL);
+	CHECK(ev_apply_batch(a, l->records + 30, 10, NULL, 0, true, false, &err) == 0, "none is asked: %s", err.text);
+	ev_apply_close(a);
+	s->ops->close(s);
+	ev_projection_free(p);
+}
+
 /*
  * Pieces are numbered through all batches, also where one ends with none behind it: what is passed bounds how far they
  * are made ahead. So few records that there is no second thread.
@@ -344,6 +392,9 @@ int main(void)
 	CHECK(ev_slice_eq(ev_buf_slice(&want), ev_buf_slice(&got)), "and comes to the same");
 	newcomer(l);
 	unanswered(l);
+	proven(l, false, true);
+	proven(l, false, false);
+	proven(l, true, false);
 	ev_buf_release(&want);
 	ev_buf_release(&got);
 	ev_projection_free(p);
