@@ -40,6 +40,7 @@ at_exit "kill -9 $idle 2>/dev/null"
 check "another view is followed" wait_for 60 applied idle.db 40
 kill -STOP $idle
 remake 200
+sleep 1 # at the least: it is to know that it has not turned for a while
 kill -CONT $idle
 told idle $idle 40
 
