@@ -237,8 +237,8 @@ int ev_kafka_records_at(struct ev_source *s, const int64_t *offsets, ev_source_t
 /* kafka_rouse.c */
 /* Nothing is there on the lane. Where the log has more, see to it that the client asks for it. */
 void ev_kafka_rouse(struct ev_kafka *k, size_t lane);
-/* By a question for something small, which passes through the thread of the partition's broker. */
-void ev_kafka_wake(struct ev_kafka *k, rd_kafka_t *rk, size_t part);
+/* By a question for something small, which passes through the partitions' brokers' threads, as its answer does. */
+void ev_kafka_wake(struct ev_kafka *k, rd_kafka_t *rk, const size_t *parts, size_t n, int wait_ms);
 
 /* kafka_trouble.c */
 /* A message that is an error: 0 when the read may go on. */

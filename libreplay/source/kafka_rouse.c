@@ -24,13 +24,14 @@ static size_t hungry(const struct ev_kafka *k, size_t lane)
 }
 
 /* The question for watermarks is none: in 2.0.2 it outlasts its time where the broker is gone. */
-void ev_kafka_wake(struct ev_kafka *k, rd_kafka_t *rk, size_t part)
+void ev_kafka_wake(struct ev_kafka *k, rd_kafka_t *rk, const size_t *parts, size_t n, int wait_ms)
 {
-	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)n);
 
-	rd_kafka_topic_partition_list_add(l, k->base.parts[part].topic, k->base.parts[part].partition)->offset =
-		RD_KAFKA_OFFSET_END;
-	rd_kafka_offsets_for_times(rk, l, ANSWER_MS);
+	for (size_t i = 0; i < n; i++)
+		rd_kafka_topic_partition_list_add(l, k->base.parts[parts[i]].topic, k->base.parts[parts[i]].partition)
+			->offset = RD_KAFKA_OFFSET_END;
+	rd_kafka_offsets_for_times(rk, l, wait_ms);
 	rd_kafka_topic_partition_list_destroy(l);
 }
 
@@ -48,6 +49,6 @@ void ev_kafka_rouse(struct ev_kafka *k, size_t lane)
 		return;
 	i = hungry(k, lane);
 	if (i < k->base.nparts)
-		ev_kafka_wake(k, k->reader, i);
+		ev_kafka_wake(k, k->reader, &i, 1, ANSWER_MS);
 	l->dry_since = ev_clock_ms();
 }

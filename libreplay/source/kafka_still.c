@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "source/kafka.h"
 
-enum { TURN_MS = 1, AWAY_MS = 2500, ASK_MS = 1000 };
+enum { TURN_MS = 1, MOST_TURN_MS = 50, AWAY_MS = 2500, ASK_MS = 1000 };
 enum { SURE_US = 20000, SHARE = 20, MOST_US = 1000000, EVERY_US = 10000000, ENOUGH = 4, SLEEP_US = 500000 };
 enum { AGAIN = 1, MARK_MS = 100 };
 enum { STOP_MS = 5000 }; /* at a stop an answer is waited for no longer */
@@ -26,7 +26,7 @@ struct look {
 	rd_kafka_queue_t *q;
 	enum answer *answers; /* of each topic */
 	size_t open;          /* of them: not given yet */
-	int64_t since, next_ask; /* ms */
+	int64_t since, next_ask, next_wake; /* ms */
 	int64_t stop;         /* ms: when it was met first that an end is asked for; 0: it is not */
 	bool must;            /* an answer is waited for */
 	bool unknown;         /* none came, which is no error */
@@ -195,16 +195,34 @@ static int ask_again(struct look *l, struct ev_error *err)
 	return 0;
 }
 
-/* It may sleep, and not know that a partition was begun. */
-static void wake(struct look *l, rd_kafka_t *rk)
+/*
+ * Threads of the client may sleep, and not know that a partition was begun. One question is under way at a time: its
+ * answer wakes who was not ready for it, and what was asked for comes as long after that. How long to wait then.
+ */
+static int wake(struct ev_kafka *k, rd_kafka_t *rk, const size_t *parts, size_t n, int64_t *next)
+{
+	int64_t begin = ev_clock_ms(), now = begin;
+
+	if (now >= *next && !ev_kafka_down_since(k, rk)) {
+		ev_kafka_wake(k, rk, parts, n, ASK_MS);
+		now = ev_clock_ms();
+		*next = now - begin < ASK_MS ? now + 2 * (now - begin) + TURN_MS : now + ASK_MS;
+	}
+	return (int)ev_clamp((size_t)(*next > now ? *next - now : 0), TURN_MS, MOST_TURN_MS);
+}
+
+static int wake_asked(struct look *l, rd_kafka_t *rk)
 {
 	struct ev_kafka *k = l->k;
+	size_t *parts = ev_alloc(k->ntopics * sizeof(*parts)), n = 0;
+	int wait;
 
-	if (ev_kafka_down_since(k, rk))
-		return;
 	for (size_t i = 0; i < k->ntopics; i++)
 		if (l->answers[i] == ASKED)
-			ev_kafka_wake(k, rk, k->topics[i].known.part);
+			parts[n++] = k->topics[i].known.part;
+	wait = wake(k, rk, parts, n, &l->next_wake);
+	free(parts);
+	return wait;
 }
 
 /* May it be waited on? */
@@ -239,15 +257,13 @@ static int await(struct look *l, struct ev_error *err)
 	struct ev_kafka *k = l->k;
 	int rc = 0;
 
-	wake(l, client(k, err));
 	while (!rc && l->open) {
-		rd_kafka_message_t *m = rd_kafka_consume_queue(l->q, TURN_MS);
+		rd_kafka_message_t *m = rd_kafka_consume_queue(l->q, wake_asked(l, client(k, err)));
 
 		if (m) {
 			rc = take(l, m, err);
 			continue;
 		}
-		wake(l, client(k, err));
 		if (!patient(l, err))
 			return give_up(l, err);
 		if (ev_clock_ms() >= l->next_ask)
@@ -427,7 +443,8 @@ struct begin {
 	rd_kafka_t *rk;
 	rd_kafka_queue_t *q;
 	bool *asked; /* of each partition */
-	size_t open, turn;
+	size_t open;
+	int64_t next_wake; /* ms */
 };
 
 /* Topics that nothing is known of, and of which the read has nothing to give at once. */
@@ -505,14 +522,17 @@ static void take_before(struct begin *b, rd_kafka_message_t *m)
 	rd_kafka_message_destroy(m);
 }
 
-/* The thread of one broker after the other: a partition may be one of many. */
-static void wake_next(struct begin *b)
+static int wake_before(struct begin *b)
 {
-	size_t n = b->k->base.nparts;
+	size_t *parts = ev_alloc(b->k->base.nparts * sizeof(*parts)), n = 0;
+	int wait;
 
-	for (size_t i = 0; i < n && !b->asked[b->turn % n]; i++)
-		b->turn++;
-	ev_kafka_wake(b->k, b->rk, b->turn++ % n);
+	for (size_t i = 0; i < b->k->base.nparts; i++)
+		if (b->asked[i])
+			parts[n++] = i;
+	wait = wake(b->k, b->rk, parts, n, &b->next_wake);
+	free(parts);
+	return wait;
 }
 
 static void ask_all_before(struct begin *b, const bool *waits)
@@ -524,12 +544,10 @@ static void ask_all_before(struct begin *b, const bool *waits)
 		if (waits[k->kp[i].topic] && k->kp[i].begin > k->base.parts[i].low)
 			ask_before(b, i);
 	while (b->open && ev_clock_ms() - since < k->timeout_ms && !ev_kafka_down_since(k, b->rk)) {
-		rd_kafka_message_t *m = rd_kafka_consume_queue(b->q, TURN_MS);
+		rd_kafka_message_t *m = rd_kafka_consume_queue(b->q, wake_before(b));
 
 		if (m)
 			take_before(b, m);
-		else
-			wake_next(b);
 	}
 	for (size_t i = 0; i < k->base.nparts; i++)
 		end_ask(b, i);
