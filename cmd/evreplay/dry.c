@@ -131,6 +131,8 @@ uint64_t replay_dry_conflicts(const struct replay *r, bool topics, struct ev_buf
 			ev_buf_addf(out, "topic %s: %d partition%s%s\n", t->name, (int)t->info.partitions,
 				    ev_plural(t->info.partitions), t->create ? ", to be made" : "");
 		}
+		if (t->unseen)
+			ev_buf_addf(out, "unchecked: topic %s: its settings may not be seen\n", t->name);
 		all += print_conflicts(r, t, out) + print_large(t, out);
 	}
 	for (size_t i = 0; i < r->nparts; i++)

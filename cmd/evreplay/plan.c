@@ -99,6 +99,25 @@ static void set_bounds(struct replay_topic *t)
 		t->after_ms = difference;
 }
 
+/*
+ * Without the right to see its settings none is known, and nothing can be refused for them. Of a topic that is to be
+ * made the source's may say all there is, though the brokers' defaults may not be seen.
+ */
+static void say_unseen(struct replay *r, struct replay_topic *t)
+{
+	static const char *const wanted[] = { "cleanup.policy", "retention.ms", "message.timestamp.type",
+					      "max.message.bytes" };
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
+		n += ev_topic_config(&t->info, wanted[i]) != NULL;
+	t->unseen = n < sizeof(wanted) / sizeof(*wanted);
+	if (t->unseen)
+		ev_warn(r->msg, "the settings of topic '%s' may not be seen: it is not checked whether it keeps what "
+			"it is given (the broker wants an ACL that allows DescribeConfigs on %s)", t->name,
+			t->create ? "the cluster" : "it");
+}
+
 static bool reads_it(const struct replay *r, const char *topic)
 {
 	const char *id = r->cluster->id;
@@ -336,7 +355,7 @@ static struct replay_topic *new_topic(struct replay *r, const char *name, const 
 					struct ev_error *err)
 {
 	struct replay_topic *t = ev_alloc(sizeof(*t));
-	bool seen;
+	bool seen = true;
 
 	*EV_PUSH(r->topics, r->ntopics) = t;
 	t->name = ev_strdup(name);
@@ -353,6 +372,8 @@ static struct replay_topic *new_topic(struct replay *r, const char *name, const 
 	t->as_made = t->create && !t->info.nconfigs;
 	if (t->create && ev_topic_defaults(r->cluster, &t->info, &seen, err))
 		return NULL;
+	if (!seen)
+		say_unseen(r, t);
 	set_bounds(t);
 	if (check_settings(r, t, err))
 		return NULL;

@@ -66,6 +66,7 @@ struct replay_topic { /* one that is written */
 	struct ev_topic_info info;
 	bool create;                /* is not there yet */
 	bool as_made;               /* it will have the settings that the brokers give it */
+	bool unseen;                /* its settings may not be seen: nothing is refused for them */
 	bool rewrites, compacts;
 	bool checked;               /* that it is still what the job has written */
 	int32_t was;                /* how many partitions it had then; 0: not known */

@@ -10,7 +10,13 @@
 
 enum { BATCH = 1024, WAIT_MS = 200, FULL_WAIT_MS = 50, TELL_MS = 1000, AGAIN_MS = 5000 };
 
-/* Made when it is not there: one partition, compacted. A topic that forgets is refused. */
+static void tell(const struct kafka_sink *k, const char *text)
+{
+	if (k->note)
+		k->note(k->note_ctx, text);
+}
+
+/* Made when it is not there: one partition, compacted. A topic that forgets is refused, where its policy is seen. */
 static int need_jobs_topic(struct kafka_sink *k, struct ev_error *err)
 {
 	struct ev_config configs[] = { { "cleanup.policy", "compact", true },
@@ -27,6 +33,9 @@ static int need_jobs_topic(struct kafka_sink *k, struct ev_error *err)
 		return ev_topic_create(k->cluster, EV_JOBS_TOPIC, &like, err);
 	rc = ev_topic_configs(k->cluster, EV_JOBS_TOPIC, &is, &seen, err);
 	policy = ev_topic_config(&is, "cleanup.policy");
+	if (!rc && !seen)
+		tell(k, "the settings of topic '" EV_JOBS_TOPIC "' may not be seen: it is not checked whether it keeps "
+			"the positions of jobs (the broker wants an ACL that allows DescribeConfigs on it)");
 	if (!rc && policy && strcmp(policy, "compact")) {
 		ev_fail(err, EV_STORE, "cannot use topic '" EV_JOBS_TOPIC "': its cleanup.policy is '%s'",
 			policy);
@@ -104,8 +113,7 @@ static void tell_wait(const struct kafka_sink *k)
 	snprintf(text, sizeof(text), "job '%s' waits for a transaction of another job, which keeps back what follows "
 		 "in '" EV_JOBS_TOPIC "': until the broker ends it, %d s at most", k->job,
 		 k->spec->txn_wait_ms / 1000);
-	if (k->note)
-		k->note(k->note_ctx, text);
+	tell(k, text);
 }
 
 struct own_token {

@@ -9,6 +9,7 @@
  *   grow TOPIC PARTITIONS                      to that many, and wait for them
  *   trim TOPIC/PARTITION OFFSET                DeleteRecords: the log then starts at OFFSET
  *   deny TOPIC [read|write]                    nobody may (write) it (a broker with an authorizer)
+ *   veil TOPIC|@                               nobody may see its settings, or those of the brokers (likewise)
  *   shut GROUP                                 nobody may read in that group, so none joins it (likewise)
  *   set TOPIC|@BROKER config=value             a setting of the topic, or of the broker with that number
  *   marks TOPIC/PARTITION                      prints low, last stable and high offset
@@ -191,6 +192,16 @@ static void deny(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
 	    read ? RD_KAFKA_ACL_OPERATION_READ : RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_PERMISSION_TYPE_DENY);
 }
 
+static void veil(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
+{
+	bool brokers = !strcmp(argv[1], "@");
+	rd_kafka_ResourceType_t what = brokers ? RD_KAFKA_RESOURCE_BROKER : RD_KAFKA_RESOURCE_TOPIC;
+	const char *name = brokers ? "kafka-cluster" : argv[1];
+
+	acl(rk, q, what, name, RD_KAFKA_ACL_OPERATION_ALL, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW);
+	acl(rk, q, what, name, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS, RD_KAFKA_ACL_PERMISSION_TYPE_DENY);
+}
+
 static void trim(rd_kafka_t *rk, rd_kafka_queue_t *q, char **argv)
 {
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
@@ -279,6 +290,8 @@ static int topics(const struct setup *su, int argc, char **argv)
 		grow(rk, q, argv);
 	else if (!strcmp(argv[0], "deny") && (argc == 2 || argc == 3))
 		deny(rk, q, argv);
+	else if (!strcmp(argv[0], "veil") && argc == 2)
+		veil(rk, q, argv);
 	else if (!strcmp(argv[0], "shut") && argc == 2)
 		acl(rk, q, RD_KAFKA_RESOURCE_GROUP, argv[1], RD_KAFKA_ACL_OPERATION_READ,
 		    RD_KAFKA_ACL_PERMISSION_TYPE_DENY);
