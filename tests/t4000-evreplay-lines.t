@@ -168,6 +168,18 @@ for c in "evreplay ./orders.ndjson --into -" "evtail ./orders.ndjson -q -o json"
 	check_status 2 "one that is not there is no position: ${c%% *}"
 done
 
+# From a file's end on: where that is stands in the position, and the next run has what has come since.
+seq 3 >grows.txt
+evtail ./grows.txt --lines grown --from begin -o json -q >grows.ndjson
+for source in "--lines grown ./grows.txt" ./grows.ndjson; do
+	run evreplay $source --from end --into - --position grown.pos
+	check_status 0 "from the end of a file nothing is copied: $source"
+	check "and the position is behind it" test "$(jq '.grown["0"]' grown.pos)" = 4
+done
+echo 4 >>grows.txt
+run evreplay --lines grown ./grows.txt --from grown.pos --into - --position grown.pos
+check "what has come since is" test "$(jq .value "$out")" = 4
+
 # Lines of kcat -J name a broker.
 echo '{"topic":"t","partition":0,"offset":3,"tstype":"create","ts":1700000000000,"broker":1,"key":"k","payload":"v"}' >kcat.lines
 run evreplay ./kcat.lines --into - -v

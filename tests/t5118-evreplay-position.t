@@ -4,7 +4,7 @@
 now=$(date +%s%3N)
 topic src 1
 topic dst 1
-at() { [ "$(jq ".[\"$src\"][\"0\"]" "$1")" = "$2" ]; }
+at() { [ "$(jq '.[]["0"]' "$1")" = "$2" ]; }
 add() { printf "many $src/0 $now %d\n" "$1" | put; }
 
 add 10
@@ -25,6 +25,34 @@ run evreplay "$src" --into "$dst" --metrics nowhere/m.prom
 check_status 4 "so are metrics that cannot be written"
 run evreplay "$src" --into "$dst" --from live.json
 check_grep "before anything was copied, too" "^evreplay: nothing is in the range: 0 records" "$err"
+
+# A job that begins at a file's end goes on there when that has grown.
+topic grown 1
+seq 3 >grows.txt
+for n in 3 4 5; do
+	seq "$n" >grows.txt
+	run evreplay --lines grows ./grows.txt --from end --into "$grown" --lossy --exactly-once --job "grown-$$"
+	check_status 0 "a job of what comes behind a file's end, with $n lines"
+done
+check "has what has come" test "$(evtail "$grown" --from begin -q -o value | tr '\n' ' ')" = "4 5 "
+
+# So do metrics tell it of a copy that lasts, and of one that fails, whose map has all that is safe.
+safe() { grep -q "^ev_replay_safe_offset{.* $2\$" "$1"; }
+topic told 1
+timeout --foreground 200 evreplay "$src" -f --into "$told" --metrics live.prom 2>"$err" &
+copy=$!
+check "metrics of a copy that follows tell what is safe" wait_for 60 safe live.prom 15
+pkill -KILL -P $copy
+wait $copy 2>/dev/null
+topic fails 1
+topic small 1 max.message.bytes=2000
+printf '%s\n' "many $fails/0 $now 15" "put $fails/0 $now k $(head -c 3000 /dev/urandom | base64 -w 0)" | put
+run evreplay "$fails" --into "$small" --metrics failed.prom --offset-map failed.map --position failed.json
+check_status 4 "a record that the target does not take ends a copy"
+check "the position is before it" at failed.json 15
+check "the metrics have that, too" safe failed.prom 15
+check "the map has all up to there" test "$(jq -s 'map(.count // 0) | add' failed.map)" = 15
+check "and says so" test "$(jq -c 'select(.end) | .end[]' failed.map)" = '{"0":15}'
 
 # The file of another source would begin all over again.
 echo '{"ordres":{"0":12}}' >other.json

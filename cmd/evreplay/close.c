@@ -8,14 +8,16 @@
 #include "base/plural.h"
 #include "common/term.h"
 
+void replay_position_set(const struct replay *r, size_t part, int64_t next, struct ev_position *pos)
+{
+	if (next >= 0 && next != INT64_MAX)
+		ev_position_set(pos, r->src->parts[part].topic, r->src->parts[part].partition, next);
+}
+
 void replay_position(struct replay *r, struct ev_position *pos)
 {
-	for (size_t i = 0; i < r->src->nparts; i++) {
-		int64_t next = ev_merge_next(r->merge, (uint32_t)i);
-
-		if (next >= 0)
-			ev_position_set(pos, r->src->parts[i].topic, r->src->parts[i].partition, next);
-	}
+	for (size_t i = 0; i < r->src->nparts; i++)
+		replay_position_set(r, i, ev_merge_next(r->merge, (uint32_t)i), pos);
 }
 
 static int64_t safe_of(struct replay *r, uint32_t part, uint64_t *beyond)
@@ -48,10 +50,8 @@ bool replay_settle(struct replay *r, struct ev_position *pos)
 		int64_t next = safe_of(r, i, &beyond);
 
 		whole &= i >= r->nparts || r->parts[i].next <= next;
-		if (next < 0)
-			continue;
-		ev_position_set(pos, p->topic, p->partition, next);
-		if (r->args->quiet || i >= r->nparts || r->parts[i].next < 0 || !r->sink->records)
+		replay_position_set(r, i, next, pos);
+		if (next < 0 || r->args->quiet || i >= r->nparts || r->parts[i].next < 0 || !r->sink->records)
 			continue; /* nothing of it was on its way */
 		ev_say(r->msg, "%s/%d: safe up to offset %" PRId64, p->topic, (int)p->partition, next);
 		if (beyond)

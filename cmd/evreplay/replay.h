@@ -349,6 +349,8 @@ int replay_metrics_end(struct replay *r, bool failed, struct ev_error *err);
 
 /* ---- close.c ---- */
 
+/* Where a partition of the source goes on, into `pos`; not where that is not known (-1, or a file's end to come). */
+void replay_position_set(const struct replay *r, size_t part, int64_t next, struct ev_position *pos);
 /* The source's position behind all that was read. */
 void replay_position(struct replay *r, struct ev_position *pos);
 /* Up to where all is safe after a failure, and on stderr what stands behind it all the same. Is it all that was put? */

@@ -13,7 +13,7 @@
 #define BATCH_BYTES (4u << 20)
 #define WAIT_MS 200
 #define LINGER_MS 50
-#define COMMIT_MS 5000 /* of a redrive, an archive, a position file */
+#define COMMIT_MS 5000 /* of a redrive, an archive, a position file, metrics */
 #define STOPPED 1
 /* What is read ahead of a topic: its acknowledgements set the pace, and more is only out of the caches. */
 #define AHEAD (64u << 20)
@@ -170,8 +170,7 @@ static void handled_position(const struct replay *r, struct ev_position *pos)
 
 		if (next < 0 && i < r->nspans)
 			next = r->spans[i].begin;
-		if (next >= 0 && next != INT64_MAX)
-			ev_position_set(pos, r->src->parts[i].topic, r->src->parts[i].partition, next);
+		replay_position_set(r, i, next, pos);
 	}
 }
 
@@ -219,13 +218,17 @@ static int flush(struct replay *r, bool whole, struct ev_error *err)
 	return rc;
 }
 
-/* What one flush keeps, a group's offset, an archive's manifest, a position file, and how far it may lag behind. */
+/*
+ * What one flush keeps, a group's offset, an archive's manifest, a position file, what metrics tell, and how far it may
+ * lag behind.
+ */
 static bool kept_by_time(const struct replay *r)
 {
 	const struct replay_args *a = r->args;
 	enum replay_kind into = replay_into(a);
 
-	return r->redrive || into == INTO_ARCHIVE || (into == INTO_TOPIC && a->position && !a->exactly_once);
+	return r->redrive || into == INTO_ARCHIVE ||
+	       (!a->exactly_once && (a->metrics || (into == INTO_TOPIC && a->position)));
 }
 
 /* A transaction is full, or old enough. */
@@ -280,13 +283,20 @@ static bool settle(struct replay *r, const struct ev_error *failed)
 	err = (struct ev_error)EV_ERROR_INIT;
 	if (replay_into(r->args) != INTO_LINES && r->sink && r->merge)
 		whole = replay_settle(r, &pos);
+	/* what a job has not committed is void, and so is what its map says of it */
+	if (r->map && !r->args->job && pos.n) {
+		ev_map_writer_end(r->map, &pos);
+		ev_map_writer_flush(r->map, &err);
+	}
 	if (r->redrive && pos.n && failed->class != EV_HELD && !asks_in_vain(r, failed) &&
 	    !redrive_commit(r, &pos, &err) && (whole || r->sink->failed))
 		redrive_ended(r);
 	saved = pos.n && r->args->position && !ev_position_save(&pos, r->args->position, &err);
 	if (err.class && strcmp(err.text, failed->text)) /* it may have been that */
 		ev_report(r->msg, &err);
-	ev_position_release(&pos);
+	ev_position_release(pos.n ? &r->safe : &pos);
+	if (pos.n)
+		r->safe = pos; /* for the metrics */
 	return saved;
 }
 
@@ -425,9 +435,7 @@ static int find_stored(struct replay *r, bool *known, struct ev_error *err)
 static void begin_position(const struct replay *r, struct ev_position *begin)
 {
 	for (size_t i = 0; i < r->nspans; i++)
-		if (r->spans[i].begin != INT64_MAX)
-			ev_position_set(begin, r->src->parts[i].topic, r->src->parts[i].partition,
-					r->spans[i].begin);
+		replay_position_set(r, i, r->spans[i].begin, begin);
 }
 
 int replay_claim(struct replay *r, struct ev_error *err)

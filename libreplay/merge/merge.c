@@ -272,11 +272,15 @@ int64_t ev_merge_next(const struct ev_merge *m, uint32_t part)
 	const struct merge_part *p;
 	int64_t passed;
 
-	if (part >= m->nparts) /* added to the table since the last read */
-		return m->src->one_sequence ? 0 : m->src->parts[part].low;
+	if (part >= m->nparts && !m->src->one_sequence) /* added to the table since the last read */
+		return m->src->parts[part].low;
+	if (part >= m->nparts) { /* a file's, of which nothing was wanted */
+		passed = m->src->ops->passed(m->src, part);
+		return passed < 0 ? 0 : passed;
+	}
 	p = &m->parts[part];
 	passed = p->pending ? -1 : m->src->ops->passed(m->src, part);
-	if (passed > p->seen.next)
+	if (passed > p->seen.next || (passed >= 0 && p->seen.next == INT64_MAX))
 		return passed;
 	return p->seen.next < 0 ? 0 : p->seen.next;
 }

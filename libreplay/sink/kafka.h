@@ -56,7 +56,7 @@ struct ev_kafka_sink_spec {
 	bool new_job;            /* begin anew, whatever was stored */
 	const char *gone_hint;   /* without a job: what to do where a topic was deleted under way; or NULL */
 	const char *group;       /* commit the position to it, too, in each transaction; or NULL */
-	void (*note)(void *ctx, const char *text); /* told what a long wait is for, and what cannot be checked; or NULL */
+	void (*note)(void *ctx, const char *text); /* told of a long wait, and of what cannot be checked; or NULL */
 	void *note_ctx;
 };
 

@@ -240,7 +240,8 @@ static int64_t passed(struct ev_source *s, uint32_t part)
 			done = done && fs->lanes[i].done;
 	if (!done)
 		return -1;
-	return st->last + 1 > st->span.begin ? st->last + 1 : st->span.begin;
+	/* it begins at the file's end, which is known only now */
+	return st->last + 1 > st->span.begin || st->span.begin == INT64_MAX ? st->last + 1 : st->span.begin;
 }
 
 static bool share(struct ev_source *s, int64_t *done, int64_t *total)
