@@ -196,6 +196,11 @@ check_status 0 "and swapped"
 build o.db
 run evproject diff "$(store o.db)" "$(store n.db)" p.sql
 check "diff, too, compares it once" test "$(grep -ciE '^acc +[0-9]' "$out")" = 1
+if on postgresql; then
+	check "and says which is which, by the schemas" test "$(grep -oE '^(old|new): .*, schema [a-z_]+' "$out" | sed 's/ .* / /' | xargs)" = "old: o_db new: n_db"
+	run evproject diff "$(store o.db)" "$(store n.db)" p.sql --format json
+	check "also in JSON" jq -e '.old.schema == "o_db" and .new.schema == "n_db"' "$out"
+fi
 if on sqlite; then
 	check "and leaves no files" test ! -e o.db-wal -a ! -e o.db-shm -a ! -e n.db-wal -a ! -e n.db-shm
 	sqlite3 o.db 'PRAGMA journal_mode' >mode

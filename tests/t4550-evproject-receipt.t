@@ -121,6 +121,12 @@ if on postgresql; then
 		check_grep "and how" "^hint: name one .*--scratch postgresql" "$err"
 		check "nothing is under way" test "$(sql s.db 'SELECT count(*) FROM ev_rebuild')" = 0
 	done
+	run evproject rebuild odd.sql --store "$(store first.db)" ./log.ndjson --require-receipt odd.json
+	check_status 2 "so is a first build"
+	check_grep "is told" "not all of the file folds in memory, and a proof wants a database" "$err"
+	check "before anything is loaded" test "$(sql first.db 'SELECT count(*) FROM acc')" = 0
+	run evproject rebuild odd.sql --store "$(store first.db)" ./log.ndjson --require-receipt odd.json --scratch "$_stores" --quiet
+	check_status 0 "with it the same command goes on"
 	run evproject rebuild odd.sql --store "$(store s.db)" ./log.ndjson --require-receipt odd.json --scratch "$_stores" --dry-run
 	check_status 0 "with it the plan is printed"
 	{ rec add k1 1; rec add k1 '"odd"'; } >poison.ndjson

@@ -12,7 +12,7 @@ printf '%s\n' '[shop]' "host=$(sed 's/.*@\(.*\):.*/\1/' <<<"$shop")" "port=$(sed
 export PGSERVICEFILE=$T/services
 url='postgresql:///?service=shop'
 sed "s|--store shop.db|--store '$url'|; s|--store before.db|--store '$url' --schema before|;
-	s|diff before.db shop.db|diff '$url\&options=-csearch_path%3Dbefore' '$url'|" "$TOP/docs/rebuild-runbook.md" >runbook.md
+	s|diff before.db shop.db|diff '$url' '$url' --schema-a before|" "$TOP/docs/rebuild-runbook.md" >runbook.md
 check "the page's stores are replaced" test "$(grep -c "service=shop'" runbook.md)" -ge 15 -a -z "$(grep '^\$.*\.db' runbook.md)"
 examples "$T/runbook.md" local
 check "nothing is left but the view and our tables" test "$(sql "$shop" "SELECT string_agg(nspname, ' ') FROM pg_namespace WHERE nspname LIKE 'ev%'")" = ''

@@ -81,6 +81,12 @@ static void add_position(const struct view *v, struct ev_buf *out)
 	ev_position_release(&p);
 }
 
+/* Two stores of one URL are told apart by it, also where a search path names it. */
+static const char *schema_of(const struct view *v)
+{
+	return v->store->ops->home ? v->store->ops->home(v->store) : NULL;
+}
+
 static void print_text(const struct view *a, const struct view *b, const struct ev_comparison *c)
 {
 	const struct view *both[] = { a, b };
@@ -89,9 +95,10 @@ static void print_text(const struct view *a, const struct view *b, const struct 
 
 	ev_term_init(&term, 1);
 	for (int i = 0; i < 2; i++) {
+		const char *schema = schema_of(both[i]);
+
 		ev_buf_addf(&out, "%s: %s%s%s, version %lld at ", i ? "new" : "old", both[i]->store->url,
-			    both[i]->schema ? ", schema " : "", both[i]->schema ? both[i]->schema : "",
-			    (long long)both[i]->ledger.version);
+			    schema ? ", schema " : "", schema ? schema : "", (long long)both[i]->ledger.version);
 		add_position(both[i], &out);
 		ev_buf_addc(&out, '\n');
 	}
@@ -112,9 +119,9 @@ static void print_json(const struct view *a, const struct view *b, const struct 
 	for (int i = 0; i < 2; i++) {
 		ev_buf_addf(&out, "\"%s\":{\"store\":", i ? "new" : "old");
 		ev_json_quote(&out, ev_slice_str(both[i]->store->url));
-		if (both[i]->schema) {
+		if (schema_of(both[i])) {
 			ev_buf_adds(&out, ",\"schema\":");
-			ev_json_quote(&out, ev_slice_str(both[i]->schema));
+			ev_json_quote(&out, ev_slice_str(schema_of(both[i])));
 		}
 		ev_buf_addf(&out, ",\"version\":%lld,\"fingerprint\":\"%s\",\"position\":",
 			    (long long)both[i]->ledger.version, both[i]->ledger.fingerprint);

@@ -40,8 +40,8 @@ struct ev_memory_fold *ev_memory_fold_new(struct ev_store *s, const struct ev_pr
 	if (p->dedupe)
 		ev_buf_adds(&a->folds, "@dedupe keeps the ids that it has seen in a store\n");
 	if (!a->folds.len && err->class == EV_OK)
-		ev_buf_adds(&a->folds, "a statement names a table that is not there by that name (PostgreSQL cuts "
-			    "names after 63 bytes)\n");
+		ev_buf_adds(&a->folds, "a statement names a table that is not there by that name: it is to be named "
+			    "without its schema, and PostgreSQL cuts names after 63 bytes\n");
 	if (why)
 		ev_buf_add_slice(why, ev_buf_slice(&a->folds));
 	ev_memory_fold_free(r);

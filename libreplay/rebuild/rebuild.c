@@ -127,6 +127,8 @@ static int build(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_er
 			ev_plan_delete(r->sh->live, r->p->name, &ignored);
 		return -1;
 	}
+	if (ev_rebuilding_check_proof(r, ev_apply_folds(r->apply), err) < 0)
+		return -1;
 	ev_rebuilding_step(r, "build");
 	rc = ev_rebuilding_drop_indexes(r, r->sh->live, err);
 	if (rc == 0)
