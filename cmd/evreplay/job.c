@@ -183,17 +183,23 @@ static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *e
 /* Those that did not come: compacted away, or of another log. */
 static int check_missing(const struct lasts *l, const int64_t *at, struct ev_error *err)
 {
-	for (uint32_t i = 0; i < l->r->src->nparts; i++) {
+	size_t n = l->r->src->nparts;
+	bool *keeps = ev_source_keeps(l->r->src, at, l->found);
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct ev_partition *p = &l->r->src->parts[i];
 
 		if (at[i] < 0 || l->found[i])
 			continue;
-		if (ev_source_keeps(l->r->src, i, at[i]))
-			return other_source(l->r, p, at[i], false, err);
-		ev_warn(l->r->msg, "%s/%" PRId32 ": no record at offset %" PRId64 " any more: identity not checkable, "
-			"going on", p->topic, p->partition, at[i]);
+		if (keeps[i])
+			rc = other_source(l->r, p, at[i], false, err);
+		else
+			ev_warn(l->r->msg, "%s/%" PRId32 ": no record at offset %" PRId64 " any more: identity not "
+				"checkable, going on", p->topic, p->partition, at[i]);
 	}
-	return 0;
+	free(keeps);
+	return rc;
 }
 
 int replay_check_source(struct replay *r, struct ev_error *err)

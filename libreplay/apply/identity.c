@@ -71,7 +71,7 @@ struct witness {
 	struct ev_source *src;
 	int64_t *offsets; /* -1: not asked for */
 	uint64_t *hashes;
-	bool *found;
+	bool *found, *lost; /* lost: not found, although nothing takes it away */
 };
 
 /* Can the record be asked for? 1, 0, -1. */
@@ -125,7 +125,7 @@ static int judge(const struct witness *w, const struct ev_ledger_part *p, const 
 		snprintf(text, sizeof(text), "another record stands at offset %" PRId64, p->last_offset);
 		return recreated(p, text, err);
 	}
-	if (ev_source_keeps(w->src, (uint32_t)i, p->last_offset)) {
+	if (w->lost[i]) {
 		snprintf(text, sizeof(text), "no record stands at offset %" PRId64, p->last_offset);
 		return recreated(p, text, err);
 	}
@@ -153,6 +153,8 @@ static int ask(struct witness *w, const struct ev_ledger *l, const bool *asked, 
 			w->offsets[at - w->src->parts] = p->last_offset;
 	}
 	rc = ev_source_records_at(w->src, w->offsets, take_hash, w, err);
+	if (!rc)
+		w->lost = ev_source_keeps(w->src, w->offsets, w->found);
 	for (size_t i = 0; i < l->nparts && !rc; i++)
 		rc = asked[i] ? judge(w, &l->parts[i], hooks, err) : 0;
 	return rc ? -1 : 0;
@@ -182,6 +184,7 @@ int ev_identity_partitions(const struct ev_ledger *l, struct ev_source *src,
 	free(w.offsets);
 	free(w.hashes);
 	free(w.found);
+	free(w.lost);
 	free(asked);
 	return rc < 0 ? -1 : 0;
 }

@@ -114,17 +114,21 @@ static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *e
 static int check_missing(const struct lasts *l, const int64_t *at, struct ev_error *err)
 {
 	struct ev_source *src = l->log->src;
+	size_t n = src->nparts;
+	bool *keeps = ev_source_keeps(src, at, l->found);
+	int rc = 0;
 
-	for (uint32_t i = 0; i < src->nparts; i++) {
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct ev_partition *p = &src->parts[i];
 
-		if (at[i] < 0 || l->found[i] || !ev_source_keeps(src, i, at[i]))
+		if (!keeps[i])
 			continue;
 		ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: no record "
 			"stands at offset %" PRId64 " any more", p->topic, p->partition, at[i]);
-		return ev_hint(err, "the topic was deleted and created again; write another archive");
+		rc = ev_hint(err, "the topic was deleted and created again; write another archive");
 	}
-	return 0;
+	free(keeps);
+	return rc;
 }
 
 /* Where the archive's last records were, the source must still have those, or none where compaction takes some. */

@@ -370,17 +370,19 @@ static int check_firsts(struct kafka_sink *k, struct ev_source *src, struct ev_e
 {
 	struct firsts f = { k, src, ev_alloc((src->nparts + 1) * sizeof(bool)), false };
 	int64_t *at = ev_alloc((src->nparts + 1) * sizeof(*at));
-	bool read;
+	size_t n = src->nparts;
+	bool *keeps;
 
-	for (size_t i = 0; i < src->nparts; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct sink_target *t = target_at(k, &src->parts[i]);
 
 		at[i] = t && t->first_partition == src->parts[i].partition ? t->first : -1;
 	}
-	read = !ev_source_records_at(src, at, check_first, &f, err);
-	for (uint32_t i = 0; read && !f.other && i < src->nparts; i++)
-		if (at[i] >= 0 && !f.found[i] && ev_source_keeps(src, i, at[i]))
+	keeps = ev_source_records_at(src, at, check_first, &f, err) ? NULL : ev_source_keeps(src, at, f.found);
+	for (size_t i = 0; keeps && !f.other && i < n; i++)
+		if (keeps[i])
 			replaced(&f, &src->parts[i], at[i], err);
+	free(keeps);
 	free(f.found);
 	free(at);
 	return f.other ? -1 : 0;

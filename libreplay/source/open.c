@@ -39,11 +39,23 @@ bool ev_source_kept(struct ev_source *s, uint32_t part, int64_t offset)
 	return keeps;
 }
 
-bool ev_source_keeps(struct ev_source *s, uint32_t part, int64_t offset)
+bool *ev_source_keeps(struct ev_source *s, const int64_t *offsets, const bool *found)
 {
+	size_t n = s->nparts; /* the table may grow */
+	bool *keeps = ev_alloc((n + 1) * sizeof(*keeps)), any = false;
 	struct ev_error ignored = EV_ERROR_INIT;
+	int *possible;
 
-	return s->ops->compaction && !s->ops->refresh(s, &ignored) && ev_source_kept(s, part, offset);
+	for (size_t i = 0; i < n; i++)
+		any |= offsets[i] >= 0 && !found[i];
+	if (!any || !s->ops->compaction || s->ops->refresh(s, &ignored))
+		return keeps;
+	possible = ev_alloc((s->nparts + 1) * sizeof(*possible));
+	s->ops->compaction(s, possible);
+	for (size_t i = 0; i < n; i++)
+		keeps[i] = offsets[i] >= 0 && !found[i] && offsets[i] >= s->parts[i].low && possible[i] == 0;
+	free(possible);
+	return keeps;
 }
 
 const struct ev_partition *ev_source_partition(const struct ev_source *s, const char *topic, int32_t partition)

@@ -214,11 +214,12 @@ int ev_source_still(struct ev_source *s, bool must, struct ev_error *err);
 int ev_source_still_at_stop(struct ev_source *s, struct ev_error *err);
 
 /*
- * No record was found at the offset, though a committed one has stood there: is it another log now? Where the topic is
- * not compacted records go from its start alone. False where nobody says.
+ * No record was found at offsets[i] of partition i, though a committed one has stood there (-1: not asked for): is it
+ * another log now? Where the topic is not compacted records go from its start alone. True for those that should be
+ * there, false where nobody says; asked for all at once. An array to free.
  */
-bool ev_source_keeps(struct ev_source *s, uint32_t part, int64_t offset);
-/* The same within a read, which finds new partitions itself: by the watermarks as they were asked for last. */
+bool *ev_source_keeps(struct ev_source *s, const int64_t *offsets, const bool *found);
+/* The same of one, within a read, which finds new partitions itself: by the watermarks as they were asked for last. */
 bool ev_source_kept(struct ev_source *s, uint32_t part, int64_t offset);
 
 /* For close: the table and the cluster's id. */
