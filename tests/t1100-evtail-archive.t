@@ -120,4 +120,21 @@ rm grow/t/1/*.index
 run evtail ./grow -n +1 -q
 check "an index that is missing is done without" cmp log.ndjson "$out"
 check_grep "which is said" 'evtail: .*\.index. is missing: reading all of the segment instead' "$err"
+
+# Very many partitions: their files are not all open at once, and those of a few are by the hard limit.
+for ((i = 0; i < 300; i++)); do
+	printf '{"topic":"many","partition":%d,"offset":0,"timestamp":%d,"key":"k","headers":[],"value":%d}\n' $i $((i + 1)) $i
+done >many.ndjson
+run evarchive --cluster c1 --count 300 many <many.ndjson
+check_status 0 "an archive of many partitions is written"
+run bash -c 'ulimit -n 60 && exec evtail ./many -n +1 -q'
+check_status 0 "it is read with fewer files than partitions"
+check "in merge order" cmp many.ndjson "$out"
+few=(./many/many/{0..49})
+run bash -c 'ulimit -Sn 30 && exec evtail "$@" -n +1 -q' few "${few[@]}"
+check_status 0 "some partitions are read whatever the soft limit is"
+run bash -c 'ulimit -n 30 && exec evtail "$@" -n +1 -q' few "${few[@]}"
+check_status 3 "the hard one is one"
+check_grep "which is said" "^evtail: cannot (open|read) '.*many/.*': Too many open files" "$err"
+check_grep "with what to do" "hint: more files have to be open at once than 'ulimit -Hn' allows" "$err"
 done_testing

@@ -204,6 +204,7 @@ int ev_command_main(const struct ev_command *cmd, int argc, char **argv)
 	int status;
 
 	ev_descriptors_claim();
+	ev_descriptors_raise();
 	ev_signals_install();
 	ev_stdout_claim();
 	if (argc > 0) {

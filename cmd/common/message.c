@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -178,6 +179,17 @@ void ev_descriptors_claim(void)
 		open("/dev/null", O_RDONLY);
 	if (fcntl(STDERR_FILENO, F_GETFD) < 0)
 		open("/dev/null", O_RDONLY);
+}
+
+void ev_descriptors_raise(void)
+{
+	const rlim_t enough = 65536;
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur >= enough)
+		return;
+	l.rlim_cur = l.rlim_max < enough ? l.rlim_max : enough;
+	setrlimit(RLIMIT_NOFILE, &l);
 }
 
 void ev_signals_install(void)

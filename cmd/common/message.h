@@ -40,6 +40,8 @@ void ev_message_quote(struct ev_buf *out, const char *s);
  * stdin or written to as stdout or stderr. Called by ev_command_main, before anything is opened.
  */
 void ev_descriptors_claim(void);
+/* As many files at once as the hard limit allows: a shell gives 1024, and a source may have more. Called there, too. */
+void ev_descriptors_raise(void);
 
 /*
  * SIGINT, SIGTERM and SIGHUP, unless that is ignored, set a flag once; the second one kills. SIGPIPE and

@@ -230,6 +230,7 @@ int ev_member_check(const char *path, const struct ev_archive_member *m, struct 
 	int64_t at = m->position, end = at + m->bytes;
 	uint32_t crc = 0;
 	ssize_t n = fd < 0 ? -1 : 1;
+	int e;
 
 	while (at < end && n > 0) {
 		n = pread(fd, raw, end - at < RAW ? (size_t)(end - at) : RAW, (off_t)at);
@@ -240,9 +241,11 @@ int ev_member_check(const char *path, const struct ev_archive_member *m, struct 
 		crc = n > 0 ? (uint32_t)crc32_z(crc, raw, (size_t)n) : crc;
 		at += n > 0 ? n : 0;
 	}
-	if (n < 0)
-		ev_fail(err, errno == ENOENT ? EV_DATA : EV_SOURCE, "cannot read '%s': %s", path,
-			strerror(errno));
+	e = errno;
+	if (n < 0) {
+		ev_fail(err, e == ENOENT ? EV_DATA : EV_SOURCE, "cannot read '%s': %s", path, strerror(e));
+		ev_file_advise(e, err);
+	}
 	if (fd >= 0)
 		close(fd);
 	free(raw);

@@ -36,13 +36,21 @@ static int read_all(int fd, size_t max, struct ev_buf *out)
 	return 0;
 }
 
+int ev_file_advise(int e, struct ev_error *err)
+{
+	return e != EMFILE ? -1 : ev_hint(err, "more files have to be open at once than 'ulimit -Hn' allows: raise it, "
+					  "or read fewer");
+}
+
 int ev_file_read(const char *path, size_t max, struct ev_buf *out, struct ev_error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0, e = errno;
 	size_t start = out->len;
 
-	if (fd < 0)
-		return ev_fail(err, EV_USAGE, "cannot open '%s': %s", path, strerror(errno));
+	if (fd < 0) {
+		ev_fail(err, EV_USAGE, "cannot open '%s': %s", path, strerror(e));
+		return ev_file_advise(e, err);
+	}
 	if (read_all(fd, max, out))
 		rc = ev_fail(err, EV_USAGE, "cannot read '%s': %s", path, strerror(errno));
 	else if (out->len - start > max)

@@ -8,6 +8,9 @@
 /* Append the file to `out`; EV_USAGE when it cannot be read or is larger than `max` bytes. */
 int ev_file_read(const char *path, size_t max, struct ev_buf *out, struct ev_error *err);
 
+/* A file could not be opened, for the reason `e`: a hint, where something can be done. Returns -1. */
+int ev_file_advise(int e, struct ev_error *err);
+
 /*
  * Replace the file by `data`, or leave it as it was: at every moment it holds the old bytes or the
  * new ones (written beside as PATH.PID-N.tmp, fsync, rename, fsync of the folder). A symbolic link

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 #define BLOCK (256u << 10)
-#define BLOCK_MIN (16u << 10) /* with very many partitions: all of them keep to the memory given */
+#define BLOCK_MIN (16u << 10) /* with very many partitions: all keep to the memory given, but for what unpacks */
 
 static struct ev_archive_source *archive_of(struct ev_source *s)
 {

@@ -10,6 +10,7 @@
 #include "source/archive_impl.h"
 
 #define BATCH 4096
+#define MOST_OPEN 64 /* lanes that keep their file open between two batches */
 
 static const char *path_of(struct ev_archive_source *as, uint32_t part, size_t segment,
 			   const char *suffix)
@@ -106,7 +107,7 @@ static int open_segment(struct ev_archive_lane *l, struct ev_error *err)
 	if (ev_archive_members(l->src, l->index, l->segment, &l->members, err))
 		return -1;
 	path = path_of(l->src, l->index, l->segment, EV_ARCHIVE_DATA);
-	l->in = ev_input_open(path, err);
+	l->in = ev_input_open(path, l->src->pool.block_size / 2, err);
 	if (!l->in) {
 		if (access(path, F_OK) && errno == ENOENT)
 			err->class = EV_DATA; /* the manifest says that it is there */
@@ -266,8 +267,12 @@ enum ev_fetch ev_archive_lane_fetch(struct ev_archive_lane *l, struct ev_batch *
 		l->failed |= rc == EV_FETCH_ERROR;
 		l->done |= rc == EV_FETCH_DONE;
 	}
+	if (l->in && l->src->base.nlanes > MOST_OPEN)
+		ev_input_park(l->in);
 	if (rc == EV_FETCH_SOME)
 		return rc;
+	ev_input_close(l->in);
+	l->in = NULL;
 	if (l->failed) {
 		*err = l->err;
 		if (err->class == EV_DATA && !*err->hint)

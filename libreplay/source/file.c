@@ -8,7 +8,7 @@
 #include "source/file_impl.h"
 
 #define BLOCK (256u << 10)
-#define BLOCK_MIN (16u << 10) /* with very many files: all of them keep to the memory given */
+#define BLOCK_MIN (16u << 10) /* with very many files: all keep to the memory given, but for what unpacks */
 #define BATCH 4096
 
 static struct ev_file_source *file_of(struct ev_source *s)
@@ -322,7 +322,7 @@ struct ev_source *ev_file_open(const struct ev_source_spec *spec, struct ev_erro
 	for (size_t i = 0; i < spec->nfiles; i++) {
 		struct ev_file_lane *lane = &fs->lanes[i];
 
-		lane->in = ev_input_open(spec->files[i], err);
+		lane->in = ev_input_open(spec->files[i], fs->pool.block_size / 2, err);
 		if (!lane->in) {
 			close_source(&fs->base);
 			return NULL;

@@ -10,14 +10,15 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/file.h"
 #include "base/mem.h"
-
-#define RAW (128u << 10)
 
 struct ev_input {
 	char *path;
-	int fd;
+	int fd;         /* -1: parked */
 	bool regular;
+	dev_t dev;
+	ino_t ino;
 	off_t begin;    /* of a regular file: where it stood when opened */
 	off_t given;    /* bytes read from there on */
 	off_t size;     /* of a regular file, when it was opened */
@@ -30,7 +31,7 @@ struct ev_input {
 	const char *broken; /* gzip: what is wrong behind what was given */
 	z_stream z;
 	unsigned char *raw; /* read but not given: raw[at..have) */
-	size_t at, have;
+	size_t at, have, cap;
 };
 
 static bool is_stdin(const struct ev_input *in)
@@ -43,20 +44,31 @@ const char *ev_input_name(const struct ev_input *in)
 	return is_stdin(in) ? "stdin" : in->path;
 }
 
-struct ev_input *ev_input_open(const char *path, struct ev_error *err)
+static int open_file(struct ev_input *in, struct stat *st, struct ev_error *err)
+{
+	int e;
+
+	in->fd = is_stdin(in) ? STDIN_FILENO : open(in->path, O_RDONLY | O_CLOEXEC);
+	e = in->fd < 0 || fstat(in->fd, st) ? errno : S_ISDIR(st->st_mode) ? EISDIR : 0;
+	if (!e)
+		return 0;
+	ev_fail(err, EV_SOURCE, "cannot open '%s': %s", ev_input_name(in), strerror(e));
+	return ev_file_advise(e, err);
+}
+
+struct ev_input *ev_input_open(const char *path, size_t room, struct ev_error *err)
 {
 	struct ev_input *in = ev_alloc(sizeof(*in));
 	struct stat st;
 
 	in->path = ev_strdup(path);
-	in->fd = is_stdin(in) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	errno = in->fd < 0 || fstat(in->fd, &st) ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
-	if (errno) {
-		ev_fail(err, EV_SOURCE, "cannot open '%s': %s", ev_input_name(in), strerror(errno));
+	if (open_file(in, &st, err)) {
 		ev_input_close(in);
 		return NULL;
 	}
 	in->regular = S_ISREG(st.st_mode);
+	in->dev = st.st_dev;
+	in->ino = st.st_ino;
 	in->size = st.st_size;
 	if (in->regular) {
 		in->begin = lseek(in->fd, 0, SEEK_CUR);
@@ -65,8 +77,33 @@ struct ev_input *ev_input_open(const char *path, struct ev_error *err)
 	/* 15 bits of window, plus 16: gzip only. */
 	if (inflateInit2(&in->z, 15 + 16) != Z_OK)
 		abort();
-	in->raw = ev_alloc(RAW);
+	in->cap = room;
+	in->raw = ev_alloc(room);
 	return in;
+}
+
+void ev_input_park(struct ev_input *in)
+{
+	if (!in->regular || in->fd < 0 || is_stdin(in))
+		return;
+	close(in->fd);
+	in->fd = -1;
+}
+
+/* Where it stood. */
+static int unpark(struct ev_input *in, struct ev_error *err)
+{
+	struct stat st;
+
+	if (in->fd >= 0)
+		return 0;
+	if (open_file(in, &st, err))
+		return -1;
+	if (st.st_dev != in->dev || st.st_ino != in->ino)
+		return ev_fail(err, EV_SOURCE, "cannot read '%s': it was replaced", ev_input_name(in));
+	if (lseek(in->fd, in->begin + in->given, SEEK_SET) < 0)
+		return ev_fail(err, EV_SOURCE, "cannot read '%s': %s", ev_input_name(in), strerror(errno));
+	return 0;
 }
 
 void ev_input_close(struct ev_input *in)
@@ -96,6 +133,8 @@ bool ev_input_share(const struct ev_input *in, int64_t *done, int64_t *total)
 
 static int seek(struct ev_input *in, struct ev_error *err)
 {
+	if (unpark(in, err))
+		return -1;
 	if (lseek(in->fd, in->begin, SEEK_SET) < 0)
 		return ev_fail(err, EV_SOURCE, "cannot read '%s' again: %s", ev_input_name(in),
 			       strerror(errno));
@@ -129,11 +168,14 @@ int ev_input_part(struct ev_input *in, int64_t begin, int64_t end, struct ev_err
 static long read_raw(struct ev_input *in, void *buf, size_t cap, int timeout_ms,
 		     struct ev_error *err)
 {
-	struct pollfd p = { .fd = in->fd, .events = POLLIN };
+	struct pollfd p = { .events = POLLIN };
 	ssize_t n;
 
 	if (in->eof)
 		return EV_INPUT_END;
+	if (unpark(in, err))
+		return EV_INPUT_ERROR;
+	p.fd = in->fd;
 	if (!in->regular && poll(&p, 1, timeout_ms) <= 0)
 		return EV_INPUT_WAIT; /* a signal too: the caller looks at its flags */
 	if (in->end && cap > (size_t)(in->end - in->begin - in->given))
@@ -156,7 +198,7 @@ static long sniff(struct ev_input *in, int timeout_ms, struct ev_error *err)
 	long n;
 
 	while (in->have < 2 && !in->eof) {
-		n = read_raw(in, in->raw + in->have, RAW - in->have, timeout_ms, err);
+		n = read_raw(in, in->raw + in->have, in->cap - in->have, timeout_ms, err);
 		if (n < 0)
 			return n;
 		in->have += (size_t)n;
@@ -207,7 +249,7 @@ static long read_gzip(struct ev_input *in, char *buf, size_t cap, int timeout_ms
 			return (long)got;
 		if (in->broken || in->at < in->have)
 			continue;
-		n = read_raw(in, in->raw, RAW, timeout_ms, err);
+		n = read_raw(in, in->raw, in->cap, timeout_ms, err);
 		if (n < 0)
 			return n;
 		if (n == 0 && in->in_member)

@@ -16,9 +16,12 @@ struct ev_input;
 
 enum { EV_INPUT_END = 0, EV_INPUT_ERROR = -1, EV_INPUT_WAIT = -2 };
 
-/* `path` is a path, or "-". EV_SOURCE when it cannot be opened. */
-struct ev_input *ev_input_open(const char *path, struct ev_error *err);
+/* `path` is a path, or "-"; `room` (at least 2): bytes that are read at a time. EV_SOURCE when it cannot be opened. */
+struct ev_input *ev_input_open(const char *path, size_t room, struct ev_error *err);
 void ev_input_close(struct ev_input *in);
+
+/* Of very many: a regular file gives its descriptor back, and is opened again by the next read. */
+void ev_input_park(struct ev_input *in);
 
 const char *ev_input_name(const struct ev_input *in); /* for messages: the path, or "stdin" */
 bool ev_input_regular(const struct ev_input *in); /* else it can be read once only, and may wait */

@@ -540,7 +540,7 @@ static int count_lines(size_t n, bool lf)
 
 	ev_buf_addf(&b, "x\n%0*d%s", (int)n, 0, lf ? "\n" : "");
 	put_file("limit", ev_buf_slice(&b));
-	in = ev_input_open("./limit", &err);
+	in = ev_input_open("./limit", 65536, &err);
 	ev_lines_begin(&l, in, &pool, 100);
 	while ((rc = ev_lines_fill(&l, 0, &err)) == EV_FETCH_SOME) {
 		while (ev_lines_next(&l, &line, &whole))
