@@ -60,11 +60,18 @@ int ev_plan_create(struct ev_store *s, struct ev_error *err)
 	return s->ops->script(s, create_sql, err);
 }
 
-struct ev_plan_range *ev_plan_add(struct ev_plan *p)
+void ev_plan_forget_range(struct ev_plan *p)
 {
-	EV_GROW(p->ranges, p->nranges, p->cap);
-	p->ranges[p->nranges] = (struct ev_plan_range){ .end = EV_POSITION_INIT };
-	return &p->ranges[p->nranges++];
+	ev_position_release(&p->range.end);
+	p->range = (struct ev_plan_range){ .end = EV_POSITION_INIT };
+	p->begun = false;
+}
+
+struct ev_plan_range *ev_plan_next_range(struct ev_plan *p)
+{
+	ev_plan_forget_range(p);
+	p->begun = true;
+	return &p->range;
 }
 
 static void set_word(struct ev_plan *p, const char *before)
@@ -158,9 +165,7 @@ int ev_plan_is_beside(struct ev_store *s, const struct ev_plan *p, const struct 
 
 void ev_plan_release(struct ev_plan *p)
 {
-	for (size_t i = 0; i < p->nranges; i++)
-		ev_position_release(&p->ranges[i].end);
-	free(p->ranges);
+	ev_plan_forget_range(p);
 	free(p->projection);
 	free(p->compared);
 	free(p->holder);
@@ -175,7 +180,7 @@ void ev_plan_release(struct ev_plan *p)
 
 static int read_range(struct ev_plan *p, json_t *j, struct ev_error *err)
 {
-	struct ev_plan_range *r = ev_plan_add(p);
+	struct ev_plan_range *r = ev_plan_next_range(p);
 	json_t *end = json_object_get(j, "end");
 	char *text;
 	int rc;
@@ -219,11 +224,12 @@ static json_t *print_texts(const struct ev_buf *texts)
 
 static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *err)
 {
-	json_t *j = json_loadb(text.ptr, text.len, 0, NULL), *ranges, *r;
-	size_t i;
+	json_t *j = json_loadb(text.ptr, text.len, 0, NULL), *range = json_object_get(j, "range"),
+	       *ranges = json_object_get(j, "ranges"); /* all of them, of a former version of ours */
 	int rc = 0;
 
-	ranges = json_object_get(j, "ranges");
+	if (!range)
+		range = json_array_get(ranges, json_array_size(ranges) - 1);
 	p->version = json_integer_value(json_object_get(j, "version"));
 	p->replayed = json_integer_value(json_object_get(j, "replayed"));
 	read_hex(p->fingerprint, json_object_get(j, "fingerprint"));
@@ -241,38 +247,39 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->rows = ev_strdup(json_string_value(json_object_get(j, "rows")));
 	read_texts(&p->adopted, json_object_get(j, "adopted"));
 	read_texts(&p->waiting, json_object_get(j, "waiting"));
-	json_array_foreach(ranges, i, r)
-		if (rc == 0)
-			rc = read_range(p, r, err);
-	if (!j || rc < 0 || !json_is_array(ranges))
+	if (json_is_object(range))
+		rc = read_range(p, range, err);
+	if (!json_is_object(j) || rc < 0)
 		rc = ev_fail(err, EV_STORE, "the plan of the rebuild in the store is damaged");
 	json_decref(j);
 	return rc;
 }
 
+static json_t *print_range(const struct ev_plan *p)
+{
+	struct ev_buf end = EV_BUF_INIT;
+	json_t *pos;
+
+	if (!p->begun)
+		return json_null();
+	ev_position_print(&p->range.end, &end);
+	pos = p->range.open ? json_null() : json_loads(ev_buf_str(&end), 0, NULL);
+	ev_buf_release(&end);
+	return json_pack("{s:o, s:I}", "end", pos, "replay", (json_int_t)p->range.replay);
+}
+
 static char *print_json(const struct ev_plan *p)
 {
-	json_t *ranges = json_array(), *j;
 	char me[EV_HOLDER_TEXT], *text;
+	json_t *j;
 
-	for (size_t i = 0; i < p->nranges; i++) {
-		struct ev_buf end = EV_BUF_INIT;
-		json_t *pos = json_null();
-
-		ev_position_print(&p->ranges[i].end, &end);
-		if (!p->ranges[i].open)
-			pos = json_loads(ev_buf_str(&end), 0, NULL);
-		json_array_append_new(ranges, json_pack("{s:o, s:I}", "end", pos, "replay",
-							(json_int_t)p->ranges[i].replay));
-		ev_buf_release(&end);
-	}
 	ev_ledger_me(me);
 	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o, s:o}",
 		      "version", (json_int_t)p->version, "fingerprint", p->fingerprint, "serving", p->serving,
 		      "rows", p->rows, "replayed", (json_int_t)p->replayed, "compared", p->compared,
 		      "change", p->change, "adopt", (int)p->adopt, "detached", (int)p->detached, "ready", (int)p->ready,
 		      "refused", p->refused, "failed", p->failed, "advice", p->advice,
-		      "since", (json_int_t)p->since, "holder", me, "ranges", ranges,
+		      "since", (json_int_t)p->since, "holder", me, "range", print_range(p),
 		      "adopted", print_texts(&p->adopted), "waiting", print_texts(&p->waiting));
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);

@@ -7,11 +7,11 @@
  *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..",
  *    "change":0.5,"adopt":false,"adopted":["acc"],"detached":false,"holder":"pid 12 on host","ready":false,
  *    "refused":"..","failed":"..","advice":"..","since":1763200000000,"waiting":["acc","CREATE INDEX .."],
- *    "ranges":[{"end":{"orders":{"0":12}},"replay":2},{"end":null}]}
- * A range is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
- * not, the shadow is the fold of these ranges, one after the other. `replay`: at this end the
- * decisions on dead letters up to that cut of the serving view are taken again. `waiting`: indexes that are made when
- * the load has ended, be they there or not.
+ *    "range":{"end":{"orders":{"0":12}},"replay":2}}
+ * A range of the log is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
+ * not, the shadow is the fold of these ranges, one after the other; the last one alone is kept, as those before it
+ * are done. `replay`: at this end the decisions on dead letters up to that cut of the serving view are taken again.
+ * `waiting`: indexes that are made when the load has ended, be they there or not.
  *
  * Versions that do not serve stand in the ledger tables under names that no projection can have:
  * "orders (kept)" served before, "orders (new)" is being copied in, "orders (gone)" is to be dropped.
@@ -63,8 +63,8 @@ struct ev_plan {
 	char *advice;         /* what to do about either, where the same call would end so again; NULL: it goes on */
 	int64_t since;        /* when what ev_plan_word says began */
 	double change;        /* percent of the old rows that differ in it, at most 100 */
-	struct ev_plan_range *ranges;
-	size_t nranges, cap;
+	struct ev_plan_range range; /* that is being read, or was last */
+	bool begun;           /* there is one */
 	int64_t copy_step, copy_rowid; /* the shadow's own */
 	int64_t updated_at;
 };
@@ -128,7 +128,9 @@ int ev_plan_serving_rows(struct ev_store *s, const char *projection, struct ev_b
 /* Where it is, in a word: "ready", "refused", or the phase's name ("swap" where that is all that is left). */
 const char *ev_plan_word(const struct ev_plan *p);
 
-/* One more range at the end of the list; returns it, empty. Pointers move. */
-struct ev_plan_range *ev_plan_add(struct ev_plan *p);
+/* The range before it is done, or there was none. Returns the next one, empty. */
+struct ev_plan_range *ev_plan_next_range(struct ev_plan *p);
+/* Nothing has been read. */
+void ev_plan_forget_range(struct ev_plan *p);
 
 #endif

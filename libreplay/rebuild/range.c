@@ -224,7 +224,7 @@ static int shorten(struct ev_rebuilding *r, struct ev_plan_range *range, struct 
 
 int ev_rebuilding_resume(struct ev_rebuilding *r, struct ev_error *err)
 {
-	struct ev_plan_range *last = r->plan.nranges ? &r->plan.ranges[r->plan.nranges - 1] : NULL;
+	struct ev_plan_range *last = r->plan.begun ? &r->plan.range : NULL;
 	struct ev_position to = EV_POSITION_INIT;
 	int rc = 0;
 
@@ -244,7 +244,7 @@ int ev_rebuilding_resume(struct ev_rebuilding *r, struct ev_error *err)
 int ev_rebuilding_range(struct ev_rebuilding *r, const struct ev_position *end, bool open, int64_t seq,
 			struct ev_error *err)
 {
-	struct ev_plan_range *range = ev_plan_add(&r->plan);
+	struct ev_plan_range *range = ev_plan_next_range(&r->plan);
 
 	if (end)
 		ev_position_copy(&range->end, end);
@@ -306,7 +306,7 @@ static int not_before_start(struct ev_rebuilding *r, struct ev_position *to, str
 static int go_to(struct ev_rebuilding *r, const struct ev_position *base, int64_t seq, struct ev_error *err)
 {
 	struct ev_position to = EV_POSITION_INIT;
-	bool first = !r->plan.nranges;
+	bool first = !r->plan.begun;
 	int moved = ev_rebuilding_target(r, r->apply, base, &to), rc = 0;
 
 	if (first)

@@ -190,11 +190,9 @@ static int open_shadow(struct ev_rebuilding *r, struct ev_error *err)
 	if (!r->apply || ev_apply_check_names(r->apply, err) < 0)
 		return -1;
 	r->began |= !ev_apply_ledger(r->apply)->nparts;
-	if (!ev_apply_ledger(r->apply)->nparts && r->plan.nranges) {
+	if (!ev_apply_ledger(r->apply)->nparts && r->plan.begun) {
 		/* nothing is in it: killed before the first record, or it was deleted by hand */
-		for (size_t i = 0; i < r->plan.nranges; i++)
-			ev_position_release(&r->plan.ranges[i].end);
-		r->plan.nranges = 0;
+		ev_plan_forget_range(&r->plan);
 		r->plan.replayed = 0;
 	}
 	return 0;
