@@ -165,11 +165,11 @@ static void progress(void *ctx, const struct ev_run_status *s)
 		.phase = s->following ? "following" : NULL,
 	};
 
-	if (!st->works && (s->transactions || s->following))
+	if (!st->works && (s->committed || s->following))
 		forget_error(st);
 	st->lag = s->lag;
 	ev_progress_update(&st->progress, &now);
-	if (st->a->metrics && ev_clock_ms() - st->last_metrics > METRICS_EVERY_MS &&
+	if (st->a->metrics && !ev_apply_holds(st->apply) && ev_clock_ms() - st->last_metrics > METRICS_EVERY_MS &&
 	    write_metrics(st, &st->metrics_error) < 0)
 		st->metrics_failed = true;
 }

@@ -167,6 +167,9 @@ void ev_apply_chore(struct ev_apply *a, bool (*fn)(void *ctx), void *ctx);
  */
 int ev_apply_look(struct ev_apply *a, struct ev_error *err);
 
+/* Is there something that is not committed, and may be lost? */
+bool ev_apply_holds(const struct ev_apply *a);
+
 /* Commit what is held. 0, 1 as ev_apply_batch, -1. */
 int ev_apply_checkpoint(struct ev_apply *a, struct ev_error *err);
 

@@ -274,7 +274,7 @@ static int step(struct run *r, struct ev_merge *m, bool follow, struct ev_error 
 	if (rc)
 		return rc < 0 ? -1 : AGAIN;
 	in->there = false;
-	r->st->transactions++;
+	r->st->committed |= !ev_apply_holds(r->a);
 	r->last_commit = ev_clock_ms();
 	r->group_due = true;
 	return in->done;

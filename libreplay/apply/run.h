@@ -31,9 +31,9 @@ struct ev_run_options {
 struct ev_run_status {
 	int64_t records, bytes;   /* read by this run */
 	int64_t passed, span;     /* offsets (files: bytes) passed and to pass in the range at hand; span -1: unknown */
-	int64_t transactions;
 	int64_t late;             /* scan_late: how many; -1: not (all) looked at */
 	int64_t lag;              /* following: offsets of the log behind the position; -1: unknown */
+	bool committed;           /* something that this run has done is in the store */
 	bool following;
 	bool stopped;             /* by the hook, before the end */
 };

@@ -133,6 +133,11 @@ static int go_back(struct ev_apply *a, struct ev_error *err)
 	return rc < 0 ? -1 : hold;
 }
 
+bool ev_apply_holds(const struct ev_apply *a)
+{
+	return a->holding;
+}
+
 int ev_apply_checkpoint(struct ev_apply *a, struct ev_error *err)
 {
 	if (!a->holding)
