@@ -161,6 +161,19 @@ if command -v script >/dev/null; then
 	check "and drops nothing" test "$(version pipe.db)" = 2
 fi
 
+# what comes while the question waits for its answer is verified, too
+if command -v script >/dev/null; then
+	build p.sql waits.db ./whole.ndjson
+	cp whole.ndjson grows.ndjson
+	rm -f asked.txt ended
+	{ wait_for 60 asked >/dev/null; rec add z -1 "$(wc -l <grows.ndjson)" >>grows.ndjson; echo y; wait_for 60 test -e ended; } |
+		SHELL=$BASH script -qefc "evproject rebuild p2.sql --store '$(store waits.db)' ./grows.ndjson; echo \$? >status; touch ended" asked.txt >/dev/null
+	check "a check that fails by then refuses the swap" test "$(cat status)" = 1
+	check_grep "by name" 'check failed: no negatives' asked.txt
+	check "and the old version serves" test "$(version waits.db)" = 1
+	rebuild p2.sql waits.db ./whole.ndjson --abandon
+fi
+
 # --adopt where there is nothing to adopt
 rebuild p2.sql new.db ./whole.ndjson --adopt --yes
 check_status 0 "--adopt without tables to adopt"

@@ -206,9 +206,8 @@ static void proved(void *ctx, const struct ev_verdict *v, int status, const stru
 
 static int can_confirm(void *ctx, struct ev_error *err)
 {
-	struct state *st = ctx;
-
-	if (ev_can_confirm(st->a->yes, err) == 0)
+	(void)ctx;
+	if (ev_can_confirm(false, err) == 0)
 		return 0;
 	return ev_hint(err, "--yes swaps when the new version is ready, --no-swap stops before; nothing was read yet");
 }
@@ -221,7 +220,7 @@ static int confirm(void *ctx, int64_t version, struct ev_error *err)
 
 	ev_progress_clear(&st->progress);
 	ev_buf_addf(&question, "let version %" PRId64 " of '%s' serve from now on?", version, st->p->name);
-	rc = ev_confirm(st->a->yes, ev_buf_str(&question), err);
+	rc = ev_confirm(false, ev_buf_str(&question), err);
 	if (rc < 0)
 		ev_hint(err, "the new version is ready beside the old one: --yes swaps, --abandon gives it up");
 	ev_buf_release(&question);
@@ -369,13 +368,17 @@ static const char *const end_words[] = {
 static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
 {
 	struct ev_rebuild_options opt;
-	struct ev_rebuild_hooks hooks = { st, stop, progress, note, compared, check, proved, can_confirm, confirm };
+	struct ev_rebuild_hooks hooks = { st, stop, progress, note, compared, check, proved, NULL, NULL };
 	int64_t start = ev_clock_ms();
 	struct ev_error ignored = EV_ERROR_INIT;
 	struct ev_rebuilt out;
 	const struct args *a = st->a;
 	int rc;
 
+	if (!a->yes) {
+		hooks.can_confirm = can_confirm;
+		hooks.confirm = confirm;
+	}
 	if (fill_options(a, &opt, err) < 0)
 		return -1;
 	ev_progress_init(&st->progress, st->msg, a->quiet);

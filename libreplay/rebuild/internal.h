@@ -64,7 +64,7 @@ struct ev_rebuilding {
 	int tries;              /* in this phase */
 };
 
-/* The progress hook gets what `now` holds; of a step that begins, at once. `what` is a constant. */
+/* tell.c. The progress hook gets what `now` holds; of a step that begins, at once. `what` is a constant. */
 void ev_rebuilding_tell(struct ev_rebuilding *r);
 void ev_rebuilding_step(struct ev_rebuilding *r, const char *what);
 void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)

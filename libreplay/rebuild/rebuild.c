@@ -2,7 +2,6 @@
 #include "rebuild/rebuild.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,44 +12,6 @@
 #define MAX_TRIES 500 /* of one phase, after lost connections */
 
 #define CHECKPOINT_MS 60000 /* a load that is killed loses about so much */
-
-void ev_rebuilding_note(struct ev_rebuilding *r, const char *fmt, ...)
-{
-	char text[1024];
-	va_list ap;
-
-	if (!r->hooks->note)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	r->hooks->note(r->hooks->ctx, text);
-}
-
-int ev_rebuilding_refuse(struct ev_rebuilding *r, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(r->refusal, sizeof(r->refusal), fmt, ap);
-	va_end(ap);
-	ev_rebuilding_note(r, "refused: %s%s", r->refusal, r->old_tables ? "; the old version goes on serving" : "");
-	return 1;
-}
-
-void ev_rebuilding_tell(struct ev_rebuilding *r)
-{
-	if (r->hooks->progress)
-		r->hooks->progress(r->hooks->ctx, &r->now);
-}
-
-void ev_rebuilding_step(struct ev_rebuilding *r, const char *what)
-{
-	r->now.what = what;
-	r->now.done = 0;
-	r->now.total = -1;
-	ev_rebuilding_tell(r);
-}
 
 int ev_rebuilding_old(struct ev_rebuilding *r, struct ev_error *err)
 {
@@ -330,9 +291,35 @@ static int complete(struct ev_rebuilding *r, struct ev_error *err)
 	return rc == 0 && !r->stopped ? prove(r, err) : rc;
 }
 
+/* 1, 0, -1. */
+static int ask(struct ev_rebuilding *r, struct ev_error *err)
+{
+	if (!r->hooks->confirm || r->agreed)
+		return 1;
+	ev_rebuilding_step(r, "confirm");
+	return r->hooks->confirm(r->hooks->ctx, r->plan.version, err);
+}
+
+/* The proof and the answer may have taken their time: what came meanwhile is verified, too. 0, 1 refused, -1. */
+static int complete_again(struct ev_rebuilding *r, bool waited, struct ev_error *err)
+{
+	struct ev_position before = EV_POSITION_INIT, now = EV_POSITION_INIT;
+	int rc;
+
+	ev_ledger_position(ev_apply_ledger(r->apply), &before);
+	rc = ev_rebuilding_catch_up(r, err) < 0 ? ev_rebuilding_blame(r, err) : 0;
+	ev_ledger_position(ev_apply_ledger(r->apply), &now);
+	if (rc == 0 && !r->stopped && waited && !ev_position_eq(&before, &now))
+		rc = ev_rebuilding_verify(r, err);
+	ev_position_release(&before);
+	ev_position_release(&now);
+	return rc;
+}
+
 /* Until the answer is yes: 0 with *go, or *end says why not. */
 static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, struct ev_error *err)
 {
+	bool waited = r->opt->receipt || (r->hooks->confirm && !r->agreed);
 	int rc;
 
 	if (prepare(r, err) < 0)
@@ -346,17 +333,20 @@ static int fill(struct ev_rebuilding *r, bool *go, enum ev_rebuild_end *end, str
 	*end = rc ? r->refused : EV_REBUILT_READY;
 	if (rc || r->opt->no_swap)
 		return 0;
-	if (r->hooks->confirm && !r->agreed)
-		ev_rebuilding_step(r, "confirm");
-	rc = r->hooks->confirm && !r->agreed ? r->hooks->confirm(r->hooks->ctx, r->plan.version, err) : 1;
-	r->agreed = *go = rc > 0;
-	if (*go && ev_rebuilding_catch_up(r, err) < 0) /* the answer may have taken its time */
+	rc = ask(r, err);
+	if (rc < 0)
 		return -1;
-	if (r->stopped || asked_to_stop(r)) {
-		*go = false;
+	r->agreed = rc > 0;
+	rc = r->agreed ? complete_again(r, waited, err) : 0;
+	if (rc < 0)
+		return -1;
+	if (rc)
+		*end = r->refused;
+	else if (r->stopped || asked_to_stop(r))
 		*end = EV_REBUILT_STOPPED;
-	}
-	return rc < 0 ? -1 : 0;
+	else
+		*go = r->agreed;
+	return 0;
 }
 
 static void note(void *ctx, const char *text)

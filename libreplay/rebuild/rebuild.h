@@ -9,7 +9,7 @@
  *   catch up to the end of the log, until less than max_lag is left
  *   verify   the ledger's balance and the file's checks, on what is about to serve
  *   prove    where a receipt is wanted: what verify/verify.h proves of any view, of the shadow
- *   swap     after a yes: copy (SQLite), and one short transaction
+ *   swap     after a yes, and what came since verified as before: copy (SQLite), and one short transaction
  * The phase is stored (plan.h), so the next call goes on where a killed one stopped.
  */
 #ifndef EV_REBUILD_H
@@ -93,7 +93,7 @@ struct ev_rebuild_hooks {
 	void (*proved)(void *ctx, const struct ev_verdict *v, int status, const struct ev_error *why);
 	/* Is there somebody who may answer that? Asked before anything is read. 0, -1. NULL: there is. */
 	int (*can_confirm)(void *ctx, struct ev_error *err);
-	/* May version `version` serve? 1, 0, -1. */
+	/* May version `version` serve? 1, 0, -1. NULL: it may. */
 	int (*confirm)(void *ctx, int64_t version, struct ev_error *err);
 };
 
