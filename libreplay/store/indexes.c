@@ -120,3 +120,50 @@ bool ev_indexes_have(const struct ev_buf *list, const char *table, const char *c
 	}
 	return has;
 }
+
+/* Behind INDEX [CONCURRENTLY] [IF NOT EXISTS] in a definition; false: it has none, so the store has made one up. */
+static bool read_name(struct ev_lexer *lx, struct ev_buf *name)
+{
+	struct ev_token t;
+
+	ev_buf_clear(name);
+	while ((t = ev_sql_next(lx)).kind != EV_TOKEN_END && !ev_token_is(t, "INDEX"))
+		;
+	while ((t = ev_sql_next(lx)).kind != EV_TOKEN_END)
+		if (t.kind != EV_TOKEN_SPACE && !ev_token_is(t, "CONCURRENTLY") && !ev_token_is(t, "IF") &&
+		    !ev_token_is(t, "NOT") && !ev_token_is(t, "EXISTS"))
+			break;
+	if (t.kind == EV_TOKEN_END || ev_token_is(t, "ON"))
+		return false;
+	ev_sql_name(t, name);
+	return true;
+}
+
+/* Does it make one without a name? Then any may be that. */
+static bool has_nameless(const char *schema)
+{
+	struct ev_lexer lx = { .at = schema, .end = schema + strlen(schema) };
+	struct ev_buf name = EV_BUF_INIT;
+	bool nameless = false;
+
+	while (lx.at < lx.end && !nameless)
+		nameless = !read_name(&lx, &name) && lx.at < lx.end;
+	ev_buf_release(&name);
+	return nameless;
+}
+
+void ev_indexes_beside(const struct ev_buf *list, const char *schema, struct ev_buf *out)
+{
+	struct ev_buf name = EV_BUF_INIT;
+	bool unsure = has_nameless(schema);
+
+	for (const char *of = next(list, NULL), *sql; of && !unsure; of = next(list, sql)) {
+		struct ev_lexer lx;
+
+		sql = next(list, of);
+		lx = (struct ev_lexer){ .at = sql, .end = sql + strlen(sql) };
+		if (read_name(&lx, &name) && !has_word(schema, ev_buf_str(&name)))
+			ev_buf_addf(out, "index %s on %s%c", ev_buf_str(&name), of, '\0');
+	}
+	ev_buf_release(&name);
+}

@@ -18,6 +18,9 @@ int ev_indexes_list(struct ev_store *s, const struct ev_buf *tables, struct ev_b
 int ev_indexes_drop(struct ev_store *s, const struct ev_buf *list, struct ev_error *err);
 int ev_indexes_make(struct ev_store *s, const struct ev_buf *list, struct ev_error *err);
 
+/* Those of the list that the SQL of a schema does not name: `index i on t`, NUL after each. Appended. */
+void ev_indexes_beside(const struct ev_buf *list, const char *schema, struct ev_buf *out);
+
 /* Is one of the list (NULL allowed) of this table's column? Also where it has but a word of that name. */
 bool ev_indexes_have(const struct ev_buf *list, const char *table, const char *column);
 

@@ -7,6 +7,7 @@
 #include "base/plural.h"
 #include "base/sum.h"
 #include "store/dead.h"
+#include "store/indexes.h"
 #include "verify/internal.h"
 #include "verify/replay_into.h"
 
@@ -124,9 +125,28 @@ int ev_counts_letters_made(struct ev_verifying *w, struct ev_digest *out, struct
 	return w->reference ? ev_counts_letters(&w->key, w->p, w->reference, out, err) : 0;
 }
 
+/* What others have put on the tables refuses rows in the store alone. */
+static int read_beside(struct ev_verifying *w, struct ev_store *s, struct ev_error *err)
+{
+	struct ev_buf tables = EV_BUF_INIT, list = EV_BUF_INIT, schema = EV_BUF_INIT;
+	int rc = ev_ledger_tables(s, w->p->name, &tables, err);
+
+	if (rc == 0)
+		rc = ev_indexes_list(s, &tables, &list, err);
+	for (size_t i = 0; i < w->p->nschemas; i++)
+		if (w->p->schemas[i].any || w->p->schemas[i].dialect == s->ops->dialect)
+			ev_buf_addf(&schema, "%s\n", w->p->schemas[i].sql);
+	if (rc == 0)
+		ev_indexes_beside(&list, ev_buf_str(&schema), &w->beside);
+	ev_buf_release(&tables);
+	ev_buf_release(&list);
+	ev_buf_release(&schema);
+	return rc;
+}
+
 int ev_counts_read(struct ev_verifying *w, struct ev_store *s, struct ev_error *err)
 {
-	if (ev_counts_letters(&w->key, w->p, s, &w->letters, err) < 0)
+	if (ev_counts_letters(&w->key, w->p, s, &w->letters, err) < 0 || read_beside(w, s, err) < 0)
 		return -1;
 	return ev_ids_read(w, s, err);
 }
@@ -169,10 +189,13 @@ static int compare_letters(const struct judging *j, struct ev_error *err)
 
 	if (ev_counts_letters_made(w, &mine, err) < 0)
 		return -1;
-	if (!ev_digest_same(&mine, &w->letters) && !nobody_knows(j, "the dead letters"))
-		ev_finding_text(ev_mode_finding(j->m, "letters", w->p->name), "the dead letters in the store, %lld, "
-				"are not those that the log makes, %lld", (long long)w->letters.count,
-				(long long)mine.count);
+	if (ev_digest_same(&mine, &w->letters) || nobody_knows(j, "the dead letters"))
+		return 0;
+	ev_finding_text(ev_mode_finding(j->m, "letters", w->p->name), "the dead letters in the store, %lld, are not "
+			"those that the log makes, %lld", (long long)w->letters.count, (long long)mine.count);
+	for (const char *i = ev_buf_str(&w->beside), *end = i + w->beside.len; i < end; i += strlen(i) + 1)
+		ev_mode_note(j->m, "%s is none of the file's: what it refuses is a dead letter in the store alone; "
+			     "without it a rebuild has those rows", i);
 	return 0;
 }
 

@@ -46,6 +46,7 @@ struct ev_verifying {
 	bool rows_match;              /* said by rows.c, for counts.c */
 	bool repaired;
 	struct ev_digest letters;     /* dead letters of the store, by counts.c */
+	struct ev_buf beside;         /* of its indexes those that the file does not name (store/indexes.h) */
 	struct ev_ids ids;            /* of @dedupe, that the store has seen; empty without it */
 };
 

@@ -268,6 +268,7 @@ void ev_reference_close(struct ev_verifying *w)
 	}
 	free(w->tables);
 	ev_buf_release(&w->views);
+	ev_buf_release(&w->beside);
 	w->tables = NULL;
 	w->ntables = 0;
 	w->replay = (struct ev_replay){ 0 };
