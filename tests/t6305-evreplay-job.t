@@ -620,4 +620,20 @@ for n in --dry-run ''; do
 done
 run evreplay "$third" --into "$filled" --exactly-once --job "filled-$$"
 check "and its next does not" test -z "$(grep already "$err")"
+
+# One that was killed before its first commit has left records that were given up: of those it has nothing to say.
+topic killed 1
+same=(evreplay "$third" --into "$killed" --exactly-once --job "killed-$$")
+shows() { evtail "$killed" --from begin -q -o %k -X isolation.level=read_uncommitted | grep -q k; }
+"${same[@]}" --rate 1/m --txn-time 30s -q &
+pid=$!
+check "a job has begun its first transaction" wait_for 60 shows
+kill -9 $pid
+wait $pid 2>/dev/null
+for n in --dry-run ''; do
+	run "${same[@]}" $n
+	check_status 0 "the same line again ${n:-when it runs}"
+	check "does not warn of what it has written itself" test -z "$(grep already "$err")"
+done
+check "and each record is there once" test "$(total "$killed")" = 4
 done_testing

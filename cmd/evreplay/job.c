@@ -12,6 +12,8 @@
 #include "base/utf8.h"
 #include "event/time.h"
 
+enum { FIRST_BYTES = 1, FIRST_WAIT_MS = 200 };
+
 /* It goes into JSON: a byte that is no UTF-8 is told as \xHH. */
 static void add_text(struct ev_buf *out, const char *name, const char *text)
 {
@@ -259,6 +261,31 @@ static int check_grown(struct replay *r, struct replay_topic *t, int32_t partiti
 	snprintf(text, sizeof(text), "it has %d partition%s now, and had %d when the job wrote to it: keys would go "
 		 "elsewhere, and the order of their records be lost", (int)is, ev_plural(is), (int)t->was);
 	return replay_against(r, t, ALLOW_GROWN, err, text);
+}
+
+bool replay_shows_records(const struct replay *r, const char *topic)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+	struct ev_source *src = ev_kafka_sink_read(replay_sink(r), topic, &ignored);
+	struct ev_merge_options opt = { 0 };
+	struct ev_span *spans;
+	struct ev_record first;
+	struct ev_merge *m;
+	bool done = false;
+	int n = 0;
+
+	if (!src)
+		return true;
+	spans = ev_alloc((src->nparts + 1) * sizeof(*spans));
+	for (size_t i = 0; i < src->nparts; i++)
+		spans[i] = (struct ev_span){ src->parts[i].low, src->parts[i].stable };
+	m = ev_merge_new(src, spans, &opt, &ignored);
+	while (m && !n && !done && !ev_stopped())
+		n = ev_merge_read(m, &first, 1, FIRST_BYTES, FIRST_WAIT_MS, &done, &ignored);
+	ev_merge_free(m);
+	free(spans);
+	src->ops->close(src);
+	return !done || n;
 }
 
 int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err)

@@ -260,6 +260,8 @@ int replay_check_source(struct replay *r, struct ev_error *err);
  * before the first record, of a file with its first one. EV_USAGE, EV_DATA.
  */
 int replay_check_route(struct replay *r, uint32_t part, struct ev_error *err);
+/* Of a job: does a reader of committed records see any in the topic of the target? True also where nobody says. */
+bool replay_shows_records(const struct replay *r, const char *topic);
 /* The same of all that are known. */
 int replay_check_routes(struct replay *r, struct ev_error *err);
 /*
