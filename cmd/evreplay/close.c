@@ -2,7 +2,6 @@
 #include "evreplay/redrive.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/plural.h"
@@ -93,10 +92,8 @@ static void advise_remade(const struct replay *r, struct ev_error *err)
 void replay_advise(const struct replay *r, bool saved, struct ev_error *err)
 {
 	const struct replay_args *a = r->args;
-	struct ev_error why = EV_ERROR_INIT;
 
-	if (err->class == EV_DATA && ev_source_still(r->src, true, &why) && why.class == EV_DATA &&
-	    !strcmp(why.text, err->text)) {
+	if (err->remade) {
 		advise_remade(r, err);
 		return;
 	}

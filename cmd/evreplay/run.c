@@ -276,7 +276,7 @@ static bool settle(struct replay *r, const struct ev_error *failed)
 	ev_messages_clear(r->msg);
 	if (!asks_in_vain(r, failed) && ev_source_still(r->src, true, &err) && err.class == EV_DATA) {
 		replay_settle_remade(r);
-		if (strcmp(err.text, failed->text))
+		if (!failed->remade)
 			ev_report(r->msg, &err);
 		return false;
 	}

@@ -27,6 +27,7 @@ struct ev_error {
 	enum ev_class class;
 	bool retriable;   /* the same call may succeed later (connection lost, busy) */
 	bool silent;      /* who was asked did not answer in time: to ask once more is to wait once more */
+	bool remade;      /* the log that was read is another one by now */
 	char text[1024];  /* one line, lower case, no final full stop, says what and where */
 	char hint[512];   /* "" or what to do about it, in the same manner */
 };

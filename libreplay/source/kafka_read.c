@@ -177,6 +177,7 @@ static int check_there(const struct ev_kafka *k, struct ev_error *err)
 
 		if (t->away_ms >= GONE_MS) {
 			ev_fail(err, EV_DATA, "topic '%s' was deleted and made again while it was read", t->name);
+			err->remade = true;
 			return ev_hint(err, "its offsets are those of another log now: what was made of it has to be "
 				       "made anew");
 		}

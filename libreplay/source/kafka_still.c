@@ -278,6 +278,7 @@ static int other(struct ev_kafka *k, const struct kafka_topic *t, struct ev_erro
 
 	ev_fail(err, EV_DATA, "topic '%s' was deleted and made again while it was read: what stood at offset %" PRId64
 		" of '%s/%" PRId32 "' does not stand there any more", t->name, t->known.offset, p->topic, p->partition);
+	err->remade = true;
 	return ev_hint(err, "its offsets are those of another log now (or the broker lost its tail): what was made of "
 			    "it has to be made anew");
 }
