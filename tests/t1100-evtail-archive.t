@@ -109,6 +109,15 @@ run evarchive --cluster c1 --append torn <log.ndjson
 check_status 0 "the next writer goes on"
 check "and cuts them off" test "$(zcat torn/t/*/*.gz | wc -l)" = 400
 
+# one that does not begin at the log's beginning
+tail -n 100 log.ndjson | evarchive --cluster c1 late >/dev/null
+run evtail ./late/t/1 --from 100 -q
+check_status 5 "what an archive does not have is missing"
+check_grep "which is no matter of retention" "t/1: offsets 100..[0-9]+ are not in the archive, which starts at [0-9]+$" "$err"
+run evtail ./late/t/1 --from begin --to 100 -q
+check_status 2 "a range that ends before it is none"
+check_grep "which says where it starts" "^hint: the archive starts at [0-9]+$" "$err"
+
 # damage is found before anything of it comes out
 printf 'X' | dd of="$last" bs=1 seek=200 conv=notrunc status=none
 run evtail ./torn -n +1 -q

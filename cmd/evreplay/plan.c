@@ -219,8 +219,13 @@ static bool reads_stdin(const struct replay *r)
 /* The next step, where it is one: a pipe and a dead letter do not say how many partitions their topic had. */
 void replay_missing_way(const struct replay *r, const struct replay_topic *t, struct ev_buf *out)
 {
-	if (r->redrive)
+	if (r->redrive && !r->args->into)
 		ev_buf_adds(out, "make it first, or send all to another topic: --into TOPIC");
+	else if (r->redrive && r->args->src.spec.ntopics)
+		ev_buf_addf(out, "make it first: 'evreplay %s --to begin --into %s --create' makes an empty one",
+			    r->args->src.spec.topics[0].topic, t->name);
+	else if (r->redrive)
+		ev_buf_adds(out, "make it first");
 	else if (reads_stdin(r))
 		ev_buf_adds(out, "make it first; or write the lines to a file and give that: then --create can make "
 			    "it");

@@ -14,8 +14,18 @@ struct end {
 	struct ev_position group;
 };
 
-static int lost(const struct ev_partition *p, int64_t asked, struct ev_error *err)
+static bool is_archive(const struct ev_source *src)
 {
+	return !strcmp(src->ops->name, "archive");
+}
+
+static int lost(const struct ev_source *src, const struct ev_partition *p, int64_t asked, struct ev_error *err)
+{
+	if (is_archive(src)) {
+		ev_fail(err, EV_DATA, "%s/%" PRId32 ": offsets %" PRId64 "..%" PRId64 " are not in the archive, which "
+			"starts at %" PRId64, p->topic, p->partition, asked, p->low - 1, p->low);
+		return ev_hint(err, "start at begin to take what it has, or read what holds them");
+	}
 	ev_fail(err, EV_DATA, "%s/%" PRId32 ": offsets %" PRId64 "..%" PRId64 " are lost: the log now "
 		"starts at %" PRId64 " (retention)", p->topic, p->partition, asked, p->low - 1, p->low);
 	return ev_hint(err, "start at begin to take what is left, or read an archive that still holds "
@@ -97,14 +107,14 @@ static int ask_time(struct ev_source *src, struct end *e, struct ev_error *err)
 }
 
 /* An offset that somebody named; -1 is an absent partition, which stands at its start. */
-static int named(const struct ev_partition *p, int64_t asked, bool begin, int64_t *offset,
+static int named(const struct ev_source *src, const struct ev_partition *p, int64_t asked, bool begin, int64_t *offset,
 		 struct ev_error *err)
 {
 	if (asked > p->high)
 		return ev_fail(err, EV_USAGE, "%s/%" PRId32 ": offset %" PRId64 " is past the end %"
 			       PRId64, p->topic, p->partition, asked, p->high);
 	if (begin && asked >= 0 && asked < p->low)
-		return lost(p, asked, err);
+		return lost(src, p, asked, err);
 	*offset = asked < 0 ? p->low : asked;
 	return 0;
 }
@@ -130,7 +140,7 @@ static int offset_of(const struct ev_source *src, const struct end *e, size_t i,
 		*offset = p->stable;
 		return 0;
 	case EV_POINT_OFFSET:
-		return named(p, point->n, begin, offset, err);
+		return named(src, p, point->n, begin, offset, err);
 	case EV_POINT_LAST:
 		*offset = p->high - p->low < point->n ? p->low : p->high - point->n;
 		return 0;
@@ -138,15 +148,15 @@ static int offset_of(const struct ev_source *src, const struct end *e, size_t i,
 		*offset = e->times[i] < p->low ? p->low : e->times[i] > p->high ? p->high : e->times[i];
 		return 0;
 	case EV_POINT_GROUP:
-		return named(p, ev_position_get(&e->group, p->topic, p->partition), begin, offset, err);
+		return named(src, p, ev_position_get(&e->group, p->topic, p->partition), begin, offset, err);
 	case EV_POINT_FILE:
-		return named(p, ev_position_get(&point->position, p->topic, p->partition), begin, offset,
+		return named(src, p, ev_position_get(&point->position, p->topic, p->partition), begin, offset,
 			     err);
 	}
 	return ev_fail(err, EV_BUG, "position of unknown kind %d", (int)point->kind);
 }
 
-static int stored_begin(const struct ev_partition *p, const struct ev_position *stored,
+static int stored_begin(const struct ev_source *src, const struct ev_partition *p, const struct ev_position *stored,
 			int64_t *begin, struct ev_error *err)
 {
 	int64_t at = ev_position_get(stored, p->topic, p->partition);
@@ -158,7 +168,7 @@ static int stored_begin(const struct ev_partition *p, const struct ev_position *
 				    "only be built anew");
 	}
 	if (at >= 0 && at < p->low)
-		return lost(p, at, err);
+		return lost(src, p, at, err);
 	*begin = at < 0 ? p->low : at;
 	return 0;
 }
@@ -169,7 +179,7 @@ static int resolve_one(const struct ev_source *src, const struct end *from, cons
 {
 	const struct ev_partition *p = &src->parts[i];
 
-	if (stored ? stored_begin(p, stored, &span->begin, err) :
+	if (stored ? stored_begin(src, p, stored, &span->begin, err) :
 		     offset_of(src, from, i, true, &span->begin, err))
 		return -1;
 	if (offset_of(src, to, i, false, &span->end, err))
@@ -182,7 +192,8 @@ static int resolve_one(const struct ev_source *src, const struct end *from, cons
 	}
 	ev_range_backwards(p->topic, p->partition, span->begin, span->end, err);
 	if (span->end < p->low)
-		ev_hint(err, "the log now starts at %" PRId64 " (retention)", p->low);
+		ev_hint(err, is_archive(src) ? "the archive starts at %" PRId64 : "the log now starts at %" PRId64
+			" (retention)", p->low);
 	return -1;
 }
 
