@@ -101,16 +101,12 @@ static const char *const carried[] = {
 	NULL,
 };
 
-static int add_rows(struct ev_shadow_pg *sh, const struct ev_buf *sql, struct ev_buf *out, struct ev_error *err)
+void ev_pgkit_add_statements(struct ev_buf *out, const PGresult *res)
 {
-	PGresult *res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(sql));
-
-	for (int i = 0; res && i < PQntuples(res); i++) {
+	for (int i = 0; i < PQntuples(res); i++) {
 		ev_buf_adds(out, PQgetvalue(res, i, 0));
 		ev_buf_adds(out, ";\n");
 	}
-	PQclear(res);
-	return res ? 0 : -1;
 }
 
 /* `what` of each view of others (c, in schema n) that uses the version's tables directly. */
@@ -153,36 +149,29 @@ int ev_pgkit_lock_views(struct ev_shadow_pg *sh, int64_t until, struct ev_buf *m
  * Views of others that use the version's tables directly; those that use these views keep their
  * oids to look at. With an empty search path the server qualifies every name in a view's text.
  */
-int ev_pgkit_carry_views(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)
+void ev_pgkit_ask_views(struct ev_buf *sql, const struct ev_shadow_pg *sh)
 {
-	struct ev_buf sql = EV_BUF_INIT;
-	int rc;
-
-	add_views(&sql, sh, "format('CREATE OR REPLACE VIEW %I.%I %sAS %s', "
+	ev_buf_adds(sql, "SET LOCAL search_path = pg_catalog;\n");
+	add_views(sql, sh, "format('CREATE OR REPLACE VIEW %I.%I %sAS %s', "
 		  "n.nspname, c.relname, CASE WHEN c.reloptions IS NULL THEN '' ELSE "
 		  "'WITH (' || array_to_string(c.reloptions, ', ') || ') ' END, "
 		  "rtrim(pg_get_viewdef(c.oid), ';'))");
-	if (ev_pg_exec(sh->live, "SET LOCAL search_path = pg_catalog", err) < 0) {
-		ev_buf_release(&sql);
-		return -1;
-	}
-	/* our own tables are named with their schema while the path is another */
-	rc = add_rows(sh, &sql, out, err);
-	ev_buf_release(&sql);
-	return rc < 0 ? -1 : ev_pgkit_exec(sh->live, err, "SET LOCAL search_path = %I, pg_temp",
-					   sh->schemas[EV_ROLE_LIVE]);
 }
 
 int ev_pgkit_carry(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *out, struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT;
+	PGresult *res;
 	int rc = 0;
 
 	for (const char *const *c = carried; *c && rc == 0; c++) {
 		ev_buf_clear(&sql);
 		add_pairs(&sql, sh, next);
 		ev_buf_adds(&sql, *c);
-		rc = add_rows(sh, &sql, out, err);
+		res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
+		rc = res ? 0 : -1;
+		ev_pgkit_add_statements(out, res);
+		PQclear(res);
 	}
 	ev_buf_release(&sql);
 	return rc;

@@ -147,24 +147,34 @@ static PGresult *own_tables(struct ev_shadow_pg *s, bool listed, struct ev_error
 	return res;
 }
 
-int ev_pgkit_drop_shadow(struct ev_shadow_pg *s, bool rows, struct ev_error *err)
+static int add_drop(struct ev_buf *sql, struct ev_shadow_pg *s, bool listed, struct ev_error *err)
 {
-	const char *schema = s->schemas[EV_ROLE_NEW];
-	int listed = ev_pgkit_has_table(s, "ev_table", err), rc;
-	struct ev_buf sql = EV_BUF_INIT;
-	PGresult *own;
+	PGresult *own = own_tables(s, listed, err);
 
-	if (listed < 0 || ev_pgkit_check_mark(s, EV_ROLE_NEW, err) < 0)
-		return -1;
-	if (rows && ((listed && ev_pgkit_check_free(s, EV_ROLE_NEW, err) < 0) || drop_rows(s, err) < 0))
-		return -1;
-	own = own_tables(s, listed, err);
 	if (!own)
 		return -1;
-	add_drops(&sql, schema, own);
+	add_drops(sql, s->schemas[EV_ROLE_NEW], own);
 	PQclear(own);
-	ev_pgkit_format(&sql, "DROP SCHEMA IF EXISTS %I", schema);
-	rc = ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&sql));
+	ev_pgkit_format(sql, "DROP SCHEMA IF EXISTS %I;\n", s->schemas[EV_ROLE_NEW]);
+	return 0;
+}
+
+int ev_pgkit_drop_rest(struct ev_buf *sql, struct ev_shadow_pg *s, struct ev_error *err)
+{
+	return ev_pgkit_check_mark(s, EV_ROLE_NEW, err) < 0 ? -1 : add_drop(sql, s, false, err);
+}
+
+int ev_pgkit_drop_shadow(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	int listed = ev_pgkit_has_table(s, "ev_table", err), rc;
+	struct ev_buf sql = EV_BUF_INIT;
+
+	if (listed < 0 || ev_pgkit_check_mark(s, EV_ROLE_NEW, err) < 0 ||
+	    (listed && ev_pgkit_check_free(s, EV_ROLE_NEW, err) < 0) || drop_rows(s, err) < 0)
+		return -1;
+	rc = add_drop(&sql, s, listed, err);
+	if (rc == 0)
+		rc = ev_pgkit_exec(s->live, err, "%s", ev_buf_str(&sql));
 	ev_buf_release(&sql);
 	return rc;
 }

@@ -46,46 +46,55 @@ int ev_pgkit_has_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_er
 /* In the open transaction: names of the tables and views of a version, views first. PQclear. */
 PGresult *ev_pgkit_tables(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
 
-/* In the open transaction: a version's tables, and with `ledger` its ledger rows, into another role. */
-int ev_pgkit_move(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, struct ev_error *err);
-/* In the open transaction: the ledger rows that the shadow keeps in its own schema into the store's. */
-int ev_pgkit_bring_ledger(struct ev_shadow_pg *sh, struct ev_error *err);
+/* A role's schema, where it is not there yet. */
+int ev_pgkit_need_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
+
+/* SQL that moves a version, `tables` of it, into another role, with its ledger rows but for those of NEW. Appended. */
+void ev_pgkit_move(struct ev_buf *sql, const struct ev_shadow_pg *sh, const PGresult *tables, enum ev_role from,
+		   enum ev_role to);
+/* The ledger rows that the shadow keeps in its own schema into the store's: SQL, appended. */
+int ev_pgkit_bring_ledger(struct ev_buf *sql, struct ev_shadow_pg *sh, struct ev_error *err);
 /* Tables with names of the new version that no ledger owns become the old version. */
 int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err);
 /*
- * Bump the serving version's generation past that of every other version; who runs the projection is its holder
- * still, as it has the run's lock until it finds itself fenced.
+ * SQL that bumps the serving version's generation past that of every other version; who runs the projection is its
+ * holder still, as it has the run's lock until it finds itself fenced. Appended.
  */
-int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err);
+void ev_pgkit_fence(struct ev_buf *sql, const struct ev_shadow_pg *sh);
 
 /*
- * What hangs on the version that serves: grants, owners, comments and parameters of the tables and their indexes. To
- * read it takes the server longer than to move the tables, so it is done before their locks (look), and under them it
- * is made certain that nothing has changed since (pg_still.c).
+ * An exchange, as SQL, `;` after each statement. To read what hangs on the tables (grants, owners, comments, parameters
+ * of them and their indexes) takes the server longer than to move them, so it is done before their locks, and under
+ * them it is made certain that nothing has changed since (pg_still.c).
  */
-struct ev_pgkit_hung {
-	struct ev_buf carried; /* as SQL, for the tables in their place; `;` after each */
-	struct ev_buf locks; /* of what is locked alone, before anything is moved; as SQL */
-	struct ev_buf pins;  /* and of what else others could write, when the version that served is in role MOVING */
-	struct ev_buf oids, print;
-	char why[200]; /* what others have done meanwhile; empty: nothing */
+struct ev_pgkit_script {
+	struct ev_buf locks;   /* of what others lock alone, before anything is moved */
+	struct ev_buf pins;    /* and of what else they could write, when the version that served is in role MOVING */
+	struct ev_buf carried; /* what hangs on that, for the tables in their place */
+	struct ev_buf ask_print, print; /* a look at all that was carried, and what it gave */
+	struct ev_buf in, out, end; /* the tables change places; the ledger, and the kept versions; and the rest */
+	char why[200];         /* what others have done meanwhile; empty: nothing */
 };
-/* In the exchange's transaction, before the locks: is it such that `next` may take the place, and what is it? */
-int ev_pgkit_look(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_hung *h, struct ev_error *err);
-/* When all of it is moved: 1 it has changed since the look, with `why`; 0, -1. */
-int ev_pgkit_changed(struct ev_shadow_pg *sh, struct ev_pgkit_hung *h, struct ev_error *err);
-void ev_pgkit_say_changed(struct ev_pgkit_hung *h);
-/* As the last thing: 1 something of others has come to depend on the version that is kept now, with `why`; 0, -1. */
-int ev_pgkit_tied(struct ev_shadow_pg *sh, struct ev_pgkit_hung *h, struct ev_error *err);
-void ev_pgkit_hung_release(struct ev_pgkit_hung *h);
-/* What ev_pgkit_look reads, as the SQL that it keeps. */
+/*
+ * In the exchange's transaction, before the locks: may the version in role `next` take the place? Then all is written
+ * down.
+ */
+int ev_pgkit_prepare(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_script *x, struct ev_error *err);
+/* Under the locks: that version serves, and the one that did is kept. 0, 1 not this time, with `why`, -1. */
+int ev_pgkit_exchange(struct ev_shadow_pg *sh, struct ev_pgkit_script *x, struct ev_error *err);
+void ev_pgkit_script_release(struct ev_pgkit_script *x);
+
+/* May `next` still, and what hangs on the version that serves? Fills locks to print. */
+int ev_pgkit_look(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_script *x, struct ev_error *err);
+/* What is carried of it. Appended. */
 int ev_pgkit_carry(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *sql, struct ev_error *err);
-
-/* Under the locks: the version in role `next` serves, and the one that did is kept. 0, 1 others are to blame, -1. */
-int ev_pgkit_exchange(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_hung *h, struct ev_error *err);
-
-/* Views of others, as SQL that makes them anew on the tables that have the names then. Under the locks. */
-int ev_pgkit_carry_views(struct ev_shadow_pg *sh, struct ev_buf *sql, struct ev_error *err);
+/*
+ * Under the locks, a question whose rows are the SQL that makes views of others anew on the tables that have the names
+ * then. It changes the search path. Appended.
+ */
+void ev_pgkit_ask_views(struct ev_buf *sql, const struct ev_shadow_pg *sh);
+/* Rows of one column as statements. Appended; of NULL nothing. */
+void ev_pgkit_add_statements(struct ev_buf *sql, const PGresult *res);
 /* WITH own, of one row, `oids` of the version that serves, and new, `noids` of the one in role `next`. Appended. */
 void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_role next);
 
@@ -158,11 +167,10 @@ int ev_pgkit_check_shadow(struct ev_shadow_pg *sh, struct ev_error *err);
 int ev_pgkit_drop_version(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
 /* The same in the open transaction. */
 int ev_pgkit_drop_role(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
-/*
- * The shadow's schema with what is ours in it; with `rows` its cuts, letters and ids as well. What others have put
- * there, or tied to it, is an error.
- */
-int ev_pgkit_drop_shadow(struct ev_shadow_pg *sh, bool rows, struct ev_error *err);
+/* The shadow's schema with what is ours in it, and its cuts, letters and ids. What others have there is an error. */
+int ev_pgkit_drop_shadow(struct ev_shadow_pg *sh, struct ev_error *err);
+/* SQL that drops the schema when the new version has moved out of it. Appended. */
+int ev_pgkit_drop_rest(struct ev_buf *sql, struct ev_shadow_pg *sh, struct ev_error *err);
 
 /* ev_shadow_ops */
 int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx, struct ev_error *err);
@@ -177,7 +185,9 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 /* In the exchange's transaction, before its locks: the same refusals, as what hangs there may have changed. */
 int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err);
 
-/* What of others depends on a version, a line each, appended. */
+/* The question, whose rows are what of others depends on a version. Appended. */
+void ev_pgkit_ask_dependents(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev_role role);
+/* The same, a line each, appended. */
 int ev_pgkit_dependents(struct ev_shadow_pg *sh, enum ev_role role, struct ev_buf *out, struct ev_error *err);
 /* Nothing does, so it can be dropped; else by name. */
 int ev_pgkit_check_free(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);

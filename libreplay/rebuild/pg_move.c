@@ -148,8 +148,7 @@ int ev_pgkit_check_mark(struct ev_shadow_pg *sh, enum ev_role role, struct ev_er
 	return rc;
 }
 
-/* A role's schema, where it is not there yet. */
-static int need_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
+int ev_pgkit_need_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
 {
 	struct ev_buf mark = EV_BUF_INIT;
 	int there = ev_pgkit_has_schema(sh, role, err), rc;
@@ -212,49 +211,40 @@ PGresult *ev_pgkit_tables(struct ev_shadow_pg *sh, enum ev_role role, struct ev_
 	return res;
 }
 
-static int move_ledger(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, struct ev_error *err)
+static void move_ledger(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to)
 {
 	static const char *const tables[] = { "ev_ledger", "ev_rows", NULL };
 	struct ev_buf old = EV_BUF_INIT, new = EV_BUF_INIT;
-	int rc;
 
 	role_name(&old, sh, from);
 	role_name(&new, sh, to);
-	rc = ev_pgkit_exec(sh->live, err, "INSERT INTO ev_rows (projection, rows_key) "
-			   "SELECT name, name FROM ev_projection WHERE name = %L ON CONFLICT DO NOTHING; "
-			   "UPDATE ev_projection SET name = %L WHERE name = %L",
-			   ev_buf_str(&old), ev_buf_str(&new), ev_buf_str(&old));
-	if (rc == 0)
-		rc = ev_pgkit_exec(sh->live, err, "UPDATE ev_table SET projection = %L, "
-						  "table_name = %L || substr(table_name, %d) "
-						  "WHERE projection = %L",
-				   ev_buf_str(&new), ev_role_prefix(to), (int)strlen(ev_role_prefix(from)) + 1,
-				   ev_buf_str(&old));
-	for (const char *const *t = tables; *t && rc == 0; t++)
-		rc = ev_pgkit_exec(sh->live, err, "UPDATE %I SET projection = %L WHERE projection = %L", *t,
-				   ev_buf_str(&new), ev_buf_str(&old));
+	ev_pgkit_format(sql, "INSERT INTO ev_rows (projection, rows_key) SELECT name, name FROM ev_projection "
+			"WHERE name = %L ON CONFLICT DO NOTHING;\n"
+			"UPDATE ev_projection SET name = %L WHERE name = %L;\n"
+			"UPDATE ev_table SET projection = %L, table_name = %L || substr(table_name, %d) "
+			"WHERE projection = %L;\n", ev_buf_str(&old), ev_buf_str(&new), ev_buf_str(&old),
+			ev_buf_str(&new), ev_role_prefix(to), (int)strlen(ev_role_prefix(from)) + 1, ev_buf_str(&old));
+	for (const char *const *t = tables; *t; t++)
+		ev_pgkit_format(sql, "UPDATE %I SET projection = %L WHERE projection = %L;\n", *t, ev_buf_str(&new),
+				ev_buf_str(&old));
 	ev_buf_release(&old);
 	ev_buf_release(&new);
-	return rc;
 }
 
-int ev_pgkit_move(struct ev_shadow_pg *sh, enum ev_role from, enum ev_role to, struct ev_error *err)
+void ev_pgkit_move(struct ev_buf *sql, const struct ev_shadow_pg *sh, const PGresult *tables, enum ev_role from,
+		   enum ev_role to)
 {
-	PGresult *tables = ev_pgkit_tables(sh, from, err);
-	int rc = tables ? 0 : -1;
-
-	if (rc == 0 && to != EV_ROLE_LIVE)
-		rc = need_schema(sh, to, err);
-	for (int i = 0; rc == 0 && i < PQntuples(tables); i++)
-		rc = ev_pgkit_exec(sh->live, err, "ALTER %s %I.%I SET SCHEMA %I",
-				   PQgetvalue(tables, i, 1)[0] == 'v' ? "VIEW" : "TABLE", sh->schemas[from],
-				   PQgetvalue(tables, i, 0), sh->schemas[to]);
-	PQclear(tables);
-	return rc == 0 && from != EV_ROLE_NEW ? move_ledger(sh, from, to, err) : rc;
+	for (int i = 0; i < PQntuples(tables); i++)
+		ev_pgkit_format(sql, "ALTER %s %I.%I SET SCHEMA %I;\n",
+				PQgetvalue(tables, i, 1)[0] == 'v' ? "VIEW" : "TABLE", sh->schemas[from],
+				PQgetvalue(tables, i, 0), sh->schemas[to]);
+	if (from != EV_ROLE_NEW)
+		move_ledger(sql, sh, from, to);
 }
 
 /* Columns are named: a store that an older version made may have them in another order. */
-static int bring_rows(struct ev_shadow_pg *sh, const char *table, const char *column, struct ev_error *err)
+static int bring_rows(struct ev_buf *sql, struct ev_shadow_pg *sh, const char *table, const char *column,
+		      struct ev_error *err)
 {
 	PGresult *res = ev_pgkit_rows(sh->live, err,
 				      "SELECT string_agg(quote_ident(a.attname), ', ' "
@@ -264,24 +254,22 @@ static int bring_rows(struct ev_shadow_pg *sh, const char *table, const char *co
 				      "WHERE n.nspname = %L AND c.relname = %L "
 				      "AND a.attnum > 0 AND NOT a.attisdropped",
 				      sh->schemas[EV_ROLE_NEW], table);
-	int rc = res ? 0 : -1;
 
-	if (rc == 0)
-		rc = ev_pgkit_exec(sh->live, err, "INSERT INTO %I (%s) SELECT %s FROM %I.%I WHERE "
-						  "%I = %L", table,
-				   PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 0), sh->schemas[EV_ROLE_NEW], table,
-				   column, sh->base.projection);
+	if (res)
+		ev_pgkit_format(sql, "INSERT INTO %I (%s) SELECT %s FROM %I.%I WHERE %I = %L;\n", table,
+				PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 0), sh->schemas[EV_ROLE_NEW], table, column,
+				sh->base.projection);
 	PQclear(res);
-	return rc;
+	return res ? 0 : -1;
 }
 
-int ev_pgkit_bring_ledger(struct ev_shadow_pg *sh, struct ev_error *err)
+int ev_pgkit_bring_ledger(struct ev_buf *sql, struct ev_shadow_pg *sh, struct ev_error *err)
 {
 	static const char *const tables[] = { "ev_table", "ev_ledger", "ev_rows", NULL };
-	int rc = bring_rows(sh, "ev_projection", "name", err);
+	int rc = bring_rows(sql, sh, "ev_projection", "name", err);
 
 	for (const char *const *t = tables; *t && rc == 0; t++)
-		rc = bring_rows(sh, *t, "projection", err);
+		rc = bring_rows(sql, sh, *t, "projection", err);
 	return rc;
 }
 
@@ -297,15 +285,14 @@ int ev_pgkit_adopt(struct ev_shadow_pg *sh, struct ev_error *err)
 			     sh->base.projection);
 }
 
-int ev_pgkit_fence(struct ev_shadow_pg *sh, struct ev_error *err)
+void ev_pgkit_fence(struct ev_buf *sql, const struct ev_shadow_pg *sh)
 {
 	const char *name = sh->base.projection;
 
-	return ev_pgkit_exec(sh->live, err,
-			     "UPDATE ev_projection SET generation = 1 + (SELECT max(generation) "
-			     "FROM ev_projection WHERE name = %L OR substr(name, 1, %d) = %L || ' ('), "
-			     "holder = coalesce((SELECT k.holder FROM ev_projection k WHERE k.name = %L || ' (kept)'), "
-			     "holder) WHERE name = %L", name, (int)strlen(name) + 2, name, name, name);
+	ev_pgkit_format(sql, "UPDATE ev_projection SET generation = 1 + (SELECT max(generation) "
+			"FROM ev_projection WHERE name = %L OR substr(name, 1, %d) = %L || ' ('), "
+			"holder = coalesce((SELECT k.holder FROM ev_projection k WHERE k.name = %L || ' (kept)'), "
+			"holder) WHERE name = %L;\n", name, (int)strlen(name) + 2, name, name, name);
 }
 
 int ev_pgkit_ask_lock(struct ev_shadow_pg *sh, const char *sql, int64_t until, struct ev_buf *missed,

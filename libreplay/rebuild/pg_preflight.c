@@ -454,34 +454,44 @@ int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error
 	return ev_pgkit_check_indexes(sh, err);
 }
 
+/* On tables and on their row types, each looked up by itself: the catalogue may be large, and readers wait for it. */
+static const char dependents[] =
+	", uses AS (SELECT d.* FROM (SELECT 'pg_catalog.pg_class'::regclass AS class, o.oid "
+	"FROM own, unnest(oids) o (oid) UNION ALL SELECT 'pg_catalog.pg_type'::regclass, y.oid "
+	"FROM own, unnest(oids) o (oid) JOIN pg_catalog.pg_class c ON c.oid = o.oid "
+	"JOIN pg_catalog.pg_type t ON t.oid = c.reltype, "
+	"unnest(ARRAY[t.oid, t.typarray]) y (oid)) r JOIN pg_catalog.pg_depend d ON d.refclassid = r.class "
+	"AND d.refobjid = r.oid WHERE d.deptype = 'n') "
+	"SELECT DISTINCT CASE WHEN v.relkind = 'm' THEN 'materialized view ' || v.oid::regclass "
+	"WHEN v.oid IS NOT NULL THEN 'view ' || v.oid::regclass "
+	"WHEN k.contype = 'f' THEN 'a foreign key of table ' || k.conrelid::regclass "
+	"ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END FROM own, uses d "
+	"LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::regclass "
+	"AND r.oid = d.objid LEFT JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
+	"LEFT JOIN pg_catalog.pg_constraint k ON k.oid = d.objid "
+	"AND d.classid = 'pg_catalog.pg_constraint'::regclass "
+	"LEFT JOIN pg_catalog.pg_attrdef f ON f.oid = d.objid "
+	"AND d.classid = 'pg_catalog.pg_attrdef'::regclass "
+	"WHERE (v.oid IS NULL OR v.oid <> ALL (oids)) "
+	"AND (k.oid IS NULL OR k.conrelid <> ALL (oids)) AND (f.oid IS NULL OR f.adrelid <> ALL (oids)) "
+	"AND NOT (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = ANY (oids)) "
+	"UNION SELECT 'sequence ' || s.oid::regclass " OWNED " ORDER BY 1";
+
+void ev_pgkit_ask_dependents(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev_role role)
+{
+	ev_buf_adds(sql, "WITH own AS (SELECT ");
+	ev_pgkit_oids(sql, sh, role);
+	ev_buf_adds(sql, " AS oids)");
+	ev_buf_adds(sql, dependents);
+}
+
 int ev_pgkit_dependents(struct ev_shadow_pg *sh, enum ev_role role, struct ev_buf *out, struct ev_error *err)
 {
-	static const char sql[] =
-		"SELECT DISTINCT CASE WHEN v.relkind = 'm' THEN 'materialized view ' || v.oid::regclass "
-		"WHEN v.oid IS NOT NULL THEN 'view ' || v.oid::regclass "
-		"WHEN k.contype = 'f' THEN 'a foreign key of table ' || k.conrelid::regclass "
-		"ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END "
-		"FROM own JOIN pg_catalog.pg_depend d ON d.deptype = 'n' "
-		"LEFT JOIN pg_catalog.pg_type t ON d.refclassid = 'pg_catalog.pg_type'::regclass "
-		"AND d.refobjid IN (t.oid, t.typarray) AND t.typrelid = ANY (oids) "
-		"LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::regclass "
-		"AND r.oid = d.objid LEFT JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
-		"LEFT JOIN pg_catalog.pg_constraint k ON k.oid = d.objid "
-		"AND d.classid = 'pg_catalog.pg_constraint'::regclass "
-		"LEFT JOIN pg_catalog.pg_attrdef f ON f.oid = d.objid "
-		"AND d.classid = 'pg_catalog.pg_attrdef'::regclass "
-		"WHERE (t.oid IS NOT NULL OR (d.refclassid = 'pg_catalog.pg_class'::regclass "
-		"AND d.refobjid = ANY (oids))) AND (v.oid IS NULL OR v.oid <> ALL (oids)) "
-		"AND (k.oid IS NULL OR k.conrelid <> ALL (oids)) AND (f.oid IS NULL OR f.adrelid <> ALL (oids)) "
-		"AND NOT (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = ANY (oids)) "
-		"UNION SELECT 'sequence ' || s.oid::regclass " OWNED " ORDER BY 1";
-	struct ev_buf with = EV_BUF_INIT;
+	struct ev_buf sql = EV_BUF_INIT;
 	int rc;
 
-	ev_buf_adds(&with, "WITH own AS (SELECT ");
-	ev_pgkit_oids(&with, sh, role);
-	ev_buf_adds(&with, " AS oids) ");
-	rc = take_lines(sh, out, err, ev_buf_str(&with), sql);
-	ev_buf_release(&with);
+	ev_pgkit_ask_dependents(&sql, sh, role);
+	rc = take_lines(sh, out, err, "", ev_buf_str(&sql));
+	ev_buf_release(&sql);
 	return rc;
 }

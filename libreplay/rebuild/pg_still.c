@@ -17,8 +17,6 @@
  * schema, and commits in the moment between the last look and the end of our COMMIT, is not seen. It is tied to the
  * version that is kept then, or publishes the new tables, and the next rebuild refuses it by name.
  */
-#include <stdio.h>
-
 #include "rebuild/pg_kit.h"
 
 /* Both versions' tables and views, as the literal of an array that outlasts their move. */
@@ -52,19 +50,30 @@ static const char print_sql[] =
 static const char schemas_published[] = /* 15 and later */
 	" UNION ALL SELECT format('%s %s', pnpubid, pnnspid) FROM pg_catalog.pg_publication_namespace";
 
-static int take_print(struct ev_shadow_pg *sh, const struct ev_buf *oids, struct ev_buf *print, struct ev_error *err)
+static void ask_print(struct ev_buf *sql, const struct ev_shadow_pg *sh, const char *oids)
 {
-	PGresult *res = ev_pgkit_rows(sh->live, err, "WITH own AS (SELECT unnest(%L::oid[]) AS oid), "
-				      "rel AS (SELECT oid FROM own UNION SELECT i.indexrelid FROM own "
-				      "JOIN pg_catalog.pg_index i ON i.indrelid = own.oid) "
-				      "SELECT sha256(convert_to(string_agg(line, chr(10) ORDER BY line), 'UTF8')) "
-				      "FROM (%s%s) l", ev_buf_str(oids), print_sql,
-				      PQserverVersion(sh->live->conn) >= 150000 ? schemas_published : "");
+	ev_pgkit_format(sql, "WITH own AS (SELECT unnest(%L::oid[]) AS oid), "
+			"rel AS (SELECT oid FROM own UNION SELECT i.indexrelid FROM own "
+			"JOIN pg_catalog.pg_index i ON i.indrelid = own.oid) "
+			"SELECT sha256(convert_to(string_agg(line, chr(10) ORDER BY line), 'UTF8')) FROM (%s%s) l",
+			oids, print_sql, PQserverVersion(sh->live->conn) >= 150000 ? schemas_published : "");
+}
 
-	ev_buf_clear(print);
+/* The question, which stands for both times, and the answer. */
+static int take_print(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_script *x, struct ev_error *err)
+{
+	struct ev_buf oids = EV_BUF_INIT;
+	int rc = find_oids(sh, next, &oids, err);
+	PGresult *res = NULL;
+
+	if (rc == 0) {
+		ask_print(&x->ask_print, sh, ev_buf_str(&oids));
+		res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&x->ask_print));
+	}
 	if (res)
-		ev_buf_adds(print, PQgetvalue(res, 0, 0));
+		ev_buf_adds(&x->print, PQgetvalue(res, 0, 0));
 	PQclear(res);
+	ev_buf_release(&oids);
 	return res ? 0 : -1;
 }
 
@@ -93,74 +102,30 @@ static const char pins_sql[] =
 
 static int take_statements(PGresult *res, struct ev_buf *out)
 {
-	ev_buf_clear(out);
-	for (int i = 0; res && i < PQntuples(res); i++)
-		ev_buf_addf(out, "%s;\n", PQgetvalue(res, i, 0));
+	ev_pgkit_add_statements(out, res);
 	PQclear(res);
 	return res ? 0 : -1;
 }
 
-static int find_holds(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_hung *h, struct ev_error *err)
+static int find_holds(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_script *x, struct ev_error *err)
 {
 	const char *moving = sh->schemas[EV_ROLE_MOVING];
 	struct ev_buf with = EV_BUF_INIT;
 	int rc;
 
 	ev_pgkit_with(&with, sh, next);
-	rc = take_statements(ev_pgkit_rows(sh->live, err, locks_sql, ev_buf_str(&with)), &h->locks);
+	rc = take_statements(ev_pgkit_rows(sh->live, err, locks_sql, ev_buf_str(&with)), &x->locks);
 	if (rc == 0)
 		rc = take_statements(ev_pgkit_rows(sh->live, err, pins_sql, ev_buf_str(&with), moving, moving),
-				     &h->pins);
+				     &x->pins);
 	ev_buf_release(&with);
 	return rc;
 }
 
-int ev_pgkit_look(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_hung *h, struct ev_error *err)
+int ev_pgkit_look(struct ev_shadow_pg *sh, enum ev_role next, struct ev_pgkit_script *x, struct ev_error *err)
 {
-	ev_buf_clear(&h->carried);
-	if (find_oids(sh, next, &h->oids, err) < 0 || take_print(sh, &h->oids, &h->print, err) < 0 ||
-	    ev_pgkit_recheck(sh, next, err) < 0 || find_holds(sh, next, h, err) < 0)
+	if (take_print(sh, next, x, err) < 0 || ev_pgkit_recheck(sh, next, err) < 0 ||
+	    find_holds(sh, next, x, err) < 0)
 		return -1;
-	return ev_pgkit_carry(sh, next, &h->carried, err);
-}
-
-void ev_pgkit_say_changed(struct ev_pgkit_hung *h)
-{
-	snprintf(h->why, sizeof(h->why), "grants, comments or options of its tables were changed");
-}
-
-int ev_pgkit_changed(struct ev_shadow_pg *sh, struct ev_pgkit_hung *h, struct ev_error *err)
-{
-	struct ev_buf now = EV_BUF_INIT;
-	int rc = take_print(sh, &h->oids, &now, err);
-
-	if (rc == 0 && strcmp(ev_buf_str(&now), ev_buf_str(&h->print)) != 0) {
-		ev_pgkit_say_changed(h);
-		rc = 1;
-	}
-	ev_buf_release(&now);
-	return rc;
-}
-
-int ev_pgkit_tied(struct ev_shadow_pg *sh, struct ev_pgkit_hung *h, struct ev_error *err)
-{
-	struct ev_buf lines = EV_BUF_INIT;
-	int rc = ev_pgkit_dependents(sh, EV_ROLE_KEPT, &lines, err);
-
-	if (rc == 0 && lines.len) {
-		snprintf(h->why, sizeof(h->why), "others made depend on its tables: %.*s",
-			 (int)strcspn(ev_buf_str(&lines), "\n"), ev_buf_str(&lines));
-		rc = 1;
-	}
-	ev_buf_release(&lines);
-	return rc;
-}
-
-void ev_pgkit_hung_release(struct ev_pgkit_hung *h)
-{
-	ev_buf_release(&h->carried);
-	ev_buf_release(&h->oids);
-	ev_buf_release(&h->print);
-	ev_buf_release(&h->locks);
-	ev_buf_release(&h->pins);
+	return ev_pgkit_carry(sh, next, &x->carried, err);
 }

@@ -58,7 +58,7 @@ struct attempt {
 	int hold_ms;         /* that it may wait under the row for who began meanwhile */
 	int queue_ms;        /* that others may queue behind the next try */
 	struct ev_buf first; /* the lock that was not to be had */
-	struct ev_pgkit_hung hung; /* on the version that serves */
+	struct ev_pgkit_script script;
 	int in_hand_ms;      /* that others are waited for with one in hand, at most */
 	bool longer;         /* that was not enough, and is more now */
 	char who[200];       /* was in the way last; empty: nobody known */
@@ -153,9 +153,9 @@ static void say_who(const struct attempt *t)
 /* The last try could have been the last, but for what others did meanwhile. */
 static void say_why(const struct attempt *t)
 {
-	char text[sizeof(t->hung.why) + 60];
+	char text[sizeof(t->script.why) + 60];
 
-	snprintf(text, sizeof(text), "the %s begins anew: %s meanwhile", t->what, t->hung.why);
+	snprintf(text, sizeof(text), "the %s begins anew: %s meanwhile", t->what, t->script.why);
 	if (t->sh->note)
 		t->sh->note(t->sh->note_ctx, text);
 }
@@ -337,11 +337,20 @@ static int lock_versions(struct attempt *t, bool shadow, struct ev_error *err)
 	return lock_serving(t, err);
 }
 
-/* 0, 1 not this time, -1. */
+/*
+ * When nobody writes any more. All that can be read and written down is, before the locks, behind which readers queue.
+ * 0, 1 not this time, -1.
+ */
 static int exchange(struct attempt *t, enum ev_role next, struct ev_error *err)
 {
-	int rc = ev_pgkit_exchange(of(t->sh), next, &t->hung, err);
+	int rc = ev_pgkit_prepare(of(t->sh), next, &t->script, err);
 
+	if (rc == 0) {
+		rc = lock_versions(t, next == EV_ROLE_NEW, err);
+		if (rc)
+			return rc;
+		rc = ev_pgkit_exchange(of(t->sh), &t->script, err);
+	}
 	return rc < 0 ? next_try(t, err) : rc;
 }
 
@@ -354,20 +363,15 @@ static int try_swap(struct attempt *t, struct ev_error *err)
 		rc = stop_vacuums(t, true, err);
 	if (rc == 0)
 		rc = stand_still(t, err);
-	/* before the locks, behind which readers queue */
-	if (rc == 0)
-		rc = ev_pgkit_look(s, EV_ROLE_NEW, &t->hung, err);
-	if (rc == 0)
-		rc = lock_versions(t, true, err);
 	return rc ? rc : exchange(t, EV_ROLE_NEW, err);
 }
 
 /* The time is over. */
 static int too_long(const struct attempt *t, struct ev_error *err)
 {
-	if (t->hung.why[0])
+	if (t->script.why[0])
 		ev_fail(err, EV_HELD, "store '%s': the %s does not come through: again and again %s meanwhile",
-			t->sh->live->url, t->what, t->hung.why);
+			t->sh->live->url, t->what, t->script.why);
 	else
 		ev_fail(err, EV_HELD, "store '%s': a transaction of others runs on and does not let the %s through%s%s",
 			t->sh->live->url, t->what, t->who[0] ? ": " : "", t->who);
@@ -383,7 +387,7 @@ static int try_once(struct attempt *t, struct ev_error *err)
 	struct ev_store *live = t->sh->live;
 	int rc = t->before ? t->before(t, err) : 0;
 
-	t->hung.why[0] = '\0';
+	t->script.why[0] = '\0';
 	if (rc)
 		return rc;
 	if (live->ops->begin(live, err) < 0)
@@ -411,7 +415,7 @@ static int try_often(struct attempt *t, struct ev_error *err)
 	if (find_in_hand(t, err) < 0)
 		return -1;
 	while ((rc = try_once(t, err)) > 0) {
-		if (t->hung.why[0])
+		if (t->script.why[0])
 			say_why(t);
 		else
 			name_who(t);
@@ -435,7 +439,7 @@ int ev_pgkit_swap(struct ev_shadow *sh, bool adopt, ev_level_fn level, void *ctx
 	ev_buf_release(&t.seen);
 	ev_buf_release(&t.young);
 	ev_buf_release(&t.first);
-	ev_pgkit_hung_release(&t.hung);
+	ev_pgkit_script_release(&t.script);
 	return rc;
 }
 
@@ -479,10 +483,8 @@ static int try_rollback(struct attempt *t, struct ev_error *err)
 	if (rc == 0)
 		rc = hold_old(t, &old, err);
 	ev_ledger_release(&old);
-	if (rc == 0 && (check_kept(s, err) < 0 || ev_pgkit_look(s, EV_ROLE_KEPT, &t->hung, err) < 0))
-		rc = -1;
 	if (rc == 0)
-		rc = lock_versions(t, false, err);
+		rc = check_kept(s, err);
 	return rc ? rc : exchange(t, EV_ROLE_KEPT, err);
 }
 
@@ -548,6 +550,6 @@ int ev_pgkit_rollback(struct ev_shadow *sh, struct ev_error *err)
 	ev_buf_release(&x.serving);
 	ev_buf_release(&x.kept);
 	ev_buf_release(&t.first);
-	ev_pgkit_hung_release(&t.hung);
+	ev_pgkit_script_release(&t.script);
 	return rc < 0 ? -1 : 0;
 }

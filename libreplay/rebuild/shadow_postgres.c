@@ -262,7 +262,7 @@ bool ev_pgkit_recovered(struct ev_shadow *sh, struct ev_trouble *t, struct ev_er
 static int drop_shadow(struct ev_shadow *sh, struct ev_error *err)
 {
 	close_store(sh);
-	return ev_pgkit_drop_shadow(of(sh), true, err);
+	return ev_pgkit_drop_shadow(of(sh), err);
 }
 
 static int clean(struct ev_shadow *sh, struct ev_error *err)
