@@ -153,5 +153,18 @@ else
 	names "a sample that names it" 's/^SELECT k, n FROM acc ORDER/SELECT k, n FROM "names_db"."acc" ORDER/' "e.sql:18:18: 'names_db\.' before"
 	run evproject check e.sql --store "$(store names.db)"
 	check_status 2 "check refuses that, too"
+	names "a view of tables of which one is called as the schema" \
+		'5s/at integer);/at integer); CREATE TABLE names_db (acc integer); CREATE VIEW w AS SELECT k FROM names_db.acc;/' \
+		"e.sql:5:[0-9]+: 'names_db\.' before"
+	names "a column with its table and schema" \
+		'5s/at integer);/at integer); CREATE TABLE names_db (acc integer); CREATE VIEW w AS SELECT names_db.acc.k FROM acc;/' \
+		"e.sql:5:[0-9]+: 'names_db\.' before"
+	names "a text that is to be a table" \
+		"5s/at integer);/at integer); CREATE VIEW w AS SELECT 'names_db.acc'::regclass::text AS t;/" "e.sql:5:[0-9]+: 'names_db\.' before"
+	names "so for a function" "s/^SELECT k, n FROM acc WHERE/SELECT to_regclass('Names_DB.\"acc\"'), n FROM acc WHERE/" \
+		"e.sql:16:20: 'names_db\.' before"
+	sed '5s/at integer);/at integer); CREATE TABLE names_db (acc integer); CREATE VIEW w AS SELECT names_db.acc FROM names_db;/' p.sql >e.sql
+	run evproject check e.sql --store "$(store names.db)"
+	check_status 0 "a column of a table that is called as the schema is none of that"
 fi
 done_testing

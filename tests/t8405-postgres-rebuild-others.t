@@ -137,7 +137,7 @@ database opt
 sed '/^CREATE TABLE/a CREATE VIEW big AS SELECT k, n FROM acc WHERE n > 50;' p.sql >o1.sql
 sed '/^CREATE TABLE/a CREATE VIEW big AS SELECT k, n FROM acc WHERE n > 50;' p2.sql >o2.sql
 run evproject run o1.sql --store "$opt" --quiet ./in.ndjson
-sql "$opt" "ALTER VIEW big SET (security_barrier = true, check_option = local); ALTER TABLE acc SET (fillfactor = 70);
+sql "$opt" "ALTER VIEW big SET (security_barrier = true, check_option = local); ALTER VIEW big ALTER k SET DEFAULT 'x'; ALTER TABLE acc SET (fillfactor = 70);
 	ALTER TABLE acc ALTER n SET DEFAULT 7, ALTER n SET STATISTICS 500, ALTER k SET STORAGE EXTERNAL, ALTER at SET NOT NULL,
 	ALTER k SET (n_distinct = 50), CLUSTER ON acc_pkey; ALTER TABLE acc SET UNLOGGED"
 rebuild o2.sql "$opt" ./in.ndjson --dry-run
@@ -149,7 +149,9 @@ for what in 'the default of column n' 'the statistics target of column n' 'the s
 	check_grep "the plan names what ends: $what" "$what on acc is NOT carried over" plan.txt
 	check_grep "so does the rebuild" "$what on acc is NOT carried over" "$err"
 done
-check "nothing else ends" test "$(grep -c 'NOT carried over' plan.txt)" = 7
+check_grep "so it does of the file's own view" 'the default of column k on big is NOT carried over' plan.txt
+check_grep "so does the rebuild" 'the default of column k on big is NOT carried over' "$err"
+check "nothing else ends" test "$(grep -c 'NOT carried over' plan.txt)" = 8
 check "options are carried over, of the own view, too" test "$(sql "$opt" "SELECT string_agg(relname || reloptions::text, ' '
 	ORDER BY relname) FROM pg_class WHERE oid IN ('acc'::regclass, 'big'::regclass)")" = 'acc{fillfactor=70} big{security_barrier=true}'
 

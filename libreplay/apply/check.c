@@ -48,26 +48,78 @@ static bool is_name(const struct ev_token *t)
 	return t->kind == EV_TOKEN_WORD || t->kind == EV_TOKEN_QUOTED;
 }
 
+/* Is the name t[i] one of a table, by what stands before it, and behind `name.name`? */
+static bool is_table(const struct ev_token *t, size_t n, size_t i)
+{
+	static const char *const before[] = { "from", "join", "into", "update", "table", "only", "references", "using",
+					      "view", "exists", NULL };
+	const char *const *w = before;
+
+	if (i + 3 < n && ev_token_is(t[i + 3], "."))
+		return true;
+	if (i > 0 && ev_token_is(t[i - 1], "on") && i + 3 < n) /* CREATE INDEX ... ON */
+		return ev_token_is(t[i + 3], "(") || ev_token_is(t[i + 3], "using");
+	while (i > 0 && *w && !ev_token_is(t[i - 1], *w))
+		w++;
+	return i > 0 && *w;
+}
+
+/* `schema.table` of the projection's own, in tokens i to i + 2, for `sure` of a table; its name is `table` then. */
+static bool names_home(const struct ev_apply *a, const char *home, const struct ev_token *t, size_t n, size_t i,
+		       bool sure, struct ev_buf *table)
+{
+	struct ev_buf name = EV_BUF_INIT;
+	bool found;
+
+	if (i + 2 >= n || !is_name(&t[i]) || !ev_token_is(t[i + 1], ".") || !is_name(&t[i + 2]))
+		return false;
+	ev_buf_clear(table);
+	ev_sql_name(t[i], &name);
+	ev_sql_name(t[i + 2], table);
+	/* a table that is called as its schema: then it may be a column of that table */
+	found = strcasecmp(ev_buf_str(&name), home) == 0 && owns(a, ev_buf_str(table)) &&
+		(sure || !owns(a, ev_buf_str(&name)) || is_table(t, n, i));
+	ev_buf_release(&name);
+	return found;
+}
+
+/* Is the text t[i] a table's name: 'a.b'::regclass, regclass 'a.b', CAST('a.b' AS regclass), to_regclass('a.b')? */
+static bool is_regclass(const struct ev_token *t, size_t n, size_t i)
+{
+	if (t[i].kind != EV_TOKEN_STRING)
+		return false;
+	return (i + 2 < n && (ev_token_is(t[i + 1], "::") || ev_token_is(t[i + 1], "as")) &&
+		ev_token_is(t[i + 2], "regclass")) ||
+	       (i > 0 && ev_token_is(t[i - 1], "regclass")) ||
+	       (i > 1 && ev_token_is(t[i - 1], "(") && ev_token_is(t[i - 2], "to_regclass"));
+}
+
+static bool text_names_home(const struct ev_apply *a, const char *home, struct ev_token text, struct ev_buf *table)
+{
+	struct ev_buf inner = EV_BUF_INIT;
+	struct ev_token *t;
+	bool found = false;
+	size_t n;
+
+	if (ev_sql_string(text, &inner)) {
+		t = ev_sql_tokens(ev_buf_str(&inner), &n);
+		found = n == 3 && names_home(a, home, t, n, 0, true, table);
+		free(t);
+	}
+	ev_buf_release(&inner);
+	return found;
+}
+
 /* The first table of the projection behind the name of its schema; the name's bytes in `sql`, or SIZE_MAX. */
 static size_t find_schema(const struct ev_apply *a, const char *home, const char *sql, struct ev_buf *table)
 {
-	struct ev_buf name = EV_BUF_INIT;
 	size_t n, at = SIZE_MAX;
 	struct ev_token *t = ev_sql_tokens(sql, &n);
 
-	for (size_t i = 0; i + 2 < n && at == SIZE_MAX; i++) {
-		if (!is_name(&t[i]) || !ev_token_is(t[i + 1], ".") || !is_name(&t[i + 2]))
-			continue;
-		ev_buf_clear(&name);
-		ev_buf_clear(table);
-		ev_sql_name(t[i], &name);
-		ev_sql_name(t[i + 2], table);
-		/* a table that is called as its schema: then it is a column of that table */
-		if (strcasecmp(ev_buf_str(&name), home) == 0 && owns(a, ev_buf_str(table)) &&
-		    !owns(a, ev_buf_str(&name)))
+	for (size_t i = 0; i < n && at == SIZE_MAX; i++)
+		if (names_home(a, home, t, n, i, false, table) ||
+		    (is_regclass(t, n, i) && text_names_home(a, home, t[i], table)))
 			at = (size_t)(t[i].text.ptr - sql);
-	}
-	ev_buf_release(&name);
 	free(t);
 	return at;
 }

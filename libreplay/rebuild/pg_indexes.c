@@ -157,7 +157,7 @@ static void tell_load(struct ev_buf *out, const PGresult *res, int row)
 #define COLUMN(what, where) \
 	" UNION ALL SELECT format('" what " of column %I', a.attname), o.relname " PAIRS \
 	"JOIN pg_catalog.pg_attribute a ON a.attrelid = o.oid JOIN pg_catalog.pg_attribute b ON b.attrelid = n.oid " \
-	"AND b.attname = a.attname WHERE " IN_BOTH "AND o.relkind = 'r' AND n.relkind = 'r' AND a.attnum > 0 AND " where
+	"AND b.attname = a.attname WHERE " IN_BOTH "AND o.relkind = n.relkind AND a.attnum > 0 AND " where
 
 static const char ending_sql[] =
 	"SELECT format('%s on %s is NOT carried over: the new version does not declare it', what, relname) FROM ("
