@@ -69,6 +69,7 @@ run evreplay ./none ./bad ./a --verify
 check_status 5 "one that is not there hides no fault of the next"
 check_grep "both are said" "cannot open './none/archive.json'" "$err"
 check_grep "and the last is looked at, too" "^./a: .* 0 faults" "$out"
+check_grep "what is said of that at the end goes for it" "hint: what stands before a fault is good" "$err"
 run evreplay ./none ./a --verify
 check_status 3 "one that is not there is no success"
 run evreplay ./a/t/ --verify

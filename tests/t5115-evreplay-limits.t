@@ -23,6 +23,18 @@ run evreplay "$kept" --into kept --into-broker "$there" --create
 check_status 0 "what the source's topic has for itself goes with it"
 check "and keeps the records" test "$(count -b "$there" kept)" = 2
 
+# A group's offsets are those of the run's topics: of what the job has read besides the cluster has no topic.
+topic both 1
+topic alone 1
+for t in "$both" "$alone"; do printf 'put %s/0 %s k v\n' "$t" "$(ms)"; done | put
+to_there() { run evreplay "$@" --into-broker "$there" --exactly-once --job "group-$$"; }
+to_there "$both" "$alone" --map "$alone=there" --create
+check_status 0 "a job of two topics, one of which has another name there"
+printf 'put %s/0 %s k v\n' "$both" "$(ms)" | put
+to_there "$both" --group "group-$$"
+check_status 0 "goes on with one, and a group"
+check "which gets its offset" test "$(EV_BROKERS=$there evadmin committed "group-$$" "$both/0")" = 2
+
 # What is too large for a target is seen before it ends the run.
 topic small 1 max.message.bytes=2000
 {

@@ -83,6 +83,17 @@ check_status 2 "so is a position in the file that is read"
 check_grep "by its name" "option '--position' names a file that is read, 'src.lines'" "$err"
 check "which is still whole" cmp src.lines kept.lines
 
+# A map that nobody can read any more is told of.
+topic mapped 1
+for size in 0 1G; do
+	truncate -s "+$size" large.map
+	[ $size = 0 ] || echo >>large.map
+	run evreplay "$src" --into "$mapped" --exactly-once --job "mapped-$$" --offset-map large.map
+	check_status 0 "a job with a map of $size more"
+done
+check_grep "says where it is too large" "warning: offset map 'large.map' is larger than 1 GiB" "$err"
+rm large.map
+
 # It cannot be written any more: what the job has committed is safe all the same.
 topic kept 1
 mkdir place

@@ -21,7 +21,7 @@ check_status 2 "one of all is refused"
 run half late --until 1732190400401
 check_status 2 "so is one up to a time behind the beginning of another"
 topic heads 1
-head_of() { evreplay "$1" --lines csv --into "$heads" --exactly-once --job "$2-$$" --lossy --allow retention; }
+head_of() { evreplay "$1" --lines csv --into "$heads" --exactly-once --job "$2-$$" --lossy --allow retention "${@:3}"; }
 printf '%s\n' id,name 1,a 2,b >day1.csv
 printf '%s\n' id,name 3,c 4,d >day2.csv
 run head_of ./day1.csv day1
@@ -33,6 +33,11 @@ check "its lines are there" test "$(total "$heads")" = 6
 printf '%s\n' key,name 3,c >day3.csv
 run head_of ./day3.csv day3
 check_no_grep "one with another head is none" "has copied" "$err"
+
+run head_of ./day1.csv chosen --tombstones no
+run head_of ./day1.csv others --tombstones only
+check_grep "of several the one that has most in common is named" \
+	"warning: topic '$heads': job 'day1-$$' has copied topic 'csv' into it already, or what begins" "$err"
 
 # Two that are begun in the same moment: the one that commits later looks once more, and keeps nothing.
 topic beside 1

@@ -181,6 +181,25 @@ check "with other settings it goes" wait_for 60 fresh_again
 run evreplay ./lost --into "fresh-$lost" --create --partition keep
 check_status 0 "and is made"
 
+# Retention has taken the last record of an idle topic: whether it is still the same cannot be told, which is said.
+topic idle 1
+printf 'many %s/0 %s 5\n' "$idle" "$(date +%s%3N)" | put
+topic idle_copy 1
+run evreplay "$idle" --into ./idle
+run evreplay "$idle" --into "$idle_copy" --exactly-once --job "idle-$$"
+evadmin trim "$idle/0" 5
+for target in "./idle --append" "./idle --append --dry-run" "$idle_copy --exactly-once --job idle-$$"; do
+	run evreplay "$idle" --into $target
+	check_status 0 "what has nothing left goes on: $target"
+	check_grep "and says what it does not know" \
+		"$idle/0: no record at offset 4 any more: identity not checkable, going on" "$err"
+done
+run evreplay "$idle" --into ./idle --append -q
+printf 'put %s/0 - k new\n' "$idle" | put
+run evreplay "$idle" --into ./idle --append
+run evreplay "$idle" --into ./idle --append
+check_no_grep "with a record that both have nothing is said" "checkable" "$err"
+
 # What was read with transactions that were given up is not the log, and says so.
 topic aborted 1
 txn_open writer

@@ -174,9 +174,9 @@ static int verify(const char *dir, struct replay *r, bool *blind, struct ev_erro
 	int rc = refuse_part(dir, err) ? -1 : ev_archive_verify(&c, err);
 
 	end_findings(&f, !rc && !c.faults);
-	*blind |= c.blind;
 	if (rc)
 		return -1;
+	*blind |= c.blind; /* one that is not there has no manifest, either */
 	if (r->args->quiet && !c.faults)
 		return 0;
 	ev_buf_addf(&out, "%s: %" PRIu64 " record%s in %" PRIu64 " partition%s, %" PRIu64 " segment%s, %" PRIu64

@@ -213,6 +213,9 @@ void replay_report(struct replay *r, bool stopped)
 	report_allowed(r);
 	report_losses(r);
 	report_kcat(r);
+	if (r->map && ev_map_writer_too_large(r->map))
+		ev_warn(r->msg, "offset map '%s' is larger than 1 GiB: 'evreplay offsets' does not read it",
+			r->args->offset_map);
 	if (r->args->quiet || r->redrive || (replay_into(r->args) == INTO_LINES && r->read && !r->args->verbose))
 		return;
 	report_total(r, stopped);

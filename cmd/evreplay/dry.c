@@ -14,10 +14,8 @@ enum { BATCH_HEAD = 61 };
 void replay_dry_count(struct replay *r, struct replay_part *p, struct replay_topic *target, const struct ev_record *rec)
 {
 	const char *why = r->kafka && !r->args->lossy ? ev_kafka_unproducible(rec) : NULL;
-	uint64_t bytes = rec->key.len + rec->value.len;
+	uint64_t bytes = ev_record_bytes(rec);
 
-	for (size_t i = 0; i < rec->nheaders; i++)
-		bytes += rec->headers[i].name.len + rec->headers[i].value.len;
 	p->copied++;
 	p->bytes += bytes;
 	if (target && bytes + BATCH_HEAD > (uint64_t)target->most_bytes) {

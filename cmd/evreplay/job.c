@@ -182,7 +182,7 @@ static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *e
 		       other_source(l->r, p, rec->offset, true, err);
 }
 
-/* Those that did not come: compacted away, or of another log. */
+/* Those that did not come: taken by compaction or retention, or of another log. */
 static int check_missing(const struct lasts *l, const int64_t *at, struct ev_error *err)
 {
 	size_t n = l->r->src->nparts;
@@ -191,14 +191,17 @@ static int check_missing(const struct lasts *l, const int64_t *at, struct ev_err
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct ev_partition *p = &l->r->src->parts[i];
+		int64_t last = ev_position_get(&l->r->token->last, p->topic, p->partition);
 
-		if (at[i] < 0 || l->found[i])
+		/* an end below the position, or a start behind it, is refused with the range */
+		if (last < 0 || last >= p->high || l->found[i] ||
+		    ev_position_get(&l->r->token->next, p->topic, p->partition) < p->low)
 			continue;
 		if (keeps[i])
-			rc = other_source(l->r, p, at[i], false, err);
+			rc = other_source(l->r, p, last, false, err);
 		else
 			ev_warn(l->r->msg, "%s/%" PRId32 ": no record at offset %" PRId64 " any more: identity not "
-				"checkable, going on", p->topic, p->partition, at[i]);
+				"checkable, going on", p->topic, p->partition, last);
 	}
 	free(keeps);
 	return rc;
@@ -222,7 +225,7 @@ int replay_check_source(struct replay *r, struct ev_error *err)
 
 		at[i] = ev_position_get(&r->token->last, p->topic, p->partition);
 		if (at[i] < p->low || at[i] >= p->high)
-			at[i] = -1; /* an end below the position is refused with the range */
+			at[i] = -1;
 	}
 	l.found = ev_alloc((r->src->nparts + 1) * sizeof(*l.found));
 	rc = ev_source_records_at(r->src, at, check_last, &l, err) || check_missing(&l, at, err) ? -1 : 0;

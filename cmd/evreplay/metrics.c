@@ -29,7 +29,7 @@ static void add_parts(const struct replay *r, const char *job, struct ev_metrics
 	}
 }
 
-static int write(struct replay *r, bool running, bool failed, struct ev_error *err)
+static int save(struct replay *r, bool running, bool failed, struct ev_error *err)
 {
 	const struct replay_args *a = r->args;
 	const char *job = a->job ? a->job : a->redrive ? a->group : a->into ? a->into : "";
@@ -56,10 +56,10 @@ int replay_metrics_due(struct replay *r, struct ev_error *err)
 {
 	if (!r->args->metrics || r->args->dry_run || (r->metrics_ms && ev_clock_ms() - r->metrics_ms < EVERY_MS))
 		return 0;
-	return write(r, true, false, err);
+	return save(r, true, false, err);
 }
 
 int replay_metrics_end(struct replay *r, bool failed, struct ev_error *err)
 {
-	return r->args->metrics && !r->args->dry_run ? write(r, false, failed, err) : 0;
+	return r->args->metrics && !r->args->dry_run ? save(r, false, failed, err) : 0;
 }

@@ -88,17 +88,19 @@ static int leave_gone(const struct ev_cluster_spec *c, const struct ev_position 
 {
 	struct ev_cluster *cluster = ev_cluster_open(c, NULL, NULL, NULL, ev_stopped, err);
 	struct ev_position left = EV_POSITION_INIT;
+	struct ev_topic_info is = { 0 };
+	const char *looked = NULL; /* at which; entries come by topic */
 	int rc = cluster ? 0 : -1;
 
 	for (size_t i = 0; !rc && i < topics->n; i++) {
 		const struct ev_position_entry *e = &topics->v[i];
-		struct ev_topic_info is = { .partitions = 1 };
+		bool has = ev_position_get(copied, e->topic, e->partition) >= 0;
 
-		if (ev_position_get(copied, e->topic, e->partition) < 0) {
-			is.partitions = 0;
-			rc = ev_topic_look(cluster, e->topic, &is, err);
+		if (!has && (!looked || strcmp(looked, e->topic))) {
+			looked = e->topic;
+			rc = ev_topic_look(cluster, looked, &is, err);
 		}
-		if (!rc && is.partitions)
+		if (!rc && (has || is.partitions))
 			ev_position_set(&left, e->topic, e->partition, 0);
 	}
 	ev_cluster_close(cluster);

@@ -214,12 +214,10 @@ bool redrive_full(const struct replay *r)
 
 void redrive_rest(struct replay *r, const struct ev_record *v, size_t n)
 {
-	struct ev_error ignored;
-
 	for (size_t i = 0; i < n; i++) {
-		struct replay_part *p = replay_part(r, v[i].part, v[i].topic, v[i].partition, &ignored);
+		struct replay_part *p = replay_part_at(r, v[i].part);
 
-		if (p && p->left < 0)
+		if (p->left < 0)
 			p->left = v[i].offset;
 	}
 }

@@ -24,8 +24,8 @@ struct ev_archive_check {
 };
 
 /*
- * 0 when all of it could be checked, whatever was found; -1 EV_SOURCE when there is no archive, it
- * cannot be read, or `stopped`: then the numbers say how far it came.
+ * 0 when all of it could be checked, whatever was found; -1 EV_USAGE of a folder that holds no
+ * archive; EV_SOURCE where there is none, it cannot be read, or `stopped`: then the numbers say how far it came.
  */
 int ev_archive_verify(struct ev_archive_check *check, struct ev_error *err);
 

@@ -50,7 +50,7 @@ static size_t find(struct ev_archive_writer *w, struct ev_slice topic, int32_t p
 	return low;
 }
 
-/* Jobs point at their partition by its name, so the table may move: but not while any is under way. */
+/* Jobs point into the table, which may move only while none is under way. */
 static int drain(struct ev_archive_writer *w, struct ev_error *err);
 
 static struct ev_wpart *add(struct ev_archive_writer *w, size_t at, struct ev_slice topic,
@@ -237,13 +237,13 @@ int ev_archive_writer_begin(struct ev_archive_writer *w, struct ev_slice topic, 
 		return -1;
 	}
 	p = get(w, topic, partition, offset, err);
-	if (!p)
+	if (!p || ev_archive_gap(topic, partition, p->next, offset, err))
 		return keep_failure(w, err);
 	if (count && p->count != count) {
 		p->count = count;
 		p->dirty = true;
 	}
-	return ev_archive_gap(topic, partition, p->next, offset, err);
+	return 0;
 }
 
 int ev_archive_writer_pass(struct ev_archive_writer *w, struct ev_slice topic, int32_t partition,

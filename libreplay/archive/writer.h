@@ -16,11 +16,11 @@
 #include "archive/sys.h"
 #include "record/record.h"
 
-struct ev_archive_options {
+struct ev_archive_options { /* texts are borrowed for the call */
 	bool append;            /* go on where it ends; else it must not be there yet */
 	const char *written_by; /* "evtools 0.1.0" */
 	const char *cluster_id; /* where the records are from; NULL: not known */
-	const char *filter;     /* what keeps records out, for people; NULL: nothing does */
+	const char *filter;     /* options that keep records out or change them; NULL: none does */
 	int level;              /* of gzip, 1 to 9 */
 	int threads;            /* that pack; 0: the calling one */
 	size_t member_bytes;    /* of record lines in a gzip member, about */
@@ -73,7 +73,12 @@ int ev_archive_gap(struct ev_slice topic, int32_t partition, int64_t next, int64
 int ev_archive_writer_begin(struct ev_archive_writer *w, struct ev_slice topic, int32_t partition,
 			    int64_t offset, int32_t count, struct ev_error *err);
 
-/* The record is borrowed for the call. One of a partition that was not begun begins it. */
+/*
+ * These three: EV_STORE where it cannot be written (also out of memory, or a topic or partition that an archive has no
+ * place for); EV_DATA of a record below the partition's next, or one that was put and is not in the file any more.
+ *
+ * The record is borrowed for the call. One of a partition that was not begun begins it.
+ */
 int ev_archive_writer_put(struct ev_archive_writer *w, const struct ev_record *rec,
 			  struct ev_error *err);
 

@@ -357,6 +357,7 @@ struct ev_archive_writer *ev_archive_writer_open(const char *dir,
 		ev_archive_writer_close(w);
 		return NULL;
 	}
+	w->opt.written_by = w->opt.cluster_id = w->opt.filter = NULL; /* the caller's, and in the manifest by now */
 	return w;
 }
 

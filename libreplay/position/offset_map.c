@@ -299,6 +299,13 @@ void ev_map_writer_settled(struct ev_map_writer *w)
 	write_out(w);
 }
 
+bool ev_map_writer_too_large(const struct ev_map_writer *w)
+{
+	struct stat st;
+
+	return !fstat(w->fd, &st) && st.st_size > (off_t)EV_MAP_MAX;
+}
+
 void ev_map_writer_close(struct ev_map_writer *w)
 {
 	if (!w)

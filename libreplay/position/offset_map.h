@@ -26,6 +26,8 @@
 
 #include "position/position.h"
 
+#define EV_MAP_MAX (1u << 30) /* bytes of a file that is read; where keys go elsewhere it has a line for each record */
+
 struct ev_map_run {
 	struct ev_slice topic, into; /* borrowed */
 	int32_t partition, into_partition;
@@ -62,6 +64,8 @@ void ev_map_writer_end(struct ev_map_writer *w, const struct ev_position *end);
 int ev_map_writer_flush(struct ev_map_writer *w, struct ev_error *err);
 /* What was flushed is committed, and no more comes. Where that cannot be written the last part is not believed. */
 void ev_map_writer_settled(struct ev_map_writer *w);
+/* Has the file become larger than EV_MAP_MAX, so that nobody reads it? */
+bool ev_map_writer_too_large(const struct ev_map_writer *w);
 void ev_map_writer_close(struct ev_map_writer *w); /* what was not flushed is lost; NULL is allowed */
 
 /* ---- reading ---- */

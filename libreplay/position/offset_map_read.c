@@ -9,8 +9,6 @@
 #include "position/offset_map.h"
 #include "record/record.h"
 
-#define MAP_MAX (1u << 30)
-
 struct ev_map {
 	struct ev_map_run *runs;
 	size_t nruns, cap;
@@ -211,7 +209,7 @@ struct ev_map *ev_map_load(const char *path, struct ev_error *err)
 	struct ev_buf text = EV_BUF_INIT;
 	struct ev_map *m = NULL;
 
-	if (!ev_file_read(path, MAP_MAX, &text, err))
+	if (!ev_file_read(path, EV_MAP_MAX, &text, err))
 		m = ev_map_read(ev_buf_slice(&text), path, err);
 	ev_buf_release(&text);
 	return m;

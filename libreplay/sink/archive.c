@@ -2,6 +2,7 @@
 #include "sink/archive.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -71,29 +72,40 @@ bool ev_archive_sink_comparable(const struct ev_manifest *m)
 	return !(ev_manifest_kind(m) & EV_ARCHIVE_RETIMED);
 }
 
-/* Its last record is looked for in the log, at *at; -1: it is not. */
-static int last_at(const struct ev_manifest *m, const struct ev_partition *p, int64_t *at, struct ev_error *err)
+static const struct ev_archive_part *part_of(const struct ev_manifest *m, struct ev_slice topic, int32_t partition)
 {
-	const struct ev_archive_topic *t = ev_manifest_topic(m, ev_slice_str(p->topic));
-	const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
+	const struct ev_archive_topic *t = ev_manifest_topic(m, topic);
 
-	*at = -1;
+	return t ? ev_manifest_part(t, partition) : NULL;
+}
+
+/* Of each partition of the source: the last record of the archive. */
+struct lasts {
+	const struct ev_manifest *m;
+	const struct ev_archive_log *log;
+	int64_t *at; /* is looked for there; -1: it is not */
+	bool *found;
+	bool *gone;  /* the log begins behind it, and where the archive ends or before */
+};
+
+static int last_at(struct lasts *l, size_t i, struct ev_error *err)
+{
+	const struct ev_partition *p = &l->log->src->parts[i];
+	const struct ev_archive_part *a = part_of(l->m, ev_slice_str(p->topic), p->partition);
+
+	l->at[i] = -1;
+	l->gone[i] = a && a->last_offset >= 0 && a->last_offset < p->low && a->next >= p->low &&
+		     ev_archive_sink_comparable(l->m);
 	if (!a || a->last_offset < p->low)
 		return 0;
 	if (a->next > p->high)
 		return ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: "
 			       "it ends at offset %" PRId64 ", the archive at %" PRId64, p->topic,
 			       p->partition, p->high, a->next);
-	if (ev_archive_sink_comparable(m))
-		*at = a->last_offset;
+	if (ev_archive_sink_comparable(l->m))
+		l->at[i] = a->last_offset;
 	return 0;
 }
-
-struct lasts {
-	const struct ev_manifest *m;
-	const struct ev_archive_log *log;
-	bool *found; /* by partition of the source */
-};
 
 static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *err)
 {
@@ -103,28 +115,43 @@ static int check_last(void *ctx, const struct ev_record *rec, struct ev_error *e
 
 	l->found[rec->part] = true;
 	if ((!l->log->change || l->log->change(l->log->ctx, &is)) &&
-	    ev_record_hash(&is) == ev_manifest_part(ev_manifest_topic(l->m, ev_slice_str(p->topic)),
-						    p->partition)->last_hash)
+	    ev_record_hash(&is) == part_of(l->m, ev_slice_str(p->topic), p->partition)->last_hash)
 		return 0;
 	ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: another "
 		"record stands at offset %" PRId64, p->topic, p->partition, rec->offset);
 	return ev_hint(err, "the topic was deleted and created again; write another archive");
 }
 
-static int check_missing(const struct lasts *l, const int64_t *at, struct ev_error *err)
+static void say_unknown(const struct lasts *l, const struct ev_partition *p)
+{
+	char text[EV_TOPIC_MAX + 120];
+
+	snprintf(text, sizeof(text), "%s/%" PRId32 ": no record at offset %" PRId64 " any more: identity not "
+		 "checkable, going on", p->topic, p->partition,
+		 part_of(l->m, ev_slice_str(p->topic), p->partition)->last_offset);
+	if (l->log->spec->note)
+		l->log->spec->note(l->log->spec->note_ctx, text);
+}
+
+/* Those that did not come: of another log, or gone, which is said. */
+static int check_missing(const struct lasts *l, struct ev_error *err)
 {
 	struct ev_source *src = l->log->src;
 	size_t n = src->nparts;
-	bool *keeps = ev_source_keeps(src, at, l->found);
+	bool *keeps = ev_source_keeps(src, l->at, l->found);
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct ev_partition *p = &src->parts[i];
 
-		if (!keeps[i])
+		if (!l->gone[i] && (l->at[i] < 0 || l->found[i]))
 			continue;
+		if (!keeps[i]) {
+			say_unknown(l, p);
+			continue;
+		}
 		ev_fail(err, EV_DATA, "%s/%" PRId32 " is not the log that the archive was written from: no record "
-			"stands at offset %" PRId64 " any more", p->topic, p->partition, at[i]);
+			"stands at offset %" PRId64 " any more", p->topic, p->partition, l->at[i]);
 		rc = ev_hint(err, "the topic was deleted and created again; write another archive");
 	}
 	free(keeps);
@@ -134,16 +161,18 @@ static int check_missing(const struct lasts *l, const int64_t *at, struct ev_err
 /* Where the archive's last records were, the source must still have those, or none where compaction takes some. */
 static int check_lasts(const struct ev_manifest *m, const struct ev_archive_log *log, struct ev_error *err)
 {
-	struct lasts l = { m, log, ev_alloc((log->src->nparts + 1) * sizeof(bool)) };
-	int64_t *at = ev_alloc((log->src->nparts + 1) * sizeof(*at));
+	size_t n = log->src->nparts + 1;
+	struct lasts l = { m, log, ev_alloc(n * sizeof(*l.at)), ev_alloc(n * sizeof(*l.found)),
+			   ev_alloc(n * sizeof(*l.gone)) };
 	int rc = 0;
 
 	for (size_t i = 0; i < log->src->nparts && !rc; i++)
-		rc = last_at(m, &log->src->parts[i], &at[i], err);
+		rc = last_at(&l, i, err);
 	if (!rc)
-		rc = ev_source_records_at(log->src, at, check_last, &l, err) || check_missing(&l, at, err) ? -1 : 0;
+		rc = ev_source_records_at(log->src, l.at, check_last, &l, err) || check_missing(&l, err) ? -1 : 0;
+	free(l.at);
 	free(l.found);
-	free(at);
+	free(l.gone);
 	return rc;
 }
 
@@ -195,8 +224,7 @@ int ev_archive_sink_plan(const struct ev_manifest *m, const struct ev_archive_lo
 	for (uint32_t i = 0; i < log->nspans && !log->src->one_sequence; i++) {
 		const struct ev_partition *p = &log->src->parts[i];
 		struct ev_slice topic = ev_slice_str(p->topic);
-		const struct ev_archive_topic *t = ev_manifest_topic(m, topic);
-		const struct ev_archive_part *a = t ? ev_manifest_part(t, p->partition) : NULL;
+		const struct ev_archive_part *a = part_of(m, topic, p->partition);
 
 		if (a && ev_archive_gap(topic, p->partition, a->next, log->spans[i].begin, err))
 			return -1;
@@ -214,19 +242,12 @@ static int check_held(const struct ev_manifest *m, const struct ev_archive_part 
 	return ev_fail(err, EV_DATA, "it is another record than the last one of the archive");
 }
 
-static const struct ev_archive_part *part_of(const struct ev_manifest *m, const struct ev_record *r)
-{
-	const struct ev_archive_topic *t = ev_manifest_topic(m, r->topic);
-
-	return t ? ev_manifest_part(t, r->partition) : NULL;
-}
-
 static int pass_over(struct archive_sink *as, const struct ev_record *r, struct ev_error *err)
 {
 	const struct ev_manifest *m = ev_archive_writer_manifest(as->writer);
 
 	as->base.passed++;
-	return check_held(m, part_of(m, r), r, err);
+	return check_held(m, part_of(m, r->topic, r->partition), r, err);
 }
 
 static int other_file(struct ev_error *err)
@@ -259,7 +280,7 @@ static int compare(struct ev_source *held, const struct ev_record *r, struct ev_
 /* The first record of a partition of a file. */
 static int check_first(const char *dir, const struct ev_manifest *m, const struct ev_record *r, struct ev_error *err)
 {
-	const struct ev_archive_part *a = part_of(m, r);
+	const struct ev_archive_part *a = part_of(m, r->topic, r->partition);
 	struct ev_source_spec spec = EV_SOURCE_SPEC_INIT;
 	struct ev_source *held;
 	int rc;
@@ -280,7 +301,7 @@ static int check_first(const char *dir, const struct ev_manifest *m, const struc
 int ev_archive_sink_plan_record(const char *dir, const struct ev_manifest *m, const struct ev_record *r, bool first,
 				struct ev_error *err)
 {
-	const struct ev_archive_part *a = part_of(m, r);
+	const struct ev_archive_part *a = part_of(m, r->topic, r->partition);
 
 	if (!a)
 		return 0;

@@ -69,7 +69,7 @@ int ev_topic_configs(struct ev_cluster *c, const char *topic, struct ev_topic_in
 		     struct ev_error *err);
 /* Forget those that are not its own: on another cluster they are others. */
 void ev_topic_only_own(struct ev_topic_info *t);
-/* For a topic that is not there yet, what the brokers would give it besides; none of these is its own. */
+/* For a topic that is not there yet, what the brokers would give it besides, none of these its own. *seen as above. */
 int ev_topic_defaults(struct ev_cluster *c, struct ev_topic_info *out, bool *seen, struct ev_error *err);
 /* How many offsets its log spans, all partitions together; 0 also where that cannot be told. */
 int64_t ev_topic_offsets(struct ev_cluster *c, const char *topic, int32_t partitions);

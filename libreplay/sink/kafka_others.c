@@ -97,8 +97,10 @@ enum ev_kafka_other ev_kafka_job_other(struct ev_sink *s, const char *from, cons
 		if (!ev_job_token_read(&t, ev_buf_slice(&o->token), &unread) &&
 		    has_copied(k, &t, from, into, begin, first) &&
 		    (k->at_work || ev_kafka_target_holds(k, o->job, &t, into))) {
-			worst = how_much(k, &t, first);
-			*job = o->job;
+			enum ev_kafka_other much = how_much(k, &t, first);
+
+			*job = much > worst ? o->job : *job;
+			worst = much > worst ? much : worst;
 		}
 		ev_job_token_release(&t);
 	}

@@ -190,7 +190,10 @@ static int send_offsets(struct kafka_sink *k, const char *group,
 	return e ? fail(k, e, EV_TXN_OFFSETS, err) : 0;
 }
 
-/* Add the offset of `next` of every partition, and the marks, to the transaction. */
+/*
+ * Add the offsets of the partitions of this run, as far as all of the job has come, and the marks, to the transaction.
+ * Of what the job has read besides the target's cluster may know no topic.
+ */
 static int add_offsets(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err)
 {
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(8);
@@ -213,7 +216,7 @@ static int add_offsets(struct kafka_sink *k, const struct ev_position *next, str
 	l = rd_kafka_topic_partition_list_new((int)next->n);
 	for (size_t i = 0; i < next->n; i++)
 		rd_kafka_topic_partition_list_add(l, next->v[i].topic, next->v[i].partition)->offset =
-			next->v[i].offset;
+			ev_position_get(&k->kept.next, next->v[i].topic, next->v[i].partition);
 	rc = send_offsets(k, k->group, l, err);
 	rd_kafka_topic_partition_list_destroy(l);
 	return rc;
@@ -265,10 +268,10 @@ int ev_kafka_sink_claim(struct ev_sink *s, const struct ev_position *begin, stru
 	return 0;
 }
 
-static int commit_token(struct kafka_sink *k, struct ev_error *err)
+static int commit_token(struct kafka_sink *k, const struct ev_position *next, struct ev_error *err)
 {
 	return ev_kafka_txn_begin(k, err) || ev_kafka_job_put_token(k, err) ||
-	       add_offsets(k, &k->kept.next, err) || commit(k, err) ? -1 : 0;
+	       add_offsets(k, next, err) || commit(k, err) ? -1 : 0;
 }
 
 /* What the job has read of other topics before stays where it was. */
@@ -288,7 +291,7 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 	if (k->token && !k->open && same)
 		return 0;
 	if (((k->delivered || ev_kafka_witness_lacks(k)) && ev_kafka_sink_drain(k, err)) ||
-	    ev_kafka_witness_settle(k, err) || commit_token(k, err))
+	    ev_kafka_witness_settle(k, err) || commit_token(k, next, err))
 		return give_up(k, err);
 	k->open = false;
 	k->token = true;

@@ -74,7 +74,7 @@ static double by_rate(struct ev_pace *p, const struct ev_record *r, int64_t now_
 {
 	double cost = p->records > 0 ? 1e6 / p->records : 0, due, bytes;
 
-	bytes = p->bytes > 0 ? (double)(r->key.len + r->value.len) * 1e6 / p->bytes : 0;
+	bytes = p->bytes > 0 ? (double)ev_record_bytes(r) * 1e6 / p->bytes : 0;
 	if (p->next_us < (double)(now_us - OWED_US))
 		p->next_us = (double)(now_us - OWED_US);
 	if (p->next_us < (double)p->start_us)

@@ -27,7 +27,7 @@ struct ev_sink_ops {
 	/*
 	 * The source's next offsets as of the last flush of an earlier run, into *stored (empty:
 	 * *known is false, there was none). NULL: the sink remembers nothing. Once, before any put.
-	 * EV_DATA when it must know and does not, EV_HELD when another holds it.
+	 * EV_HELD when another holds it.
 	 */
 	int (*resume)(struct ev_sink *s, struct ev_position *stored, bool *known,
 		      struct ev_error *err);

@@ -3,7 +3,8 @@
  *
  * It subscribes, and takes none of the partitions that it is given: reading goes its own way. While it is there a
  * commit by anybody who is no member is refused by the broker. A thread answers the client, which asks at each
- * rebalance, whatever the caller does meanwhile. One that was killed is forgotten by the broker after SESSION_MS.
+ * rebalance, whatever the caller does meanwhile. One that was killed is forgotten by the broker after its
+ * session.timeout.ms.
  */
 #include <inttypes.h>
 #include <stdatomic.h>

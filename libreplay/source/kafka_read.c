@@ -1,4 +1,4 @@
-/* kafka_read.c - lanes of the Kafka source: start, fetch, release; see kafka.h */
+/* kafka_read.c - lanes of the Kafka source: start, fetch; see kafka.h */
 #include <string.h>
 
 #include "base/mem.h"

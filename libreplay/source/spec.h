@@ -26,7 +26,7 @@ struct ev_source_spec {
 	size_t nselected;
 	char *archive_map; /* of the restore that the topic came from (--archive-map); NULL: none */
 	bool archive_whole; /* it was named without a selection too */
-	/* What a reader says beside: a damaged index that it does without. NULL: not said. */
+	/* What is said beside: a damaged index that is done without, what an archive does not hold. NULL: not said. */
 	void (*note)(void *ctx, const char *text);
 	void *note_ctx;
 

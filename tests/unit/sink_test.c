@@ -84,6 +84,11 @@ static void test_pace(void)
 	CHECK(!ev_pace_rate(&p, "1kB/s", &err) && p.bytes > 999 && p.bytes < 1001, "a rate in bytes");
 	CHECK(ev_pace_due(&p, &r, start) == start && ev_pace_due(&p, &r, start) == start + 10000,
 	      "ten bytes last 10 ms");
+	r.headers = &(struct ev_header){ EV_LITERAL("name0"), EV_LITERAL("value") };
+	r.nheaders = 1;
+	ev_pace_due(&p, &r, start);
+	CHECK(ev_pace_due(&p, &r, start) == start + 40000, "with a header of ten they last 20 ms");
+	r.nheaders = 0;
 	p = (struct ev_pace)EV_PACE_INIT;
 	p.max_idle_ms = 100;
 	CHECK(!ev_pace_speed(&p, "2x", &err), "a speed");
