@@ -237,8 +237,10 @@ int ev_archive_writer_begin(struct ev_archive_writer *w, struct ev_slice topic, 
 		return -1;
 	}
 	p = get(w, topic, partition, offset, err);
-	if (!p || ev_archive_gap(topic, partition, p->next, offset, err))
+	if (!p)
 		return keep_failure(w, err);
+	if (ev_archive_gap(topic, partition, p->next, offset, err))
+		return -1;
 	if (count && p->count != count) {
 		p->count = count;
 		p->dirty = true;

@@ -67,8 +67,8 @@ int ev_archive_gap(struct ev_slice topic, int32_t partition, int64_t next, int64
 
 /*
  * A partition's records will come from this offset on. A new one begins there; of one that is there
- * the offset is at most its next, else EV_DATA names what would be missing. `count` is the number
- * of partitions of the topic (0: not known).
+ * the offset is at most its next, else EV_DATA names what would be missing, and the writer goes on.
+ * `count` is the number of partitions of the topic (0: not known).
  */
 int ev_archive_writer_begin(struct ev_archive_writer *w, struct ev_slice topic, int32_t partition,
 			    int64_t offset, int32_t count, struct ev_error *err);
