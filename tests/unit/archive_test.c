@@ -309,7 +309,7 @@ static void test_ranges(void)
 	check_range("./a", "109", NULL, 0, 0, "the end is an empty range");
 	check_range("./a", "108", NULL, 98, 2, "and the last record stands before it");
 	check_range("./a", "@5001", NULL, 0, 0, "no time after the last is the end");
-	check_fails("./a", "9", NULL, EV_DATA, "t/0: offsets 9..9 are lost");
+	check_fails("./a", "9", NULL, EV_DATA, "t/0: offsets 9..9 are not in the archive");
 	check_fails("./a", "110", NULL, EV_USAGE, "past the end 109");
 	check_fails("./a/x", NULL, NULL, EV_SOURCE, "archive './a' has no topic 'x'");
 	check_fails("./a/t/1,2", NULL, NULL, EV_SOURCE, "archive './a' has no partition 't/2'");
