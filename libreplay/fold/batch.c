@@ -21,6 +21,8 @@ int ev_fold_apply(struct ev_fold *f, size_t handler, size_t statement, struct ev
 		  const struct ev_bind *b, size_t n, uint64_t tag, struct ev_error *err)
 {
 	const struct ev_fold_statement *s = &f->statements[handler][statement];
+	enum ev_fold_found found;
+	struct ev_fold_row *row;
 	struct ev_fold_op *op;
 
 	if ((f->nops == (f->most_ops ? f->most_ops : MOST_OPS) || f->arena.bytes - f->synced > most_bytes(f) / 4) &&
@@ -41,13 +43,12 @@ int ev_fold_apply(struct ev_fold *f, size_t handler, size_t statement, struct ev
 		else if (b[i].text.ptr)
 			op->binds[i].text = ev_arena_copy(&f->arena, b[i].text);
 	}
-	op->row = s->sweeps ? NULL : ev_fold_find(f, s, op->params);
+	row = ev_fold_find(f, s, op->params, &found);
 	if (s->sweeps)
-		ev_fold_want_group(s->table, op->group = ev_fold_find_group(f, s, op->params));
-	if (op->row && op->row->state == EV_ROW_UNKNOWN && !op->row->wanted) {
-		op->row->wanted = true;
-		ev_fold_add_row(&s->table->wanted, op->row);
-	}
+		ev_fold_want_group(s->table, op->group = row);
+	else if ((op->row = row))
+		ev_fold_want_row(s->table, row);
+	op->none = found == EV_KEY_NONE;
 	op->plain = ev_fold_binds(f, s, op->params);
 	return 0;
 }
@@ -99,6 +100,10 @@ static int fold_one(struct ev_fold *f, const struct ev_fold_op *op, int64_t *tou
 	*touched = -1;
 	if (!op->plain)
 		return 0;
+	if (op->none) {
+		*touched = 0;
+		return 0;
+	}
 	if (op->s->sweeps) {
 		rc = ev_fold_sweep(f, op->s, op->group, op->params, touched, err);
 		if (rc)

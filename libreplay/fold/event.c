@@ -149,18 +149,23 @@ void ev_fold_want(struct ev_fold *f, size_t handler, size_t statement, const str
 {
 	const struct ev_fold_statement *s = &f->statements[handler][statement];
 	bool whole = s->sweeps || f->nnamed >= MOST_NAMED;
-	struct ev_fold_row *row;
+	struct ev_fold_row *row = NULL;
+	enum ev_fold_found found;
 
 	take_params(f, b, n);
-	row = whole ? NULL : ev_fold_find(f, s, f->params);
+	if (!whole || !f->naming) {
+		row = ev_fold_find(f, s, f->params, &found);
+		if (found == EV_KEY_NONE)
+			return;
+	}
 	if (f->naming)
 		measure(f, s, row, b);
 	if (whole && is_named(f, s->table))
 		return;
-	if (row)
+	if (row && !s->sweeps)
 		ev_fold_want_row(s->table, row);
 	if (s->sweeps && !f->naming)
-		ev_fold_want_group(s->table, ev_fold_find_group(f, s, f->params));
+		ev_fold_want_group(s->table, row);
 	if (!f->naming)
 		return;
 	EV_GROW(f->named, f->nnamed, f->named_cap);

@@ -60,20 +60,6 @@ void ev_fold_link(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row
 		r->state = EV_ROW_ABSENT;
 }
 
-struct ev_fold_row *ev_fold_find_group(struct ev_fold *f, const struct ev_fold_statement *s,
-				       const struct ev_fv *params)
-{
-	const struct ev_fold_table *t = s->table;
-	struct ev_fv key[EV_FOLD_MOST_KEYS];
-
-	for (size_t i = 0; i < t->group->nkey; i++) {
-		key[i] = ev_fold_eval(f, s, s->key[i], params, NULL, NULL);
-		if (!ev_fold_fits(f, &t->columns[t->key[i]], &key[i]))
-			return NULL;
-	}
-	return ev_fold_row(f, t->group, key);
-}
-
 void ev_fold_want_group(struct ev_fold_table *t, struct ev_fold_row *g)
 {
 	if (g && !t->complete && !t->group->vast)

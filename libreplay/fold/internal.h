@@ -267,6 +267,7 @@ struct ev_fold_statement {
 struct ev_fold_op {
 	const struct ev_fold_statement *s;
 	struct ev_fold_row *row, *group; /* NULL: not to be known */
+	bool none;               /* its key is that of no row */
 	bool plain;              /* the store can bind its values as they are */
 	struct ev_query *query;
 	struct ev_fv *params;
@@ -389,9 +390,38 @@ void ev_fold_add_decimal(struct ev_buf *out, int64_t decimal);
 /* `a` NULL: the text is borrowed from the bind. */
 void ev_fold_value(struct ev_arena *a, const struct ev_bind *b, enum ev_dialect d, struct ev_fv *out);
 
-/* step.c: the row that a statement is about, or NULL when its key is not plainly one that the column holds. */
-struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
-				 const struct ev_fv *params);
+/* What is looked up for a statement: a row, or a beginning of the key. */
+static inline struct ev_fold_table *ev_fold_looked_up(const struct ev_fold_statement *s)
+{
+	return s->sweeps ? s->table->group : s->table;
+}
+
+enum ev_fold_found {
+	EV_KEY_HELD,  /* one that the columns hold */
+	EV_KEY_NONE,  /* WHERE key = NULL: no row is meant */
+	EV_KEY_DOUBT, /* not plainly one that they hold: for the store to say */
+};
+
+/* The key that a statement asks for. */
+static inline enum ev_fold_found ev_fold_key(const struct ev_fold *f, const struct ev_fold_statement *s,
+					     const struct ev_fv *params, struct ev_fv *key)
+{
+	const struct ev_fold_table *t = s->table;
+	enum ev_fold_found found = EV_KEY_HELD;
+
+	for (size_t k = 0; k < ev_fold_looked_up(s)->nkey; k++) {
+		key[k] = ev_fold_eval(f, s, s->key[k], params, NULL, NULL);
+		if (key[k].kind == EV_FV_NULL && s->verb != EV_FOLD_INSERT)
+			return EV_KEY_NONE;
+		if (!ev_fold_fits(f, &t->columns[t->key[k]], &key[k]))
+			found = EV_KEY_DOUBT;
+	}
+	return found;
+}
+
+/* step.c: what is looked up for a statement, or NULL where its key is not held. */
+struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params,
+				 enum ev_fold_found *found);
 /* Rows touched, or -1: for the store to do. The row is known. */
 int ev_fold_step(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *row,
 		 const struct ev_fv *params);
@@ -427,14 +457,12 @@ void ev_fold_add_row(struct ev_fold_rows *list, struct ev_fold_row *r);
 /*
  * group.c. A table of a plan that has such statements: true when they may be about `nkey` columns. A row that is
  * not absent must be linked; one that is may be (twice does no harm, nor does a table without a group). A
- * statement's group (NULL: its key is not plainly one that the columns hold) is wanted, fetched with all others,
+ * statement's group (NULL: its key is not held) is wanted, fetched with all others,
  * and swept: 0, 1 for the store to do, -1.
  */
 bool ev_fold_make_group(struct ev_fold_table *t, size_t nkey);
 void ev_fold_free_group(struct ev_fold *f, struct ev_fold_table *t);
 void ev_fold_link(struct ev_fold *f, struct ev_fold_table *t, struct ev_fold_row *r);
-struct ev_fold_row *ev_fold_find_group(struct ev_fold *f, const struct ev_fold_statement *s,
-				       const struct ev_fv *params);
 void ev_fold_want_group(struct ev_fold_table *t, struct ev_fold_row *g);
 int ev_fold_sweep(struct ev_fold *f, const struct ev_fold_statement *s, struct ev_fold_row *g,
 		  const struct ev_fv *params, int64_t *touched, struct ev_error *err);

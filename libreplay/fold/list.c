@@ -91,12 +91,6 @@ size_t ev_fold_list_length(const struct ev_fold_list *l)
 	return l->n;
 }
 
-/* What is looked up for it: a row, or a beginning of the key. */
-static struct ev_fold_table *looked_up(const struct ev_fold_statement *s)
-{
-	return s->sweeps ? s->table->group : s->table;
-}
-
 /* Texts that were made for the statement stand in memory that the next one takes. */
 static bool is_fleeting(const struct ev_bind *b, struct ev_slice scratch)
 {
@@ -113,53 +107,30 @@ static struct ev_fv *room(struct ev_fold_list *l, size_t n)
 	return l->values + l->nvalues - n;
 }
 
-static bool find_key(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params,
-		     struct ev_fv *key)
-{
-	const struct ev_fold_table *t = s->table;
-
-	for (size_t k = 0; k < looked_up(s)->nkey; k++) {
-		key[k] = ev_fold_eval(f, s, s->key[k], params, NULL, NULL);
-		if (!ev_fold_fits(f, &t->columns[t->key[k]], &key[k]))
-			return false;
-	}
-	return true;
-}
-
-/* Does it ask for a key that is NULL, which is that of no row? */
-static bool asks_for_null(const struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params)
-{
-	for (size_t k = 0; s->verb != EV_FOLD_INSERT && k < looked_up(s)->nkey; k++)
-		if (ev_fold_eval(f, s, s->key[k], params, NULL, NULL).kind == EV_FV_NULL)
-			return true;
-	return false;
-}
-
 bool ev_fold_list_add(struct ev_fold_list *l, size_t handler, size_t statement, const struct ev_bind *b, size_t n,
 		      bool must_touch, struct ev_slice scratch)
 {
 	const struct ev_fold *f = l->fold;
 	const struct ev_fold_statement *s = &f->statements[handler][statement];
 	struct ev_fv *v = room(l, n + s->table->nkey);
-	bool keyed, none, plain;
+	enum ev_fold_found found;
 
 	for (size_t i = 0; i < n; i++)
 		ev_fold_value(is_fleeting(&b[i], scratch) ? &l->texts : NULL, &b[i], f->store->ops->dialect, &v[i]);
-	keyed = find_key(f, s, v, v + n);
-	none = !keyed && asks_for_null(f, s, v);
-	plain = (keyed || none) && ev_fold_binds(f, s, v);
+	found = ev_fold_key(f, s, v, v + n);
 	EV_GROW(l->items, l->n, l->cap);
 	l->items[l->n++] = (struct ev_fold_item){
-		.s = s, .hash = keyed ? ev_fold_hash_key(looked_up(s), v + n) : 0,
+		.s = s, .hash = found == EV_KEY_HELD ? ev_fold_hash_key(ev_fold_looked_up(s), v + n) : 0,
 		.params = (size_t)(v - l->values), .nparams = (uint32_t)n,
-		.keyed = keyed, .plain = plain, .none = none, .must_touch = must_touch,
+		.keyed = found == EV_KEY_HELD, .none = found == EV_KEY_NONE,
+		.plain = found != EV_KEY_DOUBT && ev_fold_binds(f, s, v), .must_touch = must_touch,
 	};
 	return !l->limit || ev_fold_list_bytes(l) <= l->limit;
 }
 
 static struct ev_fold_row *row_of(struct ev_fold *f, const struct ev_fold_list *l, const struct ev_fold_item *item)
 {
-	return ev_fold_row_at(f, looked_up(item->s), item->hash, l->values + item->params + item->nparams);
+	return ev_fold_row_at(f, ev_fold_looked_up(item->s), item->hash, l->values + item->params + item->nparams);
 }
 
 void ev_fold_list_want(struct ev_fold *f, const struct ev_fold_list *l, size_t from, size_t to)
@@ -174,9 +145,9 @@ void ev_fold_list_want(struct ev_fold *f, const struct ev_fold_list *l, size_t f
 static void look_ahead(const struct ev_fold_list *l, size_t i)
 {
 	if (i + FAR < l->n)
-		ev_fold_ask_slot(looked_up(l->items[i + FAR].s), l->items[i + FAR].hash);
+		ev_fold_ask_slot(ev_fold_looked_up(l->items[i + FAR].s), l->items[i + FAR].hash);
 	if (i + NEAR < l->n)
-		ev_fold_ask_row(looked_up(l->items[i + NEAR].s), l->items[i + NEAR].hash);
+		ev_fold_ask_row(ev_fold_looked_up(l->items[i + NEAR].s), l->items[i + NEAR].hash);
 }
 
 /* Its rows may be of other slices: then they have been touched there. */

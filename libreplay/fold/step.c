@@ -1,19 +1,14 @@
 /* step.c - one statement over its row */
 #include "fold/internal.h"
 
-struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s,
-				 const struct ev_fv *params)
+struct ev_fold_row *ev_fold_find(struct ev_fold *f, const struct ev_fold_statement *s, const struct ev_fv *params,
+				 enum ev_fold_found *found)
 {
-	struct ev_fold_table *t = s->table;
+	struct ev_fold_table *t = ev_fold_looked_up(s);
+	struct ev_fv key[EV_FOLD_MOST_KEYS];
 
-	for (size_t k = 0; k < t->nkey; k++) {
-		struct ev_fv *v = &f->fresh[t->key[k]];
-
-		*v = ev_fold_eval(f, s, s->key[k], params, NULL, NULL);
-		if (!ev_fold_fits(f, &t->columns[t->key[k]], v))
-			return NULL;
-	}
-	return ev_fold_row(f, t, f->fresh);
+	*found = ev_fold_key(f, s, params, key);
+	return *found == EV_KEY_HELD ? ev_fold_row_at(f, t, ev_fold_hash_key(t, key), key) : NULL;
 }
 
 /*
