@@ -88,7 +88,7 @@ int ev_rows_key_time(struct ev_store *s, const char *name, int64_t *ms, struct e
 
 /* Create ev_rebuild where it is missing. */
 int ev_plan_create(struct ev_store *s, struct ev_error *err);
-/* What is stored; phase NONE when there is no rebuild. */
+/* What is stored; phase NONE when there is no rebuild. `p` is overwritten, and to be released, also after -1. */
 int ev_plan_load(struct ev_store *s, const char *projection, struct ev_plan *p, struct ev_error *err);
 /* Projections with a rebuild under way that are not among `names` yet, NUL after each; appended. */
 int ev_plan_names(struct ev_store *s, struct ev_buf *names, struct ev_error *err);

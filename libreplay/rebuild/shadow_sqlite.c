@@ -99,7 +99,7 @@ static struct ev_store *freeze(struct ev_shadow *sh, struct ev_error *err)
 static int finish_load(struct ev_shadow *sh, bool adopt, struct ev_error *err)
 {
 	(void)adopt;
-	(void)sh; /* indexes are made and ANALYZE is run where the rows end up, by the copy */
+	(void)sh; /* ANALYZE is run where the rows end up, by the copy */
 	(void)err;
 	return 0;
 }
@@ -398,7 +398,7 @@ static int create_tables(struct ev_shadow *sh, struct ev_error *err)
 	sh->tidy |= !ours;
 	if (ev_ledger_create(live, err) == 0 && ev_dead_create(live, err) == 0 &&
 	    ev_seen_create(live, err) == 0 && ev_plan_create(live, err) == 0 &&
-	    ev_kit_create_ledger(ev_sqlite_of(live), err) == 0 && live->ops->commit(live, err) == 0)
+	    ev_kit_create_views(ev_sqlite_of(live), err) == 0 && live->ops->commit(live, err) == 0)
 		return 0;
 	live->ops->rollback(live);
 	return -1;

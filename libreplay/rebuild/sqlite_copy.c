@@ -306,25 +306,39 @@ static int copy_step(struct copy *cp, const struct step *st, struct ev_error *er
 	return 0;
 }
 
+/* The version's rows of a table of ours, under its new name. By columns' names: another evproject may have made it. */
+static int copy_row(struct copy *cp, const char *table, const char *key, struct ev_error *err)
+{
+	struct ev_buf columns = EV_BUF_INIT, into = EV_BUF_INIT, values = EV_BUF_INIT;
+	int rc = columns_of(cp, table, &columns, err);
+
+	for (const char *c = ev_kit_first(&columns); rc == 0 && c; c = ev_kit_next(&columns, c, 2)) {
+		add_name(&into, c, "");
+		add_name(&values, c, strcmp(c, key) == 0 ? " || ' (new)'" : "");
+	}
+	if (rc == 0)
+		rc = ev_kit_exec(cp->s, err, "INSERT INTO main.\"%w\" (%s) SELECT %s FROM ev_shadow.\"%w\" "
+				 "WHERE \"%w\" = %Q", table, ev_buf_str(&into), ev_buf_str(&values), table, key,
+				 cp->sh->base.projection);
+	ev_buf_release(&columns);
+	ev_buf_release(&into);
+	ev_buf_release(&values);
+	return rc;
+}
+
 /* The small tables of the ledger, in one go. */
 static int copy_ledger(struct copy *cp, struct ev_error *err)
 {
 	const char *name = cp->sh->base.projection;
 	struct ev_buf key = EV_BUF_INIT;
-	int rc;
+	int rc = copy_row(cp, "ev_projection", "name", err) < 0 || copy_row(cp, "ev_ledger", "projection", err) < 0;
 
 	ev_rows_key_free(&key, name);
-	rc = ev_kit_exec(cp->s, err,
-			   "CREATE TEMP TABLE ev_row AS SELECT * FROM ev_shadow.ev_projection WHERE name = %Q;"
-			   "UPDATE ev_row SET name = name || ' (new)';"
-			   "INSERT INTO main.ev_projection SELECT * FROM ev_row; DROP TABLE ev_row;"
-			   "CREATE TEMP TABLE ev_row AS SELECT * FROM ev_shadow.ev_ledger "
-			   "WHERE projection = %Q; UPDATE ev_row SET projection = projection || ' (new)';"
-			   "INSERT INTO main.ev_ledger SELECT * FROM ev_row; DROP TABLE ev_row;"
-			   "INSERT INTO main.ev_rows SELECT %Q || ' (new)', %s",
-			   name, name, name, ev_buf_str(&key));
+	if (rc == 0)
+		rc = ev_kit_exec(cp->s, err, "INSERT INTO main.ev_rows SELECT %Q || ' (new)', %s", name,
+				 ev_buf_str(&key));
 	ev_buf_release(&key);
-	return rc;
+	return rc ? -1 : 0;
 }
 
 /* The first transaction: empty tables, the ledger, and that the copy has begun. */

@@ -73,7 +73,7 @@ int ev_kit_foreign_keys(struct ev_sqlite *s, bool on, struct ev_error *err)
 	return ev_kit_exec(s, err, "PRAGMA foreign_keys=%s", on ? "ON" : "OFF");
 }
 
-int ev_kit_create_ledger(struct ev_sqlite *s, struct ev_error *err)
+int ev_kit_create_views(struct ev_sqlite *s, struct ev_error *err)
 {
 	return ev_kit_exec(s, err, "CREATE TABLE IF NOT EXISTS ev_view (projection text NOT NULL, "
 			   "view_name text NOT NULL, sql text NOT NULL, "

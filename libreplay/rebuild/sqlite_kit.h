@@ -49,8 +49,8 @@ static inline const char *ev_kit_cell(const char *c, int i)
 int ev_kit_legacy(struct ev_sqlite *s, struct ev_error *err);
 int ev_kit_foreign_keys(struct ev_sqlite *s, bool on, struct ev_error *err);
 
-/* Tables for views of versions that do not serve: ev_view(projection, view_name, sql). */
-int ev_kit_create_ledger(struct ev_sqlite *s, struct ev_error *err);
+/* The table for views of versions that do not serve: ev_view(projection, view_name, sql). */
+int ev_kit_create_views(struct ev_sqlite *s, struct ev_error *err);
 
 /*
  * CREATE TABLE or INDEX as sqlite_schema has it, with the names of tables and of the index as they are in

@@ -301,7 +301,7 @@ static void measure(struct preflight *f)
 static int set_up(struct preflight *f, struct ev_error *err)
 {
 	if (ev_ledger_create(&f->stage->base, err) < 0 || ev_dead_create(&f->stage->base, err) < 0 ||
-	    ev_seen_create(&f->stage->base, err) < 0 || ev_kit_create_ledger(f->stage, err) < 0 ||
+	    ev_seen_create(&f->stage->base, err) < 0 || ev_kit_create_views(f->stage, err) < 0 ||
 	    build_stage(f, err) < 0)
 		return -1;
 	return ev_kit_legacy(f->stage, err);

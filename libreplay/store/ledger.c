@@ -107,11 +107,13 @@ int ev_ledger_complete(struct ev_store *s, struct ev_error *err)
 {
 	struct ev_error ignored = EV_ERROR_INIT;
 	int rc = has_rows(s, err);
+	bool made;
 
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	if (s->ops->script(s, CREATE_ROWS, err) == 0 || has_rows(s, &ignored) <= 0)
-		return err->class ? -1 : 0;
+	made = s->ops->script(s, CREATE_ROWS, err) == 0;
+	if (made || has_rows(s, &ignored) <= 0)
+		return made ? 0 : -1;
 	*err = (struct ev_error)EV_ERROR_INIT; /* another made it at the same moment */
 	return 0;
 }

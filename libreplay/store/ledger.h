@@ -69,11 +69,11 @@ struct ev_ledger {
  */
 #define EV_ROWS_KEY(name) "coalesce((SELECT w.rows_key FROM ev_rows w WHERE w.projection = " name "), " name ")"
 
-/* Create the ev_ tables where missing. In a transaction of its own. */
+/* Create the ev_ tables where missing; in the open transaction, or in one of its own. */
 int ev_ledger_create(struct ev_store *s, struct ev_error *err);
 
 /*
- * A ledger that was made before ev_rows was gets that table; in a transaction of its own, and nothing happens
+ * A ledger that was made before ev_rows was gets that table; as ev_ledger_create, and nothing happens
  * where there is no ledger. Who only reads is told (EV_STORE) what to do.
  */
 int ev_ledger_complete(struct ev_store *s, struct ev_error *err);
@@ -82,7 +82,10 @@ int ev_ledger_readable(struct ev_store *s, struct ev_error *err);
 /* Is there any ledger in this store? 1, 0, -1. */
 int ev_ledger_present(struct ev_store *s, struct ev_error *err);
 
-/* Read the state of a projection (exists = false when it has none). Numbers that no run writes are EV_STORE. */
+/*
+ * Read the state of a projection (exists = false when it has none). Numbers that no run writes are EV_STORE. What `l`
+ * held is overwritten; it is to be released, also after -1.
+ */
 int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger *l,
 		   struct ev_error *err);
 void ev_ledger_release(struct ev_ledger *l);

@@ -343,6 +343,8 @@ struct ev_store *ev_store_open(const char *url, const struct ev_store_options *o
 
 /* Is the store that `url` names one of PostgreSQL? Else it is a path, or sqlite:PATH. */
 bool ev_url_is_postgres(const char *url);
+/* Is it an SQLite file that is not there, and could be made? */
+bool ev_store_absent(const char *url);
 
 /*
  * A store for a while, empty of this projection's tables and ours; what is at `url` is not changed. SQLite:
@@ -350,8 +352,6 @@ bool ev_url_is_postgres(const char *url);
  * (`url` NULL: without any). PostgreSQL: a schema of the database; not `kept`, each transaction makes it, and must
  * be rolled back; `kept`, it is dropped by close, or by the next one where a process was killed.
  */
-bool ev_store_absent(const char *url); /* an SQLite file that is not there, and could be made */
-
 struct ev_store *ev_store_scratch(const char *url, const char *projection, const struct ev_store_options *opt,
 				  bool kept, struct ev_error *err);
 
