@@ -97,6 +97,7 @@ kill -TERM "$stopped_pid"
 remake "$same" 1 5
 remake "$end" 1 15
 remake "$marker" 1 15
+sleep 1 # no less: who was stopped for a moment alone does not look (SLEEP_US)
 kill -CONT "$idle_pid" "$stopped_pid" "$job_pid" "$fresh_pid" "$behind_pid"
 for name in idle stopped job fresh behind; do
 	pid=${name}_pid
@@ -142,6 +143,27 @@ check_grep "what cannot be taken back is said" "the target may hold records of b
 check "nothing of it was committed" test "$(keys "$whole")" = "k0 k1 k2 k3 k4 "
 run evreplay "$b" --into "$whole" --exactly-once --job "whole-$$"
 check_status 5 "and the job knows it later, too"
+
+# The other log begins with the same record, and a plain bounded copy, which has not fetched all of it, knows more than that.
+large() { # large TIMESTAMP FROM TO
+	local i
+	for ((i = $2; i < $3; i++)); do echo "put $first/0 $1 k$i $wide"; done
+}
+topic first 1
+topic alike 1
+printf -v wide %020000d 0
+large 1000 0 1500 | put
+evreplay "$first" --into "$alike" --rate 400/s --memory 16M >alike.out 2>alike.err &
+alike_pid=$!
+check "more than one batch is copied" wait_for 60 holds "$alike" 500
+kill -STOP $alike_pid
+evadmin delete "$first"
+evadmin create "$first" 1
+{ large 1000 0 1 && large 2000000 1 1500; } | put
+kill -CONT $alike_pid
+wait_for 60 test ! -e /proc/$alike_pid || kill -TERM $alike_pid
+wait $alike_pid
+told alike $? "$first"
 
 # A redrive has read all letters, and sends them slowly: its group does not move in the log that stands there then.
 topic home 1

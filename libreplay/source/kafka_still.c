@@ -52,17 +52,11 @@ static struct kafka_topic *topic_of(struct ev_kafka *k, const struct ev_record *
 	return &k->topics[k->kp[r->part].topic];
 }
 
+/* What is known first is the last record of the first batch: another log may begin with the same one. */
 void ev_kafka_still_note(struct ev_kafka *k, const struct kafka_batch *b, size_t from)
 {
 	size_t noted = 0;
 
-	for (size_t i = from; i < b->nmessages && k->nknown < k->ntopics; i++) {
-		struct kafka_topic *t = topic_of(k, &b->records[i]);
-
-		k->nknown += !t->known.is;
-		if (!t->known.is)
-			t->known = known(&b->records[i]);
-	}
 	k->noting++;
 	for (size_t i = b->nmessages; i-- > from && noted < k->ntopics;) {
 		struct kafka_topic *t = topic_of(k, &b->records[i]);
@@ -72,6 +66,10 @@ void ev_kafka_still_note(struct ev_kafka *k, const struct kafka_batch *b, size_t
 		t->noted = k->noting;
 		t->latest = known(&b->records[i]);
 		noted++;
+		if (t->known.is)
+			continue;
+		t->known = t->latest;
+		k->nknown++;
 	}
 }
 
