@@ -177,16 +177,22 @@ static int check_log(struct ev_rebuilding *r, struct ev_error *err)
 	return r->opt->accept_trimmed && r->plan.phase == EV_PHASE_PREPARE ? ev_rebuilding_check_file(r, err) : 0;
 }
 
-/* Indexes of others that the new tables will have may refuse a row, as those of the file do: they wait with these. */
+/*
+ * Indexes of others that the new tables will have may refuse a row, as those of the file do: they wait with these. What
+ * the old tables have and the new ones have not is of others, so those of the file are there for the look: a call that
+ * was killed before its first record left them waiting.
+ */
 static int expect_indexes(struct ev_rebuilding *r, struct ev_error *err)
 {
+	bool empty = !ev_apply_ledger(r->apply)->nparts, waited = empty && r->plan.waiting.len;
 	int rc;
 
 	if (!r->sh->ops->expect)
 		return 0;
-	rc = r->sh->ops->expect(r->sh, r->plan.adopt, ev_apply_ledger(r->apply)->nparts ? EV_SHADOW_LOADING
-											 : EV_SHADOW_EMPTY, err);
-	if (rc <= 0)
+	if (waited && ev_rebuilding_make_indexes(r, r->sh->ops->store(r->sh, err), err) < 0)
+		return -1;
+	rc = r->sh->ops->expect(r->sh, r->plan.adopt, empty ? EV_SHADOW_EMPTY : EV_SHADOW_LOADING, err);
+	if (rc < 0 || (!rc && !waited))
 		return rc;
 	close_apply(r);
 	return open_shadow(r, err);
