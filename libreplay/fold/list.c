@@ -57,7 +57,7 @@ void ev_fold_list_free(struct ev_fold_list *l)
 
 size_t ev_fold_list_bytes(const struct ev_fold_list *l)
 {
-	return l->cap * sizeof(*l->items) + l->values_cap * sizeof(*l->values) + l->texts.bytes;
+	return l->n * sizeof(*l->items) + l->nvalues * sizeof(*l->values) + l->texts.bytes;
 }
 
 void ev_fold_list_limit(struct ev_fold_list *l, size_t bytes)
