@@ -101,7 +101,7 @@ put < <(events 24 4 2)
 check "a rebuild of the same version does not end it" wait_for 60 eval '[ "$(chain again.db)" = $((before + 4)) ]'
 run timeout 300 evproject rollback chain.sql --store "$s"
 check_status 0 "a rollback to what was before"
-check_grep "tells which of the two it is behind" ', 4 offsets behind the other version 1; that is kept' "$err"
+check_grep "tells which of the two it is behind" ', 4 offsets behind the other version 1; that \(rebuild of [^)]*\) is kept' "$err"
 exits
 check_status 6 "ends it, as it stands elsewhere"
 check_grep "and says why" "another process has moved projection 'chain'" again.err

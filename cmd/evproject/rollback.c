@@ -70,6 +70,7 @@ static void add_distance(const struct two *t, struct ev_buf *out)
 {
 	int64_t behind = 0;
 	const char *other = t->kept.version == t->now.version ? "the other version" : "version"; /* --again */
+	const char *of = ev_buf_str(&t->kept_of); /* which build it is */
 	bool common = !t->kept.nparts;
 
 	for (size_t i = 0; i < t->kept.nparts; i++) {
@@ -85,14 +86,14 @@ static void add_distance(const struct two *t, struct ev_buf *out)
 	if (!t->kept.exists)
 		ev_buf_adds(out, "; what served");
 	else if (!common)
-		ev_buf_addf(out, "; version %" PRId64 ", which stands on other topics,", t->kept.version);
+		ev_buf_addf(out, "; version %" PRId64 "%s, which stands on other topics,", t->kept.version, of);
 	else if (behind)
-		ev_buf_addf(out, ", %" PRId64 " offset%s %s %s %" PRId64 "; that", behind < 0 ? -behind : behind,
+		ev_buf_addf(out, ", %" PRId64 " offset%s %s %s %" PRId64 "; that%s", behind < 0 ? -behind : behind,
 			    ev_plural(behind < 0 ? -behind : behind),
-			    behind < 0 ? "past" : "behind", other, t->kept.version);
+			    behind < 0 ? "past" : "behind", other, t->kept.version, of);
 	else
-		ev_buf_addf(out, ", where %s %" PRId64 " stands; that", other, t->kept.version);
-	ev_buf_addf(out, "%s is kept: rollback changes back", ev_buf_str(&t->kept_of));
+		ev_buf_addf(out, ", where %s %" PRId64 " stands; that%s", other, t->kept.version, of);
+	ev_buf_adds(out, " is kept: rollback changes back");
 }
 
 static int tell(struct ev_store *s, const char *name, struct ev_messages *msg, struct ev_error *err)
