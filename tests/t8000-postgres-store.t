@@ -254,6 +254,7 @@ check_status 0 "and with @reads it may be read"
 # a role that may not create, a database that takes no writes, one that is full of sessions
 super 'CREATE ROLE poor LOGIN' >/dev/null 2>&1
 database rights
+super 'REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT CREATE ON SCHEMA public TO app' "$_super_url" # before 15 all may
 run evproject run p.sql --store "${rights/app@/poor@}" ./in.ndjson
 check_status 4 "a role without CREATE is exit 4"
 check_grep "and the server's reason" 'permission denied for schema public' "$err"

@@ -181,18 +181,19 @@ static void add_text(struct ev_error *err, const struct ev_buf *more)
 
 void ev_pg_name_value(const struct ev_query *q, size_t k, const char *value, struct ev_error *err)
 {
-	struct ev_buf text = EV_BUF_INIT;
+	struct ev_buf text = EV_BUF_INIT, shown = EV_BUF_INIT;
 
 	if (!q->labels[k - 1])
 		return;
 	add_column(q, k, &text);
-	if (value) {
-		ev_buf_adds(&text, ": ");
-		add_value(&text, value);
-	}
+	if (value)
+		add_value(&shown, value);
+	if (shown.len && !strstr(err->text, ev_buf_str(&shown))) /* the server may have said it */
+		ev_buf_addf(&text, ": %s", ev_buf_str(&shown));
 	add_text(err, &text);
 	ev_context(err, "%s", q->labels[k - 1]);
 	ev_buf_release(&text);
+	ev_buf_release(&shown);
 }
 
 /* Two faults that are one. */

@@ -137,6 +137,10 @@ static int find_checks(struct ev_pg *s, const char *table, struct ev_table_info 
 	return res ? find_oddity(s, table, out, err) : -1;
 }
 
+/* Is one of these the collation of column `a`? The type regcollation is of 13 and later. */
+#define COLLATION(names) "EXISTS (SELECT 1 FROM pg_catalog.pg_collation l WHERE l.oid = a.attcollation " \
+			 "AND l.collnamespace = 'pg_catalog'::regnamespace AND l.collname IN (" names "))"
+
 int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
 		   struct ev_error *err)
 {
@@ -147,8 +151,8 @@ int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_in
 		/* older servers tell of no provider: theirs is the C library */
 		"(SELECT coalesce(to_jsonb(b)->>'datlocprovider', 'c') = 'c' AND b.datcollate IN ('C', 'POSIX') "
 		"FROM pg_catalog.pg_database b WHERE b.datname = current_database()), "
-		"nullif(a.attcollation, 'pg_catalog.default'::regcollation), "
-		"a.attcollation::regcollation::text IN ('\"C\"', '\"POSIX\"', 'ucs_basic'), "
+		"CASE WHEN " COLLATION("'default'") " THEN 0 ELSE a.attcollation END, "
+		COLLATION("'C', 'POSIX', 'ucs_basic'") ", "
 		"format('%I.%I:%s', m.nspname, t.typname, a.atttypmod), "
 		"a.attstorage = 'p' OR EXISTS (SELECT 1 FROM pg_catalog.pg_index x WHERE x.indrelid = c.oid "
 		"AND a.attnum = ANY (x.indkey::int2[])) "

@@ -65,10 +65,14 @@ static int compare_collation(struct declared_comparing *c, const struct declared
 	ev_buf_add_quoted(&sql, ev_buf_str(&name), '\'');
 	ev_buf_adds(&sql, "::pg_catalog.regclass AND a.attname = ");
 	ev_buf_add_quoted(&sql, k->name, '\'');
-	ev_buf_adds(&sql, " AND a.attcollation = ");
-	if (k->collation)
-		ev_buf_add_quoted(&sql, k->collation, '\'');
-	ev_buf_adds(&sql, k->collation ? "::pg_catalog.regcollation" : "y.typcollation");
+	if (k->collation) /* by its name: regcollation is of 13 and later */
+		ev_buf_addf(&sql, " AND pg_catalog.pg_collation_for('' COLLATE %s) = (SELECT CASE "
+			    "WHEN pg_catalog.pg_collation_is_visible(l.oid) THEN pg_catalog.quote_ident(l.collname) "
+			    "ELSE pg_catalog.format('%%I.%%I', n.nspname, l.collname) END "
+			    "FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace "
+			    "WHERE l.oid = a.attcollation)", k->collation);
+	else
+		ev_buf_adds(&sql, " AND a.attcollation = y.typcollation");
 	rc = declared_holds(c, ev_buf_str(&sql), &same, &why);
 	if (rc > 0)
 		rc = declared_unknown(c, t->name, &why);
