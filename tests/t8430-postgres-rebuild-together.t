@@ -120,14 +120,18 @@ if command -v pgbouncer >/dev/null; then
 		printf '%s\n' '[databases]' "* = host=${host%:*} port=${host#*:} user=app" '[pgbouncer]' 'listen_addr = 127.0.0.1' \
 			"listen_port = $port" 'auth_type = any' "pool_mode = $1" 'default_pool_size = 8' 'server_round_robin = 1' \
 			'unix_socket_dir =' "logfile = $T/pool/log" "pidfile = $T/pool/pid" >pool/ini
+		pooled=postgresql://app@127.0.0.1:$port
+		start_pooler
+	}
+	start_pooler() {
 		local as=()
 		[ "$(id -u)" != 0 ] || as=(setpriv --reuid postgres --regid postgres --init-groups)
 		"${as[@]}" pgbouncer "$T/pool/ini" >/dev/null 2>&1 & # setpriv becomes it
 		pooler_pid=$!
 		at_exit "kill $pooler_pid 2>/dev/null"
-		pooled=postgresql://app@127.0.0.1:$port
 		wait_for 60 psql -qAtX "$pooled/postgres" -c 'SELECT 1'
 	}
+	end_pooler() { kill $pooler_pid; wait $pooler_pid 2>/dev/null; }
 	mkdir pool
 	[ "$(id -u)" != 0 ] || chown postgres pool
 	for mode in transaction session; do
@@ -170,7 +174,19 @@ if command -v pgbouncer >/dev/null; then
 		kill -9 $fpid; exec 9>&-; wait $fpid 2>/dev/null
 		run evproject run p.sql --store "$p" --lock-wait 5s ./more.ndjson
 		check_status 0 "  the lock of one that was killed is not left in the pooler"
-		kill $pooler_pid; wait $pooler_pid 2>/dev/null
+		evproject run p.sql --store "$p" --follow --store-timeout 60s - <$mode.feed 2>follow.err & fpid=$!
+		exec 9>$mode.feed
+		check "  one more follower" wait_for 60 here
+		end_pooler
+		start_pooler 9>&-
+		{ off=3020; for i in {1..10}; do rec add y 1; done; } >&9
+		check "  goes on when the pooler was started anew" wait_for 60 at 3030
+		run evproject run p.sql --store "$p" --lock-wait 200ms ./more.ndjson
+		check_status 6 "  and has its lock again"
+		exec 9>&-
+		wait $fpid
+		check "  and ends well" test $? = 0
+		end_pooler
 		rm -f pool/*
 	done
 else

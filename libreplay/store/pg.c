@@ -82,7 +82,7 @@ static int start(struct ev_pg *s, struct ev_error *err)
 		err->retriable = true; /* by who froze it */
 		return -1;
 	}
-	if (ev_pg_lost(s) && (ev_pg_connect(s, err) < 0 || ev_pg_relock(s, s->lock_wait_ms, err) < 0))
+	if (ev_pg_reach(s, s->lock_wait_ms, err) < 0)
 		return -1;
 	if (PQtransactionStatus(s->conn) != PQTRANS_IDLE) /* an end that went wrong */
 		ev_pg_exec(s, "ROLLBACK", err);

@@ -281,7 +281,7 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 	s->epoch++;
 	s->backend = 0;
 	s->open = s->piping = false;
-	s->npending = 0;
+	s->npending = s->nheld = 0;
 	s->syncs = 0;
 	if (!s->conn)
 		return ev_fail(err, EV_STORE, "out of memory");
@@ -302,6 +302,13 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err)
 	return 0;
 }
 
+int ev_pg_reach(struct ev_pg *s, int wait_ms, struct ev_error *err)
+{
+	if (ev_pg_lost(s) && ev_pg_connect(s, err) < 0)
+		return -1;
+	return ev_pg_relock(s, wait_ms, err);
+}
+
 /* Nothing more of the time: what went wrong last. */
 static int time_is_over(const struct ev_trouble *t, struct ev_error *err)
 {
@@ -317,7 +324,7 @@ static int try_again(struct ev_pg *s, struct ev_error *why)
 {
 	struct ev_error err = EV_ERROR_INIT;
 
-	if (!ev_pg_lost(s) || (ev_pg_connect(s, &err) == 0 && ev_pg_relock(s, 0, &err) == 0))
+	if (ev_pg_reach(s, 0, &err) == 0)
 		return 0;
 	*why = err;
 	/* the lost session may live on for a while with our lock */

@@ -73,8 +73,9 @@ struct ev_pg {
 	bool busy;           /* it was refused by a server that may take it later */
 	bool pooled;         /* there is a pooler between us and the server */
 	PGconn *locker;      /* behind a pooler: a transaction of its own, which holds the locks */
-	uint64_t *locks;     /* advisory locks of this session */
+	uint64_t *locks;     /* advisory locks of this process */
 	size_t nlocks, locks_cap;
+	size_t nheld;        /* so many of them, the first ones, are this session's; the others went with a lost one */
 
 	bool piping;
 	struct ev_pg_pending *pending; /* a ring */
@@ -100,6 +101,8 @@ int ev_pg_connect(struct ev_pg *s, struct ev_error *err);
 int ev_pg_first(struct ev_pg *s, struct ev_error *err);
 /* Is the connection gone? Then the next begin makes a new one. */
 bool ev_pg_lost(const struct ev_pg *s);
+/* A connection with the locks of this process: another one, where it was lost; they are waited for. */
+int ev_pg_reach(struct ev_pg *s, int wait_ms, struct ev_error *err);
 int ev_pg_recover(struct ev_store *store, struct ev_trouble *t, struct ev_error *err);
 
 /* Where tables are looked up that are not in the store's schema. NULL: nowhere. */
@@ -213,7 +216,7 @@ bool ev_pg_unused(struct ev_pg *s, const char *schema, const char *projection);
  * some time after its client. Waits 1 s at most.
  */
 void ev_pg_unlock(struct ev_pg *s);
-/* On a new connection; the lost session may take a moment to end, so it is waited for. */
+/* Those that went with a lost session, which may take a moment to end, so it is waited for. */
 int ev_pg_relock(struct ev_pg *s, int wait_ms, struct ev_error *err);
 
 #endif

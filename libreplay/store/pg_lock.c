@@ -18,6 +18,20 @@
 #define PAUSE_MS 50
 #define UNLOCK_MS 1000
 
+/* What was locked on it went with it; the next try makes another. */
+static int no_locker(struct ev_pg *s, struct ev_error *err)
+{
+	s->nheld = 0;
+	ev_fail(err, EV_STORE, "store '%s': no second connection through the pooler, for locks", s->base.url);
+	err->retriable = true;
+	return -1;
+}
+
+static bool is_usable(const PGconn *locker)
+{
+	return PQstatus(locker) == CONNECTION_OK && PQtransactionStatus(locker) == PQTRANS_INTRANS;
+}
+
 /* The connection that a lock is taken on; NULL with `err`. */
 static PGconn *locker(struct ev_pg *s, struct ev_error *err)
 {
@@ -26,16 +40,15 @@ static PGconn *locker(struct ev_pg *s, struct ev_error *err)
 
 	if (!s->pooled)
 		return s->conn;
-	if (s->locker && PQstatus(s->locker) == CONNECTION_OK)
+	if (is_usable(s->locker))
 		return s->locker;
 	PQfinish(s->locker);
 	s->locker = ev_pg_dial(s);
 	if (PQstatus(s->locker) == CONNECTION_OK)
 		PQclear(PQexec(s->locker, begin));
-	if (PQstatus(s->locker) == CONNECTION_OK && PQtransactionStatus(s->locker) == PQTRANS_INTRANS)
+	if (is_usable(s->locker))
 		return s->locker;
-	ev_fail(err, EV_STORE, "store '%s': no second connection through the pooler, for locks", s->base.url);
-	err->retriable = true;
+	no_locker(s, err);
 	return NULL;
 }
 
@@ -53,6 +66,8 @@ static int try_lock(struct ev_pg *s, uint64_t key, struct ev_error *err)
 	res = PQexec(conn, sql);
 	if (PQresultStatus(res) == PGRES_TUPLES_OK)
 		got = PQgetvalue(res, 0, 0)[0] == 't';
+	else if (conn != s->conn && !is_usable(conn))
+		got = no_locker(s, err);
 	else
 		got = ev_pg_error(s, res, false, err);
 	PQclear(res);
@@ -112,7 +127,7 @@ int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *
 	for (size_t i = 0; i < s->nlocks; i++)
 		if (s->locks[i] == key)
 			return 0;
-	got = wait_lock(s, key, s->lock_wait_ms, err);
+	got = ev_pg_relock(s, s->lock_wait_ms, err) < 0 ? -1 : wait_lock(s, key, s->lock_wait_ms, err);
 	if (got < 0)
 		return -1;
 	if (!got) {
@@ -123,6 +138,7 @@ int ev_pg_lock(struct ev_store *store, const char *projection, struct ev_error *
 	}
 	EV_GROW(s->locks, s->nlocks, s->locks_cap);
 	s->locks[s->nlocks++] = key;
+	s->nheld = s->nlocks;
 	return 0;
 }
 
@@ -163,8 +179,8 @@ void ev_pg_unlock(struct ev_pg *s)
 
 int ev_pg_relock(struct ev_pg *s, int wait_ms, struct ev_error *err)
 {
-	for (size_t i = 0; i < s->nlocks; i++) {
-		int got = wait_lock(s, s->locks[i], wait_ms, err);
+	for (; s->nheld < s->nlocks; s->nheld++) {
+		int got = wait_lock(s, s->locks[s->nheld], wait_ms, err);
 
 		if (got < 0)
 			return -1;
