@@ -142,12 +142,10 @@ static void tell(struct ev_buf *out, const PGresult *res, int row, const struct 
 		ev_buf_addf(out, " is NOT carried over: %s", ev_buf_str(why));
 }
 
-/* What such an index makes of a row, and whether it can hold that, no fold can tell. */
 static void tell_load(struct ev_buf *out, const PGresult *res, int row)
 {
 	if (PQgetvalue(res, row, PLAIN)[0] != 't')
-		ev_buf_adds(out, ", which is of an expression or of a part of the rows: its table is loaded by "
-			    "statements, which takes longer than without it");
+		ev_buf_adds(out, EV_ODD_INDEX);
 }
 
 /* `FROM`: a table of the old version (o) and its namesake in the new one (n). */

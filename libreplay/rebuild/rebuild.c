@@ -187,8 +187,6 @@ static int expect_indexes(struct ev_rebuilding *r, struct ev_error *err)
 	bool empty = !ev_apply_ledger(r->apply)->nparts, waited = empty && r->plan.waiting.len;
 	int rc;
 
-	if (!r->sh->ops->expect)
-		return 0;
 	if (waited && ev_rebuilding_make_indexes(r, r->sh->ops->store(r->sh, err), err) < 0)
 		return -1;
 	rc = r->sh->ops->expect(r->sh, r->plan.adopt, empty ? EV_SHADOW_EMPTY : EV_SHADOW_LOADING, err);
@@ -240,25 +238,21 @@ static bool asked_to_stop(void *ctx)
 
 /*
  * The load has ended: once in a session. To sort takes memory, so the engine lets go of its rows; opened again, it
- * knows of all indexes that there are now, where they are more than before.
+ * knows of all indexes that there are now.
  */
 static int end_load(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_store *s;
-	bool anew;
 
 	if (r->stopped || r->settled)
 		return 0;
 	ev_rebuilding_step(r, "index");
-	anew = r->plan.waiting.len || r->sh->ops->expect;
-	if (anew) {
-		close_apply(r);
-		s = r->sh->ops->store(r->sh, err);
-		if (!s || ev_rebuilding_make_indexes(r, s, err) < 0)
-			return -1;
-	}
+	close_apply(r);
+	s = r->sh->ops->store(r->sh, err);
+	if (!s || ev_rebuilding_make_indexes(r, s, err) < 0)
+		return -1;
 	r->settled = true;
-	return r->sh->ops->finish_load(r->sh, r->plan.adopt, err) < 0 || (anew && open_shadow(r, err) < 0) ? -1 : 0;
+	return r->sh->ops->finish_load(r->sh, r->plan.adopt, err) < 0 ? -1 : open_shadow(r, err);
 }
 
 /*

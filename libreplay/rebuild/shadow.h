@@ -51,6 +51,10 @@ struct ev_shadow_hooks {
 /* Why an index of the old tables that the new file does not declare is not put on the new ones. */
 #define EV_UNIQUE_ENDS "it is UNIQUE, and the new version does not declare it"
 
+/* Behind one that may refuse a row: what it makes of it, and whether it can hold that, no fold can tell. */
+#define EV_ODD_INDEX ", which is of an expression or of a part of the rows: its table is loaded by statements, which " \
+		     "takes longer than without it"
+
 /* The hint where a rollback finds that tables of the kept version were removed by hand. */
 #define EV_KEPT_IS_GONE "rebuild --forget removes what is left of it; the older file, with a higher version, can be " \
 			"built anew"
@@ -92,12 +96,12 @@ struct ev_shadow_ops {
 	const char *(*where)(struct ev_shadow *sh, struct ev_store_options *opt);
 
 	/*
-	 * Before the load, or before it goes on: indexes of others that the new tables will have. Or NULL: none of them
-	 * refuses a row. 1 when some were made, or have gone with the old ones. `adopt`: as in preflight.
+	 * Before the load, or before it goes on: indexes of others that the new tables will have, and that may refuse a
+	 * row. 1 when some were made, or have gone with the old ones. `adopt`: as in preflight.
 	 */
 	int (*expect)(struct ev_shadow *sh, bool adopt, enum ev_shadow_rows rows, struct ev_error *err);
 
-	/* After the load, before the copy: what makes reading fast (indexes, ANALYZE). `adopt`: as in preflight. */
+	/* After the load, before the copy: those that came meanwhile, and ANALYZE. `adopt`: as in preflight. */
 	int (*finish_load)(struct ev_shadow *sh, bool adopt, struct ev_error *err);
 
 	/*

@@ -96,12 +96,19 @@ static struct ev_store *freeze(struct ev_shadow *sh, struct ev_error *err)
 	return s->frozen;
 }
 
+static int expect(struct ev_shadow *sh, bool adopt, enum ev_shadow_rows rows, struct ev_error *err)
+{
+	struct ev_store *fresh = store(sh, err);
+	int rc = fresh ? ev_kit_expect_indexes(of(sh), ev_sqlite_of(fresh), rows, err) : -1;
+
+	(void)adopt; /* preflight has seen to it that the old tables are those of the same names */
+	return rc < 0 ? -1 : rc > 0;
+}
+
+/* ANALYZE is run where the rows end up, by the copy. */
 static int finish_load(struct ev_shadow *sh, bool adopt, struct ev_error *err)
 {
-	(void)adopt;
-	(void)sh; /* ANALYZE is run where the rows end up, by the copy */
-	(void)err;
-	return 0;
+	return expect(sh, adopt, EV_SHADOW_LOADED, err) < 0 ? -1 : 0;
 }
 
 static int copy(struct ev_shadow *sh, struct ev_plan *plan, bool adopt,
@@ -374,6 +381,7 @@ static const struct ev_shadow_ops ops = {
 	.where = where,
 	.freeze = freeze,
 	.thaw = thaw,
+	.expect = expect,
 	.finish_load = finish_load,
 	.copy = copy,
 	.swap = swap,

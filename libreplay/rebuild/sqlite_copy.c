@@ -346,8 +346,11 @@ static int begin_copy(struct copy *cp, struct ev_buf *carried, bool adopt, struc
 {
 	struct ev_store *live = &cp->s->base;
 	struct ev_store *fresh = cp->sh->base.ops->store(&cp->sh->base, err);
-	int rc = fresh ? live->ops->begin(live, err) : -1;
+	int rc = -1;
 
+	/* one that has come since the load, as while somebody was asked whether to swap, is tried on its rows */
+	if (fresh && ev_kit_expect_indexes(cp->sh, ev_sqlite_of(fresh), EV_SHADOW_LOADED, err) >= 0)
+		rc = live->ops->begin(live, err);
 	if (rc == 0 && ((adopt && ev_kit_adopt(cp->s, cp->sh->base.projection, ev_sqlite_of(fresh),
 						 &cp->plan->adopted, err) < 0) ||
 			ev_kit_create(cp->s, cp->sh->base.projection, ev_sqlite_of(fresh), carried, err) < 0))

@@ -5,7 +5,10 @@
 #include "base/mem.h"
 #include "rebuild/sqlite_kit.h"
 
-/* name, type, sql of the tables, indexes and views of a projection in a store, in the order of creation */
+/*
+ * name, type, sql of the tables, indexes and views of a projection in a store, in the order of creation; not those that
+ * ev_kit_expect_indexes made
+ */
 static int definitions(struct ev_sqlite *fresh, const char *projection, struct ev_buf *out,
 		       struct ev_error *err)
 {
@@ -13,6 +16,7 @@ static int definitions(struct ev_sqlite *fresh, const char *projection, struct e
 			   "SELECT m.name, m.type, m.sql FROM main.sqlite_schema m JOIN main.ev_table t "
 			   "ON t.table_name = m.tbl_name COLLATE NOCASE WHERE t.projection = %Q "
 			   "AND m.sql IS NOT NULL AND m.type IN ('table', 'index', 'view') "
+			   "AND m.name NOT GLOB '" EV_KIT_EXPECTED "*' "
 			   "ORDER BY CASE m.type WHEN 'table' THEN 0 ELSE 1 END, m.rowid", projection);
 }
 
@@ -66,100 +70,6 @@ static int create_one(struct ev_sqlite *s, const char *projection, const char *n
 	return rc;
 }
 
-/* Indexes of the old tables that the new version does not define itself: table, name, sql. */
-static int other_indexes(struct ev_sqlite *s, const char *projection, struct ev_buf *out,
-			 struct ev_error *err)
-{
-	return ev_kit_rows(s, out, err,
-			   "SELECT m.name, m.tbl_name, m.sql FROM main.sqlite_schema m JOIN main.ev_table t "
-			   "ON t.table_name = m.tbl_name COLLATE NOCASE WHERE t.projection = %Q "
-			   "AND m.type = 'index' AND m.sql IS NOT NULL AND NOT EXISTS "
-			   "(SELECT 1 FROM main.sqlite_schema n WHERE n.name = 'ev_new_' || m.name "
-			   "COLLATE NOCASE) AND EXISTS (SELECT 1 FROM main.sqlite_schema n "
-			   "WHERE n.type = 'table' AND n.name = 'ev_new_' || m.tbl_name COLLATE NOCASE) "
-			   "ORDER BY m.rowid", projection);
-}
-
-/* 0 made, 1 not: *why, -1. */
-static int carry_index(struct ev_sqlite *s, const char *index, const char **why, struct ev_error *err)
-{
-	struct ev_buf sql = EV_BUF_INIT;
-	int rc;
-
-	*why = EV_UNIQUE_ENDS; /* it would turn away rows that the new file lets in */
-	if (strncmp(index, "CREATE UNIQUE ", strlen("CREATE UNIQUE ")) == 0)
-		return 1;
-	ev_kit_rename_sql(index, EV_ROLE_LIVE, EV_ROLE_NEW, &sql);
-	rc = sqlite3_exec(s->db, ev_buf_str(&sql), NULL, NULL, NULL);
-	ev_buf_release(&sql);
-	*why = sqlite3_errmsg(s->db);
-	if (rc == SQLITE_OK)
-		return 0;
-	return sqlite3_errcode(s->db) == SQLITE_ERROR ? 1 : ev_sqlite_error(s, sqlite3_errcode(s->db), false, err);
-}
-
-/*
- * An index that somebody has put on the old table goes on the new one as well, where that has its columns;
- * `carried` gets a line for each.
- */
-static int carry_indexes(struct ev_sqlite *s, const char *projection, struct ev_buf *carried,
-			 struct ev_error *err)
-{
-	struct ev_buf rows = EV_BUF_INIT;
-	int rc = other_indexes(s, projection, &rows, err);
-	const char *why;
-
-	for (const char *c = ev_kit_first(&rows); rc >= 0 && c; c = ev_kit_next(&rows, c, 3)) {
-		rc = carry_index(s, ev_kit_cell(c, 2), &why, err);
-		if (rc == 0)
-			ev_buf_addf(carried, "index %s on %s\n", c, ev_kit_cell(c, 1));
-		else if (rc > 0)
-			ev_buf_addf(carried, "index %s on %s is NOT carried over: %s\n", c, ev_kit_cell(c, 1), why);
-	}
-	ev_buf_release(&rows);
-	return rc < 0 ? -1 : 0;
-}
-
-int ev_kit_check_indexes(struct ev_sqlite *stage, const char *projection, struct ev_error *err)
-{
-	struct ev_buf rows = EV_BUF_INIT;
-	int rc = other_indexes(stage, projection, &rows, err);
-	const char *why;
-
-	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 3)) {
-		rc = carry_index(stage, ev_kit_cell(c, 2), &why, err);
-		if (rc < 0)
-			break;
-		if (rc == 0) {
-			rc = ev_fail(err, EV_USAGE, "index '%s' on '%s' was made after the copy: it would not "
-				     "survive the swap", c, ev_kit_cell(c, 1));
-			ev_hint(err, "drop it, and create it again after the swap");
-			break;
-		}
-		rc = 0;
-	}
-	ev_buf_release(&rows);
-	return rc;
-}
-
-int ev_kit_indexes_behind(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err)
-{
-	struct ev_buf rows = EV_BUF_INIT;
-	int rc = ev_kit_rows(s, &rows, err,
-			   "SELECT m.name, m.tbl_name FROM main.sqlite_schema m JOIN main.ev_table t "
-			   "ON t.table_name = m.tbl_name COLLATE NOCASE WHERE t.projection = %Q AND m.type = 'index' "
-			   "AND m.sql IS NOT NULL AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema n "
-			   "WHERE n.type = 'index' AND n.name = 'ev_kept_' || m.name COLLATE NOCASE) "
-			   "AND EXISTS (SELECT 1 FROM main.sqlite_schema n WHERE n.type = 'table' "
-			   "AND n.name = 'ev_kept_' || m.tbl_name COLLATE NOCASE) "
-			   "ORDER BY m.rowid", projection);
-
-	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 2))
-		ev_buf_addf(out, "index %s on %s\n", c, ev_kit_cell(c, 1));
-	ev_buf_release(&rows);
-	return rc;
-}
-
 int ev_kit_create(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh,
 		  struct ev_buf *carried, struct ev_error *err)
 {
@@ -169,7 +79,7 @@ int ev_kit_create(struct ev_sqlite *s, const char *projection, struct ev_sqlite 
 	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 3))
 		rc = create_one(s, projection, c, ev_kit_cell(c, 1), ev_kit_cell(c, 2), err);
 	if (rc == 0)
-		rc = carry_indexes(s, projection, carried, err);
+		rc = ev_kit_carry_indexes(s, projection, carried, err);
 	ev_buf_release(&rows);
 	return rc;
 }

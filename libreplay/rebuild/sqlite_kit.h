@@ -49,6 +49,15 @@ static inline const char *ev_kit_cell(const char *c, int i)
 int ev_kit_legacy(struct ev_sqlite *s, struct ev_error *err);
 int ev_kit_foreign_keys(struct ev_sqlite *s, bool on, struct ev_error *err);
 
+/* What the names of indexes of others begin with where a table of the load has them, too. */
+#define EV_KIT_EXPECTED "ev_expected_"
+/*
+ * In transactions of `fresh`, the shadow's store: indexes of others that may refuse a row are on its tables as well, as
+ * shadow.h expect has it. How many were made or have gone, or -1.
+ */
+int ev_kit_expect_indexes(struct ev_shadow_sqlite *sh, struct ev_sqlite *fresh, enum ev_shadow_rows rows,
+			  struct ev_error *err);
+
 /* The table for views of versions that do not serve: ev_view(projection, view_name, sql). */
 int ev_kit_create_views(struct ev_sqlite *s, struct ev_error *err);
 
@@ -69,6 +78,11 @@ int ev_kit_drop(struct ev_sqlite *s, const char *projection, enum ev_role role, 
 /* In the open transaction: the new version's empty tables in role NEW, as `fresh` has them. */
 int ev_kit_create(struct ev_sqlite *s, const char *projection, struct ev_sqlite *fresh,
 		  struct ev_buf *carried, struct ev_error *err);
+/*
+ * In the open transaction, behind ev_kit_create: indexes that somebody has put on the old tables, where the new ones
+ * have their columns; `carried` gets a line for each.
+ */
+int ev_kit_carry_indexes(struct ev_sqlite *s, const char *projection, struct ev_buf *carried, struct ev_error *err);
 /* shadow.h behind. */
 int ev_kit_indexes_behind(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err);
 /*
