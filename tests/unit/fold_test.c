@@ -46,13 +46,18 @@ static struct exprs exprs_of(struct program *p, int table, bool merging)
 	return (struct exprs){ &p->seed, &p->file, p->pg, table, merging, false };
 }
 
-/* Half of them let most rows pass. */
+/* Half of them let most rows pass; what breaks a plain one the next event to the row may heal. */
 static void add_check(struct program *p, int t)
 {
+	static const char *const plain[] = { "a < 90", "a IS NULL OR a <> 7", "b IS NULL OR a + b > -5", NULL };
 	struct exprs e = exprs_of(p, t, false);
 
 	if (pick(p, 3))
 		return;
+	if (pick(p, 3) == 0) {
+		ev_buf_addf(&p->file, ", CHECK (%s)", one_of(p, plain));
+		return;
+	}
 	e.bare = true;
 	ev_buf_addf(&p->file, ", CHECK (%s", pick(p, 2) ? "a <> 7 OR " : "");
 	add_test(&e, (int)pick(p, 3));
@@ -188,6 +193,24 @@ static void add_condition(struct program *p, int t, bool merging, const char *be
 	add_test(&e, (int)pick(p, 3));
 }
 
+/* What a key is: mostly a parameter, or computed from some; now and then NULL. */
+static const char *key_text(struct program *p)
+{
+	static const char *const computed[] = { "coalesce($.k, 'a')", "CASE WHEN $.l > 2 THEN $.k ELSE 'b' END",
+		"coalesce($.s, $.k)", "nullif($.k, 'c')", "CASE $.a WHEN 1 THEN $.s ELSE $.k END", "$.k || 'x'",
+		"'x' || $.k || coalesce($.s, '')", "lower($.k)", NULL };
+
+	return pick(p, 5) ? "$.k" : one_of(p, computed);
+}
+
+static const char *key_number(struct program *p)
+{
+	static const char *const computed[] = { "coalesce($.l, 1)", "CASE WHEN $.k = 'a' THEN 1 ELSE $.l END",
+		"$.l + 1", "coalesce($.a, $.l, 3)", "nullif($.l, 2)", "$.l + 1 - $.a", NULL };
+
+	return pick(p, 5) ? "$.l" : one_of(p, computed);
+}
+
 static void add_where(struct program *p, int t)
 {
 	static const char *const others[] = { " WHERE l = $.l", " WHERE k = $.k AND a > 0", " WHERE k = "
@@ -197,9 +220,13 @@ static void add_where(struct program *p, int t)
 		ev_buf_adds(&p->file, one_of(p, others));
 		return;
 	}
-	ev_buf_adds(&p->file, pick(p, 2) ? " WHERE k = $.k AND l = $.l" : " WHERE l = $.l AND ");
-	if (p->file.data[p->file.len - 1] == ' ')
-		add_plain(p, t, pick(p, 2) ? "t.k = $.k" : "k = $.k");
+	if (pick(p, 2)) {
+		ev_buf_addf(&p->file, " WHERE k = %s AND l = %s", key_text(p), key_number(p));
+	} else {
+		ev_buf_addf(&p->file, " WHERE l = %s AND ", key_number(p));
+		add_plain(p, t, pick(p, 2) ? "t.k = " : "k = ");
+		ev_buf_adds(&p->file, key_text(p));
+	}
 	add_condition(p, t, false, " AND ");
 }
 
@@ -209,7 +236,7 @@ static void add_key(struct program *p, int t, bool lone)
 		add_where(p, t);
 		return;
 	}
-	ev_buf_adds(&p->file, " WHERE k = $.k");
+	ev_buf_addf(&p->file, " WHERE k = %s", key_text(p));
 	add_condition(p, t, false, " AND ");
 }
 
@@ -239,14 +266,15 @@ static void add_statement(struct program *p)
 	case 1:
 		ev_buf_addf(&p->file, "DELETE FROM t%d", t);
 		if (!lone && pick(p, 2)) { /* a beginning of the key */
-			ev_buf_adds(&p->file, " WHERE l = $.l");
+			ev_buf_addf(&p->file, " WHERE l = %s", key_number(p));
 			add_condition(p, t, false, " AND ");
 			break;
 		}
 		add_key(p, t, lone && (p->tame || pick(p, 5)));
 		break;
 	default:
-		ev_buf_addf(&p->file, "INSERT INTO t%d (k, l, a, b, s, d, n, at) VALUES ($.k, $.l, ", t);
+		ev_buf_addf(&p->file, "INSERT INTO t%d (k, l, a, b, s, d, n, at) VALUES (%s, ", t, key_text(p));
+		ev_buf_addf(&p->file, "%s, ", key_number(p));
 		add_value(p, -1, false, add_number, expression(p, false));
 		ev_buf_adds(&p->file, ", ");
 		add_value(p, -1, false, add_number, expression(p, false));
