@@ -84,6 +84,20 @@ UPDATE b SET label = at WHERE k = \$.k;
 EOF
 differential types.sql ./plain.ndjson "an array, and a moment as text, run"
 
+# a column that the primary key only includes is none of it
+cat >beside.sql <<EOF
+-- @projection beside version 1
+$head postgresql
+CREATE TABLE a (k text, v integer, PRIMARY KEY (k) INCLUDE (v));
+-- @on e
+INSERT INTO a (k, v) VALUES (\$.k, \$.v) ON CONFLICT DO NOTHING;
+EOF
+differential beside.sql ./plain.ndjson "a key that includes another column runs"
+check "each key is a row" test "$(sql "$db" 'SELECT count(*), max(v) FROM a')" = '7|6'
+run evproject check beside.sql --store "$db"
+check_status 0 "check takes it"
+check_no_grep "and it folds" "goes by statements" "$out"
+
 # what another program has put into a column that no handler sets stays as it is
 cat >doc.sql <<EOF
 -- @projection doc version 1

@@ -146,7 +146,9 @@ int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_in
 {
 	static const char sql[] =
 		"SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, "
-		"coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1, c.relname, a.attnotnull, "
+		/* what a primary key INCLUDEs stands behind its columns, and is not of it */
+		"CASE WHEN array_position(i.indkey::int2[], a.attnum) < i.indnkeyatts "
+		"THEN array_position(i.indkey::int2[], a.attnum) + 1 ELSE 0 END, c.relname, a.attnotnull, "
 		"pg_catalog.pg_get_expr(d.adbin, d.adrelid), "
 		/* older servers tell of no provider: theirs is the C library */
 		"(SELECT coalesce(to_jsonb(b)->>'datlocprovider', 'c') = 'c' AND b.datcollate IN ('C', 'POSIX') "
