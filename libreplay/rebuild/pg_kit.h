@@ -43,7 +43,7 @@ int ev_pgkit_check_mark(struct ev_shadow_pg *sh, enum ev_role role, struct ev_er
 
 int ev_pgkit_has_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
 
-/* In the open transaction: names of the tables and views of a version, views first. PQclear. */
+/* In the open transaction: names, kinds and owners of the tables and views of a version, views first. PQclear. */
 PGresult *ev_pgkit_tables(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
 
 /* A role's schema, where it is not there yet. */

@@ -203,7 +203,7 @@ PGresult *ev_pgkit_tables(struct ev_shadow_pg *sh, enum ev_role role, struct ev_
 	struct ev_buf sql = EV_BUF_INIT;
 	PGresult *res;
 
-	ev_buf_adds(&sql, "SELECT c.relname, c.relkind ");
+	ev_buf_adds(&sql, "SELECT c.relname, c.relkind, pg_get_userbyid(c.relowner) ");
 	add_version(&sql, sh, role);
 	ev_buf_adds(&sql, " ORDER BY c.relkind DESC, c.relname");
 	res = ev_pgkit_rows(sh->live, err, "%s", ev_buf_str(&sql));
@@ -307,6 +307,21 @@ int ev_pgkit_ask_lock(struct ev_shadow_pg *sh, const char *sql, int64_t until, s
 	return -1;
 }
 
+/*
+ * A view is given the owner that it has, which locks nothing else: LOCK TABLE takes what it reads as well, and one that
+ * was adopted reads tables of others.
+ */
+static void write_lock(struct ev_buf *sql, const char *schema, const PGresult *tables, int row, const char *mode)
+{
+	const char *name = PQgetvalue(tables, row, 0);
+
+	ev_buf_clear(sql);
+	if (PQgetvalue(tables, row, 1)[0] == 'v')
+		ev_pgkit_format(sql, "ALTER VIEW %I.%I OWNER TO %I", schema, name, PQgetvalue(tables, row, 2));
+	else
+		ev_pgkit_format(sql, "LOCK TABLE %I.%I IN %s MODE", schema, name, mode);
+}
+
 static int lock_tables(struct ev_shadow_pg *sh, enum ev_role role, const char *mode, bool views, int64_t until,
 		       struct ev_buf *missed, struct ev_error *err)
 {
@@ -317,8 +332,7 @@ static int lock_tables(struct ev_shadow_pg *sh, enum ev_role role, const char *m
 	for (int i = 0; rc == 0 && i < PQntuples(tables); i++) {
 		if (!views && PQgetvalue(tables, i, 1)[0] != 'r')
 			continue;
-		ev_buf_clear(&sql);
-		ev_pgkit_format(&sql, "LOCK TABLE %I.%I IN %s MODE", sh->schemas[role], PQgetvalue(tables, i, 0), mode);
+		write_lock(&sql, sh->schemas[role], tables, i, mode);
 		rc = ev_pgkit_ask_lock(sh, ev_buf_str(&sql), until, missed, err);
 	}
 	ev_buf_release(&sql);
