@@ -25,6 +25,17 @@ done
 check "(there are some)" test "$(cat memory.json memory.err | wc -l)" -gt 5
 check "nothing stays in the database" test -z "$(schemas)"
 
+# a statement on the row that is undone, as the record is poison, is no touch by the next record
+printf '%s\n' '-- @projection undone version 1' '-- @topics t' '-- @envelope type=$.type' '-- @schema' \
+	'CREATE TABLE undone (k text PRIMARY KEY, n integer NOT NULL);' '-- @on add' \
+	'INSERT INTO undone (k, n) VALUES ($.k, $.n);' '-- @on bad' 'UPDATE undone SET n = n + 1 WHERE k = $.k;' \
+	'UPDATE undone SET n = NULL WHERE k = $.k;' >undone.sql
+off=0
+{ rec add k1 1; rec bad k1 1; rec add k2 1; } | sed 's/"key":"[^"]*"/"key":null/' >undone.ndjson
+history undone.sql --row k=k1 --scratch "$db" ./undone.ndjson
+check "a record that was poison leaves the row as it was" test "$(jq -c '[.offset, .row]' "$out" | tr '\n' ' ')" = '[0,"inserted"] '
+check_grep "(it was poison)" 't/0@1 is poison' "$err"
+
 # only PostgreSQL has these: a schema of its own, its types, rows touched from afar
 cat >pg.sql <<'SQL'
 -- @projection pg version 1

@@ -145,9 +145,9 @@ static struct ev_query *prepare(struct ev_history *h, const char *before, struct
 	struct ev_query *q;
 	size_t at;
 
-	/* a row version has a place of its own, and a command that made it */
+	/* a row version has a place of its own; its cmin is another when a statement on it was undone */
 	ev_buf_addf(&sql, "%sSELECT %s, r.* FROM ", before,
-		    pg ? "r.ctid::text || ' ' || r.xmin::text || ' ' || r.cmin::text" : "0");
+		    pg ? "r.ctid::text || ' ' || r.xmin::text" : "0");
 	ev_buf_add_quoted(&sql, h->target->table, '"');
 	ev_buf_adds(&sql, " r WHERE ");
 	ev_row_condition(h->store->ops->dialect, h->target->values, h->target->n, &sql);
