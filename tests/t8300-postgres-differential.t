@@ -43,6 +43,8 @@ for v in $values; do
 		$n "$(sed 's/_/ /' <<<"$v")"
 	n=$((n + 1))
 done >values.ndjson
+from16= # a number to PostgreSQL of that version and later
+[ "$(super 'SHOW server_version_num')" -lt 160000 ] || from16='"0x10" '
 for type in bigint integer text boolean; do
 	cat >m.sql <<-SQL
 	-- @projection m version 1
@@ -64,8 +66,8 @@ for type in bigint integer text boolean; do
 	# where a column has a type of its own, and SQLite's has not, and where 64 bits are 32
 	differ=$(paste -d '|' <(tr ' ' '\n' <<<"$values" | sed '/^$/d') $type.m.db $type.m | awk -F'|' '$3 != $5 { printf "%s ", $1 }')
 	case $type in
-	bigint) want='true false ' ;; # which SQLite has as 1 and 0
-	integer) want='true false 9223372036854775807 -9223372036854775808 ' ;;
+	bigint) want="true false $from16" ;; # which SQLite has as 1 and 0
+	integer) want="true false 9223372036854775807 -9223372036854775808 $from16" ;;
 	text) want='true false ' ;;
 	boolean) want='0 1 1.0 -0 -0.0 "1" "0" ' ;; # as 1 and 0 are SQLite's booleans
 	esac

@@ -84,7 +84,8 @@ meanwhile evproject rebuild p2.sql --store "$db" --yes ./in.ndjson
 check_status 0 "a swap in the midst of grants and comments goes through"
 check "  to the new version" test "$(versions "$db")" = 'acc|2 acc (kept)|1 '
 all_there
-check_grep "  and says why it began anew" 'grants, comments or options of its tables were changed' "$err"
+# from 18 on a GRANT waits for the lock on the table
+[ "$(super 'SHOW server_version_num')" -ge 180000 ] || check_grep "  and says why it began anew" 'grants, comments or options of its tables were changed' "$err"
 check "  of itself it leaves nothing in the grants" test "$(sql "$db" "SELECT count(*) FROM pg_attribute a,
 	aclexplode(attacl) WHERE attrelid IN ('acc'::regclass, 'ev_kept_public_acc.acc'::regclass) AND grantee = 'app'::regrole")" = 0
 

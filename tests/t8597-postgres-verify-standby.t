@@ -47,7 +47,9 @@ verify --independent
 check_status 2 "a replica is no place for one"
 
 super "SELECT pg_wal_replay_pause()" "$server" >/dev/null
-paused() { [ "$(super "SELECT pg_get_wal_replay_pause_state()" "$server")" = paused ]; }
+is_paused="pg_get_wal_replay_pause_state() = 'paused'"
+[ "$(super 'SHOW server_version_num')" -ge 140000 ] || is_paused='pg_is_wal_replay_paused()'
+paused() { [ "$(super "SELECT $is_paused" "$server")" = t ]; }
 check "it stands still" wait_for 120 paused
 run evproject run p.sql --store "$db" ./log.ndjson
 check_status 0 "while the primary goes on"
