@@ -165,6 +165,9 @@ refused 'CREATE TABLE heir () INHERITS (orders)' "table '.*heir' inherits" 'DROP
 refused 'CREATE RULE ru AS ON DELETE TO orders DO ALSO NOTHING' "rule 'ru'" 'DROP RULE ru ON orders'
 refused 'ALTER TABLE orders REPLICA IDENTITY FULL' "replica identity 'FULL'" 'ALTER TABLE orders REPLICA IDENTITY DEFAULT'
 refused 'CREATE VIEW of_another AS SELECT id FROM orders' "view '.*of_another' .*role 'postgres'" 'DROP VIEW of_another'
+! from 16 || refused 'GRANT CREATE ON SCHEMA s_db TO boss; REVOKE boss FROM app; GRANT boss TO app WITH SET FALSE; ALTER TABLE orders OWNER TO boss' \
+	"role 'boss' owns table 'orders', and this role is a member that may not SET ROLE" \
+	'ALTER TABLE orders OWNER TO app; REVOKE boss FROM app; GRANT boss TO app'
 
 rebuild --no-swap ./poison.ndjson
 check_status 0 "all but the swap"
@@ -201,9 +204,21 @@ rebuild --again --no-swap ./poison.ndjson
 rebuild --abandon
 check_status 0 "a rebuild that is given up"
 check "leaves nothing" test -z "$(schemas)"
+if from 17; then
+	super "ALTER ROLE app IN DATABASE $(basename "$superuser") SET transaction_timeout = 300"
+	db=$superuser
+	session other
+	say other 'BEGIN; SELECT 1 FROM s_db.ev_projection FOR UPDATE'
+	run evproject run shop2.sql --store "$(store s.db)" ./poison.ndjson
+	check_status 4 "a transaction that takes too long for the role's transaction_timeout"
+	check_grep "is no lost connection" 'transaction_timeout for this role: raise it' "$err"
+	bye other
+	super "ALTER ROLE app IN DATABASE $(basename "$superuser") RESET ALL"
+fi
 
 # by the words of the file alone, without a scratch database
 sed 's/k text PRIMARY KEY/k text COLLATE "C" PRIMARY KEY/' p.sql >collated.sql
+! from 18 || sed -i 's/at integer/at integer CHECK (at < 100) NO INHERIT NOT ENFORCED/' collated.sql
 for i in {0..40}; do rec add "k$((i % 7))" 1 $i; done >acc.ndjson
 evproject run collated.sql --store "$(store acc.db)" --quiet ./acc.ndjson
 run evproject check collated.sql --store "$(store none.db)"

@@ -173,6 +173,16 @@ static const struct refusal refusals[] = {
 	  "WHERE x.oid IN (o.oid, o.typarray) AND o.typrelid = ANY (oids)) ORDER BY y.oid <> t.oid", TAKEN, RENAME_IT },
 };
 
+/* 16 and later: a member may be one who inherits and cannot become the role. */
+static const struct refusal unbecoming = {
+	"SELECT pg_get_userbyid(c.relowner), c.relname FROM own, new, pg_catalog.pg_class c "
+	"JOIN pg_catalog.pg_class y ON y.relname = c.relname WHERE c.oid = ANY (oids) AND y.oid = ANY (noids) "
+	"AND c.relowner <> y.relowner AND NOT pg_has_role(c.relowner, 'SET')",
+	"role '%s' owns table '%s', and this role is a member that may not SET ROLE to it: the new one could not be "
+	"given to it",
+	"GRANT ... TO the role that runs the rebuild WITH SET TRUE, or let that own the table"
+};
+
 /* Its session is likely gone by the swap. */
 static const struct refusal temporary = {
 	"SELECT format('%I.%I', n.nspname, v.relname), pg_get_userbyid(v.relowner) " ALL_VIEWS
@@ -218,6 +228,17 @@ static int refuse(struct ev_shadow_pg *sh, const struct refusal *r, const struct
 		ev_hint(err, "%s", r->hint);
 	}
 	PQclear(res);
+	return rc;
+}
+
+static int refuse_all(struct ev_shadow_pg *sh, const struct ev_buf *with, struct ev_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(refusals) / sizeof(*refusals); i++)
+		rc = refuse(sh, &refusals[i], with, err);
+	if (rc == 0 && PQserverVersion(sh->live->conn) >= 160000)
+		rc = refuse(sh, &unbecoming, with, err);
 	return rc;
 }
 
@@ -414,8 +435,8 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 	for (int role = EV_ROLE_KEPT; rc == 0 && role < EV_ROLES; role++)
 		if (role != EV_ROLE_NEW) /* a shadow that is left over was looked at before */
 			rc = check_places(sh, role, err);
-	for (size_t i = 0; rc == 0 && i < sizeof(refusals) / sizeof(*refusals); i++)
-		rc = refuse(sh, &refusals[i], &with, err);
+	if (rc == 0)
+		rc = refuse_all(sh, &with, err);
 	if (rc == 0)
 		rc = tell(sh, &temporary, &with, err);
 	if (rc == 0 && !sh->bare) /* the swap drops it */
@@ -438,11 +459,10 @@ void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_ro
 int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err)
 {
 	struct ev_buf with = EV_BUF_INIT;
-	int rc = 0;
+	int rc;
 
 	ev_pgkit_with(&with, sh, next);
-	for (size_t i = 0; rc == 0 && i < sizeof(refusals) / sizeof(*refusals); i++)
-		rc = refuse(sh, &refusals[i], &with, err);
+	rc = refuse_all(sh, &with, err);
 	if (rc == 0)
 		rc = refuse(sh, &temporary, &with, err);
 	ev_buf_release(&with);

@@ -13,6 +13,8 @@ enum fault {
 	FAULT_LOCKED, /* somebody holds a lock */
 };
 
+#define TOO_LONG "25P04" /* transaction_timeout, 17 and later: the same transaction would be again */
+
 static const struct rule {
 	const char *prefix; /* of the SQLSTATE; the first that fits counts */
 	enum fault fault;
@@ -25,6 +27,8 @@ static const struct rule {
 	{ "57P05", FAULT_RETRY, NULL }, /* idle_session_timeout */
 	{ "57014", FAULT_STORE, "the server's statement_timeout for this role, or somebody's cancel; "
 				"raise it for this role, or make the batch smaller" },
+	{ TOO_LONG, FAULT_STORE, "the server's transaction_timeout for this role: raise it for this role, or make "
+				"the batch smaller" },
 	{ "25P03", FAULT_RETRY, NULL }, /* idle_in_transaction_session_timeout */
 	{ "25006", FAULT_STORE, "the server takes no writes here: a standby, or "
 				"default_transaction_read_only" },
@@ -130,7 +134,7 @@ int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_er
 	char text[600], who[300] = "";
 	const struct rule *r;
 
-	if (!state || ev_pg_lost(s)) {
+	if (!state || (ev_pg_lost(s) && strcmp(state, TOO_LONG) != 0)) {
 		first_line(PQerrorMessage(s->conn), text, sizeof(text));
 		ev_fail(err, EV_STORE, "store '%s': %s", s->base.url,
 			text[0] ? text : "the connection was lost");

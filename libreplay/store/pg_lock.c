@@ -36,7 +36,9 @@ static bool is_usable(const PGconn *locker)
 static PGconn *locker(struct ev_pg *s, struct ev_error *err)
 {
 	static const char begin[] = "BEGIN; SET LOCAL application_name = '" EV_PG_LOCKER "'; "
-				    "SET LOCAL idle_in_transaction_session_timeout = 0";
+				    "SET LOCAL idle_in_transaction_session_timeout = 0; "
+				    "SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings "
+				    "WHERE name = 'transaction_timeout'"; /* 17 and later */
 
 	if (!s->pooled)
 		return s->conn;

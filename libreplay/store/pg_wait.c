@@ -44,14 +44,16 @@ static bool wait_or_cancel(struct ev_pg *s, bool (*stop)(void), int patience_ms)
 	return asked;
 }
 
-/* As PQexec gives it: the last one. */
+/* The last one; or what the server said before it hung up, and not that it did. */
 static PGresult *result(struct ev_pg *s)
 {
 	PGresult *res = NULL, *more;
 
 	while ((more = PQgetResult(s->conn))) {
-		PQclear(res);
-		res = more;
+		bool said = PQresultErrorField(res, PG_DIAG_SQLSTATE) && !PQresultErrorField(more, PG_DIAG_SQLSTATE);
+
+		PQclear(said ? more : res);
+		res = said ? res : more;
 	}
 	return res;
 }

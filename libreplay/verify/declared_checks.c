@@ -8,7 +8,7 @@
 
 struct check {
 	char *condition, *meaning; /* the second NULL: of one in the file already */
-	bool valid, alone;
+	bool valid, alone, idle;
 };
 
 struct checks {
@@ -20,10 +20,10 @@ static int take_check(void *ctx, const struct ev_cell *cells, size_t n)
 {
 	struct checks *all = ctx;
 
-	if (n == 3)
+	if (n == 4)
 		*EV_PUSH(all->v, all->n) = (struct check){
 			.condition = ev_slice_dup(cells[0].text), .valid = cells[1].text.ptr[0] == 't',
-			.alone = cells[2].text.ptr[0] == 't',
+			.alone = cells[2].text.ptr[0] == 't', .idle = cells[3].text.ptr[0] == 'f',
 		};
 	return 0;
 }
@@ -35,7 +35,8 @@ static int load(struct declared_comparing *c, const char *table, struct checks *
 
 	ev_buf_add_quoted(&name, table, '"');
 	ev_buf_adds(&sql, "SELECT pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.convalidated::text, "
-			  "k.connoinherit::text FROM pg_catalog.pg_constraint k "
+			  "k.connoinherit::text, " /* 18 and later */
+			  "coalesce(pg_catalog.to_jsonb(k) ->> 'conenforced', 'true') FROM pg_catalog.pg_constraint k "
 			  "WHERE k.contype = 'c' AND k.conrelid = ");
 	ev_buf_add_quoted(&sql, ev_buf_str(&name), '\'');
 	ev_buf_adds(&sql, "::pg_catalog.regclass ORDER BY k.conname");
@@ -86,6 +87,17 @@ static int meaning(struct declared_comparing *c, const char *table, const char *
 	return rc;
 }
 
+static const char *difference(const struct check *store, const struct declared_check *k)
+{
+	if (store->idle != k->idle)
+		return k->idle ? "is not NOT ENFORCED in the store" : "is NOT ENFORCED in the store";
+	if (!store->valid && !store->idle)
+		return "is NOT VALID in the store";
+	if (store->alone != k->alone)
+		return k->alone ? "is not NO INHERIT in the store" : "is NO INHERIT in the store";
+	return NULL;
+}
+
 /* Each of the store's is that of one in the file at most. */
 static int compare_check(struct declared_comparing *c, const struct declared_table *t, const struct declared_check *k,
 			 struct checks *store, struct ev_error *why)
@@ -103,10 +115,7 @@ static int compare_check(struct declared_comparing *c, const struct declared_tab
 	if (i == store->n) {
 		what = "is another in the store";
 	} else {
-		what = !store->v[i].valid ? "is NOT VALID in the store"
-		       : store->v[i].alone != k->alone ? k->alone ? "is not NO INHERIT in the store"
-								  : "is NO INHERIT in the store"
-						       : NULL;
+		what = difference(&store->v[i], k);
 		free(store->v[i].meaning);
 		store->v[i].meaning = NULL;
 	}

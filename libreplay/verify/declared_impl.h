@@ -20,6 +20,7 @@ struct declared_column {
 struct declared_check {
 	char *condition;
 	bool alone; /* NO INHERIT */
+	bool idle;  /* NOT ENFORCED */
 };
 
 struct declared_table {

@@ -98,16 +98,22 @@ static const struct ev_token *read_check(struct declared_table *t, const struct 
 					 const struct ev_token *end)
 {
 	const struct ev_token *close = closing(at + 1, end);
+	struct declared_check *k;
 
 	if (close == end) {
 		t->odd = true;
 		return end;
 	}
-	*EV_PUSH(t->checks, t->nchecks) = (struct declared_check){
-		.condition = text_of(at + 2, close),
-		.alone = end - close > 2 && ev_token_is(close[1], "no") && ev_token_is(close[2], "inherit"),
-	};
-	return close + 1;
+	k = EV_PUSH(t->checks, t->nchecks);
+	*k = (struct declared_check){ .condition = text_of(at + 2, close) };
+	for (at = close + 1; end - at > 1; at += 2)
+		if (ev_token_is(at[0], "no") && ev_token_is(at[1], "inherit"))
+			k->alone = true;
+		else if (ev_token_is(at[0], "not") && ev_token_is(at[1], "enforced"))
+			k->idle = true;
+		else
+			break;
+	return at;
 }
 
 static void mark_key(struct declared_table *t, const char *name, int place)
