@@ -235,10 +235,11 @@ _evproject_dead() {
 	--schema) COMPREPLY=(); return ;;
 	--store-timeout) COMPREPLY=(); return ;;
 	--lock-wait) COMPREPLY=(); return ;;
+	--format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	--log-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
 	esac
 	if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --all --yes -y --log-format --help -h --version' -- "$cur"))
+		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --format --all --yes -y --log-format --help -h --version' -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
 	fi

@@ -186,6 +186,7 @@ complete -c evproject -n '__fish_seen_subcommand_from dead' -l store -r -d 'a pa
 complete -c evproject -n '__fish_seen_subcommand_from dead' -l schema -x -d 'PostgreSQL: where the tables are'
 complete -c evproject -n '__fish_seen_subcommand_from dead' -l store-timeout -x -d 'try again while it fails (30s)'
 complete -c evproject -n '__fish_seen_subcommand_from dead' -l lock-wait -x -d 'wait for another writer (10s)'
+complete -c evproject -n '__fish_seen_subcommand_from dead' -l format -x -a 'text json' -d 'list for people or programs'
 complete -c evproject -n '__fish_seen_subcommand_from dead' -l all -d 'show, retry or drop every letter'
 complete -c evproject -n '__fish_seen_subcommand_from dead' -s y -l yes -d 'drop without asking'
 complete -c evproject -n '__fish_seen_subcommand_from dead' -l log-format -x -a 'text json' -d 'how messages on stderr look'

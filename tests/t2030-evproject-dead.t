@@ -53,6 +53,20 @@ check "dead show --all prints all" test "$(wc -l <"$out")" = 4
 run evproject dead show p.sql --store "$(store stop.db)" t/0@3
 check_status 2 "a letter that is none"
 check_grep "is named" 'no dead letter at t/0@3' "$err"
+run evproject dead retry p.sql --store "$(store stop.db)" t/0@1 t/0@4
+check_status 2 "what waits behind a letter is none"
+check_grep "it says so, and behind which" '^hint: that record is held behind the letter at t/0@1,' "$err"
+check "and the other one was not tried" test "$(sql stop.db "SELECT tries FROM ev_dead WHERE record_offset = 1")" = 1
+run evproject dead list p.sql --store "$(store stop.db)" --format json
+check_status 0 "dead list --format json"
+check "has an object a line for each" test "$(jq -c '[.topic, .partition, .offset, .key, .state, .tries]' "$out" | xargs -d '\n')" = \
+	'["t",0,1,"b","dead",1] ["t",0,2,"b","held",0] ["t",0,4,"b","held",0] ["t",0,5,"c","dead",1]'
+check "with the reason, or what it waits behind" jq -se '.[0].behind == null and (.[0].reason | startswith("p.sql:7: ")) and
+	.[1].reason == null and .[1].behind == {"partition": 0, "offset": 1} and
+	all(.[].since; test("^2[0-9]{3}-[0-9-]{5}T[0-9:.]{12}Z$"))' "$out"
+run evproject dead show p.sql --store "$(store stop.db)" --all --format json
+check_status 2 "show is record lines in any case"
+check_grep "it says so" '^hint: show and export print record lines' "$err"
 for place in t/0 t@1 t/x@1 t/0@ /0@1 t/0@1x; do
 	run evproject dead show p.sql --store "$(store stop.db)" "$place"
 	check_status 2 "'$place' is no place"
@@ -70,7 +84,7 @@ run evproject dead retry p.sql --store "$(store stop.db)" t/0@1
 check_status 5 "a retry that fails again is bad data"
 check_grep "and says why" 't/0@1: p.sql:7' "$err"
 check "nothing has changed" test "$(dump stop.db)" = "$(cat before)"
-check_grep "says so" '^hint: nothing of this letter was changed but its count of tries' "$err"
+check_grep "says so, and what to do" '^hint: a letter that fails is left as it was, but for its count of tries .* dead drop$' "$err"
 check "but the tries" test "$(sql stop.db "SELECT tries FROM ev_dead WHERE record_offset = 1")" = 2
 evproject dead drop p.sql --store "$(store stop.db)" t/0@1 </dev/null >"$out" 2>"$err"
 status=$?
@@ -108,9 +122,34 @@ dump path.db >before
 run evproject dead retry path.sql --store "$(store path.db)" t/0@1
 check_status 5 "a retry that may not come late is refused"
 check_grep "by table and line" "cannot retry t/0@1: .*shared with other keys: table 'acc', handler at line 7" "$err"
-check_grep "and says what to do" '^hint: .*rebuild' "$err"
+check_grep "and says what to do: build the view anew, or give the record up" '^hint: .*rebuild .*--again .*dead drop$' "$err"
 check "nothing has changed, the tries included" test "$(dump path.db)" = "$(cat before)" -a \
 	"$(sql path.db "SELECT max(tries) FROM ev_dead")" = 1
+
+# of many each is tried: those that fail stay as they are, with what they hold back
+off=0
+{ rec add b '"x"'; rec put z 3; rec put z 4; rec put y 1; rec put y 2; rec put z 5; rec put w 7 0 1; } >many.ndjson
+{ rec add z 1 0 0 u; rec add w 1 1 0 u; } >u.ndjson
+project each.db --on-error dead ./many.ndjson
+project each.db --on-error dead ./u.ndjson ./many.ndjson
+check "letters, and what waits behind them" ledger each.db '.balanced and .dead == 4 and .held == 3'
+sql each.db "SELECT partition, record_offset, state, behind_partition, behind_offset FROM ev_dead WHERE
+	record_offset IN (0, 3, 4) AND partition = 0 ORDER BY 2" >before
+run evproject dead retry p.sql --store "$(store each.db)" --all
+check_status 5 "retry --all, where two of four letters fail again"
+check_grep "names the first of them" '^evproject dead: warning: t/0@0: p.sql:7: ' "$err"
+check_grep "and the other" '^evproject dead: warning: t/0@3: p.sql:12: ' "$err"
+check "goes on behind them, in the order of the log" test "$(grep -oE 't/[01]@[0-9]+' "$err" | xargs)" = "t/0@0 t/0@1 t/0@3 t/1@0"
+check "and ends with how many they are, and what to do" test "$(tail -n 2 "$err" | cut -c -60 | xargs -d '\n')" = \
+	"evproject dead: 2 of the 4 letters could not be retried hint: a letter that fails is left as it was, but for its cou"
+check "what could be retried is applied, with what it held back" test "$(dump each.db | cut -d'|' -f1,2 | xargs)" = "w|7 z|5"
+check "the others hold back what they did" cmp before <(sql each.db "SELECT partition, record_offset, state, behind_partition,
+	behind_offset FROM ev_dead WHERE record_offset IN (0, 3, 4) AND partition = 0 ORDER BY 2")
+check "and have one try more" test "$(sql each.db "SELECT record_offset, tries FROM ev_dead WHERE state = 'dead' ORDER BY 1" | xargs)" = "0|2 3|2"
+check "so says the ledger" ledger each.db '.balanced and .dead == 2 and .held == 1'
+run evproject dead drop p.sql --store "$(store each.db)" --all --yes
+check_status 0 "drop --all gives up the rest"
+check "but for what comes up behind them" ledger each.db '.balanced and .dead == 1 and .held == 0'
 
 # a key that is longer than what an index takes
 long=$(head -c 4500 /dev/urandom | base64 -w 0)
@@ -128,6 +167,13 @@ project odd.db --on-error dead --lines t ./odd.txt
 check "no JSON, no type and no object are poison" ledger odd.db '.dead == 3 and .balanced'
 run evproject dead list p.sql --store "$(store odd.db)"
 check "each with a reason" test "$(awk 'NR > 1 && NF > 5' "$out" | wc -l)" = 3
+
+# keys that are no text
+printf '{"topic":"t","partition":0,"offset":%s,"timestamp":1,%s,"headers":[],"text":"no JSON"}\n' 0 '"key_base64":"/w=="' \
+	1 '"key":null' >keys.ndjson
+project keys.db --on-error dead ./keys.ndjson
+run evproject dead list p.sql --store "$(store keys.db)" --format json
+check "keys of a list in JSON are those of record lines" test "$(jq -c '[.key_base64, has("key")]' "$out" | xargs)" = '[/w==,false] [null,true]'
 
 # A reader that takes nothing any more does not keep an export from heeding the first signal.
 for ((i = 0; i < 400; i++)); do rec add "k$i" "\"$(printf 'x%.0s' {1..400})\""; done >many.ndjson
@@ -147,4 +193,21 @@ check "and that is no error" test ! -s "$err"
 exec 9<&-
 run evproject dead export p.sql --store "$(store many.db)"
 check "with a reader it is whole" test "$(wc -l <"$out")" = 400
+
+# A signal ends a retry of many between two letters: what it says of them, the pipe does not hold.
+exec 9<>asleep
+evproject dead retry p.sql --store "$(store many.db)" --all >"$out" 2>asleep 9>&- &
+pid=$!
+read -r line <&9
+kill -TERM $pid
+cat <&9 >said &
+reader=$!
+wait $pid
+status=$?
+check_status 143 "a retry of many ends by a signal"
+said() { tail -n 1 said | grep -q 'evproject dead: stopped: 0 of the 400 letters were retried, and [0-9]* were not tried'; }
+check "  and says how far it has come" wait_for 60 said
+check "  which is not to the end" test "$(sql many.db 'SELECT count(*) FROM ev_dead WHERE tries = 1')" -gt 0
+kill $reader
+exec 9<&-
 done_testing

@@ -123,8 +123,8 @@ rec add y 1 1 0 u >>u.ndjson
 project z.db --on-error dead --quiet ./u.ndjson ./z.ndjson
 dead z.db retry t/0@3 t/0@1
 check_status 5 "of two the second fails"
-check_grep "  and it says of which it speaks" '^evproject dead: t/0@1: p.sql:7' "$err"
-check_grep "  and what became of the others" '^hint: nothing of this letter was changed but .*; 1 of the 2 letters were retried before it' "$err"
+check_grep "  and it says of which it speaks" '^evproject dead: warning: t/0@1: p.sql:7' "$err"
+check_grep "  and what became of the others" '^evproject dead: 1 of the 2 letters could not be retried' "$err"
 check "  so it is" test "$(letters z.db)" = "0|retried|-1 1|dead|-1 2|held|1 3|retried|-1 4|retried|3"
 
 # letters that were decided on in any order, some of them with poison behind, in two partitions and with @dedupe

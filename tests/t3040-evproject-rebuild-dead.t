@@ -127,7 +127,7 @@ check_status 5 "new poison past --max-dead stops it, also behind a letter that w
 check_grep "it is that which is named" 't/0@2: .*(CHECK|check)' "$err"
 rebuild v4.sql s5.db ./two.ndjson --yes
 check_status 0 "without the limit it goes on"
-check_grep "new poison is told" 'poison records: 4 as before, 2 new \(first t/0@12\), 0 no longer' "$err"
+check_grep "new poison is told" 'poison records: 4 as before, 2 new \(first t/0@2\), 0 no longer' "$err"
 copy base.db s6.db
 rebuild v2.sql s6.db ./two.ndjson --yes --on-error stop
 check_status 5 "--on-error stop stops at the first that nobody has decided on"

@@ -5,29 +5,41 @@
 #include "apply/apply.h"
 #include "base/mem.h"
 #include "base/plural.h"
+#include "common/message.h"
 #include "common/term.h"
 #include "event/time.h"
 #include "evproject/evproject.h"
+#include "json/json.h"
 #include "rebuild/plan.h"
 #include "record/line.h"
 #include "sink/origin.h"
 #include "store/dead.h"
 
+static const char *const format_words[] = { "text", "json", NULL };
+
 struct args {
 	struct ev_store_args store;
+	int format;
 	bool all, yes;
 };
 
 static const struct ev_option options[] = {
 	EV_GROUP("Store"),
 	EV_STORE_ROWS(struct args, store),
+	EV_ENUM(0, "format", "text|json", struct args, format, format_words, "list for people or programs"),
 	EV_FLAG(0, "all", struct args, all, "show, retry or drop every letter"),
 	EV_FLAG('y', "yes", struct args, yes, "drop without asking"),
 	EV_END,
 };
 
+struct letter {
+	char *topic;
+	int32_t partition;
+	int64_t offset;
+};
+
 struct letters {
-	struct { char *topic; int32_t partition; int64_t offset; } *v;
+	struct letter *v;
 	size_t n, cap;
 };
 
@@ -95,6 +107,50 @@ static int list_one(void *ctx, const struct ev_dead_letter *d)
 	return 0;
 }
 
+struct json_list {
+	struct ev_buf line;
+	struct ev_error *err;
+	bool closed; /* nobody reads any more */
+};
+
+static int list_one_json(void *ctx, const struct ev_dead_letter *d)
+{
+	struct json_list *l = ctx;
+	struct ev_buf *o = &l->line;
+	char time[EV_TIME_TEXT];
+	int rc;
+
+	ev_time_format(d->created_at, time);
+	ev_buf_clear(o);
+	ev_buf_adds(o, "{\"topic\":");
+	ev_json_quote(o, d->topic);
+	ev_buf_addf(o, ",\"partition\":%d,\"offset\":%" PRId64, (int)d->partition, d->offset);
+	ev_line_write_key(o, d->key);
+	ev_buf_adds(o, ",\"state\":");
+	ev_json_quote(o, d->state);
+	ev_buf_addf(o, ",\"tries\":%" PRId64 ",\"since\":\"%s\",\"behind\":", d->tries, time);
+	if (d->behind >= 0)
+		ev_buf_addf(o, "{\"partition\":%d,\"offset\":%" PRId64 "},\"reason\":null}\n", (int)d->behind_partition,
+			    d->behind);
+	else {
+		ev_buf_adds(o, "null,\"reason\":");
+		ev_json_quote(o, d->reason);
+		ev_buf_adds(o, "}\n");
+	}
+	rc = ev_stdout_write(o->data, o->len, l->err);
+	l->closed = rc > 0;
+	return rc;
+}
+
+static int list_json(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	struct json_list l = { .line = EV_BUF_INIT, .err = err };
+	int rc = ev_dead_each(s, projection, NULL, list_one_json, &l, err);
+
+	ev_buf_release(&l.line);
+	return l.closed ? 0 : rc;
+}
+
 static int list(struct ev_store *s, const char *projection, struct ev_error *err)
 {
 	struct ev_buf out = EV_BUF_INIT;
@@ -118,35 +174,23 @@ static int list(struct ev_store *s, const char *projection, struct ev_error *err
 
 static int show_one(void *ctx, const struct ev_dead_letter *d)
 {
-	size_t *shown = ctx;
-
-	++*shown;
+	(void)ctx;
 	fwrite(d->line.ptr, 1, d->line.len, stdout);
 	if (!d->line.len || d->line.ptr[d->line.len - 1] != '\n')
 		putchar('\n');
 	return 0;
 }
 
-static int no_letter(const struct letters *l, size_t i, struct ev_error *err)
-{
-	return ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64, l->v[i].topic, l->v[i].partition,
-		       l->v[i].offset);
-}
-
 /* The letter and what it holds back, as record lines: bytes as they came. */
 static int show(struct ev_store *s, const char *projection, const struct letters *l,
 		struct ev_error *err)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		size_t shown = 0;
+	int rc = 0;
 
-		if (ev_dead_chain(s, projection, ev_slice_str(l->v[i].topic), l->v[i].partition,
-				  l->v[i].offset, show_one, &shown, err) < 0)
-			return -1;
-		if (!shown)
-			return no_letter(l, i, err);
-	}
-	return 0;
+	for (size_t i = 0; i < l->n && rc == 0; i++)
+		rc = ev_dead_chain(s, projection, ev_slice_str(l->v[i].topic), l->v[i].partition, l->v[i].offset,
+				   show_one, NULL, err);
+	return rc;
 }
 
 struct export {
@@ -223,15 +267,51 @@ static void tell(const struct letters *l, size_t i, bool drop, const struct ev_r
 			ev_plural(done->held), done->why);
 }
 
-static int tell_where(const struct letters *l, size_t i, bool drop, struct ev_error *err)
+/* Letter `i` has ended it all, when `done` were decided on. */
+static int tell_where(const struct letters *l, size_t i, size_t done, bool drop, struct ev_error *err)
 {
 	char hint[sizeof(err->hint)];
 
 	if (l->n < 2)
 		return -1;
 	snprintf(hint, sizeof(hint), "%s", err->hint);
-	return ev_hint(err, "%s%s%zu of the %zu letters were %s before it, and those after it were not tried", hint,
-		       *hint ? "; " : "", i, l->n, drop ? "dropped" : "retried");
+	return ev_hint(err, "%s%s%zu of the %zu letters %s %s before it, and %zu after it not tried", hint,
+		       *hint ? "; " : "", done, l->n, ev_agree(done, "was", "were"), drop ? "dropped" : "retried",
+		       l->n - i - 1);
+}
+
+/* Each of them, whatever becomes of the others: what is no matter of a letter ends it all. 0, a signal's status, -1. */
+static int decide_each(struct ev_apply *a, const struct letters *l, bool drop, struct ev_messages *msg,
+		       struct ev_error *err)
+{
+	const char *word = drop ? "dropped" : "retried";
+	size_t failed = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct ev_error why = EV_ERROR_INIT;
+		struct ev_retried done;
+
+		if (ev_stopped()) {
+			ev_say(msg, "stopped: %zu of the %zu letters %s %s, and %zu were not tried", i - failed, l->n,
+			       ev_agree(i - failed, "was", "were"), word, l->n - i);
+			return ev_stop_status(false);
+		}
+		if (ev_apply_retry(a, l->v[i].topic, l->v[i].partition, l->v[i].offset, drop, &done, &why) == 0) {
+			tell(l, i, drop, &done, msg);
+			continue;
+		}
+		if (why.class != EV_DATA || l->n == 1) {
+			*err = why;
+			return tell_where(l, i, i - failed, drop, err);
+		}
+		ev_warn(msg, "%s", why.text);
+		if (!failed++)
+			*err = why;
+	}
+	if (!failed)
+		return 0;
+	snprintf(err->text, sizeof(err->text), "%zu of the %zu letters could not be %s", failed, l->n, word);
+	return -1;
 }
 
 static int decide(struct ev_store *s, const struct ev_projection *p, const struct letters *l,
@@ -247,16 +327,7 @@ static int decide(struct ev_store *s, const struct ev_projection *p, const struc
 	ao.waiting = plan.phase == EV_PHASE_BUILD ? &plan.waiting : NULL; /* others are of tables that do not serve */
 	if (rc == 0)
 		a = ev_apply_open(s, p, &ao, err);
-	rc = a ? 0 : -1;
-	for (size_t i = 0; i < l->n && rc == 0; i++) {
-		struct ev_retried done;
-
-		rc = ev_apply_retry(a, l->v[i].topic, l->v[i].partition, l->v[i].offset, drop, &done, err);
-		if (rc == 0)
-			tell(l, i, drop, &done, msg);
-		else
-			tell_where(l, i, drop, err);
-	}
+	rc = a ? decide_each(a, l, drop, msg, err) : -1;
 	ev_apply_close(a);
 	ev_plan_release(&plan);
 	return rc;
@@ -267,7 +338,6 @@ static int decide(struct ev_store *s, const struct ev_projection *p, const struc
 struct asked {
 	struct ev_buf line; /* of the letter at hand */
 	int64_t held;       /* behind it */
-	bool found;
 };
 
 static int take_asked(void *ctx, const struct ev_dead_letter *d)
@@ -278,7 +348,6 @@ static int take_asked(void *ctx, const struct ev_dead_letter *d)
 		q->held++;
 		return 0;
 	}
-	q->found = true;
 	ev_buf_addf(&q->line, "%.*s/%d@%" PRId64, (int)d->topic.len, d->topic.ptr, d->partition, d->offset);
 	if (d->key.ptr)
 		ev_buf_addf(&q->line, ", key %.*s", (int)d->key.len, d->key.ptr);
@@ -294,9 +363,7 @@ static int ask_of(struct ev_store *s, const char *projection, const struct lette
 	int rc = ev_dead_chain(s, projection, ev_slice_str(l->v[i].topic), l->v[i].partition, l->v[i].offset,
 			       take_asked, &q, err);
 
-	if (rc == 0 && !q.found)
-		rc = no_letter(l, i, err);
-	else if (rc == 0 && i < MAX_ASKED)
+	if (rc == 0 && q.line.len && i < MAX_ASKED)
 		ev_say(msg, "%s (%" PRId64 " held behind it)", ev_buf_str(&q.line), q.held);
 	*held += q.held;
 	ev_buf_release(&q.line);
@@ -330,6 +397,49 @@ static int ask(const struct args *a, struct ev_store *s, const char *projection,
 	return rc;
 }
 
+struct look {
+	const struct letter *at;
+	bool found;
+	struct ev_buf behind; /* it is held, behind this */
+};
+
+static int take_look(void *ctx, const struct ev_dead_letter *d)
+{
+	struct look *w = ctx;
+
+	if (d->partition != w->at->partition || d->offset != w->at->offset || !ev_slice_is(d->topic, w->at->topic))
+		return 0;
+	w->found = d->behind < 0;
+	if (!w->found && !w->behind.len)
+		ev_buf_addf(&w->behind, "%s/%d@%" PRId64, w->at->topic, (int)d->behind_partition, d->behind);
+	return 0;
+}
+
+/* Is it a letter? What is none is refused before any other is touched. */
+static int look_for(struct ev_store *s, const char *projection, const struct letter *at, struct ev_error *err)
+{
+	struct look w = { .at = at, .behind = EV_BUF_INIT };
+	struct ev_trouble trouble = { 0 };
+	int rc;
+
+	do {
+		rc = ev_dead_chain(s, projection, ev_slice_str(at->topic), at->partition, at->offset, take_look, &w,
+				   err);
+		if (rc == 0 && !w.found)
+			rc = ev_dead_each(s, projection, "held", take_look, &w, err);
+	} while (rc < 0 && ev_store_recover(s, &trouble, err));
+	if (rc == 0 && !w.found) {
+		rc = ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64, at->topic, at->partition, at->offset);
+		if (w.behind.len)
+			ev_hint(err, "that record is held behind the letter at %s, and is applied when that is "
+				"retried or dropped", ev_buf_str(&w.behind));
+		else
+			ev_hint(err, "dead list prints them");
+	}
+	ev_buf_release(&w.behind);
+	return rc;
+}
+
 static int places(struct args *a, struct ev_store *s, const char *projection,
 		  const struct ev_operands *rest, struct letters *l, struct ev_error *err)
 {
@@ -347,7 +457,7 @@ static int places(struct args *a, struct ev_store *s, const char *projection,
 		return rc;
 	}
 	for (size_t i = 0; i < rest->n; i++)
-		if (add_place(l, rest->v[i], err) < 0)
+		if (add_place(l, rest->v[i], err) < 0 || look_for(s, projection, &l->v[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -362,7 +472,7 @@ static int act(struct args *a, const char *action, struct ev_store *s, const str
 	if (ev_has_view(s, p->name, err) < 0)
 		return -1;
 	if (strcmp(action, "list") == 0)
-		return ev_no_operands(rest, err) < 0 ? -1 : list(s, p->name, err);
+		return ev_no_operands(rest, err) < 0 ? -1 : (a->format ? list_json : list)(s, p->name, err);
 	if (strcmp(action, "export") == 0)
 		return ev_no_operands(rest, err) < 0 ? -1 : export_letters(s, p->name, err);
 	rc = places(a, s, p->name, rest, &l, err);
@@ -394,6 +504,10 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 		ev_fail(err, EV_USAGE, word ? "unknown action '%s'" : "which action?%s", action);
 		return ev_hint(err, "one of list, show, retry, drop, export");
 	}
+	if (a->format && strcmp(action, "list") != 0) {
+		ev_fail(err, EV_USAGE, "dead %s has no --format", action);
+		return ev_hint(err, "show and export print record lines, which are JSON");
+	}
 	p = ev_operand_projection(rest, err);
 	writes = action[0] == 'r' || action[0] == 'd';
 	s = p ? ev_store_args_open(&a->store, !writes, err) : NULL;
@@ -410,6 +524,7 @@ const struct ev_command ev_dead_command = {
 	.about = "list, show, retry, drop or export dead letters",
 	.synopsis = "list|show|retry|drop|export FILE --store URL [LETTER]...",
 	.notes = "A LETTER is TOPIC/PARTITION@OFFSET, as list prints it. show prints record lines.\n"
+		 "retry and drop try each that is given, and end with 5 where one fails.\n"
 		 "export prints all of them with their origin in headers, for evreplay redrive -.",
 	.options = options,
 	.args_size = sizeof(struct args),

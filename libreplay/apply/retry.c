@@ -197,7 +197,9 @@ static int failed_again(struct ev_apply *a, const struct letter *l, struct ev_er
 	*err = why;
 	ev_context(err, "%s/%d@%" PRId64, l->topic, l->partition, l->offset);
 	if (err->class == EV_DATA)
-		ev_hint(err, "nothing of this letter was changed but its count of tries, and the reason");
+		ev_hint(err, "a letter that fails is left as it was, but for its count of tries and the reason; when "
+			"what the reason says is mended try again (a file that is mended wants rebuild), or give it "
+			"up: dead drop");
 	return -1;
 }
 
@@ -224,8 +226,9 @@ static int may_be_late(struct ev_apply *a, const struct chain *c, struct ev_erro
 		rc = ev_fail(err, EV_DATA, "cannot retry %s/%d@%" PRId64 ": its rows may be shared "
 			     "with other keys: %s", l->topic, l->partition, l->offset,
 			     ev_buf_str(&why));
-		ev_hint(err, "records of other keys came after it and may depend on it; nothing was "
-			"changed; build the view anew: rebuild");
+		ev_hint(err, "nothing was changed: records of other keys came after it and may depend on it; rebuild "
+			"applies it in its place, with the file mended, or with --again where the fault was not the "
+			"file's; or give it up: dead drop");
 	}
 	ev_buf_release(&why);
 	ev_line_reader_free(lr);

@@ -48,34 +48,32 @@ void ev_decisions_release(struct ev_decisions *d)
 	*d = (struct ev_decisions){ 0 };
 }
 
-static int collect_name(void *ctx, const struct ev_dead_letter *d)
+static int collect_place(void *ctx, const struct ev_dead_letter *d)
 {
 	struct ev_letters *l = ctx;
-	struct ev_buf text = EV_BUF_INIT;
 
 	if (d->behind >= 0)
 		return 0;
-	ev_letter_name(d, &text);
 	EV_GROW(l->v, l->n, l->cap);
-	l->v[l->n++] = ev_strdup(ev_buf_str(&text));
-	ev_buf_release(&text);
+	l->v[l->n++] = (struct ev_letter_place){ ev_slice(ev_slice_dup(d->topic), d->topic.len), d->partition,
+						 d->offset };
 	return 0;
 }
 
-static int by_text(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	const struct ev_letter_place *x = a, *y = b;
+	int c = ev_slice_cmp(x->topic, y->topic);
+
+	if (!c)
+		c = (x->partition > y->partition) - (x->partition < y->partition);
+	return c ? c : (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-static void add_name(struct ev_slice topic, int32_t partition, int64_t offset, struct ev_buf *out)
+void ev_letter_name(const struct ev_letter_place *at, struct ev_buf *out)
 {
-	ev_buf_add_slice(out, topic);
-	ev_buf_addf(out, "/%d@%" PRId64, partition, offset);
-}
-
-void ev_letter_name(const struct ev_dead_letter *d, struct ev_buf *out)
-{
-	add_name(d->topic, d->partition, d->offset, out);
+	ev_buf_add_slice(out, at->topic);
+	ev_buf_addf(out, "/%d@%" PRId64, at->partition, at->offset);
 }
 
 int ev_letters_load(struct ev_store *s, const char *projection, bool decided, struct ev_letters *l,
@@ -85,38 +83,34 @@ int ev_letters_load(struct ev_store *s, const char *projection, bool decided, st
 	int rc = 0;
 
 	for (const char *const *state = states + decided; *state && rc == 0; state++)
-		rc = ev_dead_each(s, projection, *state, collect_name, l, err);
+		rc = ev_dead_each(s, projection, *state, collect_place, l, err);
 	if (l->n)
-		qsort(l->v, l->n, sizeof(*l->v), by_text);
+		qsort(l->v, l->n, sizeof(*l->v), by_place);
 	return rc;
 }
 
-bool ev_letters_have(const struct ev_letters *l, const char *name)
+bool ev_letters_have(const struct ev_letters *l, const struct ev_letter_place *at)
 {
-	return l->n && bsearch(&name, l->v, l->n, sizeof(*l->v), by_text);
+	return l->n && bsearch(at, l->v, l->n, sizeof(*l->v), by_place);
 }
 
 void ev_letters_release(struct ev_letters *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		free(l->v[i]);
+		free((char *)l->v[i].topic.ptr);
 	free(l->v);
 	*l = (struct ev_letters){ 0 };
 }
 
 static bool is_letter(void *ctx, struct ev_slice topic, int32_t partition, int64_t offset, bool *decided)
 {
+	struct ev_letter_place at = { topic, partition, offset };
 	struct ev_rebuilding *r = ctx;
-	struct ev_buf name = EV_BUF_INIT;
-	bool found;
 
 	if (r->plan.detached) /* those are of another log */
 		return false;
-	add_name(topic, partition, offset, &name);
-	found = ev_letters_have(&r->letters, ev_buf_str(&name));
-	*decided = ev_letters_have(&r->decided, ev_buf_str(&name));
-	ev_buf_release(&name);
-	return found;
+	*decided = ev_letters_have(&r->decided, &at);
+	return ev_letters_have(&r->letters, &at);
 }
 
 int ev_rebuilding_know(struct ev_rebuilding *r, struct ev_error *err)

@@ -20,8 +20,14 @@ struct ev_decisions {
 	int64_t n;
 };
 
-struct ev_letters { /* names of poison records: "topic/partition@offset", sorted */
-	char **v;
+struct ev_letter_place {
+	struct ev_slice topic;
+	int32_t partition;
+	int64_t offset;
+};
+
+struct ev_letters { /* where poison records are, sorted; it owns the topics' names */
+	struct ev_letter_place *v;
 	size_t n, cap;
 };
 
@@ -149,9 +155,9 @@ int ev_rebuilding_level(void *ctx, struct ev_store *s, const struct ev_ledger *o
  */
 int ev_letters_load(struct ev_store *s, const char *projection, bool decided, struct ev_letters *l,
 		    struct ev_error *err);
-bool ev_letters_have(const struct ev_letters *l, const char *name);
+bool ev_letters_have(const struct ev_letters *l, const struct ev_letter_place *at);
 void ev_letters_release(struct ev_letters *l);
-void ev_letter_name(const struct ev_dead_letter *d, struct ev_buf *out); /* appended */
+void ev_letter_name(const struct ev_letter_place *at, struct ev_buf *out); /* appended, as people write it */
 
 /*
  * indexes.c. The tables of the engine at hand, which `s` sees under their plain names, are new: what the load may go

@@ -133,7 +133,7 @@ static int list_letter(void *ctx, const struct ev_dead_letter *d)
 	bool known = l->known && l->known->letter(l->known->ctx, d->topic, held ? d->behind_partition : d->partition,
 						  held ? d->behind : d->offset, &decided);
 
-	ev_letter_name(d, &name);
+	ev_letter_name(&(struct ev_letter_place){ d->topic, d->partition, d->offset }, &name);
 	l->poison |= !held;
 	l->new_held += held && !known;
 	l->held_ahead |= held && !known && ahead;

@@ -141,19 +141,20 @@ static int compare_frozen(struct ev_rebuilding *r, struct ev_store *frozen, stru
 /* Which poison is new, and which is none any more? */
 static void tell_letters(struct ev_rebuilding *r, const struct ev_letters *old, const struct ev_letters *new)
 {
-	const char *first = NULL;
+	struct ev_buf first = EV_BUF_INIT;
 	size_t common = 0;
 
 	for (size_t i = 0; i < new->n; i++) {
-		if (ev_letters_have(old, new->v[i]))
+		if (ev_letters_have(old, &new->v[i]))
 			common++;
-		else if (!first)
-			first = new->v[i];
+		else if (!first.len)
+			ev_letter_name(&new->v[i], &first);
 	}
 	if (old->n || new->n)
 		ev_rebuilding_note(r, "poison records: %zu as before, %zu new%s%s%s, %zu no longer", common,
-				   new->n - common, first ? " (first " : "", first ? first : "",
-				   first ? ")" : "", old->n - common);
+				   new->n - common, first.len ? " (first " : "", ev_buf_str(&first),
+				   first.len ? ")" : "", old->n - common);
+	ev_buf_release(&first);
 }
 
 static int compare_letters(struct ev_rebuilding *r, struct ev_store *frozen, struct ev_error *err)

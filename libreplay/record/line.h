@@ -21,6 +21,9 @@ int ev_line_check(const struct ev_record *r, struct ev_error *err);
 /* Append the line of `r`, with its LF. Fails only by marking `out` failed (memory). */
 void ev_line_write(struct ev_buf *out, const struct ev_record *r);
 
+/* The key alone, as it is a member of the line, a comma before it. */
+void ev_line_write_key(struct ev_buf *out, struct ev_slice key);
+
 struct ev_line_reader; /* owns the decoded bytes of the record read last */
 
 struct ev_line_reader *ev_line_reader_new(void);

@@ -14,7 +14,7 @@ static void add_base64(struct ev_buf *out, struct ev_slice s)
 
 #define ADD(out, literal) ev_buf_add((out), (literal), sizeof(literal) - 1)
 
-static void add_key(struct ev_buf *out, struct ev_slice key)
+static inline void add_key(struct ev_buf *out, struct ev_slice key)
 {
 	if (!key.ptr) {
 		ADD(out, ",\"key\":null");
@@ -25,6 +25,11 @@ static void add_key(struct ev_buf *out, struct ev_slice key)
 		ADD(out, ",\"key_base64\":");
 		add_base64(out, key);
 	}
+}
+
+void ev_line_write_key(struct ev_buf *out, struct ev_slice key)
+{
+	add_key(out, key);
 }
 
 /* Text as a string, other bytes as {"base64":...}: names and values of headers. */
