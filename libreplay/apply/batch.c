@@ -121,8 +121,9 @@ int ev_transaction_begin(struct ev_apply *a, struct ev_error *err)
 		return -1;
 	}
 	/* retriable: the row was locked for too long, and nothing can be read in this transaction */
-	if (ev_ledger_guard(a->store, &a->ledger, err) < 0 &&
-	    (err->class != EV_HELD || err->retriable || ev_batch_take_over(a, err) < 0)) {
+	if ((ev_ledger_guard(a->store, &a->ledger, err) < 0 &&
+	     (err->class != EV_HELD || err->retriable || ev_batch_take_over(a, err) < 0)) ||
+	    ev_fold_check_tied(a->fold, err) < 0) {
 		a->store->ops->rollback(a->store);
 		return -1;
 	}

@@ -53,6 +53,10 @@ static int open_held(struct ev_apply *a, struct ev_error *err)
 		a->store->ops->rollback(a->store);
 		return -1;
 	}
+	if (ev_fold_check_tied(a->fold, err) < 0) {
+		a->store->ops->rollback(a->store);
+		return -1;
+	}
 	a->store->on_result = ev_record_result;
 	a->store->on_result_ctx = a;
 	a->open = true;

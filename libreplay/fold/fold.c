@@ -221,8 +221,16 @@ struct ev_fold *ev_fold_new(struct ev_store *s, const struct ev_projection *p, s
 			    const struct ev_buf *tables, const struct ev_buf *waiting, struct ev_buf *why,
 			    struct ev_error *err)
 {
-	struct ev_fold *f = read_all(s, p, queries, tables, waiting, why, err);
+	struct ev_fold *f;
+	int64_t stamp = 0;
 
+	if (s->ops->stamp(s, tables, &stamp, err) < 0)
+		return NULL;
+	f = read_all(s, p, queries, tables, waiting, why, err);
+	if (f) {
+		f->stamp = stamp;
+		ev_buf_add(&f->names, tables->data, tables->len);
+	}
 	for (size_t i = 0; f && i < f->ntables; i++)
 		if (f->tables[i].plain && ev_fold_prepare(f, &f->tables[i], err) < 0) {
 			ev_fold_free(f);
@@ -286,6 +294,7 @@ void ev_fold_free(struct ev_fold *f)
 		free(t->name);
 	}
 	free(f->tables);
+	ev_buf_release(&f->names);
 	free(f->fresh);
 	free(f->after);
 	free(f->old);
@@ -355,4 +364,36 @@ bool ev_fold_outdated(const struct ev_fold *f, struct ev_buf *what)
 		ev_table_info_release(&info);
 	}
 	return what->len > 0;
+}
+
+/* What is done with each write of a row of a table, or NULL. 0, -1. */
+static int find_tied(struct ev_store *s, const char *table, const char **tied, struct ev_error *err)
+{
+	struct ev_table_info info;
+	int there = s->ops->describe(s, table, &info, err);
+
+	*tied = there > 0 ? info.tied : NULL;
+	ev_table_info_release(&info);
+	return there < 0 ? -1 : 0;
+}
+
+int ev_fold_check_tied(struct ev_fold *f, struct ev_error *err)
+{
+	const char *tied = NULL;
+	int64_t now = 0;
+
+	if (!f)
+		return 0;
+	if (f->store->ops->stamp(f->store, &f->names, &now, err) < 0)
+		return -1;
+	for (size_t i = 0; i < f->ntables && now != f->stamp && !tied; i++) {
+		const struct ev_fold_table *t = &f->tables[i];
+
+		if (t->plain && find_tied(f->store, t->name, &tied, err) < 0)
+			return -1;
+		if (tied)
+			ev_fail(err, EV_STORE, "table '%s' has been changed under it: %s", t->name, tied);
+	}
+	f->stamp = now;
+	return tied ? ev_hint(err, "started again it goes on by statements; or drop what was put there") : 0;
 }

@@ -144,6 +144,12 @@ int ev_fold_rows(struct ev_fold *f, const char *table, ev_row_fn row, void *ctx,
  */
 bool ev_fold_outdated(const struct ev_fold *f, struct ev_buf *what);
 
+/*
+ * In a transaction, before what it has is written: has somebody put something on a table that is done with each write
+ * of a row (a trigger), since that was looked at? Then EV_STORE, and -1: it would see what comes of many as one.
+ */
+int ev_fold_check_tied(struct ev_fold *f, struct ev_error *err);
+
 /* Is it of use? Not where most statements are left to the store. */
 bool ev_fold_pays(const struct ev_fold *f);
 

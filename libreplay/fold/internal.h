@@ -296,6 +296,8 @@ struct ev_fold {
 	struct ev_fold_statement **statements; /* [handler][statement] */
 	size_t nhandlers;
 	bool whole;            /* every statement of the projection folds */
+	struct ev_buf names;   /* of the tables, as the store has them, NUL after each */
+	int64_t stamp;         /* of the tables when they were looked at last */
 	char apart[EV_FOLD_APART]; /* all above may be read by any thread */
 	struct ev_pool pool;   /* rows and their texts */
 	size_t limit;          /* bytes; 0: none */

@@ -473,6 +473,7 @@ static const struct ev_store_ops ops = {
 	.strip = ev_pg_strip,
 	.indexes = ev_pg_indexes,
 	.describe = ev_pg_describe,
+	.stamp = ev_pg_stamp,
 	.type_name = ev_pg_describe_type,
 	.cursor = ev_pg_cursor,
 	.stream = ev_pg_cursor_stream,

@@ -121,6 +121,37 @@ static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info 
 	return res ? 0 : -1;
 }
 
+static int take_number(void *ctx, const struct ev_cell *c, size_t n)
+{
+	(void)n;
+	*(int64_t *)ctx = c[0].i;
+	return 0;
+}
+
+/* How many of them have what ties rows; a foreign key is triggers of both tables. Names as names are found by index. */
+int ev_pg_stamp(struct ev_store *store, const struct ev_buf *tables, int64_t *out, struct ev_error *err)
+{
+	static const char sql[] =
+		"SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relnamespace = (SELECT n.oid FROM "
+		"pg_catalog.pg_namespace n WHERE n.nspname = CAST(CAST(?1 AS text) AS name)) AND c.relname = ANY "
+		"(CAST(string_to_array(CAST(?2 AS text), chr(10)) AS name[])) AND (c.relrowsecurity OR EXISTS "
+		"(SELECT 1 FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid) OR EXISTS "
+		"(SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) OR EXISTS "
+		"(SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid))";
+	struct ev_buf names = EV_BUF_INIT;
+	struct ev_bind b[2] = { ev_bind_text(ev_pg_of(store)->schema) };
+	int rc;
+
+	ev_buf_add(&names, tables->data, tables->len);
+	for (size_t i = 0; i < names.len; i++)
+		if (!names.data[i])
+			names.data[i] = '\n';
+	b[1] = ev_bind_slice(ev_buf_slice(&names));
+	rc = ev_store_select(store, sql, b, 2, take_number, out, err);
+	ev_buf_release(&names);
+	return rc;
+}
+
 static int find_checks(struct ev_pg *s, const char *table, struct ev_table_info *out, struct ev_error *err)
 {
 	static const char sql[] =

@@ -139,6 +139,7 @@ bool ev_pg_waits(const char *sql);
 void ev_pg_cell(const PGresult *res, int row, int column, struct ev_cell *c, void **owned);
 
 /* pg_cursor.c */
+int ev_pg_stamp(struct ev_store *store, const struct ev_buf *tables, int64_t *out, struct ev_error *err);
 int ev_pg_describe_type(struct ev_store *store, const char *type, struct ev_buf *out, struct ev_error *err);
 int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
 		   struct ev_error *err);

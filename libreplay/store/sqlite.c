@@ -391,6 +391,7 @@ void ev_sqlite_close(struct ev_store *store)
 		close(s->lock_fd);
 	if (s->c_locale)
 		freelocale(s->c_locale);
+	ev_buf_release(&s->triggers);
 	ev_buf_release(&s->unsure);
 	free(s->path);
 	free(s->base.url);
@@ -419,6 +420,7 @@ const struct ev_store_ops ev_sqlite_ops = {
 	.indexes = ev_sqlite_indexes,
 	.load = ev_sqlite_load,
 	.describe = ev_sqlite_describe,
+	.stamp = ev_sqlite_stamp,
 	.cursor = ev_sqlite_cursor,
 	.stream = ev_sqlite_stream,
 	.fetch = ev_sqlite_fetch,

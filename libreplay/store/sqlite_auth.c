@@ -167,6 +167,8 @@ int ev_sqlite_authorize(void *ctx, int action, const char *a, const char *b, con
 	/* what reads: a trigger, a view, or any WITH; a guard's columns may be called as the rowid */
 	if (action == SQLITE_READ && inner && ev_sqlite_is_guard(ev_slice_str(inner)))
 		return SQLITE_OK;
+	if (inner && s->auth == EV_AUTH_HANDLER && ev_sqlite_listed(&s->triggers, inner))
+		return SQLITE_OK;
 	if (db && strcmp(db, "ev_beyond") == 0 && action == SQLITE_READ && s->auth == EV_AUTH_HANDLER &&
 	    s->reads && ev_sqlite_listed(s->reads, a))
 		return SQLITE_OK; /* ev_sqlite_look_beyond */

@@ -141,6 +141,19 @@ int ev_sqlite_describe(struct ev_store *store, const char *table, struct ev_tabl
 	return out->ncolumns && find_oddity(s, table, out, err) < 0 ? -1 : out->ncolumns > 0;
 }
 
+static int take_number(void *ctx, const struct ev_cell *c, size_t n)
+{
+	(void)n;
+	*(int64_t *)ctx = c[0].i;
+	return 0;
+}
+
+int ev_sqlite_stamp(struct ev_store *store, const struct ev_buf *tables, int64_t *out, struct ev_error *err)
+{
+	(void)tables;
+	return ev_store_select(store, "PRAGMA main.schema_version", NULL, 0, take_number, out, err);
+}
+
 struct ev_cursor *ev_sqlite_cursor(struct ev_store *store, const char *sql, struct ev_error *err)
 {
 	struct ev_sqlite *s = ev_sqlite_of(store);

@@ -41,6 +41,7 @@ struct ev_sqlite {
 	const struct ev_buf *tables, *reads; /* NUL after each name; NULL: any but ours */
 	const struct ev_buf *existing;       /* tables that were there before the schema ran */
 	struct ev_buf *created;
+	struct ev_buf triggers;              /* of others: what they do is theirs */
 	struct ev_buf unsure; /* read without a column and not ours: other tables, or names of WITH */
 	char refused[256]; /* why, in words; "" when nothing was refused */
 	bool taken;        /* it was for a table of that name, which is another program's */
@@ -114,6 +115,7 @@ void ev_sqlite_load(struct ev_store *store, const char *projection);
 /* sqlite_cursor.c */
 int ev_sqlite_describe(struct ev_store *store, const char *table, struct ev_table_info *out,
 		       struct ev_error *err);
+int ev_sqlite_stamp(struct ev_store *store, const struct ev_buf *tables, int64_t *out, struct ev_error *err);
 struct ev_cursor *ev_sqlite_stream(struct ev_store *store, const char *sql, struct ev_error *err);
 struct ev_cursor *ev_sqlite_cursor(struct ev_store *store, const char *sql, struct ev_error *err);
 int ev_sqlite_fetch(struct ev_cursor *c, const struct ev_cell **row, struct ev_error *err);

@@ -116,7 +116,7 @@ static int set_up(struct ev_sqlite *s, const struct ev_store_options *opt, struc
 	static const char pragmas[] =
 		/*
 		 * an index of others may be of JSON, whose functions SQLite before 3.41 takes for unsafe there; what
-		 * triggers and views call is held to our own list (sqlite_auth.c)
+		 * views call is held to our own list (sqlite_auth.c)
 		 */
 		"PRAGMA foreign_keys=ON; PRAGMA trusted_schema=ON; PRAGMA cell_size_check=ON;"
 		"PRAGMA schema_version;"

@@ -56,11 +56,25 @@ static int check_unsure(struct ev_sqlite *s, struct ev_error *err)
 	return 0;
 }
 
+static int add_name(void *ctx, int n, char **cells, char **names)
+{
+	(void)n;
+	(void)names;
+	ev_buf_add(ctx, cells[0], strlen(cells[0]) + 1);
+	return 0;
+}
+
 static int compile(struct ev_sqlite *s, const char *sql, enum ev_auth auth, sqlite3_stmt **stmt,
 		   size_t *at, struct ev_error *err)
 {
-	int rc;
+	int rc = SQLITE_OK;
 
+	ev_buf_clear(&s->triggers);
+	if (auth == EV_AUTH_HANDLER)
+		rc = sqlite3_exec(s->db, "SELECT name FROM main.sqlite_schema WHERE type = 'trigger'", add_name,
+				  &s->triggers, NULL);
+	if (rc != SQLITE_OK)
+		return ev_sqlite_error(s, rc, false, err);
 	s->auth = auth;
 	s->refused[0] = '\0';
 	ev_buf_clear(&s->unsure);

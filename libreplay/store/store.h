@@ -222,6 +222,13 @@ struct ev_store_ops {
 			struct ev_error *err);
 
 	/*
+	 * Another number than before where something was put on one of the `tables` that is done with their rows (a
+	 * trigger, a rule, a foreign key); also for less, in SQLite for any change of its schema. Asked in each
+	 * transaction, so it takes next to no time.
+	 */
+	int (*stamp)(struct ev_store *s, const struct ev_buf *tables, int64_t *out, struct ev_error *err);
+
+	/*
 	 * What `describe` calls a type that is written so in a projection's DDL; appended. A name that the store does
 	 * not know is an error. NULL: it keeps the words.
 	 */

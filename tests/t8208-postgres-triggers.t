@@ -1,0 +1,3 @@
+# t2008-evproject-triggers.t on PostgreSQL
+export EV_STORE=postgresql
+. "$(dirname "$0")/t2008-evproject-triggers.t"
