@@ -271,7 +271,11 @@ rebuild v2.sql s.db ./log.ndjson --yes --max-change 10%
 check_status 1 "more change than --max-change is refused"
 check_grep "with both figures" 'refused: [0-9.]+ % of the rows change, more than the 10 %' "$err"
 check_grep "what changes is shown" "acc +changed +k='k0' +n: [0-9]+ -> [0-9]+0$" "$out"
+check_grep "and it says where" 'acc: the rows that change are on stdout ' "$err"
 check "the old version serves" same s.db base.db
+rebuild v2.sql s.db ./log.ndjson --yes --max-change 10% --quiet
+check_status 1 "with --quiet it is refused as well"
+check_grep "without a word of rows on stdout, where there are none" 'acc: --no-swap, without --quiet, shows the rows that change;' "$err"
 rebuild v2.sql s.db --abandon
 rebuild v2.sql s.db ./log.ndjson --no-swap
 rebuild v2.sql s.db ./log.ndjson --yes --max-change 10
@@ -370,6 +374,8 @@ for phase in copy ready; do
 	rebuild v2.sql s.db ./log.ndjson --yes --max-change 10
 	check_status 1 "the next call is held to its --max-change"
 	check_grep "and says so" 'refused: [0-9.]+ % of the rows change, more than the 10 %' "$err"
+	check "the rows are on stdout, or it does not say so" test "$(grep -c 'rows that change are on stdout' "$err")" = \
+		"$(grep -c "changed  *k='k0'" "$out")"
 	check "the old version serves" same s.db base.db
 	rebuild v2.sql s.db ./log.ndjson --yes
 	check_status 0 "without one it goes on"

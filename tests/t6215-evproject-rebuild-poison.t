@@ -74,6 +74,7 @@ check "JSON has the reason, and what was compared" is \
 	'.rebuild | .phase == "refused" and (.refused | test("100.0 % of the rows change")) and (.compared | test("^12 rows changed"))'
 check_grep "metrics have it" '^ev_rebuild_why\{projection="acc",reason="100.0 % of the rows change.*"\} 1$' m.prom
 since=$(evproject status --store "$s" --format json | jq .rebuild.since)
+check "moments are told as everywhere" is '.rebuild | .since, .updated_at | test("^2[0-9]{3}-[0-9-]{5}T[0-9:.]{12}Z$")'
 rebuild ten.sql --yes --max-change 5
 check "since is when that began: a call that is refused again is another" is --argjson s "$since" '.rebuild.since > $s'
 rebuild ten.sql --no-swap

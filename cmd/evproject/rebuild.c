@@ -73,6 +73,7 @@ struct state {
 	const char *what; /* of the progress line at hand */
 	int64_t records, last_metrics;
 	bool kept; /* there is a version to roll back to */
+	bool compared; /* old and new were, in this call */
 };
 
 static void init(void *args)
@@ -172,6 +173,7 @@ static void compared(void *ctx, const struct ev_comparison *c, const char *label
 	struct ev_term term;
 
 	ev_progress_clear(&st->progress);
+	st->compared = true;
 	if (st->a->quiet)
 		return;
 	ev_term_init(&term, 1);
@@ -233,8 +235,9 @@ static void advise(struct state *st, enum ev_rebuild_end end)
 	const char *name = st->p->name;
 
 	if (end == EV_REBUILT_TOO_MUCH)
-		ev_say(st->msg, "%s: the rows that change are on stdout (--no-swap, without --quiet, shows them "
-		       "again); a higher --max-change takes them", name);
+		ev_say(st->msg, "%s: %sa higher --max-change takes them", name, !st->compared ? "" : st->a->quiet ?
+		       "--no-swap, without --quiet, shows the rows that change; " :
+		       "the rows that change are on stdout (--no-swap shows them again); ");
 	if (end == EV_REBUILT_CHECKED)
 		ev_say(st->msg, "%s: where it is the check that is wrong: mend it in the file, and the same command "
 		       "goes on with what was loaded", name);

@@ -369,8 +369,10 @@ static void add_plan(const struct view *v, struct ev_buf *o)
 	const struct ev_plan *p = &v->plan;
 	bool over = v->at_work != 1;
 
-	ev_buf_addf(o, "{\"phase\":\"%s\",\"version\":%" PRId64 ",\"since\":%" PRId64 ",\"updated_at\":%" PRId64
-		    ",\"at_work\":%s", ev_plan_word(p), p->version, p->since, p->updated_at, at_work[v->at_work]);
+	ev_buf_addf(o, "{\"phase\":\"%s\",\"version\":%" PRId64, ev_plan_word(p), p->version);
+	add_time(o, "since", p->since);
+	add_time(o, "updated_at", p->updated_at);
+	ev_buf_addf(o, ",\"at_work\":%s", at_work[v->at_work]);
 	add_text(o, "holder", p->holder);
 	add_text(o, "compared", p->compared);
 	add_text(o, "refused", p->refused);
