@@ -59,6 +59,8 @@ refused 'CREATE VIEW nothing AS SELECT 1 AS x; CREATE RULE ru AS ON INSERT TO no
 refused 'ALTER TABLE acc OWNER TO poor; REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT CREATE ON SCHEMA public TO app' "role 'poor' owns table 'acc' and may not create in its schema"
 refused 'CREATE SCHEMA closed; GRANT USAGE ON SCHEMA closed TO app; CREATE VIEW closed.v AS SELECT k FROM acc; ALTER VIEW closed.v OWNER TO app' \
 	"view 'closed.v' uses the old tables, and this role may not create in its schema 'closed'"
+refused "SET allow_system_table_mods = on; INSERT INTO pg_seclabel VALUES ('acc'::regclass, 'pg_class'::regclass, 2, 'anon', 'MASKED')" \
+	"a security label of provider 'anon' on 'acc' would not survive the swap"
 # names that the new version brings, beside those of its tables
 sed '/^CREATE TABLE/a CREATE INDEX by_n ON acc (n);\nCREATE TABLE kinds (k text PRIMARY KEY);' p2.sql >names.sql
 needs="the version that is to serve needs the name"

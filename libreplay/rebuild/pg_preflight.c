@@ -80,6 +80,12 @@ static const struct refusal refusals[] = {
 	{ "SELECT p.polname, c.relname FROM own, pg_catalog.pg_policy p "
 	  "JOIN pg_catalog.pg_class c ON c.oid = p.polrelid WHERE p.polrelid = ANY (oids)",
 	  "policy '%s' on '%s' would not survive the swap", DROP_IT },
+	/* who masks a column by one would show it to all */
+	{ "SELECT l.provider, c.relname FROM own, pg_catalog.pg_seclabel l "
+	  "JOIN pg_catalog.pg_class c ON c.oid = l.objoid "
+	  "WHERE l.classoid = 'pg_catalog.pg_class'::regclass AND l.objoid = ANY (oids)",
+	  "a security label of provider '%s' on '%s' would not survive the swap",
+	  "SECURITY LABEL ... IS NULL before the rebuild, and give it again afterwards if it is to stay" },
 	{ "SELECT c.relname, c.relname " OWN_ROW "c.relrowsecurity",
 	  "row security of '%s' would be off after the swap%.0s", "disable it before the rebuild" },
 	{ "SELECT CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'INDEX' "
