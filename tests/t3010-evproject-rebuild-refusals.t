@@ -131,8 +131,8 @@ between() { # between SQL REGEX UNDO
 	rebuild v2.sql s.db ./log.ndjson --yes
 	check_status 2 "and is tried again after: $1"
 	check_grep "refuses by name" "$2" "$err"
-	check "the old version serves" same s.db base.db
 	sqlite3 s.db "$3"
+	check "the old version serves" same s.db base.db
 	rebuild v2.sql s.db ./log.ndjson --yes
 	check_status 0 "without it the next call swaps"
 	check "to the right rows" same s.db want2.db
@@ -140,7 +140,32 @@ between() { # between SQL REGEX UNDO
 between 'CREATE TRIGGER watch AFTER INSERT ON acc BEGIN SELECT 1; END' "trigger 'watch' on 'acc' would not survive" \
 	'DROP TRIGGER watch'
 between 'CREATE TABLE notes (k text REFERENCES acc (k))' "foreign key of table 'notes' points to 'acc'" 'DROP TABLE notes'
-between 'CREATE INDEX late ON acc (at)' "index 'late' on 'acc' was made after the copy" 'DROP INDEX late'
+between 'CREATE INDEX late ON acc (at)' 'index late on acc was added since the rebuild began' 'DROP INDEX late'
+between 'CREATE UNIQUE INDEX late ON acc (k, at)' 'index late on acc was added since the rebuild began' 'DROP INDEX late'
+between "ALTER TABLE acc ADD COLUMN note text DEFAULT 'x'" 'column note on acc was added since the rebuild began' \
+	'ALTER TABLE acc DROP COLUMN note'
+between "ALTER TABLE acc RENAME COLUMN at TO moment" 'column (at on acc was dropped|moment on acc was added) since the rebuild began' \
+	'ALTER TABLE acc RENAME COLUMN moment TO at'
+# before the rebuild it is named, and ends
+cp base.db own.db
+sqlite3 own.db 'ALTER TABLE acc ADD COLUMN note text'
+rebuild v2.sql own.db ./log.ndjson --dry-run
+check_grep "the plan names a column of others" 'column note on acc is NOT carried over: the new version does not declare it' "$out"
+rebuild v2.sql own.db ./log.ndjson --no-swap
+check_status 0 "the rebuild"
+since() { # since SQL LINE UNDO
+	sqlite3 own.db "$1"
+	rebuild v2.sql own.db ./log.ndjson --yes
+	check_status 2 "refuses what came since: $1"
+	check_grep "by name" "$2 since the rebuild began" "$err"
+	sqlite3 own.db "$3"
+}
+since 'ALTER TABLE acc ADD COLUMN more text' 'column more on acc was added' 'ALTER TABLE acc DROP COLUMN more'
+query=$(sqlite3 own.db "SELECT sql FROM sqlite_schema WHERE name = 'big'")
+since 'DROP VIEW big; CREATE VIEW big AS SELECT k, n FROM acc' 'the query on big was changed' "DROP VIEW big; $query"
+rebuild v2.sql own.db ./log.ndjson --yes
+check_status 0 "without that it swaps"
+check "to the right rows" same own.db want2.db
 
 # a rollback refuses the same
 back() { # back SQL REGEX UNDO: on s.db, where version 2 serves

@@ -155,7 +155,7 @@ between() { # between SQL REGEX UNDO
 	check_status 0 "without it the next call swaps"
 }
 between 'CREATE MATERIALIZED VIEW mat AS SELECT * FROM acc' "materialized view 'mat'" 'DROP MATERIALIZED VIEW mat'
-between 'CREATE INDEX late ON acc (at)' "index 'late' on 'acc' was made after the load" 'DROP INDEX late'
+between 'CREATE INDEX late ON acc (at)' 'index late on acc was added since the rebuild began' 'DROP INDEX late'
 back() { # back SQL REGEX UNDO: on $late, where version 2 serves
 	sql "$late" "$1"
 	run evproject rollback p2.sql --store "$late"

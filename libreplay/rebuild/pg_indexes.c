@@ -3,7 +3,7 @@
  *
  * Whether one can be made there is tried, on an empty table with the new one's columns in a transaction that comes to
  * nothing: the server says what is wrong. One that cannot be made ends with the old version, and is named in the plan
- * and before the swap, as constraints are that the new file does not declare.
+ * and before the swap.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,18 +32,6 @@ static PGresult *lacking(struct ev_shadow_pg *sh, const char *with, struct ev_er
 			     "FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid) AND NOT EXISTS "
 			     "(SELECT 1 FROM pg_catalog.pg_class y WHERE y.relnamespace = n.relnamespace "
 			     "AND y.relname = x.relname) ORDER BY 4", with);
-}
-
-/* The same for the version in role `next`. */
-static PGresult *lacking_in(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err)
-{
-	struct ev_buf with = EV_BUF_INIT;
-	PGresult *res;
-
-	ev_pgkit_with(&with, sh, next);
-	res = lacking(sh, ev_buf_str(&with), err);
-	ev_buf_release(&with);
-	return res;
 }
 
 /* `CREATE INDEX i ON live.t USING ...` with another table; the server writes no other ` ON ` before. */
@@ -148,47 +136,10 @@ static void tell_load(struct ev_buf *out, const PGresult *res, int row)
 		ev_buf_adds(out, EV_ODD_INDEX);
 }
 
-/* `FROM`: a table of the old version (o) and its namesake in the new one (n). */
-#define PAIRS "FROM own, new, pg_catalog.pg_class o JOIN pg_catalog.pg_class n ON n.relname = o.relname "
-#define IN_BOTH "o.oid = ANY (oids) AND n.oid = ANY (noids) "
-/* `WHERE`: what the new version has a column of that name for. */
-#define COLUMN(what, where) \
-	" UNION ALL SELECT format('" what " of column %I', a.attname), o.relname " PAIRS \
-	"JOIN pg_catalog.pg_attribute a ON a.attrelid = o.oid JOIN pg_catalog.pg_attribute b ON b.attrelid = n.oid " \
-	"AND b.attname = a.attname WHERE " IN_BOTH "AND o.relkind = n.relkind AND a.attnum > 0 AND " where
-
-static const char ending_sql[] =
-	"SELECT format('%s on %s is NOT carried over: the new version does not declare it', what, relname) FROM ("
-	"SELECT 'constraint ' || k.conname AS what, o.relname " PAIRS
-	"JOIN pg_catalog.pg_constraint k ON k.conrelid = o.oid WHERE " IN_BOTH "AND k.contype IN ('c', 'f', 'u', 'x') "
-	"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint m WHERE m.conname = k.conname AND m.conrelid = n.oid)"
-	COLUMN("NOT NULL", "a.attnotnull AND NOT b.attnotnull")
-	COLUMN("the default", "a.atthasdef AND NOT b.atthasdef")
-	COLUMN("the statistics target", "coalesce(a.attstattarget, -1) NOT IN (-1, coalesce(b.attstattarget, -1))")
-	COLUMN("the identity", "a.attidentity <> '' AND b.attidentity = ''")
-	COLUMN("the options", "a.attoptions IS NOT NULL AND b.attoptions IS NULL")
-	COLUMN("the storage", "a.attstorage <> b.attstorage AND a.atttypid = b.atttypid")
-	/* 14 and later */
-	COLUMN("the compression", "coalesce(to_jsonb(a) ->> 'attcompression', '') "
-	       "NOT IN ('', coalesce(to_jsonb(b) ->> 'attcompression', ''))")
-	" UNION ALL SELECT 'UNLOGGED', o.relname " PAIRS "WHERE " IN_BOTH "AND o.relpersistence = 'u' "
-	"AND n.relpersistence = 'p'"
-	" UNION ALL SELECT 'the tablespace', o.relname " PAIRS "WHERE " IN_BOTH "AND o.relkind = 'r' "
-	"AND n.relkind = 'r' AND o.reltablespace <> n.reltablespace"
-	" UNION ALL SELECT format('CLUSTER on index %I', x.relname), o.relname " PAIRS
-	"JOIN pg_catalog.pg_index i ON i.indrelid = o.oid AND i.indisclustered "
-	"JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE " IN_BOTH ") e ORDER BY 1";
-
-/* What is said of constraints and settings of the old file or of others that the new one does not declare: they end. */
-static PGresult *ending(struct ev_shadow_pg *sh, const char *with, struct ev_error *err)
-{
-	return ev_pgkit_rows(sh->live, err, "%s%s", with, ending_sql);
-}
-
 int ev_pgkit_list_indexes(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *with, struct ev_buf *out,
 			  struct ev_error *err)
 {
-	PGresult *res = lacking(sh, with, err), *ends;
+	PGresult *res = lacking(sh, with, err);
 	struct ev_buf why = EV_BUF_INIT;
 	int rc = res ? 0 : -1;
 
@@ -199,13 +150,9 @@ int ev_pgkit_list_indexes(struct ev_shadow_pg *sh, struct ev_pg *fresh, const ch
 			tell_load(out, res, i);
 		ev_buf_addc(out, '\n');
 	}
-	ends = rc == 0 ? ending(sh, with, err) : NULL;
-	for (int i = 0; ends && i < PQntuples(ends); i++)
-		ev_buf_addf(out, "%s\n", PQgetvalue(ends, i, 0));
 	PQclear(res);
-	PQclear(ends);
 	ev_buf_release(&why);
-	return ends ? 0 : -1;
+	return rc;
 }
 
 /* On the table that is loaded, or will be: rows that are there already may not fit it. */
@@ -231,20 +178,6 @@ static void note(struct ev_shadow_pg *sh, const char *text)
 {
 	if (sh->base.note)
 		sh->base.note(sh->base.note_ctx, text);
-}
-
-static int leave_constraints(struct ev_shadow_pg *sh, struct ev_error *err)
-{
-	struct ev_buf with = EV_BUF_INIT;
-	PGresult *res;
-
-	ev_pgkit_with(&with, sh, EV_ROLE_NEW);
-	res = ending(sh, ev_buf_str(&with), err);
-	for (int i = 0; res && i < PQntuples(res); i++)
-		note(sh, PQgetvalue(res, i, 0));
-	PQclear(res);
-	ev_buf_release(&with);
-	return res ? 0 : -1;
 }
 
 /* The mark of one that was made before the load, until that has ended: where its namesake is dropped it goes, too. */
@@ -302,9 +235,14 @@ static int unmark(struct ev_shadow_pg *sh, bool gone, struct ev_error *err)
 
 static int carry_all(struct ev_shadow_pg *sh, bool before, struct ev_error *err)
 {
-	PGresult *res = lacking_in(sh, EV_ROLE_NEW, err);
-	int rc = res ? 0 : -1, made = 0;
+	struct ev_buf with = EV_BUF_INIT;
+	PGresult *res;
+	int rc, made = 0;
 
+	ev_pgkit_with(&with, sh, EV_ROLE_NEW);
+	res = lacking(sh, ev_buf_str(&with), err);
+	ev_buf_release(&with);
+	rc = res ? 0 : -1;
 	for (int i = 0; rc >= 0 && i < PQntuples(res); i++) {
 		rc = carry(sh, res, i, before, err);
 		made += rc > 0;
@@ -320,33 +258,14 @@ int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, enum ev_shadow_rows rows, st
 	if (gone < 0 || rows == EV_SHADOW_LOADING)
 		return gone;
 	made = carry_all(sh, rows == EV_SHADOW_EMPTY, err);
-	if (made < 0 || (rows == EV_SHADOW_LOADED && leave_constraints(sh, err) < 0))
+	if (made < 0 || (rows == EV_SHADOW_LOADED && ev_pgkit_tell_shape(sh, err) < 0))
 		return -1;
 	return gone + made;
 }
 
-int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err)
+int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, const char *with, struct ev_buf *out, struct ev_error *err)
 {
-	PGresult *res = lacking_in(sh, EV_ROLE_NEW, err);
-	struct ev_buf why = EV_BUF_INIT;
-	int rc = res ? 0 : -1;
-
-	for (int i = 0; rc == 0 && i < PQntuples(res); i++) {
-		rc = judge(sh->live, res, i, sh->schemas[EV_ROLE_NEW], &why, err);
-		if (rc == 0 && !why.len) {
-			rc = ev_fail(err, EV_USAGE, "index '%s' on '%s' was made after the load: it would not survive "
-				     "the swap", PQgetvalue(res, i, NAME), PQgetvalue(res, i, TABLE));
-			ev_hint(err, "drop it, and create it again after the swap");
-		}
-	}
-	PQclear(res);
-	ev_buf_release(&why);
-	return rc;
-}
-
-int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err)
-{
-	PGresult *res = lacking_in(sh, EV_ROLE_KEPT, err);
+	PGresult *res = lacking(sh, with, err);
 	struct ev_buf why = EV_BUF_INIT;
 	int rc = res ? 0 : -1;
 

@@ -105,15 +105,26 @@ void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_ro
  */
 int ev_pgkit_carry_indexes(struct ev_shadow_pg *sh, enum ev_shadow_rows rows, struct ev_error *err);
 /*
- * For the plan: which can be made on the tables in the schema of `fresh`, noids in `with`, and which not and why; and
- * constraints and settings that end. A line each, appended.
+ * For the plan: which can be made on the tables in the schema of `fresh`, noids in `with`, and which not and why. A
+ * line each, appended.
  */
 int ev_pgkit_list_indexes(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *with, struct ev_buf *out,
 			  struct ev_error *err);
-/* Before the swap: one that was put there since is refused by name. */
-int ev_pgkit_check_indexes(struct ev_shadow_pg *sh, struct ev_error *err);
+/* shadow.h behind, for indexes. */
+int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, const char *with, struct ev_buf *out, struct ev_error *err);
+
+/*
+ * pg_shape.c: what is not the same on the tables of own and new in `with`. All of it, as ev_plan.differs; and what of
+ * the old ones ends, a line each. Appended.
+ */
+int ev_pgkit_shape(struct ev_shadow_pg *sh, const char *with, struct ev_buf *differs, struct ev_buf *ending,
+		   struct ev_error *err);
+/* When the load has ended: what ends, and what the swap will refuse. */
+int ev_pgkit_tell_shape(struct ev_shadow_pg *sh, struct ev_error *err);
+/* Before the swap: what was changed since the rebuild began is refused by name. */
+int ev_pgkit_check_shape(struct ev_shadow_pg *sh, const char *with, struct ev_error *err);
 /* shadow.h behind. */
-int ev_pgkit_indexes_behind(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err);
+int ev_pgkit_behind(struct ev_shadow_pg *sh, struct ev_buf *out, struct ev_error *err);
 
 /*
  * Locks are waited for up to a moment (ms of ev_clock_ms): all of them together, however many they are. EV_HELD when

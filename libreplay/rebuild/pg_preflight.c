@@ -391,7 +391,8 @@ static int describe(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *wi
 	PQclear(res);
 	if (take_lines(sh, &out->survive, err, with,
 		       "SELECT DISTINCT 'view ' || v.oid::regclass " VIEWS "v.relkind = 'v' ORDER BY 1") < 0 ||
-	    ev_pgkit_list_indexes(sh, fresh, with, &out->survive, err) < 0)
+	    ev_pgkit_list_indexes(sh, fresh, with, &out->survive, err) < 0 ||
+	    ev_pgkit_shape(sh, with, &out->differs, &out->survive, err) < 0)
 		return -1;
 	return list_locks(sh, with, &out->locks, err);
 }
@@ -471,13 +472,12 @@ int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error
 	rc = refuse_all(sh, &with, err);
 	if (rc == 0)
 		rc = refuse(sh, &temporary, &with, err);
+	if (rc == 0 && next == EV_ROLE_NEW &&
+	    (ev_pgkit_check_free(sh, EV_ROLE_KEPT, err) < 0 || check_places(sh, EV_ROLE_KEPT, err) < 0 ||
+	     check_places(sh, EV_ROLE_NEW, err) < 0 || ev_pgkit_check_shape(sh, ev_buf_str(&with), err) < 0))
+		rc = -1;
 	ev_buf_release(&with);
-	if (rc < 0 || next != EV_ROLE_NEW)
-		return rc;
-	if (ev_pgkit_check_free(sh, EV_ROLE_KEPT, err) < 0 || check_places(sh, EV_ROLE_KEPT, err) < 0 ||
-	    check_places(sh, EV_ROLE_NEW, err) < 0)
-		return -1;
-	return ev_pgkit_check_indexes(sh, err);
+	return rc;
 }
 
 /* On tables and on their row types, each looked up by itself: the catalogue may be large, and readers wait for it. */

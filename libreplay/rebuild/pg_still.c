@@ -35,13 +35,20 @@ static int find_oids(struct ev_shadow_pg *sh, enum ev_role next, struct ev_buf *
 	return res ? 0 : -1;
 }
 
-/* All that ev_pgkit_carry reads; and publications that a table may come into by its name. A row each. */
+/*
+ * All that ev_pgkit_carry reads; publications that a table may come into by its name; and of what is part of our views,
+ * which nobody is kept from changing until they are locked: queries, triggers, defaults. A row each.
+ */
 static const char print_sql[] =
 	"SELECT format('%s %s %s %s %s %s', c.oid, c.relname, pg_get_userbyid(c.relowner), c.relacl, c.reloptions, "
 	"(SELECT t.reloptions FROM pg_catalog.pg_class t WHERE t.oid = c.reltoastrelid)) AS line "
 	"FROM rel JOIN pg_catalog.pg_class c USING (oid) "
 	"UNION ALL SELECT format('%s %s %s %s %s', a.attrelid, a.attnum, a.attname, a.attacl, a.attstattarget) "
 	"FROM rel JOIN pg_catalog.pg_attribute a ON a.attrelid = rel.oid WHERE a.attnum > 0 "
+	"UNION ALL SELECT format('%s %s %s %s', d.classid, d.objid, d.refobjid, d.refobjsubid) FROM own "
+	"JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = own.oid "
+	"WHERE d.deptype <> 'n' "
+	"UNION ALL SELECT format('%s %s', r.oid, r.xmin) FROM own JOIN pg_catalog.pg_rewrite r ON r.ev_class = own.oid "
 	"UNION ALL SELECT format('%s %s %s', d.objoid, d.objsubid, d.description) FROM rel "
 	"JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_class'::regclass AND d.objoid = rel.oid "
 	"UNION ALL SELECT format('%s %s %s', k.oid, k.conname, obj_description(k.oid, 'pg_constraint')) FROM rel "

@@ -175,6 +175,7 @@ void ev_plan_release(struct ev_plan *p)
 	free(p->advice);
 	ev_buf_release(&p->adopted);
 	ev_buf_release(&p->waiting);
+	ev_buf_release(&p->differs);
 	*p = (struct ev_plan){ 0 };
 }
 
@@ -247,6 +248,8 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->rows = ev_strdup(json_string_value(json_object_get(j, "rows")));
 	read_texts(&p->adopted, json_object_get(j, "adopted"));
 	read_texts(&p->waiting, json_object_get(j, "waiting"));
+	read_texts(&p->differs, json_object_get(j, "differs"));
+	p->compares = json_is_array(json_object_get(j, "differs"));
 	if (json_is_object(range))
 		rc = read_range(p, range, err);
 	if (!json_is_object(j) || rc < 0)
@@ -274,13 +277,15 @@ static char *print_json(const struct ev_plan *p)
 	json_t *j;
 
 	ev_ledger_me(me);
-	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o, s:o}",
+	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o, s:o, "
+		      "s:o}",
 		      "version", (json_int_t)p->version, "fingerprint", p->fingerprint, "serving", p->serving,
 		      "rows", p->rows, "replayed", (json_int_t)p->replayed, "compared", p->compared,
 		      "change", p->change, "adopt", (int)p->adopt, "detached", (int)p->detached, "ready", (int)p->ready,
 		      "refused", p->refused, "failed", p->failed, "advice", p->advice,
 		      "since", (json_int_t)p->since, "holder", me, "range", print_range(p),
-		      "adopted", print_texts(&p->adopted), "waiting", print_texts(&p->waiting));
+		      "adopted", print_texts(&p->adopted), "waiting", print_texts(&p->waiting),
+		      "differs", p->compares ? print_texts(&p->differs) : json_null());
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	return text;

@@ -7,6 +7,7 @@
  *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..",
  *    "change":0.5,"adopt":false,"adopted":["acc"],"detached":false,"holder":"pid 12 on host","ready":false,
  *    "refused":"..","failed":"..","advice":"..","since":1763200000000,"waiting":["acc","CREATE INDEX .."],
+ *    "differs":["column note on acc: text 100"],
  *    "range":{"end":{"orders":{"0":12}},"replay":2}}
  * A range of the log is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other; the last one alone is kept, as those before it
@@ -56,6 +57,8 @@ struct ev_plan {
 	bool adopt;           /* the old tables are another program's, or were when it began */
 	struct ev_buf adopted; /* SQLite: those that it has put on our list, NUL after each: --abandon takes them off */
 	struct ev_buf waiting; /* indexes that are made when the load has ended, as store/indexes.h lists them */
+	struct ev_buf differs; /* what is not the same on old and new tables, as it was when the rebuild began */
+	bool compares;        /* that is known; a former version of ours did not ask */
 	bool detached;        /* the log is not that of the old view, whose position means nothing in it */
 	bool ready;           /* the last session ended with a version that may serve, and was not swapped */
 	char *refused;        /* or by refusing it: why; NULL: not */

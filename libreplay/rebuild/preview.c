@@ -351,6 +351,7 @@ void ev_preview_release(struct ev_preview *v)
 	ev_buf_release(&v->new_letters);
 	ev_buf_release(&v->stops);
 	ev_buf_release(&v->report.tables);
+	ev_buf_release(&v->report.differs);
 	ev_buf_release(&v->report.survive);
 	ev_buf_release(&v->report.locks);
 	*v = (struct ev_preview){ 0 };

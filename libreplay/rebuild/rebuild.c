@@ -119,6 +119,13 @@ static int preflight(struct ev_rebuilding *r, struct ev_error *err)
 	struct ev_store *fresh = r->sh->ops->store(r->sh, err);
 	int rc = fresh ? r->sh->ops->preflight(r->sh, fresh, r->plan.adopt, &report, err) : -1;
 
+	if (rc == 0 && (r->plan.phase == EV_PHASE_PREPARE || !r->plan.compares)) {
+		ev_buf_clear(&r->plan.differs);
+		ev_buf_add(&r->plan.differs, ev_buf_str(&report.differs), report.differs.len);
+		r->plan.compares = true;
+	}
+	r->sh->differs = r->plan.compares ? &r->plan.differs : NULL;
+	ev_buf_release(&report.differs);
 	ev_buf_release(&report.tables);
 	ev_buf_release(&report.survive);
 	ev_buf_release(&report.locks);
@@ -418,6 +425,7 @@ static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, 
 		return -1;
 	if (work_on_plan(r, EV_PHASE_PREPARE, err) < 0 || ev_rebuilding_know(r, err) < 0)
 		return -1;
+	r->sh->differs = r->plan.compares ? &r->plan.differs : NULL;
 	if (r->plan.phase == EV_PHASE_COPY || r->plan.phase == EV_PHASE_READY)
 		return finish_proven(r, end, err);
 	r->sh->ops->close_store(r->sh);

@@ -42,6 +42,31 @@ int ev_role_present(struct ev_store *s, const char *projection, enum ev_role rol
 	return rc < 0 ? -1 : found;
 }
 
+/* One of the texts, or its beginning. */
+static bool has_text(const struct ev_buf *texts, const char *begin, size_t len, bool whole)
+{
+	for (const char *t = ev_buf_str(texts), *end = t + texts->len; t < end; t += strlen(t) + 1)
+		if (strncmp(t, begin, len) == 0 && (!whole || !t[len]))
+			return true;
+	return false;
+}
+
+int ev_shadow_check_change(const struct ev_shadow *sh, const struct ev_shadow_change *c, struct ev_error *err)
+{
+	bool added;
+
+	if (!sh->differs || has_text(sh->differs, c->state, strlen(c->state), true))
+		return 0;
+	/* its name, and what stands behind that in a state */
+	added = c->had && !c->has && !has_text(sh->differs, c->state, strlen(c->line) + 1, false);
+	ev_fail(err, EV_USAGE, "%s was %s since the rebuild began: %s", c->line,
+		added ? "added" : c->had ? "changed" : "dropped",
+		added ? "it would not survive the swap" : "the swap would undo that");
+	return ev_hint(err, "%s; rebuild --abandon gives the rebuild up", added ?
+		       "drop it, and create it again after the swap" :
+		       "put it back as it was, and change it again after the swap");
+}
+
 int ev_shadow_held(struct ev_store *live, const char *projection, struct ev_error *err)
 {
 	struct ev_error ignored = EV_ERROR_INIT;

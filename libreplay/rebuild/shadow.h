@@ -48,6 +48,8 @@ struct ev_shadow_hooks {
 	void (*note)(void *ctx, const char *text);
 };
 
+/* What an end of something on the old tables is told with. */
+#define EV_ENDS_SAID " is NOT carried over: the new version does not declare it"
 /* Why an index of the old tables that the new file does not declare is not put on the new ones. */
 #define EV_UNIQUE_ENDS "it is UNIQUE, and the new version does not declare it"
 
@@ -62,6 +64,7 @@ struct ev_shadow_hooks {
 /* What hangs on the old tables, or becomes of them, for the plan; each with a line feed. */
 struct ev_shadow_report {
 	struct ev_buf tables;     /* of the new version, NUL after each */
+	struct ev_buf differs;    /* as ev_plan.differs */
 	struct ev_buf survive;    /* views and indexes of others, carried over */
 	struct ev_buf locks;      /* what is locked, when, and for how long about */
 	int64_t bytes, free_bytes; /* the store's size; room on its disk, -1: not known */
@@ -141,10 +144,24 @@ struct ev_shadow {
 	struct ev_store *live;
 	char *projection;
 	struct ev_shadow_options opt;
+	const struct ev_buf *differs; /* ev_plan.differs, borrowed; NULL: not known, and nothing is refused by it */
 	void (*note)(void *ctx, const char *text); /* a fact worth a line, set by who wants it */
 	void *note_ctx;
 	bool tidy; /* our tables go at close where nothing is in them: this call made or emptied them */
 };
+
+/* What of an old table is not as on the new one: a column, a constraint, a setting. */
+struct ev_shadow_change {
+	const char *line;  /* what it is: "column note on acc" */
+	const char *state; /* the same, and how it is on the old table: an element of ev_plan.differs */
+	bool had, has;     /* is it on the old one; and on the new one? */
+};
+
+/*
+ * At the swap: was it so when the rebuild began? Then it is of the two files, or its end was named. Else it is an
+ * error, as somebody's change would be lost.
+ */
+int ev_shadow_check_change(const struct ev_shadow *sh, const struct ev_shadow_change *c, struct ev_error *err);
 
 /* Close it, and leave a database as it is that has nothing of ours. NULL allowed. */
 void ev_shadow_close(struct ev_shadow *sh);

@@ -363,7 +363,7 @@ static void close_shadow(struct ev_shadow *sh)
 
 static int behind(struct ev_shadow *sh, struct ev_buf *out, struct ev_error *err)
 {
-	return ev_pgkit_indexes_behind(of(sh), out, err);
+	return ev_pgkit_behind(of(sh), out, err);
 }
 
 static const struct ev_shadow_ops ops = {
@@ -510,7 +510,7 @@ struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projecti
 {
 	struct ev_shadow_pg *s = ev_alloc(sizeof(*s));
 
-	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL, false };
+	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL, NULL, false };
 	s->live = ev_pg_of(live);
 	for (int i = 0; i < EV_ROLES; i++)
 		s->schemas[i] = schema_of(s, (enum ev_role)i, false);

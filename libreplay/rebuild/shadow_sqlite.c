@@ -431,7 +431,7 @@ struct ev_shadow *ev_shadow_sqlite(struct ev_store *live, const char *projection
 	const char *file = sqlite3_db_filename(ev_sqlite_of(live)->db, "main");
 	struct ev_buf path = EV_BUF_INIT;
 
-	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL, false };
+	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL, NULL, false };
 	s->live = ev_sqlite_of(live);
 	s->lock_fd = -1;
 	if (file && *file) {

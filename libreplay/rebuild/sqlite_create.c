@@ -80,6 +80,8 @@ int ev_kit_create(struct ev_sqlite *s, const char *projection, struct ev_sqlite 
 		rc = create_one(s, projection, c, ev_kit_cell(c, 1), ev_kit_cell(c, 2), err);
 	if (rc == 0)
 		rc = ev_kit_carry_indexes(s, projection, carried, err);
+	if (rc == 0)
+		rc = ev_kit_ending(s, projection, carried, err);
 	ev_buf_release(&rows);
 	return rc;
 }

@@ -70,28 +70,6 @@ int ev_kit_carry_indexes(struct ev_sqlite *s, const char *projection, struct ev_
 	return rc < 0 ? -1 : 0;
 }
 
-int ev_kit_check_indexes(struct ev_sqlite *stage, const char *projection, struct ev_error *err)
-{
-	struct ev_buf rows = EV_BUF_INIT;
-	int rc = other_indexes(stage, projection, &rows, err);
-	const char *why;
-
-	for (const char *c = ev_kit_first(&rows); rc == 0 && c; c = ev_kit_next(&rows, c, 4)) {
-		rc = carry_index(stage, ev_kit_cell(c, 2), &why, err);
-		if (rc < 0)
-			break;
-		if (rc == 0) {
-			rc = ev_fail(err, EV_USAGE, "index '%s' on '%s' was made after the copy: it would not "
-				     "survive the swap", c, ev_kit_cell(c, 1));
-			ev_hint(err, "drop it, and create it again after the swap");
-			break;
-		}
-		rc = 0;
-	}
-	ev_buf_release(&rows);
-	return rc;
-}
-
 int ev_kit_indexes_behind(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err)
 {
 	struct ev_buf rows = EV_BUF_INIT;

@@ -106,8 +106,13 @@ int ev_kit_preflight(struct ev_shadow_sqlite *sh, struct ev_store *fresh, bool a
  * version in role `next` in their place.
  */
 int ev_kit_recheck(struct ev_shadow_sqlite *sh, enum ev_role next, struct ev_error *err);
-/* On empty tables, which are changed: an index of the old ones that the copied new ones lack, and could have. */
-int ev_kit_check_indexes(struct ev_sqlite *stage, const char *projection, struct ev_error *err);
+/*
+ * sqlite_shape.c: what is not the same on the serving tables and those of role NEW. All of it, as ev_plan.differs; the
+ * columns that end, a line each; both appended. And what was changed since the rebuild began is refused by name.
+ */
+int ev_kit_shape(struct ev_sqlite *s, const char *projection, struct ev_buf *differs, struct ev_error *err);
+int ev_kit_ending(struct ev_sqlite *s, const char *projection, struct ev_buf *out, struct ev_error *err);
+int ev_kit_check_shape(struct ev_sqlite *s, const struct ev_shadow *sh, struct ev_error *err);
 /*
  * No full-text table of others in the live store finds rows of the projection's tables, as they are on the stage, by
  * rowids that a rebuild changes.

@@ -270,6 +270,8 @@ static int rehearse(struct preflight *f, struct ev_error *err)
 	if (rc == 0)
 		rc = ev_kit_create(f->stage, f->projection, f->fresh, &f->out->survive, err);
 	if (rc == 0)
+		rc = ev_kit_shape(f->stage, f->projection, &f->out->differs, err);
+	if (rc == 0)
 		rc = ev_kit_move(f->stage, f->projection, EV_ROLE_LIVE, EV_ROLE_KEPT, err);
 	if (rc == 0)
 		rc = ev_kit_move(f->stage, f->projection, EV_ROLE_NEW, EV_ROLE_LIVE, err);
@@ -384,7 +386,7 @@ static int rehearse_exchange(struct preflight *f, enum ev_role next, struct ev_e
 	if (rc == 0)
 		rc = working_writes(f->stage, f->projection, &writes, err);
 	if (rc == 0 && next == EV_ROLE_NEW)
-		rc = ev_kit_check_indexes(f->stage, f->projection, err);
+		rc = ev_kit_check_shape(f->stage, &f->sh->base, err);
 	if (rc == 0)
 		rc = ev_kit_move(f->stage, f->projection, EV_ROLE_LIVE, EV_ROLE_MOVING, err);
 	if (rc == 0)
