@@ -50,6 +50,13 @@ sed 's/acc/third/g' p.sql >t.sql
 run evproject status t.sql --store "$(store s.db)"
 check_status 2 "a view that is not there"
 check_grep "is named" "has no view 'third'" "$err"
+check_grep "with those that there are" '^hint: .* it has acc' "$err"
+run evproject drop third --store "$(store s.db)" --yes
+check_status 2 "there is nothing to drop by that name"
+check_grep "nor is there to drop" '^hint: .* it has acc' "$err"
+run evproject status acc --store "$(store s.db)"
+check_status 2 "a name is no file"
+check_grep "which is said" '^hint: the projection is given by its file, for example acc.sql' "$err"
 sql empty.db 'CREATE TABLE x (y text)'
 run evproject status --store "$(store empty.db)"
 check_status 2 "a database without views"

@@ -45,6 +45,7 @@ run evproject draft ./none.ndjson
 check_status 5 "so is what holds no record"
 run evproject draft
 check_status 2 "a source is required"
+check_grep "and how one looks" '^hint: give a topic, or a file' "$err"
 run evproject draft ./missing.ndjson
 check_status 3 "that can be read"
 done_testing

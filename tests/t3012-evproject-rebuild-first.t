@@ -262,7 +262,7 @@ check "as they were" test "$(dump fresh.db)" = 'x|7|1'
 check "and nothing of ours" test "$(ours fresh.db)" = 0
 run evproject drop acc --store "$(store fresh.db)" --yes
 check_status 2 "once"
-check_grep "as then there is none" "has no projection 'acc'" "$err"
+check_grep "as then there is none" "has no view 'acc'" "$err"
 sql want.db "INSERT INTO ev_table (table_name, projection) VALUES ('was', 'other (gone)')"
 run evproject drop other --store "$(store want.db)" --yes
 check_status 0 "what a drop that was killed has left is dropped by its name"

@@ -258,6 +258,14 @@ super 'REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT CREATE ON SCHEMA public
 run evproject run p.sql --store "${rights/app@/poor@}" ./in.ndjson
 check_status 4 "a role without CREATE is exit 4"
 check_grep "and the server's reason" 'permission denied for schema public' "$err"
+sql "$rights" 'CREATE SCHEMA locked'
+for way in run status; do
+	file=$([ $way = status ] || echo p.sql) source=$([ $way = status ] || echo ./in.ndjson)
+	run evproject $way $file --store "${rights/app@/poor@}" --schema locked $source
+	check_status 4 "$way: a schema that the role may not use is exit 4"
+	check_grep "  by its name" 'permission denied for schema locked$' "$err"
+	check_grep "  with what is wanting" '^hint: .*USAGE' "$err"
+done
 super "ALTER ROLE app IN DATABASE $(basename "$rights") SET default_transaction_read_only = on"
 run evproject run p.sql --store "$rights" ./in.ndjson
 check_status 4 "a database that takes no writes is exit 4"

@@ -2,6 +2,7 @@
 #include "common/operands.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "apply/identity.h"
 
@@ -17,9 +18,14 @@ char *ev_operand_shift(struct ev_operands *rest)
 struct ev_projection *ev_operand_projection(struct ev_operands *rest, struct ev_error *err)
 {
 	const char *file = ev_operand_shift(rest);
+	struct ev_projection *p;
 
-	if (file)
-		return ev_projection_load(file, err);
+	if (file) {
+		p = ev_projection_load(file, err);
+		if (!p && !strpbrk(file, "./") && access(file, F_OK) < 0) /* as it is called in the store */
+			ev_hint(err, "the projection is given by its file, for example %s.sql", file);
+		return p;
+	}
 	ev_fail(err, EV_USAGE, "which projection file?");
 	ev_hint(err, "name it first, for example view.sql; evproject draft writes one from a source");
 	return NULL;

@@ -84,6 +84,12 @@ static const char **topics_of(const struct ev_source *src, size_t *n)
 	return topics;
 }
 
+static int no_source(struct ev_error *err)
+{
+	ev_fail(err, EV_USAGE, "which source?");
+	return ev_hint(err, "give a topic, or a file with its folder, for example ./events.ndjson");
+}
+
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
 	struct args *a = args;
@@ -96,7 +102,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 
 	ev_source_args_notes(&a->src, msg);
 	if (rc == 0 && !a->src.spec.ntopics && !a->src.spec.nfiles && !a->src.spec.archive)
-		rc = ev_fail(err, EV_USAGE, "which source?");
+		rc = no_source(err);
 	if (rc == 0)
 		src = ev_source_open(&a->src.spec, err);
 	rc = src ? sample(d, src, a, err) : -1;

@@ -88,7 +88,7 @@ static int present(struct ev_versions *v, const char *name, struct ev_error *err
 			return rc;
 	}
 	rc = v->shadow->ops->present(v->shadow, err);
-	return rc ? rc : ev_fail(err, EV_USAGE, "%s has no projection '%s'", s->url, name);
+	return rc ? rc : ev_ledger_no_view(s, name, err);
 }
 
 /* What of others would break is for its owner to settle first. */
@@ -152,8 +152,10 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct ev_versions v;
 	int rc;
 
-	if (!name)
-		return ev_fail(err, EV_USAGE, "which projection?");
+	if (!name) {
+		ev_fail(err, EV_USAGE, "which projection?");
+		return ev_hint(err, "give its name, as status prints it");
+	}
 	if (!ev_role_names_live(name)) {
 		ev_fail(err, EV_USAGE, "'%s' is no projection, but a version of one", name);
 		return ev_hint(err, "drop wants the projection's name; rebuild --forget drops the version that is "

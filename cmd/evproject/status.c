@@ -183,7 +183,7 @@ static int load_bare(struct ev_store *s, const char *name, struct view *v, struc
 	if (there < 0 || load_versions(s, name, v, err) < 0)
 		return -1;
 	if (!there && v->plan.phase == EV_PHASE_NONE)
-		return ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, name);
+		return ev_ledger_no_view(s, name, err);
 	return 0;
 }
 
@@ -523,8 +523,10 @@ static int all(struct args *a, struct ev_store *s, struct ev_messages *msg, stru
 	if (rc == 0) /* of tables that are about to be adopted */
 		rc = ev_plan_names(s, &names, err);
 	end = ev_buf_str(&names) + names.len;
-	if (rc == 0 && !names.len)
-		rc = ev_fail(err, EV_USAGE, "store '%s' has no views", s->url);
+	if (rc == 0 && !names.len) {
+		ev_fail(err, EV_USAGE, "store '%s' has no views", s->url);
+		rc = ev_hint(err, "is it the right store, or schema?");
+	}
 	for (const char *n = ev_buf_str(&names); rc >= 0 && n < end; n += strlen(n) + 1) {
 		struct ev_error why = EV_ERROR_INIT;
 

@@ -44,8 +44,10 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct ev_cases how = { open_store, &((struct args *)args)->store, report, &n };
 
 	(void)msg;
-	if (p && !rest->n)
-		failed = ev_fail(err, EV_USAGE, "which file of cases?");
+	if (p && !rest->n) {
+		ev_fail(err, EV_USAGE, "which file of cases?");
+		failed = ev_hint(err, "it comes behind the projection's, for example view.sql cases.json");
+	}
 	for (size_t i = 0; p && i < rest->n && failed >= 0; i++) {
 		int rc = ev_cases_run(p, rest->v[i], &how, err);
 

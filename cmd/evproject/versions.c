@@ -16,7 +16,7 @@ int ev_has_view(struct ev_store *s, const char *projection, struct ev_error *err
 	while ((rc = ev_ledger_load(s, projection, &l, err)) < 0 && ev_store_recover(s, &trouble, err))
 		ev_ledger_release(&l);
 	if (rc == 0 && !l.exists)
-		rc = ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, projection);
+		rc = ev_ledger_no_view(s, projection, err);
 	ev_ledger_release(&l);
 	return rc;
 }

@@ -171,6 +171,23 @@ int ev_ledger_names(struct ev_store *s, struct ev_buf *names, struct ev_error *e
 	return present <= 0 ? present : ev_store_select(s, names_sql, NULL, 0, add_name, names, err);
 }
 
+int ev_ledger_no_view(struct ev_store *s, const char *projection, struct ev_error *err)
+{
+	struct ev_buf names = EV_BUF_INIT, list = EV_BUF_INIT;
+	struct ev_error ignored = EV_ERROR_INIT;
+	const char *n, *end;
+
+	ev_ledger_names(s, &names, &ignored);
+	end = ev_buf_str(&names) + names.len;
+	for (n = ev_buf_str(&names); n < end; n += strlen(n) + 1)
+		ev_buf_addf(&list, "%s%s", list.len ? ", " : "", n);
+	ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, projection);
+	ev_hint(err, "is it the right store, or schema?%s%s", list.len ? " it has " : "", ev_buf_str(&list));
+	ev_buf_release(&names);
+	ev_buf_release(&list);
+	return -1;
+}
+
 int ev_ledger_register(struct ev_store *s, struct ev_ledger *l, const char *fingerprint,
 		       int64_t version, const struct ev_buf *tables, struct ev_error *err)
 {

@@ -93,6 +93,8 @@ void ev_ledger_forget_parts(struct ev_ledger *l); /* the positions alone, in mem
 
 /* Names of all projections in the store, NUL after each; also of adopted tables, which have no ledger. */
 int ev_ledger_names(struct ev_store *s, struct ev_buf *names, struct ev_error *err);
+/* There is no such view: EV_USAGE, with those that there are. -1. */
+int ev_ledger_no_view(struct ev_store *s, const char *projection, struct ev_error *err);
 
 /*
  * First run: register projection, its tables (NUL after each) and holder in the open transaction.

@@ -82,14 +82,17 @@ static int find_schema(struct ev_pg *s, struct ev_error *err)
 	if (s->schema) {
 		const char *name[] = { s->schema };
 
-		res = PQexecParams(s->conn, "SELECT pg_catalog.pg_backend_pid() FROM pg_catalog.pg_namespace "
-				   "WHERE nspname = $1", 1,
+		res = PQexecParams(s->conn, "SELECT pg_catalog.pg_backend_pid(), pg_catalog.has_schema_privilege(oid, "
+				   "'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = $1", 1,
 				   NULL, name, NULL, NULL, 0);
 		if (PQresultStatus(res) != PGRES_TUPLES_OK) {
 			rc = ev_pg_error(s, res, false, err);
 		} else if (PQntuples(res) == 0) {
 			ev_fail(err, EV_USAGE, "store '%s' has no schema '%s'", s->base.url, s->schema);
 			rc = ev_hint(err, "create it first: CREATE SCHEMA \"%s\"", s->schema);
+		} else if (*PQgetvalue(res, 0, 1) != 't') { /* the search path passes over it without a word */
+			ev_fail(err, EV_STORE, "store '%s': permission denied for schema %s", s->base.url, s->schema);
+			rc = ev_hint(err, "the role needs USAGE on it, and to make tables CREATE");
 		} else {
 			see_pooler(s, PQgetvalue(res, 0, 0));
 		}
@@ -100,8 +103,8 @@ static int find_schema(struct ev_pg *s, struct ev_error *err)
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		rc = ev_pg_error(s, res, false, err);
 	else if (PQgetisnull(res, 0, 0))
-		rc = ev_fail(err, EV_USAGE, "store '%s': no schema of the search path exists; name one by "
-			     "--schema", s->base.url);
+		rc = ev_fail(err, EV_USAGE, "store '%s': no schema of the search path exists, or may be used; name one "
+			     "by --schema", s->base.url);
 	else
 		s->schema = ev_strdup(PQgetvalue(res, 0, 0));
 	if (rc == 0)

@@ -24,10 +24,8 @@ int ev_drill_copy_tables(struct ev_drill_copy *c, struct ev_store *s, const char
 
 	if (there > 0)
 		rc = ev_ledger_load(s, projection, &l, err);
-	if (rc == 0 && !l.exists) {
-		rc = ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, projection);
-		ev_hint(err, "is it the right store, or schema?");
-	}
+	if (rc == 0 && !l.exists)
+		rc = ev_ledger_no_view(s, projection, err);
 	ev_ledger_release(&l);
 	if (rc == 0)
 		rc = ev_ledger_tables(s, projection, &names, err);

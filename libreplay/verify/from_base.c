@@ -163,8 +163,10 @@ int ev_base_bring(struct ev_verifying *w, struct ev_error *err)
 
 	if (rc == 0)
 		rc = (from = open_base(w, err)) ? ev_ledger_load(from, w->p->name, &l, err) : -1;
-	if (rc == 0 && !l.exists)
-		rc = ev_fail(err, EV_USAGE, "option '--base': store '%s' has no view '%s'", from->url, w->p->name);
+	if (rc == 0 && !l.exists) {
+		ev_ledger_no_view(from, w->p->name, err);
+		rc = ev_context(err, "option '--base'");
+	}
 	if (rc == 0)
 		rc = bring(w, from, err);
 	if (from)

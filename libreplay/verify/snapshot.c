@@ -86,12 +86,6 @@ static int load_decisions(struct ev_snapshot *s, int64_t after, struct ev_error 
 	return rc;
 }
 
-static int no_view(const struct ev_store *s, const char *projection, struct ev_error *err)
-{
-	ev_fail(err, EV_USAGE, "store '%s' has no view '%s'", s->url, projection);
-	return ev_hint(err, "is it the right store, or schema?");
-}
-
 static int take_key(void *ctx, const struct ev_cell *cells, size_t n)
 {
 	char **key = ctx;
@@ -131,10 +125,10 @@ int ev_snapshot_ledger(struct ev_store *s, const char *projection, struct ev_led
 	int present = ev_ledger_present(s, err);
 
 	if (present <= 0)
-		return present < 0 ? -1 : no_view(s, projection, err);
+		return present < 0 ? -1 : ev_ledger_no_view(s, projection, err);
 	if (ev_ledger_readable(s, err) < 0 || ev_ledger_load(s, projection, l, err) < 0)
 		return -1;
-	return l->exists ? 0 : no_view(s, projection, err);
+	return l->exists ? 0 : ev_ledger_no_view(s, projection, err);
 }
 
 int ev_snapshot_load(struct ev_snapshot *s, const char *projection, int64_t after, struct ev_error *err)
