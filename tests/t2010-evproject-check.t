@@ -161,10 +161,23 @@ else
 		"e.sql:5:[0-9]+: 'names_db\.' before"
 	names "a text that is to be a table" \
 		"5s/at integer);/at integer); CREATE VIEW w AS SELECT 'names_db.acc'::regclass::text AS t;/" "e.sql:5:[0-9]+: 'names_db\.' before"
+	names "with the type's schema, too" "s/^SELECT k, n FROM acc WHERE/SELECT 'names_db.acc'::pg_catalog.regclass::text FROM acc WHERE/" \
+		"e.sql:16:8: 'names_db\\.' before"
+	names "a table behind a comma" '5s/at integer);/at integer); CREATE VIEW w AS SELECT b.k FROM acc a, names_db.acc b;/' \
+		"e.sql:5:[0-9]+: 'names_db\\.' before"
+	names "so where one is called as the schema" \
+		'5s/at integer);/at integer); CREATE TABLE names_db (acc integer); CREATE VIEW w AS SELECT b.k FROM names_db a, names_db.acc b;/' \
+		"e.sql:5:[0-9]+: 'names_db\\.' before"
 	names "so for a function" "s/^SELECT k, n FROM acc WHERE/SELECT to_regclass('Names_DB.\"acc\"'), n FROM acc WHERE/" \
 		"e.sql:16:20: 'names_db\.' before"
 	sed '5s/at integer);/at integer); CREATE TABLE names_db (acc integer); CREATE VIEW w AS SELECT names_db.acc FROM names_db;/' p.sql >e.sql
 	run evproject check e.sql --store "$(store names.db)"
 	check_status 0 "a column of a table that is called as the schema is none of that"
+	for view in 'WITH names_db AS (SELECT at AS acc FROM acc) SELECT names_db.acc IS DISTINCT FROM names_db.acc AS x FROM names_db' \
+		"SELECT extract(year FROM names_db.acc) AS y FROM (SELECT make_date(at, 1, 1) AS acc FROM acc) names_db"; do
+		sed "5s/at integer);/at integer); CREATE VIEW w AS ${view//\//\\/};/" p.sql >e.sql
+		run evproject check e.sql --store "$(store names.db)"
+		check_status 0 "nor is one of an alias: $view"
+	done
 fi
 done_testing

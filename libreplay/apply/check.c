@@ -4,6 +4,7 @@
 
 #include "apply/internal.h"
 #include "projection/ddl.h"
+#include "projection/places.h"
 #include "store/sqlite_file.h"
 
 struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
@@ -48,25 +49,9 @@ static bool is_name(const struct ev_token *t)
 	return t->kind == EV_TOKEN_WORD || t->kind == EV_TOKEN_QUOTED;
 }
 
-/* Is the name t[i] one of a table, by what stands before it, and behind `name.name`? */
-static bool is_table(const struct ev_token *t, size_t n, size_t i)
-{
-	static const char *const before[] = { "from", "join", "into", "update", "table", "only", "references", "using",
-					      "view", "exists", NULL };
-	const char *const *w = before;
-
-	if (i + 3 < n && ev_token_is(t[i + 3], "."))
-		return true;
-	if (i > 0 && ev_token_is(t[i - 1], "on") && i + 3 < n) /* CREATE INDEX ... ON */
-		return ev_token_is(t[i + 3], "(") || ev_token_is(t[i + 3], "using");
-	while (i > 0 && *w && !ev_token_is(t[i - 1], *w))
-		w++;
-	return i > 0 && *w;
-}
-
-/* `schema.table` of the projection's own, in tokens i to i + 2, for `sure` of a table; its name is `table` then. */
+/* `schema.table` of the projection's own, in tokens i to i + 2; its name is `table` then. `kind`: what is there. */
 static bool names_home(const struct ev_apply *a, const char *home, const struct ev_token *t, size_t n, size_t i,
-		       bool sure, struct ev_buf *table)
+		       enum ev_place_kind kind, struct ev_buf *table)
 {
 	struct ev_buf name = EV_BUF_INIT;
 	bool found;
@@ -76,20 +61,29 @@ static bool names_home(const struct ev_apply *a, const char *home, const struct 
 	ev_buf_clear(table);
 	ev_sql_name(t[i], &name);
 	ev_sql_name(t[i + 2], table);
-	/* a table that is called as its schema: then it may be a column of that table */
+	/* elsewhere it is a column of what is called as the schema, an alias, unless a further name follows */
 	found = strcasecmp(ev_buf_str(&name), home) == 0 && owns(a, ev_buf_str(table)) &&
-		(sure || !owns(a, ev_buf_str(&name)) || is_table(t, n, i));
+		(kind == EV_PLACE_TABLE || (i + 3 < n && ev_token_is(t[i + 3], ".")) ||
+		 (kind == EV_PLACE_COLUMNS && !owns(a, ev_buf_str(&name))));
 	ev_buf_release(&name);
 	return found;
+}
+
+/* The last word of the type that begins at t[i], behind its schema where that is pg_catalog. */
+static size_t type_at(const struct ev_token *t, size_t n, size_t i)
+{
+	return i + 2 < n && ev_token_is(t[i], "pg_catalog") && ev_token_is(t[i + 1], ".") ? i + 2 : i;
 }
 
 /* Is the text t[i] a table's name: 'a.b'::regclass, regclass 'a.b', CAST('a.b' AS regclass), to_regclass('a.b')? */
 static bool is_regclass(const struct ev_token *t, size_t n, size_t i)
 {
+	size_t type = type_at(t, n, i + 2);
+
 	if (t[i].kind != EV_TOKEN_STRING)
 		return false;
-	return (i + 2 < n && (ev_token_is(t[i + 1], "::") || ev_token_is(t[i + 1], "as")) &&
-		ev_token_is(t[i + 2], "regclass")) ||
+	return (type < n && (ev_token_is(t[i + 1], "::") || ev_token_is(t[i + 1], "as")) &&
+		ev_token_is(t[type], "regclass")) ||
 	       (i > 0 && ev_token_is(t[i - 1], "regclass")) ||
 	       (i > 1 && ev_token_is(t[i - 1], "(") && ev_token_is(t[i - 2], "to_regclass"));
 }
@@ -103,7 +97,7 @@ static bool text_names_home(const struct ev_apply *a, const char *home, struct e
 
 	if (ev_sql_string(text, &inner)) {
 		t = ev_sql_tokens(ev_buf_str(&inner), &n);
-		found = n == 3 && names_home(a, home, t, n, 0, true, table);
+		found = n == 3 && names_home(a, home, t, n, 0, EV_PLACE_TABLE, table);
 		free(t);
 	}
 	ev_buf_release(&inner);
@@ -115,11 +109,13 @@ static size_t find_schema(const struct ev_apply *a, const char *home, const char
 {
 	size_t n, at = SIZE_MAX;
 	struct ev_token *t = ev_sql_tokens(sql, &n);
+	unsigned char *places = ev_sql_places(t, n);
 
 	for (size_t i = 0; i < n && at == SIZE_MAX; i++)
-		if (names_home(a, home, t, n, i, false, table) ||
+		if (names_home(a, home, t, n, i, places[i], table) ||
 		    (is_regclass(t, n, i) && text_names_home(a, home, t[i], table)))
 			at = (size_t)(t[i].text.ptr - sql);
+	free(places);
 	free(t);
 	return at;
 }

@@ -3,6 +3,8 @@
 
 #include "base/buf.h"
 #include "json/json.h"
+#include "projection/ddl.h"
+#include "projection/places.h"
 #include "projection/sql.h"
 
 static const char letters[] = ".~wqsbnpP+!D";
@@ -131,8 +133,57 @@ static void test_tiling(void)
 	CHECK(bad == 0, "tokens tile any text");
 }
 
+/* Names that stand where tables do, each as it is written, `?` behind one that may be a type. */
+static void test_places(void)
+{
+	static const struct { const char *sql, *want; } cases[] = {
+		{ "SELECT v.o FROM a, v.o", "a v.o" },
+		{ "SELECT v.o, v.o.k FROM v.o AS x, a JOIN b ON v.o = a.k, v.o WHERE v.o > 1", "v.o x a b v.o" },
+		{ "SELECT extract(year FROM v.o), substring(s FROM v.o) FROM a v", "a" },
+		{ "SELECT a IS DISTINCT FROM v.o, b IS NOT DISTINCT FROM v.o FROM a", "a" },
+		{ "SELECT (SELECT max(n) FROM v.o), x FROM (v.o CROSS JOIN b), (SELECT k, v.o FROM c) AS d, v.o",
+		  "v.o v.o b SELECT c d v.o" },
+		{ "WITH v AS (SELECT k, v.o FROM a), w AS (SELECT 1) SELECT v.o FROM v, w GROUP BY 1, v.o",
+		  "SELECT a SELECT v w" },
+		{ "INSERT INTO v.o (k, n) VALUES (1, v.o) ON CONFLICT (k) DO UPDATE SET n = v.o, m = v.o WHERE v.o > 1",
+		  "v.o CONFLICT SET" },
+		{ "UPDATE ONLY v.o SET n = v.o, m = extract(x FROM v.o) FROM a, v.o", "ONLY v.o a v.o" },
+		{ "DELETE FROM v.o USING a, v.o WHERE v.o = 1 AND EXISTS (SELECT 1, v.o FROM v.o)",
+		  "v.o a v.o SELECT v.o" },
+		{ "SELECT c.set FROM a JOIN c ON c.offset = a.values, v.o", "a c v.o" },
+		{ "SELECT x::v.o, CAST(y AS v.o) FROM a ORDER BY 1, v.o FOR UPDATE OF a", "v.o v.o a OF a" },
+		{ "CREATE TABLE IF NOT EXISTS v.o (k text, x v.o, LIKE v.o, CHECK (v.o > 0)); "
+		  "CREATE VIEW v.w AS TABLE v.o",
+		  "IF NOT EXISTS v.o k? text? x? v.o? LIKE? v.o CHECK? v.w TABLE v.o" },
+		{ "CREATE TABLE o (k text REFERENCES v.o (k)) INHERITS (v.o)", "o k? text? REFERENCES? v.o v.o" },
+		{ "CREATE INDEX i ON v.o (v.o); CREATE INDEX ON v.o USING btree (n)", "v.o v.o btree" },
+	};
+
+	for (size_t c = 0; c < sizeof(cases) / sizeof(*cases); c++) {
+		struct ev_buf out = EV_BUF_INIT;
+		size_t n;
+		struct ev_token *t = ev_sql_tokens(cases[c].sql, &n);
+		unsigned char *places = ev_sql_places(t, n);
+
+		for (size_t i = 0; i < n; i++) {
+			if (places[i] == EV_PLACE_OTHER)
+				continue;
+			ev_buf_addf(&out, "%s%.*s", out.len ? " " : "", (int)t[i].text.len, t[i].text.ptr);
+			if (i + 2 < n && ev_token_is(t[i + 1], "."))
+				ev_buf_addf(&out, ".%.*s", (int)t[i + 2].text.len, t[i + 2].text.ptr);
+			ev_buf_adds(&out, places[i] == EV_PLACE_COLUMNS ? "?" : "");
+		}
+		CHECK(strcmp(ev_buf_str(&out), cases[c].want) == 0, "%s: tables are named at '%s'", cases[c].sql,
+		      ev_buf_str(&out));
+		ev_buf_release(&out);
+		free(places);
+		free(t);
+	}
+}
+
 int main(void)
 {
+	test_places();
 	test_tokens();
 	test_directives();
 	test_names();
