@@ -44,6 +44,9 @@ struct refusal {
 	      "WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = d.classid " \
 	      "AND d.refobjid = ANY (oids) AND d.deptype = 'a' AND s.relkind = 'S' " \
 	      "AND (NOT " USED_BY("= d.refobjid") " OR " USED_BY("<> ALL (oids)") ")"
+/* The columns of a key (k). */
+#define KEY_OF(k) "ARRAY(SELECT b.attname FROM pg_catalog.pg_attribute b WHERE b.attrelid = " k ".conrelid " \
+		  "AND b.attnum = ANY (" k ".conkey))"
 #define TAKEN "the version that is to serve needs the name '%s', which %s has"
 #define RENAME_IT "give that one another name, by ALTER ... RENAME TO"
 
@@ -149,6 +152,16 @@ static const struct refusal refusals[] = {
 	  "AND b.atttypid = a.atttypid AND b.atttypmod = a.atttypmod "
 	  "AND b.attcollation = a.attcollation AND NOT b.attisdropped)",
 	  "view %s of '%s', which the new version has not, or of another type",
+	  "drop the view before the rebuild, and create it again afterwards" },
+	/* and one that selects beside a key by which it groups must find that */
+	{ "SELECT v.oid::regclass, c.relname FROM own, new, pg_catalog.pg_constraint k "
+	  "JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_depend d ON d.refobjid = k.oid "
+	  "AND d.refclassid = 'pg_catalog.pg_constraint'::regclass AND d.classid = 'pg_catalog.pg_rewrite'::regclass "
+	  "JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class "
+	  "WHERE k.conrelid = ANY (oids) AND v.oid <> ALL (oids) AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class y "
+	  "JOIN pg_catalog.pg_constraint m ON m.conrelid = y.oid WHERE y.oid = ANY (noids) AND y.relname = c.relname "
+	  "AND m.contype = 'p' AND NOT m.condeferrable AND " KEY_OF("m") " <@ " KEY_OF("k") ")",
+	  "view '%s' groups by the primary key of '%s', which the new version has not",
 	  "drop the view before the rebuild, and create it again afterwards" },
 	{ "SELECT v.oid::regclass, pg_get_userbyid(v.relowner) " VIEWS "NOT pg_has_role(v.relowner, 'USAGE')",
 	  "view '%s' uses the old tables and belongs to role '%s': only its members can point it "
@@ -397,16 +410,22 @@ static int describe(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *wi
 	return list_locks(sh, with, &out->locks, err);
 }
 
+/* To make the shadow, and to move its tables: what is there already may be from when the role could. */
 static int check_rights(struct ev_shadow_pg *sh, struct ev_error *err)
 {
-	PGresult *res = ev_pgkit_rows(sh->live, err,
-				      "SELECT has_database_privilege(current_database(), 'CREATE')");
+	const char *live = sh->schemas[EV_ROLE_LIVE];
+	PGresult *res = ev_pgkit_rows(sh->live, err, "SELECT has_database_privilege(current_database(), 'CREATE'), "
+				      "has_schema_privilege(%L, 'CREATE')", live);
 	int rc = res ? 0 : -1;
 
 	if (res && PQgetvalue(res, 0, 0)[0] != 't') {
 		rc = ev_fail(err, EV_USAGE, "the role may not create schemas in this database, "
 					    "and the shadow is one");
 		ev_hint(err, "GRANT CREATE ON DATABASE ... TO it");
+	} else if (res && PQgetvalue(res, 0, 1)[0] != 't') {
+		rc = ev_fail(err, EV_USAGE, "the role may not create in schema '%s': the swap could not put the new "
+			     "tables there", live);
+		ev_hint(err, "GRANT CREATE ON SCHEMA ... TO it");
 	}
 	PQclear(res);
 	return rc;

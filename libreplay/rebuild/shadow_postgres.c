@@ -51,13 +51,17 @@ static int check_plan(struct ev_shadow_pg *s, struct ev_error *err)
 	return rc;
 }
 
-/* One of `tables`, rows of one column t, that is not in the shadow's schema. */
+/* Those of `tables`, rows of one column t, that are not in the schema of `role`. PQclear; NULL with `err`. */
+static PGresult *lacking(struct ev_shadow_pg *s, enum ev_role role, const char *tables, struct ev_error *err)
+{
+	return ev_pgkit_rows(s->live, err, "SELECT w.t FROM (%s) w (t) WHERE NOT EXISTS (SELECT 1 "
+			     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+			     "WHERE n.nspname = %L AND c.relname = w.t) ORDER BY 1", tables, s->schemas[role]);
+}
+
 static int check_tables(struct ev_shadow_pg *s, const char *tables, struct ev_error *err)
 {
-	PGresult *res = ev_pgkit_rows(s->live, err, "SELECT w.t FROM (%s) w (t) WHERE NOT EXISTS (SELECT 1 "
-				      "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
-				      "ON n.oid = c.relnamespace WHERE n.nspname = %L AND c.relname = w.t) ORDER BY 1",
-				      tables, s->schemas[EV_ROLE_NEW]);
+	PGresult *res = lacking(s, EV_ROLE_NEW, tables, err);
 	int rc = !res ? -1 : PQntuples(res) ? is_gone(s, "table", PQgetvalue(res, 0, 0), err) : 0;
 
 	PQclear(res);
@@ -388,12 +392,25 @@ static const struct ev_shadow_ops ops = {
 	.close = close_shadow,
 };
 
+/* Are all tables of ours there? IF NOT EXISTS wants the right to create also where they are. 1, 0, -1. */
+static int has_tables(struct ev_shadow_pg *s, struct ev_error *err)
+{
+	PGresult *res = lacking(s, EV_ROLE_LIVE, "VALUES ('ev_projection'), ('ev_table'), ('ev_ledger'), ('ev_cut'), "
+				"('ev_rows'), ('ev_dead'), ('ev_seen'), ('ev_rebuild')", err);
+	int rc = res ? !PQntuples(res) : -1;
+
+	PQclear(res);
+	return rc;
+}
+
 static int create_tables(struct ev_shadow *sh, struct ev_error *err)
 {
 	struct ev_store *live = sh->live;
-	int ours = ev_ledger_present(live, err);
+	int ours = ev_ledger_present(live, err), all = ours > 0 ? has_tables(of(sh), err) : ours;
 
-	if (ours < 0 || live->ops->begin(live, err) < 0)
+	if (all)
+		return all < 0 ? -1 : 0;
+	if (live->ops->begin(live, err) < 0)
 		return -1;
 	sh->tidy |= !ours;
 	if (ev_ledger_create(live, err) == 0 && ev_dead_create(live, err) == 0 &&

@@ -41,4 +41,36 @@ check_status 0 "and forth"
 rebuild p.sql "$theirs" --forget
 check_status 0 "theirs is forgotten"
 check "and what it read is there" test "$(super 'SELECT count(*) FROM base' "$_super_url")" = 1
+
+# a view that groups by the key, and selects what depends on that, cannot be made on a table without it
+database key
+project "$key" ./in.ndjson
+sql "$key" 'CREATE VIEW grouped AS SELECT k, n, count(*) FROM acc GROUP BY k'
+sed 's/k text PRIMARY KEY/k text UNIQUE/' p2.sql >unique.sql
+rebuild unique.sql "$key" ./in.ndjson
+check_status 2 "a view that groups by a key which the new version has not is refused"
+check_grep "  by name" "view 'grouped' groups by the primary key of 'acc', which the new version has not" "$err"
+sed 's/k text PRIMARY KEY, n integer NOT NULL/k text, n integer NOT NULL, CONSTRAINT by_k PRIMARY KEY (k)/' p2.sql >named.sql
+rebuild named.sql "$key" ./in.ndjson
+check_status 0 "a key of another name will do"
+check "  and the view shows the new rows" cmp <(sql "$key" 'SELECT k, n FROM grouped ORDER BY k COLLATE "C"') <(sql "$key" 'SELECT k, n FROM acc ORDER BY k COLLATE "C"')
+
+# the right to create in the schema was taken away since the tables were made
+database rights
+super 'CREATE SCHEMA mine; GRANT ALL ON SCHEMA mine TO app' "$_super_url"
+rebuild p.sql "$rights" ./in.ndjson --schema mine
+rebuild p2.sql "$rights" ./in.ndjson --schema mine
+check_status 0 "a rebuild in a schema of another role"
+super 'REVOKE CREATE ON SCHEMA mine FROM app' "$_super_url"
+sed 's/version 2/version 3/; s/2 \* excluded/3 * excluded/' p2.sql >p3.sql
+rebuild p3.sql "$rights" ./in.ndjson --schema mine
+check_status 2 "where the role may create no more is refused"
+check_grep "  before the load" "the role may not create in schema 'mine': the swap could not put the new tables there" "$err"
+check "  and nothing is left" test "$(sql "$rights" "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'ev_shadow%'")" = 0
+run evproject run p2.sql --store "$rights" --schema mine --quiet ./in.ndjson
+check_status 0 "  what serves goes on"
+run evproject rebuild p2.sql --store "$rights" --schema mine --forget
+check_status 0 "  what is kept is forgotten"
+run evproject drop acc --store "$rights" --schema mine --yes
+check_status 0 "  and all of it dropped"
 done_testing
