@@ -207,12 +207,14 @@ check "leaves nothing" test -z "$(schemas)"
 if from 17; then
 	super "ALTER ROLE app IN DATABASE $(basename "$superuser") SET transaction_timeout = 300"
 	db=$superuser
-	session other
-	say other 'BEGIN; SELECT 1 FROM s_db.ev_projection FOR UPDATE'
-	run evproject run shop2.sql --store "$(store s.db)" ./poison.ndjson
-	check_status 4 "a transaction that takes too long for the role's transaction_timeout"
-	check_grep "is no lost connection" 'transaction_timeout for this role: raise it' "$err"
-	bye other
+	for way in 'SELECT 1 FROM s_db.ev_projection FOR UPDATE' 'LOCK TABLE s_db.ev_projection'; do
+		session other
+		say other "BEGIN; $way"
+		run evproject run shop2.sql --store "$(store s.db)" ./poison.ndjson
+		check_status 4 "a transaction that takes longer than the role's transaction_timeout: $way"
+		check_grep "  is no lost connection" 'transaction_timeout for this role: raise it' "$err"
+		bye other
+	done
 	super "ALTER ROLE app IN DATABASE $(basename "$superuser") RESET ALL"
 fi
 

@@ -251,13 +251,12 @@ PGconn *ev_pg_dial(struct ev_pg *s)
 		conn = start_dial(s, &hosts);
 		if (!conn || PQstatus(conn) == CONNECTION_BAD)
 			break;
-		PQsetErrorVerbosity(conn, PQERRORS_VERBOSE); /* a refusal has no other way to tell its SQLSTATE */
+		PQsetErrorVerbosity(conn, PQERRORS_VERBOSE); /* with SQLSTATEs, of refusals and ends too */
 		if (finish_dial(s, conn)) {
 			release_hosts(&hosts);
 			hosts = hosts_of(conn);
 			next = drop_host(&hosts, conn);
 		}
-		PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
 	}
 	release_hosts(&hosts);
 	return conn;

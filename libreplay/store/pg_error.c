@@ -102,7 +102,7 @@ static void describe(const PGresult *res, char *out, size_t size)
 			out[n] = ' ';
 }
 
-/* Where in libpq's verbose message on a refused connection its SQLSTATE is, or NULL: "FATAL:  53300: sorry, ..." */
+/* Where in libpq's verbose message its SQLSTATE is, or NULL: "FATAL:  53300: sorry, ..." */
 static const char *state_in(const char *text)
 {
 	while ((text = strstr(text, ":  "))) {
@@ -128,19 +128,30 @@ int ev_pg_dial_error(struct ev_pg *s, struct ev_error *err)
 	return -1;
 }
 
+/* The result of a connection that has ended may not have what the server said last. */
+static int no_answer(struct ev_pg *s, struct ev_error *err)
+{
+	const char *said = PQerrorMessage(s->conn), *state = state_in(said);
+	char text[600];
+
+	first_line(state ? state + 7 : said, text, sizeof(text));
+	ev_fail(err, EV_STORE, "store '%s': %s", s->base.url, text[0] ? text : "the connection was lost");
+	err->retriable = ev_pg_lost(s);
+	if (state && strncmp(state, TOO_LONG, strlen(TOO_LONG)) == 0) {
+		err->retriable = false;
+		ev_hint(err, "%s", rule_of(state)->hint);
+	}
+	return -1;
+}
+
 int ev_pg_error(struct ev_pg *s, const PGresult *res, bool handler, struct ev_error *err)
 {
 	const char *state = res ? state_of(res) : NULL;
 	char text[600], who[300] = "";
 	const struct rule *r;
 
-	if (!state || (ev_pg_lost(s) && strcmp(state, TOO_LONG) != 0)) {
-		first_line(PQerrorMessage(s->conn), text, sizeof(text));
-		ev_fail(err, EV_STORE, "store '%s': %s", s->base.url,
-			text[0] ? text : "the connection was lost");
-		err->retriable = ev_pg_lost(s);
-		return -1;
-	}
+	if (!state || ev_pg_lost(s))
+		return no_answer(s, err);
 	r = rule_of(s->gave_up && strcmp(state, "57014") == 0 ? "55P03" : state);
 	s->gave_up = false;
 	describe(res, text, sizeof(text));

@@ -44,16 +44,14 @@ static bool wait_or_cancel(struct ev_pg *s, bool (*stop)(void), int patience_ms)
 	return asked;
 }
 
-/* The last one; or what the server said before it hung up, and not that it did. */
+/* As PQexec gives it: the last one. */
 static PGresult *result(struct ev_pg *s)
 {
 	PGresult *res = NULL, *more;
 
 	while ((more = PQgetResult(s->conn))) {
-		bool said = PQresultErrorField(res, PG_DIAG_SQLSTATE) && !PQresultErrorField(more, PG_DIAG_SQLSTATE);
-
-		PQclear(said ? more : res);
-		res = said ? res : more;
+		PQclear(res);
+		res = more;
 	}
 	return res;
 }
