@@ -233,6 +233,14 @@ b|s|4|NULL"
 c||1|'x'"
 done
 
+# an index of the file over a JSON function, which SQLite takes for unsafe in some versions
+sed '/^CREATE TABLE/a CREATE INDEX by_x ON acc (json_extract(k, '"'\$.x'"'));' p.sql >documents.sql
+{ rec add '{}' 1 0 | sed 's/"{}"/"{\\"x\\":1}"/g'; rec add text 1 1; } >documents.ndjson
+run evproject run documents.sql --store documents.db --on-error dead ./documents.ndjson
+check_status 0 "an index over a JSON function"
+check "holds documents, and what is none is a letter" test "$(sqlite3 documents.db 'SELECT k FROM acc; SELECT record_offset FROM ev_dead' | xargs -0)" = \
+	"$(printf '{"x":1}\n1\n')"
+
 # a database of others in UTF-16: its texts have another order, and no file of UTF-8 can be attached to it
 sqlite3 wide.db "PRAGMA encoding = 'UTF-16le'; CREATE TABLE theirs (x)"
 run evproject run p.sql --store wide.db ./a.ndjson

@@ -67,6 +67,39 @@ rebuild other.db ./log.ndjson
 check "in another form it is there in that" test "$status $(sqlite3 other.db "SELECT sql FROM sqlite_schema WHERE name = 'theirs'")" = \
 	'0 CREATE INDEX "theirs" ON "acc" (n + 1)'
 
+# a record that it refuses ends the load in its midst; dropped then, the load goes on without it
+evproject run noted.sql --store midst.db --quiet ./begins.ndjson
+sqlite3 midst.db "CREATE INDEX theirs ON acc ($raises)"
+rebuild midst.db ./log.ndjson
+check_status 5 "without letters what an index refuses ends the load"
+check_grep "at its event" 'integer overflow' "$err"
+check_grep "which is named" 't/0@10' "$err"
+sqlite3 midst.db 'DROP INDEX theirs'
+rebuild midst.db ./log.ndjson
+check_status 0 "dropped, the next call goes on without it"
+check "with all of them" test "$(sqlite3 midst.db 'SELECT count(*) FROM acc')/$(indexes midst.db)" = 30/
+
+# put there while the question waits for its answer
+if command -v script >/dev/null; then
+	asked() { grep -q 'y/N' asked.txt 2>/dev/null; }
+	for theirs in "$raises" 'abs(n)'; do
+		rm -f waits.db* asked.txt ended
+		evproject run noted.sql --store waits.db --quiet ./begins.ndjson
+		{ wait_for 60 asked >/dev/null; sqlite3 waits.db "CREATE INDEX theirs ON acc ($theirs)"; echo y; wait_for 60 test -e ended; } |
+			SHELL=$BASH script -qefc "evproject rebuild noted2.sql --store waits.db ./log.ndjson; echo \$? >status; touch ended" asked.txt >/dev/null
+		if [ "$theirs" = "$raises" ]; then
+			check "an index that comes while the question waits is tried" test "$(cat status) $(versions waits.db)" = '2 acc|1'
+			check_grep "and named" "index 'theirs' on 'acc' cannot be made on the new rows: integer overflow" asked.txt
+			sqlite3 waits.db 'DROP INDEX theirs'
+			rebuild waits.db ./log.ndjson
+			check_status 0 "dropped, the next call swaps"
+		else
+			check "one that fits is carried over" test "$(cat status) $(indexes waits.db)" = '0 theirs'
+		fi
+		check "with all of them" test "$(sqlite3 waits.db 'SELECT count(*) FROM acc')" = 30
+	done
+fi
+
 # of a column that the new version has not, or UNIQUE, it ends with the old version, and is in no way of the load
 evproject run noted.sql --store ends.db --quiet ./begins.ndjson
 sqlite3 ends.db "CREATE INDEX theirs ON acc (abs(at)); CREATE UNIQUE INDEX alone ON acc ($raises, k)"
