@@ -158,6 +158,8 @@ since() { # since SQL LINE UNDO
 	rebuild v2.sql own.db ./log.ndjson --yes
 	check_status 2 "refuses what came since: $1"
 	check_grep "by name" "$2 since the rebuild began" "$err"
+	run evproject status --store own.db
+	check_grep "status says what to do" '^to go on: .* again after the swap; rebuild --abandon gives the rebuild up$' "$out"
 	sqlite3 own.db "$3"
 }
 since 'ALTER TABLE acc ADD COLUMN more text' 'column more on acc was added' 'ALTER TABLE acc DROP COLUMN more'

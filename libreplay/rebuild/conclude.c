@@ -23,6 +23,22 @@ int ev_rebuilding_conclude(struct ev_rebuilding *r, enum ev_rebuild_end end, str
 	return ev_plan_save(r->sh->live, &r->plan, err);
 }
 
+/* What goes on with it where the same call would end so again, or NULL. */
+static char *advice_for(const struct ev_error *why)
+{
+	struct ev_buf text = EV_BUF_INIT;
+	char *advice = NULL;
+
+	if (why->class != EV_DATA && why->class != EV_USAGE)
+		return NULL;
+	ev_buf_adds(&text, why->hint);
+	if (!strstr(why->hint, "--abandon"))
+		ev_buf_addf(&text, "%srebuild --abandon gives it up", text.len ? "; " : "");
+	advice = ev_strdup(ev_buf_str(&text));
+	ev_buf_release(&text);
+	return advice;
+}
+
 /*
  * The same where an error has ended it, but for a signal in a wait. What is in memory may be ahead of what was rolled
  * back: as it is stored. A swap may be done, and its answer lost: then there is no plan any more.
@@ -43,7 +59,7 @@ void ev_rebuilding_failed(struct ev_rebuilding *r, const struct ev_error *why)
 		free(plan.failed);
 		free(plan.advice);
 		plan.failed = ev_strdup(why->text);
-		plan.advice = why->class == EV_DATA && *why->hint ? ev_strdup(why->hint) : NULL;
+		plan.advice = advice_for(why);
 		ev_plan_save(live, &plan, &ignored);
 	}
 	ev_plan_release(&plan);

@@ -196,6 +196,9 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 /* In the exchange's transaction, before its locks: the same refusals, as what hangs there may have changed. */
 int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err);
 
+/* What was refused for want of rights is one of those by name, if it is: somebody else may own the tables now. */
+void ev_pgkit_blame_rights(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err);
+
 /* The question, whose rows are what of others depends on a version. Appended. */
 void ev_pgkit_ask_dependents(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev_role role);
 /* The same, a line each, appended. */

@@ -18,7 +18,7 @@ struct refusal {
 #define OWN_ROW "FROM own, pg_catalog.pg_class c WHERE c.oid = ANY (oids) AND c.relkind = 'r' AND "
 #define DEPEND "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.refobjid " \
 	       "WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY (oids) AND "
-#define DROP_IT "drop it before the rebuild, and create it again afterwards if it is to stay"
+#define DROP_IT "drop it, and create it again after the swap if it is to stay"
 /* Rewrite rules (d) that use them, and the views (v) whose they are; and of those the ones that last. */
 #define ALL_VIEWS "FROM own, pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid " \
 	      "JOIN pg_catalog.pg_class v ON v.oid = r.ev_class " \
@@ -50,11 +50,12 @@ struct refusal {
 #define TAKEN "the version that is to serve needs the name '%s', which %s has"
 #define RENAME_IT "give that one another name, by ALTER ... RENAME TO"
 
+#define RIGHTS 2 /* of the refusals: the first are of rights that each step of a swap wants */
 static const struct refusal refusals[] = {
 	{ "SELECT pg_get_userbyid(c.relowner), c.relname FROM own, pg_catalog.pg_class c "
 	  "WHERE c.oid = ANY (oids) AND NOT pg_has_role(c.relowner, 'USAGE')",
 	  "role '%s' owns table '%s': only its members can swap it",
-	  "run the rebuild as that role, or grant it" },
+	  "run it as that role or one that it is granted to, or give the table back by ALTER TABLE ... OWNER TO" },
 	{ "SELECT current_user, c.relname FROM own, new, pg_catalog.pg_class c WHERE c.oid = ANY (oids || noids) "
 	  "AND NOT has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')",
 	  "role '%s' may neither update, delete nor truncate '%s': it could not lock it for the swap",
@@ -63,7 +64,7 @@ static const struct refusal refusals[] = {
 	  "JOIN pg_catalog.pg_class c ON c.oid = k.confrelid WHERE k.contype = 'f' "
 	  "AND k.confrelid = ANY (oids) AND k.conrelid <> ALL (oids)",
 	  "a foreign key of table '%s' points to '%s': it would be tied to the old version",
-	  "drop the foreign key before the rebuild" },
+	  "drop the foreign key" },
 	{ "SELECT t.tgname, c.relname FROM own, pg_catalog.pg_trigger t "
 	  "JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal "
 	  "AND t.tgrelid = ANY (oids)",
@@ -72,7 +73,7 @@ static const struct refusal refusals[] = {
 	  "JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid "
 	  "JOIN pg_catalog.pg_class c ON c.oid = r.prrelid WHERE r.prrelid = ANY (oids)",
 	  "publication '%s' of '%s' would go on with the old version",
-	  "take the table out of it before the rebuild" },
+	  "take the table out of it" },
 	{ "SELECT p.pubname, c.relname FROM own, pg_catalog.pg_publication_tables t "
 	  "JOIN pg_catalog.pg_publication p ON p.pubname = t.pubname "
 	  "JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname "
@@ -88,13 +89,13 @@ static const struct refusal refusals[] = {
 	  "JOIN pg_catalog.pg_class c ON c.oid = l.objoid "
 	  "WHERE l.classoid = 'pg_catalog.pg_class'::regclass AND l.objoid = ANY (oids)",
 	  "a security label of provider '%s' on '%s' would not survive the swap",
-	  "SECURITY LABEL ... IS NULL before the rebuild, and give it again afterwards if it is to stay" },
+	  "SECURITY LABEL ... IS NULL, and give it again after the swap if it is to stay" },
 	{ "SELECT c.relname, c.relname " OWN_ROW "c.relrowsecurity",
-	  "row security of '%s' would be off after the swap%.0s", "disable it before the rebuild" },
+	  "row security of '%s' would be off after the swap%.0s", "disable it, and enable it again after the swap" },
 	{ "SELECT CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'INDEX' "
 	  "END, c.relname " OWN_ROW "c.relreplident <> 'd'",
 	  "replica identity '%s' of '%s' would not survive the swap",
-	  "set it to DEFAULT before the rebuild" },
+	  "set it to DEFAULT, and back after the swap" },
 	{ "SELECT s.stxname, c.relname FROM own, pg_catalog.pg_statistic_ext s "
 	  "JOIN pg_catalog.pg_class c ON c.oid = s.stxrelid WHERE s.stxrelid = ANY (oids)",
 	  "statistics '%s' on '%s' would not survive the swap", DROP_IT },
@@ -104,7 +105,7 @@ static const struct refusal refusals[] = {
 	{ "SELECT i.inhparent::regclass, c.relname FROM own, pg_catalog.pg_inherits i "
 	  "JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE i.inhrelid = ANY (oids)",
 	  "table '%s' has '%s' among its children or partitions: it would go on with the old version",
-	  "take it out (NO INHERIT, DETACH PARTITION) before the rebuild, and put it back afterwards" },
+	  "take it out (NO INHERIT, DETACH PARTITION), and put it back after the swap" },
 	{ "SELECT v.oid::regclass, (SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid = d.refobjid) " VIEWS
 	  "v.relkind = 'm'",
 	  "materialized view '%s' of '%s' would go on showing the old version", DROP_IT },
@@ -121,7 +122,7 @@ static const struct refusal refusals[] = {
 	  "rule %s uses '%s': it would be tied to the old version", DROP_IT },
 	{ "SELECT s.oid::regclass, c.relname " OWNED,
 	  "sequence '%s' is owned by a column of '%s': it would go with the old version",
-	  "ALTER SEQUENCE ... OWNED BY NONE before the rebuild" },
+	  "ALTER SEQUENCE ... OWNED BY NONE" },
 	/* functions, columns and the like over the row type */
 	{ "SELECT pg_describe_object(d.classid, d.objid, d.objsubid), c.relname "
 	  "FROM own, pg_catalog.pg_class c JOIN pg_catalog.pg_type t ON t.typrelid = c.oid "
@@ -152,7 +153,7 @@ static const struct refusal refusals[] = {
 	  "AND b.atttypid = a.atttypid AND b.atttypmod = a.atttypmod "
 	  "AND b.attcollation = a.attcollation AND NOT b.attisdropped)",
 	  "view %s of '%s', which the new version has not, or of another type",
-	  "drop the view before the rebuild, and create it again afterwards" },
+	  "drop the view, and create it again after the swap" },
 	/* and one that selects beside a key by which it groups must find that */
 	{ "SELECT v.oid::regclass, c.relname FROM own, new, pg_catalog.pg_constraint k "
 	  "JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_depend d ON d.refobjid = k.oid "
@@ -162,7 +163,7 @@ static const struct refusal refusals[] = {
 	  "JOIN pg_catalog.pg_constraint m ON m.conrelid = y.oid WHERE y.oid = ANY (noids) AND y.relname = c.relname "
 	  "AND m.contype = 'p' AND NOT m.condeferrable AND " KEY_OF("m") " <@ " KEY_OF("k") ")",
 	  "view '%s' groups by the primary key of '%s', which the new version has not",
-	  "drop the view before the rebuild, and create it again afterwards" },
+	  "drop the view, and create it again after the swap" },
 	{ "SELECT v.oid::regclass, pg_get_userbyid(v.relowner) " VIEWS "NOT pg_has_role(v.relowner, 'USAGE')",
 	  "view '%s' uses the old tables and belongs to role '%s': only its members can point it "
 	  "to the new ones",
@@ -480,6 +481,19 @@ void ev_pgkit_with(struct ev_buf *out, const struct ev_shadow_pg *sh, enum ev_ro
 	ev_buf_adds(out, " AS oids), new AS (SELECT ");
 	ev_pgkit_oids(out, sh, next);
 	ev_buf_adds(out, " AS noids) ");
+}
+
+void ev_pgkit_blame_rights(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err)
+{
+	struct ev_buf with = EV_BUF_INIT;
+	struct ev_error why = EV_ERROR_INIT;
+
+	ev_pgkit_with(&with, sh, next);
+	for (size_t i = 0; i < RIGHTS && why.class == EV_OK; i++)
+		refuse(sh, &refusals[i], &with, &why);
+	if (why.class == EV_USAGE)
+		*err = why;
+	ev_buf_release(&with);
 }
 
 int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err)

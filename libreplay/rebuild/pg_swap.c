@@ -423,6 +423,8 @@ static int try_often(struct attempt *t, struct ev_error *err)
 			return too_long(t, err);
 		pause = pause * 2 < 1000 ? pause * 2 : 1000;
 	}
+	if (rc < 0 && err->class == EV_STORE && !err->retriable)
+		ev_pgkit_blame_rights(of(sh), t->level ? EV_ROLE_NEW : EV_ROLE_KEPT, err);
 	return rc;
 }
 

@@ -580,6 +580,7 @@ int ev_rebuild(struct ev_shadow *sh, const struct ev_projection *p, struct ev_so
 	out->version = r.as_serves ? r.old.version : r.plan.version;
 	memcpy(out->refusal, r.refusal, sizeof(out->refusal));
 	sh->note = NULL;
+	sh->differs = NULL;
 	close_apply(&r);
 	sh->ops->close_store(sh);
 	ev_plan_release(&r.plan);

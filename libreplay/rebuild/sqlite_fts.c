@@ -124,7 +124,7 @@ static int check_one(struct ev_sqlite *stage, const char *projection, const char
 	if (rc > 0) {
 		rc = ev_fail(err, EV_USAGE, "virtual table '%s' finds rows of '%s' by their rowids: after the swap it "
 			     "would find others", name, ev_buf_str(&c.table));
-		ev_hint(err, "drop it before the rebuild, and create it again afterwards; or give the table an "
+		ev_hint(err, "drop it, and create it again after the swap; or give the table an "
 			     "INTEGER PRIMARY KEY");
 	}
 	ev_buf_release(&c.table);

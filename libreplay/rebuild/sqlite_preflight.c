@@ -103,12 +103,12 @@ static int check_dependents(struct preflight *f, struct ev_error *err)
 		"AND m.sql LIKE 'CREATE VIRTUAL%%' AND t.projection = %Q";
 
 	if (refuse_found(f, OWN_TRIGGERS, "trigger '%s' on '%s' would not survive the swap",
-			 "drop it before the rebuild, and create it again afterwards if it is to stay", err) < 0 ||
+			 "drop it, and create it again after the swap if it is to stay", err) < 0 ||
 	    refuse_found(f, FOREIGN_KEYS, "a foreign key of table '%s' points to '%s': it would be tied to the old "
-			 "version", "drop the foreign key before the rebuild", err) < 0)
+			 "version", "drop the foreign key", err) < 0)
 		return -1;
 	if (refuse_found(f, virtuals, "'%s' is a virtual table, which cannot be swapped",
-			 "drop it before the rebuild", err) < 0)
+			 "drop it", err) < 0)
 		return -1;
 	return ev_kit_check_searched(f->live, f->stage, f->projection, err);
 }
@@ -228,7 +228,7 @@ static int check_writes(struct preflight *f, const struct ev_buf *writes, struct
 		return 0;
 	ev_fail(err, EV_USAGE, "a trigger on table '%s' would not survive the swap: %s", c,
 		sqlite3_errmsg(f->stage->db));
-	return ev_hint(err, "drop or change the trigger before the rebuild");
+	return ev_hint(err, "drop or change the trigger");
 }
 
 static int check_after(struct preflight *f, const struct ev_buf *views, struct ev_error *err)
@@ -237,7 +237,7 @@ static int check_after(struct preflight *f, const struct ev_buf *views, struct e
 		if (!compiles(f->stage, VIEW_SQL, c)) {
 			ev_fail(err, EV_USAGE, "view '%s' would not survive the swap: %s", c,
 				sqlite3_errmsg(f->stage->db));
-			return ev_hint(err, "drop or change the view before the rebuild");
+			return ev_hint(err, "drop or change the view");
 		}
 		if (mentions(f, c))
 			ev_buf_addf(&f->out->survive, "view %s\n", c);

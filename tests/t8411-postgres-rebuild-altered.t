@@ -37,6 +37,10 @@ altered() { # SQL LINE WAS UNDO
 	check_grep "  by name" "^evproject rebuild: $2 was $3 since the rebuild began: " "$err"
 	check_grep "  with the way out" "^hint: .* again after the swap; rebuild --abandon gives the rebuild up" "$err"
 	check "  the old version serves" test "$(versions "$db")" = 'acc|1 '
+	run evproject status --store "$db"
+	check_grep "  status has it, too" "the last call ended with: $2 was $3 since" "$out"
+	check_grep "  and what to do" '^to go on: .* again after the swap; rebuild --abandon gives the rebuild up$' "$out"
+	check_no_grep "  which is not the same command" 'the same command goes on' "$out"
 	sql "$db" "$4"
 }
 altered "ALTER TABLE acc ADD COLUMN note text NOT NULL DEFAULT 'x'" 'column note on acc' added 'ALTER TABLE acc DROP COLUMN note'
@@ -64,6 +68,45 @@ sql "$db" 'DROP INDEX by_n; CREATE INDEX by_n ON acc (n)'
 rebuild p2.sql "$db" ./in.ndjson
 check_status 0 "undone, the same command swaps"
 check "  to the new version" test "$(versions "$db")" = 'acc|2 acc (kept)|1 '
+
+# so it is of what hangs on the tables, and of rights: the tables are another role's now
+super 'CREATE ROLE team' >/dev/null 2>&1
+database db
+project "$db" ./in.ndjson
+rebuild p2.sql "$db" ./in.ndjson --no-swap
+sql "$db" 'CREATE POLICY pol ON acc USING (true)'
+rebuild p2.sql "$db" ./in.ndjson
+check_status 2 "a policy that was put there since is refused"
+run evproject status --store "$db" --format json
+check "status says what to do" test "$(jq -r '.rebuild.advice' <"$out" 2>/dev/null)" = \
+	'drop it, and create it again after the swap if it is to stay; rebuild --abandon gives it up'
+sql "$db" 'DROP POLICY pol ON acc'
+session other
+say other 'BEGIN; SELECT 1'
+evproject rebuild p2.sql --store "$db" --yes --swap-wait 10m ./in.ndjson >swap.out 2>swap.err & pid=$!
+outlives() { [ "$(super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$(basename "$db")' AND query LIKE '%virtualxid = ANY%'")" -gt 0 ]; }
+check "a swap waits for a transaction of others" wait_for 60 outlives
+super 'ALTER TABLE acc OWNER TO team' "$_super_url"
+say other COMMIT
+wait $pid; status=$?
+bye other
+cp swap.err "$err"
+check_status 2 "which has given the table to another role meanwhile: the swap is refused"
+check_grep "  with the one who owns it" "role 'team' owns table 'acc': only its members can swap it" "$err"
+run evproject status --store "$db"
+check_grep "  status says what to do" '^to go on: run it as that role or one that it is granted to, or give the table back' "$out"
+super 'ALTER TABLE acc OWNER TO app' "$_super_url"
+rebuild p2.sql "$db" ./in.ndjson
+check_status 0 "  given back it is swapped"
+super 'ALTER TABLE acc OWNER TO team' "$_super_url"
+run evproject rollback p.sql --store "$db"
+check_status 2 "a rollback of tables that are another role's"
+check_grep "  names it" "role 'team' owns table 'acc': only its members can swap it" "$err"
+super 'ALTER TABLE acc OWNER TO app' "$_super_url"
+run evproject rollback p.sql --store "$db"
+check_status 0 "  and goes when they are given back"
+rebuild p2.sql "$db" --forget
+rebuild p2.sql "$db" ./in.ndjson
 
 # what has ended the one before, by name, is named by a rollback as well: it stays with the version that is kept then
 sql "$db" "ALTER TABLE acc ADD COLUMN note text, ADD CONSTRAINT sane CHECK (n >= 0)"
