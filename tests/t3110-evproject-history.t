@@ -50,6 +50,7 @@ history p.sql --row k=a --format json ./poison.ndjson
 check_status 0 "poison is passed over"
 check "it is named" grep -q 't/0@9 is poison and passed over: p.sql:12: .*must touch' "$err"
 check_grep "with its reason" 't/0@10 is poison .* cannot hold' "$err"
+check_grep "where it was folded is told, as another store may hold it" 'folded in SQLite: .*--scratch postgresql://' "$err"
 check_grep "what waits behind it is counted" '1 later record .* held back' "$err"
 check "and every touch is told once" test "$(touches)" = \
 	"t/0@0:inserted t/0@2:changed t/0@3:unchanged t/0@4:unchanged t/0@5:deleted t/0@7:inserted t/0@8:deleted t/0@12:inserted "

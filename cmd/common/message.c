@@ -132,6 +132,11 @@ void ev_warn(struct ev_messages *m, const char *fmt, ...)
 	say(m, "warning", text, NULL, 0);
 }
 
+void ev_warn_of(struct ev_messages *m, const char *text, const char *hint)
+{
+	say(m, "warning", text, hint, 0);
+}
+
 int ev_report(struct ev_messages *m, const struct ev_error *err)
 {
 	int status = err->class == EV_OK ? EV_BUG : (int)err->class;

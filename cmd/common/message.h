@@ -23,6 +23,9 @@ struct ev_messages {
 void ev_say(struct ev_messages *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void ev_warn(struct ev_messages *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A warning with what to do about it, or "": an error that something else goes on behind. */
+void ev_warn_of(struct ev_messages *m, const char *text, const char *hint);
+
 /* Print a filled error and its hint; returns its exit status (70 when it has no class). */
 int ev_report(struct ev_messages *m, const struct ev_error *err);
 

@@ -285,6 +285,7 @@ static int decide_each(struct ev_apply *a, const struct letters *l, bool drop, s
 		       struct ev_error *err)
 {
 	const char *word = drop ? "dropped" : "retried";
+	struct ev_error last = EV_ERROR_INIT;
 	size_t failed = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
@@ -304,14 +305,11 @@ static int decide_each(struct ev_apply *a, const struct letters *l, bool drop, s
 			*err = why;
 			return tell_where(l, i, i - failed, drop, err);
 		}
-		ev_warn(msg, "%s", why.text);
-		if (!failed++)
-			*err = why;
+		ev_warn_of(msg, why.text, strcmp(why.hint, last.hint) ? why.hint : ""); /* what to do, once each */
+		last = why;
+		failed++;
 	}
-	if (!failed)
-		return 0;
-	snprintf(err->text, sizeof(err->text), "%zu of the %zu letters could not be %s", failed, l->n, word);
-	return -1;
+	return failed ? ev_fail(err, EV_DATA, "%zu of the %zu letters could not be %s", failed, l->n, word) : 0;
 }
 
 static int decide(struct ev_store *s, const struct ev_projection *p, const struct letters *l,

@@ -122,6 +122,9 @@ static void say_passed(const struct state *st)
 	if (st->held)
 		ev_warn(st->msg, "%" PRId64 " later record%s of their keys %s held back behind them, as "
 			"by run --on-error dead", st->held, ev_plural(st->held), ev_agree(st->held, "is", "are"));
+	if (st->poison && !st->a->scratch)
+		ev_say(st->msg, "it was folded in SQLite: a projection whose view is in PostgreSQL wants --scratch "
+		       "postgresql://..., where its columns are what they are there");
 	if (st->poison && st->part)
 		ev_say(st->msg, "what is not read may be what they lack: without %s they may be no poison",
 		       st->a->key ? "--key" : "a range");
