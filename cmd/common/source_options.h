@@ -63,7 +63,8 @@ struct ev_source_args {
 		  "the topic was restored from the archive: --offset-map of that copy"),          \
 	EV_WAIT(0, "timeout", "TIME", S, m.timeout_ms, "give up on a silent broker (30s)"),  \
 	EV_WAIT(0, "txn-wait", "TIME", S, m.txn_wait_ms, "wait for open transactions (30s)"), \
-	EV_SIZE(0, "memory", "SIZE", S, m.memory, 16 << 20, INT64_MAX, "bound of queues (1/4 of RAM)"), \
+	EV_SIZE(0, "memory", "SIZE", S, m.memory, 16 << 20, INT64_MAX,                            \
+		"bound of queues and caches (1/4 of RAM)"),                                       \
 	EV_FLAG(0, "no-merge", S, m.no_merge, "as it comes, not merged by time")
 
 void ev_source_args_init(struct ev_source_args *a);

@@ -131,17 +131,6 @@ static bool stop(void *ctx)
 	return ev_stopped() || st->metrics_failed;
 }
 
-/* Of the youngest record in the view; -1: it has none, or none with a time. */
-static int64_t age_ms(const struct ev_ledger *l)
-{
-	int64_t last = -1;
-
-	for (size_t i = 0; i < l->nparts; i++)
-		if (l->parts[i].last_offset >= 0 && l->parts[i].last_timestamp > last)
-			last = l->parts[i].last_timestamp;
-	return last < 0 ? -1 : ev_now_ms() - last;
-}
-
 /* For `status`, which is asked while a follower is at work; best effort. */
 static void forget_error(struct state *st)
 {
@@ -161,7 +150,7 @@ static void progress(void *ctx, const struct ev_run_status *s)
 		.done = (uint64_t)s->passed,
 		.total = s->span > 0 ? (uint64_t)s->span : 0,
 		.lag = s->lag,
-		.lag_ms = s->following ? age_ms(ev_apply_ledger(st->apply)) : -1,
+		.lag_ms = s->following ? ev_ledger_age_ms(ev_apply_ledger(st->apply)) : -1,
 		.phase = s->following ? "following" : NULL,
 	};
 

@@ -190,18 +190,13 @@ static int load_bare(struct ev_store *s, const char *name, struct view *v, struc
 static int load(struct args *a, struct ev_store *s, const char *name, struct view *v,
 		struct ev_error *err)
 {
-	int64_t last = EV_NO_TIMESTAMP;
-
 	if (ev_ledger_load(s, name, &v->ledger, err) < 0)
 		return -1;
 	if (!v->ledger.exists)
 		return load_bare(s, name, v, err);
 	if (ev_dead_count(s, name, &v->dead, &v->held, err) < 0 || load_versions(s, name, v, err) < 0)
 		return -1;
-	for (size_t i = 0; i < v->ledger.nparts; i++)
-		if (v->ledger.parts[i].last_offset >= 0 && v->ledger.parts[i].last_timestamp > last)
-			last = v->ledger.parts[i].last_timestamp;
-	v->age_ms = last == EV_NO_TIMESTAMP ? -1 : ev_age_ms(last);
+	v->age_ms = ev_ledger_age_ms(&v->ledger);
 	v->balanced = ev_ledger_balanced(&v->ledger, &v->why);
 	ask_log(a, v, &v->log);
 	return 0;

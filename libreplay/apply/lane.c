@@ -46,16 +46,11 @@ struct ev_lanes {
 static struct ev_apply *new_own(const struct ev_apply *a)
 {
 	struct ev_apply *o = ev_alloc(sizeof(*o));
-	size_t widest = 1;
 
-	for (size_t h = 0; h < a->projection->nhandlers; h++)
-		for (size_t i = 0; i < a->projection->handlers[h].nstatements; i++)
-			if (a->projection->handlers[h].statements[i].nparams > widest)
-				widest = a->projection->handlers[h].statements[i].nparams;
 	o->projection = a->projection;
 	o->fold = a->fold;
 	o->numbers = a->numbers;
-	o->binds = ev_alloc(widest * sizeof(*o->binds));
+	o->binds = ev_alloc(ev_projection_widest(a->projection) * sizeof(*o->binds));
 	o->match = ev_match_new(a->projection);
 	o->decoder = ev_decoder_json();
 	ev_event_init(&o->event, a->projection);

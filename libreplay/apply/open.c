@@ -111,7 +111,7 @@ static int prepare_handler(struct ev_apply *a, size_t i, struct ev_error *err)
 void ev_open_number(struct ev_apply *a)
 {
 	const struct ev_projection *p = a->projection;
-	size_t widest = 1, n = 0, cap = 0;
+	size_t n = 0, cap = 0;
 
 	a->numbers = ev_alloc(p->nhandlers * sizeof(*a->numbers));
 	for (size_t i = 0; i < p->nhandlers; i++) {
@@ -121,11 +121,9 @@ void ev_open_number(struct ev_apply *a)
 
 			EV_GROW(a->lines, n, cap);
 			a->lines[n++] = s->place.line;
-			if (s->nparams > widest)
-				widest = s->nparams;
 		}
 	}
-	a->binds = ev_alloc(widest * sizeof(*a->binds));
+	a->binds = ev_alloc(ev_projection_widest(p) * sizeof(*a->binds));
 }
 
 static int prepare_all(struct ev_apply *a, struct ev_error *err)

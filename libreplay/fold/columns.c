@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "fold/internal.h"
+#include "store/affinity.h"
 
 #define MOST_FIXED 250 /* columns, of some 16 bytes each */
 
@@ -72,29 +73,32 @@ static bool classify_pg(struct ev_fold_column *c)
 /* By affinity; false for one that takes values of any kind. */
 static bool classify_sqlite(struct ev_fold_column *c)
 {
-	if (strcasestr(c->type, "INT")) {
+	if (strcasecmp(c->type, "ANY") == 0)
+		return false;
+	switch (ev_sqlite_affinity(c->type)) {
+	case EV_AFFINITY_NONE:
+		return false;
+	case EV_AFFINITY_INT:
 		c->class = EV_FC_INT;
 		c->min = INT64_MIN;
 		c->max = INT64_MAX;
 		return true;
-	}
-	if (strcasestr(c->type, "CHAR") || strcasestr(c->type, "CLOB") || strcasestr(c->type, "TEXT")) {
+	case EV_AFFINITY_TEXT:
 		c->class = EV_FC_TEXT;
 		return true;
-	}
-	if (!*c->type || strcasestr(c->type, "BLOB") || strcasecmp(c->type, "ANY") == 0)
-		return false;
-	if (strcasestr(c->type, "REAL") || strcasestr(c->type, "FLOA") || strcasestr(c->type, "DOUB")) {
+	case EV_AFFINITY_REAL:
 		c->class = EV_FC_REAL;
 		return true;
-	}
-	if (strcasestr(c->type, "BOOL")) {
+	case EV_AFFINITY_BOOL:
 		c->class = EV_FC_INT;
 		c->max = 1;
 		return true;
+	case EV_AFFINITY_DATE:
+	case EV_AFFINITY_NUMERIC:
+		break;
 	}
 	c->class = EV_FC_NUMERIC;
-	c->dates = strcasestr(c->type, "DATE") || strcasestr(c->type, "TIME");
+	c->dates = ev_sqlite_affinity(c->type) == EV_AFFINITY_DATE;
 	return true;
 }
 

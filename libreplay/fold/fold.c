@@ -159,22 +159,17 @@ static void find_columns(struct ev_fold_statement *s)
 	}
 }
 
-static size_t find_all_columns(struct ev_fold *f)
+static void find_all_columns(struct ev_fold *f)
 {
-	size_t widest = 1;
-
 	f->whole = true;
 	for (size_t h = 0; h < f->nhandlers; h++)
 		for (size_t i = 0; i < f->projection->handlers[h].nstatements; i++) {
 			struct ev_fold_statement *s = &f->statements[h][i];
-			size_t n = f->projection->handlers[h].statements[i].nparams;
 
 			f->whole &= s->table && s->table->plain;
 			if (s->table)
 				find_columns(s);
-			widest = n > widest ? n : widest;
 		}
-	return widest;
 }
 
 static void make_room(struct ev_fold *f)
@@ -188,7 +183,8 @@ static void make_room(struct ev_fold *f)
 	f->after = ev_alloc(widest * sizeof(*f->after));
 	f->old = ev_alloc(widest * sizeof(*f->old));
 	f->binds = ev_alloc(widest * sizeof(*f->binds));
-	f->params = ev_alloc(find_all_columns(f) * sizeof(*f->params));
+	f->params = ev_alloc(ev_projection_widest(f->projection) * sizeof(*f->params));
+	find_all_columns(f);
 }
 
 static bool any_plain(const struct ev_fold *f)

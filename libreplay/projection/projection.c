@@ -112,3 +112,14 @@ struct ev_place ev_statement_place(const struct ev_statement *s, enum ev_dialect
 		return map[low].place;
 	return ev_sql_place(token, map[low].place, offset - map[low].offset);
 }
+
+size_t ev_projection_widest(const struct ev_projection *p)
+{
+	size_t widest = 1;
+
+	for (size_t h = 0; h < p->nhandlers; h++)
+		for (size_t i = 0; i < p->handlers[h].nstatements; i++)
+			if (p->handlers[h].statements[i].nparams > widest)
+				widest = p->handlers[h].statements[i].nparams;
+	return widest;
+}

@@ -126,6 +126,9 @@ struct ev_projection *ev_projection_parse(const char *file, struct ev_slice text
 struct ev_projection *ev_projection_load(const char *file, struct ev_error *err);
 void ev_projection_free(struct ev_projection *p);
 
+/* Parameters of the statement that has most of them, 1 where none has any. */
+size_t ev_projection_widest(const struct ev_projection *p);
+
 /*
  * The place in the file of byte `offset` of a statement's SQL in that dialect; of its beginning when
  * the offset is not in it (a store that does not know where says SIZE_MAX).

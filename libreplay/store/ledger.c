@@ -551,6 +551,16 @@ void ev_ledger_position(const struct ev_ledger *l, struct ev_position *out)
 		ev_position_set(out, l->parts[i].topic, l->parts[i].partition, l->parts[i].next);
 }
 
+int64_t ev_ledger_age_ms(const struct ev_ledger *l)
+{
+	int64_t last = EV_NO_TIMESTAMP;
+
+	for (size_t i = 0; i < l->nparts; i++)
+		if (l->parts[i].last_offset >= 0 && l->parts[i].last_timestamp > last)
+			last = l->parts[i].last_timestamp;
+	return last == EV_NO_TIMESTAMP ? -1 : ev_age_ms(last);
+}
+
 int64_t ev_ledger_counted(const struct ev_ledger_part *p)
 {
 	int64_t sum = 0;

@@ -170,6 +170,9 @@ struct ev_ledger_part *ev_ledger_part(struct ev_ledger *l, const char *topic, in
 /* The next offsets as a position. */
 void ev_ledger_position(const struct ev_ledger *l, struct ev_position *out);
 
+/* How old the youngest record in the view is, by its timestamp, in ms; -1: it has none, or none with one. */
+int64_t ev_ledger_age_ms(const struct ev_ledger *l);
+
 /* What all its counts add up to. */
 int64_t ev_ledger_counted(const struct ev_ledger_part *p);
 

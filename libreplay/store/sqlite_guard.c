@@ -1,6 +1,7 @@
 /* sqlite_guard.c - what a column cannot hold is refused, by triggers of this connection */
 #include <strings.h>
 
+#include "store/affinity.h"
 #include "store/sqlite_internal.h"
 
 #define GUARD "ev_guard_" /* what all their names begin with */
@@ -12,32 +13,24 @@ bool ev_sqlite_is_guard(struct ev_slice name)
 	return name.len >= strlen(GUARD) && strncasecmp(name.ptr, GUARD, strlen(GUARD)) == 0;
 }
 
-static bool contains(const char *type, const char *part)
-{
-	return strcasestr(type, part) != NULL;
-}
-
 /*
- * When does a value not fit? By the affinity that SQLite derives from the declared type (its datatype3
- * document, section 3.1), as a condition on NEW, where the affinity has been applied already. Numbers
+ * When does a value not fit? A condition on NEW, where the affinity has been applied already. Numbers
  * sort before text, text before blobs: to compare tells the type at a fraction of the cost of
  * typeof(x) IN (...), and is unknown, so no misfit, for NULL. NULL: anything fits.
  */
 static const char *misfit(const char *type)
 {
-	if (contains(type, "INT"))
-		return "%s >= '' OR typeof(%s) = 'real'";
-	if (contains(type, "CHAR") || contains(type, "CLOB") || contains(type, "TEXT"))
-		return "%s >= x''";
-	if (!*type || contains(type, "BLOB"))
-		return NULL;
-	if (contains(type, "REAL") || contains(type, "FLOA") || contains(type, "DOUB"))
-		return "%s >= ''";
-	if (contains(type, "BOOL")) /* 1.0 and '1' have become 1 */
-		return "%s NOT IN (0, 1)";
-	if (contains(type, "DATE") || contains(type, "TIME"))
-		return "%s >= x''";
-	return "%s >= ''";
+	static const char *const conditions[] = {
+		[EV_AFFINITY_NONE] = NULL,
+		[EV_AFFINITY_INT] = "%s >= '' OR typeof(%s) = 'real'",
+		[EV_AFFINITY_TEXT] = "%s >= x''",
+		[EV_AFFINITY_REAL] = "%s >= ''",
+		[EV_AFFINITY_BOOL] = "%s NOT IN (0, 1)", /* 1.0 and '1' have become 1 */
+		[EV_AFFINITY_DATE] = "%s >= x''",
+		[EV_AFFINITY_NUMERIC] = "%s >= ''",
+	};
+
+	return conditions[ev_sqlite_affinity(type)];
 }
 
 /* The two triggers of a table: their conditions, and what they raise. */

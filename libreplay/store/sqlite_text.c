@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "projection/ddl.h"
+#include "store/affinity.h"
 #include "store/sqlite_internal.h"
 
 struct column {
@@ -27,13 +28,6 @@ struct looking {
 	int nparams;
 };
 
-/* By the rules of SQLite's datatype3 document, section 3.1. */
-static bool is_text(const char *type)
-{
-	return !strcasestr(type, "INT") && (strcasestr(type, "CHAR") || strcasestr(type, "CLOB") ||
-					    strcasestr(type, "TEXT"));
-}
-
 static int add_column(void *ctx, int n, char **cells, char **names)
 {
 	struct looking *k = ctx;
@@ -42,7 +36,8 @@ static int add_column(void *ctx, int n, char **cells, char **names)
 	(void)names;
 	EV_GROW(k->columns, k->ncolumns, k->columns_cap);
 	k->columns[k->ncolumns++] =
-		(struct column){ ev_strdup(cells[0]), is_text(cells[1] ? cells[1] : "") };
+		(struct column){ ev_strdup(cells[0]),
+				 ev_sqlite_affinity(cells[1] ? cells[1] : "") == EV_AFFINITY_TEXT };
 	return 0;
 }
 
