@@ -73,4 +73,17 @@ run evproject rebuild p2.sql --store "$rights" --schema mine --forget
 check_status 0 "  what is kept is forgotten"
 run evproject drop acc --store "$rights" --schema mine --yes
 check_status 0 "  and all of it dropped"
+
+# a server that ends transactions which do nothing: what is folded in memory takes longer, and begun anew it would again
+database idle
+super "ALTER DATABASE $(basename "$idle") SET idle_in_transaction_session_timeout = '5min'"
+cat >>p.sql <<'SQL'
+-- @check the server waits
+SELECT current_setting('idle_in_transaction_session_timeout') AS bound WHERE current_setting('idle_in_transaction_session_timeout') <> '0';
+SQL
+sed 's/version 1/version 2/; s/n = acc.n + excluded.n/n = acc.n + 2 * excluded.n/' p.sql >p2.sql
+run evproject run p.sql --store "$idle" --check ./in.ndjson
+check_status 1 "a run, whose transactions are short, has the server's bound"
+rebuild p2.sql "$idle" ./in.ndjson
+check_status 0 "a rebuild's shadow has none"
 done_testing

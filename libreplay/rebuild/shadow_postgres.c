@@ -21,15 +21,19 @@ static int present(struct ev_shadow *sh, struct ev_error *err)
 	return ev_pgkit_has_schema(of(sh), EV_ROLE_NEW, err);
 }
 
-/* A connection of its own into one of our schemas. */
+/* A connection of its own into one of our schemas, whose transactions last while the log is read. */
 static struct ev_store *open_schema(struct ev_shadow *sh, enum ev_role role, bool read_only,
 				    struct ev_error *err)
 {
 	struct ev_store_options opt = *sh->opt.store;
+	struct ev_store *s;
 
 	opt.schema = of(sh)->schemas[role];
 	opt.read_only = read_only;
-	return ev_pg_open(sh->opt.url, &opt, err);
+	s = ev_pg_open(sh->opt.url, &opt, err);
+	if (s)
+		ev_pg_let_idle(s);
+	return s;
 }
 
 static int is_gone(struct ev_shadow_pg *s, const char *what, const char *name, struct ev_error *err)

@@ -43,6 +43,16 @@ static void make_settings(struct ev_pg *s)
 		    /* a plan for given values finds other faults in what is never reached */
 		    "SET LOCAL plan_cache_mode = force_generic_plan",
 		    s->lock_wait_ms > 0 ? s->lock_wait_ms : 1);
+	if (s->idles)
+		ev_buf_adds(b, "; SET LOCAL idle_in_transaction_session_timeout = 0");
+}
+
+void ev_pg_let_idle(struct ev_store *store)
+{
+	struct ev_pg *s = ev_pg_of(store);
+
+	s->idles = true;
+	make_settings(s);
 }
 
 void ev_pg_look_beyond(struct ev_store *store, const char *schema)
