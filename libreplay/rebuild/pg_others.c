@@ -78,6 +78,20 @@ int ev_pgkit_outlive(struct ev_shadow_pg *s, const struct ev_buf *ids, enum ev_p
 	return left < 0 ? -1 : !left;
 }
 
+/* One that was prepared has no session: pid NULL in pg_locks. */
+static void name_prepared(struct ev_shadow_pg *s, char *who, size_t size)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+	PGresult *res = ev_pgkit_rows(s->live, &ignored, "SELECT gid, owner, extract(epoch FROM pg_catalog.now() - "
+				      "prepared)::bigint FROM pg_catalog.pg_prepared_xacts "
+				      "WHERE database = current_database() ORDER BY prepared LIMIT 1");
+
+	if (res && PQntuples(res))
+		snprintf(who, size, "prepared transaction '%s' (role %s) for %s s", PQgetvalue(res, 0, 0),
+			 PQgetvalue(res, 0, 1), PQgetvalue(res, 0, 2));
+	PQclear(res);
+}
+
 void ev_pgkit_longest(struct ev_shadow_pg *s, char *who, size_t size)
 {
 	static const char sql[] =
@@ -95,6 +109,8 @@ void ev_pgkit_longest(struct ev_shadow_pg *s, char *who, size_t size)
 			 PQgetvalue(res, 0, 1));
 		if (!PQgetisnull(res, 0, 3))
 			snprintf(who + strlen(who), size - strlen(who), " for %s s", PQgetvalue(res, 0, 3));
+	} else {
+		name_prepared(s, who, size);
 	}
 	PQclear(res);
 }
