@@ -383,6 +383,17 @@ static int list_locks(struct ev_shadow_pg *sh, const char *with, struct ev_buf *
 	return rc;
 }
 
+/* Those that somebody else has given than the owner, by a grant option. */
+static const char grants_sql[] =
+	"SELECT DISTINCT format('%s on %s for %s, granted by %s: by the owner after the swap', a.privilege_type, "
+	"g.name, "
+	"CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END, pg_get_userbyid(a.grantor)) "
+	"FROM (SELECT c.relname::text AS name, c.relowner, c.relacl AS acl FROM own, pg_catalog.pg_class c "
+	"WHERE c.oid = ANY (oids) UNION ALL SELECT format('%s (%s)', c.relname, b.attname), c.relowner, b.attacl "
+	"FROM own, pg_catalog.pg_class c JOIN pg_catalog.pg_attribute b ON b.attrelid = c.oid "
+	"WHERE c.oid = ANY (oids) AND NOT b.attisdropped) g, LATERAL aclexplode(g.acl) a "
+	"WHERE a.grantor <> g.relowner ORDER BY 1";
+
 static int describe(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *with,
 		    struct ev_shadow_report *out, struct ev_error *err)
 {
@@ -405,6 +416,7 @@ static int describe(struct ev_shadow_pg *sh, struct ev_pg *fresh, const char *wi
 	PQclear(res);
 	if (take_lines(sh, &out->survive, err, with,
 		       "SELECT DISTINCT 'view ' || v.oid::regclass " VIEWS "v.relkind = 'v' ORDER BY 1") < 0 ||
+	    take_lines(sh, &out->survive, err, with, grants_sql) < 0 ||
 	    ev_pgkit_list_indexes(sh, fresh, with, &out->survive, err) < 0 ||
 	    ev_pgkit_shape(sh, with, &out->differs, &out->survive, err) < 0)
 		return -1;

@@ -26,6 +26,20 @@ check_status 0 "the swap takes it away"
 check "  and nothing else" test "$(versions "$db")$(sql "$db" "SELECT count(*) FROM pg_attribute WHERE attrelid = 'acc'::regclass AND attnum > 0")" = \
 	'acc|2 acc (kept)|1 3'
 
+# who has granted is not carried over, which the plan says
+super 'CREATE ROLE reader' >/dev/null 2>&1
+super 'CREATE ROLE second' >/dev/null 2>&1
+database db
+project "$db" ./in.ndjson
+super 'GRANT SELECT, UPDATE (n) ON acc TO second WITH GRANT OPTION; SET ROLE second; GRANT SELECT, UPDATE (n) ON acc TO reader' "$_super_url"
+rebuild p2.sql "$db" ./in.ndjson --dry-run
+check_grep "the plan names a grant that is not the owner's" 'SELECT on acc for reader, granted by second: by the owner after the swap$' "$out"
+check_grep "  and one of a column" 'UPDATE on acc \(n\) for reader, granted by second: by the owner after the swap$' "$out"
+check "  and no other" test "$(grep -c 'granted by' "$out")" = 2
+rebuild p2.sql "$db" ./in.ndjson
+check_status 0 "  the swap"
+check "  gives them" test "$(sql "$db" "SELECT has_table_privilege('reader', 'acc', 'SELECT'), has_column_privilege('reader', 'acc', 'n', 'UPDATE')")" = 't|t'
+
 # what is put there since: each refused by name, and undone it is swapped
 database db
 project "$db" ./in.ndjson
