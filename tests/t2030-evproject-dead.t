@@ -157,6 +157,15 @@ run evproject dead drop p.sql --store "$(store each.db)" --all --yes
 check_status 0 "drop --all gives up the rest"
 check "but for what comes up behind them" ledger each.db '.balanced and .dead == 1 and .held == 0'
 
+# one that others have decided on in the meantime is no reason to end
+off=0
+{ rec add b '"x"'; rec add c '"x"'; } >two.ndjson
+project two.db --on-error dead ./two.ndjson
+run evproject dead drop p.sql --store "$(store two.db)" --yes t/0@0 t/0@0 t/0@1
+check_status 0 "a letter that is gone when its turn comes"
+check_grep "is named" '^evproject dead: t/0@0 is no dead letter any more: it was decided on meanwhile' "$err"
+check "and those behind it are dropped" ledger two.db '.balanced and .dead == 0 and .partitions[0].dropped == 2'
+
 # a key that is longer than what an index takes
 long=$(head -c 4500 /dev/urandom | base64 -w 0)
 { rec add a '"x"' 0; rec add a 2 1; } | sed "s|\"key\":\"a\"|\"key\":\"$long\"|" >long.ndjson

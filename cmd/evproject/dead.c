@@ -267,6 +267,49 @@ static void tell(const struct letters *l, size_t i, bool drop, const struct ev_r
 			ev_plural(done->held), done->why);
 }
 
+struct look {
+	const struct letter *at;
+	bool found;
+	struct ev_buf behind; /* it is held, behind this */
+};
+
+static int take_look(void *ctx, const struct ev_dead_letter *d)
+{
+	struct look *w = ctx;
+
+	if (d->partition != w->at->partition || d->offset != w->at->offset || !ev_slice_is(d->topic, w->at->topic))
+		return 0;
+	w->found = d->behind < 0;
+	if (!w->found && !w->behind.len)
+		ev_buf_addf(&w->behind, "%s/%d@%" PRId64, w->at->topic, (int)d->behind_partition, d->behind);
+	return 0;
+}
+
+/* Is it a letter? What is none is refused before any other is touched. */
+static int look_for(struct ev_store *s, const char *projection, const struct letter *at, struct ev_error *err)
+{
+	struct look w = { .at = at, .behind = EV_BUF_INIT };
+	struct ev_trouble trouble = { 0 };
+	int rc;
+
+	do {
+		rc = ev_dead_chain(s, projection, ev_slice_str(at->topic), at->partition, at->offset, take_look, &w,
+				   err);
+		if (rc == 0 && !w.found)
+			rc = ev_dead_each(s, projection, "held", take_look, &w, err);
+	} while (rc < 0 && ev_store_recover(s, &trouble, err));
+	if (rc == 0 && !w.found) {
+		rc = ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64, at->topic, at->partition, at->offset);
+		if (w.behind.len)
+			ev_hint(err, "that record is held behind the letter at %s, and is applied when that is "
+				"retried or dropped", ev_buf_str(&w.behind));
+		else
+			ev_hint(err, "dead list prints them");
+	}
+	ev_buf_release(&w.behind);
+	return rc;
+}
+
 /* Letter `i` has ended it all, when `done` were decided on. */
 static int tell_where(const struct letters *l, size_t i, size_t done, bool drop, struct ev_error *err)
 {
@@ -281,29 +324,37 @@ static int tell_where(const struct letters *l, size_t i, size_t done, bool drop,
 }
 
 /* Each of them, whatever becomes of the others: what is no matter of a letter ends it all. 0, a signal's status, -1. */
-static int decide_each(struct ev_apply *a, const struct letters *l, bool drop, struct ev_messages *msg,
-		       struct ev_error *err)
+static int decide_each(struct ev_apply *a, struct ev_store *s, const struct ev_projection *p, const struct letters *l,
+		       bool drop, struct ev_messages *msg, struct ev_error *err)
 {
 	const char *word = drop ? "dropped" : "retried";
 	struct ev_error last = EV_ERROR_INIT;
-	size_t failed = 0;
+	size_t failed = 0, gone = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
-		struct ev_error why = EV_ERROR_INIT;
+		struct ev_error why = EV_ERROR_INIT, ignored = EV_ERROR_INIT;
+		size_t taken = i - failed - gone;
 		struct ev_retried done;
 
 		if (ev_stopped()) {
-			ev_say(msg, "stopped: %zu of the %zu letters %s %s, and %zu were not tried", i - failed, l->n,
-			       ev_agree(i - failed, "was", "were"), word, l->n - i);
+			ev_say(msg, "stopped: %zu of the %zu letters %s %s, and %zu were not tried", taken, l->n,
+			       ev_agree(taken, "was", "were"), word, l->n - i);
 			return ev_stop_status(false);
 		}
 		if (ev_apply_retry(a, l->v[i].topic, l->v[i].partition, l->v[i].offset, drop, &done, &why) == 0) {
 			tell(l, i, drop, &done, msg);
 			continue;
 		}
+		if (why.class == EV_USAGE && look_for(s, p->name, &l->v[i], &ignored) < 0 &&
+		    ignored.class == EV_USAGE) {
+			ev_say(msg, "%s/%d@%" PRId64 " is no dead letter any more: it was decided on meanwhile",
+			       l->v[i].topic, (int)l->v[i].partition, l->v[i].offset);
+			gone++;
+			continue;
+		}
 		if (why.class != EV_DATA || l->n == 1) {
 			*err = why;
-			return tell_where(l, i, i - failed, drop, err);
+			return tell_where(l, i, taken, drop, err);
 		}
 		ev_warn_of(msg, why.text, strcmp(why.hint, last.hint) ? why.hint : ""); /* what to do, once each */
 		last = why;
@@ -325,7 +376,7 @@ static int decide(struct ev_store *s, const struct ev_projection *p, const struc
 	ao.waiting = plan.phase == EV_PHASE_BUILD ? &plan.waiting : NULL; /* others are of tables that do not serve */
 	if (rc == 0)
 		a = ev_apply_open(s, p, &ao, err);
-	rc = a ? decide_each(a, l, drop, msg, err) : -1;
+	rc = a ? decide_each(a, s, p, l, drop, msg, err) : -1;
 	ev_apply_close(a);
 	ev_plan_release(&plan);
 	return rc;
@@ -392,49 +443,6 @@ static int ask(const struct args *a, struct ev_store *s, const char *projection,
 	ev_buf_addc(&question, '?');
 	rc = ev_confirm(false, ev_buf_str(&question), err);
 	ev_buf_release(&question);
-	return rc;
-}
-
-struct look {
-	const struct letter *at;
-	bool found;
-	struct ev_buf behind; /* it is held, behind this */
-};
-
-static int take_look(void *ctx, const struct ev_dead_letter *d)
-{
-	struct look *w = ctx;
-
-	if (d->partition != w->at->partition || d->offset != w->at->offset || !ev_slice_is(d->topic, w->at->topic))
-		return 0;
-	w->found = d->behind < 0;
-	if (!w->found && !w->behind.len)
-		ev_buf_addf(&w->behind, "%s/%d@%" PRId64, w->at->topic, (int)d->behind_partition, d->behind);
-	return 0;
-}
-
-/* Is it a letter? What is none is refused before any other is touched. */
-static int look_for(struct ev_store *s, const char *projection, const struct letter *at, struct ev_error *err)
-{
-	struct look w = { .at = at, .behind = EV_BUF_INIT };
-	struct ev_trouble trouble = { 0 };
-	int rc;
-
-	do {
-		rc = ev_dead_chain(s, projection, ev_slice_str(at->topic), at->partition, at->offset, take_look, &w,
-				   err);
-		if (rc == 0 && !w.found)
-			rc = ev_dead_each(s, projection, "held", take_look, &w, err);
-	} while (rc < 0 && ev_store_recover(s, &trouble, err));
-	if (rc == 0 && !w.found) {
-		rc = ev_fail(err, EV_USAGE, "no dead letter at %s/%d@%" PRId64, at->topic, at->partition, at->offset);
-		if (w.behind.len)
-			ev_hint(err, "that record is held behind the letter at %s, and is applied when that is "
-				"retried or dropped", ev_buf_str(&w.behind));
-		else
-			ev_hint(err, "dead list prints them");
-	}
-	ev_buf_release(&w.behind);
 	return rc;
 }
 
