@@ -23,10 +23,21 @@ static void expect_indexes(struct ev_table_info *info, const char *table, const 
 		info->columns[i].in_place |= ev_indexes_have(waiting, table, info->columns[i].name);
 }
 
+/* What somebody's trigger reads must be there, and what it writes be seen. */
+static void leave_all(struct ev_fold *f, const char *acts, struct ev_buf *why)
+{
+	for (size_t i = 0; i < f->ntables; i++)
+		if (f->tables[i].plain) {
+			f->tables[i].plain = false;
+			ev_buf_addf(why, "table '%s' goes by statements: a trigger or a rule of table '%s' may read or "
+				    "write it\n", f->tables[i].name, acts);
+		}
+}
+
 static int describe_tables(struct ev_fold *f, const struct ev_buf *tables, const struct ev_buf *waiting,
 			   struct ev_buf *why, struct ev_error *err)
 {
-	const char *name = ev_buf_str(tables), *end = name + tables->len;
+	const char *name = ev_buf_str(tables), *end = name + tables->len, *acts = NULL;
 
 	for (; name < end; name += strlen(name) + 1) {
 		struct ev_fold_table *t = EV_PUSH(f->tables, f->ntables);
@@ -41,10 +52,14 @@ static int describe_tables(struct ev_fold *f, const struct ev_buf *tables, const
 		t->view = there == 0;
 		if (there > 0 && reason)
 			say(why, name, reason);
+		if (info.acts)
+			acts = name;
 		ev_table_info_release(&info);
 		if (there < 0)
 			return -1;
 	}
+	if (acts)
+		leave_all(f, acts, why);
 	return 0;
 }
 
@@ -362,13 +377,13 @@ bool ev_fold_outdated(const struct ev_fold *f, struct ev_buf *what)
 	return what->len > 0;
 }
 
-/* What is done with each write of a row of a table, or NULL. 0, -1. */
-static int find_tied(struct ev_store *s, const char *table, const char **tied, struct ev_error *err)
+/* What is done with each write of a row of a table, where rows that are folded miss it, or NULL. 0, -1. */
+static int find_tied(struct ev_store *s, const struct ev_fold_table *t, const char **tied, struct ev_error *err)
 {
 	struct ev_table_info info;
-	int there = s->ops->describe(s, table, &info, err);
+	int there = s->ops->describe(s, t->name, &info, err);
 
-	*tied = there > 0 ? info.tied : NULL;
+	*tied = there > 0 && (t->plain || info.acts) ? info.tied : NULL;
 	ev_table_info_release(&info);
 	return there < 0 ? -1 : 0;
 }
@@ -385,7 +400,7 @@ int ev_fold_check_tied(struct ev_fold *f, struct ev_error *err)
 	for (size_t i = 0; i < f->ntables && now != f->stamp && !tied; i++) {
 		const struct ev_fold_table *t = &f->tables[i];
 
-		if (t->plain && find_tied(f->store, t->name, &tied, err) < 0)
+		if (find_tied(f->store, t, &tied, err) < 0)
 			return -1;
 		if (tied)
 			ev_fail(err, EV_STORE, "table '%s' has been changed under it: %s", t->name, tied);

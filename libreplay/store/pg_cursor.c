@@ -99,7 +99,9 @@ static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info 
 		"NULL)) THEN 7 "
 		"WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation l "
 		"ON l.oid = a.attcollation WHERE a.attrelid = c.oid AND a.attnum > 0 AND "
-		"NOT l.collisdeterministic) THEN 8 ELSE 0 END "
+		"NOT l.collisdeterministic) THEN 8 ELSE 0 END, "
+		"EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) OR "
+		"EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		"WHERE n.nspname = $1 AND c.relname = $2";
 	static const char *const what[] = {
@@ -116,6 +118,7 @@ static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info 
 
 		out->odd = what[n];
 		out->tied = n < INDEXES ? what[n] : NULL; /* the tied ones come first */
+		out->acts = PQgetvalue(res, 0, 1)[0] == 't';
 	}
 	PQclear(res);
 	return res ? 0 : -1;

@@ -37,17 +37,17 @@ static void add_column(struct ev_table_info *out, sqlite3_stmt *row)
 }
 
 /* The queries find what a row depends on beside its columns; ?1 is the table. */
-static const struct oddity { const char *sql, *what; bool tied; } oddities[] = {
+static const struct oddity { const char *sql, *what; bool tied, acts; } oddities[] = {
 	{ "SELECT 1 FROM pragma_index_list(?1) WHERE (\"unique\" AND origin <> 'pk') OR partial",
-	  "it has a second unique index, or one of a part of its rows", false },
+	  "it has a second unique index, or one of a part of its rows", false, false },
 	{ "SELECT 1 FROM pragma_index_list(?1) l, pragma_index_xinfo(l.name) x WHERE x.cid = -2",
-	  "it has an index of an expression", false },
-	{ "SELECT 1 FROM pragma_foreign_key_list(?1)", "it has a foreign key", true },
+	  "it has an index of an expression", false, false },
+	{ "SELECT 1 FROM pragma_foreign_key_list(?1)", "it has a foreign key", true, false },
 	{ "SELECT 1 FROM sqlite_schema s, pragma_foreign_key_list(s.name) k WHERE s.type = 'table' "
-	  "AND k.\"table\" = ?1 COLLATE NOCASE", "a foreign key points to it", true },
+	  "AND k.\"table\" = ?1 COLLATE NOCASE", "a foreign key points to it", true, false },
 	{ "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
-	  "it has a trigger", true },
-	{ "SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0", "it has a generated column", true },
+	  "it has a trigger", true, true },
+	{ "SELECT 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 0", "it has a generated column", true, false },
 };
 
 /* Behind CHECK, a word that means nothing else: what stands between the brackets. */
@@ -101,6 +101,7 @@ static int find_oddity(struct ev_sqlite *s, const char *table, struct ev_table_i
 			out->odd = oddities[i].what;
 		if (rc == SQLITE_ROW && oddities[i].tied && !out->tied)
 			out->tied = oddities[i].what;
+		out->acts |= rc == SQLITE_ROW && oddities[i].acts;
 	}
 	return 0;
 }

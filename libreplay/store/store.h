@@ -79,6 +79,7 @@ struct ev_table_info {
 			    a key in another table, a collation), or NULL */
 	const char *tied; /* of that the first for which a row cannot be written for itself: others hang on it, or
 			     something is done with it (a foreign key of either side, a trigger, a rule), or NULL */
+	bool acts;        /* a trigger or a rule of somebody is on it, which may read and write any other table */
 };
 void ev_table_info_release(struct ev_table_info *t);
 
