@@ -212,4 +212,22 @@ for kind in orders datasets sensors sessions github; do
 	check "$kind: of which there are many" test "$(wc -l <$kind.view)" -gt 100
 	check "$kind: the same samples" diff $kind.db.show $kind.show
 done
+
+# PostgreSQL folds names by their ASCII letters, whatever the locale takes for the small letter of others
+if super "CREATE DATABASE folds$$ OWNER app TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'" 2>/dev/null; then
+	folds=${_stores%/*}/folds$$
+	printf '%s\n' '-- @projection big version 1' '-- @topics t' '-- @envelope type=$.type' '-- @schema' \
+		'CREATE TABLE ÄRGER_T (k text PRIMARY KEY);' '-- @on e' 'INSERT INTO ÄRGER_T (k) VALUES (:key) ON CONFLICT (k) DO NOTHING;' >big.sql
+	echo '{"topic":"t","partition":0,"offset":0,"timestamp":1,"key":"k","value":{"type":"e"}}' >big.ndjson
+	for s in big.db "$folds"; do
+		run evproject run big.sql --store "$s" ./big.ndjson
+		check_status 0 "a table with a capital that is not ASCII: ${s##*/}"
+	done
+	run evproject diff big.db "$folds" big.sql
+	check_status 0 "  is found in both"
+	check_grep "  with its row" 'ÄRGER_T +1 ' "$out"
+	super "DROP DATABASE folds$$"
+else
+	skip "names that are not ASCII" "there is no locale C.UTF-8"
+fi
 done_testing

@@ -201,7 +201,7 @@ int ev_pg_describe(struct ev_store *store, const char *table, struct ev_table_in
 		"WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
 		/* a name that the other store keeps as it was written was folded here */
 		"AND c.relname = (SELECT o.relname FROM pg_catalog.pg_class o WHERE o.relnamespace = n.oid "
-		"AND o.relname IN ($2::text, lower($2::text)) ORDER BY o.relname <> $2::text LIMIT 1) "
+		"AND o.relname IN ($2::text, lower($2::text COLLATE \"C\")) ORDER BY o.relname <> $2::text LIMIT 1) "
 		"ORDER BY a.attnum";
 	struct ev_pg *s = ev_pg_of(store);
 	const char *values[] = { s->schema, table };
