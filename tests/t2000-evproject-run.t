@@ -183,6 +183,19 @@ project neg2.db --check ./a.ndjson
 check_status 0 "checks that hold are exit 0"
 project neg.db ./neg.ndjson
 check_status 0 "without --check nobody asks"
+# a query that a row stops is neither poison nor a bare word of the store's
+stops=$(on sqlite "abs(n - n - 9223372036854775807 - 1)" postgresql "1 / (n - n)")
+said="stops.sql:[0-9]+:1: 'stopped': (integer overflow|division by zero)"
+stopped() {
+	{ cat p.sql; echo "-- @$1 stopped"; echo "SELECT k, $stops FROM acc;"; } >stops.sql
+	shift
+	run evproject "$1" stops.sql --store "$(store neg.db)" "${@:2}"
+	check_status 5 "$1: a query that fails on a row is exit 5"
+	check_grep "which one, where and why" "$said" "$err"
+	check_grep "and what to do" "^hint: .*mend the query, which wants no new version" "$err"
+}
+stopped check run --check ./neg.ndjson
+stopped sample show
 evproject run p.sql --store "$(store neg.db)" --check ./neg.ndjson >/dev/full 2>"$err"
 status=$?
 check_status 4 "a full disk behind stdout is exit 4"

@@ -268,4 +268,16 @@ run evproject drop other --store "$(store want.db)" --yes
 check_status 0 "what a drop that was killed has left is dropped by its name"
 check_grep "and so called" 'other is dropped, with what a call that was killed has left of it$' "$err"
 check "all of it" test "$(sql want.db "SELECT count(*) FROM ev_table WHERE projection LIKE 'other%'")" = 0
+
+# a check that a row stops: the view is built, and waits for the file with the check mended
+stops=$(on sqlite "abs(n - n - 9223372036854775807 - 1)" postgresql "1 / (n - n)")
+{ cat p2.sql; echo '-- @check stopped'; echo "SELECT k FROM acc WHERE $stops > 0;"; } >stops.sql
+run evproject run p.sql --store "$(store stops.db)" ./log.ndjson
+rebuild stops.sql stops.db --yes ./log.ndjson
+check_status 5 "a check that fails on a row stops the rebuild"
+check_grep "it is named" "stops.sql:[0-9]+:1: 'stopped': (integer overflow|division by zero)" "$err"
+check "the old version serves" test "$(version stops.db)" = 1
+rebuild p2.sql stops.db --yes ./log.ndjson
+check_status 0 "mended under the same version it goes on"
+check "and the new one serves" test "$(version stops.db)" = 2
 done_testing

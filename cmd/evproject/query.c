@@ -75,7 +75,8 @@ static void print(const struct printed *p, const struct ev_term *t, struct ev_bu
 }
 
 /* Run a prepared query into a table; the heading is the columns' names. */
-static int fill(struct ev_store *s, struct ev_query *q, struct printed *p, struct ev_error *err)
+static int fill(struct ev_store *s, const struct ev_projection *file, const struct ev_query_def *d, struct ev_query *q,
+		struct printed *p, struct ev_error *err)
 {
 	char *align;
 
@@ -87,7 +88,7 @@ static int fill(struct ev_store *s, struct ev_query *q, struct printed *p, struc
 	p->numbers = true;
 	for (size_t i = 0; i < p->columns; i++)
 		ev_table_add(&p->table, s->ops->column(s, q, i));
-	return s->ops->select(s, q, NULL, 0, add_row, p, err);
+	return ev_ask_query(s, file, d, q, add_row, p, err);
 }
 
 static int run_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *d,
@@ -101,7 +102,7 @@ static int run_query(struct ev_store *s, const struct ev_projection *p, const st
 	if (!q)
 		return -1;
 	ev_term_init(&term, 1);
-	rc = fill(s, q, &shown, err);
+	rc = fill(s, p, d, q, &shown, err);
 	if (rc == 0)
 		print(&shown, &term, out);
 	*rows = shown.rows;

@@ -93,6 +93,9 @@ int ev_apply_check_names(struct ev_apply *a, struct ev_error *err);
 /* A check or sample, prepared; NULL with file:line:column. The caller finishes it. */
 struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection *p,
 				  const struct ev_query_def *d, struct ev_error *err);
+/* Its rows, as store's select gives them; a value that it fails on is told with its name and file:line:column. */
+int ev_ask_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *d, struct ev_query *q,
+		 ev_row_fn row, void *ctx, struct ev_error *err);
 
 /*
  * Records that one transaction should have where nobody asks for a number: 10000; and 1000 where statements

@@ -22,6 +22,19 @@ struct ev_query *ev_prepare_query(struct ev_store *s, const struct ev_projection
 	return q;
 }
 
+int ev_ask_query(struct ev_store *s, const struct ev_projection *p, const struct ev_query_def *d, struct ev_query *q,
+		 ev_row_fn row, void *ctx, struct ev_error *err)
+{
+	int rc = s->ops->select(s, q, NULL, 0, row, ctx, err);
+
+	if (rc == 0 || err->class != EV_DATA)
+		return rc;
+	ev_context(err, "%s:%d:%d: '%s'", p->file, d->place.line, d->place.column, d->name);
+	ev_hint(err, "a row of the view stops this query: mend the query, which wants no new version, or what "
+		     "made the row");
+	return rc;
+}
+
 static int check_queries(struct ev_store *s, const struct ev_projection *p,
 			 const struct ev_query_def *defs, size_t n, struct ev_error *err)
 {

@@ -30,7 +30,7 @@ static int ask(struct ev_store *s, const struct ev_projection *p, const struct e
 	a.check.query = ev_prepare_query(s, p, d, err);
 	if (!a.check.query)
 		return -1;
-	rc = s->ops->select(s, a.check.query, NULL, 0, take_row, &a, err);
+	rc = ev_ask_query(s, p, d, a.check.query, take_row, &a, err);
 	if (rc == 0)
 		hooks->asked(hooks->ctx, &a.check);
 	s->ops->finish(s, a.check.query);
