@@ -176,7 +176,8 @@ static const struct refusal refusals[] = {
 	/* what is made in the swap alone */
 	{ "SELECT pg_get_userbyid(c.relowner), c.relname FROM own, new, pg_catalog.pg_class c "
 	  "JOIN pg_catalog.pg_class y ON y.relname = c.relname WHERE c.oid = ANY (oids) AND y.oid = ANY (noids) "
-	  "AND c.relowner <> y.relowner AND NOT has_schema_privilege(c.relowner, current_schema(), 'CREATE') "
+	  "AND c.relowner <> y.relowner AND pg_has_role(c.relowner, 'USAGE') "
+	  "AND NOT has_schema_privilege(c.relowner, current_schema(), 'CREATE') "
 	  "AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)",
 	  "role '%s' owns table '%s' and may not create in its schema: the new one could not be given to it",
 	  "GRANT CREATE ON SCHEMA ... TO that role, or let the role that runs the rebuild own the table" },
