@@ -85,11 +85,12 @@ UPDATE b SET label = at WHERE k = \$.k;
 EOF
 differential types.sql ./plain.ndjson "an array, and a moment as text, run"
 
-# a column that the primary key only includes is none of it
+# a column that the primary key only includes is none of it, and a view of the file, a rule in PostgreSQL, acts on nothing
 cat >beside.sql <<EOF
 -- @projection beside version 1
 $head postgresql
 CREATE TABLE a (k text, v integer, PRIMARY KEY (k) INCLUDE (v));
+CREATE VIEW of_a AS SELECT k FROM a;
 -- @on e
 INSERT INTO a (k, v) VALUES (\$.k, \$.v) ON CONFLICT DO NOTHING;
 EOF

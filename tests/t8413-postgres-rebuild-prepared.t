@@ -11,6 +11,7 @@ echo 'max_prepared_transactions = 2' >>"$postgres_dir/data/postgresql.conf"
 for i in {0..299}; do rec add "k$((i % 53))" $((i % 5)); done >in.ndjson
 database db
 project "$db" ./in.ndjson
+sql "$db" "CREATE TABLE money (n int); BEGIN; INSERT INTO money VALUES (1); PREPARE TRANSACTION 'not in the way'"
 sql "$db" "BEGIN; UPDATE acc SET at = at WHERE k = 'k1'; PREPARE TRANSACTION 'left behind'"
 evproject rebuild p2.sql --store "$db" --yes --swap-wait 60s ./in.ndjson 2>swap.err & pid=$!
 told() { grep -q "the swap waits for a transaction of others: prepared transaction 'left behind' (role app) for [0-9]* s; " swap.err; }

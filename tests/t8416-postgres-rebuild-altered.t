@@ -79,8 +79,13 @@ altered 'CREATE OR REPLACE VIEW big AS SELECT k, n FROM acc WHERE n > 60' 'the q
 	altered 'ALTER TABLE acc ALTER k SET COMPRESSION pglz' 'the compression of column k on acc' added \
 		'ALTER TABLE acc ALTER k SET COMPRESSION default'
 sql "$db" 'DROP INDEX by_n; CREATE INDEX by_n ON acc (n)'
+# what is carried over, or serves nobody, is no such change
+[ "$(sql "$db" 'SHOW server_version_num')" -lt 130000 ] || sql "$db" 'ALTER INDEX by_n SET (deduplicate_items = off, fillfactor = 70)'
+check "an index that could not be made stays invalid" test "$(sql "$db" 'CREATE UNIQUE INDEX CONCURRENTLY broken ON acc ((k IS NULL))' 2>/dev/null
+	sql "$db" "SELECT indisvalid FROM pg_index WHERE indexrelid = 'broken'::regclass")" = f
 rebuild p2.sql "$db" ./in.ndjson
 check_status 0 "undone, the same command swaps"
+check "  with no index that is invalid" test -z "$(sql "$db" "SELECT 1 FROM pg_indexes WHERE schemaname = 'public' AND indexname = 'broken'")"
 check "  to the new version" test "$(versions "$db")" = 'acc|2 acc (kept)|1 '
 
 # so it is of what hangs on the tables, and of rights: the tables are another role's now

@@ -28,9 +28,10 @@ static PGresult *lacking(struct ev_shadow_pg *sh, const char *with, struct ev_er
 			     "JOIN pg_catalog.pg_class n ON n.relname = o.relname "
 			     "JOIN pg_catalog.pg_index i ON i.indrelid = o.oid "
 			     "JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid "
-			     "WHERE o.oid = ANY (oids) AND n.oid = ANY (noids) AND NOT EXISTS (SELECT 1 "
-			     "FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid) AND NOT EXISTS "
-			     "(SELECT 1 FROM pg_catalog.pg_class y WHERE y.relnamespace = n.relnamespace "
+			     "WHERE o.oid = ANY (oids) AND n.oid = ANY (noids) AND i.indisvalid "
+			     "AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k "
+			     "WHERE k.conindid = i.indexrelid) AND NOT EXISTS (SELECT 1 "
+			     "FROM pg_catalog.pg_class y WHERE y.relnamespace = n.relnamespace "
 			     "AND y.relname = x.relname) ORDER BY 4", with);
 }
 

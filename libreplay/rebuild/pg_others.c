@@ -78,18 +78,30 @@ int ev_pgkit_outlive(struct ev_shadow_pg *s, const struct ev_buf *ids, enum ev_p
 	return left < 0 ? -1 : !left;
 }
 
-/* One that was prepared has no session: pid NULL in pg_locks. */
+/*
+ * One that was prepared has no session: pid NULL in pg_locks. Only one that has a lock on the tables that serve: who is
+ * named here may be rolled back for it.
+ */
 static void name_prepared(struct ev_shadow_pg *s, char *who, size_t size)
 {
 	struct ev_error ignored = EV_ERROR_INIT;
-	PGresult *res = ev_pgkit_rows(s->live, &ignored, "SELECT gid, owner, extract(epoch FROM pg_catalog.now() - "
-				      "prepared)::bigint FROM pg_catalog.pg_prepared_xacts "
-				      "WHERE database = current_database() ORDER BY prepared LIMIT 1");
+	struct ev_buf sql = EV_BUF_INIT;
+	PGresult *res;
 
+	ev_buf_adds(&sql, "WITH own AS (SELECT ");
+	ev_pgkit_oids(&sql, s, EV_ROLE_LIVE);
+	ev_buf_adds(&sql, " AS oids) SELECT p.gid, p.owner, extract(epoch FROM pg_catalog.now() - p.prepared)::bigint "
+		    "FROM own, pg_catalog.pg_prepared_xacts p WHERE p.database = current_database() "
+		    "AND EXISTS (SELECT 1 FROM pg_catalog.pg_locks x JOIN pg_catalog.pg_locks l "
+		    "USING (virtualtransaction) WHERE x.pid IS NULL AND x.locktype = 'transactionid' "
+		    "AND x.transactionid = p.transaction AND l.pid IS NULL AND l.locktype = 'relation' "
+		    "AND l.relation = ANY (oids)) ORDER BY p.prepared LIMIT 1");
+	res = ev_pgkit_rows(s->live, &ignored, "%s", ev_buf_str(&sql));
 	if (res && PQntuples(res))
 		snprintf(who, size, "prepared transaction '%s' (role %s) for %s s", PQgetvalue(res, 0, 0),
 			 PQgetvalue(res, 0, 1), PQgetvalue(res, 0, 2));
 	PQclear(res);
+	ev_buf_release(&sql);
 }
 
 void ev_pgkit_longest(struct ev_shadow_pg *s, char *who, size_t size)
@@ -101,16 +113,18 @@ void ev_pgkit_longest(struct ev_shadow_pg *s, char *who, size_t size)
 		"WHERE l.locktype = 'virtualxid' AND l.granted AND a.datname = current_database() AND " OTHERS
 		"ORDER BY a.xact_start LIMIT 1";
 	struct ev_error ignored = EV_ERROR_INIT;
-	PGresult *res = ev_pgkit_rows(s->live, &ignored, "%s", sql);
+	PGresult *res;
 
 	who[0] = '\0';
+	name_prepared(s, who, size);
+	if (*who)
+		return;
+	res = ev_pgkit_rows(s->live, &ignored, "%s", sql);
 	if (res && PQntuples(res)) {
 		snprintf(who, size, "pid %s (%s, role %s)", PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 2),
 			 PQgetvalue(res, 0, 1));
 		if (!PQgetisnull(res, 0, 3))
 			snprintf(who + strlen(who), size - strlen(who), " for %s s", PQgetvalue(res, 0, 3));
-	} else {
-		name_prepared(s, who, size);
 	}
 	PQclear(res);
 }

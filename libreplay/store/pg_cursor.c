@@ -80,7 +80,7 @@ static void add_column(struct ev_table_info *out, const PGresult *res, int row)
 
 #define INDEXES 7 /* from there on it is only sought or sorted in another way */
 
-/* What a row depends on beside its columns. */
+/* What a row depends on beside its columns. A view is a rule for SELECT, which acts on nothing. */
 static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info *out, struct ev_error *err)
 {
 	static const char sql[] =
@@ -101,7 +101,7 @@ static int find_oddity(struct ev_pg *s, const char *table, struct ev_table_info 
 		"ON l.oid = a.attcollation WHERE a.attrelid = c.oid AND a.attnum > 0 AND "
 		"NOT l.collisdeterministic) THEN 8 ELSE 0 END, "
 		"EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) OR "
-		"EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) "
+		"EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1') "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
 		"WHERE n.nspname = $1 AND c.relname = $2";
 	static const char *const what[] = {
