@@ -76,6 +76,7 @@ check "a slow restore is under way" wait_for 60 begun
 check "another one over it is killed $kills times, and ends" killed over ./arch
 wait $first
 status=$?
+cp first.err "$err"
 check_status 6 "the first one has ended with 6"
 for p in 0 1 2; do evtail "./arch/$src/$p" --from begin -q -o '%k %s %v %h' 2>/dev/null | md5sum; done >want
 check "the other cluster has what the archive has" cmp want <(digest over)
