@@ -89,7 +89,7 @@ check "  with no index that is invalid" test -z "$(sql "$db" "SELECT 1 FROM pg_i
 check "  to the new version" test "$(versions "$db")" = 'acc|2 acc (kept)|1 '
 
 # so it is of what hangs on the tables, and of rights: the tables are another role's now
-super 'CREATE ROLE team' >/dev/null 2>&1
+super 'CREATE ROLE strangers' >/dev/null 2>&1
 database db
 project "$db" ./in.ndjson
 rebuild p2.sql "$db" ./in.ndjson --no-swap
@@ -105,22 +105,22 @@ say other 'BEGIN; SELECT 1'
 evproject rebuild p2.sql --store "$db" --yes --swap-wait 10m ./in.ndjson >swap.out 2>swap.err & pid=$!
 outlives() { [ "$(super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$(basename "$db")' AND query LIKE '%virtualxid = ANY%'")" -gt 0 ]; }
 check "a swap waits for a transaction of others" wait_for 60 outlives
-super 'ALTER TABLE acc OWNER TO team' "$_super_url"
+super 'ALTER TABLE acc OWNER TO strangers' "$_super_url"
 say other COMMIT
 wait $pid; status=$?
 bye other
 cp swap.err "$err"
 check_status 2 "which has given the table to another role meanwhile: the swap is refused"
-check_grep "  with the one who owns it" "role 'team' owns table 'acc': only its members can swap it" "$err"
+check_grep "  with the one who owns it" "role 'strangers' owns table 'acc': only its members can swap it" "$err"
 run evproject status --store "$db"
 check_grep "  status says what to do" '^to go on: run it as that role or one that it is granted to, or give the table back' "$out"
 super 'ALTER TABLE acc OWNER TO app' "$_super_url"
 rebuild p2.sql "$db" ./in.ndjson
 check_status 0 "  given back it is swapped"
-super 'ALTER TABLE acc OWNER TO team' "$_super_url"
+super 'ALTER TABLE acc OWNER TO strangers' "$_super_url"
 run evproject rollback p.sql --store "$db"
 check_status 2 "a rollback of tables that are another role's"
-check_grep "  names it" "role 'team' owns table 'acc': only its members can swap it" "$err"
+check_grep "  names it" "role 'strangers' owns table 'acc': only its members can swap it" "$err"
 super 'ALTER TABLE acc OWNER TO app' "$_super_url"
 run evproject rollback p.sql --store "$db"
 check_status 0 "  and goes when they are given back"
