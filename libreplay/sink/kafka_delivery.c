@@ -76,6 +76,10 @@ static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const
 				   "a repetition of it was taken for known, and it may be lost";
 	bool gone = ev_kafka_is_gone(m->err);
 
+	if (k->job && ev_kafka_txn_is_fence(m->err)) {
+		ev_kafka_txn_held(k, &k->error);
+		return;
+	}
 	ev_kafka_sink_fail(k, t, m->partition, part, offset, gone ? EV_TARGET_GONE : why);
 	if (gone)
 		ev_kafka_target_hint(k, &k->error);
@@ -84,8 +88,6 @@ static void first_error(struct kafka_sink *k, const rd_kafka_message_t *m, const
 			size_of(m));
 	if (m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
 		ev_hint(&k->error, "the broker wants an ACL that allows Write on topic '%s'", t->name);
-	if (m->err == RD_KAFKA_RESP_ERR__FENCED || m->err == RD_KAFKA_RESP_ERR_PRODUCER_FENCED)
-		k->error.class = EV_HELD;
 }
 
 /*

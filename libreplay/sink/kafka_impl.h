@@ -177,7 +177,13 @@ int ev_kafka_txn_broken(struct kafka_sink *k, struct ev_error *err);
  * or in what broke the transaction.
  */
 int ev_kafka_txn_refused(struct kafka_sink *k, rd_kafka_resp_err_t e, struct ev_error *err);
-/* What another copy has done to us is EV_HELD, whatever the error says. */
+/* Is it told to who was fenced off? */
+bool ev_kafka_txn_is_fence(rd_kafka_resp_err_t e);
+/* EV_HELD: another copy is at work. -1. */
+int ev_kafka_txn_held(struct kafka_sink *k, struct ev_error *err);
+/*
+ * A job has failed: its transaction is over. What another copy has done to us is EV_HELD, whatever the error says. -1.
+ */
 int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err);
 
 /* kafka_call.c */

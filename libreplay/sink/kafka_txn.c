@@ -8,25 +8,31 @@
 
 enum { TURN_MS = 1000, MOVED_MS = 100, MARK_MS = 86400000 };
 
-static bool is_fence(rd_kafka_resp_err_t e)
+bool ev_kafka_txn_is_fence(rd_kafka_resp_err_t e)
 {
 	return e == RD_KAFKA_RESP_ERR__FENCED || e == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
 	       e == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
-static int held(struct kafka_sink *k, struct ev_error *err)
+int ev_kafka_txn_held(struct kafka_sink *k, struct ev_error *err)
 {
 	ev_fail(err, EV_HELD, "another copy of job '%s' has taken over", k->job);
 	return ev_hint(err, "what it has not committed is not in the target; only one may run at a time. If there is "
 		       "no other, the broker gave the transaction up as too slow: run it again");
 }
 
+/* A broker that refuses for a consequence, as the transaction is not open any more, tells the reason at its end. */
 int ev_kafka_txn_judge(struct kafka_sink *k, struct ev_error *err)
 {
 	char why[512];
 
-	if (k->job && !k->stuck && is_fence(rd_kafka_fatal_error(k->cluster->rk, why, sizeof(why))))
-		held(k, err);
+	if (!k->job || err->class == EV_HELD)
+		return -1;
+	ev_kafka_txn_abort(k);
+	if (!k->stuck && ev_kafka_txn_is_fence(rd_kafka_fatal_error(k->cluster->rk, why, sizeof(why)))) {
+		ev_kafka_txn_held(k, err);
+		k->error = *err;
+	}
 	return -1;
 }
 
@@ -66,10 +72,10 @@ void ev_kafka_jobs_there(struct kafka_sink *k, struct ev_error *err)
 static int fail(struct kafka_sink *k, rd_kafka_error_t *error, enum ev_kafka_txn_what what,
 		struct ev_error *err)
 {
-	bool fenced = is_fence(rd_kafka_error_code(error));
+	bool fenced = ev_kafka_txn_is_fence(rd_kafka_error_code(error));
 
 	if (fenced)
-		held(k, err);
+		ev_kafka_txn_held(k, err);
 	else
 		ev_fail(err, EV_STORE, "cannot %s of job '%s': %s", ev_kafka_txn_name(what), k->job,
 			rd_kafka_error_string(error));
@@ -83,7 +89,7 @@ static int fail(struct kafka_sink *k, rd_kafka_error_t *error, enum ev_kafka_txn
 		k->error = *err;
 	else
 		*err = k->error; /* what came first is the reason */
-	return -1;
+	return ev_kafka_txn_judge(k, err);
 }
 
 /* Is there time, and a reason, to call again? */
@@ -144,7 +150,7 @@ int ev_kafka_txn_broken(struct kafka_sink *k, struct ev_error *err)
 		return fail(k, e, EV_TXN_WHY, err);
 	ev_fail(&k->error, EV_STORE, "cannot write a transaction of job '%s': the client threw it away", k->job);
 	*err = k->error;
-	return -1;
+	return ev_kafka_txn_judge(k, err);
 }
 
 int ev_kafka_txn_refused(struct kafka_sink *k, rd_kafka_resp_err_t e, struct ev_error *err)
@@ -246,15 +252,6 @@ static int commit(struct kafka_sink *k, struct ev_error *err)
 	}
 }
 
-static int give_up(struct kafka_sink *k, struct ev_error *err)
-{
-	struct ev_error why = *err;
-
-	ev_kafka_txn_abort(k);
-	*err = why;
-	return ev_kafka_txn_judge(k, err);
-}
-
 /* No offsets of groups: the topics that they are of are not there yet. */
 int ev_kafka_sink_claim(struct ev_sink *s, const struct ev_position *begin, struct ev_error *err)
 {
@@ -262,7 +259,7 @@ int ev_kafka_sink_claim(struct ev_sink *s, const struct ev_position *begin, stru
 
 	ev_position_copy(&k->kept.next, begin);
 	if (ev_kafka_txn_begin(k, err) || ev_kafka_job_put_token(k, err) || commit(k, err))
-		return give_up(k, err);
+		return ev_kafka_txn_judge(k, err);
 	k->open = false;
 	k->claimed = true;
 	return 0;
@@ -282,7 +279,7 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 	bool same;
 
 	if (ev_kafka_sink_pass_on(k, err))
-		return give_up(k, err);
+		return ev_kafka_txn_judge(k, err);
 	ev_position_copy(&all, &k->kept.next);
 	ev_job_token_advance(&all, next);
 	same = ev_position_eq(&all, &k->kept.next);
@@ -292,7 +289,7 @@ int ev_kafka_txn_flush(struct ev_sink *s, const struct ev_position *next, struct
 		return 0;
 	if (((k->delivered || ev_kafka_witness_lacks(k)) && ev_kafka_sink_drain(k, err)) ||
 	    ev_kafka_witness_settle(k, err) || commit_token(k, next, err))
-		return give_up(k, err);
+		return ev_kafka_txn_judge(k, err);
 	k->open = false;
 	k->token = true;
 	k->transaction++;

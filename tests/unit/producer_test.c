@@ -1,16 +1,16 @@
 /*
- * The first record into a partition goes alone: one that has to be repeated does not fall behind others. And records
- * that wait for their turn: they are handed over by partition, in their order, and a failure says exactly which are
- * not.
+ * The first record into a partition goes alone: one that has to be repeated does not fall behind others. Records that
+ * wait for their turn: they are handed over by partition, in their order, and a failure says exactly which are not.
+ * And a job that another copy has taken over says so, whatever the broker refuses it with first.
  */
 #include "test.h"
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
-#include "sink/kafka.h"
+#include "sink/kafka_impl.h"
 
-enum { RECORDS = 40, BYTES = 900, BATCH_BYTES = 1500, PRODUCE_KEY = 0 };
+enum { RECORDS = 40, BYTES = 900, BATCH_BYTES = 1500, PRODUCE_KEY = 0, END_KEY = 26 };
 
 struct seen {
 	int64_t at[RECORDS]; /* its offset in the target; -1: not acknowledged */
@@ -29,11 +29,12 @@ static void delivered(void *ctx, uint32_t part, int64_t offset, const char *topi
 static struct ev_partition part = { .topic = "s" };
 static const struct ev_source source = { .parts = &part, .nparts = 1 };
 
-static struct ev_sink *open_sink(struct seen *s, bool lent)
+static struct ev_sink *open_sink(struct seen *s, bool lent, const char *job)
 {
 	char *mock[] = { "test.mock.num.brokers=1" };
 	struct ev_kafka_sink_spec spec = { .memory = 1 << 20, .batch_bytes = BATCH_BYTES, .lent = lent,
-					   .delivered = delivered, .ctx = s, .source = &source };
+					   .delivered = delivered, .ctx = s, .source = &source,
+					   .job = job };
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_sink *sink;
 
@@ -68,7 +69,7 @@ static rd_kafka_mock_cluster_t *mock_of(struct ev_sink *sink)
 static void test_first(void)
 {
 	struct seen s = { .acknowledged = 0 };
-	struct ev_sink *sink = open_sink(&s, false);
+	struct ev_sink *sink = open_sink(&s, false, NULL);
 	struct ev_error err = EV_ERROR_INIT;
 	int moved = 0;
 
@@ -98,7 +99,7 @@ static int put_one(struct ev_sink *sink, int i, size_t bytes, int64_t timestamp,
 static void test_lent(void)
 {
 	struct seen s = { .acknowledged = 0 };
-	struct ev_sink *sink = open_sink(&s, true);
+	struct ev_sink *sink = open_sink(&s, true, NULL);
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_position none = EV_POSITION_INIT;
 	uint64_t beyond;
@@ -128,7 +129,7 @@ static void test_lent(void)
 static void test_unsent(void)
 {
 	struct seen s = { .acknowledged = 0 };
-	struct ev_sink *sink = open_sink(&s, true);
+	struct ev_sink *sink = open_sink(&s, true, NULL);
 	struct ev_error err = EV_ERROR_INIT;
 	struct ev_position none = EV_POSITION_INIT;
 	uint64_t beyond;
@@ -145,10 +146,36 @@ static void test_unsent(void)
 	sink->ops->close(sink);
 }
 
+/* The broker's answers to a record, and to the end of its transaction: what becomes of the job? */
+static void test_refused(rd_kafka_resp_err_t record, rd_kafka_resp_err_t end, enum ev_class class)
+{
+	struct seen s = { .acknowledged = 0 };
+	struct ev_sink *sink = open_sink(&s, false, "job");
+	struct ev_error err = EV_ERROR_INIT;
+
+	if (!sink)
+		return;
+	rd_kafka_mock_topic_create(mock_of(sink), "t", 2, 1);
+	CHECK(!ev_kafka_txn_init((struct kafka_sink *)sink, &err), "the producer is fenced in: %s", err.text);
+	rd_kafka_mock_push_request_errors(mock_of(sink), PRODUCE_KEY, 1, record);
+	if (end)
+		rd_kafka_mock_push_request_errors(mock_of(sink), END_KEY, 1, end);
+	CHECK(put_one(sink, 0, BYTES, 1, &err), "a record that is refused with %s fails", rd_kafka_err2name(record));
+	CHECK(err.class == class, "where its transaction's end is answered by %s the class is %d (%d: %s)",
+	      rd_kafka_err2name(end), (int)class, (int)err.class, err.text);
+	if (class == EV_HELD)
+		CHECK(strstr(err.text, "another copy of job 'job' has taken over") != NULL, "it is said: %s", err.text);
+	sink->ops->close(sink);
+}
+
 int main(void)
 {
 	test_first();
 	test_lent();
 	test_unsent();
+	test_refused(RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, 0, EV_HELD);
+	test_refused(RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, RD_KAFKA_RESP_ERR_PRODUCER_FENCED, EV_HELD);
+	test_refused(RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, EV_HELD);
+	test_refused(RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, 0, EV_STORE);
 	return test_done();
 }
