@@ -89,8 +89,10 @@ check: setup-test
 	@$(MAKE) all $(UNIT) $(HELPERS)
 	tests/run --build $B --effort $(EFFORT) --tier check
 
-# The whole suite on this machine, with a real Kafka.
+# The whole suite on this machine, with a real Kafka. The servers of other versions that tests want are fetched before,
+# once: a test has its time limit.
 test: setup-test
+	@for v in $$(sed -n 's/^VERSION=\([0-9.]*\).*/\1/p' tests/t*.t); do scripts/fetch-postgres $$v >/dev/null || exit; done
 	@$(MAKE) all $(UNIT) $(HELPERS) $(BENCH)
 	tests/run --build $B --effort $(EFFORT) --tier all
 

@@ -241,7 +241,11 @@ _evproject_dead() {
 	if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --format --all --yes -y --log-format --help -h --version' -- "$cur"))
 	else
-		COMPREPLY=($(compgen -f -- "$cur"))
+		COMPREPLY=($(compgen -W 'list show retry drop export' -- "$cur"))
+		local word
+		for word in "${COMP_WORDS[@]:2:COMP_CWORD-2}"; do
+			case $word in list|show|retry|drop|export) COMPREPLY=($(compgen -f -- "$cur")) ;; esac
+		done
 	fi
 }
 _evproject_drop() {
@@ -256,7 +260,7 @@ _evproject_drop() {
 	if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W ' --store --schema --store-timeout --lock-wait --yes -y --log-format --help -h --version' -- "$cur"))
 	else
-		COMPREPLY=($(compgen -f -- "$cur"))
+		COMPREPLY=()
 	fi
 }
 _evproject() {

@@ -192,6 +192,7 @@ complete -c evproject -n '__fish_seen_subcommand_from dead' -s y -l yes -d 'drop
 complete -c evproject -n '__fish_seen_subcommand_from dead' -l log-format -x -a 'text json' -d 'how messages on stderr look'
 complete -c evproject -n '__fish_seen_subcommand_from dead' -s h -l help -d 'show this help'
 complete -c evproject -n '__fish_seen_subcommand_from dead' -l version -d 'show versions'
+complete -c evproject -n 'contains -- dead (commandline -opc)[2]; and not __fish_seen_subcommand_from list show retry drop export' -f -a 'list show retry drop export'
 complete -c evproject -n __fish_use_subcommand -f -a drop -d 'remove a projection: its tables, ledger, and what is kept of it'
 complete -c evproject -n '__fish_seen_subcommand_from drop' -l store -r -d 'a path, sqlite:PATH, or postgresql://...'
 complete -c evproject -n '__fish_seen_subcommand_from drop' -l schema -x -d 'PostgreSQL: where the tables are'
@@ -201,3 +202,4 @@ complete -c evproject -n '__fish_seen_subcommand_from drop' -s y -l yes -d 'drop
 complete -c evproject -n '__fish_seen_subcommand_from drop' -l log-format -x -a 'text json' -d 'how messages on stderr look'
 complete -c evproject -n '__fish_seen_subcommand_from drop' -s h -l help -d 'show this help'
 complete -c evproject -n '__fish_seen_subcommand_from drop' -l version -d 'show versions'
+complete -c evproject -n 'contains -- drop (commandline -opc)[2]' -f

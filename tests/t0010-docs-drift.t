@@ -22,6 +22,17 @@ done
 
 if command -v bash >/dev/null; then
 	for file in "$TOP"/completions/*.bash; do check "${file##*/} parses" bash -n "$file"; done
+	mkdir tab && : >tab/list.sql && : >tab/dead.sql
+	completes() { # completes WORD...: what may stand for the last one
+		(cd tab && bash -c '. "$0" && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _evproject && echo "${COMPREPLY[*]}"' \
+			"$TOP/completions/evproject.bash" evproject "$@" | tr ' ' '\n' | sort | xargs)
+	}
+	check "dead is completed to what may be done, and not to files" test "$(completes dead '')" = "drop export list retry show"
+	check "by its beginning" test "$(completes dead re)" = retry
+	check "then to files" test "$(completes dead list l)" = list.sql
+	check "drop takes a name, which no file is" test -z "$(completes drop '')"
+	check "others take files" test "$(completes run d)" = dead.sql
+	check "as options do" test "$(completes drop --store l)" = list.sql
 fi
 
 # The functions that SQL may call are those of the authorizer.

@@ -74,6 +74,11 @@ evtail --dump-options bash >c.bash
 check "the bash completion is bash" bash -n c.bash
 run evtail --dump-options json
 check "the table as JSON is JSON" jq -e .options "$out"
+types_of() { jq -r --arg n "$1" '[.. | objects | select(.name? == $n and .type?).type] | unique | join(" ")'; }
+evproject --dump-options json >all.json
+for option in yes=flag store=string batch=integer memory=size lock-wait=duration max-change=percent property=list on-error=enum; do
+	check "--${option%=*} is of type ${option#*=} there" test "$(types_of "${option%=*}" <all.json)" = "${option#*=}"
+done
 
 printf '{"id":1}\n{"id":2}\n' >bare.ndjson
 run evtail ./bare.ndjson

@@ -19,6 +19,15 @@ took=$((${EPOCHREALTIME/./} - before))
 check_status 6 "a second process on the store is held off"
 check_grep "it names the pid and the host of the first" "pid $first on $(uname -n)" "$err"
 check "it has waited --lock-wait" test $took -ge 400000
+sed 's/n = acc.n + /n = /' p.sql >edited.sql
+run timeout -s KILL 60 evproject run edited.sql --store "$(store s.db)" --lock-wait 1h ./a.ndjson
+check_status 2 "a file that was edited in place does not wait for what would not help it"
+check_grep "it is told so" "edited.sql: projection 'acc' has changed since its tables were built" "$err"
+check_grep "and what to do" '^hint: raise the version' "$err"
+sed 's/version 1/version 2/' edited.sql >raised.sql
+run evproject run raised.sql --store "$(store s.db)" --lock-wait 400ms ./a.ndjson
+check_status 2 "one that is to be rebuilt waits, as a swap may come, and is not told to wait longer"
+check_grep "but to rebuild" "^hint: the old tables hold the old meaning; build the view anew: rebuild" "$err"
 check "and left no error behind" ledger s.db '.last_error == null'
 check "status reads beside it" evproject status --store "$(store s.db)"
 project s.db --lock-wait 30s ./a.ndjson &

@@ -247,4 +247,13 @@ run evproject run p.sql --store wide.db ./a.ndjson
 check_status 2 "a database in UTF-16 is refused"
 check_grep "for what it is" "store 'wide.db': the database's encoding is UTF-16le, UTF-8 is needed" "$err"
 check "nothing was made in it" test "$(sqlite3 wide.db .tables)" = theirs
+
+# a store that a group shares, or that root sees to for its owner: the lock is theirs as well
+evproject run p.sql --store group.db --quiet ./a.ndjson
+rm -f group.db-evlock
+chmod 660 group.db
+[ $EUID != 0 ] || chown 65534 group.db
+run evproject run p.sql --store group.db ./a.ndjson
+check_status 0 "a store that a group shares"
+check "so does its lock" test "$(stat -c '%a %u' group.db-evlock)" = "$(stat -c '%a %u' group.db)"
 done_testing

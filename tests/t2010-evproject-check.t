@@ -100,7 +100,19 @@ run evproject check real.sql
 check_status 0 "decimals that are added up pass"
 check_grep "their types are shown as they are declared" '^  tables    acc \(k text, n decimal\(10,2\), at integer\)$' "$out"
 check_grep "with a warning" 'real.sql:8:31: acc.n is decimal: .*:scaled' "$err"
+sed '/^CREATE/{p;i -- @schema postgresql
+s/integer/bigint/g};s/^-- @schema$/& sqlite/' p.sql >both.sql
+run evproject check both.sql "${against[@]}"
+check "of a schema for each kind of store that for this one is shown" \
+	test "$(grep -c ' acc (k text, ' "$out"; grep -c "acc (k text, n $(on sqlite integer postgresql bigint), " "$out")" = $'1\n1'
+sed 's/at integer);/at integer, doc jsonb);/' p.sql >json.sql
+run evproject check json.sql
+check_status 0 "without a store it is checked as SQLite would take it"
+check_grep "a column that SQLite has not is told" 'warning: json.sql: acc.doc is jsonb, which SQLite has not' "$err"
+check_grep "and where it is to be checked" '^hint: without a store .*--store postgresql://' "$err"
 if on postgresql; then
+	run evproject check json.sql "${against[@]}"
+	check "nothing is said of it there" test "$status" = 0 -a ! -s "$err"
 	for more in 's/at integer);/at integer UNIQUE);/' 's/^-- @schema/-- @dedupe id\n&/; s/=$.type/& id=$.id/'; do
 		sed "$more" p.sql >scratch.sql
 		run evproject check scratch.sql "${against[@]}"
@@ -128,8 +140,22 @@ evproject check p.sql >/dev/full 2>"$err"
 status=$?
 check_status 4 "a full disk behind stdout is exit 4"
 
-# what could not be rebuilt a first run does not begin either
+# beside the view that is in the store
 : >none.ndjson
+evproject run p.sql --store "$(store view.db)" --quiet ./none.ndjson
+run evproject check p.sql --store "$(store view.db)" --quiet
+check "the file of the view is good" test "$status" = 0 -a ! -s "$err"
+sed 's/n = acc.n + /n = /' p.sql >e.sql
+run evproject check e.sql --store "$(store view.db)"
+check_status 0 "one that was edited in place is checked"
+check_grep "with a warning, as no run will take it" \
+	"warning: e.sql: projection 'acc' has changed since its tables were built \(version 1 in the store, 1 in the file\)" "$err"
+check_grep "that says what to do" '^hint: raise the version' "$err"
+sed -i 's/version 1/version 2/' e.sql
+run evproject check e.sql --store "$(store view.db)"
+check "a raised version is on its way" test "$status" = 0 -a ! -s "$err"
+
+# what could not be rebuilt a first run does not begin either
 left() { sql names.db "$(on sqlite "SELECT count(*) FROM sqlite_schema" postgresql \
 	"SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace")"; }
 names() { # NAME SED WANT: run refuses p.sql so changed, and makes nothing

@@ -99,6 +99,9 @@ run evproject dead drop p.sql --store "$(store stop.db)" t/0@1 --yes
 check_status 2 "it cannot be dropped twice"
 run evproject dead drop p.sql --store "$(store stop.db)" --all --yes
 check "drop --all leaves none" ledger stop.db '.balanced and .dead == 0'
+evproject dead drop p.sql --store "$(store stop.db)" --all </dev/null >"$out" 2>"$err"
+status=$?
+check_status 0 "where there is none it wants no yes"
 project stop.db ./b.ndjson
 check_status 0 "and the run goes on from its position"
 
@@ -122,6 +125,8 @@ dump path.db >before
 run evproject dead retry path.sql --store "$(store path.db)" t/0@1
 check_status 5 "a retry that may not come late is refused"
 check_grep "by table and line" "cannot retry t/0@1: .*shared with other keys: table 'acc', handler at line 7" "$err"
+check_grep "and why its rows are not its key's alone" "; nor are its rows one key's own: the handler at line 7 does not find" "$err"
+check_grep "and what would make them so" 'if \$\.k is every record.s key, a line -- @key \$\.k in the file' "$err"
 check_grep "and says what to do: build the view anew, or give the record up" '^hint: .*rebuild .*--again .*dead drop$' "$err"
 check "nothing has changed, the tries included" test "$(dump path.db)" = "$(cat before)" -a \
 	"$(sql path.db "SELECT max(tries) FROM ev_dead")" = 1
@@ -131,6 +136,13 @@ run evproject dead retry path.sql --store "$(store path.db)" --all
 check_status 5 "two that are refused for different reasons"
 check "have each its own advice behind it" test "$(grep -A 1 -E 'warning: .*t/[01]@' "$err" | grep -oE 't/[01]@[01]|^hint: (nothing was changed|a letter that fails)' | xargs)" = \
 	"t/0@1 hint: nothing was changed t/1@0 hint: a letter that fails"
+
+sed 's/n integer NOT NULL/n integer NOT NULL CHECK (n < 9)/' p.sql >checked.sql
+run evproject run checked.sql --store "$(store checked.db)" --on-error dead ./b.ndjson
+run evproject dead retry checked.sql --store "$(store checked.db)" t/0@1
+check_status 5 "a table with a CHECK is not looked into"
+check_grep "which is said, as the SET is not all that is in the way" "; nor are its rows one key's own: the table has a CHECK" "$err"
+check_no_grep "no @key would help there" '@key' "$err"
 
 # of many each is tried: those that fail stay as they are, with what they hold back
 off=0

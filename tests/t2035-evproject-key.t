@@ -29,7 +29,7 @@ lie() { # lie TEXT PATTERN LINE: poison
 line() { echo '{"topic":"t","partition":0,"offset":0,"timestamp":1763200000000,'"$1"',"headers":[],"value":{"type":"'"${3:-add}"'"'"$2"',"n":1}}'; }
 is='t/0@0: .*\$\.k is not the record.s key, as .@key. says'
 lie "another key" "$is" "$(line '"key":"a"' ',"k":"b"')"
-lie "no key" "$is" "$(line '"key":null' ',"k":"b"')"
+lie "no key" "$is: the record has none" "$(line '"key":null' ',"k":"b"')"
 lie "a key that is no text" "$is" "$(line '"key_base64":"/w=="' ',"k":"b"')"
 lie "an object" "$is" "$(line '"key":"{}"' ',"k":{}')"
 lie "a truth value" "$is" "$(line '"key":"true"' ',"k":true')"

@@ -48,4 +48,7 @@ check_status 2 "a source is required"
 check_grep "and how one looks" '^hint: give a topic, or a file' "$err"
 run evproject draft ./missing.ndjson
 check_status 3 "that can be read"
+printf '{"type":"paid","amount":%s}\n' 1234567.89 98765432.1 3 >money.txt
+evproject draft --lines money ./money.txt >money.sql
+check_grep "what has fractions is exact where the store can" '^  amount numeric' money.sql
 done_testing

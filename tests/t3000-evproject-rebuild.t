@@ -16,6 +16,10 @@ rebuild v1.sql s.db ./log.ndjson
 check_status 0 "the same version again is no error"
 check_grep "and nothing is done" 'version 1 serves already, nothing to do' "$err"
 check "not even catching up" same s.db want1.db
+sed 's/version 1/version 7/' v1.sql >v7.sql
+rebuild v7.sql s.db ./log.ndjson
+check_status 0 "nor is another number of it"
+check_grep "which is said to be no other version" "version 1 serves already, and means the same as the file's 7: nothing to do" "$err"
 
 # the swap
 sqlite3 s.db 'CREATE VIEW others AS SELECT count(*) AS n, sum(n) AS total FROM acc; CREATE INDEX others_at ON acc (at)'

@@ -89,8 +89,14 @@ sqlite3 s.db "DROP TABLE older; CREATE VIEW ids AS SELECT rowid AS id, k FROM ac
 	CREATE VIRTUAL TABLE far USING fts5(k, content = 'more', content_rowid = 'id')"
 rebuild v2.sql s.db ./log.ndjson --yes
 refused "one by a view over a view that shows rowids" 2 "virtual table 'far' finds rows of 'more' by their rowids"
-sqlite3 s.db "DROP TABLE far; DROP VIEW more; DROP VIEW ids; CREATE TABLE older (x)"
-sqlite3 s.db "DROP TABLE older; CREATE VIRTUAL TABLE by_n USING fts5(k, content = 'acc', content_rowid = 'n')"
+sqlite3 s.db "DROP TABLE far; DROP VIEW more; DROP VIEW ids"
+# views over views that name each other often: each is looked at once, or it would take for ever
+store "CREATE VIEW v0 AS SELECT k, n FROM acc; $(for i in {1..12}; do v=v$((i - 1)); echo "CREATE VIEW v$i AS
+	SELECT $v.k, $v.n, $v.n + $v.n AS b, $v.n * $v.n AS c, $v.n - $v.n AS d FROM $v WHERE $v.n > 0 OR $v.k <> '';"; done)
+	CREATE VIRTUAL TABLE far USING fts5(k, content = 'v12', content_rowid = 'n')"
+run timeout 120 evproject rebuild v2.sql --store s.db ./log.ndjson --dry-run
+check_status 0 "views over many views are no hindrance"
+store "CREATE VIRTUAL TABLE by_n USING fts5(k, content = 'acc', content_rowid = 'n')"
 rebuild v2.sql s.db ./log.ndjson --yes
 check_status 0 "one that finds them by a column is none of its business"
 sqlite3 s.db "CREATE VIRTUAL TABLE words USING fts5(k, content = 'acc')"
@@ -253,6 +259,60 @@ check "the old version serves" same s.db base.db
 rebuild v2.sql s.db --abandon
 check "--abandon leaves nothing" untouched
 
+# the same where the copy had begun: not a row of another shadow comes in
+half_copied() {
+	store
+	rebuild v2.sql s.db ./log.ndjson --no-swap
+	sqlite3 s.db "CREATE TRIGGER stop BEFORE UPDATE ON ev_rebuild WHEN new.copy_step = 2 BEGIN SELECT RAISE(ABORT, 'stop'); END"
+	rebuild v2.sql s.db ./log.ndjson --yes
+	check_status 4 "a copy that is broken off"
+	sqlite3 s.db 'DROP TRIGGER stop'
+	cp s.db yesterday.db
+}
+half_copied
+rebuild v2.sql s.db --abandon
+rebuild v3.sql s.db ./log.ndjson --no-swap
+cp yesterday.db s.db
+rebuild v2.sql s.db ./log.ndjson --yes
+refused_half() { # WHAT REGEX
+	check_status 2 "a copy does not go on with $1"
+	check_grep "  which is said" "$2" "$err"
+	check_grep "  with the way out" '^hint: .*--abandon gives' "$err"
+	check "  the old version serves" same s.db base.db
+}
+refused_half "the shadow of another version" "the shadow of projection 'acc' is of another rebuild \(to version 3\)"
+half_copied
+rebuild v2.sql s.db --abandon
+{ cat log.ndjson; log 50; } >longer.ndjson
+rebuild v2.sql s.db ./longer.ndjson --no-swap
+cp yesterday.db s.db
+rebuild v2.sql s.db ./longer.ndjson --yes
+refused_half "a shadow that stands elsewhere" "acc' is not there, or not the one whose copy has begun"
+rebuild v2.sql s.db --abandon
+rebuild v2.sql s.db ./log.ndjson --no-swap
+check_no_grep "what is loaded for the first time is not missed" 'loaded anew' "$err"
+mv s.db-evshadow-acc elsewhere
+rebuild v2.sql s.db ./log.ndjson --no-swap
+check_status 0 "a shadow that is beside another name of the store is made once more"
+check_grep "which is said" 'what was loaded is not beside the store any more, and is loaded anew; where the store was renamed' "$err"
+rebuild v2.sql s.db ./log.ndjson --no-swap
+check_no_grep "once" 'loaded anew' "$err"
+rebuild v2.sql s.db --abandon
+half_copied
+rm s.db-evshadow-acc
+for i in first second; do
+	rebuild v2.sql s.db ./log.ndjson --yes
+	refused_half "no shadow ($i call)" "acc' is not there, or not the one whose copy has begun"
+done
+run evproject status --store s.db
+check_grep "status has the way out" '^to go on: .*--abandon gives the rebuild up' "$out"
+rebuild v2.sql s.db --abandon
+check "--abandon leaves nothing" untouched
+half_copied
+rebuild v2.sql s.db ./log.ndjson --yes
+check_status 0 "with its own it goes on"
+check "to the right rows" same s.db want2.db
+
 # the log
 tail -n +40 log.ndjson >trimmed.ndjson
 store
@@ -310,6 +370,7 @@ check_status 1 "also where the comparison was made by an earlier call"
 check "the old version serves" same s.db base.db
 rebuild v2.sql s.db ./log.ndjson --yes --max-change 101
 check_status 2 "--max-change is a percentage"
+check_grep "and says of what range" "option '--max-change' takes a percentage from 0 to 100, not '101'" "$err"
 rebuild v2.sql s.db --abandon
 rebuild v2.sql s.db ./log.ndjson --yes --until 2025-01-01T00:00:00Z
 check_status 2 "an end before the old view is refused"

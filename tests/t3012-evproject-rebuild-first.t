@@ -123,6 +123,11 @@ check_grep "which status says" '^nobody is at work on it; the last call ended wi
 rebuild p2.sql m.db --yes --metrics m.prom ./log.ndjson
 check_status 0 "the right log goes on"
 check_grep "and it is done" 'phase="done"\} 1' m.prom
+build n.db
+rebuild p2.sql n.db --yes --metrics nowhere/n.prom ./log.ndjson
+check_status 4 "a --metrics file that cannot be written"
+check_grep "is an error" "cannot write 'nowhere/n.prom'" "$err"
+check_grep "and that the new version serves is said" 'version 2 serves, after' "$err"
 
 # a rebuild that began with --adopt goes on with it
 sql t.db 'CREATE TABLE acc (k text PRIMARY KEY, n integer NOT NULL, at integer)'

@@ -120,6 +120,10 @@ check_status 0 "and swapped"
 check "to the whole new version" test "$(dump a.db)" = "$(dump theirs.db)"
 check "--quiet says nothing of it" test -z "$(grep -v 'not fenced' "$err")"
 evproject rollback p3.sql --store "$(store a.db)" --quiet
+run evproject run p3.sql --store "$(store a.db)" ./log.ndjson
+check_status 2 "after a rollback theirs are refused as before"
+check_grep "and it is said how the version of ours that is kept serves again" \
+	'^hint: .* as kept, evproject rollback lets that one serve$' "$err"
 rebuild p2.sql a.db --no-swap ./log.ndjson
 check_status 0 "theirs serve again: they are taken as before"
 check_grep "and their writer is not fenced" 'not fenced: stop it before the swap' "$err"

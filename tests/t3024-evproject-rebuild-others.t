@@ -37,6 +37,13 @@ for theirs in "(json_extract(note, '\$.x'))" "(note -> '\$.x')" "($raises)" "(k)
 	check "  and none of ours" test "$(sqlite3 $s "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%expected%'")" = 0
 done
 
+# whatever its name begins with
+evproject run noted.sql --store named.db --quiet ./begins.ndjson
+sqlite3 named.db "CREATE INDEX ev_theirs ON acc ($raises)"
+rebuild named.db --on-error dead ./log.ndjson
+check_status 0 "an index whose name begins as ours"
+check "is no less looked at" test "$(letters named.db) $(indexes named.db)" = '10 20 25 ev_theirs'
+
 # put there when all but the swap is done, it is tried on what was loaded
 ready() {
 	evproject run noted.sql --store "$1" --quiet ./begins.ndjson

@@ -19,6 +19,9 @@ for i in 1 2 3; do
 	{ echo '.timeout 10000'; yes "$(tr '\n' ' ' <<<"$state")"; } 2>/dev/null | sqlite3 s.db >seen.$i 2>seen.$i.err &
 	readers+=($!)
 done
+# one that opens the file for each query, so that a last connection closes now and then
+while :; do sqlite3 -cmd '.timeout 60000' s.db "$state"; done >seen.4 2>seen.4.err &
+readers+=($!)
 
 # the writer: the log grows by whole lines, and a run follows it; fenced, it takes the other file
 writer() {
@@ -37,8 +40,13 @@ writer() {
 : >writer.log
 writer &
 writer_pid=$!
-seen_some() { for i in 1 2 3; do [ "$(wc -l <seen.$i)" -gt "$1" ] || return 1; done; }
-wait_for 60 seen_some 50
+from=()
+seen_more() { for i in 1 2 3 4; do [ "$(wc -l <seen.$i)" -gt $((from[i] + 20)) ] || return 1; done; }
+watch() { # until each of them has seen some more
+	for i in 1 2 3 4; do from[i]=$(wc -l <seen.$i); done
+	wait_for 60 seen_more
+}
+watch
 # the writer's last line may be half there when it is read: such a session ends with status 5, the next goes on
 for i in 1 2 3 4 5; do
 	rebuild v2.sql s.db ./log.ndjson --yes
@@ -48,20 +56,18 @@ check_status 0 "a rebuild beside a writer"
 changed() { grep -q "changed to $1" writer.log; }
 wait_for 60 changed v2.sql
 check "the writer was fenced, and went on with the new file" changed v2.sql
-lines=$(wc -l <seen.1)
-wait_for 60 seen_some $((lines + 50))
+watch
 run evproject rollback v1.sql --store s.db
 check_status 0 "a rollback beside a writer"
 wait_for 60 changed v1.sql
 check "the writer was fenced again, and went on with the old file" changed v1.sql
-lines=$(wc -l <seen.1)
-wait_for 60 seen_some $((lines + 50))
+watch
 touch writer.stop
 wait $writer_pid
 check "the writer never failed" test -z "$(grep failed writer.log)"
 for pid in "${readers[@]}"; do kill "$pid"; wait "$pid" 2>/dev/null; done
 
-for i in 1 2 3; do
+for i in 1 2 3 4; do
 	sed -i '$d' seen.$i # the last line may be cut
 	check "reader $i saw no error" test ! -s seen.$i.err
 	check "reader $i saw only complete states ($(wc -l <seen.$i) reads)" \

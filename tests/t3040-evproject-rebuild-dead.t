@@ -92,6 +92,11 @@ check "and takes no others" cmp <(dead s.db) <(dead base.db)
 run evproject drop acc --store "$(store s.db)" --yes
 check "nor does drop" test "$(letters s.db)" = 0
 
+# a first build has nothing to compare its poison with: it says how much there is
+rebuild v1.sql first.db ./begin.ndjson --on-error dead
+check_status 0 "a first build keeps dead letters, too"
+check_grep "and says how many" 'version 1 is built and serves, .*; 2 dead letters, 2 held behind them: dead list' "$err"
+
 # a decision between load and swap
 copy base.db s2.db
 rebuild v2.sql s2.db ./two.ndjson --no-swap

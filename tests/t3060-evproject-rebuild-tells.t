@@ -187,6 +187,33 @@ check_grep "and says what it could not look at" "the rebuild under way is writin
 exec {statements}>&-
 wait
 
+# a reason that is too long for a message, and is cut in the midst of a letter
+long=$(printf 'é%.0s' {1..900})
+for begin in x xx; do
+	rm -f cut.db*
+	build v1.sql cut.db ./log.ndjson
+	sed "s/at integer)/at integer, CHECK (n < 5 OR k = '$begin$long'))/" v2.sql >cut.sql
+	rebuild cut.sql cut.db ./log.ndjson --yes
+	check_status 5 "a rebuild that fails for a long reason ($begin)"
+	run evproject status --store cut.db
+	check_grep "  status knows it" 'the last call ended with: t/0@[0-9]+: cut.sql:[0-9]+: CHECK constraint failed: n < 5' "$out"
+	check_grep "  and what goes on" '^to go on: the same command with --on-error dead' "$out"
+done
+
+# the swap is done, and what was kept before cannot be removed
+sed 's/version 2/version 3/' v2.sql >v3.sql
+build v1.sql left.db ./log.ndjson
+rebuild v2.sql left.db ./log.ndjson --yes
+sqlite3 left.db "CREATE TRIGGER stays BEFORE DELETE ON ev_projection WHEN old.name = 'acc (gone)' BEGIN SELECT RAISE(ABORT, 'it stays'); END"
+rebuild v3.sql left.db ./log.ndjson --yes --again
+check_status 4 "a rebuild that cannot remove what it has left"
+check_grep "says that the new version serves" 'version 3 serves, but what the rebuild has left is not removed yet: .*it stays' "$err"
+check "which it does" test "$(sqlite3 left.db "SELECT version FROM ev_projection WHERE name = 'acc'")" = 3
+sqlite3 left.db 'DROP TRIGGER stays'
+rebuild v3.sql left.db ./log.ndjson --yes
+check_status 0 "the next call removes it"
+check "all of it" only_tables left.db acc ev_kept_acc
+
 # what is missing in the call
 run evproject status --store nowhere.db
 check_status 4 "a store that is not there"

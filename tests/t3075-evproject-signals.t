@@ -65,6 +65,32 @@ reads "history" 0 evproject history v1.sql --row k=k7 --quiet ./log.ndjson
 reads "history of a row that is not" 1 evproject history v1.sql --row k=nobody --quiet ./log.ndjson
 reads "dry run" 0 evproject rebuild v2.sql --store "$live" --dry-run ./log.ndjson
 
+# what is at work on something long ends by the first signal
+ends() { # ends TEXT STATE COMMAND...: told to stop once the state holds, of $pid
+	"${@:3}" >"$out" 2>"$err" & pid=$!
+	wait_for 60 "$2"
+	kill -TERM $pid
+	wait_for 60 eval '! kill -0 $pid' || kill -9 $pid
+	wait $pid
+	status=$?
+	check_status 143 "$1 ends by the first signal"
+}
+has_open() { [ -n "$(find /proc/$pid/fd -lname "$1" 2>/dev/null)" ]; }
+sed 's/^SELECT k, n FROM acc ORDER BY k;/SELECT count(*) FROM acc a, acc b, acc c, acc d, acc e;/' v1.sql >slow.sql
+at_it() { has_open "$(on sqlite "$T/live.db" postgresql 'socket:*')"; }
+ends "a sample that takes its time" at_it evproject show slow.sql --store "$live"
+mkfifo events
+exec 7<>events
+reads_events() { has_open "$T/events"; }
+ends "a draft that waits for events" reads_events evproject draft ./events 7>&-
+check "  and does not say that there are none" test ! -s "$err"
+biglog 6000 3 >&7 & writer=$!
+has_read() { ! kill -0 $writer; }
+ends "a draft of more than there is" has_read evproject draft -n 1000000 ./events 7>&-
+check "  and prints nothing" test ! -s "$out"
+exec 7>&-
+wait $writer
+
 # what exchanges two versions: done, or not at all
 evproject rebuild v2.sql --store "$live" --yes --quiet ./log.ndjson >/dev/null
 check "a new version serves" test "$(n_of)" = $new

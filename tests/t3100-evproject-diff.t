@@ -53,6 +53,7 @@ found "a row of a bag once only" "DELETE FROM bag WHERE rowid = 1" "^bag +only o
 found "names that want quotes" "UPDATE \"odd name\" SET \"select\" = 'c' WHERE \"in'dex\" = -5" "^odd name +changed +in'dex=-5 +select: 'a' -> 'c'"
 found "a column more" "ALTER TABLE d ADD COLUMN z text" "added: z"
 found "a table less" "DROP TABLE bag" "the new view has no such table"
+found "a text behind a NUL" "UPDATE d SET t = t || char(0) || 'x' WHERE b = 1 AND a = 'k'" "t: 'text' -> 'text.x00x'"
 fresh
 sqlite3 b.db 'UPDATE d SET r = -0.0 WHERE r = 0.0; UPDATE d SET n = 10.0 WHERE b = 2'
 run evproject diff base.db b.db p.sql

@@ -61,6 +61,18 @@ history p.sql --row k=a ./many.ndjson
 check "of much poison the first ones are named" test "$(grep -c 'is poison' "$err")" = 10
 check_grep "and the others counted" '5 more records are poison' "$err"
 
+# a view of PostgreSQL is not folded in SQLite unasked: every event would be poison there
+sed 's/at integer);/at integer, doc jsonb, tags text[]);/' p.sql >pg.sql
+history pg.sql --row k=a ./a.ndjson
+check_status 2 "columns that SQLite has not"
+check_grep "are named" "pg.sql: acc.doc is jsonb, which SQLite has not" "$err"
+check_grep "and where to fold them" '^hint: .*--scratch postgresql://' "$err"
+history pg.sql --row k=a --scratch new.db --format json ./a.ndjson
+check "in a file it is as asked" test "$(touches | wc -w)" = 7
+sed -i 's/^-- @schema$/-- @schema sqlite/' pg.sql
+history pg.sql --row k=a --format json ./a.ndjson
+check "and what is said to be SQLite's is" test "$(touches | wc -w)" = 7
+
 # what reaches a row from afar; columns of every kind
 cat >far.sql <<'SQL'
 -- @projection far version 1
@@ -194,6 +206,9 @@ evproject history p.sql --row k=a --format json ./a.ndjson >/dev/full 2>"$err"; 
 check_status 4 "a full disk under the output is an error"
 evproject history p.sql --row k=a ./a.ndjson >/dev/full 2>"$err"; status=$?
 check_status 4 "also of a table"
+rec add 'z\u0000y' 1 >nul.ndjson
+history p.sql --row n=1 ./nul.ndjson
+check_grep "a text is shown behind a NUL as well" 'k +z.x00y' "$out"
 for i in {0..999}; do rec add a 1; done >long.ndjson
 evproject history p.sql --row k=a --format json --quiet ./long.ndjson 2>"$err" | head -n 1 >"$out"; status=${PIPESTATUS[0]}
 check_status 0 "a closed pipe is a quiet end"

@@ -144,6 +144,10 @@ same_but "UPDATE acc SET n = n + 1000 WHERE k = 'k7'; INSERT INTO acc (k, n) VAL
 verify c.db --rows ./log.ndjson
 check_grep "what no event explains" 'last touched by t/0@58; likely cause: unknown' "$out"
 check_grep "what no event touched" 'no event has ever touched it' "$out"
+same_but "DELETE FROM acc WHERE k = 'k7'"
+verify c.db --rows ./log.ndjson
+check_grep "a row that is gone may have been deleted" \
+	"likely cause: none of its events from t/0@[0-9]+ on was applied, or something else deleted it\$" "$out"
 { rec add p1 1 0; rec put p1 5 1; rec add p2 2 2; rec put p2 6 3; } >poison.ndjson
 forget c.db
 project c.db ./poison.ndjson

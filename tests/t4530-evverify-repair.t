@@ -18,6 +18,8 @@ check_grep "how many rows" 'to be repaired: 4 rows \(--yes does it\)' "$out"
 check "nothing is changed" test "$(sql c.db 'SELECT * FROM acc ORDER BY k') $(generation)" = "$(cat before) $was"
 verify c.db ./log.ndjson --repair --yes --max-repair 5%
 check_status 2 "more than --max-repair is refused"
+verify c.db ./log.ndjson --repair --yes --max-repair 5
+check_status 2 "so it is without the sign"
 check_grep "with the share" '4 rows are wrong, 11.1 % of all, more than the 5 % of --max-repair' "$err"
 check "nothing is changed" test "$(sql c.db 'SELECT * FROM acc ORDER BY k') $(generation)" = "$(cat before) $was"
 verify c.db ./log.ndjson --repair --yes --max-repair 20%

@@ -39,6 +39,11 @@ check_status 0 "a column that was left out"
 check "is named" receipt '.tables[0].ignored == ["n"]'
 verify s.db ./log.ndjson --sample 50% --receipt r.json
 check "a sample is said to be one" receipt '.sample == 0.5'
+verify s.db ./log.ndjson --sample 25 --receipt r.json
+check "with or without the sign" receipt '.sample == 0.25'
+verify s.db ./log.ndjson --sample 0
+check_status 2 "of nothing there is none"
+check_grep "which is said" "option '--sample' takes a percentage above 0 and up to 100, not '0'" "$err"
 verify s.db ./log.ndjson --independent --receipt r.json
 check "so is an independent fold" receipt '.independent'
 

@@ -92,6 +92,10 @@ check_status 0 "a history where most rows are elsewhere"
 check "has all events of the row" test "$(jq .after.v "$out" | tr '\n' ' ')" = '0 1 2 '
 check_no_grep "names no other record" 'poison|cannot be applied|held back' "$err"
 check_grep "but says how many were passed over" '[1-9][0-9]* records of other keys, .* passed over' "$err"
+check_no_grep "of a key that is there nothing else is said" 'no record that was read' "$err"
+history --row k=abc --key nobody
+check_status 1 "where other keys are read alone no event is found"
+check_grep "nor any record, which is said" "no record that was read has the key 'nobody': is it spelled so" "$err"
 history --row k=a --key a
 check "poison of the key itself" test "$(jq .after.v "$out" | tr '\n' ' ')" = '0 1 2 '
 check "is named, once" test "$(grep -c 'cannot be applied to what is read' "$err")" = 1

@@ -175,6 +175,14 @@ check_grep "and so does one that changes back" "version 1 \(rebuild of $new\) se
 sql a.db "UPDATE ev_rows SET rows_key = 'acc/1' WHERE projection = 'acc'"
 check "of what an earlier evproject has built it is not known" is '.rebuilt == null'
 
+# it is the time when the rebuild began, and not that of the call that swaps
+s=$(store two.db)
+project two.db --quiet ./log.ndjson
+rebuild ten.sql --no-swap --quiet
+between=$(date -u +%FT%T.%3NZ)
+rebuild ten.sql --yes --quiet
+check "a rebuild of two calls is of the first one" is --arg t "$between" '.version == 2 and .rebuilt <= $t'
+
 # one that is ready, and that a rollback has made void, is not to be swapped in
 s=$(store v.db)
 project v.db --quiet ./log.ndjson

@@ -45,6 +45,13 @@ check "nothing is made in it" test "$(sql "${db%/*}/$latin" "SELECT count(*) FRO
 run evproject status --store "${db%/*}/$latin"
 check_status 2 "also for reading"
 
+# a draft: money is not rounded
+printf '{"type":"paid","amount":%s}\n' 1234567.89 98765432.1 3 >money.txt
+evproject draft --lines money ./money.txt >money.sql
+run evproject run money.sql --store "$db" --lines money ./money.txt
+check_status 0 "a draft runs in PostgreSQL"
+check "with all digits of its numbers" test "$(sql "$db" 'SELECT amount FROM paid ORDER BY 1')" = $'3\n1234567.89\n98765432.1'
+
 # a schema of its own; the search path of the role does not matter, and is not changed
 sql "$db" 'CREATE SCHEMA views' && sql "$db" "ALTER ROLE app IN DATABASE $(basename "$db") SET search_path = public"
 project "$db" --schema views ./in.ndjson
@@ -226,6 +233,28 @@ val ',"n":1.005,"v":"ab"' >fine.ndjson
 run evproject run fine.sql --store "$fine" ./fine.ndjson
 check_status 0 "length(), numeric(10,2), to_char() and the like are allowed"
 check "and do what they say" test "$(sql "$fine" 'SELECT * FROM fine')" = '0|1.01|4|2026-11|{"a": "AB"}|10:00:01'
+
+# two stores of one log whose sessions begin otherwise
+cat >abbreviated.sql <<'SQL'
+-- @projection abbreviated version 1
+-- @topics t
+-- @envelope type=$.type
+-- @schema
+CREATE TABLE abbreviated (id text PRIMARY KEY, at timestamptz, name text);
+-- @on v
+INSERT INTO abbreviated (id, at, name) VALUES ($.id, $.at, format('%I', 'abc'));
+SQL
+off=0
+val ',"at":"2026-01-05 10:00 IST"' >abbreviated.ndjson
+database elsewhere
+sql "$elsewhere" "ALTER DATABASE ${elsewhere##*/} SET timezone_abbreviations = 'India'"
+sql "$elsewhere" "ALTER DATABASE ${elsewhere##*/} SET quote_all_identifiers = on"
+for store in "$fine" "$elsewhere"; do
+	run evproject run abbreviated.sql --store "$store" ./abbreviated.ndjson
+	check_status 0 "a zone by its abbreviation, and a quoted name"
+	check "are the same, whatever the database's settings" test \
+		"$(sql "$store" "SELECT at AT TIME ZONE 'UTC', name FROM abbreviated")" = '2026-01-05 08:00:00|abc'
+done
 
 database other
 sql "$other" 'CREATE TABLE theirs (id text PRIMARY KEY); CREATE TABLE acc (k text)'

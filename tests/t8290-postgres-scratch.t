@@ -52,6 +52,11 @@ check_status 0 "types, functions and tables of others are those of the server"
 run evproject check pg.sql
 check_status 2 "which no SQLite has"
 check_grep "it says so" 'pg\.sql has no @schema for sqlite' "$err"
+check_grep "and how it is checked there" '^hint: .*--store postgresql://' "$err"
+sed 's/@schema postgresql/@schema/' pg.sql >both.sql
+run evproject check both.sql
+check_status 2 "nor where the schema is said to be for both"
+check_grep "that is said with SQLite's words, and where it came from" '^hint: without a store it is checked as SQLite' "$err"
 sed 's/FROM prices/FROM theirs/' pg.sql >other.sql
 run evproject check other.sql --store "$db"
 check_grep "a table that is not there" 'other\.sql:10:[0-9]+: relation "theirs" does not exist' "$err"

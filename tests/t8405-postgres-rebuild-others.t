@@ -61,6 +61,27 @@ refused 'CREATE SCHEMA closed; GRANT USAGE ON SCHEMA closed TO app; CREATE VIEW 
 	"view 'closed.v' uses the old tables, and this role may not create in its schema 'closed'"
 refused "SET allow_system_table_mods = on; INSERT INTO pg_seclabel VALUES ('acc'::regclass, 'pg_class'::regclass, 2, 'anon', 'MASKED')" \
 	"a security label of provider 'anon' on 'acc' would not survive the swap"
+# but not a label that each table is given anew
+database mac
+super "CREATE FUNCTION label() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET allow_system_table_mods = on AS \$\$ BEGIN
+	INSERT INTO pg_seclabel SELECT objid, classid, 0, 'mac', 'as all' FROM pg_event_trigger_ddl_commands() WHERE object_type = 'table';
+	INSERT INTO pg_seclabel SELECT objid, classid, attnum, 'mac', 'as all ' || attname FROM pg_event_trigger_ddl_commands()
+		JOIN pg_attribute ON attrelid = objid WHERE object_type = 'table' AND attnum > 0; END \$\$;
+	CREATE EVENT TRIGGER label ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION label()" "$_super_url"
+project "$mac" ./in.ndjson
+sed '/^CREATE TABLE/s/(k text PRIMARY KEY, /(kind text, k text PRIMARY KEY, /' p2.sql >mac.sql
+rebuild mac.sql "$mac" ./in.ndjson --dry-run
+check_status 0 "a label that every new table has is in no way of the plan"
+rebuild mac.sql "$mac" ./in.ndjson --no-swap
+check_status 0 "  nor of a rebuild"
+super "SET allow_system_table_mods = on; UPDATE pg_seclabel SET label = 'as none' WHERE objoid = 'acc'::regclass AND objsubid = 2" "$_super_url"
+rebuild mac.sql "$mac" ./in.ndjson
+check_status 2 "  where it is another one the swap is refused"
+check_grep "    by name" "a security label of provider 'mac' on 'acc' would not survive the swap" "$err"
+super "SET allow_system_table_mods = on; UPDATE pg_seclabel SET label = 'as all n' WHERE objoid = 'acc'::regclass AND objsubid = 2" "$_super_url"
+rebuild mac.sql "$mac" ./in.ndjson
+check_status 0 "  and put back it is swapped"
+check "  with them" test "$(sql "$mac" "SELECT count(*) FROM pg_seclabel WHERE objoid = 'acc'::regclass")" = 5
 # names that the new version brings, beside those of its tables
 sed '/^CREATE TABLE/a CREATE INDEX by_n ON acc (n);\nCREATE TABLE kinds (k text PRIMARY KEY);' p2.sql >names.sql
 needs="the version that is to serve needs the name"

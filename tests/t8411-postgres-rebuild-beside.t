@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A rebuild on PostgreSQL beside what is none of its own: first calls at one moment, and views over tables of others.
+# A rebuild on PostgreSQL beside what is none of its own: first calls at one moment, views over tables of others, a view
+# that another role writes, and readers while its machine stands still.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/postgres.sh"
 . "$TOP/tests/evproject.sh"
@@ -24,6 +25,32 @@ for table in ev_projection ev_rebuild; do
 	check "  and goes on with what that one made" test $? = 0
 	check "  to the right rows" cmp <(rows "$db") <(rows "$want")
 done
+
+# an administrator rebuilds the view of a role, whose service goes on with all of it
+database service
+admin=${service/app@/postgres@}
+sed 's/^-- @on add/CREATE TABLE seen (k text PRIMARY KEY);\nCREATE VIEW few AS SELECT k FROM seen;\n&\nINSERT INTO seen (k) VALUES ($.k) ON CONFLICT DO NOTHING;/
+	s/version 1/version 2/' p.sql >more.sql
+head -n 200 in.ndjson >first.ndjson
+project "$service" ./first.ndjson
+rebuild more.sql "$admin" --no-swap ./first.ndjson
+check_status 0 "an administrator begins to rebuild the view of a role"
+run evproject status --store "$service"
+check_status 0 "which may still ask how it is"
+rebuild more.sql "$admin" ./first.ndjson
+check_status 0 "and swaps"
+check "all that was made is that role's" test -z "$(sql "$service" "SELECT relname FROM pg_class c JOIN pg_namespace n
+	ON n.oid = relnamespace WHERE (nspname = 'public' OR nspname LIKE 'ev\_%') AND relowner <> 'app'::regrole")"
+check "  so is the schema of what is kept" test "$(sql "$service" "SELECT nspowner::regrole FROM pg_namespace
+	WHERE nspname LIKE 'ev\_%'")" = app
+run evproject run more.sql --store "$service" ./in.ndjson
+check_status 0 "its service goes on, in the table that is new, too"
+check "with all rows" test "$(sql "$service" 'SELECT count(*) FROM few')" = 53
+run evproject rollback p.sql --store "$service"
+check_status 0 "it rolls back"
+run evproject rebuild p.sql --store "$service" --forget
+check_status 0 "and drops what is kept"
+check "in the schema that was made for it" test -z "$(sql "$service" "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ev\_%'")"
 
 # a view that reads tables which are none of ours, and of which we may no more than read
 database theirs
@@ -61,8 +88,30 @@ super 'CREATE SCHEMA mine; GRANT ALL ON SCHEMA mine TO app' "$_super_url"
 rebuild p.sql "$rights" ./in.ndjson --schema mine
 rebuild p2.sql "$rights" ./in.ndjson --schema mine
 check_status 0 "a rebuild in a schema of another role"
-super 'REVOKE CREATE ON SCHEMA mine FROM app' "$_super_url"
 sed 's/version 2/version 3/; s/2 \* excluded/3 * excluded/' p2.sql >p3.sql
+db=$rights
+session other
+say other 'BEGIN; SELECT 1'
+evproject rebuild p3.sql --store "$rights" --schema mine --yes --swap-wait 10m ./in.ndjson >swap.out 2>swap.err & pid=$!
+outlives() { [ "$(super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$(basename "$rights")' AND query LIKE '%virtualxid = ANY%'")" -gt 0 ]; }
+check "a swap waits for a transaction of others" wait_for 60 outlives
+super 'REVOKE CREATE ON SCHEMA mine FROM app' "$_super_url"
+say other COMMIT
+wait $pid; status=$?
+bye other
+cp swap.err "$err"
+check_status 2 "where the role may create no more meanwhile it is refused"
+check_grep "  with the reason" "the role may not create in schema 'mine'" "$err"
+check_grep "  and what to do" '^hint: GRANT CREATE ON SCHEMA ... TO it' "$err"
+run evproject rebuild p3.sql --store "$rights" --schema mine --abandon
+check_status 0 "  it can be given up"
+run evproject rollback p.sql --store "$rights" --schema mine
+check_status 2 "so is a rollback"
+check_grep "  with the reason" "the role may not create in schema 'mine'" "$err"
+super 'CREATE SCHEMA bare; GRANT USAGE ON SCHEMA bare TO app' "$_super_url"
+rebuild p.sql "$rights" ./in.ndjson --schema bare
+check_status 2 "so is a first rebuild"
+check_grep "  with the reason" "the role may not create in schema 'bare'" "$err"
 rebuild p3.sql "$rights" ./in.ndjson --schema mine
 check_status 2 "where the role may create no more is refused"
 check_grep "  before the load" "the role may not create in schema 'mine': the swap could not put the new tables there" "$err"
@@ -74,16 +123,44 @@ check_status 0 "  what is kept is forgotten"
 run evproject drop acc --store "$rights" --schema mine --yes
 check_status 0 "  and all of it dropped"
 
-# a server that ends transactions which do nothing: what is folded in memory takes longer, and begun anew it would again
+# a server that ends transactions which do nothing, or take long: what is folded in memory does, and begun anew it would again
 database idle
 super "ALTER DATABASE $(basename "$idle") SET idle_in_transaction_session_timeout = '5min'"
+[ "$(sql "$idle" 'SHOW server_version_num')" -lt 170000 ] || super "ALTER DATABASE $(basename "$idle") SET transaction_timeout = '5min'"
 cat >>p.sql <<'SQL'
 -- @check the server waits
-SELECT current_setting('idle_in_transaction_session_timeout') AS bound WHERE current_setting('idle_in_transaction_session_timeout') <> '0';
+SELECT name, setting FROM pg_settings WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout') AND setting <> '0';
 SQL
 sed 's/version 1/version 2/; s/n = acc.n + excluded.n/n = acc.n + 2 * excluded.n/' p.sql >p2.sql
 run evproject run p.sql --store "$idle" --check ./in.ndjson
-check_status 1 "a run, whose transactions are short, has the server's bound"
+check_status 1 "a run, whose transactions are short, has the server's bounds"
 rebuild p2.sql "$idle" ./in.ndjson
 check_status 0 "a rebuild's shadow has none"
+run evverify p2.sql --store "$idle" ./in.ndjson
+check_status 0 "nor has the snapshot of evverify"
+run evproject drop acc --store "$idle" --yes
+rebuild p.sql "$idle" ./in.ndjson
+check_status 0 "nor a first version, which is built in place"
+
+# a rebuild whose machine stands still under the swap's locks: readers wait for as long as the server does
+database db
+project "$db" ./in.ndjson
+super "CREATE FUNCTION stand() RETURNS event_trigger LANGUAGE plpgsql AS \$\$ BEGIN
+		WHILE EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock'
+			AND relation = $(sql "$db" "SELECT 'acc'::regclass::oid")) AND NOT pg_try_advisory_xact_lock_shared(1)
+			LOOP PERFORM pg_sleep(0.01); END LOOP;
+	END \$\$; CREATE EVENT TRIGGER stand ON ddl_command_end EXECUTE FUNCTION stand()" "$_super_url"
+session gate
+say gate 'SELECT pg_advisory_lock(1)'
+evproject rebuild p2.sql --store "$db" --yes --store-timeout 60s ./in.ndjson >frozen.out 2>&1 & pid=$!
+stands() { [ "$(super "SELECT count(*) FROM pg_stat_activity WHERE datname = '$(basename "$db")' AND wait_event = 'PgSleep'")" = 1 ]; }
+check "a swap has its locks" wait_for 60 stands
+kill -STOP $pid
+bye gate
+check "its machine stands still, and a reader gets on" test "$(timeout 60 psql -qAtX "$db" -c 'SELECT sum(n) FROM acc')" = \
+	"$(sql "$want" 'SELECT sum(n) FROM acc')"
+kill -CONT $pid
+wait $pid
+check "it goes on, and the swap is made" test $? = 0
+check "whole" test "$(versions "$db")" = "acc|2 acc (kept)|1 "
 done_testing

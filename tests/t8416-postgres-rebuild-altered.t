@@ -20,6 +20,7 @@ check_no_grep "  and no setting of that" '(NOT NULL|default) of column note' "$o
 check "  and what else does" test "$(grep -c 'NOT carried over' "$out")" = 4
 rebuild p2.sql "$db" ./in.ndjson --no-swap
 check_status 0 "the rebuild"
+check_grep "  and stores it without a number of this server's own" 'column note on acc: text pg_catalog.\\"default\\"' <(sql "$db" 'SELECT plan FROM ev_rebuild')
 check_grep "names it, too" 'column note on acc is NOT carried over: the new version does not declare it' "$err"
 rebuild p2.sql "$db" ./in.ndjson
 check_status 0 "the swap takes it away"
@@ -87,6 +88,20 @@ rebuild p2.sql "$db" ./in.ndjson
 check_status 0 "undone, the same command swaps"
 check "  with no index that is invalid" test -z "$(sql "$db" "SELECT 1 FROM pg_indexes WHERE schemaname = 'public' AND indexname = 'broken'")"
 check "  to the new version" test "$(versions "$db")" = 'acc|2 acc (kept)|1 '
+
+# a rebuild that is ready and was begun by an older evproject, which did not store what was there: it is told
+database db
+project "$db" ./in.ndjson
+session other
+say other 'BEGIN; SELECT count(*) FROM acc'
+rebuild p2.sql "$db" ./in.ndjson --swap-wait 10ms
+check_status 6 "a swap that others keep out"
+check "  is all that is left" test "$(sql "$db" 'SELECT phase FROM ev_rebuild')" = ready
+bye other
+sql "$db" "UPDATE ev_rebuild SET plan = (plan::jsonb - 'differs')::text; CREATE INDEX late ON acc (at)"
+rebuild p2.sql "$db" ./in.ndjson
+check_status 0 "it goes on"
+check_grep "  and says that an index of others ends" 'index late on acc is NOT carried over' "$err"
 
 # so it is of what hangs on the tables, and of rights: the tables are another role's now
 super 'CREATE ROLE strangers' >/dev/null 2>&1

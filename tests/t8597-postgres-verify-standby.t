@@ -24,6 +24,12 @@ run evproject run p.sql --store "$db" ./early.ndjson
 check_status 0 "a view on the primary"
 run evproject run views.sql --store "$db" ./early.ndjson
 check_status 0 "and one with a SQL view"
+mkdir full
+: >full/data
+run "$postgres" standby "$T/full" "$postgres_dir"
+check_status 1 "a standby that cannot be copied"
+check_grep "is told" 'the primary cannot be copied' "$err"
+check "and the primary is up" super 'SELECT 1'
 server=$("$postgres" standby "$T/standby" "$postgres_dir" 2>standby.err)
 check "a standby starts" test -n "$server"
 at_exit '"$postgres" stop "$T/standby"'

@@ -215,7 +215,15 @@ if from 17; then
 		check_grep "  is no lost connection" 'transaction_timeout for this role: raise it' "$err"
 		bye other
 	done
-	super "ALTER ROLE app IN DATABASE $(basename "$superuser") RESET ALL"
+	super "ALTER ROLE app IN DATABASE $(basename "$superuser") RESET ALL; ALTER DATABASE $(basename "$superuser") SET transaction_timeout = '5min'"
+	{ sed 's/version 2/version 3/' shop2.sql; echo "-- @check the server waits"
+		echo "SELECT setting FROM pg_settings WHERE name = 'transaction_timeout' AND setting <> '0';"; } >bounded.sql
+	run evproject rebuild bounded.sql --store "$(store s.db)" --yes ./poison.ndjson
+	check_status 0 "a rebuild, whose transactions are long, has no such bound"
+	verify bounded.sql s.db ./poison.ndjson
+	check_status 0 "nor has the snapshot of evverify"
+	run evproject rebuild bounded.sql --store "$(store s.db)" --forget
+	super "ALTER DATABASE $(basename "$superuser") RESET ALL"
 fi
 
 # by the words of the file alone, without a scratch database

@@ -23,6 +23,8 @@ const struct ev_option ev_builtin_options[] = {
 	EV_END,
 };
 
+#define MIB ((int64_t)1 << 20)
+
 struct parse {
 	const struct ev_command *cmd;
 	void *args;
@@ -75,6 +77,23 @@ bool ev_parse_size(const char *text, uint64_t *out)
 	return true;
 }
 
+/* 1, 1% and 0.5 %. */
+static bool parse_percent(const char *text, bool above, double *out)
+{
+	char *end;
+	double v;
+
+	if (!isdigit((unsigned char)*text) && *text != '.')
+		return false;
+	v = strtod(text, &end);
+	end += strspn(end, " ");
+	end += *end == '%';
+	if (end == text || *end || !(v <= 100) || (above && v <= 0))
+		return false;
+	*out = v;
+	return true;
+}
+
 /* `--name`, or `-c` where there is no long name. */
 static void option_label(const struct ev_option *o, char *out, size_t size)
 {
@@ -102,7 +121,10 @@ static int bad_value(const struct parse *p, const struct ev_option *o, const cha
 	if (o->type == EV_OPT_ENUM)
 		words_list(o->words, &want);
 	else if (o->type == EV_OPT_SIZE)
-		ev_buf_addf(&want, "a size of at least %" PRId64 " bytes, like 512M", o->min);
+		ev_buf_addf(&want, "a size of at least %" PRId64 "%s, like 512M",
+			    o->min % MIB ? o->min : o->min / MIB, o->min % MIB ? " bytes" : "M");
+	else if (o->type == EV_OPT_PERCENT)
+		ev_buf_addf(&want, "a percentage %s 100", o->min ? "above 0 and up to" : "from 0 to");
 	else if (o->max == INT64_MAX)
 		ev_buf_addf(&want, "an integer of at least %" PRId64, o->min);
 	else
@@ -173,6 +195,8 @@ static int set_value(const struct parse *p, const struct ev_option *o, void *bas
 			return bad_value(p, o, value);
 		*(uint64_t *)target = size;
 		return 0;
+	case EV_OPT_PERCENT:
+		return parse_percent(value, o->min > 0, target) ? 0 : bad_value(p, o, value);
 	case EV_OPT_DURATION:
 		return set_duration(p, o, target, value);
 	case EV_OPT_ENUM:

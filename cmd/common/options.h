@@ -50,6 +50,7 @@ enum ev_option_type {
 	EV_OPT_INT,      /* int64_t, min..max */
 	EV_OPT_SIZE,     /* uint64_t, bytes with suffix K M G T (powers of 1024), min..max */
 	EV_OPT_DURATION, /* int64_t ms (ev_duration_parse: 250ms, 10s, 5m, 2h), at most max where that is not 0 */
+	EV_OPT_PERCENT,  /* double, 0 to 100, with or without % behind it; more than 0 where min is not 0 */
 	EV_OPT_LIST,     /* struct ev_list: repeatable string */
 	EV_OPT_ENUM,     /* int: index into words */
 };
@@ -66,7 +67,7 @@ struct ev_option {
 	const char *arg;  /* name of the argument, NULL for flags */
 	const char *help; /* one line, lower case, no full stop */
 	size_t offset;    /* of the member in the arguments struct */
-	int64_t min, max; /* INT, SIZE */
+	int64_t min, max; /* INT, SIZE, PERCENT */
 	const char *const *words; /* NULL-terminated; ENUM: all that it takes; STRING, LIST: what completion offers */
 };
 
@@ -92,6 +93,9 @@ struct ev_option {
 #define EV_DURATION(c, n, a, S, m, h)                                        \
 	{ .type = EV_OPT_DURATION, .key = c, .name = n, .arg = a, .help = h, \
 	  .offset = EV_OPT_AT(S, m, int64_t) }
+#define EV_PERCENT(c, n, a, S, m, lo, h)                                    \
+	{ .type = EV_OPT_PERCENT, .key = c, .name = n, .arg = a, .help = h, \
+	  .offset = EV_OPT_AT(S, m, double), .min = lo }
 /* One that somebody waits for: fits an int. */
 #define EV_WAIT(c, n, a, S, m, h)                                            \
 	{ .type = EV_OPT_DURATION, .key = c, .name = n, .arg = a, .help = h, \
@@ -116,6 +120,9 @@ struct ev_command {
 	const char *about;    /* one line */
 	const char *synopsis; /* what follows the name: "[OPTION]... SOURCE..." */
 	const char *notes;    /* lines below the options in --help, or NULL */
+
+	/* For completion, what the first operand is: one of these, then files; none: a name. NULL: files alone. */
+	const char *const *first;
 
 	const struct ev_option *options;
 	size_t args_size;

@@ -18,10 +18,15 @@ static void each_option(const struct ev_command *cmd, const char *sub, option_fn
 	}
 }
 
-static void add_words(const char *const *words, struct ev_buf *out)
+static void add_joined(const char *const *words, const char *between, struct ev_buf *out)
 {
 	for (size_t i = 0; words[i]; i++)
-		ev_buf_addf(out, "%s%s", i ? " " : "", words[i]);
+		ev_buf_addf(out, "%s%s", i ? between : "", words[i]);
+}
+
+static void add_words(const char *const *words, struct ev_buf *out)
+{
+	add_joined(words, " ", out);
 }
 
 /* Also where a file, or a folder, is one of the things that may be meant. */
@@ -69,14 +74,33 @@ static void bash_value(const struct ev_option *o, const char *sub, struct ev_buf
 	ev_buf_adds(out, " return ;;\n");
 }
 
+static void bash_operand(const char *const *first, struct ev_buf *out)
+{
+	static const char files[] = "COMPREPLY=($(compgen -f -- \"$cur\"))";
+
+	if (!first) {
+		ev_buf_addf(out, "\t\t%s\n", files);
+	} else if (!*first) {
+		ev_buf_adds(out, "\t\tCOMPREPLY=()\n");
+	} else {
+		ev_buf_adds(out, "\t\tCOMPREPLY=($(compgen -W '");
+		add_words(first, out);
+		ev_buf_adds(out, "' -- \"$cur\"))\n\t\tlocal word\n"
+				 "\t\tfor word in \"${COMP_WORDS[@]:2:COMP_CWORD-2}\"; do\n\t\t\tcase $word in ");
+		add_joined(first, "|", out);
+		ev_buf_addf(out, ") %s ;; esac\n\t\tdone\n", files);
+	}
+}
+
 static void bash_leaf(const struct ev_command *cmd, struct ev_buf *out)
 {
 	ev_buf_adds(out, "\tcase $prev in\n");
 	each_option(cmd, NULL, bash_value, out);
 	ev_buf_adds(out, "\tesac\n\tif [[ $cur == -* ]]; then\n\t\tCOMPREPLY=($(compgen -W '");
 	each_option(cmd, NULL, bash_name, out);
-	ev_buf_adds(out, "' -- \"$cur\"))\n\telse\n"
-			 "\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\tfi\n");
+	ev_buf_adds(out, "' -- \"$cur\"))\n\telse\n");
+	bash_operand(cmd->first, out);
+	ev_buf_adds(out, "\tfi\n");
 }
 
 static void bash_function(const struct ev_command *cmd, const char *name, const char *sub,
@@ -188,6 +212,15 @@ static void zsh_function(const struct ev_command *cmd, const char *name, const c
 	}
 	ev_buf_adds(out, "\t_arguments -s \\\n");
 	each_option(cmd, sub, zsh_option, out);
+	if (cmd->first && !*cmd->first) {
+		ev_buf_adds(out, "\t\t'1:name: '\n}\n");
+		return;
+	}
+	if (cmd->first) {
+		ev_buf_adds(out, "\t\t'1:action:(");
+		add_words(cmd->first, out);
+		ev_buf_adds(out, ")' \\\n");
+	}
 	ev_buf_adds(out, "\t\t'*:source:_files'\n}\n");
 }
 
@@ -239,6 +272,22 @@ static void fish_option(const struct ev_option *o, const char *sub, struct ev_bu
 	ev_buf_addc(out, '\n');
 }
 
+static void fish_operand(const struct ev_command *sub, const char *name, struct ev_buf *out)
+{
+	if (!sub->first)
+		return;
+	ev_buf_addf(out, "complete -c %s -n 'contains -- %s (commandline -opc)[2]", name, sub->name);
+	if (*sub->first) {
+		ev_buf_adds(out, "; and not __fish_seen_subcommand_from ");
+		add_words(sub->first, out);
+		ev_buf_adds(out, "' -f -a '");
+		add_words(sub->first, out);
+		ev_buf_adds(out, "'\n");
+	} else {
+		ev_buf_adds(out, "' -f\n");
+	}
+}
+
 void ev_options_fish(const struct ev_command *cmd, struct ev_buf *out)
 {
 	struct ev_buf name = EV_BUF_INIT;
@@ -255,6 +304,7 @@ void ev_options_fish(const struct ev_command *cmd, struct ev_buf *out)
 		ev_buf_clear(&name);
 		ev_buf_addf(&name, "%s %s", cmd->name, sub->name);
 		each_option(sub, ev_buf_str(&name), fish_option, out);
+		fish_operand(sub, cmd->name, out);
 	}
 	if (cmd->run || !cmd->subs)
 		each_option(cmd, cmd->name, fish_option, out);

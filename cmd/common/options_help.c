@@ -109,8 +109,12 @@ void ev_options_help(const struct ev_command *cmd, const struct ev_command *pare
 
 static const char *type_name(enum ev_option_type type)
 {
-	static const char *const names[] = { "", "group", "group", "flag", "string", "integer",
-					     "size", "duration", "list", "enum" };
+	static const char *const names[] = {
+		[EV_OPT_GROUP] = "group",     [EV_OPT_BRIEF] = "group",       [EV_OPT_FLAG] = "flag",
+		[EV_OPT_STRING] = "string",   [EV_OPT_INT] = "integer",       [EV_OPT_SIZE] = "size",
+		[EV_OPT_DURATION] = "duration", [EV_OPT_PERCENT] = "percent", [EV_OPT_LIST] = "list",
+		[EV_OPT_ENUM] = "enum",
+	};
 
 	return names[type];
 }

@@ -17,8 +17,12 @@ void ev_table_init(struct ev_table *tb, const char *align)
 
 void ev_table_slice(struct ev_table *tb, struct ev_slice text)
 {
+	struct ev_buf cell = EV_BUF_INIT;
+
 	EV_GROW(tb->cells, tb->n, tb->cap);
-	tb->cells[tb->n++] = ev_slice_dup(text.ptr ? text : EV_LITERAL(""));
+	ev_buf_add_seen(&cell, text);
+	tb->cells[tb->n++] = ev_strdup(ev_buf_str(&cell));
+	ev_buf_release(&cell);
 }
 
 void ev_table_add(struct ev_table *tb, const char *text)

@@ -15,6 +15,7 @@
 #include "sink/origin.h"
 #include "store/dead.h"
 
+static const char *const actions[] = { "list", "show", "retry", "drop", "export", NULL };
 static const char *const format_words[] = { "text", "json", NULL };
 
 struct args {
@@ -425,7 +426,7 @@ static int ask(const struct args *a, struct ev_store *s, const char *projection,
 {
 	struct ev_buf question = EV_BUF_INIT;
 	int64_t dead, held = 0;
-	int rc = ev_can_confirm(a->yes, err);
+	int rc = l->n ? ev_can_confirm(a->yes, err) : 0;
 
 	if (rc < 0 || a->yes || !l->n)
 		return rc < 0 ? -1 : 1;
@@ -495,8 +496,6 @@ static int act(struct args *a, const char *action, struct ev_store *s, const str
 
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
-	static const char *const actions[] = { "list", "show", "retry", "drop", "export",
-					       NULL };
 	struct args *a = args;
 	struct ev_projection *p;
 	struct ev_store *s;
@@ -532,6 +531,7 @@ const struct ev_command ev_dead_command = {
 	.notes = "A LETTER is TOPIC/PARTITION@OFFSET, as list prints it. show prints record lines.\n"
 		 "retry and drop try each that is given, and end with 5 where one fails.\n"
 		 "export prints all of them with their origin in headers, for evreplay redrive -.",
+	.first = actions,
 	.options = options,
 	.args_size = sizeof(struct args),
 	.init = init,

@@ -41,6 +41,7 @@ static void release(void *args)
 	ev_source_args_release(&((struct args *)args)->src);
 }
 
+/* 0, 1 broken off by a signal, -1. */
 static int sample(struct ev_draft *d, struct ev_source *src, const struct args *a,
 		  struct ev_error *err)
 {
@@ -64,6 +65,8 @@ static int sample(struct ev_draft *d, struct ev_source *src, const struct args *
 	free(records);
 	if (!m || n < 0)
 		return -1;
+	if (!done && seen < a->count && ev_stopped())
+		return 1;
 	return seen ? 0 : ev_fail(err, EV_DATA, "there is no record to look at");
 }
 
@@ -111,6 +114,8 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	if (rc == 0) {
 		topics = topics_of(src, &ntopics);
 		rc = ev_draft_print(d, a->name ? a->name : topics[0], topics, ntopics, &out, err);
+	} else if (rc > 0) {
+		rc = ev_stop_status(false);
 	}
 	if (rc == 0)
 		fwrite(ev_buf_str(&out), 1, out.len, stdout);

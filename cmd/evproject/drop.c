@@ -27,13 +27,28 @@ static void add(struct ev_buf *out, const char *what)
 	ev_buf_addf(out, "%s%s", out->len ? ", " : "", what);
 }
 
+/* The names of its tables that are there, and of those that are not any more. Appended. */
+static int list_tables(struct ev_store *s, const char *name, struct ev_buf *out, struct ev_buf *gone,
+		       struct ev_error *err)
+{
+	struct ev_buf tables = EV_BUF_INIT;
+	int rc = ev_ledger_tables(s, name, &tables, err);
+
+	for (const char *t = ev_buf_str(&tables), *end = t + tables.len; rc >= 0 && t < end; t += strlen(t) + 1) {
+		rc = s->ops->has_table(s, t, err);
+		if (rc >= 0)
+			add(rc ? out : gone, t);
+	}
+	ev_buf_release(&tables);
+	return rc < 0 ? -1 : 0;
+}
+
 /* What is there to be dropped: "acc, big, its ledger, ...". Tables that were adopted, and serve, stay. Appended. */
 static int list(struct ev_store *s, const char *name, bool adopted, struct ev_buf *out, struct ev_error *err)
 {
-	struct ev_buf tables = EV_BUF_INIT;
+	struct ev_buf gone = EV_BUF_INIT;
 	struct ev_plan plan = { 0 };
-	int rc = ev_ledger_tables(s, name, &tables, err), kept = 0, live = 0;
-	const char *t = ev_buf_str(&tables), *end = t + tables.len;
+	int rc = adopted ? 0 : list_tables(s, name, out, &gone, err), kept = 0, live = 0;
 
 	if (rc == 0)
 		rc = live = ev_role_present(s, name, EV_ROLE_LIVE, err);
@@ -41,8 +56,6 @@ static int list(struct ev_store *s, const char *name, bool adopted, struct ev_bu
 		rc = kept = ev_role_present(s, name, EV_ROLE_KEPT, err);
 	if (rc >= 0)
 		rc = ev_plan_load(s, name, &plan, err);
-	for (; t < end && !adopted; t += strlen(t) + 1)
-		add(out, t);
 	if (live > 0)
 		add(out, adopted ? "what we keep of it" : "its ledger");
 	if (kept > 0)
@@ -52,10 +65,12 @@ static int list(struct ev_store *s, const char *name, bool adopted, struct ev_bu
 			    plan.version);
 	if (rc >= 0 && !out->len)
 		add(out, "what a call that was killed has left of it");
+	if (gone.len)
+		ev_buf_addf(out, "; not there any more, as others have renamed or dropped it: %s", ev_buf_str(&gone));
 	if (adopted || (plan.adopt && !live))
 		ev_buf_adds(out, "; the tables that serve stay, as another program wrote them");
 	ev_plan_release(&plan);
-	ev_buf_release(&tables);
+	ev_buf_release(&gone);
 	return rc;
 }
 
@@ -156,6 +171,11 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 		ev_fail(err, EV_USAGE, "which projection?");
 		return ev_hint(err, "give its name, as status prints it");
 	}
+	if (strpbrk(name, "./")) {
+		ev_fail(err, EV_USAGE, "'%s' is no projection's name", name);
+		return ev_hint(err, "drop wants the name, not the file: it stands behind @projection there, and status "
+			       "prints it");
+	}
 	if (!ev_role_names_live(name)) {
 		ev_fail(err, EV_USAGE, "'%s' is no projection, but a version of one", name);
 		return ev_hint(err, "drop wants the projection's name; rebuild --forget drops the version that is "
@@ -172,6 +192,7 @@ const struct ev_command ev_drop_command = {
 	.name = "drop",
 	.about = "remove a projection: its tables, ledger, and what is kept of it",
 	.synopsis = "NAME --store URL [OPTION]...",
+	.first = (const char *const[]){ NULL },
 	.options = options,
 	.args_size = sizeof(struct args),
 	.init = init,

@@ -54,6 +54,7 @@ struct state {
 	bool part;              /* not all of the log is read */
 	int64_t poison, held;   /* records that were not applied */
 	int64_t others;         /* with --key: those of other keys */
+	int64_t keyed;          /* and records that were read and have it */
 };
 
 static void init(void *args)
@@ -87,6 +88,13 @@ static void passed(void *ctx, const struct ev_record *r, const char *why)
 		ev_warn(st->msg, "%.*s/%d@%" PRId64 " %s and passed over: %s", (int)r->topic.len, r->topic.ptr,
 			r->partition, r->offset,
 			st->part ? "cannot be applied to what is read of the log" : "is poison", why);
+}
+
+static void seen(void *ctx, const struct ev_record *r)
+{
+	struct state *st = ctx;
+
+	st->keyed += st->a->key && ev_slice_is(r->key, st->a->key);
 }
 
 static bool stop(void *ctx)
@@ -141,6 +149,9 @@ static void summary(const struct state *st, const struct ev_run_status *s, int64
 	ev_say(st->msg, "%" PRId64 " record%s read in %.1f s, %" PRId64 " touched %s %s", s->records,
 	       ev_plural(s->records), (double)ms / 1000, st->print.events, st->target.table, ev_buf_str(&row));
 	ev_buf_release(&row);
+	if (st->a->key && s->records && !st->keyed)
+		ev_say(st->msg, "no record that was read has the key '%s': is it spelled so, and are its producers "
+		       "those of --partitioner?", st->a->key);
 }
 
 static int fold(struct state *st, struct ev_history *h, struct ev_source *src, struct ev_error *err)
@@ -246,7 +257,7 @@ static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, st
 	struct args *a = args;
 	struct ev_projection *p = ev_operand_projection(rest, err);
 	struct state st = { .a = a, .msg = msg, .projection = p, .target = EV_TARGET_INIT };
-	struct ev_history_hooks hooks = { &st, event, passed };
+	struct ev_history_hooks hooks = { &st, event, passed, seen };
 	struct ev_scratch scratch = { 0 };
 	struct ev_source *src = NULL;
 	struct ev_history *h = NULL;

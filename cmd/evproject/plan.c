@@ -21,12 +21,18 @@ static void print_queries(const char *label, const struct ev_query_def *v, size_
 		printf("  %-9s %s\n", i ? "" : label, v[i].name);
 }
 
-static void print_tables(const struct ev_tables *tables)
+/* Those that this kind of store gets. */
+static void print_tables(const struct ev_tables *tables, enum ev_dialect dialect)
 {
+	const char *label = "tables";
+
 	for (size_t i = 0; i < tables->n; i++) {
 		const struct ev_table *t = &tables->v[i];
 
-		printf("  %-9s %s (", i ? "" : "tables", t->name);
+		if (!t->schema->any && t->schema->dialect != dialect)
+			continue;
+		printf("  %-9s %s (", label, t->name);
+		label = "";
 		for (size_t c = 0; c < t->ncolumns; c++)
 			printf("%s%s%s%s", c ? ", " : "", t->columns[c].name,
 			       *t->columns[c].declared ? " " : "", t->columns[c].declared);
@@ -172,7 +178,7 @@ void ev_plan_print(const struct ev_projection *p, enum ev_dialect dialect, bool 
 		puts("  dedupe    by id");
 	if (p->key_text)
 		printf("  key       %s is the record's key\n", p->key_text);
-	print_tables(&tables);
+	print_tables(&tables, dialect);
 	print_handlers(p);
 	print_queries("checks", p->checks, p->nchecks);
 	print_queries("samples", p->samples, p->nsamples);

@@ -1,7 +1,6 @@
 /* rebuild.c - evproject rebuild: a new version of a view beside the one that serves, then in its place */
 #include "rebuild/rebuild.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,12 +8,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/plural.h"
 #include "common/metrics.h"
 #include "common/progress.h"
 #include "common/verdict_print.h"
 #include "evproject/comparison.h"
 #include "evproject/evproject.h"
 #include "evproject/preview.h"
+#include "store/dead.h"
 
 #define METRICS_EVERY_MS 10000
 
@@ -25,7 +26,8 @@ struct args {
 	struct ev_source_args src;
 	int on_error;
 	int64_t max_dead, max_held, batch, max_lag, swap_wait_ms;
-	const char *max_change, *metrics, *receipt, *scratch;
+	double max_change; /* percent */
+	const char *metrics, *receipt, *scratch;
 	int64_t receipt_age;
 	bool exact, accept_trimmed, allow_empty, again, adopt, no_swap, yes, quiet, abandon, forget, dry_run;
 };
@@ -40,7 +42,7 @@ static const struct ev_option options[] = {
 	EV_FLAG(0, "adopt", struct args, adopt, "the old tables are another program's"),
 	EV_FLAG(0, "accept-trimmed", struct args, accept_trimmed, "the log no longer reaches back"),
 	EV_FLAG(0, "allow-empty", struct args, allow_empty, "the new version may come out empty"),
-	EV_STRING(0, "max-change", "PCT", struct args, max_change, "refuse more changed rows than that"),
+	EV_PERCENT(0, "max-change", "PCT", struct args, max_change, 0, "refuse more changed rows than that"),
 	EV_STRING(0, "require-receipt", "FILE", struct args, receipt, "no swap without a proof, written there"),
 	EV_DURATION(0, "receipt-age", "TIME", struct args, receipt_age, "one of before that is no older will do"),
 	EV_STRING(0, "scratch", "URL", struct args, scratch, "PostgreSQL: where the log is folded for it"),
@@ -74,6 +76,7 @@ struct state {
 	int64_t records, last_metrics;
 	bool kept; /* there is a version to roll back to */
 	bool compared; /* old and new were, in this call */
+	int64_t dead, held; /* what the version that serves keeps of poison */
 };
 
 static void init(void *args)
@@ -83,6 +86,7 @@ static void init(void *args)
 	ev_store_args_init(&a->store);
 	ev_source_args_init(&a->src);
 	a->max_dead = a->max_held = -1;
+	a->max_change = -1;
 	a->max_lag = 1000;
 	a->swap_wait_ms = 10000;
 }
@@ -251,12 +255,19 @@ static void summary(struct state *st, enum ev_rebuild_end end, long long version
 
 	if (st->a->quiet)
 		return;
-	if (end == EV_REBUILT_SERVES)
+	if (end == EV_REBUILT_SERVES && version != st->p->version)
+		ev_say(st->msg, "%s: version %lld serves already, and means the same as the file's %lld: nothing to do "
+		       "(--again builds it anew, under that number)", name, version, (long long)st->p->version);
+	else if (end == EV_REBUILT_SERVES)
 		ev_say(st->msg, "%s: version %lld serves already, nothing to do (--again builds it anew)", name,
 		       version);
 	else if (end == EV_REBUILT_UNPROVEN)
 		ev_say(st->msg, "%s: version %lld serves, and is not what the log makes: --again builds it anew "
 		       "(evverify says more)", name, version);
+	else if (end == EV_REBUILT_BUILT && st->dead)
+		ev_say(st->msg, "%s: no view was there: version %lld is built and serves, in %.1f s; %" PRId64
+		       " dead letter%s, %" PRId64 " held behind %s: dead list", name, version, s, st->dead,
+		       ev_plural(st->dead), st->held, ev_agree(st->dead, "it", "them"));
 	else if (end == EV_REBUILT_BUILT)
 		ev_say(st->msg, "%s: no view was there: version %lld is built and serves, in %.1f s", name, version, s);
 	else if (end == EV_REBUILT_SWAPPED && !st->kept)
@@ -308,20 +319,6 @@ static int tell(struct state *st, enum ev_rebuild_end end, int64_t version, int6
 	return EV_BUG;
 }
 
-static int parse_percent(const char *text, double *out, struct ev_error *err)
-{
-	char *end;
-
-	*out = -1;
-	if (!text)
-		return 0;
-	errno = 0;
-	*out = strtod(text, &end);
-	if (end == text || (*end && strcmp(end, "%") != 0) || errno || !(*out >= 0 && *out <= 100))
-		return ev_fail(err, EV_USAGE, "--max-change '%s' is no percentage", text);
-	return 0;
-}
-
 /* Something that cannot be read a second time: standard input, or one that goes by a name, as <(...) does. */
 static bool is_pipe(const struct ev_source_spec *spec)
 {
@@ -335,7 +332,7 @@ static bool is_pipe(const struct ev_source_spec *spec)
 	return false;
 }
 
-static int fill_options(const struct args *a, struct ev_rebuild_options *opt, struct ev_error *err)
+static void fill_options(const struct args *a, struct ev_rebuild_options *opt)
 {
 	*opt = (struct ev_rebuild_options)EV_REBUILD_OPTIONS_INIT;
 	opt->range = &a->src.range;
@@ -357,7 +354,7 @@ static int fill_options(const struct args *a, struct ev_rebuild_options *opt, st
 	opt->receipt_age_ms = a->receipt_age;
 	opt->scratch = a->scratch;
 	opt->written_by = "evtools " EV_VERSION;
-	return parse_percent(a->max_change, &opt->max_change, err);
+	opt->max_change = a->max_change;
 }
 
 /* The last phase in --metrics. */
@@ -376,14 +373,13 @@ static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *sr
 	struct ev_error ignored = EV_ERROR_INIT;
 	struct ev_rebuilt out;
 	const struct args *a = st->a;
-	int rc;
+	int rc, written;
 
 	if (!a->yes) {
 		hooks.can_confirm = can_confirm;
 		hooks.confirm = confirm;
 	}
-	if (fill_options(a, &opt, err) < 0)
-		return -1;
+	fill_options(a, &opt);
 	ev_progress_init(&st->progress, st->msg, a->quiet);
 	rc = ev_rebuild(v->shadow, st->p, src, &opt, &hooks, &out, err);
 	ev_progress_clear(&st->progress);
@@ -391,10 +387,12 @@ static int rebuild(struct state *st, struct ev_versions *v, struct ev_source *sr
 		write_metrics(st, "failed", NULL, err->text, &ignored);
 		return -1;
 	}
-	if (write_metrics(st, end_words[out.end], NULL, out.refusal, err) < 0)
-		return -1;
+	written = write_metrics(st, end_words[out.end], NULL, out.refusal, err);
 	st->kept = ev_role_present(v->store, st->p->name, EV_ROLE_KEPT, &ignored) != 0;
-	return tell(st, out.end, out.version, ev_clock_ms() - start);
+	if (ev_dead_count(v->store, st->p->name, &st->dead, &st->held, &ignored) < 0)
+		st->dead = 0;
+	rc = tell(st, out.end, out.version, ev_clock_ms() - start);
+	return written < 0 ? -1 : rc;
 }
 
 static int preview(struct state *st, struct ev_versions *v, struct ev_source *src, struct ev_error *err)
@@ -404,8 +402,7 @@ static int preview(struct state *st, struct ev_versions *v, struct ev_source *sr
 	struct ev_preview out;
 	int rc;
 
-	if (fill_options(st->a, &opt, err) < 0)
-		return -1;
+	fill_options(st->a, &opt);
 	rc = ev_rebuild_preview(v->shadow, st->p, src, &opt, &hooks, &out, err);
 	if (rc == 0)
 		ev_preview_print(st->p, v->store->ops->dialect, &out);

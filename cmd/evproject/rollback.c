@@ -26,6 +26,7 @@ static void init(void *args)
 struct two {
 	struct ev_ledger now, kept; /* what serves since, and what did */
 	struct ev_buf now_of, kept_of; /* ev_add_rebuilt */
+	const struct ev_buf *gone; /* what the kept one lacks, NUL after each */
 };
 
 static void release(struct two *t)
@@ -93,14 +94,25 @@ static void add_distance(const struct two *t, struct ev_buf *out)
 			    behind < 0 ? "past" : "behind", other, t->kept.version, of);
 	else
 		ev_buf_addf(out, ", where %s %" PRId64 " stands; that%s", other, t->kept.version, of);
-	ev_buf_adds(out, " is kept: rollback changes back");
 }
 
-static int tell(struct ev_store *s, const char *name, struct ev_messages *msg, struct ev_error *err)
+static void add_way_back(const struct two *t, struct ev_buf *out)
+{
+	const char *first = ev_buf_str(t->gone);
+
+	ev_buf_adds(out, t->gone->len ? " is kept, without " : " is kept: rollback changes back");
+	for (const char *n = first; n < first + t->gone->len; n += strlen(n) + 1)
+		ev_buf_addf(out, "%s%s", n > first ? ", " : "", n);
+	if (t->gone->len)
+		ev_buf_adds(out, ", which others have renamed or dropped");
+}
+
+static int tell(struct ev_store *s, const char *name, const struct ev_buf *gone, struct ev_messages *msg,
+		struct ev_error *err)
 {
 	struct ev_position at = EV_POSITION_INIT;
 	struct ev_buf text = EV_BUF_INIT;
-	struct two t = { 0 };
+	struct two t = { .gone = gone };
 	int rc = load(s, name, &t, err);
 
 	if (rc == 0 && t.now.exists) {
@@ -108,10 +120,13 @@ static int tell(struct ev_store *s, const char *name, struct ev_messages *msg, s
 		ev_ledger_position(&t.now, &at);
 		ev_position_print(&at, &text);
 		add_distance(&t, &text);
-		ev_say(msg, "%s: %s", name, ev_buf_str(&text));
 	} else if (rc == 0) {
-		ev_say(msg, "%s: the tables of before serve again, which no ledger of ours describes; version %" PRId64
-		       "%s is kept: rollback changes back", name, t.kept.version, ev_buf_str(&t.kept_of));
+		ev_buf_addf(&text, "the tables of before serve again, which no ledger of ours describes; version %"
+			    PRId64 "%s", t.kept.version, ev_buf_str(&t.kept_of));
+	}
+	if (rc == 0) {
+		add_way_back(&t, &text);
+		ev_say(msg, "%s: %s", name, ev_buf_str(&text));
 	}
 	ev_position_release(&at);
 	ev_buf_release(&text);
@@ -137,23 +152,27 @@ static void note(void *msg, const char *text)
 static int roll_back(struct ev_versions *v, const char *name, const struct args *a, struct ev_messages *msg,
 		     struct ev_error *err)
 {
-	struct ev_buf behind = EV_BUF_INIT;
+	struct ev_buf behind = EV_BUF_INIT, gone = EV_BUF_INIT;
 	struct ev_trouble trouble = { 0 };
 	int rc;
 
 	do {
 		ev_buf_clear(&behind);
+		ev_buf_clear(&gone);
 		rc = v->shadow->ops->behind(v->shadow, &behind, err);
+		if (rc == 0)
+			rc = ev_ledger_missing(v->store, name, &gone, err);
 	} while (rc < 0 && ev_store_recover(v->store, &trouble, err));
 	v->shadow->note = note;
 	v->shadow->note_ctx = msg;
 	if (rc == 0)
 		rc = v->shadow->ops->rollback(v->shadow, err);
 	if (rc == 0 && !a->quiet)
-		rc = tell(v->store, name, msg, err);
+		rc = tell(v->store, name, &gone, msg, err);
 	if (rc == 0 && !a->quiet)
 		tell_behind(name, &behind, msg);
 	ev_buf_release(&behind);
+	ev_buf_release(&gone);
 	return rc;
 }
 

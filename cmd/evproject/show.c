@@ -58,16 +58,31 @@ static int show(struct ev_store *s, const struct ev_projection *p, const struct 
 	return ev_fail(err, EV_USAGE, "%s has no @sample", p->file);
 }
 
+/* A sample may take its time: a signal ends it. */
+static struct ev_store *open_store(const struct ev_store_args *a, struct ev_error *err)
+{
+	struct ev_store_options opt;
+
+	if (ev_store_args_check(a, err))
+		return NULL;
+	ev_store_args_options(a, &opt);
+	opt.read_only = true;
+	opt.stopped = ev_stopped;
+	return ev_store_open(a->url, &opt, err);
+}
+
 static int run(void *args, struct ev_operands *rest, struct ev_messages *msg, struct ev_error *err)
 {
 	struct args *a = args;
 	struct ev_projection *p = ev_operand_projection(rest, err);
-	struct ev_store *s = p ? ev_store_args_open(&a->store, true, err) : NULL;
+	struct ev_store *s = p ? open_store(&a->store, err) : NULL;
 	int rc = -1;
 
 	(void)msg;
-	if (s && ev_has_view(s, p->name, err) == 0)
+	if (s && ev_has_view(s, p->name, err) == 0 && s->ops->freeze(s, err) == 0)
 		rc = show(s, p, rest, err);
+	if (s && rc < 0 && ev_stopped())
+		rc = ev_stop_status(false);
 	if (s)
 		s->ops->close(s);
 	ev_projection_free(p);

@@ -50,6 +50,7 @@ struct view {
 	struct ev_buf stale; /* where a record waits that is too old, a line each */
 	bool balanced;
 	struct ev_buf why;
+	struct ev_buf missing; /* tables that others have renamed or dropped, NUL after each */
 	struct ev_error log; /* why the log could not be asked */
 };
 
@@ -180,7 +181,8 @@ static int load_bare(struct ev_store *s, const char *name, struct view *v, struc
 
 	v->balanced = true;
 	v->age_ms = -1;
-	if (there < 0 || load_versions(s, name, v, err) < 0)
+	if (there < 0 || load_versions(s, name, v, err) < 0 ||
+	    (there && ev_ledger_missing(s, name, &v->missing, err) < 0))
 		return -1;
 	if (!there && v->plan.phase == EV_PHASE_NONE)
 		return ev_ledger_no_view(s, name, err);
@@ -194,7 +196,8 @@ static int load(struct args *a, struct ev_store *s, const char *name, struct vie
 		return -1;
 	if (!v->ledger.exists)
 		return load_bare(s, name, v, err);
-	if (ev_dead_count(s, name, &v->dead, &v->held, err) < 0 || load_versions(s, name, v, err) < 0)
+	if (ev_dead_count(s, name, &v->dead, &v->held, err) < 0 || load_versions(s, name, v, err) < 0 ||
+	    ev_ledger_missing(s, name, &v->missing, err) < 0)
 		return -1;
 	v->age_ms = ev_ledger_age_ms(&v->ledger);
 	v->balanced = ev_ledger_balanced(&v->ledger, &v->why);
@@ -245,6 +248,8 @@ static void print_times(const struct ev_ledger *l, int64_t rebuilt)
 
 static void print_versions(const struct view *v)
 {
+	for (const char *t = ev_buf_str(&v->missing), *end = t + v->missing.len; t < end; t += strlen(t) + 1)
+		printf("TABLE %s IS NOT THERE\n", t);
 	if (v->plan.phase != EV_PHASE_NONE)
 		print_plan(v);
 	if (v->kept.exists) {
@@ -414,6 +419,12 @@ static void print_json(const struct view *v)
 	v->age_ms >= 0 ? ev_buf_add_i64(&o, v->age_ms) : ev_buf_adds(&o, "null");
 	if (l->exists)
 		ev_buf_addf(&o, ",\"on_error\":\"%s\"", l->dead ? "dead" : "stop");
+	ev_buf_adds(&o, ",\"missing\":[");
+	for (const char *first = ev_buf_str(&v->missing), *t = first; t < first + v->missing.len; t += strlen(t) + 1) {
+		ev_buf_adds(&o, t == first ? "" : ",");
+		ev_json_quote(&o, ev_slice_str(t));
+	}
+	ev_buf_addc(&o, ']');
 	ev_buf_addf(&o, ",\"dead\":%" PRId64 ",\"held\":%" PRId64 ",\"balanced\":%s,\"partitions\":[",
 		    v->dead, v->held, v->balanced ? "true" : "false");
 	for (size_t i = 0; i < l->nparts; i++) {
@@ -462,6 +473,11 @@ static int limits(const struct args *a, const struct view *v, struct ev_messages
 		ev_say(msg, "%s: the ledger does not balance: %s", name, ev_buf_str(&v->why));
 		passed = 1;
 	}
+	for (const char *t = ev_buf_str(&v->missing), *end = t + v->missing.len; t < end; t += strlen(t) + 1) {
+		ev_say(msg, "%s: table %s is not there any more: others have renamed or dropped it (rebuild --again "
+		       "builds the version anew)", name, t);
+		passed = 1;
+	}
 	return passed;
 }
 
@@ -501,6 +517,7 @@ static int one(struct args *a, struct ev_store *s, const char *name, const struc
 	ev_plan_release(&v.plan);
 	ev_buf_release(&v.why);
 	ev_buf_release(&v.stale);
+	ev_buf_release(&v.missing);
 	return rc;
 }
 

@@ -1,7 +1,6 @@
 /* run.c - evverify: from the options to a verdict, and from the verdict to an exit status */
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -31,8 +30,9 @@ struct args {
 	struct ev_log_args log;
 	bool rows, counts, checks, independent, allow_empty, quiet, repair, yes, drill, capabilities;
 	struct ev_list ignore;
-	const char *sample, *scratch, *metrics, *lock, *max_repair, *receipt, *base, *base_receipt;
+	const char *scratch, *metrics, *lock, *receipt, *base, *base_receipt;
 	int64_t max_diffs, max_lag, max_age;
+	double sample, max_repair; /* percent */
 	int format;
 };
 
@@ -53,12 +53,12 @@ static const struct ev_option options[] = {
 	EV_STRING(0, "base", "URL", struct args, base, "fold on from an older view, where the log is trimmed"),
 	EV_STRING(0, "base-receipt", "FILE", struct args, base_receipt, "what was proven of that one"),
 	EV_LIST(0, "ignore", "TABLE.COLUMN", struct args, ignore, "leave a column out; repeatable"),
-	EV_STRING(0, "sample", "PCT", struct args, sample, "look at this share of the keys (1%)"),
+	EV_PERCENT(0, "sample", "PCT", struct args, sample, 1, "look at a part of the keys alone (100%)"),
 	EV_INT(0, "max-diffs", "N", struct args, max_diffs, 0, 1000000, "print so many of each mode (20)"),
 	EV_FLAG(0, "allow-empty", struct args, allow_empty, "nothing to check is no failure"),
 	EV_FLAG(0, "repair", struct args, repair, "say which rows would be made anew; with --yes do it"),
 	EV_FLAG('y', "yes", struct args, yes, "do the repair, then verify again"),
-	EV_STRING(0, "max-repair", "PCT", struct args, max_repair, "refuse to repair more of the rows (10%)"),
+	EV_PERCENT(0, "max-repair", "PCT", struct args, max_repair, 0, "refuse to repair more of the rows (10%)"),
 	EV_GROUP("Log"),
 	EV_LOG_ROWS(struct args, log),
 	EV_ENVELOPE_ROW(struct args, src),
@@ -95,6 +95,8 @@ static void init(void *args)
 	ev_source_args_init(&a->src);
 	a->max_diffs = 20;
 	a->max_lag = a->max_age = -1;
+	a->sample = 100;
+	a->max_repair = 10;
 }
 
 static void release(void *args)
@@ -123,24 +125,6 @@ static void progress(void *ctx, const char *what, int64_t records, int64_t done,
 static void note(void *ctx, const char *text)
 {
 	ev_say(((struct state *)ctx)->msg, "%s", text);
-}
-
-/* 1, 1% and 0.5 %; more than none, at most all. */
-static int parse_share(const char *option, const char *text, double *share, struct ev_error *err)
-{
-	char *end;
-	double v;
-
-	if (!text)
-		return 0;
-	v = strtod(text, &end);
-	end += strspn(end, " ");
-	if (end == text || !isfinite(v) || v <= 0 || v > 100 || strcmp(end, "%") != 0) {
-		ev_fail(err, EV_USAGE, "option '%s' takes a share like 1%%, not '%s'", option, text);
-		return -1;
-	}
-	*share = v / 100;
-	return 0;
 }
 
 /* The merge is what the view's order was, so there is no other to be had. */
@@ -179,8 +163,8 @@ static int fill_options(struct state *st, struct ev_error *err)
 		.max_diffs = (size_t)a->max_diffs, .memory = a->src.memory - a->src.spec.memory,
 		.max_lag = a->max_lag, .max_age_ms = a->max_age,
 	};
-	st->opt.sample = 1;
-	st->opt.max_repair = 0.1;
+	st->opt.sample = a->sample / 100;
+	st->opt.max_repair = a->max_repair;
 	st->opt.log = a->drill && (!some || a->log.log);
 	st->opt.against = a->drill && !some;
 	st->opt.sequence = a->log.sequence;
@@ -188,7 +172,7 @@ static int fill_options(struct state *st, struct ev_error *err)
 	st->opt.repair_now = a->repair && a->yes;
 	if (a->receipt && (!st->opt.rows || !st->opt.counts))
 		return ev_fail(err, EV_USAGE, "option '--receipt' is of rows and counts: with other modes give both");
-	if (a->drill && (a->repair || a->receipt || a->base || a->ignore.n || a->sample || a->max_lag >= 0 ||
+	if (a->drill && (a->repair || a->receipt || a->base || a->ignore.n || a->sample < 100 || a->max_lag >= 0 ||
 			 a->max_age >= 0 || a->log.against.n))
 		return ev_fail(err, EV_USAGE, "option '--drill' looks at all of the view, and at nothing else");
 	if (!a->base != !a->base_receipt)
@@ -197,10 +181,7 @@ static int fill_options(struct state *st, struct ev_error *err)
 		return ev_fail(err, EV_USAGE, "option '--repair' makes rows from the whole log, not from '--base'");
 	if (a->repair && !st->opt.rows)
 		return ev_fail(err, EV_USAGE, "option '--repair' repairs rows: with other modes give --rows, too");
-	if (parse_share("--max-repair", a->max_repair, &st->opt.max_repair, err) < 0)
-		return -1;
-	st->opt.max_repair *= 100;
-	return parse_share("--sample", a->sample, &st->opt.sample, err);
+	return 0;
 }
 
 /* For cron: a run that takes longer than its interval does not meet the next one. */

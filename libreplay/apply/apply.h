@@ -75,6 +75,9 @@ struct ev_apply *ev_apply_open(struct ev_store *s, const struct ev_projection *p
 			       const struct ev_apply_options *opt, struct ev_error *err);
 void ev_apply_close(struct ev_apply *a); /* NULL allowed; what is not committed is rolled back */
 
+/* EV_USAGE where the tables that the ledger counts, if there is one, were built by another fingerprint. */
+int ev_apply_same(const struct ev_projection *p, const struct ev_ledger *l, struct ev_error *err);
+
 /*
  * Would this store take the projection? Its tables are made, all handlers, checks and samples prepared,
  * in one transaction that is rolled back. EV_USAGE with file:line:column. For a scratch store. `folds` gets

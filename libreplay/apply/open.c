@@ -69,22 +69,20 @@ static int build(struct ev_apply *a, struct ev_error *err)
 	return ev_ledger_hold(a->store, p->name, a->opt.dead, err);
 }
 
-static int same_projection(struct ev_apply *a, struct ev_error *err)
+int ev_apply_same(const struct ev_projection *p, const struct ev_ledger *l, struct ev_error *err)
 {
-	const struct ev_projection *p = a->projection;
-
-	if (strcmp(a->ledger.fingerprint, p->fingerprint) == 0)
+	if (!l->exists || strcmp(l->fingerprint, p->fingerprint) == 0)
 		return 0;
 	ev_fail(err, EV_USAGE,
 		"%s: projection '%s' has changed since its tables were built (version %lld in the "
 		"store, %lld in the file)",
-		p->file, p->name, (long long)a->ledger.version, (long long)p->version);
-	if (a->ledger.version == p->version)
+		p->file, p->name, (long long)l->version, (long long)p->version);
+	if (l->version == p->version)
 		return ev_hint(err, "raise the version in the file, then build the view anew: rebuild");
-	if (a->ledger.version > p->version)
+	if (l->version > p->version)
 		return ev_hint(err, "the store has the newer version %lld: start with its file, or go back, where "
 				    "status has the one before it as kept, by evproject rollback",
-			       (long long)a->ledger.version);
+			       (long long)l->version);
 	return ev_hint(err, "the old tables hold the old meaning; build the view anew: rebuild (or, where status has "
 			    "that version as the kept one, evproject rollback)");
 }
@@ -159,12 +157,32 @@ static int settle_in(struct ev_apply *a, struct ev_error *err)
 	return ev_ledger_hold(a->store, a->projection->name, a->opt.dead, err);
 }
 
-/* EV_HELD says by whom. */
+/* Is the file what the store is of? Another version it may be soon, by a swap: `edited` asks of the same one alone. */
+static int look_at(struct ev_apply *a, bool edited, struct ev_error *err)
+{
+	struct ev_ledger l = { 0 };
+	int rc = ev_ledger_load(a->store, a->projection->name, &l, err);
+
+	if (rc == 0 && (!edited || l.version == a->projection->version))
+		rc = ev_apply_same(a->projection, &l, err);
+	ev_ledger_release(&l);
+	return rc;
+}
+
+/* EV_HELD says by whom. What could not run with the lock either is not told to wait for it. */
 static int take_lock(struct ev_apply *a, struct ev_error *err)
 {
-	if (a->opt.beside || a->store->ops->lock(a->store, a->projection->name, err) == 0)
+	struct ev_error why = EV_ERROR_INIT;
+
+	if (a->opt.beside)
 		return 0;
-	if (err->class == EV_HELD)
+	if (look_at(a, true, err) < 0)
+		return -1;
+	if (a->store->ops->lock(a->store, a->projection->name, err) == 0)
+		return 0;
+	if (err->class == EV_HELD && !err->retriable && look_at(a, false, &why) < 0 && why.class == EV_USAGE)
+		*err = why;
+	else if (err->class == EV_HELD)
 		ev_ledger_name_holder(a->store, a->projection->name, err);
 	return -1;
 }
@@ -272,6 +290,24 @@ static int cut_letters(struct ev_apply *a, struct ev_error *err)
 	return rc;
 }
 
+/* A statement that has no table does not say that others took it away, nor what to do. */
+static int compile_there(struct ev_apply *a, struct ev_error *err)
+{
+	struct ev_error ignored = EV_ERROR_INIT;
+	const char *t, *end;
+
+	if (ev_open_compile(a, err) == 0)
+		return 0;
+	if (err->class != EV_USAGE)
+		return -1;
+	end = ev_buf_str(&a->tables) + a->tables.len;
+	for (t = ev_buf_str(&a->tables); t < end; t += strlen(t) + 1)
+		if (a->store->ops->has_table(a->store, t, &ignored) == 0)
+			return ev_hint(err, "others have renamed or dropped '%s': give it its name back, or rebuild "
+				       "--again builds the version anew", t);
+	return -1;
+}
+
 static int open_store(struct ev_apply *a, struct ev_error *err)
 {
 	const struct ev_projection *p = a->projection;
@@ -283,9 +319,9 @@ static int open_store(struct ev_apply *a, struct ev_error *err)
 	if (!a->ledger.exists) {
 		if (build_and_compile(a, err) < 0)
 			return -1;
-	} else if (same_projection(a, err) < 0 || ev_ledger_check_cuts(a->store, p->name, err) < 0 ||
+	} else if (ev_apply_same(p, &a->ledger, err) < 0 || ev_ledger_check_cuts(a->store, p->name, err) < 0 ||
 		   (a->opt.settle && a->opt.settle(a->opt.settle_ctx, err) < 0) ||
-		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0 || ev_open_compile(a, err) < 0) {
+		   ev_ledger_tables(a->store, p->name, &a->tables, err) < 0 || compile_there(a, err) < 0) {
 		return -1;
 	}
 	return ev_poison_count(a, err) < 0 ? -1 : cut_letters(a, err);

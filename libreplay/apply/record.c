@@ -130,7 +130,8 @@ static int check_key(struct ev_apply *a, const struct ev_record *r, struct ev_er
 		good = one_spelling(v->raw);
 	if (good && r->key.ptr && ev_slice_eq(text, r->key))
 		return 0;
-	return ev_fail(err, EV_DATA, "%s is not the record's key, as '@key' says", p->key_text);
+	return ev_fail(err, EV_DATA, "%s is not the record's key, as '@key' says%s", p->key_text,
+		       r->key.ptr ? "" : ": the record has none");
 }
 
 /* An event (not a tombstone): its handlers, or a count that ends its way here. */

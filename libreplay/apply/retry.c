@@ -210,7 +210,7 @@ static int failed_again(struct ev_apply *a, const struct letter *l, struct ev_er
 static int may_be_late(struct ev_apply *a, const struct chain *c, struct ev_error *err)
 {
 	struct ev_line_reader *lr = ev_line_reader_new();
-	struct ev_buf why = EV_BUF_INIT;
+	struct ev_buf why = EV_BUF_INIT, key = EV_BUF_INIT;
 	int rc = 0;
 
 	for (size_t i = 0; i < c->n && rc == 0; i++) {
@@ -223,6 +223,9 @@ static int may_be_late(struct ev_apply *a, const struct chain *c, struct ev_erro
 		if (rc < 0 || ev_record_route(a, &rec, &handlers, &ignored) != EV_APPLIED ||
 		    ev_projection_may_be_late(a->projection, handlers, &why))
 			continue;
+		if (ev_projection_late_by_key(a->projection, handlers, &key))
+			ev_buf_addf(&why, " (if %s is every record's key, a line -- @key %s in the file would make "
+				    "them so)", ev_buf_str(&key), ev_buf_str(&key));
 		rc = ev_fail(err, EV_DATA, "cannot retry %s/%d@%" PRId64 ": its rows may be shared "
 			     "with other keys: %s", l->topic, l->partition, l->offset,
 			     ev_buf_str(&why));
@@ -231,6 +234,7 @@ static int may_be_late(struct ev_apply *a, const struct chain *c, struct ev_erro
 			"file's; or give it up: dead drop");
 	}
 	ev_buf_release(&why);
+	ev_buf_release(&key);
 	ev_line_reader_free(lr);
 	return rc;
 }

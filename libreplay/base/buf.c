@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 void ev_buf_release(struct ev_buf *b)
 {
@@ -88,4 +89,24 @@ void ev_buf_add_hex(struct ev_buf *b, struct ev_slice s)
 		ev_buf_addc(b, digits[(unsigned char)s.ptr[i] >> 4]);
 		ev_buf_addc(b, digits[s.ptr[i] & 15]);
 	}
+}
+
+void ev_buf_add_seen(struct ev_buf *b, struct ev_slice s)
+{
+	for (const char *nul; s.len && (nul = memchr(s.ptr, '\0', s.len));) {
+		size_t n = (size_t)(nul - s.ptr);
+
+		ev_buf_add(b, s.ptr, n);
+		ev_buf_adds(b, "\\x00");
+		s = ev_slice(nul + 1, s.len - n - 1);
+	}
+	ev_buf_add_slice(b, s);
+}
+
+bool ev_buf_lists(const struct ev_buf *list, const char *text, bool exact)
+{
+	for (const char *t = ev_buf_str(list), *end = t + list->len; t < end; t += strlen(t) + 1)
+		if ((exact ? strcmp(t, text) : strcasecmp(t, text)) == 0)
+			return true;
+	return false;
 }

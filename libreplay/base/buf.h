@@ -69,6 +69,12 @@ static inline void ev_buf_add_slice(struct ev_buf *b, struct ev_slice s)
 	ev_buf_add(b, s.ptr, s.len);
 }
 
+/* A list of texts, a NUL after each: is `text` one of them? Not `exact`: in any case of its ASCII letters. */
+bool ev_buf_lists(const struct ev_buf *list, const char *text, bool exact);
+
+/* For people: as it is, but a NUL, at which C's strings end, is \x00. */
+void ev_buf_add_seen(struct ev_buf *b, struct ev_slice s);
+
 void ev_buf_add_i64(struct ev_buf *b, int64_t v); /* decimal, no locale */
 void ev_buf_addf(struct ev_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

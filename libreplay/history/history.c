@@ -125,6 +125,8 @@ static int record(void *ctx, const struct ev_record *r, enum ev_count fate, int6
 	int rc = 0;
 
 	h->touches = 0;
+	if (h->hooks.seen && !again)
+		h->hooks.seen(h->hooks.ctx, r);
 	if ((fate == EV_DEAD || fate == EV_HELD_BACK) && !again)
 		h->hooks.passed(h->hooks.ctx, r, fate == EV_DEAD ? ev_apply_event_fault(h->apply) : NULL);
 	if (fate != EV_APPLIED || !touches)

@@ -29,6 +29,8 @@ struct ev_history_hooks {
 	int (*event)(void *ctx, const struct ev_history_event *e, struct ev_error *err);
 	/* A record was not applied: poison, which is `why`; NULL: it waits behind one of its key. */
 	void (*passed)(void *ctx, const struct ev_record *r, const char *why);
+	/* Each record, first; or NULL. */
+	void (*seen)(void *ctx, const struct ev_record *r);
 };
 
 struct ev_history;

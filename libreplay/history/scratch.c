@@ -6,7 +6,24 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "projection/ddl.h"
 #include "store/sqlite_file.h"
+
+/* What SQLite has not it takes for something else: good records may be poison there, and the row another. */
+static int refuse_foreign(const struct ev_projection *p, struct ev_error *err)
+{
+	struct ev_buf column = EV_BUF_INIT;
+	bool foreign = ev_foreign_column(p, &column);
+
+	if (foreign) {
+		ev_fail(err, EV_USAGE, "%s: %s, which SQLite has not: in memory, where that folds, the history "
+			"would be another", p->file, ev_buf_str(&column));
+		ev_hint(err, "fold it where the view is: --scratch postgresql://... (or, if that is SQLite, --scratch "
+			"FILE, a new one)");
+	}
+	ev_buf_release(&column);
+	return foreign ? -1 : 0;
+}
 
 static int in_memory(struct ev_scratch *x, const struct ev_projection *p, struct ev_error *err)
 {
@@ -19,6 +36,8 @@ static int in_memory(struct ev_scratch *x, const struct ev_projection *p, struct
 		ev_fail(err, EV_USAGE, "%s has no schema for SQLite, so it cannot be folded in memory", p->file);
 		return ev_hint(err, "give a PostgreSQL database to fold it in: --scratch postgresql://...");
 	}
+	if (refuse_foreign(p, err) < 0)
+		return -1;
 	x->store = ev_sqlite_open(":memory:", &opt, err);
 	return x->store ? 0 : -1;
 }

@@ -1,6 +1,8 @@
 /* ddl.c - see ddl.h */
 #include "projection/ddl.h"
 
+#include <ctype.h>
+
 #include "base/mem.h"
 
 struct ev_token *ev_sql_tokens(const char *sql, size_t *n)
@@ -52,6 +54,20 @@ static bool is_any(const struct ev_token *t, const char *const *words)
 	return false;
 }
 
+static const char *odd_clause(const struct ev_token *t)
+{
+	static const struct { const char *word, *what; } odd[] = {
+		{ "check", "a CHECK" },            { "references", "a foreign key" }, { "foreign", "a foreign key" },
+		{ "collate", "a COLLATE" },        { "generated", "a generated column" }, { "exclude", "an EXCLUDE" },
+		{ "like", "a LIKE" },              { "inherits", "INHERITS" },
+	};
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)
+		if (ev_token_is(*t, odd[i].word))
+			return odd[i].what;
+	return NULL;
+}
+
 /* The type at `t`, up to what else is said of the column. */
 static char *read_type(const struct ev_token *t, const struct ev_token *end)
 {
@@ -79,18 +95,18 @@ static char *read_type(const struct ev_token *t, const struct ev_token *end)
 	return s;
 }
 
+#define NOT_KNOWN "a definition that is not understood"
+
 /* One column or constraint: the tokens from `t` up to `end`. */
 static void read_element(struct ev_table *table, const struct ev_token *t, const struct ev_token *end)
 {
-	static const char *const odd[] = { "check", "references", "foreign", "collate", "generated",
-					   "exclude", "like", "inherits", NULL };
 	static const char *const constraint[] = { "constraint", "primary", "unique", NULL };
 
 	if (t == end || !is_name(t)) {
-		table->odd = true;
+		table->odd = NOT_KNOWN;
 		return;
 	}
-	if (!is_any(t, constraint) && !is_any(t, odd)) {
+	if (!is_any(t, constraint) && !odd_clause(t)) {
 		struct ev_column *c = EV_PUSH(table->columns, table->ncolumns);
 
 		c->name = ev_token_name(t);
@@ -103,7 +119,7 @@ static void read_element(struct ev_table *table, const struct ev_token *t, const
 	}
 	for (; t < end; t++) {
 		table->keys += ev_token_is(*t, "primary") || ev_token_is(*t, "unique");
-		table->odd |= is_any(t, odd);
+		table->odd = table->odd ? table->odd : odd_clause(t);
 	}
 }
 
@@ -120,7 +136,7 @@ static const struct ev_token *read_table(struct ev_tables *out, const struct ev_
 	if (t < end && is_name(t))
 		table->name = ev_token_name(t++);
 	if (t == end || !table->name || !ev_token_is(*t, "(")) {
-		table->odd = true; /* a qualified name, or CREATE TABLE ... AS */
+		table->odd = NOT_KNOWN; /* a qualified name, or CREATE TABLE ... AS */
 		return t;
 	}
 	for (first = t + 1; t < end; t++) {
@@ -133,7 +149,7 @@ static const struct ev_token *read_table(struct ev_tables *out, const struct ev_
 				return t + 1;
 		}
 	}
-	table->odd = true;
+	table->odd = NOT_KNOWN;
 	return t;
 }
 
@@ -164,9 +180,10 @@ void ev_tables_of(const struct ev_projection *p, struct ev_tables *out)
 		for (; t < end; t++) {
 			if (!ev_token_is(*t, "create") || t + 2 >= end)
 				continue;
-			if (ev_token_is(t[1], "table"))
+			if (ev_token_is(t[1], "table")) {
 				t = read_table(out, t + 2, end) - 1;
-			else if (ev_token_is(t[1], "unique"))
+				out->v[out->n - 1].schema = &p->schemas[i];
+			} else if (ev_token_is(t[1], "unique"))
 				read_unique(out, t + 3, end);
 		}
 		free(v);
@@ -189,6 +206,40 @@ bool ev_makes_views(const struct ev_projection *p, enum ev_dialect dialect)
 		free(t);
 	}
 	return makes;
+}
+
+/* SQLite refuses their ordinary values, or keeps a list as JSON text. What it takes as it is (timestamptz) is none. */
+static bool is_foreign(const struct ev_column *c)
+{
+	static const char *const types[] = { "json", "jsonb", "uuid", "interval", "inet", "cidr", "hstore", "tsvector",
+					     "xml", NULL };
+	const char *bracket = strchr(c->declared, '[');
+
+	for (const char *const *t = types; *t; t++)
+		if (strcmp(c->type, *t) == 0)
+			return true;
+	return (bracket && (bracket[1] == ']' || isdigit((unsigned char)bracket[1]))) || strstr(c->declared, " array");
+}
+
+bool ev_foreign_column(const struct ev_projection *p, struct ev_buf *out)
+{
+	struct ev_tables tables;
+	bool found = false;
+
+	for (size_t i = 0; i < p->nschemas; i++)
+		if (!p->schemas[i].any && p->schemas[i].dialect == EV_SQLITE)
+			return false;
+	ev_tables_of(p, &tables);
+	for (size_t i = 0; i < tables.n && !found; i++)
+		for (size_t k = 0; k < tables.v[i].ncolumns && !found; k++) {
+			const struct ev_column *c = &tables.v[i].columns[k];
+
+			found = is_foreign(c);
+			if (found)
+				ev_buf_addf(out, "%s.%s is %s", tables.v[i].name, c->name, c->declared);
+		}
+	ev_tables_free(&tables);
+	return found;
 }
 
 void ev_tables_free(struct ev_tables *t)

@@ -16,11 +16,12 @@ struct ev_column {
 };
 
 struct ev_table {
+	const struct ev_schema_def *schema; /* of the projection, where it stands */
 	char *name;
 	struct ev_column *columns;
 	size_t ncolumns;
 	size_t keys; /* PRIMARY KEY and UNIQUE constraints and indexes */
-	bool odd;    /* CHECK, REFERENCES, COLLATE, generated columns, or a clause we do not know */
+	const char *odd; /* what else it has: "a CHECK", a foreign key, a COLLATE, what we do not know; else NULL */
 };
 
 struct ev_tables {
@@ -37,6 +38,12 @@ bool ev_makes_views(const struct ev_projection *p, enum ev_dialect dialect);
 
 /* The type of a column, or NULL. */
 const char *ev_table_type(const struct ev_table *t, const char *column);
+
+/*
+ * A column of a type that PostgreSQL has and SQLite has not, in a schema that is for both: `acc.doc is jsonb`, appended
+ * to `out`. False: there is none, or the file has a schema for SQLite.
+ */
+bool ev_foreign_column(const struct ev_projection *p, struct ev_buf *out);
 
 /* The tokens of `sql` without space, in an array to free; *n of them. */
 struct ev_token *ev_sql_tokens(const char *sql, size_t *n);

@@ -16,7 +16,7 @@ static const char *type_name(unsigned types)
 		return "integer";
 	case EV_SEEN_REAL:
 	case EV_SEEN_REAL | EV_SEEN_INTEGER:
-		return "real";
+		return "numeric"; /* PostgreSQL's real has six digits, so money would be rounded */
 	case EV_SEEN_BOOLEAN:
 		return "boolean";
 	default:

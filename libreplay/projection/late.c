@@ -192,52 +192,83 @@ static bool is_by(const struct reader *r, const char *column)
 	return false;
 }
 
-/* Is every statement on the table by this column? */
-static bool all_by(const struct ev_projection *p, const char *table, const char *column)
+/* The line of the first statement on the table that is not by this column; 0: there is none. */
+static int stray(const struct ev_projection *p, const char *table, const char *column)
 {
-	bool all = true;
+	for (size_t i = 0; i < p->nhandlers; i++)
+		for (size_t k = 0; k < p->handlers[i].nstatements; k++) {
+			const struct ev_statement *s = &p->handlers[i].statements[k];
+			struct reader r = read_statement(p, s);
+			bool by = !r.name || !ev_token_named(&r.t[r.name], table) || is_by(&r, column);
 
-	for (size_t i = 0; i < p->nhandlers && all; i++)
-		for (size_t k = 0; k < p->handlers[i].nstatements && all; k++) {
-			struct reader r = read_statement(p, &p->handlers[i].statements[k]);
-
-			if (r.name && ev_token_named(&r.t[r.name], table))
-				all = is_by(&r, column);
 			free(r.t);
+			if (!by)
+				return s->place.line;
 		}
-	return all;
+	return 0;
+}
+
+static bool is_of(const struct ev_table *t, const char *name)
+{
+	return t->name && strcmp(t->name, name) == 0;
 }
 
 /* Does each definition of the table keep different texts in `column` apart? */
 static bool keeps_apart(const struct ev_tables *tables, const char *table, const char *column)
 {
-	size_t found = 0;
+	for (size_t i = 0; i < tables->n; i++) {
+		const char *type = is_of(&tables->v[i], table) ? ev_table_type(&tables->v[i], column) : "text";
+
+		if (!type || strcmp(type, "text") != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Is each row of the table some key's own, by one of its columns? If not, why, appended. */
+static bool by_columns(const struct ev_projection *p, const struct ev_tables *tables, const char *table,
+		       struct ev_buf *why)
+{
+	int line, last = 0; /* of the column that does best */
 
 	for (size_t i = 0; i < tables->n; i++) {
 		const struct ev_table *t = &tables->v[i];
-		const char *type;
 
-		if (!t->name || strcmp(t->name, table) != 0)
-			continue;
-		type = ev_table_type(t, column);
-		if (t->odd || t->keys != 1 || !type || strcmp(type, "text") != 0)
-			return false;
-		found++;
+		for (size_t k = 0; is_of(t, table) && k < t->ncolumns; k++) {
+			if (!keeps_apart(tables, table, t->columns[k].name))
+				continue;
+			line = stray(p, table, t->columns[k].name);
+			if (!line)
+				return true;
+			last = line > last ? line : last;
+		}
 	}
-	return found > 0;
+	if (last)
+		ev_buf_addf(why, "the handler at line %d does not find them by a text column = %s", last,
+			    p->key < 0 ? ":key" : p->key_text);
+	else
+		ev_buf_adds(why, "no column of the table is text");
+	return false;
 }
 
-static bool is_keys_own(const struct ev_projection *p, const char *table)
+static bool is_keys_own(const struct ev_projection *p, const char *table, struct ev_buf *why)
 {
 	struct ev_tables tables;
-	bool own = false;
+	bool own = true;
 
 	ev_tables_of(p, &tables);
-	for (size_t i = 0; i < tables.n && !own; i++)
-		for (size_t k = 0; k < tables.v[i].ncolumns && !own; k++)
-			own = tables.v[i].name && strcmp(tables.v[i].name, table) == 0 &&
-			      keeps_apart(&tables, table, tables.v[i].columns[k].name) &&
-			      all_by(p, table, tables.v[i].columns[k].name);
+	for (size_t i = 0; i < tables.n && own; i++) {
+		const struct ev_table *t = &tables.v[i];
+
+		if (!is_of(t, table))
+			continue;
+		own = !t->odd && t->keys == 1;
+		if (t->odd)
+			ev_buf_addf(why, "the table has %s", t->odd);
+		else if (!own)
+			ev_buf_adds(why, t->keys ? "the table has a second unique key" : "the table has no key");
+	}
+	own = own && by_columns(p, &tables, table, why);
 	ev_tables_free(&tables);
 	return own;
 }
@@ -261,10 +292,11 @@ static bool is_plain(const struct ev_projection *p, struct ev_buf *why)
 	return true;
 }
 
-bool ev_projection_may_be_late(const struct ev_projection *p, const int *handlers,
-			       struct ev_buf *why)
+/* Is every table that the handlers write its keys' own, or commutes? If not, in `why` what keeps one from either. */
+static bool all_fit(const struct ev_projection *p, const int *handlers, struct ev_buf *why)
 {
-	bool ok = is_plain(p, why);
+	struct ev_buf shared = EV_BUF_INIT;
+	bool ok = true;
 
 	for (; *handlers >= 0 && ok; handlers++) {
 		const struct ev_handler *h = &p->handlers[*handlers];
@@ -272,9 +304,48 @@ bool ev_projection_may_be_late(const struct ev_projection *p, const int *handler
 		for (size_t k = 0; k < h->nstatements && ok; k++) {
 			char *table = ev_statement_table(&h->statements[k]);
 
-			ok = is_keys_own(p, table) || ev_table_commutes(p, table, why);
+			ev_buf_clear(&shared);
+			ok = is_keys_own(p, table, &shared) || ev_table_commutes(p, table, why);
 			free(table);
 		}
 	}
+	if (!ok)
+		ev_buf_addf(why, "; nor are its rows one key's own: %s", ev_buf_str(&shared));
+	ev_buf_release(&shared);
 	return ok;
+}
+
+bool ev_projection_may_be_late(const struct ev_projection *p, const int *handlers,
+			       struct ev_buf *why)
+{
+	return is_plain(p, why) && all_fit(p, handlers, why);
+}
+
+/* As the file would be with this path as its @key. */
+static bool fits_with(const struct ev_projection *p, const int *handlers, const struct ev_param *path)
+{
+	struct ev_projection keyed = *p;
+	struct ev_buf ignored = EV_BUF_INIT;
+	bool fits;
+
+	keyed.key = path->path;
+	keyed.key_text = path->text;
+	fits = ev_projection_may_be_late(&keyed, handlers, &ignored);
+	ev_buf_release(&ignored);
+	return fits;
+}
+
+bool ev_projection_late_by_key(const struct ev_projection *p, const int *handlers, struct ev_buf *out)
+{
+	for (const int *h = handlers; *h >= 0 && p->key < 0; h++)
+		for (size_t k = 0; k < p->handlers[*h].nstatements; k++)
+			for (size_t i = 0; i < p->handlers[*h].statements[k].nparams; i++) {
+				const struct ev_param *q = &p->handlers[*h].statements[k].params[i];
+
+				if (q->kind != EV_PARAM_PATH || q->scale >= 0 || !fits_with(p, handlers, q))
+					continue;
+				ev_buf_add(out, q->text, strlen(q->text) - q->required);
+				return true;
+			}
+	return false;
 }

@@ -11,10 +11,13 @@
  * tables as they had been in its turn, as far as records of other keys go? Proved by shape, for
  * each table that they write: either all statements on it commute (commute.c), or all address their
  * rows by one text column = :key (or the path of @key), so that no two keys share a row (late.c). If not, a line in
- * `why`.
+ * `why`: what keeps it from either.
  */
 bool ev_projection_may_be_late(const struct ev_projection *p, const int *handlers,
 			       struct ev_buf *why);
+
+/* The path, appended to `out`, that would make it so as the file's @key. False: there is none, or it has one. */
+bool ev_projection_late_by_key(const struct ev_projection *p, const int *handlers, struct ev_buf *out);
 
 /*
  * Do all the statements on one table commute? As ev_projection_commutes, but @dedupe is not looked

@@ -130,7 +130,7 @@ static void add_cell(struct ev_buf *out, const struct ev_cell *c)
 		while (n < c->text.len && n && ((unsigned char)c->text.ptr[n] & 0xc0) == 0x80)
 			n--; /* not in the middle of a character */
 		ev_buf_addc(out, '\'');
-		ev_buf_add(out, c->text.ptr, n);
+		ev_buf_add_seen(out, ev_slice(c->text.ptr, n));
 		ev_buf_addc(out, '\'');
 	} else if (c->kind == EV_CELL_REAL && isfinite(c->real) && strtod(c->text.ptr, NULL) != c->real) {
 		ev_buf_addf(out, "%.17g", c->real); /* SQLite's text may be that of its neighbour */
@@ -445,19 +445,10 @@ static int compare_table(const struct comparing *with, struct ev_compared_table 
 	return rc < 0 ? ev_context(err, "table '%s'", t->name) : rc;
 }
 
-/* In SQLite a name is the same in any case, and a store of the other kind may have folded it. */
-static bool has_name(const struct ev_buf *names, const char *name, bool exact)
-{
-	const char *p = ev_buf_str(names), *end = p + names->len;
-
-	while (p < end && (exact ? strcmp(p, name) : strcasecmp(p, name)) != 0)
-		p += strlen(p) + 1;
-	return p < end;
-}
-
 int ev_compare_tables(struct ev_store *a, struct ev_store *b, const char *projection, struct ev_buf *tables,
 		      struct ev_error *err)
 {
+	/* in SQLite a name is the same in any case, and a store of the other kind may have folded it */
 	bool exact = a->ops->dialect == EV_POSTGRESQL && b->ops->dialect == EV_POSTGRESQL;
 	struct ev_buf more = EV_BUF_INIT;
 	int rc = ev_ledger_tables(a, projection, tables, err);
@@ -465,7 +456,7 @@ int ev_compare_tables(struct ev_store *a, struct ev_store *b, const char *projec
 	if (rc == 0)
 		rc = ev_ledger_tables(b, projection, &more, err);
 	for (const char *t = ev_buf_str(&more), *end = t + more.len; rc == 0 && t < end; t += strlen(t) + 1)
-		if (!has_name(tables, t, exact))
+		if (!ev_buf_lists(tables, t, exact))
 			ev_buf_add(tables, t, strlen(t) + 1);
 	ev_buf_release(&more);
 	return rc;

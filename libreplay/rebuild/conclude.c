@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "rebuild/internal.h"
 
 /* For `status`: how far it is where nobody works on it. */
@@ -31,7 +32,7 @@ static char *advice_for(const struct ev_error *why)
 
 	if (why->class != EV_DATA && why->class != EV_USAGE)
 		return NULL;
-	ev_buf_adds(&text, why->hint);
+	ev_utf8_clean(why->hint, &text);
 	if (!strstr(why->hint, "--abandon"))
 		ev_buf_addf(&text, "%srebuild --abandon gives it up", text.len ? "; " : "");
 	advice = ev_strdup(ev_buf_str(&text));
@@ -47,6 +48,7 @@ void ev_rebuilding_failed(struct ev_rebuilding *r, const struct ev_error *why)
 {
 	struct ev_store *live = r->sh->live;
 	struct ev_error ignored = EV_ERROR_INIT;
+	struct ev_buf text = EV_BUF_INIT;
 	struct ev_plan plan = { 0 };
 
 	if (!r->working || (r->hooks->stop && r->hooks->stop(r->hooks->ctx) && why->retriable))
@@ -58,9 +60,11 @@ void ev_rebuilding_failed(struct ev_rebuilding *r, const struct ev_error *why)
 	    strcmp(plan.fingerprint, r->p->fingerprint) == 0) {
 		free(plan.failed);
 		free(plan.advice);
-		plan.failed = ev_strdup(why->text);
+		ev_utf8_clean(why->text, &text); /* which JSON wants */
+		plan.failed = ev_strdup(ev_buf_str(&text));
 		plan.advice = advice_for(why);
 		ev_plan_save(live, &plan, &ignored);
 	}
+	ev_buf_release(&text);
 	ev_plan_release(&plan);
 }

@@ -1,10 +1,10 @@
 /*
  * internal.h - the driver's own state, shared by its files and nobody else
  *
- * rebuild.c is the sequence; admit.c asks whether it may begin or go on; range.c reads the log into the shadow, range
- * by range; decide.c knows the dead letters of both, and takes the serving view's decisions on them again; log.c asks
- * whether it is the log of the old view; indexes.c lets indexes wait for the rows; verify.c compares and judges;
- * prove.c asks for a proof (verify/verify.h), where one is required.
+ * rebuild.c is the sequence; admit.c asks whether it may begin or go on, and with this shadow; range.c reads the log
+ * into the shadow, range by range; decide.c knows the dead letters of both, and takes the serving view's decisions on
+ * them again; log.c asks whether it is the log of the old view; indexes.c lets indexes wait for the rows; verify.c
+ * compares and judges; prove.c asks for a proof (verify/verify.h), where one is required.
  */
 #ifndef EV_REBUILD_INTERNAL_H
 #define EV_REBUILD_INTERNAL_H
@@ -84,8 +84,15 @@ int ev_rebuilding_admit(struct ev_rebuilding *r, struct ev_error *err);
 /* The rows_key of what serves (plan.h), empty where no ledger has one; appended. */
 int ev_rebuilding_rows_key(struct ev_rebuilding *r, struct ev_buf *key, struct ev_error *err);
 
+/* Is what the shadow's store `s` holds of this rebuild, and not of another? EV_USAGE when it is not. */
+int ev_rebuilding_check_own(struct ev_rebuilding *r, struct ev_store *s, struct ev_error *err);
+/* Where the copy has begun (SQLite): is the shadow still the one that it began with? EV_USAGE when it is not. */
+int ev_rebuilding_check_copied(struct ev_rebuilding *r, struct ev_error *err);
+
 /* Does the file's version serve already, so that there is nothing to build? After admit. */
 bool ev_rebuilding_serves(const struct ev_rebuilding *r);
+/* Then: are its tables there? EV_USAGE names those that are not. */
+int ev_rebuilding_check_whole(struct ev_rebuilding *r, struct ev_error *err);
 
 /* The error of a source that can be read once only. */
 int ev_rebuilding_no_pipe(struct ev_error *err);

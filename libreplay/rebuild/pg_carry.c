@@ -25,7 +25,8 @@
 
 /*
  * WITH pair: old and new tables of one name, owned if what the owner may do is to be granted anew; col: the columns
- * that both have; ix, con: their indexes and constraints of one name.
+ * that both have; ix, con: their indexes and constraints of one name; fresh: tables that only the new version has,
+ * to be given away.
  */
 static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev_role next)
 {
@@ -51,7 +52,13 @@ static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev
 			 "JOIN pg_catalog.pg_class y ON y.oid = j.indexrelid AND y.relname = x.relname), "
 			 "con AS (SELECT k.oid, m.oid AS new, k.conname, p.relname FROM pair p "
 			 "JOIN pg_catalog.pg_constraint k ON k.conrelid = p.oid "
-			 "JOIN pg_catalog.pg_constraint m ON m.conrelid = p.new AND m.conname = k.conname) ");
+			 "JOIN pg_catalog.pg_constraint m ON m.conrelid = p.new AND m.conname = k.conname), "
+			 "fresh AS (SELECT n.relname, n.relkind AS new_kind, heir FROM pg_catalog.pg_class n, ");
+	ev_pgkit_add_heir(sql, sh);
+	ev_buf_adds(sql, " WHERE pg_get_userbyid(n.relowner) = current_user "
+			 "AND NOT EXISTS (SELECT 1 FROM pair p WHERE p.new = n.oid) AND n.oid = ANY (");
+	ev_pgkit_oids(sql, sh, next);
+	ev_buf_adds(sql, ")) ");
 }
 
 #define GRANTEE "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END"
@@ -73,6 +80,7 @@ static void add_pairs(struct ev_buf *sql, const struct ev_shadow_pg *sh, enum ev
 static const char *const carried[] = {
 	"SELECT format('ALTER %s %I OWNER TO %I', " KIND ", relname, pg_get_userbyid(relowner)) "
 	"FROM pair WHERE relowner <> new_owner",
+	"SELECT format('ALTER %s %I OWNER TO %I', " KIND ", relname, heir) FROM fresh",
 	"SELECT DISTINCT format('REVOKE ALL ON %I FROM %s CASCADE', relname, " GRANTEE ") FROM (SELECT relname, "
 		"relowner, new_owner, (aclexplode(new_acl)).grantee FROM pair UNION ALL SELECT p.relname, p.relowner, "
 		"p.new_owner, (aclexplode(b.attacl)).grantee FROM pair p JOIN pg_catalog.pg_attribute b "

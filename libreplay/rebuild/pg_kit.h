@@ -49,6 +49,18 @@ PGresult *ev_pgkit_tables(struct ev_shadow_pg *sh, enum ev_role role, struct ev_
 /* A role's schema, where it is not there yet. */
 int ev_pgkit_need_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
 
+/*
+ * pg_heir.c: who is to own what a rebuild makes, the ledger's owner. FROM item h, of a row `heir` where that is another
+ * one to whom it can be given. Appended.
+ */
+void ev_pgkit_add_heir(struct ev_buf *sql, const struct ev_shadow_pg *sh);
+/* In the open transaction: a role's schema, marked; and the tables of the ledger that are ours. */
+int ev_pgkit_make_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err);
+int ev_pgkit_give_ledger(struct ev_shadow_pg *sh, struct ev_error *err);
+/* The names of the ledger's tables. */
+#define EV_PGKIT_LEDGER "VALUES ('ev_projection'), ('ev_table'), ('ev_ledger'), ('ev_cut'), ('ev_rows'), " \
+			"('ev_dead'), ('ev_seen'), ('ev_rebuild')"
+
 /* SQL that moves a version, `tables` of it, into another role, with its ledger rows but for those of NEW. Appended. */
 void ev_pgkit_move(struct ev_buf *sql, const struct ev_shadow_pg *sh, const PGresult *tables, enum ev_role from,
 		   enum ev_role to);
@@ -196,7 +208,10 @@ int ev_pgkit_preflight(struct ev_shadow_pg *sh, struct ev_store *fresh, bool ado
 /* In the exchange's transaction, before its locks: the same refusals, as what hangs there may have changed. */
 int ev_pgkit_recheck(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err);
 
-/* What was refused for want of rights is one of those by name, if it is: somebody else may own the tables now. */
+/*
+ * What was refused for want of rights is one of those by name, if it is: somebody else may own the tables now, or the
+ * role may create no more.
+ */
 void ev_pgkit_blame_rights(struct ev_shadow_pg *sh, enum ev_role next, struct ev_error *err);
 
 /* The question, whose rows are what of others depends on a version. Appended. */

@@ -150,16 +150,11 @@ int ev_pgkit_check_mark(struct ev_shadow_pg *sh, enum ev_role role, struct ev_er
 
 int ev_pgkit_need_schema(struct ev_shadow_pg *sh, enum ev_role role, struct ev_error *err)
 {
-	struct ev_buf mark = EV_BUF_INIT;
-	int there = ev_pgkit_has_schema(sh, role, err), rc;
+	int there = ev_pgkit_has_schema(sh, role, err);
 
 	if (there)
 		return there < 0 ? -1 : ev_pgkit_check_mark(sh, role, err);
-	ev_pgkit_mark(&mark, sh, role);
-	rc = ev_pgkit_exec(sh->live, err, "CREATE SCHEMA %I; COMMENT ON SCHEMA %I IS %L", sh->schemas[role],
-			   sh->schemas[role], ev_buf_str(&mark));
-	ev_buf_release(&mark);
-	return rc;
+	return ev_pgkit_make_schema(sh, role, err);
 }
 
 /* The name under which a version's rows stand in the ledger tables of `schema`. */

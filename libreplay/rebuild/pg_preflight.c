@@ -47,6 +47,9 @@ struct refusal {
 /* The columns of a key (k). */
 #define KEY_OF(k) "ARRAY(SELECT b.attname FROM pg_catalog.pg_attribute b WHERE b.attrelid = " k ".conrelid " \
 		  "AND b.attnum = ANY (" k ".conkey))"
+/* The name of the column that a label (l) is of; NULL: of the table. */
+#define COLUMN_OF(l) "(SELECT b.attname FROM pg_catalog.pg_attribute b WHERE b.attrelid = " l ".objoid " \
+		     "AND b.attnum = " l ".objsubid)"
 #define TAKEN "the version that is to serve needs the name '%s', which %s has"
 #define RENAME_IT "give that one another name, by ALTER ... RENAME TO"
 
@@ -84,10 +87,13 @@ static const struct refusal refusals[] = {
 	{ "SELECT p.polname, c.relname FROM own, pg_catalog.pg_policy p "
 	  "JOIN pg_catalog.pg_class c ON c.oid = p.polrelid WHERE p.polrelid = ANY (oids)",
 	  "policy '%s' on '%s' would not survive the swap", DROP_IT },
-	/* who masks a column by one would show it to all */
-	{ "SELECT l.provider, c.relname FROM own, pg_catalog.pg_seclabel l "
+	/* who masks a column by one would show it to all; one that every table is given the new one has, too */
+	{ "SELECT l.provider, c.relname FROM own, new, pg_catalog.pg_seclabel l "
 	  "JOIN pg_catalog.pg_class c ON c.oid = l.objoid "
-	  "WHERE l.classoid = 'pg_catalog.pg_class'::regclass AND l.objoid = ANY (oids)",
+	  "WHERE l.classoid = 'pg_catalog.pg_class'::regclass AND l.objoid = ANY (oids) AND NOT EXISTS (SELECT 1 "
+	  "FROM pg_catalog.pg_class y JOIN pg_catalog.pg_seclabel m ON m.classoid = l.classoid AND m.objoid = y.oid "
+	  "WHERE y.oid = ANY (noids) AND y.relname = c.relname AND m.provider = l.provider AND m.label = l.label "
+	  "AND " COLUMN_OF("m") " IS NOT DISTINCT FROM " COLUMN_OF("l") ")",
 	  "a security label of provider '%s' on '%s' would not survive the swap",
 	  "SECURITY LABEL ... IS NULL, and give it again after the swap if it is to stay" },
 	{ "SELECT c.relname, c.relname " OWN_ROW "c.relrowsecurity",
@@ -501,6 +507,7 @@ void ev_pgkit_blame_rights(struct ev_shadow_pg *sh, enum ev_role next, struct ev
 	struct ev_buf with = EV_BUF_INIT;
 	struct ev_error why = EV_ERROR_INIT;
 
+	check_rights(sh, &why);
 	ev_pgkit_with(&with, sh, next);
 	for (size_t i = 0; i < RIGHTS && why.class == EV_OK; i++)
 		refuse(sh, &refusals[i], &with, &why);

@@ -15,7 +15,7 @@
 /*
  * Behind WITH own, new: pair, of one name; item, a row of each thing that a table has: `part` is the item of the column
  * that it is of, `told` whether its end is named; diff, what is not the same in both. That an index of others is not on
- * the old table any more is no matter.
+ * the old table any more is no matter. All by name: pg_upgrade may give other oids while a rebuild is stored.
  */
 static const char diff_sql[] =
 	", pair AS (SELECT o.oid, n.oid AS new, o.relname, o.relkind = n.relkind AS alike FROM own, new, "
@@ -23,13 +23,15 @@ static const char diff_sql[] =
 	"AND n.oid = ANY (noids)), "
 	"rel AS (SELECT oid, relname, alike, true AS old FROM pair "
 	"UNION ALL SELECT new, relname, alike, false FROM pair), "
-	"col AS (SELECT a.attrelid, a.attnum, quote_ident(a.attname) AS name, a.atttypid, a.atttypmod, a.attcollation, "
+	"col AS (SELECT a.attrelid, a.attnum, quote_ident(a.attname) AS name, a.atttypid, a.atttypmod, (SELECT "
+	"format('%s.%I', l.collnamespace::regnamespace, l.collname) FROM pg_catalog.pg_collation l "
+	"WHERE l.oid = a.attcollation) AS coll, "
 	"a.attnotnull, a.attstattarget, a.attidentity, a.attoptions, a.attstorage, t.typstorage, "
 	"coalesce(to_jsonb(a) ->> 'attcompression', '') AS attcompression FROM rel " /* 14 and later */
 	"JOIN pg_catalog.pg_attribute a ON a.attrelid = rel.oid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
 	"WHERE a.attnum > 0 AND NOT a.attisdropped), "
 	"item (oid, what, part, told, value) AS (SELECT attrelid, 'column ' || name, NULL, true, "
-	"format('%s %s', format_type(atttypid, atttypmod), attcollation) FROM col "
+	"format('%s %s', format_type(atttypid, atttypmod), coll) FROM col "
 	"UNION ALL SELECT attrelid, 'NOT NULL of column ' || name, 'column ' || name, true, '' FROM col "
 	"WHERE attnotnull "
 	"UNION ALL SELECT attrelid, 'the default of column ' || name, 'column ' || name, true, "
@@ -44,8 +46,8 @@ static const char diff_sql[] =
 	"FROM rel JOIN pg_catalog.pg_constraint k ON k.conrelid = rel.oid WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') "
 	"UNION ALL SELECT c.oid, w.what, NULL, w.told, w.value FROM rel JOIN pg_catalog.pg_class c USING (oid), "
 	"LATERAL (VALUES ('UNLOGGED', true, CASE c.relpersistence WHEN 'u' THEN '' END), "
-	"('the tablespace', true, nullif(c.reltablespace, 0)::text), "
-	"('the access method', false, nullif(c.relam, 0)::text), "
+	"('the tablespace', true, (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = c.reltablespace)), "
+	"('the access method', false, (SELECT m.amname FROM pg_catalog.pg_am m WHERE m.oid = c.relam)), "
 	"('the query', false, CASE c.relkind WHEN 'v' THEN "
 	"encode(sha256(convert_to(pg_get_viewdef(c.oid), 'UTF8')), 'hex') END)) w (what, told, value) "
 	"WHERE w.value IS NOT NULL "

@@ -34,6 +34,7 @@
 #define MOST_MS 5000    /* and either at any: each that was not enough makes it twice as long */
 #define VACUUM_MS 5000  /* before; the server ends a vacuum of its own for us after 1 s */
 #define SILENT_MS 1000  /* who is waited for for longer is named */
+#define GONE_MS 5000    /* of silence under the locks: then the server takes us for gone, and readers get on */
 
 static struct ev_shadow_pg *of(struct ev_shadow *sh)
 {
@@ -307,8 +308,11 @@ static int find_in_hand(struct attempt *t, struct ev_error *err)
 static int lock_serving(struct attempt *t, struct ev_error *err)
 {
 	struct ev_shadow_pg *s = of(t->sh);
-	int rc = ask_serving(t, err);
+	int rc;
 
+	if (ev_pgkit_exec(s->live, err, "SET LOCAL idle_in_transaction_session_timeout = %d", GONE_MS) < 0)
+		return -1;
+	rc = ask_serving(t, err);
 	if (rc > 0)
 		return 1;
 	if (rc < 0) {

@@ -84,6 +84,8 @@ void ev_plan_enter(struct ev_plan *p, enum ev_phase phase)
 {
 	const char *before = ev_plan_word(p);
 
+	if (!p->began)
+		p->began = ev_now_ms();
 	p->phase = phase;
 	set_word(p, before);
 }
@@ -123,13 +125,14 @@ int ev_plan_serving_rows(struct ev_store *s, const char *projection, struct ev_b
 			       take_text, key, err);
 }
 
-void ev_rows_key_free(struct ev_buf *sql, const char *projection)
+void ev_rows_key_free(struct ev_buf *sql, const char *projection, int64_t began)
 {
 	int64_t now = ev_now_ms();
 
 	ev_buf_adds(sql, "(SELECT min(k.key) FROM (");
 	for (int i = 0; i < EV_ROLES + 1; i++) /* one more than there can be */
-		ev_buf_addf(sql, "%sSELECT '%s/%" PRId64 "' AS key", i ? " UNION ALL " : "", projection, now + i);
+		ev_buf_addf(sql, "%sSELECT '%s/%" PRId64 "/%" PRId64 "' AS key", i ? " UNION ALL " : "", projection,
+			    now + i, began);
 	ev_buf_adds(sql, ") k WHERE k.key NOT IN (SELECT rows_key FROM ev_rows))");
 }
 
@@ -142,7 +145,7 @@ int ev_rows_key_time(struct ev_store *s, const char *name, int64_t *ms, struct e
 	*ms = -1;
 	if (rc > 0)
 		rc = ev_plan_serving_rows(s, name, &key, err);
-	time = strchr(ev_buf_str(&key), '/');
+	time = strrchr(ev_buf_str(&key), '/');
 	if (rc == 0 && time && strlen(time) > 2)
 		*ms = strtoll(time + 1, NULL, 10);
 	ev_buf_release(&key);
@@ -244,6 +247,7 @@ static int read_json(struct ev_plan *p, struct ev_slice text, struct ev_error *e
 	p->refused = ev_strdup(json_string_value(json_object_get(j, "refused")));
 	p->failed = ev_strdup(json_string_value(json_object_get(j, "failed")));
 	p->advice = ev_strdup(json_string_value(json_object_get(j, "advice")));
+	p->began = json_integer_value(json_object_get(j, "began"));
 	p->since = json_integer_value(json_object_get(j, "since"));
 	p->rows = ev_strdup(json_string_value(json_object_get(j, "rows")));
 	read_texts(&p->adopted, json_object_get(j, "adopted"));
@@ -277,14 +281,14 @@ static char *print_json(const struct ev_plan *p)
 	json_t *j;
 
 	ev_ledger_me(me);
-	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o, s:o, "
-		      "s:o}",
+	j = json_pack("{s:I, s:s, s:s, s:s?, s:I, s:s?, s:f, s:b, s:b, s:b, s:s?, s:s?, s:s?, s:I, s:I, s:s, s:o, s:o, "
+		      "s:o, s:o}",
 		      "version", (json_int_t)p->version, "fingerprint", p->fingerprint, "serving", p->serving,
 		      "rows", p->rows, "replayed", (json_int_t)p->replayed, "compared", p->compared,
 		      "change", p->change, "adopt", (int)p->adopt, "detached", (int)p->detached, "ready", (int)p->ready,
 		      "refused", p->refused, "failed", p->failed, "advice", p->advice,
-		      "since", (json_int_t)p->since, "holder", me, "range", print_range(p),
-		      "adopted", print_texts(&p->adopted), "waiting", print_texts(&p->waiting),
+		      "began", (json_int_t)p->began, "since", (json_int_t)p->since, "holder", me, "range",
+		      print_range(p), "adopted", print_texts(&p->adopted), "waiting", print_texts(&p->waiting),
 		      "differs", p->compares ? print_texts(&p->differs) : json_null());
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);

@@ -6,8 +6,8 @@
  * There is a row from the moment a rebuild begins until its swap (or --abandon). `plan` is JSON:
  *   {"version":3,"fingerprint":"..","serving":"..","rows":"..","replayed":2,"compared":"..",
  *    "change":0.5,"adopt":false,"adopted":["acc"],"detached":false,"holder":"pid 12 on host","ready":false,
- *    "refused":"..","failed":"..","advice":"..","since":1763200000000,"waiting":["acc","CREATE INDEX .."],
- *    "differs":["column note on acc: text 100"],
+ *    "refused":"..","failed":"..","advice":"..","began":1763200000000,"since":1763200000000,
+ *    "waiting":["acc","CREATE INDEX .."],"differs":["column note on acc: text pg_catalog.\"default\""],
  *    "range":{"end":{"orders":{"0":12}},"replay":2}}
  * A range of the log is stored before it is read; `end` null is the end of a file, as far as it goes. Killed or
  * not, the shadow is the fold of these ranges, one after the other; the last one alone is kept, as those before it
@@ -64,6 +64,7 @@ struct ev_plan {
 	char *refused;        /* or by refusing it: why; NULL: not */
 	char *failed;         /* or by an error: which; NULL: none, or it was killed */
 	char *advice;         /* what to do about either, where the same call would end so again; NULL: it goes on */
+	int64_t began;        /* when the rebuild did */
 	int64_t since;        /* when what ev_plan_word says began */
 	double change;        /* percent of the old rows that differ in it, at most 100 */
 	struct ev_plan_range range; /* that is being read, or was last */
@@ -82,10 +83,11 @@ bool ev_role_names_live(const char *name);
 const char *ev_role_prefix(enum ev_role role);
 
 /*
- * A rows_key (ledger.h) for a version whose rebuild begins now, as SQL; appended. It is the projection's name and the
- * time, in ms, so that two versions of one number can be told apart; an older evproject's has a digit there.
+ * A rows_key (ledger.h) for a version, as SQL; appended. It is the projection's name, the time now, so that no other
+ * has it, and when the rebuild began, both in ms, so that two versions of one number can be told apart. One of an older
+ * evproject has no second time, or a digit alone.
  */
-void ev_rows_key_free(struct ev_buf *sql, const char *projection);
+void ev_rows_key_free(struct ev_buf *sql, const char *projection, int64_t began);
 /* When the rebuild of a version began, by the name that it has in its role; -1: none of this program has made it. */
 int ev_rows_key_time(struct ev_store *s, const char *name, int64_t *ms, struct ev_error *err);
 

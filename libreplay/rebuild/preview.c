@@ -259,7 +259,7 @@ static int check(struct ev_rebuilding *r, const char *folds, struct ev_error *er
 	if (!beside || !r->old.exists)
 		return 0;
 	if (ev_rebuilding_serves(r))
-		return 0; /* it would do nothing */
+		return ev_rebuilding_check_whole(r, err); /* it would do nothing */
 	if (r->opt->pipe)
 		return ev_rebuilding_no_pipe(err);
 	if (r->plan.phase == EV_PHASE_NONE)

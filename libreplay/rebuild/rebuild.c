@@ -132,28 +132,13 @@ static int preflight(struct ev_rebuilding *r, struct ev_error *err)
 	return rc;
 }
 
-/* A store that was put back from a copy may have the plan of one rebuild, and beside it the shadow of another. */
-static int check_shadow(struct ev_rebuilding *r, struct ev_store *s, struct ev_error *err)
-{
-	struct ev_ledger l = { 0 };
-	int rc = ev_ledger_load(s, r->p->name, &l, err);
-
-	if (rc == 0 && l.exists && strcmp(l.fingerprint, r->p->fingerprint) != 0) {
-		rc = ev_fail(err, EV_USAGE, "the shadow of projection '%s' is of another rebuild (to version %" PRId64
-			     ") than the one that is under way", r->p->name, l.version);
-		ev_hint(err, "--abandon gives both up, and the next rebuild begins anew");
-	}
-	ev_ledger_release(&l);
-	return rc;
-}
-
 /* The shadow's engine, and that everything stored fits to it. */
 static int open_shadow(struct ev_rebuilding *r, struct ev_error *err)
 {
 	struct ev_store *s = r->sh->ops->store(r->sh, err);
 
 	r->ao.alone = true;
-	if (s && check_shadow(r, s, err) == 0)
+	if (s && ev_rebuilding_check_own(r, s, err) == 0)
 		r->apply = ev_apply_open(s, r->p, &r->ao, err);
 	if (!r->apply || ev_apply_check_names(r->apply, err) < 0)
 		return -1;
@@ -203,10 +188,20 @@ static int expect_indexes(struct ev_rebuilding *r, struct ev_error *err)
 	return open_shadow(r, err);
 }
 
+/* Is what a call before has loaded there? A file beside the store goes by its name. 1 also where there was none. */
+static int find_loaded(struct ev_rebuilding *r, struct ev_error *err)
+{
+	bool loaded = r->plan.phase == EV_PHASE_LOAD || r->plan.phase == EV_PHASE_CATCHUP;
+
+	return loaded ? r->sh->ops->present(r->sh, err) : 1;
+}
+
 static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 {
+	int there = find_loaded(r, err);
+
 	ev_rebuilding_step(r, "prepare");
-	if (ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_parts(r, err) < 0 ||
+	if (there < 0 || ev_rebuilding_check_identity(r, err) < 0 || ev_rebuilding_check_parts(r, err) < 0 ||
 	    ev_rebuilding_check_asked(r, err) < 0 || open_shadow(r, err) < 0 || preflight(r, err) < 0 ||
 	    (r->plan.phase == EV_PHASE_PREPARE &&
 	     ev_rebuilding_check_proof(r, ev_apply_folds(r->apply), err) < 0) ||
@@ -215,6 +210,9 @@ static int prepare(struct ev_rebuilding *r, struct ev_error *err)
 			undo_prepare(r);
 		return -1;
 	}
+	if (!there)
+		ev_rebuilding_note(r, "what was loaded is not beside the store any more, and is loaded anew; where the "
+				   "store was renamed, it lies beside the old name");
 	if (r->stopped)
 		return 0;
 	if (ev_rebuilding_drop_indexes(r, r->sh->ops->store(r->sh, err), err) < 0)
@@ -389,14 +387,19 @@ static int finish(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_e
 	if (r->sh->ops->swap(r->sh, r->plan.adopt, ev_rebuilding_level, r, err) < 0)
 		return -1;
 	*end = EV_REBUILT_SWAPPED;
-	return r->sh->ops->clean(r->sh, err);
+	if (r->sh->ops->clean(r->sh, err) == 0)
+		return 0;
+	return ev_context(err, "version %" PRId64 " serves, but what the rebuild has left is not removed yet",
+			  r->plan.version);
 }
 
 /* The answer was yes in an earlier session, which may have asked for no proof, allowed more, read another log. */
 static int finish_proven(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
-	int rc = ev_rebuilding_check_shadow(r, err);
+	int rc = ev_rebuilding_check_copied(r, err);
 
+	if (rc == 0)
+		rc = ev_rebuilding_check_shadow(r, err);
 	if (rc == 0)
 		rc = ev_rebuilding_judge(r);
 	if (rc == 0)
@@ -441,10 +444,11 @@ static int continue_or_begin(struct ev_rebuilding *r, enum ev_rebuild_end *end, 
 /* Nothing to build; but who wants a proof gets it. */
 static int serves_already(struct ev_rebuilding *r, enum ev_rebuild_end *end, struct ev_error *err)
 {
-	int rc;
+	int rc = ev_rebuilding_check_whole(r, err);
 
 	r->as_serves = true;
-	rc = ev_rebuilding_prove(r, true, err);
+	if (rc == 0)
+		rc = ev_rebuilding_prove(r, true, err);
 	if (rc >= 0)
 		*end = rc ? EV_REBUILT_UNPROVEN : EV_REBUILT_SERVES;
 	return rc < 0 ? -1 : 0;

@@ -51,10 +51,23 @@ static bool has_text(const struct ev_buf *texts, const char *begin, size_t len, 
 	return false;
 }
 
+/* A rebuild that an older evproject began, which did not store how the old tables were: it may have come since. */
+static void tell_end(const struct ev_shadow *sh, const char *line)
+{
+	struct ev_buf text = EV_BUF_INIT;
+
+	ev_buf_addf(&text, "%s" EV_ENDS_SAID, line);
+	if (sh->note)
+		sh->note(sh->note_ctx, ev_buf_str(&text));
+	ev_buf_release(&text);
+}
+
 int ev_shadow_check_change(const struct ev_shadow *sh, const struct ev_shadow_change *c, struct ev_error *err)
 {
 	bool added;
 
+	if (!sh->differs && c->had && !c->has)
+		tell_end(sh, c->line);
 	if (!sh->differs || has_text(sh->differs, c->state, strlen(c->state), true))
 		return 0;
 	/* its name, and what stands behind that in a state */

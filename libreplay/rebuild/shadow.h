@@ -144,7 +144,7 @@ struct ev_shadow {
 	struct ev_store *live;
 	char *projection;
 	struct ev_shadow_options opt;
-	const struct ev_buf *differs; /* ev_plan.differs, borrowed; NULL: not known, and nothing is refused by it */
+	const struct ev_buf *differs; /* ev_plan.differs, borrowed; NULL: not known: what ends is told, not refused */
 	void (*note)(void *ctx, const char *text); /* a fact worth a line, set by who wants it */
 	void *note_ctx;
 	bool tidy; /* our tables go at close where nothing is in them: this call made or emptied them */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "rebuild/pg_kit.h"
 #include "store/dead.h"
@@ -32,7 +33,7 @@ static struct ev_store *open_schema(struct ev_shadow *sh, enum ev_role role, boo
 	opt.read_only = read_only;
 	s = ev_pg_open(sh->opt.url, &opt, err);
 	if (s)
-		ev_pg_let_idle(s);
+		ev_pg_let_last(s);
 	return s;
 }
 
@@ -113,7 +114,7 @@ static int make_schema(struct ev_shadow_pg *s, struct ev_error *err)
 	const char *shadow = s->schemas[EV_ROLE_NEW], *live = s->schemas[EV_ROLE_LIVE];
 	const char *name = s->base.projection;
 	int there = ev_pgkit_has_schema(s, EV_ROLE_NEW, err);
-	struct ev_buf mark = EV_BUF_INIT, key = EV_BUF_INIT;
+	struct ev_buf key = EV_BUF_INIT;
 	int rc;
 
 	if (there)
@@ -122,17 +123,16 @@ static int make_schema(struct ev_shadow_pg *s, struct ev_error *err)
 		return -1;
 	if (s->base.live->ops->begin(s->base.live, err) < 0)
 		return -1;
-	ev_pgkit_mark(&mark, s, EV_ROLE_NEW);
-	ev_rows_key_free(&key, name);
-	rc = ev_pgkit_exec(s->live, err, "CREATE SCHEMA %I; COMMENT ON SCHEMA %I IS %L; "
-			   "CREATE TABLE %I.ev_rows (projection text PRIMARY KEY, rows_key text NOT NULL); "
-			   "CREATE VIEW %I.ev_cut AS SELECT * FROM %I.ev_cut; "
-			   "CREATE VIEW %I.ev_dead AS SELECT * FROM %I.ev_dead; "
-			   "CREATE VIEW %I.ev_seen AS SELECT * FROM %I.ev_seen; "
-			   "INSERT INTO %I.ev_rows SELECT %L, %s",
-			   shadow, shadow, ev_buf_str(&mark), shadow, shadow, live, shadow, live, shadow, live,
-			   shadow, name, ev_buf_str(&key));
-	ev_buf_release(&mark);
+	ev_rows_key_free(&key, name, ev_now_ms()); /* the rebuild begins with its schema */
+	rc = ev_pgkit_make_schema(s, EV_ROLE_NEW, err);
+	if (rc == 0)
+		rc = ev_pgkit_exec(s->live, err, "CREATE TABLE %I.ev_rows (projection text PRIMARY KEY, "
+				   "rows_key text NOT NULL); "
+				   "CREATE VIEW %I.ev_cut AS SELECT * FROM %I.ev_cut; "
+				   "CREATE VIEW %I.ev_dead AS SELECT * FROM %I.ev_dead; "
+				   "CREATE VIEW %I.ev_seen AS SELECT * FROM %I.ev_seen; "
+				   "INSERT INTO %I.ev_rows SELECT %L, %s",
+				   shadow, shadow, live, shadow, live, shadow, live, shadow, name, ev_buf_str(&key));
 	ev_buf_release(&key);
 	if (rc == 0)
 		rc = s->base.live->ops->commit(s->base.live, err);
@@ -399,8 +399,7 @@ static const struct ev_shadow_ops ops = {
 /* Are all tables of ours there? IF NOT EXISTS wants the right to create also where they are. 1, 0, -1. */
 static int has_tables(struct ev_shadow_pg *s, struct ev_error *err)
 {
-	PGresult *res = lacking(s, EV_ROLE_LIVE, "VALUES ('ev_projection'), ('ev_table'), ('ev_ledger'), ('ev_cut'), "
-				"('ev_rows'), ('ev_dead'), ('ev_seen'), ('ev_rebuild')", err);
+	PGresult *res = lacking(s, EV_ROLE_LIVE, EV_PGKIT_LEDGER, err);
 	int rc = res ? !PQntuples(res) : -1;
 
 	PQclear(res);
@@ -419,9 +418,11 @@ static int create_tables(struct ev_shadow *sh, struct ev_error *err)
 	sh->tidy |= !ours;
 	if (ev_ledger_create(live, err) == 0 && ev_dead_create(live, err) == 0 &&
 	    ev_seen_create(live, err) == 0 && ev_plan_create(live, err) == 0 &&
-	    live->ops->commit(live, err) == 0)
+	    ev_pgkit_give_ledger(of(sh), err) == 0 && live->ops->commit(live, err) == 0)
 		return 0;
 	live->ops->rollback(live);
+	if (err->class == EV_STORE && !err->retriable)
+		ev_pgkit_blame_rights(of(sh), EV_ROLE_NEW, err);
 	return -1;
 }
 
@@ -533,6 +534,7 @@ struct ev_shadow *ev_shadow_postgres(struct ev_store *live, const char *projecti
 
 	s->base = (struct ev_shadow){ &ops, live, ev_strdup(projection), *opt, NULL, NULL, NULL, false };
 	s->live = ev_pg_of(live);
+	ev_pg_let_last(live); /* indexes of all rows, and a first version in place */
 	for (int i = 0; i < EV_ROLES; i++)
 		s->schemas[i] = schema_of(s, (enum ev_role)i, false);
 	if (persist(&s->base, find_schemas, err) < 0 || (!opt->dry && persist(&s->base, settle_in, err) < 0)) {

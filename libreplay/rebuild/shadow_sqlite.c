@@ -263,13 +263,20 @@ static int remove_file(struct ev_shadow_sqlite *s, struct ev_error *err)
 
 static int drop_role(struct ev_shadow *sh, enum ev_role role, bool pieces, struct ev_error *err)
 {
-	int there = ev_role_present(sh->live, sh->projection, role, err);
+	struct ev_error err2 = EV_ERROR_INIT;
+	int rc = ev_role_present(sh->live, sh->projection, role, err);
 
-	if (there <= 0)
-		return there;
+	if (rc <= 0)
+		return rc;
 	if (ev_kit_foreign_keys(of(sh)->live, false, err) < 0)
 		return -1;
-	return ev_kit_drop(of(sh)->live, sh->projection, role, pieces, err);
+	rc = ev_kit_drop(of(sh)->live, sh->projection, role, pieces, err);
+	/* a first build in place may come next, on this connection */
+	if (ev_kit_foreign_keys(of(sh)->live, true, &err2) < 0 && rc == 0) {
+		*err = err2;
+		rc = -1;
+	}
+	return rc;
 }
 
 /* Without a plan a copy is one that was given up, and the file beside the store too. */

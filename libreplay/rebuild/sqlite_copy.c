@@ -333,7 +333,7 @@ static int copy_ledger(struct copy *cp, struct ev_error *err)
 	struct ev_buf key = EV_BUF_INIT;
 	int rc = copy_row(cp, "ev_projection", "name", err) < 0 || copy_row(cp, "ev_ledger", "projection", err) < 0;
 
-	ev_rows_key_free(&key, name);
+	ev_rows_key_free(&key, name, cp->plan->began);
 	if (rc == 0)
 		rc = ev_kit_exec(cp->s, err, "INSERT INTO main.ev_rows SELECT %Q || ' (new)', %s", name,
 				 ev_buf_str(&key));

@@ -10,8 +10,6 @@
 #include "projection/sql.h"
 #include "rebuild/sqlite_kit.h"
 
-#define MOST_VIEWS 8 /* that read one another */
-
 struct content {
 	struct ev_buf table, rowid; /* as they are written, in lower case; empty: none */
 };
@@ -82,9 +80,9 @@ static int has_hidden_rowid(struct ev_sqlite *stage, const char *projection, con
 
 /*
  * Does a view show rowids of such a table, itself or by a view that it reads? By its words alone: one too many is
- * refused with a way out. 1, 0, -1.
+ * refused with a way out. `looked`: at these, NUL after each: not again. 1, 0, -1.
  */
-static int shows_rowids(struct ev_sqlite *stage, const char *projection, const char *view, int depth,
+static int shows_rowids(struct ev_sqlite *stage, const char *projection, const char *view, struct ev_buf *looked,
 			struct ev_error *err)
 {
 	struct ev_buf sql = EV_BUF_INIT, word = EV_BUF_INIT;
@@ -93,17 +91,21 @@ static int shows_rowids(struct ev_sqlite *stage, const char *projection, const c
 	struct ev_lexer lx = { .at = ev_buf_str(&sql), .end = ev_buf_str(&sql) + sql.len };
 	bool named = false, of_ours = false;
 
+	ev_buf_add(looked, view, strlen(view) + 1);
 	for (struct ev_token t; rc == 0 && lx.at < lx.end && (t = next_token(&lx)).kind != EV_TOKEN_END &&
 				t.kind != EV_TOKEN_ERROR;) {
 		int ours;
 
 		value_of(t, &word);
-		if (!word.len || strcasecmp(ev_buf_str(&word), view) == 0)
+		if (!word.len)
 			continue;
 		named |= is_rowid(&word);
 		ours = has_hidden_rowid(stage, projection, ev_buf_str(&word), err);
 		of_ours |= ours > 0;
-		rc = ours < 0 ? -1 : depth ? shows_rowids(stage, projection, ev_buf_str(&word), depth - 1, err) : 0;
+		if (ours < 0)
+			rc = -1;
+		else if (!ev_buf_lists(looked, ev_buf_str(&word), false))
+			rc = shows_rowids(stage, projection, ev_buf_str(&word), looked, err);
 	}
 	ev_buf_release(&sql);
 	ev_buf_release(&word);
@@ -114,19 +116,21 @@ static int check_one(struct ev_sqlite *stage, const char *projection, const char
 		     struct ev_error *err)
 {
 	struct content c = { EV_BUF_INIT, EV_BUF_INIT };
+	struct ev_buf looked = EV_BUF_INIT;
 	int rc = 0;
 
 	read_options(sql, &c);
 	if (c.table.len && is_rowid(&c.rowid))
 		rc = has_hidden_rowid(stage, projection, ev_buf_str(&c.table), err);
 	if (rc == 0 && c.table.len)
-		rc = shows_rowids(stage, projection, ev_buf_str(&c.table), MOST_VIEWS, err);
+		rc = shows_rowids(stage, projection, ev_buf_str(&c.table), &looked, err);
 	if (rc > 0) {
 		rc = ev_fail(err, EV_USAGE, "virtual table '%s' finds rows of '%s' by their rowids: after the swap it "
 			     "would find others", name, ev_buf_str(&c.table));
 		ev_hint(err, "drop it, and create it again after the swap; or give the table an "
 			     "INTEGER PRIMARY KEY");
 	}
+	ev_buf_release(&looked);
 	ev_buf_release(&c.table);
 	ev_buf_release(&c.rowid);
 	return rc;

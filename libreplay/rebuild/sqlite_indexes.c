@@ -19,14 +19,17 @@ static bool is_unique(const char *sql)
 	return strncmp(sql, "CREATE UNIQUE ", strlen("CREATE UNIQUE ")) == 0;
 }
 
-/* Indexes of the old tables that the new version does not define itself: name, table, sql, odd. */
+/*
+ * Indexes of the old tables that the new version does not define itself: name, table, sql, odd. CROSS: those of our
+ * tables alone are looked for in the whole schema, which may have thousands of others.
+ */
 static int other_indexes(struct ev_sqlite *s, const char *projection, struct ev_buf *out,
 			 struct ev_error *err)
 {
 	return ev_kit_rows(s, out, err,
-			   "SELECT m.name, m.tbl_name, m.sql, " ODD " FROM main.sqlite_schema m JOIN main.ev_table t "
-			   "ON t.table_name = m.tbl_name COLLATE NOCASE WHERE t.projection = %Q "
-			   "AND m.type = 'index' AND m.sql IS NOT NULL AND NOT EXISTS "
+			   "SELECT m.name, m.tbl_name, m.sql, " ODD " FROM main.ev_table t "
+			   "CROSS JOIN main.sqlite_schema m ON t.table_name = m.tbl_name COLLATE NOCASE "
+			   "WHERE t.projection = %Q AND m.type = 'index' AND m.sql IS NOT NULL AND NOT EXISTS "
 			   "(SELECT 1 FROM main.sqlite_schema n WHERE n.name = 'ev_new_' || m.name "
 			   "COLLATE NOCASE) AND EXISTS (SELECT 1 FROM main.sqlite_schema n "
 			   "WHERE n.type = 'table' AND n.name = 'ev_new_' || m.tbl_name COLLATE NOCASE) "
@@ -74,7 +77,7 @@ int ev_kit_indexes_behind(struct ev_sqlite *s, const char *projection, struct ev
 {
 	struct ev_buf rows = EV_BUF_INIT;
 	int rc = ev_kit_rows(s, &rows, err,
-			   "SELECT m.name, m.tbl_name FROM main.sqlite_schema m JOIN main.ev_table t "
+			   "SELECT m.name, m.tbl_name FROM main.ev_table t CROSS JOIN main.sqlite_schema m "
 			   "ON t.table_name = m.tbl_name COLLATE NOCASE WHERE t.projection = %Q AND m.type = 'index' "
 			   "AND m.sql IS NOT NULL AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema n "
 			   "WHERE n.type = 'index' AND n.name = 'ev_kept_' || m.name COLLATE NOCASE) "
@@ -94,7 +97,7 @@ int ev_kit_indexes_behind(struct ev_sqlite *s, const char *projection, struct ev
 static int odd_indexes(struct ev_sqlite *live, struct ev_buf *out, struct ev_error *err)
 {
 	return ev_kit_rows(live, out, err, "SELECT m.name, m.tbl_name, m.sql FROM main.sqlite_schema m "
-			   "WHERE m.type = 'index' AND m.sql IS NOT NULL AND m.name NOT GLOB 'ev_*' AND " ODD
+			   "WHERE m.type = 'index' AND m.sql IS NOT NULL AND m.tbl_name NOT GLOB 'ev_*' AND " ODD
 			   " ORDER BY m.rowid");
 }
 

@@ -34,8 +34,9 @@ static int live_rows(struct preflight *f, const char *table, struct ev_buf *out,
 static int check_owner(struct preflight *f, const char *table, bool adopt, struct ev_error *err)
 {
 	struct ev_buf owner = EV_BUF_INIT;
-	int there = ev_sqlite_has_table(&f->live->base, table, err), rc = there < 0 ? -1 : 0;
-	int known = ev_sqlite_has_table(&f->live->base, "ev_table", err);
+	int there = ev_sqlite_has_table(&f->live->base, table, err);
+	int known = there < 0 ? -1 : ev_sqlite_has_table(&f->live->base, "ev_table", err);
+	int rc = known < 0 ? -1 : 0;
 
 	if (there > 0 && known > 0)
 		rc = ev_kit_rows(f->live, &owner, err, "SELECT projection FROM main.ev_table "

@@ -8,17 +8,20 @@
 /*
  * What is not the same on the serving tables and on those of role NEW: name, line, state, and whether the old and the
  * new one have it. Of indexes it is known which there are; that one of others is not on the old table any more is no
- * matter.
+ * matter; nor is a table that they have taken away. CROSS: indexes of our tables alone are looked for in the whole
+ * schema, which may have thousands of others.
  */
 static const char diff_sql[] =
 	"WITH pair (name) AS (SELECT t.table_name FROM main.ev_table t WHERE t.projection = %Q AND EXISTS (SELECT 1 "
-	"FROM main.sqlite_schema n WHERE n.type = 'table' AND n.name = 'ev_new_' || t.table_name COLLATE NOCASE)), "
+	"FROM main.sqlite_schema n WHERE n.type = 'table' AND n.name = 'ev_new_' || t.table_name COLLATE NOCASE) "
+	"AND EXISTS (SELECT 1 FROM main.sqlite_schema o WHERE o.type = 'table' AND o.name = t.table_name "
+	"COLLATE NOCASE)), "
 	"item (name, old, what, value) AS ("
 	"SELECT p.name, o.column1, 'column ' || x.name, "
 	"json_array(x.type, x.\"notnull\", x.pk, x.hidden, x.dflt_value) "
 	"FROM pair p, (VALUES (1), (0)) o, "
 	"pragma_table_xinfo(CASE o.column1 WHEN 1 THEN '' ELSE 'ev_new_' END || p.name) x "
-	"UNION ALL SELECT p.name, 1, 'index ' || m.name, '' FROM pair p JOIN main.sqlite_schema m "
+	"UNION ALL SELECT p.name, 1, 'index ' || m.name, '' FROM pair p CROSS JOIN main.sqlite_schema m "
 	"ON m.tbl_name = p.name COLLATE NOCASE WHERE m.type = 'index' AND m.sql IS NOT NULL AND NOT EXISTS (SELECT 1 "
 	"FROM main.sqlite_schema n WHERE n.type = 'index' AND n.name = 'ev_new_' || m.name COLLATE NOCASE) "
 	"UNION ALL SELECT m.name, 1, 'the query', m.sql FROM main.sqlite_schema m JOIN main.ev_table t "

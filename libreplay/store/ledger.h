@@ -106,6 +106,8 @@ int ev_ledger_register(struct ev_store *s, struct ev_ledger *l, const char *fing
 /* The tables a projection owns, NUL after each. */
 int ev_ledger_tables(struct ev_store *s, const char *projection, struct ev_buf *tables,
 		     struct ev_error *err);
+/* Those of them that are not there: others have renamed or dropped them. NUL after each, appended. */
+int ev_ledger_missing(struct ev_store *s, const char *projection, struct ev_buf *tables, struct ev_error *err);
 
 /*
  * In an open transaction (so under the writer's lock): is the store still where `l` stands?

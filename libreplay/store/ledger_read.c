@@ -1,6 +1,7 @@
 /* ledger_read.c - a projection's ledger as the store has it; see ledger.h */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "store/ledger.h"
@@ -118,4 +119,35 @@ int ev_ledger_load(struct ev_store *s, const char *projection, struct ev_ledger 
 	if (ev_store_select(s, load_projection_sql, &name, 1, load_projection, &to, err) < 0)
 		return -1;
 	return ev_store_select(s, load_ledger_sql, &name, 1, load_part, &to, err);
+}
+
+static int look_for(struct ev_store *s, const struct ev_buf *tables, struct ev_buf *absent, struct ev_error *err)
+{
+	int there = 1;
+
+	for (const char *t = ev_buf_str(tables), *end = t + tables->len; there >= 0 && t < end; t += strlen(t) + 1) {
+		there = s->ops->has_table(s, t, err);
+		if (there == 0)
+			ev_buf_add(absent, t, strlen(t) + 1);
+	}
+	return there < 0 ? -1 : 0;
+}
+
+/* What a swap or a drop has taken off the list meanwhile is missed by nobody. */
+int ev_ledger_missing(struct ev_store *s, const char *projection, struct ev_buf *tables, struct ev_error *err)
+{
+	struct ev_buf listed = EV_BUF_INIT, absent = EV_BUF_INIT;
+	int rc = ev_ledger_tables(s, projection, &listed, err);
+
+	if (rc == 0)
+		rc = look_for(s, &listed, &absent, err);
+	ev_buf_clear(&listed);
+	if (rc == 0 && absent.len)
+		rc = ev_ledger_tables(s, projection, &listed, err);
+	for (const char *t = ev_buf_str(&absent), *end = t + absent.len; rc == 0 && t < end; t += strlen(t) + 1)
+		if (ev_buf_lists(&listed, t, true))
+			ev_buf_add(tables, t, strlen(t) + 1);
+	ev_buf_release(&listed);
+	ev_buf_release(&absent);
+	return rc;
 }

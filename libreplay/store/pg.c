@@ -93,6 +93,7 @@ static int freeze(struct ev_store *store, struct ev_error *err)
 {
 	struct ev_pg *s = ev_pg_of(store);
 
+	ev_pg_let_last(store);
 	/* the first query fixes what is seen; rows that a policy hides are an error, not as if they were not there */
 	if (start_with(s, "REPEATABLE READ READ ONLY", err) < 0 ||
 	    ev_pg_exec(s, "SET LOCAL row_security = off", err) < 0 || ev_pg_exec(s, "SELECT 1", err) < 0)

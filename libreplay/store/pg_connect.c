@@ -39,19 +39,24 @@ static void make_settings(struct ev_pg *s)
 		    "SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'iso_8601'; "
 		    "SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; "
 		    "SET LOCAL standard_conforming_strings = on; SET LOCAL xmloption = content; "
+		    "SET LOCAL xmlbinary = base64; SET LOCAL quote_all_identifiers = off; "
+		    "SET LOCAL lc_time = 'C'; SET LOCAL lc_numeric = 'C'; "
+		    "SET LOCAL timezone_abbreviations = 'Default'; "
 		    "SET LOCAL transform_null_equals = off; SET LOCAL array_nulls = on; "
 		    /* a plan for given values finds other faults in what is never reached */
 		    "SET LOCAL plan_cache_mode = force_generic_plan",
 		    s->lock_wait_ms > 0 ? s->lock_wait_ms : 1);
-	if (s->idles)
+	if (s->lasts)
 		ev_buf_adds(b, "; SET LOCAL idle_in_transaction_session_timeout = 0");
+	if (s->lasts && PQserverVersion(s->conn) >= 170000)
+		ev_buf_adds(b, "; SET LOCAL transaction_timeout = 0");
 }
 
-void ev_pg_let_idle(struct ev_store *store)
+void ev_pg_let_last(struct ev_store *store)
 {
 	struct ev_pg *s = ev_pg_of(store);
 
-	s->idles = true;
+	s->lasts = true;
 	make_settings(s);
 }
 

@@ -64,7 +64,7 @@ struct ev_pg {
 	bool gave_up;        /* the statement that failed was given up for that */
 	bool trying;         /* to get a lock that may well not be had: who holds it is not asked for */
 	bool read_only;
-	bool idles;          /* a transaction may do nothing for long, whatever the server has as a bound for that */
+	bool lasts;          /* a transaction may take long, and do nothing for long, whatever the server's bounds */
 	bool fleeting;       /* the schema is made by each transaction, which is rolled back */
 	bool kept;           /* the schema is dropped by close */
 	bool frozen;         /* one transaction, one snapshot, until close */
@@ -109,8 +109,11 @@ int ev_pg_recover(struct ev_store *store, struct ev_trouble *t, struct ev_error 
 /* Where tables are looked up that are not in the store's schema. NULL: nowhere. */
 void ev_pg_look_beyond(struct ev_store *store, const char *schema);
 
-/* What is held in memory for long is written in one transaction: the server is not to end it for being idle. */
-void ev_pg_let_idle(struct ev_store *store);
+/*
+ * What is held in memory for long is written in one transaction, and a snapshot lasts while all is read: the server is
+ * not to end those for being idle, or for their length.
+ */
+void ev_pg_let_last(struct ev_store *store);
 
 /* pg_scratch.c */
 int ev_pg_scratch_make(struct ev_pg *s, struct ev_error *err);

@@ -138,16 +138,6 @@ int ev_pg_check_words(struct ev_pg *s, const char *sql, size_t *at, struct ev_er
 	return 0;
 }
 
-static bool listed(const struct ev_buf *list, const char *name)
-{
-	const char *p = ev_buf_str(list), *end = p + (list ? list->len : 0);
-
-	for (; p < end; p += strlen(p) + 1)
-		if (strcmp(p, name) == 0)
-			return true;
-	return false;
-}
-
 /* The locks that the transaction holds already, as the text of an array; PQclear *res. */
 static const char *locks_before(struct ev_pg *s, PGresult **res, struct ev_error *err)
 {
@@ -185,7 +175,8 @@ static int check_relations(struct ev_pg *s, const char *before, const struct ev_
 		else if (!tables && !read)
 			rc = ev_fail(err, EV_USAGE, "a check or sample only reads, table '%s' would be "
 				     "written", name);
-		else if (tables && !(here && listed(tables, name)) && !(read && listed(reads, name)))
+		else if (tables && !(here && ev_buf_lists(tables, name, true)) &&
+			 !(read && ev_buf_lists(reads, name, true)))
 			rc = read ? ev_fail(err, EV_USAGE, "table '%s' is not of this projection (declare "
 					    "it with @reads)", name)
 				  : ev_fail(err, EV_USAGE, "table '%s' is not of this projection", name);

@@ -90,6 +90,7 @@ struct ev_store *ev_pg_scratch(const char *url, const struct ev_store_options *o
 	there = s->schema;
 	s->schema = new_name();
 	s->fleeting = !kept;
+	ev_pg_let_last(store);
 	ev_pg_look_beyond(store, there);
 	free(there);
 	if (!kept)

@@ -25,17 +25,21 @@ static void cancel(PGconn *conn)
 	PQfreeCancel(c);
 }
 
-/* Until an answer is there. True: `stop` said so after `patience_ms`, and the server was told. */
+/*
+ * Until an answer is there. True: `stop` said so after `patience_ms`, and the server was told: again and again, as what
+ * it is told before it has begun with the statement ends nothing.
+ */
 static bool wait_or_cancel(struct ev_pg *s, bool (*stop)(void), int patience_ms)
 {
 	struct pollfd p = { .fd = PQsocket(s->conn), .events = POLLIN };
-	int64_t since = ev_clock_ms();
+	int64_t due = ev_clock_ms() + patience_ms;
 	bool asked = false;
 
 	while (PQisBusy(s->conn)) {
-		if (!asked && stop() && ev_clock_ms() - since >= patience_ms) {
+		if (ev_clock_ms() >= due && stop()) {
 			cancel(s->conn);
 			asked = true;
+			due = ev_clock_ms() + LOOK_MS;
 		}
 		poll(&p, 1, LOOK_MS); /* a signal ends it as well */
 		if (!PQconsumeInput(s->conn))

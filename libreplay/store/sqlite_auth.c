@@ -35,16 +35,6 @@ static bool in_list(const char *const *list, const char *name)
 	return false;
 }
 
-bool ev_sqlite_listed(const struct ev_buf *list, const char *name)
-{
-	const char *p = ev_buf_str(list), *end = p + list->len;
-
-	for (; p < end; p += strlen(p) + 1)
-		if (strcasecmp(p, name) == 0)
-			return true;
-	return false;
-}
-
 static bool reserved(const char *name)
 {
 	return strncasecmp(name, "ev_", 3) == 0 || strncasecmp(name, "sqlite_", 7) == 0;
@@ -74,11 +64,11 @@ static int new_table(struct ev_sqlite *s, const char *name)
 {
 	if (reserved(name))
 		return refuse(s, "names that begin with ev_ or sqlite_ are taken: '%s'", name);
-	s->taken = ev_sqlite_listed(s->existing, name);
+	s->taken = ev_buf_lists(s->existing, name, false);
 	if (s->taken)
 		return refuse(s, "table '%s' exists already, and no ledger of this projection owns it",
 			      name);
-	if (!ev_sqlite_listed(s->created, name))
+	if (!ev_buf_lists(s->created, name, false))
 		ev_buf_add(s->created, name, strlen(name) + 1);
 	return SQLITE_OK;
 }
@@ -92,7 +82,7 @@ static int in_schema(struct ev_sqlite *s, int action, const char *a, const char 
 	case SQLITE_CREATE_INDEX:
 		if (reserved(a) && strncasecmp(a, "sqlite_autoindex", 16) != 0)
 			return refuse(s, "names that begin with ev_ or sqlite_ are taken: '%s'", a);
-		if (!ev_sqlite_listed(s->created, b))
+		if (!ev_buf_lists(s->created, b, false))
 			return refuse(s, "table '%s' is not of this projection: it gets no index", b);
 		return SQLITE_OK;
 	case SQLITE_INSERT:
@@ -121,8 +111,8 @@ static int read_column(struct ev_sqlite *s, const char *table, const char *colum
 		return refuse(s, "the rowid of '%s' may not be seen: it differs at every rebuild", table);
 	if (strcasecmp(table, "json_each") == 0 || strcasecmp(table, "json_tree") == 0)
 		return SQLITE_OK;
-	if (!reserved(table) && (!s->tables || ev_sqlite_listed(s->tables, table) ||
-				 (s->reads && ev_sqlite_listed(s->reads, table))))
+	if (!reserved(table) && (!s->tables || ev_buf_lists(s->tables, table, false) ||
+				 (s->reads && ev_buf_lists(s->reads, table, false))))
 		return SQLITE_OK;
 	/* count(*) reads no column: of a table, or of a WITH, whose name is given in the same way */
 	if (column && !*column && !reserved(table)) {
@@ -149,7 +139,7 @@ static int in_handler(struct ev_sqlite *s, int action, const char *a, const char
 			return refuse(s, "checks and samples only read");
 		if (action == SQLITE_UPDATE && b && strcasecmp(b, "ROWID") == 0)
 			return refuse(s, "the rowid of '%s' may not be set", a);
-		if (reserved(a) || (s->tables && !ev_sqlite_listed(s->tables, a)))
+		if (reserved(a) || (s->tables && !ev_buf_lists(s->tables, a, false)))
 			return refuse(s, "table '%s' is not of this projection", a);
 		return SQLITE_OK;
 	default:
@@ -167,10 +157,10 @@ int ev_sqlite_authorize(void *ctx, int action, const char *a, const char *b, con
 	/* what reads: a trigger, a view, or any WITH; a guard's columns may be called as the rowid */
 	if (action == SQLITE_READ && inner && ev_sqlite_is_guard(ev_slice_str(inner)))
 		return SQLITE_OK;
-	if (inner && s->auth == EV_AUTH_HANDLER && ev_sqlite_listed(&s->triggers, inner))
+	if (inner && s->auth == EV_AUTH_HANDLER && ev_buf_lists(&s->triggers, inner, false))
 		return SQLITE_OK;
 	if (db && strcmp(db, "ev_beyond") == 0 && action == SQLITE_READ && s->auth == EV_AUTH_HANDLER &&
-	    s->reads && ev_sqlite_listed(s->reads, a))
+	    s->reads && ev_buf_lists(s->reads, a, false))
 		return SQLITE_OK; /* ev_sqlite_look_beyond */
 	if (db && strcmp(db, "main") != 0)
 		return refuse(s, "only the store's own tables may be used, none of '%s'", db);

@@ -31,7 +31,7 @@ static int create(void *ctx, int n, char **cells, char **names)
 	/* what else fails fails in its own file, too */
 	if (rc == SQLITE_OK || !strstr(sqlite3_errmsg(b->db), "cannot reference objects in database"))
 		return 0;
-	if (b->only && !ev_sqlite_listed(b->only, cells[1]))
+	if (b->only && !ev_buf_lists(b->only, cells[1], false))
 		return 0;
 	ev_fail(b->err, EV_USAGE, "%s '%s' says 'main.' before a table's name: a store with it cannot be rebuilt",
 		cells[0], cells[1]);

@@ -17,7 +17,6 @@ enum ev_auth { EV_AUTH_OURS, EV_AUTH_SCHEMA, EV_AUTH_HANDLER, EV_AUTH_QUERY };
 
 struct ev_sqlite_time; /* sqlite_time.c */
 
-
 struct ev_sqlite {
 	struct ev_store base;
 	sqlite3 *db;
@@ -70,9 +69,6 @@ void ev_sqlite_tidy(const char *path);
 void ev_sqlite_use_wal(struct ev_sqlite *s); /* after a commit, if it is due */
 /* EV_STORE when a file that was to stand still has been written to: what was read is worth nothing. */
 int ev_sqlite_unchanged(struct ev_sqlite *s, struct ev_error *err);
-
-/* Is `name` in a list of names with a NUL after each? Case-insensitive, as SQLite's names are. */
-bool ev_sqlite_listed(const struct ev_buf *list, const char *name);
 
 int ev_sqlite_authorize(void *ctx, int action, const char *a, const char *b, const char *db,
 			const char *inner);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -20,16 +21,37 @@ static struct flock range_of(const char *projection)
 			       .l_start = (off_t)(XXH3_64bits(projection, strlen(projection)) >> 2) };
 }
 
+/* As SQLite makes its own files beside the database: who may write that may run. */
+static void make_alike(int fd, const char *database)
+{
+	struct stat st;
+
+	if (stat(database, &st) < 0)
+		return;
+	if (fchmod(fd, st.st_mode & 0666) < 0 || geteuid() != 0)
+		return;
+	if (fchown(fd, st.st_uid, st.st_gid) < 0)
+		return; /* it is a lock all the same */
+}
+
 static int open_file(const char *database, struct ev_error *err)
 {
 	struct ev_buf name = EV_BUF_INIT;
-	int fd;
+	int fd, why;
 
 	ev_buf_addf(&name, "%s-evlock", database);
-	fd = open(ev_buf_str(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-	if (fd < 0)
-		ev_fail(err, EV_STORE, "cannot open lock file '%s': %s", ev_buf_str(&name),
-			strerror(errno));
+	fd = open(ev_buf_str(&name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd >= 0)
+		make_alike(fd, database);
+	else if (errno == EEXIST)
+		fd = open(ev_buf_str(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	why = errno;
+	if (fd < 0) {
+		ev_fail(err, EV_STORE, "cannot open lock file '%s': %s", ev_buf_str(&name), strerror(why));
+		if (why == EACCES && access(ev_buf_str(&name), F_OK) == 0)
+			ev_hint(err, "another user made it: give it the owner and mode of the database, or delete it "
+				     "while nothing runs");
+	}
 	ev_buf_release(&name);
 	return fd;
 }

@@ -153,7 +153,7 @@ static int check_reference(void *ctx, int n, char **cells, char **names)
 
 	(void)n;
 	(void)names;
-	if (ev_sqlite_listed(s->created, cells[0]))
+	if (ev_buf_lists(s->created, cells[0], false))
 		return 0;
 	snprintf(s->refused, sizeof(s->refused), "table '%.100s' is not of this projection: a foreign key "
 		 "to it would tie the one to the other", cells[0]);

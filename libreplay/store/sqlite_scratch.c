@@ -20,7 +20,7 @@ static int copy_table(void *ctx, const struct ev_cell *c, size_t n)
 	char *name = ev_slice_dup(c[0].text), *sql = ev_slice_dup(c[1].text);
 
 	(void)n;
-	if (!ev_sqlite_listed(w->except, name))
+	if (!ev_buf_lists(w->except, name, false))
 		sqlite3_exec(w->to->db, sql, NULL, NULL, NULL);
 	free(name);
 	free(sql);

@@ -338,7 +338,8 @@ static inline struct ev_bind ev_bind_slice(struct ev_slice s)
 
 /* Of a schema whose table is there already, and nobody's by our ledgers. */
 #define EV_HINT_ADOPT \
-	"evproject rebuild --adopt takes tables that another program wrote as the old version of this view"
+	"evproject rebuild --adopt takes tables that another program wrote as the old version of this view; where " \
+	"status has a version of ours as kept, evproject rollback lets that one serve"
 
 #define EV_STORE_OPTIONS_INIT { .lock_wait_ms = 10000, .timeout_ms = 30000 }
 

@@ -150,7 +150,8 @@ static size_t arrange(enum change change, size_t at, size_t n, size_t *order)
 	return k;
 }
 
-static void say(enum change change, size_t at, const struct ev_touches *t, struct ev_buf *cause)
+/* Of a row that is gone without an event's doing there is a second cause, as likely. */
+static void say(enum change change, size_t at, const struct ev_touches *t, bool gone, struct ev_buf *cause)
 {
 	const char *place = t->v[at].place;
 
@@ -161,7 +162,9 @@ static void say(enum change change, size_t at, const struct ev_touches *t, struc
 	else if (change == SWAPPED)
 		ev_buf_addf(cause, "%s was applied after %s", place, t->v[at + 1].place);
 	else
-		ev_buf_addf(cause, "nothing from %s on was applied", place);
+		ev_buf_addf(cause, "none of its events from %s on was applied", place);
+	if (gone)
+		ev_buf_adds(cause, ", or something else deleted it");
 }
 
 /* The newest events first, as what went wrong last is what one meets. */
@@ -181,7 +184,7 @@ static int try_changes(struct ev_trial *t, const struct ev_suspect *s, const str
 			if (rc < 0)
 				return -1;
 			if (rc) {
-				say((enum change)change, at, touches, cause);
+				say((enum change)change, at, touches, !want, cause);
 				return 0;
 			}
 		}

@@ -277,7 +277,7 @@ int ev_drill_log_try(struct ev_drill_log *d, const struct ev_drill_kind *k, stru
 	if (rc > 0 && write_file(&damaged, &d->file[1], err) < 0)
 		rc = -1;
 	for (int i = EV_DRILL_LOG; i <= EV_DRILL_AGAINST && rc > 0; i++) {
-		struct said now;
+		struct said now = { 0 };
 
 		if (!asked(d, i))
 			continue;

@@ -40,7 +40,7 @@ static void add_text(struct ev_buf *out, struct ev_slice s)
 		for (size_t i = 0; i < n; i++) {
 			if (s.ptr[i] == '\'')
 				ev_buf_addc(out, '\'');
-			ev_buf_addc(out, s.ptr[i]);
+			ev_buf_add_seen(out, ev_slice(s.ptr + i, 1));
 		}
 		ev_buf_addc(out, '\'');
 	}

@@ -82,7 +82,7 @@ static void test_orders(void)
 	CHECK(has(&text, "CREATE TABLE order_created (") && has(&text, "CREATE TABLE order_deleted ("),
 	      "tables are named by type");
 	CHECK(has(&text, "  order_id text, -- the record's key\n"), "the record's key is recognised");
-	CHECK(has(&text, "  total real,") && has(&text, "  lines integer,") && has(&text, "  gift boolean,") &&
+	CHECK(has(&text, "  total numeric,") && has(&text, "  lines integer,") && has(&text, "  gift boolean,") &&
 		      has(&text, "  ref text,") && has(&text, "  big text,"),
 	      "types by what was seen: mixed ones and numbers past 64 bits are text");
 	CHECK(has(&text, "  note text, -- null or missing in 1 of 2\n"), "what may be missing is said");

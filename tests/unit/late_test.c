@@ -96,16 +96,50 @@ static void test_shared(void)
 
 static void test_tables(void)
 {
-	check("a second unique key", "table 't', handler at line",
+	check("a second unique key", "own: the table has a second unique key",
 	      HEAD "CREATE TABLE t (k text PRIMARY KEY, n integer UNIQUE);\n" A OWN);
-	check("an integer key, to which '1' and '01' are one", "its SET is more",
+	check("a CHECK", "own: the table has a CHECK",
+	      HEAD "CREATE TABLE t (k text PRIMARY KEY, n integer CHECK (n < 9));\n" A OWN);
+	check("a foreign key", "own: the table has a foreign key",
+	      HEAD "CREATE TABLE t (k text PRIMARY KEY, n integer REFERENCES s (k));\n" A OWN);
+	check("no key", "own: the table has no key", HEAD "CREATE TABLE t (k text, n integer);\n" A OWN);
+	check("an integer key, to which '1' and '01' are one", "own: no column of the table is text",
 	      HEAD "CREATE TABLE t (k integer PRIMARY KEY, n integer);\n" A OWN);
-	check("a collation", "its SET is more",
+	check("a collation", "own: the table has a COLLATE",
 	      HEAD "CREATE TABLE t (k text COLLATE NOCASE PRIMARY KEY, n integer);\n" A OWN);
 	check("one dialect's table is not enough", "its SET is more",
 	      "-- @projection p version 1\n-- @topics t\n-- @envelope type=$.type\n-- @schema sqlite\n"
 	      "CREATE TABLE t (k text PRIMARY KEY, n integer);\n-- @schema postgresql\n"
 	      "CREATE TABLE t (k bigint PRIMARY KEY, n integer);\n" A OWN);
+}
+
+/* `want`: the path that would do as @key, or NULL. */
+static void check_by_key(const char *what, const char *want, const char *text)
+{
+	struct ev_error err = EV_ERROR_INIT;
+	struct ev_projection *p = ev_projection_parse("p", ev_slice_str(text), &err);
+	struct ev_buf path = EV_BUF_INIT;
+	int first[] = { 0, -1 };
+	bool found = p && ev_projection_late_by_key(p, first, &path);
+
+	CHECK(p && found == !!want && strcmp(ev_buf_str(&path), want ? want : "") == 0, "%s: %s", what,
+	      ev_buf_str(&path));
+	ev_buf_release(&path);
+	ev_projection_free(p);
+}
+
+static void test_by_key(void)
+{
+#define BY(k) "INSERT INTO t (k, n) VALUES (" k ", $.n) ON CONFLICT (k) DO UPDATE SET n = excluded.n"
+	check_by_key("the path that all rows are found by", "$.a.k", HEAD TABLES A BY("$.a.k!"));
+	check_by_key("in each handler of the table", "$.k", HEAD TABLES A BY("$.k") B "DELETE FROM t WHERE k = $.k");
+	check_by_key("sums beside it", "$.k", HEAD TABLES A BY("$.k") ";\n" SUM);
+	check_by_key("two paths are none", NULL, HEAD TABLES A BY("$.k") B "DELETE FROM t WHERE k = $.l");
+	check_by_key("one beside :key is the same", "$.k", HEAD TABLES A BY("$.k") B "DELETE FROM t WHERE k = :key");
+	check_by_key("another @key stands", NULL, KEYED TABLES A BY("$.l"));
+	check_by_key("a CHECK is in the way", NULL,
+		     HEAD "CREATE TABLE t (k text PRIMARY KEY, n integer CHECK (n < 9));\n" A BY("$.k"));
+#undef BY
 }
 
 int main(void)
@@ -114,5 +148,6 @@ int main(void)
 	test_keyed();
 	test_shared();
 	test_tables();
+	test_by_key();
 	return test_done();
 }

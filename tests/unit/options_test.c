@@ -8,6 +8,7 @@ struct args {
 	const char *text;
 	int64_t n, wait;
 	uint64_t size;
+	double part, some;
 	struct ev_list list;
 	int word;
 };
@@ -21,6 +22,9 @@ static const struct ev_option table[] = {
 	EV_STRING('t', "text", "TEXT", struct args, text, "a text"),
 	EV_INT('n', "number", "N", struct args, n, -10, 100, "a number"),
 	EV_SIZE(0, "size", "SIZE", struct args, size, 1024, INT64_MAX, "a size"),
+	EV_SIZE(0, "large", "SIZE", struct args, size, 16 << 20, INT64_MAX, "a size of some bytes"),
+	EV_PERCENT(0, "part", "PCT", struct args, part, 0, "a part"),
+	EV_PERCENT(0, "some", "PCT", struct args, some, 1, "not nothing"),
 	EV_DURATION(0, "wait", "TIME", struct args, wait, "a duration"),
 	EV_LIST('x', "list", "NAME", struct args, list, "repeatable"),
 	EV_STRING(0, "target", "TARGET", struct args, text, "a file, or something else"),
@@ -82,6 +86,9 @@ static void good(void)
 	CHECK(!PARSE("--wait=1m30s") && a.wait == 90000, "a duration");
 	CHECK(!PARSE("--word=green") && a.word == 1, "a word");
 	CHECK(!PARSE("-h") && builtin.help, "-h is --help");
+	CHECK(!PARSE("--part=5", "--some", "0.5 %") && a.part == 5 && a.some == 0.5,
+	      "a percentage with or without its sign");
+	CHECK(!PARSE("--part=0", "--some=100%") && a.part == 0 && a.some == 100, "its ends");
 	CHECK(!PARSE("--log-format=json") && builtin.log_format == 1, "every command has --log-format");
 }
 
@@ -100,6 +107,13 @@ static void bad(void)
 	refused(PARSE("--size=1"), "option '--size' takes a size of at least 1024 bytes, like 512M, not '1'");
 	refused(PARSE("--size=16777216T"),
 		"option '--size' takes a size of at least 1024 bytes, like 512M, not '16777216T'");
+	refused(PARSE("--large=1k"), "option '--large' takes a size of at least 16M, like 512M, not '1k'");
+	refused(PARSE("--part=101%"), "option '--part' takes a percentage from 0 to 100, not '101%'");
+	refused(PARSE("--part=-1"), "option '--part' takes a percentage from 0 to 100, not '-1'");
+	refused(PARSE("--part=nan"), "option '--part' takes a percentage from 0 to 100, not 'nan'");
+	refused(PARSE("--part=1%%"), "option '--part' takes a percentage from 0 to 100, not '1%%'");
+	refused(PARSE("--part=%"), "option '--part' takes a percentage from 0 to 100, not '%'");
+	refused(PARSE("--some=0"), "option '--some' takes a percentage above 0 and up to 100, not '0'");
 	refused(PARSE("--word=blue"), "option '--word' takes red or green, not 'blue'");
 	refused(PARSE("--flag=yes"), "option '--flag' takes no value");
 	refused(PARSE("--text"), "option '--text' needs a value (TEXT)");
