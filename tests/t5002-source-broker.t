@@ -72,11 +72,19 @@ check_status 3 "a broker that stays away is exit 3, not a hang"
 check_grep "which names it" '127\.0\.0\.1:[0-9]+' "$err"
 "$kafka" restart "$broker_dir" >/dev/null || fail "the broker starts again"
 
+evtail -n 1 "$bulk" >one.jsonl
 interrupted "$bulk" --timeout 2s
 kill -STOP "$(cat "$broker_dir/pid")"
 resumed
-kill -CONT "$(cat "$broker_dir/pid")"
 check_status 3 "and so is one that hangs"
+check_grep "named, too" '127\.0\.0\.1:[0-9]+' "$err"
+run evtail --timeout 2s -n 1 "$bulk"
+check_status 3 "also at the beginning"
+check_grep "with its name" '127\.0\.0\.1:[0-9]+' "$err"
+run timeout 60 evreplay ./one.jsonl --timeout 2s --into there
+check_status 4 "a target that hangs is exit 4"
+check_grep "and named" '127\.0\.0\.1:[0-9]+' "$err"
+kill -CONT "$(cat "$broker_dir/pid")"
 
 interrupted "$bulk"
 evadmin trim "$bulk/0" 70000

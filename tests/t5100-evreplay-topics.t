@@ -282,6 +282,6 @@ check_grep "which is said, too" "hint: the broker wants an ACL that allows Read 
 evadmin shut "shut-$$"
 run timeout 60 evreplay redrive "$open" -g "shut-$$" --into "$open" --allow same-topic --timeout 10m
 check_status 3 "a group that one may not join"
-check_grep "is told at once" "cannot join consumer group 'shut-$$': .*uthoriz" "$err"
+check_grep "is told at once" "cannot join consumer group 'shut-$$' at broker .*uthoriz" "$err"
 check_grep "and the right that it takes" "hint: the broker wants an ACL that allows Read on group 'shut-$$'" "$err"
 done_testing

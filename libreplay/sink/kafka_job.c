@@ -282,7 +282,8 @@ int ev_kafka_job_put_token(struct kafka_sink *k, struct ev_error *err)
 		return 0;
 	if (ev_kafka_txn_refused(k, e, err))
 		return -1;
-	return ev_cluster_fail(k->cluster, err, e, "cannot write the token of job '%s'", k->job);
+	return ev_cluster_fail(k->cluster, err, e, "cannot write the token of job '%s' to broker '%s'", k->job,
+			       k->cluster->brokers);
 }
 
 /* The offset that the job's own group has on partition 0 of the topic; -1 when there is none. */
@@ -337,7 +338,8 @@ int ev_kafka_job_check_mark(struct kafka_sink *k, const char *topic, struct ev_e
 	mark = mark_of(rk, topic, k->cluster->timeout_ms, &e);
 	ev_kafka_destroy(rk, NULL);
 	if (e)
-		return ev_cluster_fail(k->cluster, err, e, "cannot ask for the mark of job '%s'", k->job);
+		return ev_cluster_fail(k->cluster, err, e, "cannot ask broker '%s' for the mark of job '%s'",
+				       k->cluster->brokers, k->job);
 	if (mark < 0)
 		return 0;
 	ev_fail(err, EV_STORE, "job '%s' has written topic '%s' before, but its token in '" EV_JOBS_TOPIC

@@ -19,7 +19,7 @@ int ev_topic_look(struct ev_cluster *c, const char *topic, struct ev_topic_info 
 	rd_kafka_resp_err_t e = rd_kafka_metadata(c->rk, 1, NULL, &md, c->timeout_ms);
 
 	if (e)
-		return ev_cluster_fail(c, err, e, "cannot look at topic '%s'", topic);
+		return ev_cluster_fail(c, err, e, "cannot ask broker '%s' for topic '%s'", c->brokers, topic);
 	out->partitions = 0;
 	for (int i = 0; i < md->topic_cnt; i++)
 		if (!strcmp(md->topics[i].topic, topic) && !md->topics[i].err)
@@ -97,7 +97,7 @@ int ev_group_members(struct ev_cluster *c, const char *group, bool (*stopped)(vo
 	if (unknown && *unknown)
 		return 0;
 	if (e)
-		return ev_cluster_fail(c, err, e, "cannot look at consumer group '%s'", group);
+		return ev_cluster_fail(c, err, e, "cannot ask broker '%s' for consumer group '%s'", c->brokers, group);
 	for (int i = 0; i < l->group_cnt; i++)
 		if (!strcmp(l->groups[i].group, group))
 			members = l->groups[i].member_cnt;
@@ -121,7 +121,8 @@ static rd_kafka_event_t *answer(struct ev_cluster *c, rd_kafka_queue_t *q, const
 		ev_fail(err, EV_STORE, "cannot %s '%s': %s", what, name,
 			rd_kafka_event_error_string(ev));
 	else
-		ev_cluster_fail(c, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot %s '%s'", what, name);
+		ev_cluster_fail(c, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot %s '%s' at broker '%s'", what, name,
+				c->brokers);
 	if (ev)
 		rd_kafka_event_destroy(ev);
 	return NULL;
@@ -216,7 +217,7 @@ int ev_topic_defaults(struct ev_cluster *c, struct ev_topic_info *out, bool *see
 
 	*seen = false;
 	if (e)
-		return ev_cluster_fail(c, err, e, "cannot ask for the brokers");
+		return ev_cluster_fail(c, err, e, "cannot ask broker '%s' for the brokers", c->brokers);
 	if (md->broker_cnt)
 		snprintf(id, sizeof(id), "%" PRId32, md->brokers[0].id);
 	rd_kafka_metadata_destroy(md);

@@ -54,7 +54,8 @@ int ev_kafka_group_offsets(struct ev_source *s, const char *group, struct ev_pos
 		if (l->elems[i].offset >= 0)
 			ev_position_set(out, l->elems[i].topic, l->elems[i].partition,
 					l->elems[i].offset);
-	rc = e ? ev_kafka_fail(k, err, e, "cannot read the offsets of consumer group '%s'", group) :
+	rc = e ? ev_kafka_fail(k, err, e, "cannot ask broker '%s' for the offsets of consumer group '%s'",
+			       k->brokers, group) :
 		 ev_kafka_member_check(k, group, l, err);
 	rd_kafka_topic_partition_list_destroy(l);
 	return rc;
@@ -154,6 +155,7 @@ int ev_kafka_commit_group(struct ev_source *s, const char *group, const struct e
 	if (ev_kafka_member_lost(k, group) && e)
 		return lost(group, err);
 	if (e)
-		return ev_kafka_fail(k, err, e, "cannot commit to consumer group '%s'", group);
+		return ev_kafka_fail(k, err, e, "cannot commit to consumer group '%s' at broker '%s'", group,
+				     k->brokers);
 	return 0;
 }

@@ -110,7 +110,7 @@ static int look(struct ev_kafka *k, struct kafka_member *m, const char *own, boo
 	if (!own && (e == RD_KAFKA_RESP_ERR__TIMED_OUT || e == RD_KAFKA_RESP_ERR__PARTIAL))
 		return 0;
 	if (e)
-		return ev_kafka_fail(k, err, e, "cannot look at consumer group '%s'", m->group);
+		return ev_kafka_fail(k, err, e, "cannot ask broker '%s' for consumer group '%s'", k->brokers, m->group);
 	for (int g = 0; g < l->group_cnt; g++) {
 		const struct rd_kafka_group_info *is = &l->groups[g];
 
@@ -199,7 +199,8 @@ static int await_joined(struct ev_kafka *k, struct kafka_member *m, bool (*stopp
 	if (m->joined)
 		return 0;
 	e = (rd_kafka_resp_err_t)m->error;
-	ev_kafka_fail(k, err, e ? e : RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot join consumer group '%s'", m->group);
+	ev_kafka_fail(k, err, e ? e : RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot join consumer group '%s' at broker '%s'",
+		      m->group, k->brokers);
 	if (e == RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT)
 		ev_hint(err, "the broker takes no session of 6 s (group.min.session.timeout.ms): -X "
 			"session.timeout.ms=20000");
@@ -217,7 +218,7 @@ static int subscribe(struct ev_kafka *k, struct kafka_member *m, struct ev_error
 		rd_kafka_topic_partition_list_add(l, k->topics[i].name, RD_KAFKA_PARTITION_UA);
 	e = rd_kafka_subscribe(m->rk, l);
 	rd_kafka_topic_partition_list_destroy(l);
-	return e ? ev_kafka_fail(k, err, e, "cannot join consumer group '%s'", m->group) : 0;
+	return e ? ev_kafka_fail(k, err, e, "cannot join consumer group '%s' at broker '%s'", m->group, k->brokers) : 0;
 }
 
 static int be_alone(struct ev_kafka *k, struct kafka_member *m, bool (*stopped)(void), struct ev_error *err)

@@ -443,8 +443,11 @@ static int await_record(struct ev_kafka *k, rd_kafka_queue_t *q, uint32_t part, 
 			rc = ev_kafka_trouble(k, part, m, err);
 		rd_kafka_message_destroy(m);
 	}
-	return rc ? -1 : ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot read '%s/%d' at offset %lld",
-			     p->topic, (int)p->partition, (long long)offset);
+	if (rc)
+		return -1;
+	return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT,
+			     "cannot read '%s/%d' at offset %lld from broker '%s'",
+			     p->topic, (int)p->partition, (long long)offset, k->brokers);
 }
 
 int ev_kafka_record_at(struct ev_source *s, uint32_t part, int64_t offset, struct ev_record *rec,

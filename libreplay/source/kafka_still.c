@@ -246,7 +246,8 @@ static int give_up(struct look *l, struct ev_error *err)
 	l->unknown = l->must && (k->follow || l->stop);
 	if (l->unknown)
 		return 0;
-	return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT, "cannot look whether '%s' is still what was read",
+	return ev_kafka_fail(k, err, RD_KAFKA_RESP_ERR__TIMED_OUT,
+			     "cannot ask broker '%s' whether '%s' is still what was read", k->brokers,
 			     k->topics[0].name);
 }
 
