@@ -185,6 +185,7 @@ int ev_rows_judge(struct ev_verifying *w, struct ev_mode *m)
 			continue;
 		}
 		tell_ignored(&w->tables[i], m);
+		m->unsampled |= w->tables[i].unsampled[EV_SIDE_STORE] || w->tables[i].unsampled[EV_SIDE_LOG];
 		if (!w->tables[i].wanted)
 			tell_same(&w->tables[i], m);
 	}

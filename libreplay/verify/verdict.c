@@ -231,8 +231,8 @@ static int fault(const struct ev_verdict *v, const struct ev_mode *m, struct ev_
 	if (m->state == EV_MODE_BEGUN)
 		ev_fail(why, EV_BUG, "%s was begun and not completed", m->name);
 	else if (is_empty(m) && !may_be_empty(v, m)) {
-		ev_fail(why, EV_DATA, "no %s to check", m->unit);
-		ev_hint(why, "where that is right, say so: --allow-empty");
+		ev_fail(why, EV_DATA, "no %s to check%s", m->unit, m->unsampled ? ": the sample has none of them" : "");
+		ev_hint(why, m->unsampled ? "take a larger --sample" : "where that is right, say so: --allow-empty");
 	}
 	for (size_t i = 0; i < m->nequations && why->class == EV_OK; i++)
 		if (!tiles(&m->equations[i]))

@@ -67,6 +67,7 @@ struct ev_mode {
 	int64_t checked;         /* units looked at: rows, offsets, checks */
 	const char *unit;        /* "rows", of several; constant */
 	bool allow_empty;        /* nothing checked may pass */
+	bool unsampled;          /* there were some that the sample has not */
 	bool optional;           /* so it may where another mode has checked something */
 	int64_t found;           /* findings, with those past the cap */
 	struct ev_kind_count *kinds;
