@@ -8,7 +8,7 @@
 #   member_in GROUP TOPIC; member_out          # a consumer of Kafka 4's own protocol; all of them leave
 #   own_broker                                 # a broker of this script alone: $broker_dir, may be killed
 #
-# One broker serves the whole run: tests/run starts it and sets EV_TEST_BROKERS; a script that is run
+# The run has brokers for all: tests/run starts them and sets EV_TEST_BROKERS to one; a script that is run
 # by hand starts one for itself. EV_BROKERS is set, so commands need no -b.
 kafka=$TOP/scripts/kafka
 _members=()

@@ -9,7 +9,7 @@
 #   session NAME               # a psql on $db that stays; `say NAME SQL` has it do that, `bye NAME` ends it
 #   own_postgres               # a server of this script alone: $postgres_dir, may be killed
 #
-# One server serves the whole run: tests/run starts it and sets EV_TEST_POSTGRES; a script that is run
+# The run has servers for all: tests/run starts them and sets EV_TEST_POSTGRES to one; a script that is run
 # by hand starts one for itself.
 postgres=$TOP/scripts/postgres
 _databases=0

@@ -77,6 +77,20 @@ alone t8260-both kafka "mkdir '$T/postgres' && rmdir '$T/postgres' || exit 1"
 EV_TEST_BROKERS=none EV_TEST_POSTGRES=none run timeout 60 tree/tests/run --build ../build --jobs 4 --tier servers
 check_status 0 "tests of two servers side by side, of one server one after another"
 check_grep "all of them" '^6 passed, 0 failed, 0 skipped$' "$out"
+
+# of two servers of a kind each has one test at a time: the two meet, the third comes when one has gone
+rm tree/tests/t*
+two() { # two NAME [COMMAND]: a test that finds nobody else at the server that it is given
+	printf 'mkdir "%s/$EV_TEST_BROKERS" && { %s; rmdir "%s/$EV_TEST_BROKERS"; echo "ok 1 - a"; echo 1..1; }\n' "$T" "${2:-true}" "$T" \
+		>"tree/tests/$1.t"
+}
+two t5001-first "echo >'$T/there'; read -r _ <'$T/here'"
+two t5002-second "read -r _ <'$T/there'; ls '$T' | grep -c '^at[12]\$' >'$T/met.at'; echo >'$T/here'"
+two t5003-third
+EV_TEST_BROKERS="at1 at2" run timeout 60 tree/tests/run --build ../build --jobs 4 --tier servers
+check_status 0 "tests of one kind of server, which is there twice, side by side"
+check_grep "all of them, each alone at its server" '^3 passed, 0 failed, 0 skipped$' "$out"
+check "two at a time" grep -qx 2 met.at
 run "$TOP/tests/run" --build "$T/build" --tier check no_such_test
 check_status 1 "a run of no tests"
 done_testing

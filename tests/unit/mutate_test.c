@@ -3,7 +3,7 @@
  *
  * For each seed a log is made, and a view of it by one to three runs. Untouched the view must be consistent. Then
  * one corruption is done, and must not be: unless a dump of the tables, which knows nothing of digests, says
- * that it changed nothing. N seeds (make mutate N=500); SEED replays one. With EV_TEST_POSTGRES the views are
+ * that it changed nothing. N seeds (make mutate N=500); SEED replays one. With EV_MUTATE_POSTGRES the views are
  * in PostgreSQL.
  */
 #include "test.h"
